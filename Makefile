@@ -1,0 +1,76 @@
+# IntroEval: everything a developer or a user needs is one of these targets.
+# What needs .venv makes it first (setup): a minute or two once, nothing afterwards.
+
+PYTHON ?= python3
+ARGS ?=
+TEST_ARGS ?= -q
+BENCH_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.done
+SOURCES := daemon introeval_tui tests
+TEST_MODELS := whisper-tiny.en whisper-base smollm2
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test bench lint format lock clean FORCE
+
+# Scripts and the editable install hold absolute paths: a checkout that was moved or copied is set up anew.
+ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
+$(STAMP): FORCE
+endif
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: $(STAMP) ## make .venv with the pinned packages
+
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "IntroEval needs Python 3.11 or newer; '$(PYTHON)' is not. Install one and say: make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "'$(PYTHON)' lacks its venv module. Install it (Debian, Ubuntu: apt-get install python3-venv) and try again." >&2; exit 1; }
+	@echo "Setting up $(VENV): 210 MB of packages the first time, about a minute and a half."
+	@$(PYTHON) -m venv $(if $(filter $(CURDIR),$(shell cat $(STAMP) 2>/dev/null)),,--clear) $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --quiet --no-index --no-deps --no-build-isolation -e .
+	@printf '%s' '$(CURDIR)' > $@
+
+run: setup ## evaluate what is in inbox/ (the sample clips, if it is empty) and end
+	$(BIN)/introeval models pull
+	$(BIN)/introeval samples
+	$(BIN)/introeval run --once $(ARGS)
+
+test: setup ## run the tests (TEST_ARGS='-q -k intake')
+	$(BIN)/introeval models pull $(TEST_MODELS)
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+bench: setup ## measure
+	$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+lint: setup ## style, types and the rule of imports
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## put the code into its form
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+lock: ## pin requirements.txt anew from pyproject.toml, then set up again
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	$(PYTHON) -m venv "$$tmp/venv" && \
+	"$$tmp/venv/bin/python" -m pip install --disable-pip-version-check --quiet uv && \
+	env -u UV_FIND_LINKS -u UV_INDEX "$$tmp/venv/bin/uv" pip compile --quiet --upgrade --universal \
+		--python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+		--extra dev --group build --output-file "$$tmp/requirements.txt" pyproject.toml && \
+	{ echo '# Every package of .venv, pinned and hashed, for Python 3.11 and later.'; \
+	  echo '# Made from pyproject.toml by "make lock"; do not edit.'; \
+	  cat "$$tmp/requirements.txt"; } > requirements.txt
+	@$(MAKE) --no-print-directory setup
+
+clean: ## remove what was built, except .venv and what the daemon wrote (var/, inbox/, outbox/)
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info

@@ -1,0 +1,49 @@
+"""The alarms that last: raised once, cleared when mended, shown everywhere."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that a person should mend. `since` is in seconds since the epoch."""
+
+    code: str
+    message: str
+    since: float
+
+
+class Alarms:
+    """The one place that knows what is wrong now."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lasting: dict[str, Alarm] = {}
+
+    @property
+    def all(self) -> list[Alarm]:
+        """What lasts, the oldest first."""
+        return list(self._lasting.values())
+
+    def set(self, code: str, message: str) -> None:
+        """Raise an alarm; one that lasts already only changes its text."""
+        known = self._lasting.get(code)
+        if known is None:
+            log.warning("alarm", code=code, message=message)
+        self._lasting[code] = Alarm(code, message, known.since if known else self._clock())
+
+    def clear(self, code: str) -> None:
+        """It is mended."""
+        if self._lasting.pop(code, None) is not None:
+            log.info("alarm cleared", code=code)
+
+    def replace(self, prefix: str, messages: dict[str, str]) -> None:
+        """Make `messages` all that lasts of the alarms whose code begins with `prefix`."""
+        for code in [code for code in self._lasting if code.startswith(prefix) and code not in messages]:
+            self.clear(code)
+        for code, message in messages.items():
+            self.set(code, message)

@@ -1,0 +1,97 @@
+"""The attempts in flight: one try at one stage of one task each."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from daemon.ahead import Ahead
+from daemon.core.errors import Blame, EngineError, ExclusionError, Fault
+from daemon.core.task import Stage, Task
+from daemon.journal import Journal
+from daemon.ports import (
+    ExtractWork,
+    Failed,
+    Node,
+    Outcome,
+    RateWork,
+    SttWork,
+    Ticket,
+    Transcribed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt ended with an outcome, after `seconds`."""
+
+    outcome: Outcome
+    seconds: float
+
+
+class Attempts:
+    """Runs attempts on the node, and tells of each how it ended."""
+
+    def __init__(
+        self,
+        node: Node,
+        journal: Journal,
+        ahead: Ahead,
+        progress: dict[int, float],
+        on_end: Callable[[Ended], None],
+        on_break: Callable[[BaseException], None],
+    ) -> None:
+        self._node, self._journal, self._ahead = node, journal, ahead
+        self._progress, self._on_end, self._on_break = progress, on_end, on_break
+        self._running: set[asyncio.Task[None]] = set()
+
+    def start(self, task: Task) -> None:
+        """Begin the attempt that `task` stands for."""
+        attempt = asyncio.create_task(self._run(task), name=f"attempt at task {task.id}")
+        self._running.add(attempt)
+        attempt.add_done_callback(self._done)
+
+    async def join(self, grace_s: float) -> None:
+        """Wait `grace_s` seconds for the attempts to end; cancel those that have not."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=grace_s)
+        left = set(self._running)
+        for attempt in left:
+            attempt.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _done(self, attempt: asyncio.Task[None]) -> None:
+        self._running.discard(attempt)
+        if not attempt.cancelled() and (error := attempt.exception()) is not None:
+            self._on_break(error)
+
+    async def _run(self, task: Task) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        ticket = Ticket(task.id, task.revision, task.attempt)
+        try:
+            outcome = await self._attempt(task, ticket)
+        except (EngineError, ExclusionError) as exc:
+            outcome = Failed(ticket, Fault(Blame.ENGINE, "engine_error", str(exc)))
+        finally:
+            self._progress.pop(task.id, None)
+        if task.stage is Stage.STT:
+            self._ahead.drop(task.id)
+        self._on_end(Ended(outcome, loop.time() - began))
+
+    async def _attempt(self, task: Task, ticket: Ticket) -> Outcome:
+        """The outcome of one try. Each stream is read to its end, so that the node knows that it is over."""
+        if task.stage is Stage.STT:
+            decoded = await self._ahead.get(task)
+            if isinstance(decoded, Fault):
+                return Failed(ticket, decoded)
+            work = SttWork(ticket, decoded.pcm, decoded.duration_s)
+            (outcome,) = [outcome async for outcome in self._node.transcribe([work])]
+            if isinstance(outcome, Transcribed):
+                return replace(outcome, flags=(*decoded.flags, *outcome.flags))
+            return outcome
+        transcript, speaking, profile = await self._journal.payload(task.id)
+        if task.stage is Stage.EXTRACT:
+            (outcome,) = [o async for o in self._node.extract([ExtractWork(ticket, transcript)])]
+        else:
+            (outcome,) = [o async for o in self._node.rate([RateWork(ticket, transcript, speaking, profile)])]
+        return outcome

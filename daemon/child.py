@@ -1,0 +1,206 @@
+"""A child of the daemon: JSON lines over its stdin and stdout, bound to the daemon's life.
+
+The parent's half is `Child`. The child's half is `attach`, which the child's `main` calls first:
+it dies with the parent, holds the engine's lock file for as long as it lives, and moves stdout
+out of the reach of libraries that print. A lock that is free therefore proves that the engine is
+gone, also when the daemon that started it was killed.
+"""
+
+import asyncio
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from daemon.core.errors import EngineError
+
+_PARENT = "INTROEVAL_PARENT_PID"
+_PR_SET_PDEATHSIG = 1
+_LINE_LIMIT = 64 * 1024 * 1024
+
+Message = dict[str, Any]
+
+
+class ChildDied(EngineError):
+    """The child ended or broke the protocol; the message says how."""
+
+
+class Child:
+    """The parent's half. Make it with `spawn`; it is over after `stop`."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+        self.name = name
+        self._process = process
+
+    @classmethod
+    async def spawn(
+        cls,
+        name: str,
+        module: str,
+        arguments: Sequence[str],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Start `python -m module arguments`; what it prints to stderr is appended to `log`."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                module,
+                *arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=stderr,
+                env={**os.environ, **(env or {}), _PARENT: str(os.getpid())},
+                limit=_LINE_LIMIT,
+            )
+        return cls(name, process)
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not been seen to end."""
+        return self._process.returncode is None
+
+    async def send(self, message: Message) -> None:
+        """Hand the child one message. Raises ChildDied when it is gone."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            await self._process.stdin.drain()
+        except (BrokenPipeError, ConnectionResetError) as exc:
+            raise ChildDied(await self._epitaph()) from exc
+
+    async def receive(self) -> Message:
+        """The child's next message. Raises ChildDied when it ends or says what is no message."""
+        assert self._process.stdout is not None
+        try:
+            line = await self._process.stdout.readline()
+        except ValueError as exc:
+            raise ChildDied(f"the {self.name} said a line of more than {_LINE_LIMIT} bytes") from exc
+        if not line.endswith(b"\n"):
+            raise ChildDied(await self._epitaph())
+        try:
+            message = json.loads(line)
+        except ValueError as exc:
+            raise ChildDied(f"the {self.name} said what is no message: {line[:80]!r}") from exc
+        if not isinstance(message, dict):
+            raise ChildDied(f"the {self.name} said what is no message: {line[:80]!r}")
+        return message
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """Close its stdin, wait `grace_s` seconds, then kill it. Returns once it is reaped."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._process.wait()
+        except TimeoutError:
+            self.kill()
+            await self._process.wait()
+
+    def kill(self) -> None:
+        """End it at once, with SIGKILL; `stop` still has to reap it."""
+        if self.alive:
+            self._process.kill()
+
+    async def _epitaph(self) -> str:
+        self.kill()
+        code = await self._process.wait()
+        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        return f"the {self.name} ended {how}"
+
+
+class Wire:
+    """The child's half of the protocol, as `attach` returns it."""
+
+    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO, lock: BinaryIO | None) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._lock = lock  # held open: closing it would give the lock away
+
+    def receive(self) -> Message | None:
+        """The parent's next message, or None when it wants the child to end."""
+        line = self._incoming.readline()
+        return json.loads(line) if line.endswith(b"\n") else None
+
+    def send(self, message: Message) -> None:
+        """Hand the parent one message."""
+        self._outgoing.write(json.dumps(message).encode() + b"\n")
+        self._outgoing.flush()
+
+
+def attach(lock: Path | None = None) -> Wire:
+    """Bind this child to its parent's life and take its engine's lock.
+
+    Ends the child with exit code 3 when the parent is gone already, 4 when another engine holds
+    the lock.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl+c is the parent's to act on
+    if os.getppid() != int(os.environ.get(_PARENT, "0")):
+        sys.exit(3)
+    held = None
+    if lock is not None:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held = lock.open("a+b")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(4)
+        held.truncate(0)
+        held.write(str(os.getpid()).encode())
+        held.flush()
+    outgoing = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return Wire(sys.stdin.buffer, outgoing, held)
+
+
+def holder(lock: Path) -> int | None:
+    """The process id that holds an engine's lock, or None when it is free: then the engine is gone."""
+    try:
+        with lock.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as exc:
+                if exc.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                    raise
+                return int(file.read() or b"0")
+    except FileNotFoundError:
+        pass
+    return None
+
+
+async def gone(lock: Path, *, kill_after_s: float = 2.0, timeout_s: float = 20.0) -> None:
+    """Wait until nobody holds an engine's lock; kill who still does after `kill_after_s`.
+
+    Raises EngineError, which names the process, when it is still held after `timeout_s`.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    killed = False
+    while (pid := holder(lock)) is not None:
+        waited = loop.time() - began
+        if waited > timeout_s:
+            raise EngineError(
+                f"process {pid} still holds {lock.name} after {timeout_s:.0f} s; end it by hand"
+            )
+        if waited > kill_after_s and pid and not killed:
+            killed = True
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        await asyncio.sleep(0.02)

@@ -1,0 +1,5 @@
+"""The command line: `introeval`."""
+
+from daemon.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,207 @@
+"""`introeval run`: the daemon in the foreground, for ever or until the inbox is worked off."""
+
+import asyncio
+import json
+import logging
+import logging.handlers
+import signal
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from daemon.app import Daemon, owned, running
+from daemon.config import Config
+from daemon.core.task import FINAL, Status
+from daemon.ports import Kind
+
+_LOOK_S = 0.2
+_LOG_BYTES = 10_000_000
+_LOG_FILES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One task of the table: its outcome, the name in its form, its rating and where its result is."""
+
+    id: int
+    student: str
+    filename: str
+    status: str
+    outcome: str | None
+    name: str | None
+    rating: int | None
+    seconds: float
+    result: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a run that works off the inbox."""
+
+    rows: list[Row]
+    refused: int
+    outbox: Path
+    alarms: list[str]
+    finished: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all is delivered and nothing failed, 3 when some failed, 2 when it could not finish."""
+        if not self.finished:
+            return 2
+        return 3 if any(row.status == Status.FAILED for row in self.rows) else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for other programs."""
+        return {
+            "finished": self.finished,
+            "refused": self.refused,
+            "outbox": str(self.outbox),
+            "alarms": self.alarms,
+            "tasks": [asdict(row) for row in self.rows],
+        }
+
+
+def run_daemon(config: Config) -> int:
+    """Run until SIGTERM or SIGINT. The exit code."""
+    with owned(config.paths.state):
+        log_to_file(config, also_stderr=True)
+        asyncio.run(_for_ever(config))
+    return 0
+
+
+def run_once(config: Config, console: Console) -> Report:
+    """Work off the inbox, with progress on `console`, and report."""
+    with owned(config.paths.state):
+        log_to_file(config)
+        return asyncio.run(_once(config, console))
+
+
+def log_to_file(config: Config, *, also_stderr: bool = False) -> None:
+    """Log as JSON lines to `<state>/log/daemon.log`, which rotates."""
+    folder = config.paths.state / "log"
+    folder.mkdir(parents=True, exist_ok=True)
+    handlers: list[logging.Handler] = [
+        logging.handlers.RotatingFileHandler(
+            folder / "daemon.log", maxBytes=_LOG_BYTES, backupCount=_LOG_FILES
+        )
+    ]
+    if also_stderr:
+        handlers.append(logging.StreamHandler())
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
+    for loud in ("httpx", "httpcore", "watchfiles"):
+        logging.getLogger(loud).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+async def _for_ever(config: Config) -> None:
+    stop = _stopped_by_signals()
+    async with running(config, stop):
+        await stop.wait()
+
+
+async def _once(config: Config, console: Console) -> Report:
+    stop = _stopped_by_signals()
+    async with running(config, stop) as daemon:
+        daemon.seen |= {task.id for task in await daemon.journal(daemon.journal.store.open_tasks)}
+        with _progress(console) as progress:
+            finished = await _work_off(daemon, stop, progress)
+        alarms = [alarm.message for alarm in daemon.alarms.all]
+        rows = await daemon.journal(_rows, daemon)
+        refused = daemon.refused
+    return Report(rows, refused, config.paths.outbox, alarms, finished)
+
+
+async def _work_off(daemon: Daemon, stop: asyncio.Event, progress: Progress) -> bool:
+    """Wait until nothing is left. False when it was told to stop before, or a file could not be taken."""
+    bar = progress.add_task("looking at the inbox", total=None)
+    settled = asyncio.create_task(daemon.intake.settle())
+    while not (settled.done() and daemon.idle) and not stop.is_set():
+        supervisor = daemon.supervisor
+        total, open_now = len(daemon.seen), len(supervisor.tasks)
+        group = " and ".join(sorted(supervisor.group or ())) or "no engine"
+        progress.update(
+            bar, total=total or None, completed=total - open_now, description=f"{group}: {supervisor.why}"
+        )
+        try:
+            async with asyncio.timeout(_LOOK_S):
+                await stop.wait()
+        except TimeoutError:
+            continue
+    settled.cancel()
+    progress.update(bar, total=len(daemon.seen) or None, completed=len(daemon.seen), description="done")
+    return not stop.is_set() and not daemon.intake.alarms
+
+
+def _progress(console: Console) -> Progress:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=console, transient=True)
+
+
+def _rows(daemon: Daemon) -> list[Row]:
+    """The tasks of this run, by id. Called on the database thread."""
+    rows = []
+    for task_id in sorted(daemon.seen):
+        detail = daemon.journal.store.task(task_id)
+        listed = detail.task
+        papers = [p for p in detail.papers if p.kind is Kind.RESULT and p.delivered_at is not None]
+        said = _read_result(daemon.config.paths.outbox / papers[-1].name) if papers else {}
+        ended = listed.ended_at if listed.status in FINAL and listed.ended_at else listed.last_updated
+        rows.append(
+            Row(
+                id=listed.id,
+                student=listed.student,
+                filename=listed.filename,
+                status=listed.status.value,
+                outcome=listed.outcome and listed.outcome.value,
+                name=(said.get("profile") or {}).get("name"),
+                rating=(said.get("evaluation") or {}).get("overall_rating"),
+                seconds=ended - listed.claimed_at,
+                result=papers[-1].name if papers else None,
+            )
+        )
+    return rows
+
+
+def _read_result(path: Path) -> dict[str, Any]:
+    """A delivered result; nothing when another tool took it out of the outbox already."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    return content
+
+
+def _stopped_by_signals() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set; the handlers do no more than that."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

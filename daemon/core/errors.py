@@ -1,0 +1,107 @@
+"""The tree of typed errors, and the fault that an attempt at a stage can end with.
+
+IntroEvalError
+├── ConfigError           the configuration cannot be used
+├── AlreadyRunning        another daemon owns the state folder
+├── NotRunning            no daemon answers on the control socket
+├── UnknownTask           no task has this id
+├── IllegalTransition     the event is not allowed in the task's status
+├── NameRefused           a file's name gives no student or no media type
+├── ModelError            a model is unknown, damaged or cannot be fetched
+├── StoreError            the database cannot be read or written
+├── DeliveryError         the outbox cannot be written now
+├── ExclusionError        the node was asked for work of a group that is not loaded
+└── EngineError           an engine did not start, prove ready, answer or go away
+
+Each message is one line that says what to do. `exit_code` is what the command line ends with.
+Inside a node nothing is raised across the seam for a bad attempt: it is a `Fault`, a value.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class IntroEvalError(Exception):
+    """Base of everything that we raise on purpose."""
+
+    exit_code = 1
+
+
+class ConfigError(IntroEvalError):
+    """The configuration cannot be used as it is."""
+
+    exit_code = 4
+
+
+class AlreadyRunning(IntroEvalError):
+    """Another daemon owns this state folder."""
+
+    exit_code = 5
+
+
+class NotRunning(IntroEvalError):
+    """No daemon answers on the control socket."""
+
+    exit_code = 6
+
+
+class UnknownTask(IntroEvalError):
+    """No task has this id."""
+
+    exit_code = 7
+
+
+class ModelError(IntroEvalError):
+    """A model is unknown, its bytes are not the pinned ones, or it cannot be fetched."""
+
+    exit_code = 8
+
+
+class IllegalTransition(IntroEvalError):
+    """The event is not allowed in this status; nothing was changed."""
+
+    exit_code = 9
+
+
+class StoreError(IntroEvalError):
+    """The database cannot be read or written."""
+
+    exit_code = 10
+
+
+class NameRefused(IntroEvalError):
+    """A file's name gives no student, or is not that of a media file."""
+
+
+class DeliveryError(IntroEvalError):
+    """The outbox cannot be written now; delivery is tried again."""
+
+
+class ExclusionError(IntroEvalError):
+    """The node was asked for work of a group that is not loaded."""
+
+
+class EngineError(IntroEvalError):
+    """An engine did not start, prove ready, answer, or go away."""
+
+
+class Blame(StrEnum):
+    """Whose fault a failed attempt is, which decides what follows."""
+
+    TASK = "task"  # counted against the task, tried again with backoff
+    ENGINE = "engine"  # the group rests, no task is charged
+    PERMANENT = "permanent"  # fails at once: trying again cannot help
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why an attempt failed.
+
+    `code` is a stable identifier for tools, `message` one line for people. `died` says that the
+    engine's process ended or hung with the task in hand, which makes the task a suspect.
+    """
+
+    blame: Blame
+    code: str
+    message: str
+    died: bool = False

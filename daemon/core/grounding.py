@@ -1,0 +1,186 @@
+"""Whether what the models say was really said: form values against the transcript, quotes in its segments.
+
+What is not grounded is left out of the form and stands in a flag instead; a quote that can't be found is
+kept and flagged, since a rating that rests on it needs a person's eye.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from daemon.core.document import Evaluation, Evidence, Flag, Profile, Transcript
+from daemon.core.words import Word, stem, words
+
+_LIST_SHARE = 0.6  # of the words that carry meaning in a hobby or a strength
+_SENTENCE_SHARE = 0.6  # the same in a goal or an experience, which models put in their own words
+_QUOTE_LIKENESS = 0.85  # of a quote's words, in order, for quotes of at least _FUZZY_QUOTE words
+_FUZZY_QUOTE = 5
+_EMPTY_WORDS = frozenset(
+    (
+        "a an the and or but of in on at to for from with by as into about over after before during since until "
+        "i me my mine myself we us our he him his she her hers they them their it its you your this that these "
+        "those there here who which what when where while is am are was were be been being do does did have has had "
+        "will would can could should may might must not no very really quite also too so such more most some any "
+        "all own other than then just if because out up down off "
+        "good great strong skill skills skilled ability able things thing like likes love loves enjoy enjoys "
+        "want wants hope hopes worked work working job experience time years year old free "
+        "become becoming goal goals career future"
+    ).split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was said, ready for comparisons."""
+
+    keys: frozenset[str]
+    stems: frozenset[str]
+
+    @classmethod
+    def of(cls, transcript: Transcript) -> "Heard":
+        """The words of a transcript."""
+        keys = frozenset(word.key for word in words(transcript.text))
+        return cls(keys, frozenset(map(stem, keys)))
+
+    def has(self, word: Word) -> bool:
+        """Whether a word was said, in whatever form; a number as that number."""
+        if word.number is not None:
+            return word.key in self.keys
+        return word.key in self.keys or stem(word.key) in self.stems or any(_kin(word.key, key) for key in self.keys)
+
+    def has_name(self, word: Word) -> bool:
+        """Whether a name was said, allowing for the ways in which one sound is spelled."""
+        return word.key in self.keys or any(_sounds_alike(word.key, key) for key in self.keys)
+
+    def has_phrase(self, phrase: str, share: float) -> bool:
+        """Whether so much of a phrase's meaning was said, and every number and every proper name in it."""
+        own = words(phrase)
+        telling = [word for word in own if word.key not in _EMPTY_WORDS] or own
+        if not telling:
+            return False
+        said = [self.has(word) for word in telling]
+        precise = [
+            word.number is not None or (word.capital and word is not own[0]) for word in telling
+        ]
+        return all(s for s, p in zip(said, precise, strict=True) if p) and sum(said) >= share * len(said)
+
+
+def ground_profile(profile: Profile, transcript: Transcript) -> tuple[Profile, tuple[Flag, ...]]:
+    """The form with only what was said, and a flag `ungrounded` for each value that was left out."""
+    heard = Heard.of(transcript)
+    flags: list[Flag] = []
+
+    def drop(field: str, value: object) -> None:
+        flags.append(Flag(code="ungrounded", field=field, detail=str(value)))
+
+    name, age = profile.name, profile.age
+    if name is not None and not _named(name, heard):
+        drop("name", name)
+        name = None
+    if age is not None and str(age) not in heard.keys:
+        drop("age", age)
+        age = None
+    sentences: dict[str, str | None] = {}
+    for field in ("career_goals", "experience"):
+        sentence = getattr(profile, field)
+        sentences[field] = sentence
+        if sentence is not None and not heard.has_phrase(sentence, _SENTENCE_SHARE):
+            drop(field, sentence)
+            sentences[field] = None
+    lists: dict[str, tuple[str, ...]] = {}
+    for field in ("hobbies", "strengths"):
+        values: tuple[str, ...] = getattr(profile, field)
+        lists[field] = tuple(value for value in values if heard.has_phrase(value, _LIST_SHARE))
+        for value in values:
+            if value not in lists[field]:
+                drop(field, value)
+    return (
+        Profile(
+            name=name,
+            age=age,
+            hobbies=lists["hobbies"],
+            career_goals=sentences["career_goals"],
+            strengths=lists["strengths"],
+            experience=sentences["experience"],
+        ),
+        tuple(flags),
+    )
+
+
+def locate_evidence(evaluation: Evaluation, transcript: Transcript) -> tuple[Evaluation, tuple[Flag, ...]]:
+    """The rating with the times of its quotes, and a flag `evidence_not_found` for each that was not said."""
+    located = tuple(_locate(each.quote, transcript) for each in evaluation.evidence)
+    flags = tuple(
+        Flag(code="evidence_not_found", field="evidence", detail=evidence.quote)
+        for evidence, found in located
+        if not found
+    )
+    return evaluation.model_copy(update={"evidence": tuple(evidence for evidence, _ in located)}), flags
+
+
+def _named(name: str, heard: Heard) -> bool:
+    own = words(name)
+    return bool(own) and all(heard.has_name(word) for word in own)
+
+
+def _kin(one: str, other: str) -> bool:
+    """Whether two words share so long a beginning that one is derived from the other."""
+    shared = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return shared >= 5 and shared >= 0.7 * max(len(one), len(other))
+
+
+def _sounds_alike(one: str, other: str) -> bool:
+    """Whether two spellings may be of one name, as Whisper spells them: Meera and Mira, Pillai and Pillay."""
+    if len(one) < 3 or len(other) < 3 or one.isdecimal() or other.isdecimal():
+        return False
+    if _sound(one) == _sound(other):
+        return True
+    return one[0] == other[0] and SequenceMatcher(None, one, other, autojunk=False).ratio() >= 0.84
+
+
+def _sound(name: str) -> str:
+    """Its consonants by their sound, with vowels marked but not told apart."""
+    for spelled, sound in (("ph", "f"), ("gh", "g"), ("ck", "k"), ("th", "t"), ("sh", "s"), ("ch", "k")):
+        name = name.replace(spelled, sound)
+    name = name.translate(str.maketrans("cqzj", "kksg"))
+    name = re.sub(r"(?<=[aeiou])h", "", name)
+    return re.sub(r"(.)\1+", r"\1", re.sub(r"[aeiouy]+", "a", name))
+
+
+def _locate(quote: str, transcript: Transcript) -> tuple[Evidence, bool]:
+    """The quote with its times, and whether it was said. Each part around an omission (...) has to be."""
+    said = [
+        (word.key, index) for index, segment in enumerate(transcript.segments) for word in words(segment.text)
+    ] or [(word.key, -1) for word in words(transcript.text)]
+    keys = [key for key, _ in said]
+    parts = [keyed for part in re.split(r"\.\.\.|…|\[\.*\]", quote) if (keyed := [word.key for word in words(part)])]
+    spans = [span for part in parts if (span := _find(part, keys)) is not None]
+    if not parts or len(spans) < len(parts):
+        return Evidence(quote=quote), False
+    first, last = said[min(start for start, _ in spans)][1], said[max(end for _, end in spans) - 1][1]
+    if first < 0:
+        return Evidence(quote=quote), True
+    segments = transcript.segments
+    return Evidence(quote=quote, start_s=segments[first].start_s, end_s=segments[last].end_s), True
+
+
+def _find(part: Sequence[str], keys: Sequence[str]) -> tuple[int, int] | None:
+    """Where the words of `part` stand in `keys`: exactly, or for a long enough part nearly."""
+    size = len(part)
+    for start in range(len(keys) - size + 1):
+        if list(keys[start : start + size]) == list(part):
+            return start, start + size
+    if size < _FUZZY_QUOTE:
+        return None
+    matcher = SequenceMatcher(None, autojunk=False)
+    matcher.set_seq2(part)
+    likeness, best = max(_windows(matcher, keys, size), default=(0.0, 0))
+    return (best, min(best + size, len(keys))) if likeness >= _QUOTE_LIKENESS else None
+
+
+def _windows(matcher: SequenceMatcher[str], keys: Sequence[str], size: int) -> Iterator[tuple[float, int]]:
+    for start in range(max(1, len(keys) - size + 1)):
+        matcher.set_seq1(keys[start : start + size])
+        if matcher.quick_ratio() >= _QUOTE_LIKENESS:
+            yield matcher.ratio(), start

@@ -1,0 +1,20 @@
+"""Points in time: seconds since the epoch inside, UTC in ISO 8601 outside.
+
+The text has microseconds and ends in `Z`, so that all texts are of one width and sort as the times do.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_iso(seconds: float) -> str:
+    """`2026-01-31T12:00:00.000000Z` for seconds since the epoch."""
+    moment = _EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def from_iso(text: str) -> float:
+    """Seconds since the epoch for a text of `to_iso`. Raises ValueError for another text."""
+    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return (moment - _EPOCH) / timedelta(microseconds=1) / 1_000_000

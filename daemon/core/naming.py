@@ -1,0 +1,144 @@
+"""Names: which student a file is from, whether it is media, and what its result is called.
+
+Everything in a file name comes from a student. What leaves this module is safe in a path.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import PurePath
+
+MEDIA_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .mpg .wav .mp3 .m4a .ogg .opus .flac".split())
+IGNORED_SUFFIXES = frozenset(".part .tmp .crdownload .filepart".split())
+IGNORED_NAMES = frozenset(
+    (
+        *("@eadir", "#recycle", "@recycle", "#snapshot", "$recycle.bin", "lost+found"),
+        *("system volume information", "thumbs.db", "desktop.ini"),
+    )
+)
+STUDENT_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+CLAIM_PREFIX = ".introeval-"
+_SLUG_LENGTH = 80
+_STUDENT_BYTES = 200  # a folder's name may have 255
+
+
+class Refused(StrEnum):
+    """Why a file can't become a task."""
+
+    NO_STUDENT = "no_student"
+    NO_MEDIA_TYPE = "no_media_type"
+    SPECIAL_FILE = "special_file"
+    DUPLICATE = "duplicate"
+    VANISHED = "vanished"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a file is refused: a stable code for tools, and a line that tells the student what to do."""
+
+    code: Refused
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a name says: the student, and the file's name as a person may read it."""
+
+    student: str
+    filename: str
+
+
+def printable(name: str) -> str:
+    """A file name in NFC on one line: undecodable bytes and what can't be seen are shown escaped."""
+    return "".join(c if c.isprintable() else _escaped(c) for c in unicodedata.normalize("NFC", name))
+
+
+def ignored(relative: PurePath, patterns: Iterable[str] = ()) -> bool:
+    """Whether a path below the inbox is a copy in progress, a dot file, or a NAS's own.
+
+    `patterns` are more names to ignore, as in a shell (`*.bak`), matched with every part of the path.
+    """
+    for part in relative.parts:
+        if part.startswith((".", "~")) or part.lower() in IGNORED_NAMES:
+            return True
+        if any(fnmatchcase(part, pattern) for pattern in patterns):
+            return True
+    return relative.suffix.lower() in IGNORED_SUFFIXES or relative.name.endswith("~")
+
+
+def read_name(relative: PurePath, student_pattern: str = STUDENT_PATTERN) -> Named | Refusal:
+    """The student and the file name of a path below the inbox, or why there are none.
+
+    The student is the first folder or, for a file of the inbox itself, what stands before the
+    first `_`.
+    """
+    filename = printable(relative.name)
+    if relative.suffix.lower() not in MEDIA_SUFFIXES:
+        accepted = " ".join(sorted(MEDIA_SUFFIXES))
+        return Refusal(Refused.NO_MEDIA_TYPE, f"{filename} is no video or audio file; send one of {accepted}")
+    first, underscore, _ = relative.name.partition("_")
+    student = relative.parts[0] if len(relative.parts) > 1 else first if underscore else ""
+    student = unicodedata.normalize("NFC", student)
+    if not (re.fullmatch(student_pattern, student) and _is_safe(student)):
+        advice = f"put it into the folder <student>/ or call it <student>_{filename}, and send it again"
+        return Refusal(Refused.NO_STUDENT, f"{filename} does not name its student; {advice}")
+    return Named(student, filename)
+
+
+def slug(filename: str) -> str:
+    """The stem of a file name in `[A-Za-z0-9_-]`, at most 80 characters, never empty."""
+    plain = unicodedata.normalize("NFKD", PurePath(filename).stem).encode("ascii", "ignore").decode()
+    cleaned = re.sub(r"[^A-Za-z0-9_-]+", "-", plain).strip("-")[:_SLUG_LENGTH].strip("-")
+    return cleaned or "video"
+
+
+def suffix(filename: str) -> str:
+    """The suffix of a file name, with its dot and in small letters; empty when it is not plain."""
+    last = PurePath(filename).suffix.lower()
+    return last if re.fullmatch(r"\.[a-z0-9]{1,10}", last) else ""
+
+
+def result_name(student: str, task_id: int, filename: str, revision: int = 1) -> str:
+    """The path of a result below the outbox."""
+    again = f".r{revision}" if revision > 1 else ""
+    return f"{student}/{task_id:04d}-{slug(filename)}{again}.result.json"
+
+
+def receipt_name(student: str, task_id: int, filename: str) -> str:
+    """The path of a receipt below the outbox."""
+    return f"{student}/{task_id:04d}-{slug(filename)}.receipt.json"
+
+
+def reason_name(claim_id: str, filename: str) -> str:
+    """The path of a refusal's reason below the outbox. No student's id begins with `_`."""
+    return f"_rejected/{claim_id}-{slug(filename)}.reason.json"
+
+
+def rejected_name(claim_id: str, filename: str) -> str:
+    """The name of a refused file in the rejected folder."""
+    return f"{claim_id}-{slug(filename)}{suffix(filename)}"
+
+
+def archive_name(student: str, task_id: int, filename: str) -> str:
+    """The path of a finished video below the archive folder."""
+    return f"{student}/{task_id:04d}-{slug(filename)}{suffix(filename)}"
+
+
+def _is_safe(student: str) -> bool:
+    """Whether a student's id can be a folder, whatever pattern the lab has configured."""
+    if not student or student.startswith((".", "_", "-")) or "/" in student or not student.isprintable():
+        return False
+    return len(student.encode()) <= _STUDENT_BYTES
+
+
+def _escaped(c: str) -> str:
+    """One character as an escape; a byte that is no UTF-8 (U+DC80 to U+DCFF, PEP 383) as that byte."""
+    if "\udc80" <= c <= "\udcff":
+        return f"\\x{ord(c) - 0xDC00:02x}"
+    return c.encode("unicode_escape").decode()

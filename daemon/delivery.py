@@ -1,0 +1,102 @@
+"""Delivery: frozen documents into the outbox, then their videos into the archive.
+
+It is tried again by itself: an outbox that is full or gone costs nothing but time.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+from daemon.alarms import Alarms
+from daemon.core.errors import DeliveryError, StoreError
+from daemon.core.lifecycle import backoff_s
+from daemon.core.task import Task
+from daemon.intake.archive import archive
+from daemon.journal import Journal
+from daemon.outbox import Outbox
+
+_GROUP = 64
+
+
+class Delivery:
+    """Delivers whatever the database says is not in the outbox yet."""
+
+    def __init__(
+        self, journal: Journal, outbox: Outbox, state: Path, alarms: Alarms, clock: Callable[[], float]
+    ) -> None:
+        self._journal, self._outbox, self._state = journal, outbox, state
+        self._alarms, self._clock = alarms, clock
+        self._hinted = asyncio.Event()
+        self._rested = asyncio.Event()
+
+    @property
+    def idle(self) -> bool:
+        """Whether, after the last hint, everything was delivered."""
+        return self._rested.is_set()
+
+    def hint(self) -> None:
+        """There may be something to deliver."""
+        self._rested.clear()
+        self._hinted.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until `stop`, then once more what is ready."""
+        failures = 0
+        stopper = asyncio.create_task(self._wake_at(stop))
+        while True:
+            self._hinted.clear()
+            done = await self._round()
+            failures = 0 if done else failures + 1
+            if stop.is_set():
+                break
+            if done and not self._hinted.is_set():
+                self._rested.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if done else backoff_s(failures)):
+                    # While the outbox is away, new results do not make it come back.
+                    await (self._hinted if done else stop).wait()
+        await stopper
+
+    async def _round(self) -> bool:
+        """Deliver and archive all that there is. False when something must be tried again."""
+        try:
+            return await self._deliver() and await self._archive()
+        except StoreError as exc:
+            self._alarms.set("store", str(exc))
+            return False
+
+    async def _deliver(self) -> bool:
+        while documents := await self._journal(self._journal.store.undelivered, _GROUP):
+            try:
+                published = await asyncio.to_thread(self._outbox.publish_all, documents)
+            except DeliveryError as exc:
+                self._alarms.set("outbox", str(exc))
+                return False
+            if published.done:
+                await self._journal(self._journal.store.delivered, published.done, self._clock())
+            if published.failed:
+                self._alarms.set("outbox", next(iter(published.failed.values())))
+                return False
+        self._alarms.clear("outbox")
+        return True
+
+    async def _archive(self) -> bool:
+        while tasks := await self._journal(self._journal.store.archivable, _GROUP):
+            try:
+                moved = await asyncio.to_thread(self._move, tasks)
+            except OSError as exc:
+                self._alarms.set(
+                    "archive", f"a video can't be archived: {exc}; see that the state folder has room"
+                )
+                return False
+            await self._journal(self._journal.store.archived, moved, self._clock())
+        self._alarms.clear("archive")
+        return True
+
+    def _move(self, tasks: list[Task]) -> list[tuple[int, Path]]:
+        return [(t.id, archive(Path(t.path), self._state, t.student, t.id, t.filename)) for t in tasks]
+
+    async def _wake_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._hinted.set()

@@ -1,0 +1,57 @@
+"""What makes a file outlive a power cut, and how to tell that a folder is still the same one."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER_MODE = 0o750
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which folder stands at a path. `mounted`: it is the root of a mounted file system."""
+
+    device: int
+    inode: int
+    mounted: bool
+
+    def unmounted_since(self, before: "Identity | None") -> bool:
+        """Whether a file system was mounted here `before` and this is the bare folder below it."""
+        return before is not None and before.mounted and not self.mounted
+
+
+def identity(folder: int | Path) -> Identity:
+    """The identity of a folder, by its path or by a descriptor of it. Raises OSError."""
+    if isinstance(folder, Path):
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return identity(fd)
+        finally:
+            os.close(fd)
+    here, above = os.fstat(folder), os.stat("..", dir_fd=folder)
+    return Identity(here.st_dev, here.st_ino, here.st_dev != above.st_dev)
+
+
+def sync_folder(folder: bytes | Path) -> None:
+    """Make what was created, renamed or removed in a folder durable. Raises OSError."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sync_folders(folders: Iterable[bytes | Path]) -> None:
+    """Make several folders durable, each once. Raises OSError."""
+    for folder in set(folders):
+        sync_folder(folder)
+
+
+def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
+    """Make a folder, and those above it, durably; one that stands is left as it is. Raises OSError."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent, mode)
+    folder.mkdir(mode=mode, exist_ok=True)
+    sync_folder(folder.parent)

@@ -1,0 +1,47 @@
+"""What the intake wants a person to know: it lasts until it is mended."""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.core.naming import printable
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Alarm:
+    """Something that hinders the intake. `path` is printable, `message` one line with the mend."""
+
+    code: str
+    path: str
+    message: str
+
+
+def shown(path: bytes | Path) -> str:
+    """A path as a person may read it, whatever bytes a student has put into it."""
+    return printable(os.fsdecode(path))
+
+
+def reason_of(error: OSError) -> str:
+    """What the system says, without the raw path that `str(error)` would show."""
+    return error.strerror or type(error).__name__
+
+
+class Alarms:
+    """The alarms that last now, by where they come from. Tells all of them whenever they change."""
+
+    def __init__(self, on_change: Callable[[tuple[Alarm, ...]], None]) -> None:
+        self._on_change = on_change
+        self._by_source: dict[str, frozenset[Alarm]] = {}
+
+    @property
+    def all(self) -> tuple[Alarm, ...]:
+        """Every alarm once, sorted."""
+        return tuple(sorted(frozenset().union(*self._by_source.values())))
+
+    def put(self, source: str, alarms: Iterable[Alarm]) -> None:
+        """What a source has to say now, instead of what it said before."""
+        before = self.all
+        self._by_source[source] = frozenset(alarms)
+        if self.all != before:
+            self._on_change(self.all)

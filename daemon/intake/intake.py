@@ -1,0 +1,235 @@
+"""The intake: watches the inbox, and turns what is finished there into tasks.
+
+One loop looks at the inbox whenever a hint came, a file may have settled, or `rescan_s` is over, and
+takes what is ready. What was taken is brought in, hashed, probed and born beside it, at most two groups
+at a time, so that a burst is worked off while the next look happens.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from daemon.core.errors import StoreError
+from daemon.core.stability import Known, Observation, Seen, observe, restart
+from daemon.intake.alarm import Alarm, Alarms, reason_of, shown
+from daemon.intake.candidates import Candidates, held_open, orphans
+from daemon.intake.claim import Claimer, Limits, OnDatabase
+from daemon.intake.files import Files
+from daemon.intake.places import Places
+from daemon.intake.scan import InboxUnavailable, Scan, Scanner
+from daemon.intake.watcher import Poll, Watcher
+from daemon.ports import Born, Claim, Media, Store
+
+GROUP = 64
+_GROUPS_AT_ONCE = 2
+_ORPHAN_S = 60.0  # a claim takes its file out of the inbox within seconds
+_SHORTEST_GAP_S = 0.05
+_LONGEST_RETRY_S = 60.0
+_TRIES_BEFORE_REST = 3
+
+
+class Intake:
+    """Takes videos out of one inbox until told to stop.
+
+    `on_born` is told of new tasks, and with an empty list of refusals, whose reasons are to be delivered;
+    `on_alarms` of all alarms that last, whenever they change. `clock` gives seconds since the epoch,
+    `ticks` seconds that never go back. Raises OSError when the state folder can't be made.
+    """
+
+    def __init__(
+        self,
+        inbox: Path,
+        state: Path,
+        *,
+        store: Store,
+        on_database: OnDatabase,
+        media: Media,
+        on_born: Callable[[Sequence[Born]], None],
+        on_alarms: Callable[[tuple[Alarm, ...]], None],
+        settle_s: float = 2.0,
+        rescan_s: float = 30.0,
+        poll: Poll = "auto",
+        ignore: Sequence[str] = (),
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
+        files: Files | None = None,
+    ) -> None:
+        inbox, limits, files = inbox.absolute(), limits or Limits(), files or Files()
+        self._inbox = inbox
+        self._settle_s = settle_s
+        self._rescan_s = rescan_s
+        self._ticks = ticks
+        self._on_born = on_born
+        self._alarms = Alarms(on_alarms)
+        self._scanner = Scanner(inbox, ignore=ignore, done_marker=limits.done_marker)
+        self._watcher = Watcher(inbox, self.hint, poll=poll)
+        self._candidates = Candidates(files, rescan_s)
+        self._claimer = Claimer(
+            inbox,
+            Places.below(state.absolute()),
+            store=store,
+            on_database=on_database,
+            media=media,
+            on_born=on_born,
+            clock=clock,
+            limits=limits,
+            files=files,
+        )
+        self._known: Mapping[bytes, Known] = {}
+        self._hidden: Mapping[bytes, Known] = {}
+        self._groups: set[asyncio.Task[None]] = set()
+        self._hinted = asyncio.Event()
+        self._rested = asyncio.Event()
+        self._nothing_settles = False
+        self._gap_s = _SHORTEST_GAP_S
+        self._recover_at: float | None = ticks()
+        self._recoveries = 0
+
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """What hinders the intake now."""
+        return self._alarms.all
+
+    @property
+    def idle(self) -> bool:
+        """Whether, at the last look, there was nothing left that could be taken."""
+        return self._rested.is_set()
+
+    def hint(self) -> None:
+        """Something may have changed: look soon."""
+        self._hinted.set()
+        self._rested.clear()
+
+    async def settle(self) -> None:
+        """Wait until a look that began after this call finds nothing more to take.
+
+        What can't be taken (see `alarms`) is not waited for, and neither is an inbox that is away.
+        """
+        self.hint()
+        await self._rested.wait()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Take until `stop`, then finish what was taken."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watcher.run(stop))
+            stopper = tasks.create_task(self._wake_for(stop))
+            while not stop.is_set():
+                if self._recover_at is not None and self._recover_at <= self._ticks():
+                    await self._recover()
+                self._hinted.clear()
+                self._nothing_settles = False
+                wake_at = await self._look(tasks)
+                self._nothing_settles = wake_at is None
+                if self._recover_at is None:
+                    self._recoveries = 0
+                    self._alarms.put("claims", [])
+                self._consider_rest()
+                await self._wait(stop, wake_at)
+            stopper.cancel()
+
+    async def _look(self, tasks: asyncio.TaskGroup) -> float | None:
+        """Look once and take what is ready. When the next file may have settled, if one is to."""
+        began = time.monotonic()
+        look = await asyncio.to_thread(self._scanner.scan)
+        # A share where a look takes seconds is not looked at all the time.
+        self._gap_s = max(_SHORTEST_GAP_S, time.monotonic() - began)
+        if isinstance(look, InboxUnavailable):
+            self._alarms.put("inbox", [Alarm("inbox_unavailable", shown(self._inbox), look.message)])
+            return None
+        if look.replaced:
+            self._watcher.restart()
+        now = self._ticks()
+        observed = observe(self._known, look.files, now, self._settle_s)
+        choice = await asyncio.to_thread(self._candidates.choose, observed.ready, now)
+        self._known = restart(observed.known, {entry.path for entry in choice.written}, now)
+        self._alarms.put("inbox", [*look.alarms, *held_open(choice.written, self._known, now)])
+        await self._watch_hidden(look, now)
+        await self._take(choice.takeable, tasks)
+        self._alarms.put("rights", self._candidates.alarms())
+        return self._next_look(observed, bool(choice.written), now)
+
+    def _next_look(self, observed: Observation, is_written: bool, now: float) -> float | None:
+        if not is_written:
+            return observed.wake_at
+        again = now + self._settle_s
+        return again if observed.wake_at is None else min(again, observed.wake_at)
+
+    async def _watch_hidden(self, look: Scan, now: float) -> None:
+        observed = observe(self._hidden, look.hidden, now, _ORPHAN_S)
+        self._hidden = observed.known
+        with contextlib.suppress(StoreError):  # told of elsewhere
+            ours = await self._claimer.open_names() if observed.ready else frozenset[bytes]()
+            forgotten = [entry for entry in observed.ready if entry.path not in ours]
+            self._alarms.put("orphans", orphans(forgotten))
+
+    async def _take(self, files: Sequence[Seen], tasks: asyncio.TaskGroup) -> None:
+        for start in range(0, len(files), GROUP):
+            while len(self._groups) >= _GROUPS_AT_ONCE:
+                await asyncio.wait(self._groups, return_when=asyncio.FIRST_COMPLETED)
+            try:
+                taken = await self._claimer.take(files[start : start + GROUP])
+            except StoreError as exc:
+                self._put_off([Alarm("store", shown(self._inbox), str(exc))])
+                return
+            for entry, error in taken.denied:
+                self._candidates.deny(entry, error, self._ticks())
+            if taken.claims:
+                group = tasks.create_task(self._finish(taken.claims))
+                self._groups.add(group)
+                group.add_done_callback(self._end_group)
+
+    async def _finish(self, claims: Sequence[Claim] | None) -> None:
+        """Bring a group in, or with None every claim that stands open."""
+        try:
+            finished = await (self._claimer.recover() if claims is None else self._claimer.finish(claims))
+        except StoreError as exc:
+            self._put_off([Alarm("store", shown(self._inbox), str(exc))])
+        except OSError as exc:
+            path = shown(os.fsencode(exc.filename)) if exc.filename else "the state folder"
+            mend = "see that it can be written and has room"
+            self._put_off([Alarm("claim_waits", path, f"{path}: {reason_of(exc)}; {mend}")])
+        else:
+            if finished.refused:
+                self._on_born([])
+            if finished.alarms:
+                self._put_off(finished.alarms)
+
+    def _end_group(self, group: asyncio.Task[None]) -> None:
+        self._groups.discard(group)
+        self._consider_rest()
+
+    async def _recover(self) -> None:
+        """Finish what a crash or an error left open, once no group is in work."""
+        if self._groups:
+            await asyncio.wait(self._groups)
+        self._recover_at = None
+        await self._finish(None)
+
+    def _put_off(self, alarms: Sequence[Alarm]) -> None:
+        """Claims stay open: finish them later, ever more rarely."""
+        self._alarms.put("claims", alarms)
+        self._recover_at = self._ticks() + min(2.0**self._recoveries, _LONGEST_RETRY_S)
+        self._recoveries += 1
+        self.hint()
+
+    def _consider_rest(self) -> None:
+        stuck = self._recoveries >= _TRIES_BEFORE_REST
+        recovering = self._recover_at is not None and not stuck
+        if self._nothing_settles and not self._groups and not recovering and not self._hinted.is_set():
+            self._rested.set()
+
+    async def _wait(self, stop: asyncio.Event, wake_at: float | None) -> None:
+        """Until the next look is due. After a hint not at once, so that a stream of them costs little."""
+        now = self._ticks()
+        times = [now + self._rescan_s, *(at for at in (wake_at, self._recover_at) if at is not None)]
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hinted.wait(), max(0.0, min(times) - now))
+            await asyncio.wait_for(stop.wait(), self._gap_s)
+
+    async def _wake_for(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self.hint()

@@ -1,0 +1,42 @@
+"""Refusals: the claim of a file that can't become a task, and the reason that goes to the outbox."""
+
+from pathlib import PurePath
+
+from daemon.core.naming import Named, Refusal, Refused, printable, read_name, reason_name
+from daemon.core.receipt import Reason, part_bytes
+from daemon.core.stability import Seen
+from daemon.ports import Claim, Document, Kind
+
+
+def judge(entry: Seen, relative: PurePath, student_pattern: str) -> Named | Refusal:
+    """Whose video an entry of the inbox is, or why it is none."""
+    if entry.special:
+        message = f"{printable(relative.name)} is a link or a special file; send the video itself"
+        return Refusal(Refused.SPECIAL_FILE, message)
+    return read_name(relative, student_pattern)
+
+
+def duplicate(claim: Claim, earlier: int) -> Refusal:
+    """The same content again, while the earlier task is open or completed."""
+    return Refusal(
+        Refused.DUPLICATE,
+        f"{claim.filename} is the same video as that of task {earlier}; nothing needs to be done",
+    )
+
+
+def vanished(claim: Claim) -> Refusal:
+    """The file was ours and somebody removed it before it became a task."""
+    return Refusal(Refused.VANISHED, f"{claim.filename} was removed from the spool; send it again")
+
+
+def reason_document(claim: Claim, reason: str, at: str, sha256: str | None = None) -> Document:
+    """The file of the outbox that says why a file was refused. `at` is UTC in ISO 8601."""
+    reason_part = Reason(
+        claim_id=claim.id,
+        filename=claim.filename,
+        student_id=claim.student,
+        reason=reason,
+        sha256=sha256,
+        at=at,
+    )
+    return Document(0, Kind.REASON, reason_name(claim.id, claim.filename), part_bytes(reason_part))

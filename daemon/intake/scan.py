@@ -1,0 +1,151 @@
+"""One look at the whole inbox: the truth that events only hint at.
+
+Names are bytes to us: whatever a student's computer wrote can be seen and taken. No symbolic link is
+followed, also not one that takes a folder's place while we look: folders are opened with O_NOFOLLOW, one
+below the other. What a look leaves out means nothing: nothing is ever concluded from absence.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from daemon.core.naming import CLAIM_PREFIX, ignored
+from daemon.core.stability import Seen
+from daemon.durable import Identity, identity
+from daemon.intake.alarm import Alarm, reason_of, shown
+
+MAX_DEPTH = 8
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+
+
+@dataclass(frozen=True, slots=True)
+class InboxUnavailable:
+    """The inbox can't be looked at now; `message` is one line with the mend."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one look saw.
+
+    `hidden` are files of claims on their way out, ours or another daemon's. `replaced`: another folder
+    than at the last look stands at the inbox's path, so that what watched the old one is blind.
+    """
+
+    files: tuple[Seen, ...]
+    hidden: tuple[Seen, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    replaced: bool = False
+
+
+@dataclass(slots=True)
+class _Found:
+    files: list[Seen] = field(default_factory=list)
+    hidden: list[Seen] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
+
+
+class Scanner:
+    """Looks at one inbox, and remembers which folder that was. For one thread at a time.
+
+    `ignore` are name patterns (`*.bak`) besides those always ignored. With a `done_marker` (`.done`) a
+    file counts only while one of its name with the marker at the end lies beside it.
+    """
+
+    def __init__(self, root: Path, *, ignore: Sequence[str] = (), done_marker: str = "") -> None:
+        self._root = root
+        self._ignore = tuple(ignore)
+        self._marker = done_marker
+        self._identity: Identity | None = None
+
+    def scan(self) -> Scan | InboxUnavailable:
+        """Look at everything now. Blocks for as long as the file system does."""
+        try:
+            fd = os.open(self._root, _OPEN)
+        except OSError as exc:
+            return InboxUnavailable(
+                f"{shown(self._root)}: {reason_of(exc)}; make the folder or mount it again"
+            )
+        try:
+            return self._look(fd)
+        except OSError as exc:
+            return InboxUnavailable(f"{shown(self._root)}: {reason_of(exc)}; see that this user may read it")
+        finally:
+            os.close(fd)
+
+    def _look(self, fd: int) -> Scan | InboxUnavailable:
+        here, before = identity(fd), self._identity
+        if here.unmounted_since(before) and not os.listdir(fd):
+            return InboxUnavailable(
+                f"{shown(self._root)} was a mounted folder and is none now; mount it again"
+            )
+        self._identity = here
+        found = _Found()
+        self._walk(fd, PurePath(), found)
+        replaced = before is not None and before != here
+        return Scan(tuple(found.files), tuple(found.hidden), tuple(found.alarms), replaced)
+
+    def _walk(self, fd: int, below: PurePath, found: _Found) -> None:
+        with os.scandir(fd) as entries:
+            by_name = {entry.name: entry for entry in entries}
+        for name, entry in by_name.items():
+            relative = below / name
+            if name.startswith(CLAIM_PREFIX):
+                found.hidden.extend(self._see(entry, relative))
+            elif ignored(relative, self._ignore):
+                continue
+            elif entry.is_dir(follow_symlinks=False):
+                self._descend(fd, relative, found)
+            elif self._is_announced(name, by_name):
+                found.files.extend(self._see(entry, relative))
+
+    def _descend(self, fd: int, relative: PurePath, found: _Found) -> None:
+        folder = shown(self._path(relative))
+        if len(relative.parts) > MAX_DEPTH:
+            message = f"{folder} lies too deep to be looked into; move it up"
+            found.alarms.append(Alarm("folder_too_deep", folder, message))
+            return
+        try:
+            inner = os.open(relative.name, _OPEN | os.O_NOFOLLOW, dir_fd=fd)
+        except OSError as exc:
+            self._note(exc, folder, found)
+            return
+        try:
+            self._walk(inner, relative, found)
+        except OSError as exc:
+            self._note(exc, folder, found)
+        finally:
+            os.close(inner)
+
+    @staticmethod
+    def _note(error: OSError, folder: str, found: _Found) -> None:
+        """A folder that is gone between two calls is no matter; one that can't be read is."""
+        if error.errno not in _GONE:
+            message = f"{folder} cannot be read: {reason_of(error)}; give this user the right to read it"
+            found.alarms.append(Alarm("folder_unreadable", folder, message))
+
+    def _is_announced(self, name: str, names: dict[str, os.DirEntry[str]]) -> bool:
+        if not self._marker:
+            return True
+        return not name.endswith(self._marker) and name + self._marker in names
+
+    def _see(self, entry: "os.DirEntry[str]", relative: PurePath) -> Iterator[Seen]:
+        try:
+            found = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        yield seen(self._path(relative), found)
+
+    def _path(self, relative: PurePath) -> bytes:
+        return os.fsencode(self._root / relative)
+
+
+def seen(path: bytes, found: os.stat_result) -> Seen:
+    """What a stat that follows no link says of an entry."""
+    special = not stat.S_ISREG(found.st_mode)
+    return Seen(path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, special)

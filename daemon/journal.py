@@ -1,0 +1,118 @@
+"""What the supervisor writes down and reads back, on the one database thread.
+
+A database that can't be used now (its disk is full, another program locks it) is an alarm; the same
+write is tried again until it is durable, and until then nothing that depends on it happens.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+from daemon.alarms import Alarms
+from daemon.core.document import Profile, Speaking, Transcript
+from daemon.core.errors import StoreError
+from daemon.core.scheduler import Group
+from daemon.core.task import Phase, Task
+from daemon.ports import Change
+from daemon.store.store import SqliteStore
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_AGAIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Of the running batch or phase: `done` tasks of `total`."""
+
+    batch_id: int | None
+    done: int
+    total: int
+
+
+class Journal:
+    """The store as the coroutines of the daemon use it."""
+
+    def __init__(
+        self, store: SqliteStore, executor: Executor, alarms: Alarms, clock: Callable[[], float]
+    ) -> None:
+        self.store = store
+        self._executor, self._alarms, self._clock = executor, alarms, clock
+        self._phase: Phase = Phase.STT
+        self._phase_id: int | None = None
+        self._phase_start: float | None = None
+        self._outcomes = 0
+
+    async def __call__(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a method of the store on the database thread. Raises what it raises."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, lambda: function(*args, **kwargs))
+
+    async def surely(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The same, again and again while it is a StoreError."""
+        while True:
+            try:
+                value = await self(function, *args, **kwargs)
+            except StoreError as exc:
+                self._alarms.set("store", str(exc))
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                self._alarms.clear("store")
+                return value
+
+    async def recover(self) -> list[Task]:
+        """Put right what a crash left; the open tasks."""
+        return await self.surely(self.store.recover, self._clock())
+
+    async def commit(self, changes: Sequence[Change], extent: Extent) -> None:
+        """Make the changes durable, with the row that says what runs, in one transaction."""
+        self._outcomes += sum(change.seconds is not None for change in changes)
+        await self.surely(self._commit, list(changes), extent)
+
+    def _commit(self, changes: Sequence[Change], extent: Extent) -> None:
+        with self.store.together():
+            self.store.commit(changes)
+            self.store.set_system_state(
+                self._phase,
+                self._clock(),
+                batch_id=extent.batch_id,
+                phase_start=self._phase_start,
+                total=extent.total,
+                completed=extent.done,
+            )
+
+    async def payload(self, task_id: int) -> tuple[Transcript, Speaking, Profile | None]:
+        """What the earlier stages gave for a task."""
+        transcript, speaking, profile = await self.surely(self.store.payload, task_id)
+        if transcript is None or speaking is None:
+            raise AssertionError(f"task {task_id} is past stt and has no transcript")
+        return transcript, speaking, profile
+
+    async def open_batch(self, size: int) -> int:
+        """Begin a batch; its id."""
+        return await self.surely(self.store.open_batch, self._clock(), size)
+
+    async def close_batch(self, batch_id: int) -> None:
+        """End a batch."""
+        await self.surely(self.store.close_batch, batch_id, self._clock())
+
+    async def phase_began(self, group: Group | None, phase: Phase) -> None:
+        """A switch begins: to a group, or to nothing, which is called the stt phase."""
+        self._phase, self._phase_start, self._outcomes = phase, self._clock(), 0
+        self._phase_id = None
+        if group is not None:
+            self._phase_id = await self.surely(self.store.phase_began, group, phase, None, self._clock())
+
+    async def phase_ready(self, switch_s: float) -> None:
+        """The group of the last switch is verified loaded."""
+        if self._phase_id is not None:
+            await self.surely(self.store.phase_ready, self._phase_id, self._clock(), switch_s)
+
+    async def phase_ended(self) -> None:
+        """The running phase is left."""
+        if self._phase_id is not None:
+            await self.surely(self.store.phase_ended, self._phase_id, self._clock(), self._outcomes)
+            self._phase_id = None

@@ -1,0 +1,145 @@
+"""Asking a model until its answer is whole: the proof that it is ready, the repair of what is not valid.
+
+An answer is whole when the model stopped by itself, its trimmed text is one JSON object, and our own
+model of the answer accepts that. Anything else is asked again, with what was wrong, at most twice.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from pydantic import ValidationError
+
+from daemon.core.answers import FormAnswer, RatingAnswer, complaint
+from daemon.core.errors import Blame, EngineError, Fault
+from daemon.llm.client import Answer, AnswerFailed, Finish, ModelClient, ModelHost, OnToken, Options, Request
+
+A = TypeVar("A", FormAnswer, RatingAnswer)
+
+TRIES = 3
+_PROOF_TOKENS = 24
+_PROOF_PROMPT = "Say in one plain sentence, without any JSON, what the weather is like."
+_COMPLAINTS = {
+    Finish.LENGTH: "the answer was too long; keep every text short",
+    Finish.CUT: "the answer was not whole; keep every text short",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[A]):
+    """What came of asking: the answer, or None and what was wrong with the last one."""
+
+    answer: A | None
+    complaint: str
+    tries: int
+
+
+class Asker(Generic[A]):
+    """One engine's model, from its start to its stop, asked for answers of one kind."""
+
+    def __init__(self, host: ModelHost, answer: type[A], options: Options) -> None:
+        self.host = host
+        self.options = options
+        self.schema = answer.json_schema()
+        self.tokens_per_s: float | None = None
+        self._answer = answer
+        self._client: ModelClient | None = None
+
+    async def start(self) -> None:
+        """Bring the server up and prove it. Raises EngineError, with nothing left running."""
+        proved = False
+        try:
+            self._client = await self.host.start()
+            await self._prove(self._client)
+            proved = True
+        finally:
+            if not proved:
+                await self.stop()
+
+    async def stop(self) -> None:
+        """End the server."""
+        self._client = None
+        await self.host.stop()
+
+    async def ask(self, render: Callable[[str | None], str], on_token: OnToken) -> Asked[A]:
+        """Ask, and again with what was wrong, until the answer is whole.
+
+        `render` makes the prompt, given what was wrong with the last answer. Raises AnswerFailed.
+        """
+        wrong: str | None = None
+        for tries in range(1, TRIES + 1):
+            answer = await self._generate(Request(render(wrong), self.schema, self.options), on_token)
+            whole, wrong = self._read(answer)
+            if whole is not None:
+                return Asked(whole, "", tries)
+        return Asked(None, wrong, TRIES)
+
+    def _read(self, answer: Answer) -> tuple[A | None, str]:
+        if answer.finish is not Finish.STOP:
+            return None, _COMPLAINTS[answer.finish]
+        try:
+            return self._answer.read(answer.text), ""
+        except ValidationError as exc:
+            return None, complaint(exc)
+
+    async def _generate(self, request: Request, on_token: OnToken) -> Answer:
+        """One answer. An error of a server in good health is the engine's fault only if it can't be proved.
+
+        A server error is not always transient: a prompt may bring it about each time. So the server is
+        asked its proof; if it passes that and fails the same request again, the fault is the task's.
+        """
+        if self._client is None:
+            raise EngineError("the engine was asked before it was started")
+        try:
+            return await self._timed(self._client, request, on_token)
+        except AnswerFailed as exc:
+            if exc.fault.code not in ("server_error", "request_refused", "answer_cut") or not self.host.alive:
+                raise self._judged(exc) from exc
+        try:
+            await self._prove(self._client)
+        except EngineError as exc:
+            raise self._judged(exc) from exc
+        try:
+            return await self._timed(self._client, request, on_token)
+        except AnswerFailed as exc:
+            fault = self._judged(exc).fault
+            if fault.blame is Blame.ENGINE and not fault.died:
+                fault = replace(fault, blame=Blame.TASK)
+            raise AnswerFailed(fault) from exc
+
+    def _judged(self, error: EngineError) -> AnswerFailed:
+        """The failure, as a death when the server is not alive any more."""
+        if not isinstance(error, AnswerFailed):
+            fault = Fault(Blame.ENGINE, "not_ready", str(error))
+        else:
+            fault = error.fault
+        if fault.blame is Blame.ENGINE and not self.host.alive:
+            fault = replace(fault, died=True)
+        return AnswerFailed(fault)
+
+    async def _timed(self, client: ModelClient, request: Request, on_token: OnToken) -> Answer:
+        began: float | None = None
+
+        def heard(tokens: int) -> None:
+            nonlocal began
+            now = time.monotonic()
+            if began is None:
+                began = now
+            elif now > began:
+                self.tokens_per_s = (tokens - 1) / (now - began)
+            on_token(tokens)
+
+        return await client.generate(request, heard)
+
+    async def _prove(self, client: ModelClient) -> None:
+        """See that a real generation, with the work's schema and options, answers in that schema.
+
+        The prompt asks for prose: only a server that enforces the schema begins with its first key.
+        Older builds ignored a schema that they could not convert, and answered 200.
+        """
+        options = replace(self.options, num_predict=_PROOF_TOKENS)
+        answer = await client.generate(Request(_PROOF_PROMPT, self.schema, options), lambda tokens: None)
+        first = next(iter(self.schema["properties"]))
+        if not "".join(answer.text.split()).startswith(f'{{"{first}":'):
+            raise EngineError("the server answers but does not hold to the JSON Schema; update it")

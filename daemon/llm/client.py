@@ -1,0 +1,118 @@
+"""How a model is asked, whoever hosts it: the request, the answer, and the protocols of host and client."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from daemon.core.errors import EngineError, Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a model is asked with: the same for every request of a stage, so that nothing is reloaded.
+
+    `num_ctx` is the context of one request and `num_predict` the most that it may answer, in tokens.
+    """
+
+    temperature: float
+    top_p: float
+    seed: int
+    num_ctx: int
+    num_predict: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One prompt, and the JSON Schema that its answer must have."""
+
+    prompt: str
+    schema: Mapping[str, Any]
+    options: Options
+
+
+class Finish(StrEnum):
+    """Why a model stopped. Only STOP is a whole answer."""
+
+    STOP = "stop"
+    LENGTH = "length"  # it reached num_predict, or the end of the context
+    CUT = "cut"  # the server gave up on the answer, in good health
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model said. Counts are tokens; `cached_tokens` of the prompt needed no work again.
+
+    `prompt_s` and `answer_s` are the server's own seconds, None where it does not say.
+    """
+
+    text: str
+    finish: Finish
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    answer_tokens: int = 0
+    prompt_s: float | None = None
+    answer_s: float | None = None
+
+
+class AnswerFailed(EngineError):
+    """No answer came; `fault` says why and who is to blame."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+OnToken = Callable[[int], None]
+"""Told after each piece of the answer how many tokens it has so far."""
+
+
+class ModelClient(Protocol):
+    """Speaks with one server."""
+
+    async def generate(self, request: Request, on_token: OnToken) -> Answer:
+        """Ask and read the stream to its end. Raises AnswerFailed.
+
+        No token for the stall time, or no end within the time limit, is a death of the engine.
+        Cancelling the coroutine closes the stream, which makes the server stop.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which model answers: part of every result's provenance.
+
+    `digest` is that of the weights, as `sha256:<hex>`; `runtime` is `embedded` or `docker`.
+    """
+
+    model: str
+    digest: str
+    server_version: str
+    runtime: str
+
+
+class ModelHost(Protocol):
+    """Runs a server with one model in it: an embedded one or a container."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the server runs."""
+        ...
+
+    @property
+    def identity(self) -> Identity:
+        """Which model it serves. Only known once it was started."""
+        ...
+
+    async def start(self) -> ModelClient:
+        """Bring it up. Raises EngineError, and then nothing is left running."""
+        ...
+
+    async def stop(self) -> None:
+        """End it, also one that an earlier daemon left. Returns once it is gone; else EngineError."""
+        ...

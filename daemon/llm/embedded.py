@@ -1,0 +1,110 @@
+"""The embedded host: llama.cpp's server in a child of the daemon, with the start and stop of a container."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+from daemon import child
+from daemon.core.errors import EngineError
+from daemon.core.task import Stage
+from daemon.llm.client import Identity
+from daemon.llm.openai import OpenAIClient
+
+_LOAD_S = 120.0
+
+
+class EmbeddedServer:
+    """A ModelHost for one GGUF file.
+
+    `engines` is the folder of the lock files and `log` where the child's stderr goes. `parallel` is how
+    many requests are served at once, each with `num_ctx` tokens of context.
+    """
+
+    def __init__(
+        self, stage: Stage, model: Path, *, engines: Path, log: Path, parallel: int = 1, num_ctx: int = 8192,
+        stall_s: float = 20.0, timeout_s: float = 300.0,
+    ) -> None:
+        self.lock = engines / f"{stage}.lock"
+        self._stage = stage
+        self._model = model
+        self._log = log
+        self._parallel = parallel
+        self._num_ctx = num_ctx
+        self._stall_s = stall_s
+        self._timeout_s = timeout_s
+        self._child: child.Child | None = None
+        self._client: OpenAIClient | None = None
+        self._identity: Identity | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the child runs."""
+        return self._child is not None and self._child.alive
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, for the operator and for tests."""
+        return self._child.pid if self._child else None
+
+    @property
+    def identity(self) -> Identity:
+        """Which model it serves."""
+        if self._identity is None:
+            raise EngineError(f"the embedded server for {self._stage} was never started")
+        return self._identity
+
+    async def start(self) -> OpenAIClient:
+        """Load the model and return a client for it, once the server says that it is healthy."""
+        await self.stop()
+        started = False
+        try:
+            client = await self._bring_up()
+            started = True
+        finally:
+            if not started:
+                await self.stop()
+        return client
+
+    async def stop(self) -> None:
+        """End the child, and one that an earlier daemon left: the lock says when it is gone."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+        if self._child is not None:
+            await self._child.stop(grace_s=2.0)
+            self._child = None
+        await child.gone(self.lock)
+
+    async def _bring_up(self) -> OpenAIClient:
+        if not self._model.is_file():
+            raise EngineError(f"there is no model at {self._model}; say: introeval models pull")
+        digest = await asyncio.to_thread(_sha256, self._model)
+        self._child = await child.Child.spawn(
+            f"embedded {self._stage} server",
+            "daemon.llm.server",
+            [
+                f"--model={self._model}",
+                f"--parallel={self._parallel}",
+                f"--ctx={self._num_ctx}",
+                f"--lock={self.lock}",
+            ],
+            log=self._log,
+        )
+        try:
+            async with asyncio.timeout(_LOAD_S):
+                ready = await self._child.receive()
+        except TimeoutError as exc:
+            raise EngineError(f"the embedded {self._stage} server did not load within {_LOAD_S:.0f} s") from exc
+        self._client = OpenAIClient(
+            ready["url"], self._model.stem, key=ready["key"], stall_s=self._stall_s, timeout_s=self._timeout_s,
+            cache_prompt=True,
+        )
+        if not await self._client.health():
+            raise EngineError(f"the embedded {self._stage} server is not healthy; its log is {self._log}")
+        self._identity = Identity(self._model.stem, f"sha256:{digest}", ready["version"], "embedded")
+        return self._client
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,163 @@
+"""The two engines that a language model serves: the one that reads the form, and the one that rates."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any, Generic
+
+from daemon.core.answers import FormAnswer, RatingAnswer
+from daemon.core.document import Flag, Profile, Speaking
+from daemon.core.errors import Blame, Fault
+from daemon.core.grounding import ground_profile, locate_evidence
+from daemon.core.task import Stage
+from daemon.core.untrusted import addresses_evaluator, neutralise
+from daemon.llm.asking import A, Asked, Asker
+from daemon.llm.client import AnswerFailed, ModelHost, OnToken, Options
+from daemon.llm.prompts import Prompt
+from daemon.ports import (
+    Extracted,
+    ExtractWork,
+    Failed,
+    Outcome,
+    Progress,
+    Provenance,
+    Rated,
+    RateWork,
+    Ticket,
+)
+
+_DEMO = Flag(code="demo_model", detail="a small model that shows the flow; this is no grade")
+_EMPTY = Fault(Blame.PERMANENT, "empty_transcript", "there is no word in the transcript to ask a model about")
+
+
+class _Evaluator(Generic[A]):
+    """What both engines share: their life, and asking about one transcript."""
+
+    stage: Stage
+
+    def __init__(self, host: ModelHost, prompt: Prompt, answer: type[A], options: Options, usual: int) -> None:
+        self._asker = Asker(host, answer, options)
+        self._prompt = prompt
+        self._usual_tokens = usual
+
+    @property
+    def alive(self) -> bool:
+        """Whether the model's server runs."""
+        return self._asker.host.alive
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """The rate of the answer that is being read, or of the last; None before the first."""
+        return self._asker.tokens_per_s
+
+    async def start(self) -> None:
+        """Bring the server up and prove it by a real generation. Raises EngineError."""
+        await self._asker.start()
+
+    async def stop(self) -> None:
+        """End the server, also one that an earlier daemon left. Raises EngineError."""
+        await self._asker.stop()
+
+    async def _ask(self, ticket: Ticket, text: str, progress: Progress, **values: Any) -> Asked[A] | Failed:
+        transcript = neutralise(text)
+        if not any(c.isalnum() for c in transcript):
+            return Failed(ticket, _EMPTY)  # an empty prompt is answered with an invented student
+
+        def render(complaint: str | None) -> str:
+            return self._prompt.render(transcript, complaint=complaint, **values)
+
+        try:
+            return await self._asker.ask(render, _share_of(self._usual_tokens, ticket, progress))
+        except AnswerFailed as exc:
+            return Failed(ticket, exc.fault)
+
+    def _flags(self) -> tuple[Flag, ...]:
+        return (_DEMO,) if self._asker.host.identity.runtime == "embedded" else ()
+
+    def _provenance(self, asked: Asked[A]) -> Provenance:
+        """What makes this outcome repeatable: model, prompt, schema and parameters."""
+        schema = json.dumps(self._asker.schema, separators=(",", ":")).encode()
+        return {
+            **asdict(self._asker.host.identity),
+            "prompt": f"{self._prompt.name}.{self._prompt.version}",
+            "prompt_sha256": self._prompt.sha256,
+            "schema_sha256": hashlib.sha256(schema).hexdigest(),
+            "parameters": asdict(self._asker.options),
+            "tries": asked.tries,
+        }
+
+
+class FormExtractor(_Evaluator[FormAnswer]):
+    """The engine that reads the form from a transcript."""
+
+    stage = Stage.EXTRACT
+
+    def __init__(self, host: ModelHost, prompt: Prompt, options: Options) -> None:
+        super().__init__(host, prompt, FormAnswer, options, usual=110)
+
+    async def extract(self, work: ExtractWork, progress: Progress) -> Outcome:
+        """Read the form: an Extracted, with no profile and a flag when no answer was valid, or a Failed."""
+        asked = await self._ask(work.ticket, work.transcript.text, progress)
+        if isinstance(asked, Failed):
+            return asked
+        if asked.answer is None:
+            flags = (Flag(code="no_valid_form", field="profile", detail=asked.complaint),)
+            return Extracted(work.ticket, None, (*flags, *self._flags()), self._provenance(asked))
+        profile, flags = ground_profile(asked.answer.profile(), work.transcript)
+        return Extracted(work.ticket, profile, (*flags, *self._flags()), self._provenance(asked))
+
+
+class IntroductionRater(_Evaluator[RatingAnswer]):
+    """The engine that rates an introduction."""
+
+    stage = Stage.RATE
+
+    def __init__(self, host: ModelHost, prompt: Prompt, options: Options) -> None:
+        super().__init__(host, prompt, RatingAnswer, options, usual=180)
+
+    async def rate(self, work: RateWork, progress: Progress) -> Outcome:
+        """Rate: a Rated, with no evaluation and a flag when no answer was valid, or a Failed."""
+        asked = await self._ask(
+            work.ticket,
+            work.transcript.text,
+            progress,
+            speaking=_in_words(work.speaking),
+            missing=_missing(work.profile),
+        )
+        if isinstance(asked, Failed):
+            return asked
+        flags = self._flags()
+        if suspect := addresses_evaluator(work.transcript.text):
+            flags = (suspect, *flags)
+        if asked.answer is None:
+            flags = (Flag(code="no_valid_rating", field="evaluation", detail=asked.complaint), *flags)
+            return Rated(work.ticket, None, flags, self._provenance(asked))
+        evaluation, unquoted = asked.answer.evaluation()
+        evaluation, unfound = locate_evidence(evaluation, work.transcript)
+        return Rated(work.ticket, evaluation, (*unquoted, *unfound, *flags), self._provenance(asked))
+
+
+def _share_of(usual_tokens: int, ticket: Ticket, progress: Progress) -> OnToken:
+    """Progress by the tokens of a usual answer; the end alone is 1."""
+
+    def on_token(tokens: int) -> None:
+        progress(ticket, min(0.95, tokens / usual_tokens))
+
+    return on_token
+
+
+def _in_words(speaking: Speaking) -> str:
+    """The delivery's figures, as they stand in the prompt."""
+    fillers = ", ".join(f"{word} {count} times" for word, count in sorted(speaking.filler_words.items()))
+    return (
+        f"{speaking.speech_s:.0f} s of speech, {speaking.words_per_minute:.0f} words per minute, "
+        f"{speaking.pause_ratio:.0%} pauses, longest pause {speaking.longest_pause_s:.1f} s, "
+        f"filler words: {fillers or 'none'}"
+    )
+
+
+def _missing(profile: Profile | None) -> str:
+    """What the form has no value for; nothing when there is no form."""
+    if profile is None:
+        return ""
+    return ", ".join(key.replace("_", " ") for key, value in profile if value in (None, ()))

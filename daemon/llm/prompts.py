@@ -1,0 +1,74 @@
+"""The prompts: versioned Jinja2 templates, ours or those that a lab keeps in a folder of its own.
+
+A template is named `<name>.v<number>.j2`. What is the same for every student stands first in it, so that
+the server keeps its work on it; the transcript stands last, delimited, before one fixed line.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jinja2
+
+from daemon.core.errors import ConfigError
+
+PromptName = Literal["extract", "rate"]
+
+_OURS = Path(__file__).parent / "templates"
+_FILE = re.compile(r"(?P<name>[a-z]+)\.v(?P<version>\d+)\.j2")
+_ENVIRONMENT = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True)
+_MARK = "what the student says"
+_VARIABLES: dict[str, dict[str, Any]] = {
+    "extract": {"complaint": None},
+    "rate": {"complaint": None, "speaking": "", "missing": ""},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One template. `sha256` is that of its file, `version` the number in the file's name."""
+
+    name: str
+    version: str
+    sha256: str
+    template: jinja2.Template
+
+    def render(self, transcript: str, **values: Any) -> str:
+        """The prompt for one student; what is not given of the template's variables is empty."""
+        return self.template.render({**_VARIABLES[self.name], **values, "transcript": transcript}).strip()
+
+
+def load_prompt(name: PromptName, folder: Path | None = None) -> Prompt:
+    """The newest template of this name in `folder`, or ours where it holds none.
+
+    Raises ConfigError when the folder or the template can't be used.
+    """
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(f"prompts.folder is {folder}, which is no folder; make it or leave the key out")
+    path = (_newest(name, folder) if folder is not None else None) or _newest(name, _OURS)
+    if path is None:
+        raise ConfigError(f"there is no template {name}.v1.j2 in {_OURS}; install the package again")
+    try:
+        source = path.read_bytes()
+        template = _ENVIRONMENT.from_string(source.decode())
+        prompt = Prompt(name, f"v{_version(path)}", hashlib.sha256(source).hexdigest(), template)
+        trial = prompt.render(_MARK)
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{path} can't be read: {exc}") from exc
+    except jinja2.TemplateError as exc:
+        raise ConfigError(f"{path} is no usable template: {exc.message}") from exc
+    if trial.count(_MARK) != 1:
+        raise ConfigError(f"{path} must hold {{{{ transcript }}}} once; it does {trial.count(_MARK)} times")
+    return prompt
+
+
+def _newest(name: str, folder: Path) -> Path | None:
+    named = [path for path in folder.glob(f"{name}.v*.j2") if _FILE.fullmatch(path.name)]
+    return max(named, key=_version, default=None)
+
+
+def _version(path: Path) -> int:
+    match = _FILE.fullmatch(path.name)
+    return int(match["version"]) if match else 0

@@ -1,0 +1,69 @@
+"""The child that serves a GGUF model with llama.cpp: `python -m daemon.llm.server`.
+
+It says one message, `{"ready": true, "url": ..., "key": ..., "version": ...}`, and then serves until its
+stdin closes. Nothing else of the daemon imports xllamacpp.
+"""
+
+import argparse
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from daemon.child import Wire, attach
+
+
+def threads_for(cores: int) -> int:
+    """How many threads compute, for so many cores.
+
+    Half of them: llama.cpp's threads spin at a barrier for each layer, so that one thread too many on a
+    busy machine costs all of them their speed. Seen on two cores beside one other busy program:
+    39 tokens/s with one thread, 5 and then 0.7 with two. The other half is for the second engine.
+    """
+    return max(1, cores // 2)
+
+
+def serve(wire: Wire, model: Path, parallel: int, ctx: int) -> Any:
+    """Start the server on a free loopback port, announce it on `wire`, and return it: it runs while held.
+
+    `ctx` is the context of one slot in tokens. The key keeps other users of the machine out.
+    """
+    import xllamacpp
+
+    key = secrets.token_urlsafe(24)
+    params = xllamacpp.CommonParams()
+    params.model.path = os.fspath(model)
+    params.n_parallel = parallel
+    params.n_ctx = ctx * parallel
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.api_keys = [key]
+    params.ui = False
+    params.endpoint_slots = False
+    threads = threads_for(len(os.sched_getaffinity(0)))
+    params.cpuparams.n_threads = threads
+    params.cpuparams_batch.n_threads = threads
+    server = xllamacpp.Server(params)
+    version = f"xllamacpp {xllamacpp.__version__}"
+    wire.send({"ready": True, "url": server.listening_address, "key": key, "version": version})
+    return server
+
+
+def main() -> None:
+    """Serve until the parent closes stdin."""
+    parser = argparse.ArgumentParser(prog="daemon.llm.server")
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--parallel", type=int, required=True)
+    parser.add_argument("--ctx", type=int, required=True, help="tokens of context for each request")
+    parser.add_argument("--lock", type=Path, required=True)
+    options = parser.parse_args()
+    wire = attach(options.lock)
+    server = serve(wire, options.model, options.parallel, options.ctx)
+    while wire.receive() is not None:
+        pass
+    assert server is not None
+    os._exit(0)  # the server's own end waits for the answers in hand; nobody reads them any more
+
+
+if __name__ == "__main__":
+    main()

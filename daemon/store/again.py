@@ -1,0 +1,96 @@
+"""Taking up a task once more, and what a person asks of a task under way. Called within a transaction."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from peewee import SqliteDatabase
+
+from daemon.core.again import Ended, rated_again, retried
+from daemon.core.document import Outcome
+from daemon.core.errors import IllegalTransition
+from daemon.core.task import OPEN, STAGE_OF, Stage, Status, Task, phase_of
+from daemon.store import codec, history
+from daemon.store.commits import find
+from daemon.store.models import TaskRow
+
+_RESULT_COLUMN = {Stage.STT: "stt_result", Stage.EXTRACT: "mistral_result", Stage.RATE: "llama_result"}
+_BEGUN_ANEW: dict[str, Any] = {
+    "attempt": 0,
+    "retry_count": 0,
+    "suspicion": 0,
+    "deaths_alone": 0,
+    "daemon_deaths": 0,
+    "not_before": None,
+    "held": False,
+    "cancel_requested": False,
+    "batch_id": None,
+    "priority": 1,
+    "ended_at": None,
+    "outcome": None,
+    "failed_stage": None,
+    "error_code": None,
+    "error_message": None,
+    "estimated_completion": None,
+    "delivered_at": None,
+}
+
+
+def retry(db: SqliteDatabase, task_id: int, now: float) -> Task:
+    """Begin the next revision where the last one came to nothing."""
+    row = find(db, task_id)
+    return _reopen(db, row, retried(_ended(row)), now, "retried")
+
+
+def rate_again(db: SqliteDatabase, task_id: int, now: float, *, extract: bool) -> Task:
+    """Begin the next revision at rating, or at extracting."""
+    row = find(db, task_id)
+    return _reopen(db, row, rated_again(_ended(row), extract=extract), now, "rated_again")
+
+
+def mark(db: SqliteDatabase, task_id: int, event: str, now: float, columns: Mapping[str, bool]) -> Task:
+    """Set what a person asked for on an open task. Raises IllegalTransition for another."""
+    row = find(db, task_id)
+    if Status(row.status) not in OPEN:
+        raise IllegalTransition(f"task {task_id} is {row.status}: it cannot be {event}")
+    TaskRow.update(**columns, last_updated=now).where(TaskRow.id == task_id).execute(db)
+    task = codec.to_task(find(db, task_id))
+    history.record(db, task, event, now, before=task.status)
+    return task
+
+
+def _ended(row: TaskRow) -> Ended:
+    return Ended(
+        id=row.id,
+        status=Status(row.status),
+        outcome=None if row.outcome is None else Outcome(row.outcome),
+        has_transcript=codec.read_stt(row.stt_result)[0] is not None,
+        form_tried=row.mistral_result is not None,
+        has_form=codec.read_profile(row.mistral_result) is not None,
+        video_kept=row.video != "gone",
+    )
+
+
+def _reopen(db: SqliteDatabase, row: TaskRow, to: Status, now: float, event: str) -> Task:
+    before = Status(row.status)
+    stages = list(Stage)
+    redone = stages[stages.index(STAGE_OF[to]) :]
+    flags = codec.read_flags(row.flags)
+    origin = json.loads(row.provenance)
+    for stage in redone:
+        flags.pop(stage.value, None)
+        origin.pop(stage.value, None)
+    TaskRow.update(
+        status=to.value,
+        phase=phase_of(STAGE_OF[to]).value,
+        revision=row.revision + 1,
+        began_at=now,
+        last_updated=now,
+        flags=codec.flags_text(flags),
+        provenance=codec.dumps(origin),
+        **_BEGUN_ANEW,
+        **{_RESULT_COLUMN[stage]: None for stage in redone},
+    ).where(TaskRow.id == row.id).execute(db)
+    task = codec.to_task(find(db, row.id))
+    history.record(db, task, event, now, before=before)
+    return task

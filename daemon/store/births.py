@@ -1,0 +1,106 @@
+"""Births: spooled claims become tasks. Called within a transaction."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from peewee import Expression, SqliteDatabase
+
+from daemon.core.document import Flag
+from daemon.core.naming import receipt_name
+from daemon.core.receipt import part_bytes, receipt
+from daemon.core.task import OPEN, Event, Phase, Status, Task
+from daemon.ports import Birth, Born, Change, ClaimStep, Document, Failed, Kind, Provenance, Ticket
+from daemon.store import claims, codec, commits, history
+from daemon.store.documents import add_document
+from daemon.store.models import CountRow, TaskRow, UserRow
+
+Estimate = Callable[[int], float | None]
+"""Given the number of open tasks ahead: when a new one is expected to be completed, in epoch seconds."""
+
+_SAME_CONTENT = "same_content"
+_OPEN = tuple(status.value for status in OPEN)
+_STANDS = (*_OPEN, Status.COMPLETED.value)
+
+
+def bear(
+    db: SqliteDatabase, births: Sequence[Birth], now: float, estimate: Estimate | None, common: Provenance
+) -> list[Born]:
+    """One Born for each birth, in their order. The claim of a duplicate stays open: it is to be refused."""
+    return [_bear_one(db, birth, now, estimate, common) for birth in births]
+
+
+def _bear_one(
+    db: SqliteDatabase, birth: Birth, now: float, estimate: Estimate | None, common: Provenance
+) -> Born:
+    student = birth.claim.student
+    if student is None:
+        raise ValueError(f"claim {birth.claim.id} names no student: it is to be refused")
+    same = TaskRow.sha256 == birth.sha256
+    earlier = same & (TaskRow.user_id == student) & TaskRow.status.in_(_STANDS)
+    for row in TaskRow.select(TaskRow.id).where(earlier).order_by(TaskRow.id).limit(1).execute(db):
+        return Born(birth.claim, None, duplicate_of=row.id)
+    UserRow.insert(username=student, created_at=now).on_conflict_ignore().execute(db)
+    task = _insert(db, birth, student, now)
+    history.record(db, task, "claimed", now, before=None, detail={"claim": birth.claim.id})
+    if birth.fault is not None:
+        failed = replace(task, status=Status.FAILED)
+        outcome = Failed(Ticket(task.id, task.revision, task.attempt), birth.fault)
+        commits.commit(db, [Change(task, failed, Event.FAILED, now, outcome=outcome)], common)
+        task = failed
+    _add_receipt(db, task, now, estimate)
+    claims.step(db, [birth.claim.id], ClaimStep.DONE)
+    return Born(birth.claim, task)
+
+
+def _insert(db: SqliteDatabase, birth: Birth, student: str, now: float) -> Task:
+    claim = birth.claim
+    twins = _twins(birth, student)
+    first = list(TaskRow.select(TaskRow.id).where(twins).order_by(TaskRow.id).limit(1).execute(db))
+    flags = birth.flags + tuple(_same_content(f"came before as task {twin.id}") for twin in first)
+    task_id = TaskRow.insert(
+        user_id=student,
+        filename=claim.filename,
+        file_path=str(birth.spooled),
+        upload_timestamp=claim.claimed_at,
+        status=Status.UPLOADED.value,
+        phase=Phase.STT.value,
+        last_updated=now,
+        claim_id=claim.id,
+        sha256=birth.sha256,
+        size_bytes=birth.size_bytes,
+        duration_s=birth.duration_s,
+        began_at=claim.claimed_at,
+        flags=codec.flags_text({"intake": flags}),
+    ).execute(db)
+    for twin in TaskRow.select().where(twins & TaskRow.status.in_(_OPEN)).execute(db) if first else ():
+        known = codec.read_flags(twin.flags)
+        intake = known.get("intake", ())
+        if not any(flag.code == _SAME_CONTENT for flag in intake):
+            known["intake"] = (*intake, _same_content(f"came again as task {task_id}"))
+            TaskRow.update(flags=codec.flags_text(known)).where(TaskRow.id == twin.id).execute(db)
+    return codec.to_task(commits.find(db, task_id))
+
+
+def _twins(birth: Birth, student: str) -> Expression:
+    """The tasks of other students with the same content. An empty file is like every other, which says
+    nothing of who copied from whom.
+    """
+    content = birth.sha256 if birth.size_bytes else None
+    return (TaskRow.sha256 == content) & (TaskRow.user_id != student)
+
+
+def _same_content(how: str) -> Flag:
+    return Flag(code=_SAME_CONTENT, field="source", detail=f"the same content {how}, of another student")
+
+
+def _add_receipt(db: SqliteDatabase, task: Task, now: float, estimate: Estimate | None) -> None:
+    counts = CountRow.select().where(CountRow.status.in_(_OPEN)).execute(db)
+    place = sum(row.n for row in counts)  # the task itself is counted
+    expected = estimate(place - 1) if estimate is not None and task.status in OPEN else None
+    if expected is not None:
+        TaskRow.update(estimated_completion=expected).where(TaskRow.id == task.id).execute(db)
+    content = part_bytes(receipt(task, place, expected))
+    name = receipt_name(task.student, task.id, task.filename)
+    add_document(
+        db, Document(0, Kind.RECEIPT, name, content, task.id), created_at=now, revision=task.revision
+    )

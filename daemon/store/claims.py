@@ -1,0 +1,72 @@
+"""Claims: files on their way out of the inbox. Called within a transaction."""
+
+from collections.abc import Sequence
+
+from peewee import SqliteDatabase, chunked
+
+from daemon.core.errors import StoreError
+from daemon.ports import Claim, ClaimStep, Document
+from daemon.store.documents import add_document
+from daemon.store.models import ClaimRow
+
+_OPEN_STEPS = (ClaimStep.SEEN.value, ClaimStep.SPOOLED.value)
+_AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
+
+
+def add(db: SqliteDatabase, claims: Sequence[Claim]) -> None:
+    """Insert the claims as they are."""
+    for claim in claims:
+        ClaimRow.insert(
+            id=claim.id,
+            path=claim.path,
+            filename=claim.filename,
+            student=claim.student,
+            device=claim.device,
+            inode=claim.inode,
+            size_bytes=claim.size_bytes,
+            mtime_ns=claim.mtime_ns,
+            claimed_at=claim.claimed_at,
+            reason=claim.reason,
+            step=claim.step.value,
+        ).execute(db)
+
+
+def step(db: SqliteDatabase, ids: Sequence[str], to: ClaimStep) -> None:
+    """Move open claims on. Raises StoreError when one of them is unknown or closed."""
+    moved = 0
+    for some in chunked(ids, _AT_ONCE):
+        known = ClaimRow.id.in_(some) & ClaimRow.step.in_(_OPEN_STEPS)
+        moved += ClaimRow.update(step=to.value).where(known).execute(db)
+    if moved != len(set(ids)):
+        raise StoreError(
+            f"of {len(set(ids))} claims that should be {to} only {moved} are open: {', '.join(ids)}"
+        )
+
+
+def still_open(db: SqliteDatabase) -> list[Claim]:
+    """The claims that are neither done nor lost, oldest first."""
+    query = ClaimRow.select().where(ClaimRow.step.in_(_OPEN_STEPS)).order_by(ClaimRow.claimed_at, ClaimRow.id)
+    return [_claim(row) for row in query.execute(db)]
+
+
+def refuse(db: SqliteDatabase, refusals: Sequence[tuple[Claim, Document]]) -> None:
+    """Close the claims of refused files, each with the document that says why."""
+    for claim, document in refusals:
+        add_document(db, document, created_at=claim.claimed_at)
+    step(db, [claim.id for claim, _ in refusals], ClaimStep.DONE)
+
+
+def _claim(row: ClaimRow) -> Claim:
+    return Claim(
+        id=row.id,
+        path=bytes(row.path),
+        filename=row.filename,
+        student=row.student,
+        device=row.device,
+        inode=row.inode,
+        size_bytes=row.size_bytes,
+        mtime_ns=row.mtime_ns,
+        claimed_at=row.claimed_at,
+        reason=row.reason,
+        step=ClaimStep(row.step),
+    )

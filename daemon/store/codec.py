@@ -1,0 +1,101 @@
+"""JSON in columns, and rows as the values of the core.
+
+What students' videos and models gave is made harmless here once: a lone surrogate cannot be stored, and
+NaN (which Whisper gives for a log probability at times) is no JSON. Either would make a task that
+could never end.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from daemon.core.document import Evaluation, Flag, Profile, Speaking, Transcript
+from daemon.core.task import Status, Task
+from daemon.store.models import TaskRow
+
+
+def printable_text(text: str) -> str:
+    """The text with lone surrogates shown escaped, so that it can be stored as UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def dumps(value: Any) -> str:
+    """JSON for a column, of plain values."""
+    return json.dumps(_clean(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def stt_text(transcript: Transcript | None, speaking: Speaking | None) -> str:
+    """The column `stt_result`."""
+    return dumps({
+        "transcript": transcript and transcript.model_dump(),
+        "speaking": speaking and speaking.model_dump(),
+    })  # fmt: skip
+
+
+def read_stt(text: str | None) -> tuple[Transcript | None, Speaking | None]:
+    """What stands in the column `stt_result`."""
+    if text is None:
+        return None, None
+    parts = json.loads(text)
+    transcript, speaking = parts["transcript"], parts["speaking"]
+    return (
+        None if transcript is None else Transcript.model_validate(transcript),
+        None if speaking is None else Speaking.model_validate(speaking),
+    )
+
+
+def read_profile(text: str | None) -> Profile | None:
+    """What stands in the column `mistral_result`; None also when the stage gave nothing valid."""
+    return None if text in (None, "null") else Profile.model_validate_json(text)
+
+
+def read_evaluation(text: str | None) -> Evaluation | None:
+    """What stands in the column `llama_result`; None also when the stage gave nothing valid."""
+    return None if text in (None, "null") else Evaluation.model_validate_json(text)
+
+
+def flags_text(by_stage: Mapping[str, Sequence[Flag]]) -> str:
+    """The column `flags`: a JSON object by stage."""
+    return dumps({stage: [flag.model_dump() for flag in flags] for stage, flags in by_stage.items() if flags})
+
+
+def read_flags(text: str) -> dict[str, tuple[Flag, ...]]:
+    """The flags by stage, `intake` being what was known at the claim."""
+    return {stage: tuple(map(Flag.model_validate, flags)) for stage, flags in json.loads(text).items()}
+
+
+def to_task(row: TaskRow) -> Task:
+    """The task of a row, open or final."""
+    return Task(
+        id=row.id,
+        student=row.user_id,
+        filename=row.filename,
+        path=row.file_path,
+        sha256=row.sha256,
+        size_bytes=row.size_bytes,
+        duration_s=row.duration_s,
+        claimed_at=row.upload_timestamp,
+        status=Status(row.status),
+        revision=row.revision,
+        attempt=row.attempt,
+        retry_count=row.retry_count,
+        suspicion=row.suspicion,
+        deaths_alone=row.deaths_alone,
+        not_before=row.not_before or 0.0,
+        held=row.held,
+        cancel_requested=row.cancel_requested,
+        batch_id=row.batch_id,
+    )
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable_text(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else 0.0
+    if isinstance(value, Mapping):
+        return {printable_text(str(key)): _clean(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_clean(part) for part in value]
+    return value if value is None or isinstance(value, int) else str(value)

@@ -1,0 +1,217 @@
+"""The one place that writes a task's state. Called within a transaction."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from peewee import SqliteDatabase
+
+from daemon.core.document import ErrorPart, Flag
+from daemon.core.errors import Fault, IllegalTransition, UnknownTask
+from daemon.core.naming import result_name
+from daemon.core.result import Dossier, compose, to_bytes
+from daemon.core.task import FINAL, Event, Stage, next_status, phase_of
+from daemon.ports import (
+    Change,
+    Document,
+    Extracted,
+    Failed,
+    Kind,
+    Outcome,
+    Provenance,
+    Rated,
+    Transcribed,
+    Unscorable,
+)
+from daemon.store import codec, history
+from daemon.store.documents import add_document
+from daemon.store.models import TaskRow
+
+_ANSWERS: dict[Event, type[Outcome]] = {
+    Event.TRANSCRIBED: Transcribed,
+    Event.UNSCORABLE: Unscorable,
+    Event.EXTRACTED: Extracted,
+    Event.RATED: Rated,
+    Event.FAILED: Failed,
+}
+_FLAG_ORDER = ("intake", *Stage)
+_ASKED = ("held", "cancel_requested")
+"""Written only by a change that sets them: an older view must not undo what a person asked for meanwhile."""
+
+
+def find(db: SqliteDatabase, task_id: int) -> TaskRow:
+    """The row of a task. Raises UnknownTask."""
+    rows: list[TaskRow] = list(TaskRow.select().where(TaskRow.id == task_id).execute(db))
+    if not rows:
+        raise UnknownTask(f"there is no task {task_id}; see `introeval tasks`")
+    return rows[0]
+
+
+def commit(
+    db: SqliteDatabase, changes: Sequence[Change], common: Provenance, note: Mapping[str, Any] | None = None
+) -> None:
+    """Apply the changes in their order, and freeze the result of each task that ends by one.
+
+    `common` is the provenance that every result carries. Raises IllegalTransition or UnknownTask; the
+    caller's transaction then undoes them all.
+    """
+    for change in changes:
+        _apply(db, change, common, note or {})
+
+
+def _apply(db: SqliteDatabase, change: Change, common: Provenance, note: Mapping[str, Any]) -> None:
+    _verify(change)
+    before, after = change.before, change.after
+    row = find(db, before.id)
+    ends = after.status in FINAL
+    # A cancel beats the outcome, which is then not even stored.
+    outcome = None if change.event is Event.CANCELLED else change.outcome
+    columns: dict[str, Any] = {
+        "status": after.status.value,
+        "phase": phase_of(before.stage if ends else after.stage).value,
+        "batch_id": after.batch_id,
+        "attempt": after.attempt,
+        "retry_count": after.retry_count,
+        "suspicion": after.suspicion,
+        "deaths_alone": after.deaths_alone,
+        "not_before": after.not_before or None,
+        "last_updated": change.at,
+        **({"ended_at": change.at} if ends else {}),
+        **_columns_of(outcome, row, change),
+        **{name: getattr(after, name) for name in _ASKED if getattr(after, name) != getattr(before, name)},
+    }
+    expected = (
+        (TaskRow.id == before.id)
+        & (TaskRow.status == before.status.value)
+        & (TaskRow.attempt == before.attempt)
+        & (TaskRow.revision == before.revision)
+    )
+    if TaskRow.update(**columns).where(expected).execute(db) != 1:
+        raise IllegalTransition(
+            f"task {before.id} is {row.status} in attempt {row.attempt} of revision {row.revision}, not "
+            f"{before.status} in attempt {before.attempt} of revision {before.revision}; nothing was changed"
+        )
+    detail = {**note, **_detail(change.outcome)}
+    history.record(
+        db, after, change.event.value, change.at, before=before.status, seconds=change.seconds, detail=detail
+    )
+    if ends:
+        _freeze(db, change, common)
+
+
+def _verify(change: Change) -> None:
+    """Raise IllegalTransition when the change contradicts itself or the table of transitions."""
+    before, after, event = change.before, change.after, change.event
+    if next_status(before.status, event) is not after.status:
+        raise IllegalTransition(f"a task that is {before.status} and {event} is not {after.status}")
+    tries = before.attempt + (event is Event.STARTED)
+    if (after.id, after.revision, after.attempt) != (before.id, before.revision, tries):
+        raise IllegalTransition(
+            f"task {before.id} cannot change its id, revision or attempt when it is {event}"
+        )
+    if event is Event.CANCELLED:
+        return
+    outcome = change.outcome
+    answers: tuple[type[Outcome], ...] = (_ANSWERS[event],) if event in _ANSWERS else ()
+    if event is Event.RELEASED:
+        fits = outcome is None or isinstance(outcome, Failed)
+    else:
+        fits = isinstance(outcome, answers) if answers else outcome is None
+    if not fits:
+        raise IllegalTransition(f"task {before.id} cannot be {event} by {type(outcome).__name__}")
+    if outcome is not None:
+        ticket = outcome.ticket
+        if (ticket.task_id, ticket.revision, ticket.attempt) != (before.id, before.revision, before.attempt):
+            raise IllegalTransition(f"the outcome answers {ticket}, not the present try of task {before.id}")
+
+
+def _columns_of(outcome: Outcome | None, row: TaskRow, change: Change) -> dict[str, Any]:
+    """The columns that an outcome fills."""
+    match outcome:
+        case Transcribed():
+            payload = {"stt_result": codec.stt_text(outcome.transcript, outcome.speaking)}
+            return {**payload, **_merged(row, Stage.STT, outcome.flags, outcome.provenance)}
+        case Unscorable():
+            payload = {"stt_result": codec.stt_text(outcome.transcript, outcome.speaking)}
+            said = {"error_code": outcome.code, "error_message": codec.printable_text(outcome.message)}
+            return {**payload, **said, **_merged(row, Stage.STT, (), outcome.provenance)}
+        case Extracted():
+            form = outcome.profile
+            payload = {"mistral_result": codec.dumps(form and form.model_dump())}
+            return {**payload, **_merged(row, Stage.EXTRACT, outcome.flags, outcome.provenance)}
+        case Rated():
+            rating = outcome.evaluation
+            payload = {"llama_result": codec.dumps(rating and rating.model_dump())}
+            return {**payload, **_merged(row, Stage.RATE, outcome.flags, outcome.provenance)}
+        case Failed(fault=fault) if change.event is Event.FAILED:
+            return {
+                "failed_stage": change.before.stage.value,
+                "error_code": fault.code,
+                "error_message": codec.printable_text(fault.message),
+            }
+        case _:
+            return {}
+
+
+def _merged(row: TaskRow, stage: Stage, flags: Sequence[Flag], provenance: Provenance) -> dict[str, str]:
+    """The columns `flags` and `provenance` with those of one stage in place of what it gave before."""
+    by_stage = {**codec.read_flags(row.flags), stage.value: tuple(flags)}
+    origin = {**json.loads(row.provenance), stage.value: dict(provenance)}
+    return {"flags": codec.flags_text(by_stage), "provenance": codec.dumps(origin)}
+
+
+def _detail(outcome: Outcome | None) -> dict[str, Any]:
+    """What the history keeps of an outcome, beside the payload."""
+    match outcome:
+        case Failed(fault=fault):
+            return {"blame": fault.blame, "code": fault.code, "message": fault.message, "died": fault.died}
+        case Unscorable(code=code, message=message):
+            return {"code": code, "message": message}
+        case _:
+            return {}
+
+
+def _freeze(db: SqliteDatabase, change: Change, common: Provenance) -> None:
+    """Compose the result of a task that ended, and keep its very bytes for the outbox."""
+    row = find(db, change.after.id)
+    task = codec.to_task(row)
+    transcript, speaking = codec.read_stt(row.stt_result)
+    flags = codec.read_flags(row.flags)
+    result = compose(
+        Dossier(
+            task=task,
+            ended=change.event,
+            began_at=row.began_at,
+            generated_at=change.at,
+            error=_error(db, change),
+            transcript=transcript,
+            speaking=speaking,
+            profile=codec.read_profile(row.mistral_result),
+            evaluation=codec.read_evaluation(row.llama_result),
+            flags=tuple(flag for origin in _FLAG_ORDER for flag in flags.get(origin, ())),
+            tries=history.tries(db, task),
+            provenance={**common, **json.loads(row.provenance)},
+        )
+    )
+    name = result_name(task.student, task.id, task.filename, task.revision)
+    document = Document(0, Kind.RESULT, name, to_bytes(result), task.id)
+    add_document(db, document, created_at=change.at, revision=task.revision)
+    TaskRow.update(outcome=result.outcome.value).where(TaskRow.id == task.id).execute(db)
+
+
+def _error(db: SqliteDatabase, change: Change) -> ErrorPart | None:
+    """Why there is no rating; None for what was rated or cancelled."""
+    match change.outcome:
+        case Failed(fault=Fault(code=code, message=message)) if change.event is Event.FAILED:
+            pass
+        case Unscorable(code=code, message=message) if change.event is Event.UNSCORABLE:
+            pass
+        case _:
+            return None
+    stage = change.before.stage
+    return ErrorPart(
+        code=code,
+        stage=stage.value,
+        message=codec.printable_text(message),
+        attempts=history.starts(db, change.before, stage),
+    )

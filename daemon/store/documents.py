@@ -1,0 +1,70 @@
+"""Documents: the frozen bytes of the outbox's files, and which of them are there.
+
+Called within a transaction.
+"""
+
+from collections.abc import Sequence
+
+from peewee import SqliteDatabase
+
+from daemon.core.errors import IllegalTransition
+from daemon.ports import Document, Kind
+from daemon.store.models import DocumentRow, TaskRow
+
+
+def add_document(
+    db: SqliteDatabase, document: Document, *, created_at: float, revision: int | None = None
+) -> None:
+    """Freeze a document; its `id` is given by the database."""
+    DocumentRow.insert(
+        kind=document.kind.value,
+        task_id=document.task_id,
+        revision=revision,
+        name=document.name,
+        content=document.content,
+        created_at=created_at,
+    ).execute(db)
+
+
+def undelivered(db: SqliteDatabase, limit: int) -> list[Document]:
+    """What is not durable in the outbox yet, oldest first."""
+    query = (
+        DocumentRow.select().where(DocumentRow.delivered_at.is_null()).order_by(DocumentRow.id).limit(limit)
+    )
+    return [_document(row) for row in query.execute(db)]
+
+
+def delivered(db: SqliteDatabase, ids: Sequence[int], now: float) -> None:
+    """Mark documents as durable in the outbox, and the tasks whose present result is among them."""
+    for id_ in ids:
+        missing = (DocumentRow.id == id_) & DocumentRow.delivered_at.is_null()
+        if not DocumentRow.update(delivered_at=now).where(missing).execute(db):
+            continue  # told twice after a crash: the first time counts
+        row = DocumentRow.select().where(DocumentRow.id == id_).execute(db)[0]
+        if row.kind == Kind.RESULT:
+            current = (TaskRow.id == row.task_id) & (TaskRow.revision == row.revision)
+            TaskRow.update(delivered_at=now).where(current).execute(db)
+
+
+def deliver_again(db: SqliteDatabase, task_id: int) -> None:
+    """Have the last result of a task delivered once more. Raises IllegalTransition when it has none."""
+    results = (DocumentRow.task_id == task_id) & (DocumentRow.kind == Kind.RESULT.value)
+    query = DocumentRow.select().where(results).order_by(DocumentRow.revision.desc()).limit(1)
+    rows = list(query.execute(db))
+    if not rows:
+        raise IllegalTransition(f"task {task_id} has no result to deliver yet; wait for it")
+    last = rows[0]
+    DocumentRow.update(delivered_at=None).where(DocumentRow.id == last.id).execute(db)
+    current = (TaskRow.id == task_id) & (TaskRow.revision == last.revision)
+    TaskRow.update(delivered_at=None).where(current).execute(db)
+
+
+def rows_of(db: SqliteDatabase, task_id: int) -> list[DocumentRow]:
+    """Every document of a task, oldest first."""
+    return list(
+        DocumentRow.select().where(DocumentRow.task_id == task_id).order_by(DocumentRow.id).execute(db)
+    )
+
+
+def _document(row: DocumentRow) -> Document:
+    return Document(row.id, Kind(row.kind), row.name, bytes(row.content), row.task_id)

@@ -1,0 +1,55 @@
+"""The history of a task: every transition, try and duration. Called within a transaction."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from peewee import SqliteDatabase
+
+from daemon.core.document import AttemptTiming
+from daemon.core.task import STAGE_OF, Event, Stage, Status, Task
+from daemon.store.codec import dumps
+from daemon.store.models import EventRow
+
+
+def record(
+    db: SqliteDatabase,
+    task: Task,
+    event: str,
+    at: float,
+    *,
+    before: Status | None,
+    seconds: float | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Write one line. `task` is as it is after the event, and `event` one of Event's or a plain word."""
+    EventRow.insert(
+        task_id=task.id,
+        at=at,
+        event=event,
+        from_status=before,
+        to_status=task.status.value,
+        stage=STAGE_OF.get(before) if before else None,
+        revision=task.revision,
+        attempt=task.attempt,
+        seconds=seconds,
+        detail=dumps(detail or {}),
+    ).execute(db)
+
+
+def tries(db: SqliteDatabase, task: Task) -> tuple[AttemptTiming, ...]:
+    """The tries of the task's present revision that ended, in their order."""
+    mine = (
+        (EventRow.task_id == task.id) & (EventRow.revision == task.revision) & EventRow.seconds.is_null(False)
+    )
+    rows = EventRow.select().where(mine).order_by(EventRow.id).execute(db)
+    return tuple(
+        AttemptTiming(stage=row.stage, attempt=row.attempt, seconds=round(row.seconds, 3), ended=row.event)
+        for row in rows
+    )
+
+
+def starts(db: SqliteDatabase, task: Task, stage: Stage) -> int:
+    """How often a try at `stage` was begun in the task's present revision."""
+    mine = (EventRow.task_id == task.id) & (EventRow.revision == task.revision)
+    begun = (EventRow.event == Event.STARTED.value) & (EventRow.stage == stage.value)
+    return int(EventRow.select().where(mine & begun).count(db))

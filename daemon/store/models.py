@@ -1,0 +1,242 @@
+"""The tables, as peewee sees them. How they are made and indexed stands in `migrations/`.
+
+No model is bound to a database: every query names the one that it runs on, so that a process may have
+several stores open.
+"""
+
+from typing import Any
+
+from peewee import (
+    AutoField,
+    BlobField,
+    BooleanField,
+    Field,
+    FloatField,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+from daemon.core.instant import from_iso, to_iso
+
+
+class InstantField(Field):
+    """A point in time: seconds since the epoch here, UTC in ISO 8601 there."""
+
+    field_type = "TEXT"
+
+    def db_value(self, value: float | None) -> str | None:
+        """The text of the column."""
+        return None if value is None else to_iso(value)
+
+    def python_value(self, value: str | None) -> float | None:
+        """Seconds since the epoch."""
+        return None if value is None else from_iso(value)
+
+
+class WideField(Field):
+    """An integer of more than 63 bits, kept as text: SMB servers give such inodes."""
+
+    field_type = "TEXT"
+
+    def db_value(self, value: int) -> str:
+        """The text of the column."""
+        return str(value)
+
+    def python_value(self, value: str) -> int:
+        """The number."""
+        return int(value)
+
+
+class UserRow(Model):
+    """A student."""
+
+    username = TextField(primary_key=True)
+    created_at: Any = InstantField()
+
+    class Meta:
+        table_name = "users"
+
+
+class ClaimRow(Model):
+    """A file on its way out of the inbox."""
+
+    id = TextField(primary_key=True)
+    path = BlobField()
+    filename = TextField()
+    student = TextField(null=True)
+    device: Any = WideField()
+    inode: Any = WideField()
+    size_bytes = IntegerField()
+    mtime_ns: Any = WideField()
+    claimed_at: Any = InstantField()
+    reason = TextField(null=True)
+    step = TextField()
+
+    class Meta:
+        table_name = "claims"
+
+
+class TaskRow(Model):
+    """A task, open or final.
+
+    The columns up to `last_updated` are those that other tools read. `priority` is 0 for a first
+    revision and 1 for a later one: lower goes first. `flags` and `provenance` are JSON objects by
+    stage. `mistral_result` and `llama_result` are the JSON text `null` when the stage is done and gave
+    nothing valid. `delivered_at` is that of the present revision's result.
+    """
+
+    id = AutoField()
+    user_id = TextField()
+    filename = TextField()
+    file_path = TextField()
+    upload_timestamp: Any = InstantField()
+    status = TextField()
+    phase = TextField()
+    batch_id = IntegerField(null=True)
+    stt_result = TextField(null=True)
+    mistral_result = TextField(null=True)
+    llama_result = TextField(null=True)
+    error_message = TextField(null=True)
+    retry_count = IntegerField(default=0)
+    priority = IntegerField(default=0)
+    estimated_completion: Any = InstantField(null=True)
+    last_updated: Any = InstantField()
+    claim_id = TextField()
+    sha256 = TextField()
+    size_bytes = IntegerField()
+    duration_s = FloatField()
+    revision = IntegerField(default=1)
+    attempt = IntegerField(default=0)
+    suspicion = IntegerField(default=0)
+    deaths_alone = IntegerField(default=0)
+    daemon_deaths = IntegerField(default=0)
+    not_before: Any = InstantField(null=True)
+    held = BooleanField(default=False)
+    cancel_requested = BooleanField(default=False)
+    began_at: Any = InstantField()
+    ended_at: Any = InstantField(null=True)
+    outcome = TextField(null=True)
+    failed_stage = TextField(null=True)
+    error_code = TextField(null=True)
+    flags = TextField(default="{}")
+    provenance = TextField(default="{}")
+    delivered_at: Any = InstantField(null=True)
+    video = TextField(default="spool")
+    archived_at: Any = InstantField(null=True)
+
+    class Meta:
+        table_name = "processing_tasks"
+
+
+class SystemStateRow(Model):
+    """The one row that says what runs now."""
+
+    id = IntegerField(primary_key=True)
+    current_phase = TextField()
+    current_batch_id = IntegerField(null=True)
+    phase_start_time: Any = InstantField(null=True)
+    total_tasks_in_phase = IntegerField()
+    completed_tasks_in_phase = IntegerField()
+    last_updated: Any = InstantField()
+
+    class Meta:
+        table_name = "system_state"
+
+
+class DocumentRow(Model):
+    """The frozen bytes of one file of the outbox."""
+
+    id = AutoField()
+    kind = TextField()
+    task_id = IntegerField(null=True)
+    revision = IntegerField(null=True)
+    name = TextField()
+    content = BlobField()
+    created_at: Any = InstantField()
+    delivered_at: Any = InstantField(null=True)
+
+    class Meta:
+        table_name = "documents"
+
+
+class EventRow(Model):
+    """One line of a task's history. `stage` is the one in which the task was before."""
+
+    id = AutoField()
+    task_id = IntegerField()
+    at: Any = InstantField()
+    event = TextField()
+    from_status = TextField(null=True)
+    to_status = TextField()
+    stage = TextField(null=True)
+    revision = IntegerField()
+    attempt = IntegerField()
+    seconds = FloatField(null=True)
+    detail = TextField(default="{}")
+
+    class Meta:
+        table_name = "task_events"
+
+
+class BatchRow(Model):
+    """The tasks that went through one stt phase together."""
+
+    id = AutoField()
+    started_at: Any = InstantField()
+    ended_at: Any = InstantField(null=True)
+    size = IntegerField()
+
+    class Meta:
+        table_name = "batches"
+
+
+class PhaseRow(Model):
+    """One time that a group was loaded; `switch_s` is what it took to load it."""
+
+    id = AutoField()
+    group_name = TextField()
+    phase = TextField()
+    batch_id = IntegerField(null=True)
+    started_at: Any = InstantField()
+    ready_at: Any = InstantField(null=True)
+    ended_at: Any = InstantField(null=True)
+    switch_s = FloatField(null=True)
+    tasks = IntegerField(default=0)
+
+    class Meta:
+        table_name = "phases"
+
+
+class SettingRow(Model):
+    """What the operator set and a restart keeps, as JSON."""
+
+    key = TextField(primary_key=True)
+    value = TextField()
+
+    class Meta:
+        table_name = "settings"
+
+
+class CountRow(Model):
+    """How many tasks have a status, or documents of a kind are undelivered; kept by triggers."""
+
+    status = TextField(primary_key=True)
+    n = IntegerField()
+
+    class Meta:
+        table_name = "status_counts"
+
+
+MODELS: tuple[type[Model], ...] = (
+    UserRow,
+    ClaimRow,
+    TaskRow,
+    SystemStateRow,
+    DocumentRow,
+    EventRow,
+    BatchRow,
+    PhaseRow,
+    SettingRow,
+    CountRow,
+)

@@ -1,0 +1,69 @@
+"""What a start does with the tasks that a crash left in an engine's hands. Called within a transaction."""
+
+from dataclasses import replace
+
+from peewee import SqliteDatabase, fn
+
+from daemon.core.errors import Blame, Fault
+from daemon.core.result import SUCCEEDED
+from daemon.core.task import OPEN, PENDING, RUNNING, Event, Task, next_status
+from daemon.ports import Change, Failed, Outcome, Provenance, Ticket
+from daemon.store import codec, settings
+from daemon.store.commits import commit
+from daemon.store.models import EventRow, TaskRow
+
+DEATHS_IN_A_ROW = 8
+"""A task in hand at so many deaths of the daemon, with nothing committed between, is what kills it."""
+
+_LAST_EVENT = "recovered_up_to"
+
+
+def open_tasks(db: SqliteDatabase) -> list[Task]:
+    """Every task that is not final, by id."""
+    mine = TaskRow.status.in_([status.value for status in OPEN])
+    return sorted(
+        (codec.to_task(row) for row in TaskRow.select().where(mine).execute(db)), key=lambda task: task.id
+    )
+
+
+def recover(db: SqliteDatabase, now: float, common: Provenance) -> list[Task]:
+    """Release what was pending or running, honour what was to be cancelled, fail what kills the daemon."""
+    deaths = _count_deaths(db)
+    for task in open_tasks(db):
+        event, outcome = _ending(task, deaths.get(task.id, 0))
+        if event is not None:
+            after = replace(task, status=next_status(task.status, event))
+            note = {"reason": "recovered"}
+            commit(db, [Change(task, after, event, now, outcome=outcome)], common, note)
+    settings.put(db, _LAST_EVENT, _last_event(db))
+    return open_tasks(db)
+
+
+def _ending(task: Task, deaths: int) -> tuple[Event | None, Outcome | None]:
+    if task.cancel_requested:
+        return Event.CANCELLED, None
+    if deaths >= DEATHS_IN_A_ROW:
+        message = f"the daemon itself ended {deaths} times in a row with this video in hand"
+        fault = Fault(Blame.PERMANENT, "daemon_died", message)
+        return Event.FAILED, Failed(Ticket(task.id, task.revision, task.attempt), fault)
+    if task.status in PENDING | RUNNING:
+        return Event.RELEASED, None
+    return None, None
+
+
+def _count_deaths(db: SqliteDatabase) -> dict[int, int]:
+    """Count this death for the tasks in hand, and give the deaths in a row of each by its id."""
+    in_hand = TaskRow.status.in_([status.value for status in RUNNING])
+    since = settings.get(db, _LAST_EVENT, 0)
+    succeeded = EventRow.event.in_([event.value for event in SUCCEEDED]) & EventRow.seconds.is_null(False)
+    committed = EventRow.select(EventRow.id).where(succeeded & (EventRow.id > since)).limit(1)
+    first = bool(list(committed.execute(db)))
+    deaths = {}
+    for row in TaskRow.select(TaskRow.id, TaskRow.daemon_deaths).where(in_hand).execute(db):
+        deaths[row.id] = 1 if first else row.daemon_deaths + 1
+        TaskRow.update(daemon_deaths=deaths[row.id]).where(TaskRow.id == row.id).execute(db)
+    return deaths
+
+
+def _last_event(db: SqliteDatabase) -> int:
+    return EventRow.select(fn.MAX(EventRow.id)).scalar(db) or 0

@@ -1,0 +1,193 @@
+"""What the dashboard, the API and the forecast read. Each query is bounded by an index, not by history."""
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from peewee import Expression, SqliteDatabase
+
+from daemon.core.document import Flag, Outcome
+from daemon.core.task import Event, Phase, Stage, Status
+from daemon.ports import Kind
+from daemon.store import codec, documents
+from daemon.store.commits import find
+from daemon.store.models import CountRow, EventRow, PhaseRow, TaskRow
+from daemon.store.phases import group_name
+
+_OUTCOME_OF = {Stage.STT: Event.TRANSCRIBED, Stage.EXTRACT: Event.EXTRACTED, Stage.RATE: Event.RATED}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of a list of tasks. Times are seconds since the epoch."""
+
+    id: int
+    student: str
+    filename: str
+    status: Status
+    phase: Phase
+    batch_id: int | None
+    revision: int
+    attempt: int
+    retry_count: int
+    priority: int
+    duration_s: float
+    held: bool
+    cancel_requested: bool
+    claimed_at: float
+    last_updated: float
+    ended_at: float | None
+    delivered_at: float | None
+    estimated_completion: float | None
+    outcome: Outcome | None
+    error_code: str | None
+    error_message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a task's history. `seconds` is how long the try that ended took."""
+
+    at: float
+    event: str
+    from_status: Status | None
+    to_status: Status
+    stage: Stage | None
+    revision: int
+    attempt: int
+    seconds: float | None
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """One document of a task: its path below the outbox, and when it became durable there."""
+
+    id: int
+    kind: Kind
+    name: str
+    delivered_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Everything of one task but its payload."""
+
+    task: Listed
+    path: str
+    sha256: str
+    size_bytes: int
+    video: str
+    not_before: float | None
+    failed_stage: Stage | None
+    flags: tuple[Flag, ...]
+    provenance: dict[str, Any]
+    history: tuple[Entry, ...]
+    papers: tuple[Paper, ...]
+
+
+def counts(db: SqliteDatabase) -> dict[Status, int]:
+    """How many tasks have each status."""
+    rows = {row.status: row.n for row in CountRow.select().execute(db)}
+    return {status: rows[status.value] for status in Status}
+
+
+def undelivered_counts(db: SqliteDatabase) -> dict[Kind, int]:
+    """How many documents of each kind are not durable in the outbox yet."""
+    rows = {row.status: row.n for row in CountRow.select().execute(db)}
+    return {kind: rows[f"undelivered_{kind.value}"] for kind in Kind}
+
+
+def tasks(
+    db: SqliteDatabase, statuses: Collection[Status], student: str | None, limit: int, before_id: int | None
+) -> list[Listed]:
+    """Tasks, the newest first. Several statuses are asked one by one: the index orders only within one."""
+    wanted: list[Expression | None] = [TaskRow.status == status.value for status in statuses] or [None]
+    rows: list[TaskRow] = []
+    for one in wanted:
+        query = TaskRow.select().order_by(TaskRow.id.desc()).limit(limit)
+        if one is not None:
+            query = query.where(one)
+        if student is not None:
+            query = query.where(TaskRow.user_id == student)
+        if before_id is not None:
+            query = query.where(TaskRow.id < before_id)
+        rows.extend(query.execute(db))
+    return [_listed(row) for row in sorted(rows, key=lambda row: -row.id)[:limit]]
+
+
+def task(db: SqliteDatabase, task_id: int) -> Detail:
+    """One task with its history. Raises UnknownTask."""
+    row = find(db, task_id)
+    events = EventRow.select().where(EventRow.task_id == task_id).order_by(EventRow.id).execute(db)
+    return Detail(
+        task=_listed(row),
+        path=row.file_path,
+        sha256=row.sha256,
+        size_bytes=row.size_bytes,
+        video=row.video,
+        not_before=row.not_before,
+        failed_stage=None if row.failed_stage is None else Stage(row.failed_stage),
+        flags=tuple(flag for flags in codec.read_flags(row.flags).values() for flag in flags),
+        provenance=json.loads(row.provenance),
+        history=tuple(_entry(event) for event in events),
+        papers=tuple(
+            Paper(paper.id, Kind(paper.kind), paper.name, paper.delivered_at)
+            for paper in documents.rows_of(db, task_id)
+        ),
+    )
+
+
+def stage_seconds(db: SqliteDatabase, stage: Stage, last: int) -> list[float]:
+    """How long the latest tries that gave the stage's outcome took, the newest first."""
+    done = (EventRow.event == _OUTCOME_OF[stage].value) & EventRow.seconds.is_null(False)
+    rows = EventRow.select(EventRow.seconds).where(done).order_by(EventRow.id.desc()).limit(last).execute(db)
+    return [row.seconds for row in rows if row.seconds is not None]
+
+
+def switch_seconds(db: SqliteDatabase, group: Iterable[Stage], last: int) -> list[float]:
+    """What the latest switches to the group took, the newest first."""
+    done = (PhaseRow.group_name == group_name(group)) & PhaseRow.switch_s.is_null(False)
+    rows = PhaseRow.select(PhaseRow.switch_s).where(done).order_by(PhaseRow.id.desc()).limit(last).execute(db)
+    return [row.switch_s for row in rows if row.switch_s is not None]
+
+
+def _listed(row: TaskRow) -> Listed:
+    return Listed(
+        id=row.id,
+        student=row.user_id,
+        filename=row.filename,
+        status=Status(row.status),
+        phase=Phase(row.phase),
+        batch_id=row.batch_id,
+        revision=row.revision,
+        attempt=row.attempt,
+        retry_count=row.retry_count,
+        priority=row.priority,
+        duration_s=row.duration_s,
+        held=row.held,
+        cancel_requested=row.cancel_requested,
+        claimed_at=row.upload_timestamp,
+        last_updated=row.last_updated,
+        ended_at=row.ended_at,
+        delivered_at=row.delivered_at,
+        estimated_completion=row.estimated_completion,
+        outcome=None if row.outcome is None else Outcome(row.outcome),
+        error_code=row.error_code,
+        error_message=row.error_message,
+    )
+
+
+def _entry(row: EventRow) -> Entry:
+    return Entry(
+        at=row.at,
+        event=row.event,
+        from_status=None if row.from_status is None else Status(row.from_status),
+        to_status=Status(row.to_status),
+        stage=None if row.stage is None else Stage(row.stage),
+        revision=row.revision,
+        attempt=row.attempt,
+        seconds=row.seconds,
+        detail=json.loads(row.detail),
+    )

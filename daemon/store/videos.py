@@ -1,0 +1,61 @@
+"""Where the claimed videos lie: spool, archive, or gone. Called within a transaction."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from peewee import Expression, SqliteDatabase
+
+from daemon.core.errors import IllegalTransition
+from daemon.core.naming import reason_name
+from daemon.core.task import FINAL, Task
+from daemon.store.codec import to_task
+from daemon.store.models import ClaimRow, DocumentRow, TaskRow, UserRow
+
+_FINAL = tuple(status.value for status in FINAL)
+_EVER = 0.0  # any time: unlike IS NOT NULL, a comparison is looked up in the index
+
+
+def archivable(db: SqliteDatabase, limit: int) -> list[Task]:
+    """Final tasks whose last result is delivered and whose video still lies in the spool."""
+    due = (TaskRow.video == "spool") & (TaskRow.delivered_at > _EVER) & TaskRow.status.in_(_FINAL)
+    return _tasks(db, due, limit)
+
+
+def archived(db: SqliteDatabase, moved: Sequence[tuple[int, Path]], now: float) -> None:
+    """Record where the videos of tasks lie now."""
+    for task_id, path in moved:
+        columns = {"video": "archive", "file_path": str(path), "archived_at": now}
+        TaskRow.update(**columns).where(TaskRow.id == task_id).execute(db)
+
+
+def expired(db: SqliteDatabase, before: float, limit: int) -> list[Task]:
+    """Final tasks whose video has been in the archive since before `before`."""
+    due = (TaskRow.video == "archive") & (TaskRow.archived_at < before) & TaskRow.status.in_(_FINAL)
+    return _tasks(db, due, limit)
+
+
+def removed(db: SqliteDatabase, ids: Sequence[int]) -> None:
+    """Record that the videos of tasks are gone."""
+    for task_id in ids:
+        TaskRow.update(video="gone").where(TaskRow.id == task_id).execute(db)
+
+
+def _tasks(db: SqliteDatabase, due: Expression, limit: int) -> list[Task]:
+    return [to_task(row) for row in TaskRow.select().where(due).limit(limit).execute(db)]
+
+
+def forget(db: SqliteDatabase, student: str) -> list[Path]:
+    """Delete all that is kept of a student. Their tasks' ids are never given again."""
+    rows = list(TaskRow.select().where(TaskRow.user_id == student).execute(db))
+    for row in rows:
+        if row.status not in _FINAL:
+            raise IllegalTransition(
+                f"task {row.id} of {student} is {row.status}; cancel it, then forget {student}"
+            )
+    TaskRow.delete().where(TaskRow.user_id == student).execute(db)  # documents and history go along
+    mine = list(ClaimRow.select().where(ClaimRow.student == student).execute(db))
+    for name in (reason_name(claim.id, claim.filename) for claim in mine):
+        DocumentRow.delete().where(DocumentRow.name == name).execute(db)
+    ClaimRow.delete().where(ClaimRow.student == student).execute(db)
+    UserRow.delete().where(UserRow.username == student).execute(db)
+    return [Path(row.file_path) for row in rows if row.video != "gone"]

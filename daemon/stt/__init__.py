@@ -1,0 +1,1 @@
+"""Speech to text: what reads the videos, the Whisper worker, and the parents of both."""

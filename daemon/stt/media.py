@@ -1,0 +1,289 @@
+"""Reads what students sent: a child in a cage, the only module that imports PyAV.
+
+FFmpeg passes over what it can't read without a word: of half a file it gives half of the sound, of
+corrupt packets none, and no error. So what is there is compared with what the container declares,
+and what was decoded with what was there.
+"""
+
+import argparse
+import os
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Discard
+
+from daemon.child import attach
+from daemon.core.errors import Blame
+from daemon.stt.pcm import BYTES_PER_S, RATE, PcmFile, TooLong
+
+# No demuxer that opens other files (hls, concat, dash, ...), and no protocol that leaves the machine:
+# a playlist that is named .mp4 would else read the neighbours' videos.
+_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,wav,w64,mp3,ogg,flac,aac",
+}
+_SIGNATURES = {4: (b"ftyp", b"moov", b"mdat"), 0: (b"\x1aE\xdf\xa3", b"RIFF", b"OggS", b"ID3", b"fLaC")}
+_WHOLE = 0.95
+_SLACK_S = 0.5  # the last picture of a slow video has no duration of its own
+_GAP_S = 0.25  # a longer hole between two frames is silence: a pause in the recording, or a late start
+_RETRIES = 20  # of demuxing after an error, with nothing read in between
+_MEMORY = 2 << 30
+_ERRORS = (av.error.FFmpegError, ValueError, IndexError)
+
+
+class Bad(Exception):
+    """The file can't be used. `str` of it is for the student and says what to do."""
+
+    def __init__(self, code: str, message: str, blame: Blame = Blame.PERMANENT) -> None:
+        super().__init__(message)
+        self.code = code
+        self.blame = blame
+
+
+@dataclass
+class Tally:
+    """What became of the packets of one track."""
+
+    there_s: float = 0.0
+    decoded_s: float = 0.0
+    skipped: int = 0
+
+
+def main() -> None:
+    """Serve the parent until it closes our stdin."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--max-duration", type=float, required=True, help="seconds")
+    max_s: float = parser.parse_args().max_duration
+    for what, limit in (
+        (resource.RLIMIT_AS, _MEMORY),
+        (resource.RLIMIT_NOFILE, 64),
+        (resource.RLIMIT_FSIZE, round((max_s + 60) * BYTES_PER_S)),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (limit, limit))
+    wire = attach()
+    wire.send({"ready": True})
+    while (request := wire.receive()) is not None:
+        try:
+            if request["do"] == "probe":
+                answer = probe(Path(request["path"]), max_s)
+            else:
+                answer = decode(Path(request["path"]), Path(request["pcm"]), max_s)
+        except Bad as bad:
+            answer = {"fault": {"blame": bad.blame, "code": bad.code, "message": str(bad)}}
+        wire.send(answer)
+
+
+def probe(path: Path, max_s: float) -> dict[str, Any]:
+    """`duration_s, audio_codec, audio_streams` of a file that is whole. Raises Bad.
+
+    Reads the packets, which finds a file that was cut short, and decodes none.
+    """
+    with _opened(path) as container:
+        tracks = _tracks(container)
+        first = tracks[0]
+        declared = _seconds(first.duration, float(first.time_base or 0))
+        # Where the track says how long it is, its packets are enough; else the whole file is held against
+        # what the container says, since the picture may well outlast the sound.
+        if declared is not None:
+            _discard(container, keep=first)
+        elif container.format.name not in ("mp3", "aac", "mpeg", "mpegts"):  # these only estimate
+            declared = _seconds(container.duration, 1 / av.time_base)
+        begins, sound_ends, ends = _extent(container, first.index)
+        if declared is not None and _trusted(container, path) and ends - begins < _WHOLE * declared - _SLACK_S:
+            raise Bad(
+                "truncated",
+                f"only {ends - begins:.0f} of {declared:.0f} seconds have arrived. Copy the video again, "
+                "and wait until the copy is complete",
+            )
+        duration = max(0.0, sound_ends - begins)
+        _check_length(duration, max_s)
+        codec = first.codec_context.name
+    return {"duration_s": duration, "audio_codec": codec, "audio_streams": len(tracks)}
+
+
+def decode(path: Path, pcm: Path, max_s: float) -> dict[str, Any]:
+    """Decode the track that can be heard to `pcm`; `duration_s, flags`. Raises Bad."""
+    count = probe(path, max_s)["audio_streams"]
+    part = pcm.with_name(pcm.name + ".part")
+    flags: list[tuple[str, str]] = []
+    try:
+        # The obvious track last again, when no other is heard: silence is a finding, not an error.
+        for index in [*range(count), 0]:
+            tally, sound = _take(path, index, part, max_s)
+            if (channel := sound.cancels) is not None:
+                tally, sound = _take(path, index, part, max_s, channel)
+                flags.append(("one_channel", f"both cancel each other, so only channel {channel + 1} was used"))
+            if not sound.silent:
+                break
+        if index:
+            flags.append(("audio_track", f"audio track {index + 1} of {count} was used: those before are silent"))
+        if tally.skipped:
+            flags.append(("skipped_packets", f"{tally.skipped} damaged packets of sound were left out"))
+        part.replace(pcm)
+    except OSError as exc:
+        raise Bad("no_room", f"the decoded sound cannot be written: {exc}. Make room there", Blame.ENGINE) from exc
+    finally:
+        part.unlink(missing_ok=True)
+    return {"duration_s": sound.seconds, "flags": [{"code": code, "detail": detail} for code, detail in flags]}
+
+
+def _take(
+    path: Path, index: int, part: Path, max_s: float, channel: int | None = None
+) -> tuple[Tally, PcmFile]:
+    """Write one track to `part`, with silence where its timestamps leave holes."""
+    tally = Tally()
+    with _opened(path) as container, PcmFile(part, max_s, channel) as sound:
+        track = _tracks(container)[index]
+        _discard(container, keep=track)
+        origin = (container.start_time or 0) / av.time_base
+        resampler: AudioResampler | None = None
+        key: object = None
+
+        def drain(frame: AudioFrame | None) -> None:
+            for made in resampler.resample(frame) if resampler else ():
+                sound.write(made.to_ndarray().reshape(-1, made.layout.nb_channels).T)
+
+        try:
+            for frame in _frames(container, track, tally):
+                late = 0.0 if frame.time is None else frame.time - origin - sound.seconds
+                now = (frame.format.name, frame.layout.name, frame.sample_rate)
+                if now != key or late > _GAP_S:  # a resampler takes one kind of frame, and knows no holes
+                    drain(None)
+                    layout = "stereo" if frame.layout.nb_channels == 2 else "mono"
+                    resampler, key = AudioResampler(format="s16", layout=layout, rate=RATE), now
+                if late > _GAP_S:
+                    sound.silence(late)
+                frame.pts = None  # FFmpeg refuses timestamps that go back
+                drain(frame)
+            drain(None)
+        except TooLong:
+            _check_length(float("inf"), max_s)
+        except _ERRORS as exc:
+            raise Bad("damaged", f"the sound cannot be decoded ({exc}). Export or record the video again") from exc
+    if not sound.samples or not tally.decoded_s:
+        raise Bad("damaged", "no sound could be decoded: the video is damaged. Export or record it again")
+    if tally.decoded_s < _WHOLE * tally.there_s - _SLACK_S:
+        share = 100 * tally.decoded_s / tally.there_s
+        raise Bad(
+            "damaged", f"only {share:.0f} % of the sound could be decoded. Export or record the video again"
+        )
+    return tally, sound
+
+
+def _frames(container: InputContainer, track: AudioStream, tally: Tally) -> Iterator[AudioFrame]:
+    """The decoded frames of a track; packets that are corrupt are counted and passed over."""
+    for packet in _packets(container, track):
+        tally.there_s += _seconds(packet.duration, float(packet.time_base or 0)) or 0.0
+        try:
+            frames = packet.decode()
+        except _ERRORS:
+            tally.skipped += 1
+            continue
+        for frame in frames:
+            assert isinstance(frame, AudioFrame)
+            tally.decoded_s += frame.samples / frame.sample_rate
+            yield frame
+
+
+def _packets(container: InputContainer, *only: AudioStream) -> Iterator[Any]:
+    failures = 0
+    while failures <= _RETRIES:
+        try:
+            for packet in container.demux(*only):
+                if packet.size:
+                    failures = 0
+                yield packet
+        except _ERRORS:
+            failures += 1  # demuxing ends with an error, and can be begun again behind it
+        else:
+            return
+
+
+def _extent(container: InputContainer, sound: int) -> tuple[float, float, float]:
+    """When the packets begin, when those of the stream `sound` end, and when the last ends, in seconds."""
+    begins, sound_ends, ends = float("inf"), 0.0, 0.0
+    for packet in _packets(container):
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is None or not packet.size:
+            continue
+        start = float(stamp * packet.time_base)
+        end = start + float((packet.duration or 0) * packet.time_base)
+        begins, ends = min(begins, start), max(ends, end)
+        if packet.stream_index == sound:
+            sound_ends = max(sound_ends, end)
+    return min(begins, ends), sound_ends, ends
+
+
+def _tracks(container: InputContainer) -> list[AudioStream]:
+    tracks = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    if not tracks:
+        raise Bad("no_audio", "the video has no sound. Check the microphone and record it again")
+    return tracks
+
+
+def _discard(container: InputContainer, keep: AudioStream) -> None:
+    for stream in container.streams:
+        if stream.index != keep.index:
+            stream.discard = Discard.all  # an index lets the demuxer jump over it
+
+
+def _trusted(container: InputContainer, path: Path) -> bool:
+    """Whether a declared duration is one: an mp3 without such a header has a guess."""
+    if container.format.name != "mp3":
+        return True
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+def _seconds(count: int | None, unit: float) -> float | None:
+    return count * unit if count and count > 0 and unit else None
+
+
+def _check_length(duration_s: float, max_s: float) -> None:
+    if duration_s > max_s:
+        raise Bad("too_long", f"the video is longer than {max_s / 60:.0f} minutes. Hand in a shorter one")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[InputContainer]:
+    """The container of a media file. Raises Bad."""
+    gone: Callable[[str], Bad] = lambda why: Bad("unreadable", f"the video cannot be read: {why}", Blame.TASK)
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            head = file.read(16)
+    except OSError as exc:
+        raise gone(exc.strerror or str(exc)) from exc
+    if not size:
+        raise Bad("empty", "the file is empty. Copy the video again")
+    try:
+        container = av.open(f"file:{path}", mode="r", metadata_errors="ignore", options=_OPTIONS)
+    except PermissionError as exc:
+        raise gone(str(exc)) from exc
+    except (*_ERRORS, MemoryError) as exc:
+        if any(head.startswith(marks, at) for at, marks in _SIGNATURES.items()):
+            raise Bad(
+                "damaged",
+                "the video is damaged or not complete. Play it on your own machine; then copy it again, or "
+                "record it again",
+            ) from exc
+        raise Bad("not_media", "this is no video or sound recording. Hand in an mp4, mov, mkv or webm") from exc
+    with container:
+        yield container
+    with suppress(*_ERRORS):
+        container.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""What crosses between the Whisper worker and its parent, one JSON line a message.
+
+The worker first says a `Ready` or a `Refusal`. Then, for each `{"pcm": path}` that it is handed, any
+number of `{"progress": 0..1}` and one of `{"heard": Heard}` and `{"refused": Refusal}`.
+"""
+
+from typing import Any
+
+from daemon.core.document import Part, Segment
+
+
+class Span(Part):
+    """A stretch of speech, in seconds from the beginning."""
+
+    start_s: float
+    end_s: float
+
+
+class Ready(Part):
+    """The model is loaded. `languages` is false for an English-only model, which detects none."""
+
+    device: str
+    compute_type: str
+    batch_size: int
+    languages: bool
+    versions: dict[str, str]
+    vad: dict[str, Any]
+
+
+class Refusal(Part):
+    """Why there is no transcript, or no worker. `code` is one of `model`, `out_of_memory`, `stt_error`."""
+
+    code: str
+    message: str
+
+
+class Heard(Part):
+    """What the worker made of one recording.
+
+    `speech` are the stretches in which a voice was found, without padding. `language` is the one
+    that was written down and `language_probability` its probability; both stand beside what was
+    `detected`, which an English-only model does not say. `redone` counts the windows of up to 30 s
+    that were transcribed a second time, `dropped` the segments left out as inventions.
+    """
+
+    segments: tuple[Segment, ...] = ()
+    speech: tuple[Span, ...] = ()
+    language: str | None = None
+    language_probability: float | None = None
+    detected: str | None = None
+    detected_probability: float | None = None
+    batch_size: int = 0
+    redone: int = 0
+    dropped: int = 0

@@ -1,0 +1,91 @@
+"""Cuts a recording into the windows that Whisper takes: pure, in samples of 16 kHz.
+
+Whisper works through 30 s at a time, however little of it is speech. So long pauses are cut out, and
+the pieces are packed into as few windows as hold them, of about the same length: a last window with
+one word in it costs as much as a full one, and is heard worse.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+RATE = 16_000
+LIMIT = 30 * RATE
+PADDING = 400 * RATE // 1000  # of a pause, kept on either side of speech: words begin before they are loud
+
+Piece = tuple[int, int]
+"""A stretch of the recording, from its first sample to the one after its last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Pieces of the recording that are heard together, one straight after the other."""
+
+    pieces: tuple[Piece, ...]
+
+    @property
+    def length(self) -> int:
+        """Samples in all."""
+        return sum(end - start for start, end in self.pieces)
+
+    def place(self, time_s: float, *, ends: bool = False) -> float:
+        """Where in the recording, in seconds, `time_s` of this window is.
+
+        Between two pieces it is the beginning of the later one, or with `ends` the end of the earlier.
+        """
+        left = time_s * RATE
+        for start, end in self.pieces[:-1]:
+            if left < end - start or (ends and left <= end - start):
+                return (start + left) / RATE
+            left -= end - start
+        start, end = self.pieces[-1]
+        return (start + min(left, end - start)) / RATE
+
+
+def cut(speech: Sequence[Piece], total: int) -> list[Window]:
+    """The fewest windows that hold all of `speech`, which is in order, in a recording of `total` samples."""
+    pieces = list(_halves(_padded(speech, total)))
+    if not pieces:
+        return []
+    few = len(_packed(pieces, LIMIT))
+    low, high = 0, LIMIT  # the shortest limit that still gives so few windows makes them alike
+    while high - low > RATE:
+        middle = (low + high) // 2
+        if max(end - start for start, end in pieces) <= middle and len(_packed(pieces, middle)) == few:
+            high = middle
+        else:
+            low = middle
+    return _packed(pieces, high)
+
+
+def _padded(speech: Sequence[Piece], total: int) -> list[Piece]:
+    padded = []
+    for index, (start, end) in enumerate(speech):
+        before = speech[index - 1][1] if index else 0
+        after = speech[index + 1][0] if index + 1 < len(speech) else total
+        # A pause shorter than two paddings is shared, so that nothing is heard twice.
+        lead = min(PADDING, start - before if not index else (start - before) // 2)
+        tail = min(PADDING, after - end if index + 1 == len(speech) else after - end - (after - end) // 2)
+        padded.append((start - lead, end + tail))
+    return padded
+
+
+def _halves(pieces: Sequence[Piece]) -> list[Piece]:
+    short = []
+    for start, end in pieces:
+        parts = -(-(end - start) // LIMIT)
+        edges = [start + (end - start) * part // parts for part in range(parts + 1)]
+        short += list(zip(edges, edges[1:], strict=False))
+    return short
+
+
+def _packed(pieces: Sequence[Piece], limit: int) -> list[Window]:
+    windows: list[Window] = []
+    held: list[Piece] = []
+    length = 0
+    for piece in pieces:
+        if held and length + piece[1] - piece[0] > limit:
+            windows.append(Window(tuple(held)))
+            held, length = [], 0
+        held.append(piece)
+        length += piece[1] - piece[0]
+    return [*windows, Window(tuple(held))]

@@ -1,0 +1,1 @@
+"""IntroEval's dashboard: what the daemon does, in a terminal."""

@@ -1,0 +1,1 @@
+"""The real daemon, run as its own process."""

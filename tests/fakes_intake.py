@@ -1,0 +1,168 @@
+"""What the tests of the intake stand on: a store on its own thread, media without a decoder, and crashes."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from daemon.core.errors import Blame, Fault
+from daemon.intake.alarm import Alarm
+from daemon.intake.claim import Limits
+from daemon.intake.files import Files
+from daemon.intake.intake import Intake
+from daemon.ports import Born, Decoded, Probe, Store
+from daemon.store import SqliteStore
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class FakeMedia:
+    """Reads the duration from the content: `10 anything` lasts ten seconds, all else is damaged."""
+
+    def __init__(self) -> None:
+        self.broken = False
+
+    async def probe(self, path: Path) -> Probe | Fault:
+        if self.broken:
+            return Fault(Blame.ENGINE, "decoder_died", "the decoder does not start; see the log")
+        first = path.read_bytes().split(b" ")[0]
+        if not first.isdigit():
+            return Fault(Blame.PERMANENT, "damaged", "the file is damaged; copy it again")
+        return Probe(float(first), "aac", 1)
+
+    async def decode(self, path: Path, pcm: Path) -> Decoded | Fault:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        return None
+
+
+class DatabaseThread:
+    """The one thread that a store lives on. `call` is what the intake is given."""
+
+    def __init__(self, path: Path) -> None:
+        self._thread = ThreadPoolExecutor(1)
+        self.store: SqliteStore = self._thread.submit(SqliteStore, path).result()
+
+    def now(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._thread.submit(call, *args, **kwargs).result()
+
+    def call(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        return asyncio.wrap_future(self._thread.submit(call, *args, **kwargs))
+
+    def close(self) -> None:
+        self._thread.submit(self.store.close).result()
+        self._thread.shutdown()
+
+
+class Crash(BaseException):
+    """The daemon was killed here. Nothing that catches errors may catch it."""
+
+
+class Fuse:
+    """Counts the steps of a claim, and kills at one of them: before it is done, or just after."""
+
+    def __init__(self, kill_at: int | None = None, *, after: bool = False) -> None:
+        self.steps: list[str] = []
+        self._kill_at = kill_at
+        self._after = after
+
+    def around(self, name: str, call: Callable[P, T]) -> Callable[P, T]:
+        def step(*args: P.args, **kwargs: P.kwargs) -> T:
+            self.steps.append(name)
+            mine = len(self.steps) - 1 == self._kill_at
+            if mine and not self._after:
+                raise Crash(name)
+            try:
+                return call(*args, **kwargs)
+            finally:
+                if mine:
+                    raise Crash(name)
+
+        return step
+
+
+_CHANGES = ("rename", "rename_new", "unlink", "copy", "digest", "sync")
+
+
+class FusedFiles(Files):
+    """The file operations, each a step of a fuse."""
+
+    def __init__(self, fuse: Fuse) -> None:
+        for name in _CHANGES:
+            setattr(self, name, fuse.around(name, getattr(self, name)))
+
+
+class FusedStore:
+    """The writing methods of a store, each a step of a fuse."""
+
+    def __init__(self, store: Store, fuse: Fuse) -> None:
+        self._store = store
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> Any:
+        return self._fuse.around(name, getattr(self._store, name))
+
+
+class Lab:
+    """An inbox with its state folder, and a daemon's intake that can be started again and again."""
+
+    def __init__(self, tmp: Path, *, inbox: Path | None = None, state: str = "var") -> None:
+        self.inbox = inbox or tmp / "inbox"
+        self.state = tmp / state
+        self.inbox.mkdir(exist_ok=True)
+        self.state.mkdir()
+        self.media = FakeMedia()
+        self.database = DatabaseThread(self.state / "introeval.db")
+        self.born: list[Born] = []
+        self.alarms: list[tuple[Alarm, ...]] = []
+
+    @property
+    def store(self) -> SqliteStore:
+        return self.database.store
+
+    def drop(self, name: str, content: bytes = b"10 seconds of speech") -> Path:
+        path = self.inbox / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    def intake(self, *, files: Files | None = None, store: Store | None = None, **settings: Any) -> Intake:
+        return Intake(
+            self.inbox,
+            self.state,
+            store=store or self.store,
+            on_database=self.database.call,
+            media=self.media,
+            on_born=self.on_born,
+            on_alarms=self.alarms.append,
+            files=files,
+            **{"settle_s": 0.05, "rescan_s": 0.5, "limits": Limits(max_size_bytes=10_000), **settings},
+        )
+
+    def on_born(self, born: Sequence[Born]) -> None:
+        self.born += born
+
+    def close(self) -> None:
+        self.database.close()
+
+
+@contextmanager
+def lab(tmp: Path, **where: Any) -> Iterator[Lab]:
+    opened = Lab(tmp, **where)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+async def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+    """Wait until a condition holds; fail the test when it does not in time."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        await asyncio.sleep(0.005)

@@ -1,0 +1,149 @@
+"""Claims and births: what becomes of a file, and the same content sent twice."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from daemon.core.document import Flag
+from daemon.core.errors import StoreError
+from daemon.core.naming import reason_name
+from daemon.core.task import Event, Status
+from daemon.ports import ClaimStep, Document, Kind
+from daemon.store import SqliteStore
+from tests.integration.stores import (
+    FAULT,
+    NOW,
+    birth,
+    born,
+    claim,
+    completed,
+    results,
+    walk,
+)
+
+
+def test_a_claim_comes_back_as_it_went_until_it_is_done(store: SqliteStore) -> None:
+    first, second = claim("a"), replace(claim("b", None), reason="no student", claimed_at=NOW - 1)
+    store.add_claims([first, second])
+    assert store.open_claims() == [second, first]
+    store.step_claims(["a"], ClaimStep.SPOOLED)
+    assert store.open_claims() == [second, replace(first, step=ClaimStep.SPOOLED)]
+    store.step_claims(["a"], ClaimStep.LOST)
+    assert store.open_claims() == [second]
+
+
+def test_stepping_a_closed_or_unknown_claim_changes_nothing(store: SqliteStore) -> None:
+    store.add_claims([claim("a"), claim("b")])
+    store.step_claims(["a"], ClaimStep.LOST)
+    for ids in (["a", "b"], ["b", "c"]):
+        with pytest.raises(StoreError, match="only 1 are open"):
+            store.step_claims(ids, ClaimStep.SPOOLED)
+    assert store.open_claims() == [claim("b")]
+
+
+def test_a_refusal_closes_its_claim_and_freezes_its_reason(path: Path) -> None:
+    with SqliteStore(path) as store:
+        mine = claim("a", None)
+        store.add_claims([mine])
+        name = reason_name("a", "intro.mp4")
+        store.refuse([(mine, Document(0, Kind.REASON, name, b"why"))])
+        assert store.open_claims() == []
+        assert [(paper.kind, paper.name, paper.content) for paper in store.undelivered(9)] == [
+            (Kind.REASON, name, b"why")
+        ]
+
+
+def test_a_birth_makes_task_user_receipt_and_history_at_once(path: Path) -> None:
+    with SqliteStore(path, estimate=lambda ahead: NOW + 100 * (ahead + 1)) as store:
+        tasks = born(store, birth("a"), birth("b", "ben"), now=NOW + 5)
+        assert [task.status for task in tasks] == [Status.UPLOADED] * 2
+        assert tasks == store.open_tasks()
+        assert tasks[0].path == "/spool/a"
+        assert store.open_claims() == []
+        receipts = [json.loads(paper.content) for paper in store.undelivered(9)]
+        assert [one["place_in_queue"] for one in receipts] == [1, 2]
+        assert receipts[1]["estimated_completion"] == "2023-11-14T22:16:40.000000Z"
+        detail = store.task(tasks[1].id)
+        assert detail.task.estimated_completion == NOW + 200
+        assert [entry.event for entry in detail.history] == ["claimed"]
+        assert [paper.name for paper in detail.papers] == ["ben/0002-intro.receipt.json"]
+
+
+def test_a_birth_with_a_fault_is_failed_at_once_with_its_result(store: SqliteStore) -> None:
+    (task,) = born(store, birth("a", fault=FAULT, flags=(Flag(code="cut_short"),)))
+    assert task.status is Status.FAILED
+    assert store.open_tasks() == []
+    result = results(store)["anna/0001-intro.result.json"]
+    assert result["outcome"] == "failed"
+    assert result["error"] == {
+        "code": "bad_answer",
+        "stage": "stt",
+        "message": "it gave nothing",
+        "attempts": 0,
+    }
+    assert result["flags"] == [{"code": "cut_short", "field": None, "detail": ""}]
+    assert store.retry(task.id, NOW).status is Status.UPLOADED
+
+
+def test_the_same_content_of_the_same_student_makes_no_second_task(store: SqliteStore) -> None:
+    (first,) = born(store, birth("a", sha256="same"))
+    store.add_claims([claim("b"), claim("c")])
+    for _ in ("open", "completed"):
+        (again,) = store.bear([birth("b", sha256="same")], NOW)
+        assert (again.task, again.duplicate_of) == (None, first.id)
+        if store.open_tasks():
+            completed(store, first)
+    assert [one.id for one in store.open_claims()] == ["b", "c"], "it is to be refused"
+
+
+def test_two_of_the_same_content_in_one_group_are_one_task(store: SqliteStore) -> None:
+    store.add_claims([claim("a"), claim("b")])
+    first, second = store.bear([birth("a", sha256="same"), birth("b", sha256="same")], NOW)
+    assert first.task is not None
+    assert second.duplicate_of == first.task.id
+
+
+@pytest.mark.parametrize("event", [Event.FAILED, Event.CANCELLED])
+def test_after_a_failure_or_a_cancel_the_same_content_may_come_again(
+    store: SqliteStore, event: Event
+) -> None:
+    (first,) = born(store, birth("a", sha256="same"))
+    walk(store, first, event)
+    (second,) = born(store, birth("b", sha256="same"))
+    assert second.status is Status.UPLOADED
+    assert store.task(second.id).flags == ()
+
+
+def test_the_same_content_of_two_students_is_two_tasks_each_flagged(store: SqliteStore) -> None:
+    (first,) = born(store, birth("a", "anna", "same"))
+    second, third = born(store, birth("b", "ben", "same"), birth("c", "cleo", "same"))
+    for task in (first, second, third):
+        assert [flag.code for flag in store.task(task.id).flags] == ["same_content"]
+    completed(store, first)
+    assert [flag["code"] for flag in results(store)["anna/0001-intro.result.json"]["flags"]] == [
+        "same_content",
+        "demo_model",
+    ]
+
+
+def test_a_result_that_is_frozen_is_not_flagged_later(store: SqliteStore) -> None:
+    (first,) = born(store, birth("a", "anna", "same"))
+    completed(store, first)
+    (second,) = born(store, birth("b", "ben", "same"))
+    assert [flag.code for flag in store.task(first.id).flags] == ["demo_model"]
+    assert [flag.code for flag in store.task(second.id).flags] == ["same_content"]
+
+
+def test_empty_files_do_not_accuse_anybody(store: SqliteStore) -> None:
+    empty = [replace(birth(name, name, "empty", fault=FAULT), size_bytes=0) for name in ("a", "b")]
+    assert [store.task(task.id).flags for task in born(store, *empty)] == [(), ()]
+
+
+def test_a_group_of_births_is_all_or_nothing(store: SqliteStore) -> None:
+    store.add_claims([claim("a")])
+    with pytest.raises(StoreError):
+        store.bear([birth("a"), birth("never-claimed")], NOW)
+    assert store.open_tasks() == []
+    assert [one.id for one in store.open_claims()] == ["a"]

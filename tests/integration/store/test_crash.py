@@ -1,0 +1,123 @@
+"""A process that is killed while it writes, and a disk that is full: nothing half done is ever found."""
+
+import os
+import random
+import select
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from daemon.core.errors import StoreError
+from daemon.core.task import FINAL, Status
+from daemon.store import SqliteStore
+from tests.integration.stores import (
+    NOW,
+    WAY,
+    assert_consistent,
+    birth,
+    born,
+    change,
+    completed,
+    deliver_all,
+    walk,
+)
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+def work(path: Path) -> None:
+    """Work off tasks for ever, and say which are durable: what the killed process runs."""
+    with SqliteStore(path) as store:
+        store.bear([birth(claim.id, claim.student or "") for claim in store.open_claims()], NOW)
+        for task in store.recover(NOW):
+            walk(store, task, *WAY[_done(task.status) :])
+        number = sum(store.counts().values())
+        while True:
+            tasks = born(store, *(birth(f"c{number + n}", f"s{n}") for n in range(3)))
+            number += 3
+            for event in WAY:
+                changes = [change(task, event) for task in tasks]
+                store.commit(changes)
+                tasks = [one.after for one in changes]
+            print(*(task.id for task in tasks), flush=True)
+            deliver_all(store)
+
+
+def _done(status: Status) -> int:
+    return {Status.UPLOADED: 0, Status.STT_COMPLETE: 3, Status.MISTRAL_COMPLETE: 6}[status]
+
+
+def killed_run(path: Path, after_s: float) -> set[int]:
+    """Run `work`, kill it some time after its first word, and give the tasks that it said are durable."""
+    program = f"import pathlib, {__name__} as tests; tests.work(pathlib.Path({str(path)!r}))"
+    child = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": "."},
+    )
+    assert child.stdout is not None
+    first = child.stdout.readline()
+    select.select([], [], [], after_s)
+    child.send_signal(signal.SIGKILL)
+    rest, _ = child.communicate(timeout=30)
+    assert child.returncode == -signal.SIGKILL
+    whole = (first + rest).rpartition(b"\n")[0]
+    return {int(number) for number in whole.split()}
+
+
+def test_a_process_killed_at_any_moment_leaves_what_it_committed_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "introeval.db"
+    dice = random.Random(1)
+    durable: set[int] = set()
+    for _ in range(6):
+        durable |= killed_run(path, dice.uniform(0, 0.3))
+        assert_consistent(path)
+        with sqlite3.connect(path) as db:
+            final = {
+                row[0] for row in db.execute("SELECT id FROM processing_tasks WHERE status = 'completed'")
+            }
+            births = db.execute("SELECT count(*) FROM claims WHERE step = 'done'").fetchone()[0]
+            tasks = db.execute("SELECT count(*) FROM processing_tasks").fetchone()[0]
+            receipts = db.execute("SELECT count(*) FROM documents WHERE kind = 'receipt'").fetchone()[0]
+        db.close()
+        assert durable <= final
+        assert births == tasks == receipts
+        assert tasks % 3 == 0, "a group is born together or not at all"
+    assert durable
+
+
+def test_a_full_disk_is_an_error_that_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "introeval.db"
+    with SqliteStore(path) as store:
+        (task,) = born(store, birth("a"))
+        pages = store._db.pragma("page_count")
+        store._db.pragma("max_page_count", pages)
+        many = [birth(f"more{number}") for number in range(1000)]
+        with pytest.raises(StoreError, match="make room"):
+            born(store, *many)
+        before = store.counts()
+        store._db.pragma("max_page_count", 1_000_000)
+        assert store.counts() == before
+        completed(store, task)
+        assert store.counts()[Status.COMPLETED] == 1
+        assert all(one.status not in FINAL for one in store.open_tasks())
+    assert_consistent(path)
+
+
+def test_a_locked_database_is_an_error_after_the_busy_timeout(tmp_path: Path) -> None:
+    path = tmp_path / "introeval.db"
+    with SqliteStore(path) as store:
+        store._db.pragma("busy_timeout", 50)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="kept it locked"):
+            store.put_setting("paused", value=True)
+        other.execute("ROLLBACK")
+        other.close()
+        store.put_setting("paused", value=True)
+        assert store.setting("paused") is True

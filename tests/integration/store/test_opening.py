@@ -1,0 +1,90 @@
+"""Opening the file: its pragmas and tables, readers beside it, writers at once."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from daemon.core.errors import StoreError
+from daemon.core.task import Status
+from daemon.store import Reader, SqliteStore
+from tests.integration.stores import (
+    WAY,
+    assert_consistent,
+    birth,
+    born,
+    walk,
+)
+
+
+def test_the_file_is_in_wal_mode_and_has_the_tables_that_other_tools_read(
+    store: SqliteStore, path: Path
+) -> None:
+    with sqlite3.connect(path) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        columns = [row[1] for row in db.execute("PRAGMA table_info(processing_tasks)")]
+        assert columns[:16] == (
+            "id user_id filename file_path upload_timestamp status phase batch_id stt_result mistral_result "
+            "llama_result error_message retry_count priority estimated_completion last_updated".split()
+        )
+        indexes = {row[1] for row in db.execute("PRAGMA index_list(processing_tasks)")}
+        assert indexes >= {"idx_status", "idx_phase_batch", "idx_user_status"}
+    db.close()
+
+
+def test_a_folder_that_is_missing_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="see that its folder exists"):
+        SqliteStore(tmp_path / "nowhere" / "introeval.db")
+
+
+def test_a_file_that_is_no_database_is_a_clear_error(path: Path) -> None:
+    path.write_bytes(b"this is no database" * 100)
+    with pytest.raises(StoreError, match="put back a backup"):
+        SqliteStore(path)
+
+
+def test_a_reader_sees_a_closed_database_and_leaves_nothing_behind(path: Path) -> None:
+    with SqliteStore(path) as store:
+        born(store, birth("a"))
+    with Reader(path) as reader:
+        assert reader.counts()[Status.UPLOADED] == 1
+        assert [task.filename for task in reader.open_tasks()] == ["intro.mp4"]
+    assert [child.name for child in path.parent.iterdir()] == [path.name]
+
+
+def test_a_reader_reads_beside_the_store(store: SqliteStore, path: Path) -> None:
+    with Reader(path) as reader:
+        born(store, birth("a"))
+        assert reader.counts()[Status.UPLOADED] == 1
+
+
+def test_a_reader_of_no_database_says_so(path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no database"):
+        Reader(path)
+    assert not path.exists()
+
+
+def test_two_writers_wait_for_each_other(path: Path) -> None:
+    with SqliteStore(path) as store:
+        store.put_setting("n", 0)
+    failures: list[BaseException] = []
+
+    def write(mine: str) -> None:
+        try:
+            with SqliteStore(path) as store:
+                for number in range(40):
+                    (task,) = born(store, birth(f"{mine}{number}", mine))
+                    walk(store, task, *WAY[:3])
+        except StoreError as exc:
+            failures.append(exc)
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in ("anna", "ben", "cleo")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with SqliteStore(path) as store:
+        assert store.counts()[Status.STT_COMPLETE] == 120
+    assert_consistent(path)

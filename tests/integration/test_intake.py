@@ -1,0 +1,408 @@
+"""The intake as a whole, on a real folder with real events: what students do, and what shares do."""
+
+import asyncio
+import errno
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.core.errors import StoreError
+from daemon.core.task import Status
+from daemon.intake.files import Files
+from daemon.intake.intake import Intake
+from daemon.ports import Claim
+from tests.fakes_intake import Crash, Fuse, FusedFiles, FusedStore, Lab, lab, until
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Lab]:
+    with lab(tmp_path) as opened:
+        yield opened
+
+
+class Ticks:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def running(intake: Intake, check: Callable[[], Awaitable[None]]) -> None:
+    """Run an intake while `check` does, and see that it ends when told."""
+    stop = asyncio.Event()
+    run = asyncio.create_task(intake.run(stop))
+    checking = asyncio.ensure_future(check())
+    await asyncio.wait({run, checking}, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    await asyncio.wait_for(run, 10)
+    await checking
+
+
+def during(intake: Intake, check: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(running(intake, check))
+
+
+def settled(lab: Lab, **settings: Any) -> Intake:
+    """Run an intake until nothing is left to take."""
+    intake = lab.intake(**settings)
+    during(intake, intake.settle)
+    return intake
+
+
+def students(lab: Lab) -> list[str]:
+    return sorted(born.task.student for born in lab.born if born.task)
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
+
+
+def test_what_is_there_at_the_start_and_what_comes_later_becomes_tasks(here: Lab) -> None:
+    async def check() -> None:
+        await intake.settle()
+        assert students(here) == ["s01", "s02"]
+        here.drop("s03/late.mp4")
+        await until(lambda: len(here.born) == 3)
+
+    here.drop("s01/intro.mp4")
+    here.drop("s02_intro.mp4")
+    intake = here.intake(rescan_s=60.0)
+    during(intake, check)
+    assert left_in(here.inbox) == []
+    assert here.alarms == []
+
+
+def test_a_file_is_taken_only_after_it_has_not_changed_for_the_settle_time_by_our_clock(here: Lab) -> None:
+    ticks = Ticks()
+
+    async def passed(seconds: float) -> None:
+        ticks.now += seconds
+        await looked()
+
+    async def looked() -> None:
+        """Two looks: the second began after this was called."""
+        for _ in range(2):
+            before = len(looks)
+            intake.hint()
+            await until(lambda before=before: len(looks) > before)
+
+    async def check() -> None:
+        video = here.drop("s01/intro.mp4", b"10 ")
+        os.utime(video, (0, 0))  # a clock that is far off means nothing
+        await passed(0.0)
+        await passed(1.9)
+        with video.open("ab") as file:
+            file.write(b"more")
+        await passed(1.9)
+        await passed(1.9)
+        assert here.born == []
+        assert left_in(here.inbox) == ["intro.mp4"]
+        await passed(0.2)
+        await until(lambda: here.born)
+
+    looks: list[int] = []
+    intake = here.intake(ticks=ticks, settle_s=2.0, rescan_s=3600.0)
+    scanner = intake._scanner  # to know when a look is over
+    scan = scanner.scan
+    scanner.scan = lambda: (scan(), looks.append(1))[0]  # type: ignore[method-assign,func-returns-value]
+    during(intake, check)
+    assert [born.task and born.task.size_bytes for born in here.born] == [7]
+
+
+def test_a_file_that_somebody_still_has_open_for_writing_is_not_finished(here: Lab) -> None:
+    async def check() -> None:
+        with (here.inbox / "s01_intro.mp4").open("wb") as writer:
+            writer.write(b"10 first half")
+            writer.flush()
+            here.drop("s02_intro.mp4")
+            await until(lambda: students(here) == ["s02"])  # settled and taken; the other is settled too
+            writer.write(b" and the second")
+        await until(lambda: len(here.born) == 2)
+        assert [born.task.size_bytes for born in here.born if born.task][1] == 28
+
+    during(here.intake(), check)
+
+
+def test_a_file_renamed_in_when_it_is_complete_is_taken(here: Lab) -> None:
+    async def check() -> None:
+        part = here.drop("s01/intro.mp4.part", b"10 seconds")
+        here.drop("s02/intro.mp4")
+        await until(lambda: students(here) == ["s02"])
+        part.rename(part.with_suffix(""))
+        await until(lambda: students(here) == ["s01", "s02"])
+
+    during(here.intake(), check)
+
+
+def test_a_folder_moved_in_with_its_videos_is_taken(here: Lab, tmp_path: Path) -> None:
+    (tmp_path / "s07").mkdir()
+    (tmp_path / "s07" / "intro.mp4").write_bytes(b"10 seconds")
+
+    async def check() -> None:
+        await intake.settle()
+        (tmp_path / "s07").rename(here.inbox / "s07")
+        await until(lambda: students(here) == ["s07"])
+
+    intake = here.intake(rescan_s=60.0)
+    during(intake, check)
+    assert (here.inbox / "s07").is_dir()
+
+
+def test_a_second_video_under_a_name_that_was_taken_is_a_second_task(here: Lab) -> None:
+    async def check() -> None:
+        for i in range(3):
+            here.drop("s01/intro.mp4", f"1{i} seconds".encode())
+            await until(lambda i=i: len(here.born) == i + 1)
+
+    during(here.intake(), check)
+    assert students(here) == ["s01"] * 3
+
+
+def test_names_that_are_no_text_are_taken_too(here: Lab) -> None:
+    raw = os.path.join(os.fsencode(here.inbox), b"s01_\xff\x1b[2J\n.mp4")
+    with open(raw, "wb") as file:
+        file.write(b"10 seconds")
+    settled(here)
+    assert [born.task and born.task.filename for born in here.born] == [r"s01_\xff\x1b[2J\n.mp4"]
+
+
+def test_links_pipes_and_folders_named_like_videos_harm_nobody(here: Lab, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.mp4"
+    secret.write_bytes(b"10 secret")
+    (here.inbox / "s01_link.mp4").symlink_to(secret)
+    os.mkfifo(here.inbox / "s02_pipe.mp4")
+    (here.inbox / "s03_folder.mp4").mkdir()
+    here.drop("s04_intro.mp4")
+    settled(here)
+    assert students(here) == ["s04"]
+    assert secret.exists()
+    assert (here.inbox / "s03_folder.mp4").is_dir()
+    assert left_in(here.inbox) == []
+    assert len(here.database.now(here.store.undelivered, 10)) == 3  # two reasons and a receipt
+
+
+def test_refusals_are_told_of_so_that_their_reasons_are_delivered(here: Lab) -> None:
+    told: list[int] = []
+    here.on_born = lambda born: told.append(len(born))  # type: ignore[method-assign]
+    here.drop("nobody.mp4")
+    settled(here)
+    assert told == [0]
+
+
+def test_a_file_without_rights_stays_with_one_alarm_and_is_taken_once_they_are_given(here: Lab) -> None:
+    class Unreadable(Files):
+        forbidden = True
+        tries = 0
+
+        def is_written_to(self, path: bytes) -> bool:
+            if self.forbidden and b"s01" in path:
+                self.tries += 1
+                raise PermissionError(errno.EACCES, "Permission denied", path)
+            return super().is_written_to(path)
+
+    files = Unreadable()
+
+    async def check() -> None:
+        await intake.settle()
+        assert students(here) == ["s02"]
+        await until(lambda: files.tries > 3)
+        (alarm,) = intake.alarms
+        assert alarm.code == "no_right"
+        assert "s01/intro.mp4" in alarm.path
+        assert "give this user the right" in alarm.message
+        assert len(here.alarms) == 1
+        files.forbidden = False
+        await until(lambda: students(here) == ["s01", "s02"])
+        await until(lambda: intake.alarms == ())
+
+    here.drop("s01/intro.mp4")
+    here.drop("s02/intro.mp4")
+    intake = here.intake(files=files, rescan_s=0.02)
+    during(intake, check)
+
+
+def test_a_file_whose_taking_fails_is_tried_ever_more_rarely(here: Lab) -> None:
+    class Sticky(Files):
+        tries = 0
+
+        def rename(self, source: bytes, target: bytes) -> None:
+            self.tries += 1
+            raise PermissionError(errno.EPERM, "Operation not permitted", source)
+
+    files, ticks = Sticky(), Ticks()
+
+    async def check() -> None:
+        await intake.settle()
+        for _ in range(40):
+            ticks.now += 10.0
+            await intake.settle()
+
+    here.drop("s01/intro.mp4")
+    intake = here.intake(files=files, settle_s=0.0, rescan_s=30.0, ticks=ticks)
+    during(intake, check)
+    assert files.tries == 4  # after 0, 30, 90 and 210 seconds; the next is due after 450
+    assert [alarm.code for alarm in intake.alarms] == ["no_right"]
+    assert left_in(here.inbox) == ["intro.mp4"]
+
+
+def test_an_inbox_that_goes_away_is_an_alarm_and_its_return_the_end_of_it(here: Lab) -> None:
+    async def check() -> None:
+        await intake.settle()
+        here.inbox.rename(here.inbox.with_name("away"))
+        await until(lambda: [alarm.code for alarm in intake.alarms] == ["inbox_unavailable"])
+        await intake.settle()  # an inbox that is away holds nobody up
+        here.inbox.with_name("away").rename(here.inbox)
+        await until(lambda: intake.alarms == ())
+        here.drop("s01/intro.mp4")
+        await until(lambda: here.born)
+
+    intake = here.intake(rescan_s=60.0)
+    during(intake, check)
+
+
+def test_an_inbox_made_anew_is_watched_anew(here: Lab) -> None:
+    async def check() -> None:
+        await intake.settle()
+        here.inbox.rmdir()
+        here.inbox.mkdir()
+        here.drop("s01/intro.mp4")
+        await until(lambda: here.born)
+        here.drop("s02/intro.mp4")
+        await until(lambda: len(here.born) == 2)
+
+    intake = here.intake(rescan_s=60.0)
+    during(intake, check)
+
+
+def test_on_a_share_without_events_the_inbox_is_polled(here: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check() -> None:
+        await intake.settle()
+        here.drop("s01/intro.mp4")
+        await until(lambda: here.born)
+
+    intake = here.intake(poll=True, rescan_s=60.0)
+    during(intake, check)
+
+
+def test_a_database_that_cannot_be_written_costs_nothing_but_time(here: Lab) -> None:
+    broken = {"bear", "add_claims"}
+
+    class Broken(FusedStore):
+        def __getattr__(self, name: str) -> Any:
+            if name in broken:
+                return self._fail
+            return super().__getattr__(name)
+
+        def _fail(self, *_: object) -> None:
+            raise StoreError("the database cannot be written; make room on its disk")
+
+    async def check() -> None:
+        await until(lambda: intake.alarms)
+        assert [alarm.code for alarm in intake.alarms] == ["store"]
+        broken.discard("add_claims")
+        await until(lambda: left_in(here.inbox) == [])
+        assert here.born == []
+        broken.clear()
+        await until(lambda: here.born)
+        await until(lambda: intake.alarms == ())
+
+    here.drop("s01/intro.mp4")
+    intake = here.intake(store=Broken(here.store, Fuse()), rescan_s=0.05)  # type: ignore[arg-type]
+    during(intake, check)
+
+
+def test_a_crash_in_the_middle_is_finished_by_the_next_start(here: Lab) -> None:
+    here.drop("s01/intro.mp4")
+    here.drop("s02/intro.mp4")
+    with pytest.raises(BaseExceptionGroup) as crashed:
+        settled(here, files=FusedFiles(Fuse(3, after=True)))
+    assert crashed.group_contains(Crash)
+    settled(here)
+    assert students(here) == ["s01", "s02"]
+    assert left_in(here.inbox) == []
+
+
+def test_a_claimed_file_that_no_claim_of_ours_knows_is_told_of(here: Lab) -> None:
+    ticks = Ticks()
+
+    async def check() -> None:
+        await intake.settle()
+        assert intake.alarms == ()
+        ticks.now += 61.0
+        await intake.settle()
+        assert [alarm.code for alarm in intake.alarms] == ["orphan"]
+
+    (here.inbox / ".introeval-0123").write_bytes(b"10 seconds")
+    intake = here.intake(ticks=ticks)
+    during(intake, check)
+    assert left_in(here.inbox) == [".introeval-0123"]
+
+
+def test_a_burst_is_taken_in_groups(here: Lab) -> None:
+    class Counting(FusedStore):
+        def __getattr__(self, name: str) -> Any:
+            calls.append(name)
+            return super().__getattr__(name)
+
+    calls: list[str] = []
+    for i in range(200):
+        here.drop(f"s{i % 30:02d}/{i}.mp4", f"1{i} seconds".encode())
+    settled(here, store=Counting(here.store, Fuse()))
+    assert len(here.born) == 200
+    assert calls.count("add_claims") == calls.count("bear") == 4
+    claims = [born.claim.id for born in here.born]
+    assert len(set(claims)) == 200
+
+
+def test_two_daemons_on_one_inbox_make_one_task_of_each_file(tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    with lab(tmp_path, inbox=inbox, state="var1") as one, lab(tmp_path, inbox=inbox, state="var2") as two:
+
+        async def check() -> None:
+            for i in range(100):
+                one.drop(f"s{i:02d}/intro.mp4", f"10 {i}".encode())
+                await asyncio.sleep(0)
+            await until(lambda: len(one.born) + len(two.born) >= 100)
+            await asyncio.gather(first.settle(), second.settle())
+
+        async def both() -> None:
+            async def beside() -> None:
+                await running(second, check)
+
+            await running(first, beside)
+
+        first, second = one.intake(), two.intake()
+        asyncio.run(both())
+        assert sorted(students(one) + students(two)) == [f"s{i:02d}" for i in range(100)]
+        assert left_in(inbox) == []
+        assert [*one.alarms, *two.alarms] == []
+
+
+def test_a_video_deleted_while_it_settles_is_no_matter(here: Lab) -> None:
+    class Late(Files):
+        def rename(self, source: bytes, target: bytes) -> None:
+            if source.endswith(b"gone.mp4"):
+                os.unlink(source)
+            super().rename(source, target)
+
+    here.drop("s01/gone.mp4")
+    here.drop("s01/stays.mp4")
+    settled(here, files=Late())
+    assert students(here) == ["s01"]
+    assert here.database.now(here.store.open_claims) == list[Claim]()
+    assert here.alarms == []
+
+
+def test_a_damaged_video_is_a_task_that_failed_and_the_rest_goes_on(here: Lab) -> None:
+    here.drop("s01/intro.mp4", b"not a video")
+    here.drop("s02/intro.mp4")
+    settled(here)
+    by_student = {born.task.student: born.task.status for born in here.born if born.task}
+    assert by_student == {"s01": Status.FAILED, "s02": Status.UPLOADED}

@@ -1,0 +1,242 @@
+"""The daemon on scripted engines: batches, switches, retries, deaths, stop and recovery."""
+
+import asyncio
+import sqlite3
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from daemon.core.errors import Blame, Fault
+from daemon.core.task import Stage
+from daemon.ports import Ticket
+from tests.inprocess import PASSES, PHASES, TOGETHER, Lab, until, worked_off
+from tests.scripted import ScriptedMedia
+
+pytestmark = pytest.mark.anyio
+
+BROKEN = Fault(Blame.TASK, "bad_answer", "the answer makes no sense")
+DEATH = Fault(Blame.ENGINE, "died", "the engine died", died=True)
+SICK = Fault(Blame.ENGINE, "server_error", "the server answers 500")
+HOPELESS = Fault(Blame.PERMANENT, "too_long", "the transcript is too long")
+
+
+@pytest.fixture(autouse=True)
+def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Backoffs of milliseconds: their lengths are the subject of the lifecycle's own tests."""
+    monkeypatch.setattr("daemon.core.lifecycle._BACKOFF_FIRST_S", 0.02)
+    monkeypatch.setattr("daemon.core.lifecycle._BACKOFF_MOST_S", 0.05)
+
+
+@pytest.fixture(params=[PHASES, PASSES, TOGETHER], ids=["phases", "passes", "together"])
+def residency(request: pytest.FixtureRequest) -> list[list[str]]:
+    groups: list[list[str]] = request.param
+    return groups
+
+
+async def test_a_class_becomes_one_result_each(tmp_path: Path, residency: list[list[str]]) -> None:
+    lab = Lab(tmp_path, settings={"gpu.residency": residency})
+    for number in range(6):
+        lab.hand_in(f"s{number:03d}_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    results = lab.results()
+    assert sorted(r["student_id"] for r in results.values()) == [f"s{n:03d}" for n in range(6)]
+    assert {r["outcome"] for r in results.values()} == {"evaluated"}
+    for stage in Stage:
+        assert sorted(lab.log.tried(stage)) == sorted(r["task_id"] for r in results.values())
+
+
+async def test_two_groups_are_never_alive_together(tmp_path: Path, residency: list[list[str]]) -> None:
+    lab = Lab(tmp_path, settings={"gpu.residency": residency, "batch.size": 2})
+    for number in range(7):
+        lab.hand_in(f"s{number:03d}_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    groups = [frozenset(map(Stage, group)) for group in residency]
+    alive: set[Stage] = set()
+    for what, stage, _ in lab.log.entries:
+        if what == "start":
+            alive.add(stage)
+            assert any(alive <= group for group in groups), lab.log.entries
+        elif what == "stop":
+            alive.discard(stage)
+        else:
+            assert stage in alive
+
+
+async def test_with_nothing_to_do_every_engine_is_stopped(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        await until(lambda: not lab.log.alive)
+
+
+async def test_a_fault_of_the_task_is_tried_again_and_then_fails_alone(tmp_path: Path) -> None:
+    def script(stage: Stage, ticket: Ticket) -> Fault | None:
+        return BROKEN if stage is Stage.EXTRACT and ticket.task_id == 1 else None
+
+    lab = Lab(tmp_path, script=script)
+    for number in range(3):
+        lab.hand_in(f"s{number:03d}_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    by_task = {r["task_id"]: r for r in lab.results().values()}
+    assert by_task[1]["outcome"] == "failed"
+    assert by_task[1]["error"] == {
+        "code": "bad_answer",
+        "stage": "extract",
+        "message": "the answer makes no sense",
+        "attempts": 3,
+    }
+    assert {by_task[2]["outcome"], by_task[3]["outcome"]} == {"evaluated"}
+    assert Counter(lab.log.tried(Stage.EXTRACT)) == {1: 3, 2: 1, 3: 1}
+    assert Counter(lab.log.tried(Stage.STT)) == {1: 1, 2: 1, 3: 1}
+
+
+async def test_a_permanent_fault_fails_at_once(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, script=lambda stage, ticket: HOPELESS if stage is Stage.RATE else None)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    (result,) = lab.results().values()
+    assert (result["outcome"], result["error"]["attempts"]) == ("failed", 1)
+    assert result["profile"]["name"] == "Ada"
+
+
+async def test_a_sick_engine_is_started_anew_and_charges_nobody(tmp_path: Path) -> None:
+    sick = [SICK, SICK]
+
+    def script(stage: Stage, ticket: Ticket) -> Fault | None:
+        return sick.pop() if stage is Stage.RATE and sick else None
+
+    lab = Lab(tmp_path, script=script, settings={"retry.max_retry_count": 1})
+    lab.hand_in("s001_me.mp4")
+    lab.hand_in("s002_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        assert daemon.alarms.all == []
+    assert {r["outcome"] for r in lab.results().values()} == {"evaluated"}
+    assert [e for e in lab.log.entries if e[:2] == ("start", Stage.RATE)].__len__() >= 3
+
+
+async def test_an_engine_that_does_not_start_is_an_alarm_until_it_does(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        lab.engines[Stage.STT].fails_to_start = 3
+        await until(lambda: any(a.code == "engine_stt" for a in daemon.alarms.all))
+        await worked_off(daemon)
+        assert daemon.alarms.all == []
+    (result,) = lab.results().values()
+    assert result["outcome"] == "evaluated"
+
+
+async def test_a_video_that_kills_its_engine_fails_and_its_neighbours_do_not(
+    tmp_path: Path, residency: list[list[str]]
+) -> None:
+    def script(stage: Stage, ticket: Ticket) -> Fault | None:
+        return DEATH if stage is Stage.STT and ticket.task_id == 2 else None
+
+    lab = Lab(tmp_path, script=script, settings={"gpu.residency": residency})
+    for number in range(4):
+        lab.hand_in(f"s{number:03d}_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    outcomes = {r["task_id"]: r["outcome"] for r in lab.results().values()}
+    assert outcomes == {1: "evaluated", 2: "failed", 3: "evaluated", 4: "evaluated"}
+    assert Counter(lab.log.tried(Stage.STT)) == {1: 1, 2: 3, 3: 1, 4: 1}
+
+
+async def test_a_video_that_cannot_be_decoded_fails_before_its_turn(tmp_path: Path) -> None:
+    damaged = Fault(Blame.PERMANENT, "damaged", "record it again")
+    lab = Lab(tmp_path, media=ScriptedMedia({"bad": damaged}))
+    lab.hand_in("s001_me.mp4")
+    lab.hand_in("s002_me.mp4", "bad")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    by_student = {r["student_id"]: r for r in lab.results().values()}
+    assert by_student["s001"]["outcome"] == "evaluated"
+    assert (by_student["s002"]["outcome"], by_student["s002"]["error"]["code"]) == ("failed", "damaged")
+    assert len(lab.log.tried(Stage.STT)) == 1
+
+
+async def test_a_stop_in_the_middle_is_taken_up_where_it_was(
+    tmp_path: Path, residency: list[list[str]]
+) -> None:
+    lab = Lab(tmp_path, seconds=dict.fromkeys(Stage, 0.01), settings={"gpu.residency": residency})
+    for number in range(5):
+        lab.hand_in(f"s{number:03d}_me.mp4")
+    async with lab.daemon():
+        await until(lambda: len(lab.log.tried(Stage.EXTRACT)) >= 2)
+    assert not lab.log.alive
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    assert len(lab.results()) == 5
+    again = {stage: [n for n in Counter(lab.log.tried(stage)).values() if n > 1] for stage in Stage}
+    assert again == {stage: [] for stage in Stage}
+
+
+async def test_attempts_that_outlast_the_grace_are_released(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, seconds={Stage.STT: 60.0}, settings={"run.stop_grace_s": 0.05})
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon():
+        await until(lambda: lab.log.tried(Stage.STT))
+    with sqlite3.connect(tmp_path / "var" / "introeval.db") as database:
+        assert database.execute("SELECT status FROM processing_tasks").fetchall() == [("uploaded",)]
+    lab.seconds = {}
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    assert len(lab.results()) == 1
+
+
+async def test_an_outbox_that_is_gone_costs_only_time(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        lab.outbox.rename(tmp_path / "elsewhere")
+        await until(lambda: any(a.code == "outbox" for a in daemon.alarms.all))
+        await until(lambda: daemon.supervisor.idle)
+        (tmp_path / "elsewhere").rename(lab.outbox)
+        await worked_off(daemon)
+        assert daemon.alarms.all == []
+    assert len(lab.results()) == 1
+
+
+async def test_a_lone_upload_starts_at_once_and_a_late_one_joins_its_batch(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, seconds={Stage.STT: 0.3}, start_seconds=0.3)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await until(lambda: lab.log.tried(Stage.STT))
+        lab.hand_in("s002_me.mp4")
+        await worked_off(daemon)
+    starts = [stage for what, stage, _ in lab.log.entries if what == "start"]
+    assert starts.count(Stage.STT) == 1
+
+
+async def test_the_video_ends_in_the_archive(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        await until(lambda: list((tmp_path / "var" / "archive").glob("*/*.mp4")))
+    assert [p.parent.name for p in (tmp_path / "var" / "archive").glob("*/*.mp4")] == ["s001"]
+    assert list((tmp_path / "var" / "spool").iterdir()) == []
+    assert list((tmp_path / "var" / "decoded").iterdir()) == []
+
+
+async def test_a_second_stop_of_the_class_finds_every_phase_in_the_database(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, settings={"batch.size": 2})
+    for number in range(4):
+        lab.hand_in(f"s{number:03d}_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        await asyncio.sleep(0)
+    with sqlite3.connect(tmp_path / "var" / "introeval.db") as database:
+        phases = database.execute(
+            "SELECT phase, switch_s IS NOT NULL, tasks FROM phases ORDER BY id"
+        ).fetchall()
+        batches = database.execute("SELECT count(*) FROM batches WHERE ended_at IS NOT NULL").fetchone()
+    assert phases == [("stt", 1, 2), ("eval", 1, 4), ("stt", 1, 2), ("eval", 1, 4)]
+    assert batches == (2,)

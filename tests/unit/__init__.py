@@ -1,0 +1,1 @@
+"""The core alone: values in, values out."""

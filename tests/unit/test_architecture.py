@@ -1,0 +1,56 @@
+"""The rules of imports, proved: floors, the core's purity, and what the daemon's process never loads."""
+
+import ast
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import daemon
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CORE = CHECKOUT / "daemon" / "core"
+HEAVY = ("faster_whisper", "ctranslate2", "av", "xllamacpp", "textual")
+
+
+def run_python(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *args], cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def top_level_imports(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def test_daemon_is_ours_and_not_python_daemon() -> None:
+    assert Path(daemon.__file__).resolve() == CHECKOUT / "daemon" / "__init__.py"
+
+
+def test_imports_keep_to_the_floors() -> None:
+    lint = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    result = run_python("-c", lint, "--no-cache", "--no-logo")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("module", sorted(path.relative_to(CORE).as_posix() for path in CORE.rglob("*.py")))
+def test_core_imports_only_the_standard_library_and_pydantic(module: str) -> None:
+    allowed = sys.stdlib_module_names | {"daemon", "pydantic", "pydantic_core", "typing_extensions"}
+    assert set(top_level_imports((CORE / module).read_text(encoding="utf-8"))) <= allowed
+
+
+@pytest.mark.parametrize("module", ["daemon.app", "daemon.cli"])
+def test_the_daemons_process_loads_nothing_heavy(module: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"{module} is not written yet")
+    program = f"import sys, {module}; print(*sorted(set(sys.modules) & set({HEAVY!r})))"
+    result = run_python("-c", program)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == []
