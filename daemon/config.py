@@ -19,7 +19,8 @@ from daemon.core.errors import ConfigError
 from daemon.core.naming import STUDENT_PATTERN
 from daemon.core.task import Stage
 
-SYSTEM_FILE = Path("/etc/introeval/introeval.toml")
+SYSTEM_FOLDER = Path("/etc")
+SYSTEM_FILE = SYSTEM_FOLDER / "introeval" / "introeval.toml"
 LOCAL_FILE = Path("introeval.toml")
 FILE_VARIABLE = "INTROEVAL_CONFIG"
 
@@ -209,7 +210,11 @@ def load(
             raise ConfigError(f"{file} cannot be read: {exc.strerror}") from exc
         except ValueError as exc:
             raise ConfigError(f"{file} is no TOML: {exc}") from exc
-    if file is not None and file.is_relative_to("/etc") and isinstance(table.setdefault("paths", {}), dict):
+    if (
+        file is not None
+        and file.is_relative_to(SYSTEM_FOLDER)
+        and isinstance(table.setdefault("paths", {}), dict)
+    ):
         table["paths"] = {**SYSTEM_PATHS, **table["paths"]}
     if runtime is not None:
         table["runtime"] = runtime

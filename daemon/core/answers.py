@@ -24,9 +24,9 @@ QUOTE_LENGTH = 120
 _QUOTES = 150  # of a transcript's sentences: the grammar of a few minutes of speech, and no more
 
 _NOTHING_SAID = frozenset(
-    {"", "null", "none", "n/a", "na", "unknown", "not said", "not stated", "not mentioned", "not given", "not specified"}
+    {"", "null", "none", "n/a", "na", "unknown"}
+    | {f"not {verb}" for verb in "said stated mentioned given".split()}
 )
-
 _LIST_MARK = re.compile(r"^(?:[-*•] ?|\d{1,2}[.)] )")
 
 Line = Annotated[str, Field(max_length=60)]
@@ -35,7 +35,9 @@ Sentence = Annotated[str, Field(min_length=15, max_length=160)]
 LongLine = Annotated[str, Field(max_length=160)]
 
 
-class _Answer(BaseModel):
+class AnswerModel(BaseModel):
+    """Base of the answers: only what the schema names, in the types that it names."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
     @classmethod
@@ -56,7 +58,7 @@ class _Answer(BaseModel):
         return cls.model_validate_json(text.strip())
 
 
-class FormAnswer(_Answer):
+class FormAnswer(AnswerModel):
     """The form as the extractor gives it. What was not said is null or an empty list."""
 
     name: Line | None
@@ -78,7 +80,7 @@ class FormAnswer(_Answer):
         )
 
 
-class RatingAnswer(_Answer):
+class RatingAnswer(AnswerModel):
     """The rating as the rater gives it. `feedback` has one sentence an item, which bounds their number."""
 
     evidence: Annotated[list[Quote], Field(min_length=1, max_length=3)]
@@ -99,7 +101,7 @@ class RatingAnswer(_Answer):
     def evaluation(self) -> tuple[Evaluation, tuple[Flag, ...]]:
         """The rating with its evidence not yet located, and a flag when there is none."""
         quotes = _distinct(self.evidence)
-        flags = () if quotes else (Flag(code="no_evidence", field="evidence", detail="the rating quotes nothing"),)
+        nothing = Flag(code="no_evidence", field="evidence", detail="the rating quotes nothing")
         evaluation = Evaluation(
             overall_rating=self.overall_rating,
             clarity_of_speech=self.clarity_of_speech,
@@ -109,11 +111,11 @@ class RatingAnswer(_Answer):
             suggestions=tuple(_closed(sentence) for sentence in _distinct(self.suggestions)),
             evidence=tuple(Evidence(quote=quote) for quote in quotes),
         )
-        return evaluation, flags
+        return evaluation, () if quotes else (nothing,)
 
 
 def quotable(text: str) -> tuple[str, ...]:
-    """The sentences of a transcript that a rating may quote: each once, long ones in parts, at most _QUOTES."""
+    """The sentences of a transcript that a rating may quote: each once, long ones in parts."""
     parts: list[str] = []
     for sentence in re.split(r"(?<=[.!?])\s+", text.strip()):
         parts += textwrap.wrap(sentence, QUOTE_LENGTH, break_on_hyphens=False)
@@ -122,14 +124,14 @@ def quotable(text: str) -> tuple[str, ...]:
 
 
 def rating_schema(text: str) -> dict[str, Any]:
-    """The schema of a rating of this transcript: its evidence can only be what stands there, word for word."""
+    """The schema of a rating of this transcript: its evidence can only be what stands there, verbatim."""
     schema = RatingAnswer.json_schema()
     schema["properties"]["evidence"]["items"] = {"type": "string", "enum": list(quotable(text))}
     return schema
 
 
 def complaint(error: ValidationError) -> str:
-    """What was wrong with an answer, in words for the model: places and rules, nothing of the answer itself."""
+    """What was wrong with an answer, in words for the model: places and rules, none of its text."""
     faults = []
     for each in error.errors(include_url=False, include_context=False, include_input=False)[:4]:
         place = ".".join(str(part) for part in each["loc"])
@@ -140,7 +142,9 @@ def complaint(error: ValidationError) -> str:
 
 def _without_title(schema: Any) -> Any:
     if isinstance(schema, dict):
-        return {key: _without_title(value) for key, value in schema.items() if key not in ("title", "description")}
+        return {
+            key: _without_title(value) for key, value in schema.items() if key not in ("title", "description")
+        }
     if isinstance(schema, list):
         return [_without_title(value) for value in schema]
     return schema
@@ -154,7 +158,10 @@ def _said(text: str | None) -> str | None:
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
     """The texts that say something, each once whatever its case, in order."""
     said = [trimmed for text in texts if (trimmed := _said(text))]
-    return tuple({text.casefold(): text for text in reversed(said)}[key] for key in dict.fromkeys(map(str.casefold, said)))
+    return tuple(
+        {text.casefold(): text for text in reversed(said)}[key]
+        for key in dict.fromkeys(map(str.casefold, said))
+    )
 
 
 def _closed(sentence: str) -> str:

@@ -18,14 +18,14 @@ _QUOTE_LIKENESS = 0.85  # of a quote's words, in order, for quotes of at least _
 _FUZZY_QUOTE = 5
 _EMPTY_WORDS = frozenset(
     (
-        "a an the and or but of in on at to for from with by as into about over after before during since until "
-        "i me my mine myself we us our he him his she her hers they them their it its you your this that these "
-        "those there here who which what when where while is am are was were be been being do does did have has had "
-        "will would can could should may might must not no very really quite also too so such more most some any "
-        "all own other than then just if because out up down off "
-        "good great strong skill skills skilled ability able things thing like likes love loves enjoy enjoys "
-        "want wants hope hopes worked work working job experience time years year old free "
-        "become becoming goal goals career future"
+        "a an the and or but of in on at to for from with by as into about over after before during "
+        "since i me my mine myself we us our he him his she her hers they them their it its you your "
+        "this that those these there here who which what when where while until is am are was were be "
+        "been being do does did have has had will would can could should may might must not no very "
+        "really quite also too so such more most some any all own other than then just if because out "
+        "up down off good great strong skill skills skilled ability able things thing like likes love "
+        "loves enjoy enjoys want wants hope hopes worked work working job experience time years year "
+        "old free become becoming goal goals career future"
     ).split()
 )
 
@@ -45,9 +45,13 @@ class Heard:
 
     def has(self, word: Word) -> bool:
         """Whether a word was said, in whatever form; a number as that number."""
-        if word.number is not None:
+        if word.is_number:
             return word.key in self.keys
-        return word.key in self.keys or stem(word.key) in self.stems or any(_kin(word.key, key) for key in self.keys)
+        return (
+            word.key in self.keys
+            or stem(word.key) in self.stems
+            or any(_kin(word.key, key) for key in self.keys)
+        )
 
     def has_name(self, word: Word) -> bool:
         """Whether a name was said, allowing for the ways in which one sound is spelled."""
@@ -60,9 +64,7 @@ class Heard:
         if not telling:
             return False
         said = [self.has(word) for word in telling]
-        precise = [
-            word.number is not None or (word.capital and word is not own[0]) for word in telling
-        ]
+        precise = [word.is_number or (word.capital and word is not own[0]) for word in telling]
         return all(s for s, p in zip(said, precise, strict=True) if p) and sum(said) >= share * len(said)
 
 
@@ -126,7 +128,9 @@ def _named(name: str, heard: Heard) -> bool:
 
 def _kin(one: str, other: str) -> bool:
     """Whether two words share so long a beginning that one is derived from the other."""
-    shared = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    shared = next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
     return shared >= 5 and shared >= 0.7 * max(len(one), len(other))
 
 
@@ -154,7 +158,11 @@ def _locate(quote: str, transcript: Transcript) -> tuple[Evidence, bool]:
         (word.key, index) for index, segment in enumerate(transcript.segments) for word in words(segment.text)
     ] or [(word.key, -1) for word in words(transcript.text)]
     keys = [key for key, _ in said]
-    parts = [keyed for part in re.split(r"\.\.\.|…|\[\.*\]", quote) if (keyed := [word.key for word in words(part)])]
+    parts = [
+        keyed
+        for part in re.split(r"\.\.\.|…|\[\.*\]", quote)
+        if (keyed := [word.key for word in words(part)])
+    ]
     spans = [span for part in parts if (span := _find(part, keys)) is not None]
     if not parts or len(spans) < len(parts):
         return Evidence(quote=quote), False

@@ -14,7 +14,8 @@ from typing import Literal
 
 from watchfiles import awatch
 
-from daemon.durable import identity
+from daemon.durable import Identity, identity
+from daemon.intake.inotify import Watch, find_watch
 from daemon.intake.mounts import MOUNTINFO, is_remote
 
 Poll = Literal["auto"] | bool
@@ -23,6 +24,7 @@ _DEBOUNCE_MS = 200  # how long a stream of events may hold a hint back
 _STEP_MS = 50
 _CHECK_MS = 1_000  # how often a quiet watch is checked to be still that of the folder
 _RETRY_S = (0.2, 1.0, 2.0)  # after the first, the second and every further failure in a row
+_TRIES_TO_TELL = 2
 _LIMIT_TEXTS = ("too many open files", "limit reached", "no space left")
 
 
@@ -53,6 +55,7 @@ class Watcher:
         self._mountinfo = mountinfo
         self._end_watch = asyncio.Event()
         self._no_watches_left = False
+        self._untold = 0
         self.watching = Watching.NOTHING
 
     def restart(self) -> None:
@@ -81,6 +84,7 @@ class Watcher:
 
     async def _watch(self, failures: int) -> int:
         """Hint for as long as the watch holds. The failures in a row, of which `failures` came before."""
+        watch: Watch | None = None
         try:
             before = await asyncio.to_thread(identity, self._root)
             events = awatch(
@@ -97,11 +101,17 @@ class Watcher:
             )
             async with contextlib.aclosing(events):
                 async for changes in events:
-                    if changes or self.watching is not Watching.EVENTS:
-                        self._on_hint()  # the first also covers what came before the watch stood
+                    if self.watching is not Watching.EVENTS:
+                        watch = await asyncio.to_thread(find_watch, self._root)
+                        self._on_hint()  # what came before the watch stood gave no event
+                        self._untold = 0 if watch else self._untold + 1
+                        if 0 < self._untold <= _TRIES_TO_TELL:
+                            return failures + 1  # the folder was exchanged already, or there is no telling
+                    elif changes:
+                        self._on_hint()
                     self.watching = Watching.EVENTS
                     failures = 0
-                    if await asyncio.to_thread(identity, self._root) != before:
+                    if not await asyncio.to_thread(self._is_seeing, before, watch):
                         return 0
         except (OSError, RuntimeError, ExceptionGroup) as exc:  # watchfiles' own are of RuntimeError
             if isinstance(exc, ExceptionGroup) and exc.split((OSError, RuntimeError))[1] is not None:
@@ -110,6 +120,10 @@ class Watcher:
                 self._no_watches_left = True
             return failures + 1
         return 0
+
+    def _is_seeing(self, before: Identity, watch: Watch | None) -> bool:
+        """Whether the watch is still of the folder that stands there. Raises OSError when none does."""
+        return identity(self._root) == before and (watch is None or watch.stands())
 
     async def _must_poll(self) -> bool:
         if self._poll != "auto":

@@ -5,17 +5,17 @@ model of the answer accepts that. Anything else is asked again, with what was wr
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from daemon.core.answers import FormAnswer, RatingAnswer, complaint
+from daemon.core.answers import AnswerModel, complaint
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.llm.client import Answer, AnswerFailed, Finish, ModelClient, ModelHost, OnToken, Options, Request
 
-A = TypeVar("A", FormAnswer, RatingAnswer)
+A = TypeVar("A", bound=AnswerModel)
 
 TRIES = 3
 _PROOF_TOKENS = 24
@@ -62,14 +62,17 @@ class Asker(Generic[A]):
         self._client = None
         await self.host.stop()
 
-    async def ask(self, render: Callable[[str | None], str], on_token: OnToken) -> Asked[A]:
+    async def ask(
+        self, render: Callable[[str | None], str], schema: Mapping[str, Any], on_token: OnToken
+    ) -> Asked[A]:
         """Ask, and again with what was wrong, until the answer is whole.
 
-        `render` makes the prompt, given what was wrong with the last answer. Raises AnswerFailed.
+        `render` makes the prompt, given what was wrong with the last answer; `schema` is that of the kind
+        of answer, or a narrower one. Raises AnswerFailed.
         """
-        wrong: str | None = None
+        wrong = ""
         for tries in range(1, TRIES + 1):
-            answer = await self._generate(Request(render(wrong), self.schema, self.options), on_token)
+            answer = await self._generate(Request(render(wrong or None), schema, self.options), on_token)
             whole, wrong = self._read(answer)
             if whole is not None:
                 return Asked(whole, "", tries)

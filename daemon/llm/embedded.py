@@ -21,8 +21,16 @@ class EmbeddedServer:
     """
 
     def __init__(
-        self, stage: Stage, model: Path, *, engines: Path, log: Path, parallel: int = 1, num_ctx: int = 8192,
-        stall_s: float = 20.0, timeout_s: float = 300.0,
+        self,
+        stage: Stage,
+        model: Path,
+        *,
+        engines: Path,
+        log: Path,
+        parallel: int = 1,
+        num_ctx: int = 8192,
+        stall_s: float = 20.0,
+        timeout_s: float = 300.0,
     ) -> None:
         self.lock = engines / f"{stage}.lock"
         self._stage = stage
@@ -94,9 +102,15 @@ class EmbeddedServer:
             async with asyncio.timeout(_LOAD_S):
                 ready = await self._child.receive()
         except TimeoutError as exc:
-            raise EngineError(f"the embedded {self._stage} server did not load within {_LOAD_S:.0f} s") from exc
+            raise EngineError(
+                f"the embedded {self._stage} server did not load within {_LOAD_S:.0f} s"
+            ) from exc
         self._client = OpenAIClient(
-            ready["url"], self._model.stem, key=ready["key"], stall_s=self._stall_s, timeout_s=self._timeout_s,
+            ready["url"],
+            self._model.stem,
+            key=ready["key"],
+            stall_s=self._stall_s,
+            timeout_s=self._timeout_s,
             cache_prompt=True,
         )
         if not await self._client.health():

@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict
 from typing import Any, Generic
 
-from daemon.core.answers import FormAnswer, RatingAnswer
+from daemon.core.answers import FormAnswer, RatingAnswer, rating_schema
 from daemon.core.document import Flag, Profile, Speaking
 from daemon.core.errors import Blame, Fault
 from daemon.core.grounding import ground_profile, locate_evidence
@@ -35,7 +35,9 @@ class _Evaluator(Generic[A]):
 
     stage: Stage
 
-    def __init__(self, host: ModelHost, prompt: Prompt, answer: type[A], options: Options, usual: int) -> None:
+    def __init__(
+        self, host: ModelHost, prompt: Prompt, answer: type[A], options: Options, usual: int
+    ) -> None:
         self._asker = Asker(host, answer, options)
         self._prompt = prompt
         self._usual_tokens = usual
@@ -63,11 +65,13 @@ class _Evaluator(Generic[A]):
         if not any(c.isalnum() for c in transcript):
             return Failed(ticket, _EMPTY)  # an empty prompt is answered with an invented student
 
+        schema = rating_schema(transcript) if self.stage is Stage.RATE else self._asker.schema
+
         def render(complaint: str | None) -> str:
             return self._prompt.render(transcript, complaint=complaint, **values)
 
         try:
-            return await self._asker.ask(render, _share_of(self._usual_tokens, ticket, progress))
+            return await self._asker.ask(render, schema, _share_of(self._usual_tokens, ticket, progress))
         except AnswerFailed as exc:
             return Failed(ticket, exc.fault)
 
@@ -101,8 +105,8 @@ class FormExtractor(_Evaluator[FormAnswer]):
         if isinstance(asked, Failed):
             return asked
         if asked.answer is None:
-            flags = (Flag(code="no_valid_form", field="profile", detail=asked.complaint),)
-            return Extracted(work.ticket, None, (*flags, *self._flags()), self._provenance(asked))
+            invalid = Flag(code="no_valid_form", field="profile", detail=asked.complaint)
+            return Extracted(work.ticket, None, (invalid, *self._flags()), self._provenance(asked))
         profile, flags = ground_profile(asked.answer.profile(), work.transcript)
         return Extracted(work.ticket, profile, (*flags, *self._flags()), self._provenance(asked))
 

@@ -25,7 +25,13 @@ class OpenAIClient:
     """
 
     def __init__(
-        self, url: str, model: str, *, key: str = "", stall_s: float = 20.0, timeout_s: float = 300.0,
+        self,
+        url: str,
+        model: str,
+        *,
+        key: str = "",
+        stall_s: float = 20.0,
+        timeout_s: float = 300.0,
         cache_prompt: bool = False,
     ) -> None:
         self._model = model
@@ -54,12 +60,16 @@ class OpenAIClient:
         """See ModelClient."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                async with self._http.stream("POST", "/v1/chat/completions", json=self._body(request)) as reply:
+                async with self._http.stream(
+                    "POST", "/v1/chat/completions", json=self._body(request)
+                ) as reply:
                     if not reply.is_success:
                         raise AnswerFailed(_refusal(reply.status_code, await reply.aread()))
                     return await _read(reply.aiter_lines(), on_token)
         except TimeoutError as exc:
-            raise AnswerFailed(_died("answer_timeout", f"no whole answer within {self._timeout_s:g} s")) from exc
+            raise AnswerFailed(
+                _died("answer_timeout", f"no whole answer within {self._timeout_s:g} s")
+            ) from exc
         except httpx.ConnectTimeout as exc:
             raise AnswerFailed(_died("connection_lost", f"no connection within {_CONNECT_S:g} s")) from exc
         except httpx.TimeoutException as exc:
@@ -80,7 +90,9 @@ class OpenAIClient:
             "temperature": options.temperature,
             "top_p": options.top_p,
             "seed": options.seed,
-            "max_tokens": max(1, min(options.num_predict, options.num_ctx)),  # 0 means "no limit" to some servers
+            "max_tokens": max(
+                1, min(options.num_predict, options.num_ctx)
+            ),  # 0 means "no limit" to some servers
             "stream": True,
             "stream_options": {"include_usage": True},
             **self._extra,
@@ -137,7 +149,9 @@ def _parse(content: str) -> dict[str, Any]:
 def _refusal(status: int, body: bytes) -> Fault:
     """The fault of a reply that is no 2xx. An error's body may be empty, text or JSON."""
     if status == 400 and b"context" in body and (b"exceed" in body or b"maximum" in body):
-        return Fault(Blame.PERMANENT, "transcript_too_long", "the transcript does not fit the model's context")
+        return Fault(
+            Blame.PERMANENT, "transcript_too_long", "the transcript does not fit the model's context"
+        )
     if status == 503:
         return Fault(Blame.ENGINE, "server_busy", f"the server is busy or still loads: {_excerpt(body)}")
     if status < 500:

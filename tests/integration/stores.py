@@ -135,3 +135,24 @@ def assert_consistent(path: Path) -> None:
         ) != t.revision - (t.status NOT IN ({final}))"""
         assert db.execute(unlike).fetchall() == []
     db.close()
+
+
+def grow(store: SqliteStore, count: int) -> None:
+    """So many finished tasks more, with claims, history, documents and phases: copies of the first."""
+    db: Any = store._db
+    numbers = f"WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < {999 + count})"
+
+    def copy(table: str, **changed: str) -> None:
+        columns = [row[1] for row in db.execute_sql(f"PRAGMA table_info({table})")]
+        values = ", ".join(changed.get(column, f"t.{column}") for column in columns)
+        where = "t.id = (SELECT min(id) FROM claims)" if table == "claims" else "t.id = 1"
+        if table in ("task_events", "documents"):
+            where = "t.task_id = 1"
+        db.execute_sql(f"{numbers} INSERT INTO {table} SELECT {values} FROM n, {table} t WHERE {where}")
+
+    with db.atomic("IMMEDIATE"):
+        copy("claims", id="'copy' || i")
+        copy("processing_tasks", id="i", claim_id="'copy' || i", user_id="'anna'", sha256="'other' || i")
+        copy("task_events", id="NULL", task_id="i")
+        copy("documents", id="NULL", task_id="i", name="t.name || i")
+        copy("phases", id="NULL")

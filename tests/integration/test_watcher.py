@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,28 @@ import pytest
 from daemon.intake import watcher as module
 from daemon.intake.watcher import Watcher, Watching
 from tests.fakes_intake import until
+
+
+def mount(folder: Path) -> bool:
+    command = ["mount", "-t", "tmpfs", "introeval-test", str(folder)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def umount(folder: Path) -> None:
+    subprocess.run(["umount", folder], capture_output=True, check=True)
+
+
+def can_mount() -> bool:
+    if os.geteuid() != 0:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        mounted = mount(Path(folder))
+        if mounted:
+            umount(Path(folder))
+        return mounted
+
+
+CAN_MOUNT = can_mount()
 
 
 class Hints:
@@ -83,6 +107,47 @@ def test_a_folder_removed_and_made_again_is_watched_again(tmp_path: Path) -> Non
     watch(inbox, check)
 
 
+def test_a_folder_exchanged_within_an_instant_is_watched_again(tmp_path: Path) -> None:
+    """The new folder may well get the inode of the old one, so that no stat can tell them apart."""
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+
+    async def check(watcher: Watcher, hints: Hints) -> None:
+        for _ in range(3):
+            await watched(watcher, hints)
+            inbox.rmdir()
+            inbox.mkdir()
+            await until(lambda: watcher.watching is Watching.NOTHING)
+            await watched(watcher, hints)
+            await hinted_by(hints, (inbox / "s01").mkdir)
+            (inbox / "s01").rmdir()
+
+    watch(inbox, check)
+
+
+@pytest.mark.skipif(not CAN_MOUNT, reason="only root with CAP_SYS_ADMIN may mount")
+def test_a_share_mounted_anew_is_watched_again(tmp_path: Path) -> None:
+    """Unmounting drops the watch without any event, and the same disk has the same device and inode."""
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+
+    async def check(watcher: Watcher, hints: Hints) -> None:
+        await watched(watcher, hints)
+        mount(inbox)
+        await until(lambda: watcher.watching is Watching.NOTHING)
+        await watched(watcher, hints)
+        umount(inbox)
+        mount(inbox)
+        await until(lambda: watcher.watching is Watching.NOTHING)
+        await watched(watcher, hints)
+        await hinted_by(hints, (inbox / "s01").mkdir)
+
+    try:
+        watch(inbox, check)
+    finally:
+        umount(inbox)
+
+
 def test_a_folder_exchanged_for_another_is_watched_by_itself_and_when_told(tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
     inbox.mkdir()
@@ -134,8 +199,10 @@ def test_a_network_share_is_polled_by_itself_unless_told_otherwise(tmp_path: Pat
 
 def test_where_no_watches_are_left_it_polls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refused(*_: object, **__: object) -> Any:
+        yield await asyncio.to_thread(fail)
+
+    def fail() -> None:
         raise RuntimeError("Error creating recommended watcher: Too many open files (os error 24)")
-        yield
 
     monkeypatch.setattr(module, "awatch", refused)
 

@@ -11,7 +11,7 @@ import pytest
 from daemon.core.task import FINAL, OPEN, Event, Phase, Stage, Status
 from daemon.ports import ClaimStep
 from daemon.store import SqliteStore
-from tests.integration.stores import FAULT, NOW, birth, born, claim, completed, deliver_all, walk
+from tests.integration.stores import FAULT, NOW, birth, born, claim, completed, deliver_all, grow, walk
 
 FINISHED = 3000
 
@@ -55,27 +55,6 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
         yield opened
 
 
-def grow(store: SqliteStore) -> None:
-    """Thousands of finished tasks with their claims, history and documents, as copies of the first."""
-    db: Any = store._db
-    numbers = f"WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < {999 + FINISHED})"
-
-    def copy(table: str, **changed: str) -> None:
-        columns = [row[1] for row in db.execute_sql(f"PRAGMA table_info({table})")]
-        values = ", ".join(changed.get(column, f"t.{column}") for column in columns)
-        where = "t.id = (SELECT min(id) FROM claims)" if table == "claims" else "t.id = 1"
-        if table in ("task_events", "documents"):
-            where = "t.task_id = 1"
-        db.execute_sql(f"{numbers} INSERT INTO {table} SELECT {values} FROM n, {table} t WHERE {where}")
-
-    with db.atomic("IMMEDIATE"):
-        copy("claims", id="'copy' || i")
-        copy("processing_tasks", id="i", claim_id="'copy' || i", user_id="'anna'", sha256="'other' || i")
-        copy("task_events", id="NULL", task_id="i")
-        copy("documents", id="NULL", task_id="i", name="t.name || i")
-        copy("phases", id="NULL")
-
-
 def connection_of(store: SqliteStore) -> sqlite3.Connection:
     db: Any = store._db
     connection = db.connection()
@@ -103,7 +82,7 @@ def steps(store: SqliteStore, ask: Callable[[SqliteStore], Any]) -> int:
 def test_history_costs_nothing(store: SqliteStore, question: str) -> None:
     ask = QUESTIONS[question]
     few = steps(store, lambda store: rolled_back(store, ask))
-    grow(store)
+    grow(store, FINISHED)
     assert store.counts()[Status.COMPLETED] == 6 + FINISHED
     assert steps(store, ask) <= 1.5 * few + 100
 
@@ -138,6 +117,6 @@ def test_a_class_of_the_same_file_stays_small(store: SqliteStore) -> None:
 def test_a_claim_that_is_done_is_not_looked_at(store: SqliteStore) -> None:
     store.step_claims(["waiting"], ClaimStep.LOST)
     before = steps(store, SqliteStore.open_claims)
-    grow(store)
+    grow(store, FINISHED)
     assert steps(store, SqliteStore.open_claims) == before
     assert replace(claim("x"), id="waiting") not in store.open_claims()
