@@ -8,6 +8,8 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
+
 from daemon.alarms import Alarms
 from daemon.core.errors import DeliveryError, StoreError
 from daemon.core.lifecycle import backoff_s
@@ -15,6 +17,8 @@ from daemon.core.task import Task
 from daemon.intake.archive import archive
 from daemon.journal import Journal
 from daemon.outbox import Outbox
+
+log = structlog.get_logger()
 
 _GROUP = 64
 
@@ -84,18 +88,30 @@ class Delivery:
     async def _archive(self) -> bool:
         while tasks := await self._journal(self._journal.store.archivable, _GROUP):
             try:
-                moved = await asyncio.to_thread(self._move, tasks)
+                moved, lost = await asyncio.to_thread(self._move, tasks)
             except OSError as exc:
-                self._alarms.set(
-                    "archive", f"a video can't be archived: {exc}; see that the state folder has room"
-                )
+                advice = "see that the state folder can be written and has room"
+                self._alarms.set("archive", f"a video can't be archived: {exc.strerror}; {advice}")
                 return False
+            if lost:
+                log.warning("videos were taken out of the spool by somebody", tasks=lost)
+                await self._journal(self._journal.store.removed, lost)
             await self._journal(self._journal.store.archived, moved, self._clock())
         self._alarms.clear("archive")
         return True
 
-    def _move(self, tasks: list[Task]) -> list[tuple[int, Path]]:
-        return [(t.id, archive(Path(t.path), self._state, t.student, t.id, t.filename)) for t in tasks]
+    def _move(self, tasks: list[Task]) -> tuple[list[tuple[int, Path]], list[int]]:
+        """Archive the videos. Where they are now, and the tasks whose video is nowhere. Raises OSError."""
+        moved: list[tuple[int, Path]] = []
+        lost: list[int] = []
+        for task in tasks:
+            try:
+                path = archive(Path(task.path), self._state, task.student, task.id, task.filename)
+            except FileNotFoundError:
+                lost.append(task.id)
+            else:
+                moved.append((task.id, path))
+        return moved, lost
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()

@@ -6,7 +6,6 @@ IntroEvalError
 ├── NotRunning            no daemon answers on the control socket
 ├── UnknownTask           no task has this id
 ├── IllegalTransition     the event is not allowed in the task's status
-├── NameRefused           a file's name gives no student or no media type
 ├── ModelError            a model is unknown, damaged or cannot be fetched
 ├── StoreError            the database cannot be read or written
 ├── DeliveryError         the outbox cannot be written now
@@ -67,10 +66,6 @@ class StoreError(IntroEvalError):
     """The database cannot be read or written."""
 
     exit_code = 10
-
-
-class NameRefused(IntroEvalError):
-    """A file's name gives no student, or is not that of a media file."""
 
 
 class DeliveryError(IntroEvalError):

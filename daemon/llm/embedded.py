@@ -111,7 +111,7 @@ class EmbeddedServer:
             key=ready["key"],
             stall_s=self._stall_s,
             timeout_s=self._timeout_s,
-            cache_prompt=True,
+            llama_cpp=True,
         )
         if not await self._client.health():
             raise EngineError(f"the embedded {self._stage} server is not healthy; its log is {self._log}")

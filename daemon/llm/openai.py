@@ -5,7 +5,7 @@ The one border at which HTTP becomes answers and faults.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -21,7 +21,8 @@ class OpenAIClient:
     """A ModelClient for `<url>/v1/chat/completions`.
 
     `stall_s` is the longest wait for a token and `timeout_s` for the whole answer, in seconds.
-    `cache_prompt` is llama.cpp's own word for keeping the work on the constant head of the prompt.
+    A server that is `llama_cpp` is asked to keep its work on the head of the prompt, which is the same for
+    all, and to report its progress while it reads a long one: a sign of life before the first token.
     """
 
     def __init__(
@@ -32,16 +33,16 @@ class OpenAIClient:
         key: str = "",
         stall_s: float = 20.0,
         timeout_s: float = 300.0,
-        cache_prompt: bool = False,
+        llama_cpp: bool = False,
     ) -> None:
         self._model = model
         self._stall_s = stall_s
         self._timeout_s = timeout_s
-        self._extra = {"cache_prompt": True} if cache_prompt else {}
+        self._extra = {"cache_prompt": True, "return_progress": True} if llama_cpp else {}
         self._http = httpx.AsyncClient(
             base_url=url,
             trust_env=False,  # a proxy of the environment would get the requests to 127.0.0.1
-            timeout=httpx.Timeout(stall_s, connect=_CONNECT_S),
+            timeout=httpx.Timeout(None, connect=_CONNECT_S),  # a comment of the server's is no sign of life
             headers={"Authorization": f"Bearer {key}"} if key else {},
         )
 
@@ -60,23 +61,31 @@ class OpenAIClient:
         """See ModelClient."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                async with self._http.stream(
-                    "POST", "/v1/chat/completions", json=self._body(request)
-                ) as reply:
-                    if not reply.is_success:
-                        raise AnswerFailed(_refusal(reply.status_code, await reply.aread()))
-                    return await _read(reply.aiter_lines(), on_token)
+                return await self._ask(request, on_token)
         except TimeoutError as exc:
             raise AnswerFailed(
                 _died("answer_timeout", f"no whole answer within {self._timeout_s:g} s")
             ) from exc
-        except httpx.ConnectTimeout as exc:
-            raise AnswerFailed(_died("connection_lost", f"no connection within {_CONNECT_S:g} s")) from exc
-        except httpx.TimeoutException as exc:
-            raise AnswerFailed(_died("stalled", f"no token for {self._stall_s:g} s")) from exc
         except httpx.HTTPError as exc:
             reason = str(exc) or type(exc).__name__
             raise AnswerFailed(_died("connection_lost", f"the connection was lost: {reason}")) from exc
+
+    async def _ask(self, request: Request, on_token: OnToken) -> Answer:
+        loop = asyncio.get_running_loop()
+        try:
+            async with (
+                asyncio.timeout(self._stall_s) as stall,
+                self._http.stream("POST", "/v1/chat/completions", json=self._body(request)) as reply,
+            ):
+                if not reply.is_success:
+                    raise AnswerFailed(_refusal(reply.status_code, await reply.aread()))
+
+                def heartbeat() -> None:
+                    stall.reschedule(loop.time() + self._stall_s)
+
+                return await _read(reply.aiter_lines(), heartbeat, on_token)
+        except TimeoutError as exc:
+            raise AnswerFailed(_died("stalled", f"no token for {self._stall_s:g} s")) from exc
 
     def _body(self, request: Request) -> dict[str, Any]:
         options = request.options
@@ -99,8 +108,8 @@ class OpenAIClient:
         }
 
 
-async def _read(lines: AsyncIterator[str], on_token: OnToken) -> Answer:
-    """The answer of a stream of server-sent events. Raises AnswerFailed when it does not end as it should."""
+async def _read(lines: AsyncIterator[str], heartbeat: Callable[[], None], on_token: OnToken) -> Answer:
+    """The answer of a stream of server-sent events, each of which is a heartbeat. Raises AnswerFailed."""
     pieces: list[str] = []
     finish: Finish | None = None
     usage: dict[str, Any] = {}
@@ -114,6 +123,7 @@ async def _read(lines: AsyncIterator[str], on_token: OnToken) -> Answer:
             continue
         if content == "[DONE]":
             break
+        heartbeat()
         event = _parse(content)
         usage = event.get("usage") or usage
         timings = event.get("timings") or timings

@@ -6,7 +6,7 @@ the server keeps its work on it; the transcript stands last, delimited, before o
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ PromptName = Literal["extract", "rate"]
 _OURS = Path(__file__).parent / "templates"
 _FILE = re.compile(r"(?P<name>[a-z]+)\.v(?P<version>\d+)\.j2")
 _ENVIRONMENT = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True)
-_MARK = "what the student says"
+_MARK = "(the words of one student)"
 _VARIABLES: dict[str, dict[str, Any]] = {
     "extract": {"complaint": None},
     "rate": {"complaint": None, "speaking": "", "missing": ""},
@@ -33,7 +33,7 @@ class Prompt:
     name: str
     version: str
     sha256: str
-    template: jinja2.Template
+    template: jinja2.Template = field(compare=False)
 
     def render(self, transcript: str, **values: Any) -> str:
         """The prompt for one student; what is not given of the template's variables is empty."""

@@ -40,6 +40,7 @@ def serve(wire: Wire, model: Path, parallel: int, ctx: int) -> Any:
     params.api_keys = [key]
     params.ui = False
     params.endpoint_slots = False
+    params.n_batch = 256  # progress is reported after each batch of the prompt: a sign of life
     threads = threads_for(len(os.sched_getaffinity(0)))
     params.cpuparams.n_threads = threads
     params.cpuparams_batch.n_threads = threads

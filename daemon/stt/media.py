@@ -8,8 +8,8 @@ and what was decoded with what was there.
 import argparse
 import os
 import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,11 @@ def probe(path: Path, max_s: float) -> dict[str, Any]:
         elif container.format.name not in ("mp3", "aac", "mpeg", "mpegts"):  # these only estimate
             declared = _seconds(container.duration, 1 / av.time_base)
         begins, sound_ends, ends = _extent(container, first.index)
-        if declared is not None and _trusted(container, path) and ends - begins < _WHOLE * declared - _SLACK_S:
+        if (
+            declared is not None
+            and _trusted(container, path)
+            and ends - begins < _WHOLE * declared - _SLACK_S
+        ):
             raise Bad(
                 "truncated",
                 f"only {ends - begins:.0f} of {declared:.0f} seconds have arrived. Copy the video again, "
@@ -117,24 +121,42 @@ def decode(path: Path, pcm: Path, max_s: float) -> dict[str, Any]:
     part = pcm.with_name(pcm.name + ".part")
     flags: list[tuple[str, str]] = []
     try:
-        # The obvious track last again, when no other is heard: silence is a finding, not an error.
-        for index in [*range(count), 0]:
+        # The obvious track last again when no other is heard: silence is a finding, not an error.
+        for index in [*range(count), *([0] if count > 1 else [])]:
             tally, sound = _take(path, index, part, max_s)
             if (channel := sound.cancels) is not None:
                 tally, sound = _take(path, index, part, max_s, channel)
-                flags.append(("one_channel", f"both cancel each other, so only channel {channel + 1} was used"))
+                flags.append(
+                    ("one_channel", f"both cancel each other, so only channel {channel + 1} was used")
+                )
             if not sound.silent:
                 break
         if index:
-            flags.append(("audio_track", f"audio track {index + 1} of {count} was used: those before are silent"))
+            flags.append(
+                ("audio_track", f"audio track {index + 1} of {count} was used: those before are silent")
+            )
         if tally.skipped:
             flags.append(("skipped_packets", f"{tally.skipped} damaged packets of sound were left out"))
         part.replace(pcm)
     except OSError as exc:
-        raise Bad("no_room", f"the decoded sound cannot be written: {exc}. Make room there", Blame.ENGINE) from exc
+        raise Bad(
+            "no_room", f"the decoded sound cannot be written: {exc}. Make room there", Blame.ENGINE
+        ) from exc
     finally:
         part.unlink(missing_ok=True)
-    return {"duration_s": sound.seconds, "flags": [{"code": code, "detail": detail} for code, detail in flags]}
+    return {
+        "duration_s": sound.seconds,
+        "flags": [{"code": code, "detail": detail} for code, detail in flags],
+    }
+
+
+def _audible(path: Path, index: int, part: Path, max_s: float) -> tuple[Tally, PcmFile, int | None]:
+    """One track in `part`; of two channels that cancel each other the one that is then named."""
+    tally, sound = _take(path, index, part, max_s)
+    channel = sound.cancels
+    if channel is not None:
+        tally, sound = _take(path, index, part, max_s, channel)
+    return tally, sound, channel
 
 
 def _take(
@@ -169,7 +191,9 @@ def _take(
         except TooLong:
             _check_length(float("inf"), max_s)
         except _ERRORS as exc:
-            raise Bad("damaged", f"the sound cannot be decoded ({exc}). Export or record the video again") from exc
+            raise Bad(
+                "damaged", f"the sound cannot be decoded ({exc}). Export or record the video again"
+            ) from exc
     if not sound.samples or not tally.decoded_s:
         raise Bad("damaged", "no sound could be decoded: the video is damaged. Export or record it again")
     if tally.decoded_s < _WHOLE * tally.there_s - _SLACK_S:
@@ -225,7 +249,7 @@ def _extent(container: InputContainer, sound: int) -> tuple[float, float, float]
 
 
 def _tracks(container: InputContainer) -> list[AudioStream]:
-    tracks = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    tracks = list(container.streams.audio)
     if not tracks:
         raise Bad("no_audio", "the video has no sound. Check the microphone and record it again")
     return tracks
@@ -255,22 +279,23 @@ def _check_length(duration_s: float, max_s: float) -> None:
         raise Bad("too_long", f"the video is longer than {max_s / 60:.0f} minutes. Hand in a shorter one")
 
 
+def _unreadable(exc: OSError) -> Bad:
+    return Bad("unreadable", f"the video cannot be read: {exc.strerror or exc}", Blame.TASK)
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[InputContainer]:
     """The container of a media file. Raises Bad."""
-    gone: Callable[[str], Bad] = lambda why: Bad("unreadable", f"the video cannot be read: {why}", Blame.TASK)
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             head = file.read(16)
     except OSError as exc:
-        raise gone(exc.strerror or str(exc)) from exc
+        raise Bad("unreadable", f"the video cannot be read: {exc.strerror or exc}", Blame.TASK) from exc
     if not size:
         raise Bad("empty", "the file is empty. Copy the video again")
     try:
         container = av.open(f"file:{path}", mode="r", metadata_errors="ignore", options=_OPTIONS)
-    except PermissionError as exc:
-        raise gone(str(exc)) from exc
     except (*_ERRORS, MemoryError) as exc:
         if any(head.startswith(marks, at) for at, marks in _SIGNATURES.items()):
             raise Bad(
@@ -278,11 +303,11 @@ def _opened(path: Path) -> Iterator[InputContainer]:
                 "the video is damaged or not complete. Play it on your own machine; then copy it again, or "
                 "record it again",
             ) from exc
-        raise Bad("not_media", "this is no video or sound recording. Hand in an mp4, mov, mkv or webm") from exc
+        raise Bad(
+            "not_media", "this is no video or sound recording. Hand in an mp4, mov, mkv or webm"
+        ) from exc
     with container:
         yield container
-    with suppress(*_ERRORS):
-        container.close()
 
 
 if __name__ == "__main__":

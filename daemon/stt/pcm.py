@@ -73,7 +73,9 @@ class PcmFile:
         if len(sound) == 2:
             wide = sound.astype(np.int32)
             self._sides += np.square(wide, dtype=np.float64).sum(axis=1)
-            mono = sound[self._channel] if self._channel is not None else (wide.sum(axis=0) // 2).astype("<i2")
+            mono = (
+                sound[self._channel] if self._channel is not None else (wide.sum(axis=0) // 2).astype("<i2")
+            )
         if self.samples + len(mono) > self._limit:
             raise TooLong
         self._power += float(np.square(mono, dtype=np.float64).sum())

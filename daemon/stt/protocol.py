@@ -8,6 +8,8 @@ from typing import Any
 
 from daemon.core.document import Part, Segment
 
+SURE = 0.5  # a language other than the expected one is believed from this probability on
+
 
 class Span(Part):
     """A stretch of speech, in seconds from the beginning."""

@@ -7,7 +7,10 @@ up, nor goes on where a window's answer broke off. So each window is examined af
 that looks wrong is transcribed again, alone, with Whisper's own gates and fallbacks.
 """
 
+import zlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daemon.core.document import Segment
-from daemon.stt.protocol import Heard, Span
+from daemon.stt.protocol import SURE, Heard, Span
 from daemon.stt.windows import RATE, Piece, Window, cut
 
 Audio = NDArray[np.float32]
@@ -25,7 +28,6 @@ MIN_LOGPROB = -1.0
 MAX_NO_SPEECH = 0.6
 MAX_UNHEARD_S = 2.0  # of a window's end: longer, and its answer broke off
 MIN_SPEECH_S = 0.25
-SURE = 0.5  # a language other than the expected one is believed from this probability on
 
 
 class OnePass:
@@ -95,7 +97,9 @@ class Scribe:
                 self._one_pass.forget()
             self.batch_size = max(1, self.batch_size // 2)
 
-    def _transcribe(self, audio: Audio, windows: Sequence[Window], progress: Callable[[float], None]) -> Heard:
+    def _transcribe(
+        self, audio: Audio, windows: Sequence[Window], progress: Callable[[float], None]
+    ) -> Heard:
         clips = [np.concatenate([audio[start:end] for start, end in window.pieces]) for window in windows]
         detected, detected_probability, language, probability = self._language(clips)
         believed = self._expected in (None, language)  # else it is not rated, so not worth a second try
@@ -107,7 +111,7 @@ class Scribe:
                 redone += 1
                 again = self._alone(clips[index], language)
                 best = min(first, again, key=lambda made: _badness(made, len(clips[index]) / RATE))
-            kept = [segment for segment in best if not invented(segment)]
+            kept = genuine(best)
             dropped += len(best) - len(kept)
             segments += [_placed(segment, windows[index]) for segment in kept]
             progress((index + 1) / len(clips))
@@ -153,9 +157,7 @@ class Scribe:
             language=language,
             batch_size=self.batch_size,
             without_timestamps=False,
-            clip_timestamps=[
-                {"start": start, "end": end} for start, end in zip(edges, edges[1:], strict=False)
-            ],
+            clip_timestamps=[{"start": start, "end": end} for start, end in pairwise(edges)],
         )
         held: list[Segment] = []
         index = 0
@@ -184,10 +186,19 @@ def is_out_of_memory(exc: BaseException) -> bool:
     )
 
 
-def invented(segment: Segment) -> bool:
-    """Whether a segment is a loop, or words that Whisper made up for a noise."""
-    silent = segment.no_speech_prob > MAX_NO_SPEECH and segment.avg_logprob < MIN_LOGPROB
-    return silent or segment.compression_ratio > MAX_COMPRESSION
+def genuine(segments: Sequence[Segment]) -> list[Segment]:
+    """The segments of a window without the words that Whisper made up for a noise, and without loops.
+
+    A loop shows within one segment, or as the same segment again and again.
+    """
+    looping = _compression(segments) > MAX_COMPRESSION
+    kept: list[Segment] = []
+    for segment in segments:
+        silent = segment.no_speech_prob > MAX_NO_SPEECH and segment.avg_logprob < MIN_LOGPROB
+        again = looping and any(segment.text == earlier.text for earlier in kept)
+        if not (silent or again or segment.compression_ratio > MAX_COMPRESSION):
+            kept.append(segment)
+    return kept
 
 
 def faults(segments: Sequence[Segment], length_s: float) -> set[str]:
@@ -195,13 +206,21 @@ def faults(segments: Sequence[Segment], length_s: float) -> set[str]:
     found = set()
     if not segments or length_s - segments[-1].end_s > MAX_UNHEARD_S:
         found.add("unfinished")
-    if any(segment.compression_ratio > MAX_COMPRESSION for segment in segments):
+    if (
+        max(_compression(segments), *(segment.compression_ratio for segment in segments), 0.0)
+        > MAX_COMPRESSION
+    ):
         found.add("repeats")
     if any(segment.avg_logprob < MIN_LOGPROB for segment in segments):
         found.add("improbable")
     if any(segment.no_speech_prob > MAX_NO_SPEECH for segment in segments):
         found.add("silent")
     return found
+
+
+def _compression(segments: Sequence[Segment]) -> float:
+    text = " ".join(segment.text for segment in segments).encode()
+    return len(text) / len(zlib.compress(text))
 
 
 def _badness(segments: Sequence[Segment], length_s: float) -> tuple[int, float]:

@@ -7,6 +7,8 @@ one word in it costs as much as a full one, and is heard worse.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from itertools import pairwise
 
 RATE = 16_000
 LIMIT = 30 * RATE
@@ -74,7 +76,7 @@ def _halves(pieces: Sequence[Piece]) -> list[Piece]:
     for start, end in pieces:
         parts = -(-(end - start) // LIMIT)
         edges = [start + (end - start) * part // parts for part in range(parts + 1)]
-        short += list(zip(edges, edges[1:], strict=False))
+        short += list(pairwise(edges))
     return short
 
 

@@ -75,7 +75,9 @@ def load(options: argparse.Namespace) -> tuple[Scribe, Ready]:
     if not any((folder / name).is_file() for name in VOCABULARY):
         missing.append(VOCABULARY[0])
     if missing:
-        raise Unusable(f"the Whisper model in {folder} lacks {', '.join(missing)}; run: introeval models pull")
+        raise Unusable(
+            f"the Whisper model in {folder} lacks {', '.join(missing)}; run: introeval models pull"
+        )
 
     import ctranslate2
     from faster_whisper import BatchedInferencePipeline, WhisperModel

@@ -151,6 +151,8 @@ def test_stt_that_shares_its_group_with_only_one_other_has_batches_so_that_the_t
 def test_a_task_that_ends_its_backoff_beside_running_ones_is_looked_at_in_time() -> None:
     tasks = [task(1, Status.EVAL_PROCESSING), task(2, Status.STT_COMPLETE, not_before=NOW + 5)]
     assert decide(view(EVAL, *tasks), policy(llm=2)).wake_at == NOW + 5
+    new = task(3, Status.MISTRAL_COMPLETE)
+    assert decide(view(EVAL, *tasks, new), policy(llm=2)).wake_at == NOW + 5
 
 
 # R2: suspects
@@ -324,7 +326,9 @@ def test_with_nothing_to_do_everything_is_stopped() -> None:
     assert decide(view(None), policy(APART)).actions == ()
 
 
-@pytest.mark.parametrize("fields", [{"held": True}, {"cancel_requested": True}])
+@pytest.mark.parametrize(
+    "fields", [{"held": True}, {"cancel_requested": True}, {"held": True, "not_before": NOW + 5}]
+)
 def test_held_and_cancelled_tasks_count_for_nothing(fields: dict[str, Any]) -> None:
     tasks = [
         task(1, **fields),

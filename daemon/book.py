@@ -1,0 +1,81 @@
+"""The open tasks as they stand, and the changes that are not committed yet."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import structlog
+
+from daemon.core.lifecycle import RetryPolicy, advance, after_fault
+from daemon.core.task import FINAL, RUNNING, Event, Task
+from daemon.ports import Change, Extracted, Failed, Outcome, Rated, Ticket, Transcribed, Unscorable
+
+log = structlog.get_logger()
+
+_EVENT_OF: dict[type[Outcome], Event] = {
+    Transcribed: Event.TRANSCRIBED,
+    Unscorable: Event.UNSCORABLE,
+    Extracted: Event.EXTRACTED,
+    Rated: Event.RATED,
+}
+
+
+class Book:
+    """The one place in memory where a task changes. Nothing may be done on a change before its commit."""
+
+    def __init__(self, retry: RetryPolicy, clock: Callable[[], float]) -> None:
+        self._retry, self._clock = retry, clock
+        self._tasks: dict[int, Task] = {}
+        self.changes: list[Change] = []
+        self.last_claim_at = 0.0
+
+    @property
+    def tasks(self) -> Sequence[Task]:
+        """Every open task."""
+        return list(self._tasks.values())
+
+    def add(self, tasks: Iterable[Task]) -> None:
+        """Tasks that stand in the database, open."""
+        for task in tasks:
+            self._tasks.setdefault(task.id, task)
+            self.last_claim_at = max(self.last_claim_at, task.claimed_at)
+
+    def get(self, task_id: int) -> Task | None:
+        """An open task."""
+        return self._tasks.get(task_id)
+
+    def answered(self, ticket: Ticket) -> Task | None:
+        """The running task whose present try a ticket names, or None: then its outcome is dropped."""
+        task = self._tasks.get(ticket.task_id)
+        if task is None or task.status not in RUNNING:
+            return None
+        return task if (task.revision, task.attempt) == (ticket.revision, ticket.attempt) else None
+
+    def move(self, task_id: int, event: Event, batch_id: int | None = None) -> Task:
+        """Let an event happen to a task that needs no outcome. Gives the task as it is then."""
+        task = self._tasks[task_id]
+        after = advance(task, event, batch_id=batch_id)
+        self._change(task, event, after)
+        return after
+
+    def end(self, task: Task, outcome: Outcome, seconds: float | None) -> None:
+        """Let a try end with its outcome. A cancel that was asked for beats it."""
+        if isinstance(outcome, Failed):
+            event, after = after_fault(task, outcome.fault, self._clock(), self._retry)
+            log.info("attempt failed", task=task.id, code=outcome.fault.code, then=event.value)
+        else:
+            event = Event.CANCELLED if task.cancel_requested else _EVENT_OF[type(outcome)]
+            after = advance(task, event)
+        self._change(task, event, after, seconds, None if event is Event.CANCELLED else outcome)
+
+    def _change(
+        self,
+        before: Task,
+        event: Event,
+        after: Task,
+        seconds: float | None = None,
+        outcome: Outcome | None = None,
+    ) -> None:
+        self.changes.append(Change(before, after, event, self._clock(), seconds, outcome))
+        if after.status in FINAL:
+            del self._tasks[after.id]
+        else:
+            self._tasks[after.id] = after

@@ -1,0 +1,55 @@
+"""Whether the kernel still watches a folder for us.
+
+When a watched folder is removed, or its file system unmounted, the kernel drops the watch without a word
+to whoever reads events; and what is made or mounted there next may well have the same inode and device.
+The list of the watches in /proc/self/fdinfo (proc(5)) is what tells.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_FDS = Path("/proc/self/fd")
+_FDINFO = Path("/proc/self/fdinfo")
+_LINE = re.compile(r"^inotify (wd:\S+ ino:([0-9a-f]+)) ", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One watch of one of our inotify instances. The number of a watch is never given again."""
+
+    fdinfo: Path
+    name: str
+
+    def stands(self) -> bool:
+        """Whether the kernel still has it."""
+        return any(name == self.name for name, _ in _watches(self.fdinfo))
+
+
+def find_watch(folder: Path) -> Watch | None:
+    """The watch of a folder, or None when it can't be told: no /proc, or a file system of many layers."""
+    try:
+        inode = folder.stat().st_ino
+        descriptors = [fd for fd in os.listdir(_FDS) if _is_inotify(fd)]
+    except OSError:
+        return None
+    for fd in sorted(descriptors, key=int, reverse=True):  # the latest first
+        for name, watched in _watches(_FDINFO / fd):
+            if int(watched, 16) == inode:
+                return Watch(_FDINFO / fd, name)
+    return None
+
+
+def _is_inotify(fd: str) -> bool:
+    try:
+        return os.readlink(_FDS / fd) == "anon_inode:inotify"
+    except OSError:
+        return False  # closed since it was listed
+
+
+def _watches(fdinfo: Path) -> list[tuple[str, str]]:
+    try:
+        return [(match[1], match[2]) for match in _LINE.finditer(fdinfo.read_text())]
+    except OSError:
+        return []

@@ -1,0 +1,144 @@
+"""The parent of the media children: a few of them, each with a limit on what one file may cost.
+
+A file that kills or hangs its child is tried once more in a fresh one, since the machine may have been
+short of memory; the second time it is the file's fault. A child that does not even come up is nobody's.
+"""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from daemon.child import Child, ChildDied, Message
+from daemon.core.document import Flag
+from daemon.core.errors import Blame, Fault
+from daemon.ports import Decoded, Probe
+
+_START_S = 30.0
+_BYTES_PER_S = 20_000_000  # a slow disk: what a probe may have to read of a large file
+
+
+class MediaReader:
+    """Implements ports.Media with up to `children` processes, started when they are first needed.
+
+    What they print goes to `log`. A video of more than `max_duration_s` is refused as `too_long`. A
+    probe may take `probe_limit_s` and the time to read the file, decoding `decode_limit_s` and as long
+    as the video lasts. At most all children but one decode, so that a probe never waits for a decoding.
+    """
+
+    def __init__(
+        self,
+        log: Path,
+        *,
+        max_duration_s: float = 900.0,
+        children: int = 2,
+        probe_limit_s: float = 10.0,
+        decode_limit_s: float = 30.0,
+    ) -> None:
+        self._log = log
+        self._max_duration_s = max_duration_s
+        self._probe_limit_s = probe_limit_s
+        self._decode_limit_s = decode_limit_s
+        self._free = asyncio.Semaphore(children)
+        self._free_to_decode = asyncio.Semaphore(max(1, children - 1))
+        self._idle: list[Child] = []
+        self._busy: set[Child] = set()
+        self._closed = False
+
+    async def probe(self, path: Path) -> Probe | Fault:
+        """Look at the container, and whether all of it is there."""
+        limit_s = self._probe_limit_s + _size(path) / _BYTES_PER_S
+        answer = await self._ask({"do": "probe", "path": str(path)}, limit_s)
+        return answer if isinstance(answer, Fault) else Probe(**answer)
+
+    async def decode(self, path: Path, pcm: Path) -> Decoded | Fault:
+        """Decode the speech into `pcm`, which appears whole or not at all."""
+        async with self._free_to_decode:
+            probe = await self.probe(path)
+            if isinstance(probe, Fault):
+                return probe
+            limit_s = self._decode_limit_s + probe.duration_s + _size(path) / _BYTES_PER_S
+            answer = await self._ask({"do": "decode", "path": str(path), "pcm": str(pcm)}, limit_s)
+        if isinstance(answer, Fault):
+            pcm.with_name(pcm.name + ".part").unlink(missing_ok=True)  # a child that died could not
+            return answer
+        return Decoded(pcm, answer["duration_s"], tuple(Flag(**flag) for flag in answer["flags"]))
+
+    async def aclose(self) -> None:
+        """End the children, also those at work."""
+        self._closed = True
+        for child in self._busy:
+            child.kill()
+        idle, self._idle = self._idle, []
+        await asyncio.gather(*(child.stop(grace_s=1.0) for child in idle))
+
+    async def _ask(self, message: Message, limit_s: float) -> Message | Fault:
+        async with self._free:
+            answer = await self._try(message, limit_s)
+            if isinstance(answer, Fault) and answer.died and not self._closed:
+                answer = await self._try(message, limit_s)
+        # Two children were tried: it is no suspect any more.
+        return replace(answer, died=False) if isinstance(answer, Fault) else answer
+
+    async def _try(self, message: Message, limit_s: float) -> Message | Fault:
+        try:
+            child = await self._take()
+        except (ChildDied, TimeoutError, OSError) as exc:
+            why = str(exc) or f"it did not come up within {_START_S:.0f} s"
+            return Fault(
+                Blame.ENGINE, "decoder_failed", f"the media decoder does not start: {why}; see {self._log}"
+            )
+        sane = False
+        self._busy.add(child)
+        try:
+            async with asyncio.timeout(limit_s):
+                await child.send(message)
+                answer = await child.receive()
+            sane = True
+        except TimeoutError:
+            why = f"the video keeps the decoder busy for more than {limit_s:.0f} s. Export or record it again"
+            return Fault(Blame.PERMANENT, "decoder_hung", why, died=True)
+        except ChildDied as exc:
+            why = f"the video brings the decoder down ({exc}). Export or record it again"
+            return Fault(Blame.PERMANENT, "decoder_died", why, died=True)
+        finally:
+            self._busy.discard(child)
+            if sane and not self._closed:
+                self._idle.append(child)
+            else:  # also when we are cancelled: what it would say next is the answer to another question
+                child.kill()
+                await child.stop()
+        if "fault" in answer:
+            fault = answer["fault"]
+            return Fault(Blame(fault["blame"]), fault["code"], fault["message"])
+        return answer
+
+    async def _take(self) -> Child:
+        while self._idle:
+            child = self._idle.pop()
+            if child.alive:
+                return child
+            await child.stop()
+        child = await Child.spawn(
+            "media decoder",
+            "daemon.stt.media",
+            ["--max-duration", str(self._max_duration_s)],
+            log=self._log,
+            env={"OPENBLAS_NUM_THREADS": "1"},  # its threads' stacks would count against the child's memory
+        )
+        ready = False
+        try:
+            async with asyncio.timeout(_START_S):
+                await child.receive()
+            ready = True
+        finally:
+            if not ready:
+                child.kill()
+                await child.stop()
+        return child
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # the child finds out, and says it better

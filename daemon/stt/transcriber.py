@@ -1,0 +1,215 @@
+"""The Whisper engine as the node sees it: the parent of one worker, implementing ports.Transcriber."""
+
+import asyncio
+import hashlib
+import importlib.util
+import os
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+from daemon.child import Child, ChildDied, gone
+from daemon.core.document import Flag
+from daemon.core.errors import Blame, EngineError, Fault
+from daemon.core.speaking import speaking
+from daemon.core.task import Stage
+from daemon.ports import Failed, Outcome, Progress, Provenance, SttWork, Transcribed, Unscorable
+from daemon.stt.protocol import Heard, Ready, Refusal
+from daemon.stt.verdict import transcript, unscorable
+
+PROBE = Path(__file__).with_name("probe.wav")
+
+_LIMIT_S = 30.0
+
+
+class WhisperEngine:
+    """Transcribes one video at a time with the model in the folder `model`.
+
+    `device`, `compute_type` and `batch_size` may be "auto"; `language` is the expected one, or None.
+    The worker's lock is `state/engines/stt.lock`, and what it prints goes to `log`. A try may take 30 s
+    and `limit_factor` times the length of its recording; coming up, `start_limit_s`.
+    """
+
+    stage = Stage.STT
+
+    def __init__(
+        self,
+        model: Path,
+        state: Path,
+        log: Path,
+        *,
+        device: str = "auto",
+        compute_type: str = "auto",
+        batch_size: int | str = "auto",
+        language: str | None = "en",
+        probe: Path = PROBE,
+        limit_factor: float = 6.0,
+        start_limit_s: float = 180.0,
+    ) -> None:
+        self.lock = state / "engines" / "stt.lock"
+        self._model = model
+        self._log = log
+        self._device = device
+        self._compute_type = compute_type
+        self._batch_size = batch_size
+        self._language = language
+        self._probe = probe
+        self._limit_factor = limit_factor
+        self._start_limit_s = start_limit_s
+        self._child: Child | None = None
+        self._ready: Ready | None = None
+        self._digest: tuple[tuple[int, int], str] | None = None
+        self._turn = asyncio.Lock()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the worker runs."""
+        return self._child is not None and self._child.alive
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id while it runs."""
+        return self._child.pid if self._child is not None and self._child.alive else None
+
+    async def start(self) -> None:
+        """Load the model and prove it on the probe clip. Raises EngineError, with nothing left running."""
+        await self.stop()
+        arguments = [
+            *("--model", str(self._model), "--lock", str(self.lock)),
+            *("--device", self._device, "--compute-type", self._compute_type),
+            *("--batch-size", str(self._batch_size), "--language-expected", self._language or ""),
+        ]
+        try:
+            async with asyncio.timeout(self._start_limit_s):
+                self._child = await Child.spawn(
+                    "Whisper worker", "daemon.stt.worker", arguments, log=self._log, env=_environment()
+                )
+                answer = await self._child.receive()
+                if "refused" in answer:
+                    raise EngineError(Refusal(**answer["refused"]).message)
+                self._ready = Ready(**answer["ready"])
+                await asyncio.gather(self._prove(), asyncio.to_thread(self._note_digest))
+        except TimeoutError as exc:
+            await self._end()
+            limit = f"{self._start_limit_s:.0f} s"
+            raise EngineError(f"the Whisper worker is not ready after {limit}; see {self._log}") from exc
+        except (ChildDied, OSError, wave.Error) as exc:
+            await self._end()
+            raise EngineError(f"the Whisper worker does not start: {exc}; see {self._log}") from exc
+        except BaseException:
+            await self._end()
+            raise
+
+    async def stop(self) -> None:
+        """End the worker, also one of an earlier daemon, and see it gone. Raises EngineError."""
+        child, self._child = self._child, None
+        if child is not None:
+            await child.stop(grace_s=2.0)
+        await gone(self.lock)
+
+    async def transcribe(self, work: SttWork, progress: Progress) -> Outcome:
+        """Transcribe one video: a Transcribed, an Unscorable or a Failed."""
+        limit_s = _LIMIT_S + self._limit_factor * work.duration_s
+        async with self._turn:
+            child, ready = self._child, self._ready
+            if child is None or ready is None or not child.alive:
+                return Failed(
+                    work.ticket, Fault(Blame.ENGINE, "not_running", "the Whisper worker does not run")
+                )
+            try:
+                async with asyncio.timeout(limit_s):
+                    answer = await self._ask(child, work.pcm, lambda done: progress(work.ticket, done))
+            except TimeoutError:
+                await self._end()
+                message = f"the Whisper worker said nothing within {limit_s:.0f} s and was ended"
+                return Failed(work.ticket, Fault(Blame.ENGINE, "worker_hung", message, died=True))
+            except ChildDied as exc:
+                await self._end()
+                message = f"{exc} in the middle of a video; see {self._log}"
+                return Failed(work.ticket, Fault(Blame.ENGINE, "worker_died", message, died=True))
+            except BaseException:
+                await self._end()  # its next answer would be taken for that of another video
+                raise
+        if isinstance(answer, Refusal):
+            blame = Blame.ENGINE if answer.code == "out_of_memory" else Blame.TASK
+            return Failed(work.ticket, Fault(blame, answer.code, answer.message))
+        return self._outcome(work, answer, ready)
+
+    def _outcome(self, work: SttWork, heard: Heard, ready: Ready) -> Outcome:
+        written = transcript(heard)
+        spans = [(span.start_s, span.end_s) for span in heard.speech]
+        figures = speaking(spans, written.text if written else "", work.duration_s)
+        provenance = self._provenance(heard, ready)
+        reason = unscorable(heard, self._language)
+        if reason is not None or written is None:
+            code, message = reason or ("no_speech", "")
+            return Unscorable(work.ticket, code, message, written, figures, provenance)
+        flags = []
+        if heard.dropped:
+            detail = (
+                f"{heard.dropped} segments were left out: Whisper repeated itself or heard words in noise"
+            )
+            flags.append(Flag(code="dropped_segments", field="transcript", detail=detail))
+        return Transcribed(work.ticket, written, figures, tuple(flags), provenance)
+
+    def _provenance(self, heard: Heard, ready: Ready) -> Provenance:
+        return {
+            "model": self._model.name,
+            "digest": f"sha256:{self._digest[1]}" if self._digest else None,
+            **ready.versions,
+            "device": ready.device,
+            "compute_type": ready.compute_type,
+            "batch_size": heard.batch_size or ready.batch_size,
+            "vad": dict(ready.vad),
+            "language_expected": self._language,
+            "language_detected": heard.detected if ready.languages else "not possible: an English-only model",
+            "language_detected_probability": heard.detected_probability,
+            "windows_redone": heard.redone,
+        }
+
+    async def _ask(self, child: Child, pcm: Path, progress: Callable[[float], None]) -> Heard | Refusal:
+        await child.send({"pcm": str(pcm)})
+        while True:
+            answer = await child.receive()
+            if "heard" in answer:
+                return Heard(**answer["heard"])
+            if "refused" in answer:
+                return Refusal(**answer["refused"])
+            progress(answer["progress"])
+
+    async def _prove(self) -> None:
+        assert self._child is not None
+        pcm = self.lock.with_name("stt.probe.pcm")
+        with wave.open(str(self._probe), "rb") as clip:
+            if (clip.getframerate(), clip.getnchannels(), clip.getsampwidth()) != (16_000, 1, 2):
+                raise EngineError(f"{self._probe} is not 16 kHz mono 16-bit")
+            pcm.write_bytes(clip.readframes(clip.getnframes()))
+        answer = await self._ask(self._child, pcm, lambda done: None)
+        if isinstance(answer, Refusal):
+            raise EngineError(f"Whisper fails on its probe clip: {answer.message}; see {self._log}")
+        if not any(segment.text for segment in answer.segments):
+            raise EngineError(
+                f"Whisper hears nothing in its probe clip; is the model in {self._model} damaged?"
+            )
+
+    def _note_digest(self) -> None:
+        weights = self._model / "model.bin"
+        stat = weights.stat()
+        if self._digest is None or self._digest[0] != (stat.st_mtime_ns, stat.st_size):
+            with weights.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            self._digest = (stat.st_mtime_ns, stat.st_size), digest
+
+    async def _end(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+        await self.stop()
+
+
+def _environment() -> dict[str, str]:
+    """What the worker must find before its Python starts: no hub, and the CUDA libraries from pip."""
+    spec = importlib.util.find_spec("nvidia")
+    roots = spec.submodule_search_locations if spec is not None else None
+    found = [str(folder) for root in roots or () for folder in sorted(Path(root).glob("*/lib"))]
+    paths = [*found, *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
+    return {"HF_HUB_OFFLINE": "1", **({"LD_LIBRARY_PATH": ":".join(paths)} if found else {})}

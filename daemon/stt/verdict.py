@@ -1,0 +1,61 @@
+"""Whether what was heard can be rated, and if not, what the student should do: pure."""
+
+from daemon.core.document import Transcript
+from daemon.core.speaking import word_count
+from daemon.stt.protocol import SURE, Heard
+
+MIN_WORDS = 5
+MIN_LOGPROB = -1.0  # the mean below which Whisper itself calls a text a failure
+
+
+def transcript(heard: Heard) -> Transcript | None:
+    """What was heard, in the form of the result; None when that is nothing."""
+    if not heard.segments:
+        return None
+    return Transcript(
+        text=" ".join(segment.text for segment in heard.segments),
+        language=heard.language,
+        language_probability=heard.language_probability,
+        segments=heard.segments,
+    )
+
+
+def unscorable(heard: Heard, expected: str | None) -> tuple[str, str] | None:
+    """The code and the advice when there is nothing to rate, else None.
+
+    `expected` is an ISO 639-1 code, or None when any language will do.
+    """
+    if not any(word_count(segment.text) for segment in heard.segments):
+        return (
+            "no_speech",
+            "no speech was heard. Check that the microphone is on and near you, play the recording back, "
+            "and record it again",
+        )
+    sure = heard.detected_probability is not None and heard.detected_probability >= SURE
+    if expected is not None and sure and heard.detected != expected:
+        return (
+            "wrong_language",
+            f"the language spoken seems to be {heard.detected!r}, but {expected!r} is expected. Record it again "
+            "in the expected language",
+        )
+    if not sure and _mean_logprob(heard) < MIN_LOGPROB:
+        return (
+            "unintelligible",
+            "the speech cannot be understood. Record it again in a quiet room, close to the microphone, and "
+            "speak slowly and clearly",
+        )
+    words = sum(word_count(segment.text) for segment in heard.segments)
+    if words < MIN_WORDS:
+        return (
+            "too_few_words",
+            f"only {words} words were heard. Record it again, introduce yourself in several sentences, and "
+            "check that the whole recording can be heard",
+        )
+    return None
+
+
+def _mean_logprob(heard: Heard) -> float:
+    """Over all segments, by how many words each has."""
+    weights = [max(1, word_count(segment.text)) for segment in heard.segments]
+    total = sum(segment.avg_logprob * weight for segment, weight in zip(heard.segments, weights, strict=True))
+    return total / sum(weights)

@@ -1,0 +1,131 @@
+"""The sample class through the real daemon: real Whisper, real language models, real files."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.acceptance.lab import SAMPLES, Lab, Observer, observed
+from tests.acceptance.wording import errors
+
+WORDS: dict[str, dict[str, Any]] = json.loads((SAMPLES / "words.json").read_text())
+SPOKEN = {name: facts for name, facts in WORDS.items() if facts["words"]}
+SILENT = next(name for name, facts in WORDS.items() if not facts["words"])
+
+
+@dataclass
+class Worked:
+    """A lab whose class was worked off, and what was seen meanwhile."""
+
+    lab: Lab
+    report: dict[str, Any]
+    results: dict[str, dict[str, Any]]
+    observer: Observer
+    model: str
+
+
+@pytest.fixture(scope="module", params=["base", "tiny.en"])
+def worked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Worked:
+    model: str = request.param
+    groups = {"base": [["stt"], ["extract", "rate"]], "tiny.en": [["stt"], ["extract"], ["rate"]]}
+    settings = f'[stt]\nmodel = "{model}"\n[gpu]\nresidency = {json.dumps(groups[model])}\n'
+    lab = Lab(tmp_path_factory.mktemp("lab"), settings)
+    lab.hand_in(*(SAMPLES / name for name in WORDS))
+    with observed(lab.folder) as observer:
+        done = lab.run("run", "--once", "--json")
+    assert done.returncode == 0, done.stderr
+    return Worked(lab, json.loads(done.stdout), lab.results(), observer, model)
+
+
+def by_file(worked: Worked) -> dict[str, dict[str, Any]]:
+    return {result["source"]["filename"]: result for result in worked.results.values()}
+
+
+def test_each_video_has_one_result_that_the_published_schema_accepts(worked: Worked) -> None:
+    schema = json.loads(worked.lab.run("schema").stdout)
+    assert by_file(worked).keys() == WORDS.keys()
+    for result in worked.results.values():
+        jsonschema.validate(result, schema, format_checker=jsonschema.FormatChecker())
+
+
+def test_the_transcripts_are_what_was_said(worked: Worked) -> None:
+    heard = by_file(worked)
+    counted = [errors(facts["words"], heard[name]["transcript"]["text"]) for name, facts in SPOKEN.items()]
+    wrong, said = map(sum, zip(*counted, strict=True))
+    assert wrong / said <= {"base": 0.05, "tiny.en": 0.08}[worked.model]
+
+
+def test_at_least_five_of_six_forms_have_the_spoken_name(worked: Worked) -> None:
+    heard = by_file(worked)
+    names = {name: (heard[name]["profile"] or {}).get("name") for name in SPOKEN}
+    right = [name for name, facts in SPOKEN.items() if names[name] == facts["name"]]
+    assert len(right) >= 5, names
+
+
+def test_nothing_stands_in_a_form_that_was_not_said(worked: Worked) -> None:
+    for result in worked.results.values():
+        profile = result["profile"] or {}
+        if (age := profile.get("age")) is not None:
+            assert str(age) in str(WORDS[result["source"]["filename"]]["age"])
+
+
+def test_every_introduction_is_rated_by_figures_in_their_range(worked: Worked) -> None:
+    for name in SPOKEN:
+        result = by_file(worked)[name]
+        assert result["outcome"] in ("evaluated", "needs_review"), result["flags"]
+        assert 1 <= result["evaluation"]["overall_rating"] <= 10
+        assert "demo_model" in {flag["code"] for flag in result["flags"]}
+
+
+def test_silence_is_never_rated(worked: Worked) -> None:
+    silent = by_file(worked)[SILENT]
+    assert (silent["outcome"], silent["evaluation"], silent["profile"]) == ("unscorable", None, None)
+    assert silent["error"]["code"] == "no_speech"
+
+
+def test_no_two_groups_lived_at_one_time(worked: Worked) -> None:
+    allowed = {frozenset({"extract", "rate"})} if worked.model == "base" else set()
+    assert worked.observer.together() <= allowed
+    assert {engine for group in worked.observer.seen for engine in group} == {"stt", "extract", "rate"}
+    assert worked.observer.looks > 100
+
+
+def test_a_second_run_has_nothing_to_do(worked: Worked) -> None:
+    before = {p: p.stat().st_mtime_ns for p in worked.lab.folder.glob("outbox/*/*")}
+    again = worked.lab.run("run", "--once", timeout=30)
+    assert (again.returncode, "nothing to do" in again.stdout) == (0, True), again.stdout
+    assert before == {p: p.stat().st_mtime_ns for p in worked.lab.folder.glob("outbox/*/*")}
+
+
+def test_each_video_has_a_receipt(worked: Worked) -> None:
+    receipts = [json.loads(p.read_text()) for p in worked.lab.folder.glob("outbox/*/*.receipt.json")]
+    assert sorted(r["filename"] for r in receipts) == sorted(WORDS)
+    assert {r["sha256"] for r in receipts} == {r["source"]["sha256"] for r in worked.results.values()}
+
+
+def test_the_tables_of_the_lab_s_tools_tell_the_same(worked: Worked) -> None:
+    with sqlite3.connect(worked.lab.database) as database:
+        tasks = dict(database.execute("SELECT user_id, status FROM processing_tasks").fetchall())
+        state = database.execute("SELECT id, current_phase FROM system_state").fetchall()
+    assert tasks == dict.fromkeys(worked.results, "completed")
+    assert state == [(1, "stt")]
+
+
+def test_the_reading_commands_work_without_a_daemon(worked: Worked) -> None:
+    status = json.loads(worked.lab.run("status", "--json").stdout)
+    assert (status["running"], status["counts"]["completed"]) == (False, len(WORDS))
+    (first, *_) = json.loads(worked.lab.run("tasks", "--json").stdout)
+    detail = json.loads(worked.lab.run("task", str(first["id"]), "--json").stdout)
+    assert {line["event"] for line in detail["history"]} >= {"admitted", "started"}
+    missing = worked.lab.run("task", "999")
+    assert missing.returncode == 7
+    assert missing.stderr.count("\n") == 1
+
+
+def test_what_is_published_can_be_read_by_the_group_and_written_by_nobody_else(worked: Worked) -> None:
+    modes = {oct(p.stat().st_mode & 0o777) for p in Path(worked.lab.folder).glob("outbox/*/*.json")}
+    assert modes == {"0o640"}

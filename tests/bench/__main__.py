@@ -1,0 +1,75 @@
+"""`python -m tests.bench [NAME...]`: run the benchmarks and print their figures beside their goals.
+
+The exit code is 0 when every goal is met, 1 when one is missed. What can't be run here is skipped and
+says so.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench import classroom, idle, intake, status, stt
+from tests.bench.figures import Figure, Options, Skipped
+
+BENCHMARKS: dict[str, Callable[[Options], list[Figure]]] = {
+    "stt": stt.measure,
+    "class": classroom.measure,
+    "intake": intake.measure,
+    "status": status.measure,
+    "idle": idle.measure,
+}
+
+
+def main() -> int:
+    """Run what the command line names, or everything."""
+    usual = Options()
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure IntroEval.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all")
+    parser.add_argument("--whisper", default=usual.whisper, help="Whisper model (default: %(default)s)")
+    parser.add_argument(
+        "--scale", type=float, default=usual.scale, help="divides a class's durations (default: %(default)g)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON for other programs")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.names) - BENCHMARKS.keys():
+        parser.error(f"there is no {', '.join(sorted(unknown))}, but {', '.join(BENCHMARKS)}")
+    figures = _run(chosen.names or list(BENCHMARKS), Options(chosen.whisper, chosen.scale))
+    if chosen.json:
+        print(json.dumps([{**asdict(figure), "met": figure.met} for figure in figures], indent=2))
+    else:
+        Console().print(_table(figures))
+    return 1 if any(figure.met is False for figure in figures) else 0
+
+
+def _run(names: Sequence[str], options: Options) -> list[Figure]:
+    figures = []
+    for name in names:
+        began = time.monotonic()
+        try:
+            figures += BENCHMARKS[name](options)
+        except Skipped as exc:
+            print(f"{name}: skipped: {exc}", file=sys.stderr)
+        else:
+            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    return figures
+
+
+def _table(figures: Sequence[Figure]) -> Table:
+    table = Table("name", "figure", "unit", "goal", "met")
+    for column in (1, 3):
+        table.columns[column].justify = "right"
+    for figure in figures:
+        met = {True: "yes", False: "NO", None: ""}[figure.met]
+        goal = "" if figure.goal is None else str(figure.goal)
+        table.add_row(figure.name, f"{figure.value:,.3g}", figure.unit, goal, met)
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

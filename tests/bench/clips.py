@@ -1,0 +1,57 @@
+"""Recordings for the benchmarks, made of the sample class: always the same bytes."""
+
+import itertools
+import tempfile
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+
+from daemon.samples import sample_files
+from daemon.stt.media import decode
+from daemon.stt.pcm import RATE
+
+_LONGEST_S = 900.0
+_FREE_BOX = b"\0\0\0\x10free"  # of eight bytes, which players pass over
+
+
+def spoken_clips(folder: Path, count: int, parts: int) -> list[Path]:
+    """So many recordings as wav, each of `parts` different sample introductions in another order."""
+    spoken = [_sound(clip) for clip in sample_files() if "silent" not in clip.name]
+    orders = itertools.islice(itertools.permutations(range(len(spoken)), parts), None, None, 7)
+    clips = []
+    for number, order in zip(range(count), orders, strict=False):
+        clips.append(_wav(folder / f"clip{number:02d}.wav", b"".join(spoken[index] for index in order)))
+    return clips
+
+
+def short_clips(folder: Path, students: Sequence[str]) -> list[Path]:
+    """A small media file for each student, `<student>_me.<suffix>`, every second one an mp4; no two alike."""
+    videos = [clip.read_bytes() for clip in sample_files()]
+    sound = _sound(sample_files()[0])
+    clips = []
+    for number, student in enumerate(students):
+        if number % 2:
+            name = folder / f"{student}_me.wav"
+            start = number * 64 % (len(sound) // 2)
+            clips.append(_wav(name, sound[start : start + 4 * RATE]))
+        else:
+            name = folder / f"{student}_me.mp4"
+            name.write_bytes(videos[number % len(videos)] + _FREE_BOX + number.to_bytes(8, "big"))
+            clips.append(name)
+    return clips
+
+
+def _sound(clip: Path) -> bytes:
+    """16 kHz mono s16le."""
+    with tempfile.NamedTemporaryFile(suffix=".pcm") as file:
+        decode(clip, Path(file.name), _LONGEST_S)
+        return Path(file.name).read_bytes()
+
+
+def _wav(path: Path, pcm: bytes) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(pcm)
+    return path

@@ -1,0 +1,59 @@
+"""`status`: what the dashboard asks must not grow with history."""
+
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from daemon.config import Config
+from daemon.store import SqliteStore
+from tests.bench.figures import Figure, Options, at_most
+from tests.bench.process import Socket, database, make_lab, running
+from tests.integration.stores import birth, born, completed, deliver_all, grow
+
+FINISHED = 100_000
+ASKED = 300
+WARM_UP = 50
+LATENCY_GOAL = at_most(20.0)
+RATIO_GOAL = at_most(1.2)
+
+
+def measure(options: Options) -> list[Figure]:
+    """The median latency of GET /status with no finished task and with many, and their ratio."""
+    none, many = _latency_ms(0), _latency_ms(FINISHED)
+    return [
+        Figure("status: no finished task", none, "ms", LATENCY_GOAL),
+        Figure(f"status: {FINISHED:,} finished tasks", many, "ms", LATENCY_GOAL),
+        Figure("status: ratio of the two", many / none, "x", RATIO_GOAL),
+    ]
+
+
+def _latency_ms(finished: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        file, config = make_lab(Path(folder))
+        if finished:
+            _fill(config, finished)
+        with running(file, config):
+            asked = Socket(config.paths.socket)
+            counted = json.loads(asked.get("/status"))["counts"]["completed"]
+            assert counted == finished, f"{counted} tasks are completed, not {finished}"
+            times = [_time_s(asked) for _ in range(WARM_UP + ASKED)]
+            asked.close()
+    return 1000 * statistics.median(times[WARM_UP:])
+
+
+def _time_s(asked: Socket) -> float:
+    began = time.perf_counter()
+    asked.get("/status")
+    return time.perf_counter() - began
+
+
+def _fill(config: Config, finished: int) -> None:
+    """One task that went its way through the store, and copies of it with all that belongs to them."""
+    with SqliteStore(database(config)) as store:
+        (task,) = born(store, birth("first"))
+        completed(store, task)
+        deliver_all(store)
+        store.archived([(one.id, Path(one.path)) for one in store.archivable(1)], time.time())
+        grow(store, finished - 1)

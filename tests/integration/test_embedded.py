@@ -1,0 +1,188 @@
+"""The embedded server as it is: a real child, llama.cpp and the small model."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from daemon.child import holder
+from daemon.core.answers import FORM_TOKENS, RATING_TOKENS, FormAnswer, RatingAnswer
+from daemon.core.document import Speaking, Transcript
+from daemon.core.errors import EngineError
+from daemon.core.task import Stage
+from daemon.llm.client import AnswerFailed, Options, Request
+from daemon.llm.embedded import EmbeddedServer
+from daemon.llm.evaluator import FormExtractor, IntroductionRater
+from daemon.llm.prompts import load_prompt
+from daemon.ports import Extracted, ExtractWork, Failed, Rated, RateWork, Ticket
+from tests.models import model_folder
+
+MODEL = model_folder("smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
+WORDS = json.loads((Path(__file__).parents[2] / "samples" / "words.json").read_text())
+SAID = next(iter(WORDS.values()))["words"]
+TICKET = Ticket(task_id=1, revision=1, attempt=1)
+FORM_OPTIONS = Options(temperature=0.1, top_p=0.9, seed=1, num_ctx=2048, num_predict=FORM_TOKENS)
+RATING_OPTIONS = Options(temperature=0.2, top_p=0.9, seed=1, num_ctx=2048, num_predict=RATING_TOKENS)
+PROSE = Request("Tell me a long story about the sea.", FormAnswer.json_schema(), FORM_OPTIONS)
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(not MODEL.is_file(), reason=f"no {MODEL}; say: introeval models pull smollm2"),
+]
+
+
+def host(
+    folder: Path, stage: Stage = Stage.EXTRACT, parallel: int = 1, model: Path = MODEL
+) -> EmbeddedServer:
+    return EmbeddedServer(
+        stage,
+        model,
+        engines=folder / "engines",
+        log=folder / "log" / f"{stage}.log",
+        parallel=parallel,
+        num_ctx=2048,
+    )
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
+    running = host(tmp_path, parallel=2)
+    yield running
+    await running.stop()
+
+
+def work(text: str = SAID) -> ExtractWork:
+    return ExtractWork(TICKET, Transcript(text=text, language="en", language_probability=1.0))
+
+
+def ignore(*_: object) -> None:
+    pass
+
+
+async def test_a_form_is_read_and_stopping_leaves_nothing(server: EmbeddedServer) -> None:
+    engine = FormExtractor(server, load_prompt("extract"), FORM_OPTIONS)
+    await engine.start()
+    pid = server.pid
+    assert holder(server.lock) == pid
+    outcome = await engine.extract(work(), ignore)
+    await engine.stop()
+    assert isinstance(outcome, Extracted)
+    assert outcome.profile is not None
+    assert outcome.profile.name == next(iter(WORDS.values()))["name"]
+    assert "demo_model" in [flag.code for flag in outcome.flags]
+    assert outcome.provenance["runtime"] == "embedded"
+    assert outcome.provenance["digest"].startswith("sha256:b179c952")
+    assert outcome.provenance["server_version"].startswith("xllamacpp ")
+    assert engine.tokens_per_s
+    assert not engine.alive
+    assert holder(server.lock) is None
+    assert pid is not None
+    assert not psutil.pid_exists(pid)
+
+
+async def test_an_introduction_is_rated_with_evidence_that_was_said(tmp_path: Path) -> None:
+    rating = host(tmp_path, Stage.RATE)
+    engine = IntroductionRater(rating, load_prompt("rate"), RATING_OPTIONS)
+    await engine.start()
+    try:
+        speaking = Speaking(speech_s=24, words_per_minute=132, pause_ratio=0.08, longest_pause_s=0.8)
+        outcome = await engine.rate(RateWork(TICKET, work().transcript, speaking, None), ignore)
+    finally:
+        await engine.stop()
+    assert isinstance(outcome, Rated)
+    assert outcome.evaluation is not None
+    assert outcome.evaluation.evidence
+    assert [flag.code for flag in outcome.flags] == ["demo_model"]
+
+
+@pytest.mark.parametrize("model", [FormAnswer, RatingAnswer])
+async def test_the_schema_is_enforced_on_a_prompt_that_asks_for_prose(
+    server: EmbeddedServer, model: type[FormAnswer] | type[RatingAnswer]
+) -> None:
+    client = await server.start()
+    request = Request(PROSE.prompt, model.json_schema(), RATING_OPTIONS)
+    answer = await client.generate(request, ignore)
+    assert set(json.loads(answer.text)) == set(model.model_fields)
+
+
+async def test_two_requests_are_served_at_once(server: EmbeddedServer) -> None:
+    client = await server.start()
+    both = asyncio.Barrier(2)
+
+    async def ask() -> str:
+        arrived = asyncio.Event()
+        asking = asyncio.create_task(client.generate(PROSE, lambda _: arrived.set()))
+        await arrived.wait()
+        assert not asking.done()
+        await both.wait()
+        return (await asking).text
+
+    first, second = await asyncio.gather(ask(), ask())
+    assert first
+    assert second
+
+
+async def test_a_server_killed_in_mid_answer_is_a_death_and_its_lock_is_free(server: EmbeddedServer) -> None:
+    engine = FormExtractor(server, load_prompt("extract"), FORM_OPTIONS)
+    await engine.start()
+    first = asyncio.Event()
+    asking = asyncio.create_task(engine.extract(work(), lambda ticket, share: first.set()))
+    await first.wait()
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGKILL)
+    outcome = await asking
+    assert isinstance(outcome, Failed)
+    assert outcome.fault.died
+    await engine.stop()
+    assert holder(server.lock) is None
+    await engine.start()
+    assert isinstance(await engine.extract(work(), ignore), Extracted)
+
+
+async def test_a_cancelled_answer_frees_its_slot(server: EmbeddedServer) -> None:
+    client = await server.start()
+    for _ in range(3):
+        first = asyncio.Event()
+        asking = asyncio.create_task(client.generate(PROSE, lambda _, first=first: first.set()))  # type: ignore[misc]
+        await first.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    assert (await client.generate(PROSE, ignore)).text
+
+
+async def test_a_transcript_that_does_not_fit_the_context_is_permanent(server: EmbeddedServer) -> None:
+    client = await server.start()
+    with pytest.raises(AnswerFailed) as caught:
+        await client.generate(Request(SAID * 60, PROSE.schema, FORM_OPTIONS), ignore)
+    assert caught.value.fault.code == "transcript_too_long"
+
+
+async def test_a_start_ends_what_an_earlier_daemon_left(tmp_path: Path, server: EmbeddedServer) -> None:
+    await server.start()
+    later = host(tmp_path)
+    await later.start()
+    try:
+        assert holder(server.lock) == later.pid
+    finally:
+        await later.stop()
+
+
+async def test_a_damaged_model_does_not_start_and_leaves_nothing(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(MODEL.read_bytes()[:5_000_000])
+    broken = host(tmp_path, model=damaged)
+    with pytest.raises(EngineError, match="ended"):
+        await broken.start()
+    assert not broken.alive
+    assert holder(broken.lock) is None
+
+
+async def test_a_missing_model_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="models pull"):
+        await host(tmp_path, model=tmp_path / "none.gguf").start()

@@ -1,0 +1,100 @@
+"""The configuration file, its defaults, its errors and its overrides."""
+
+from pathlib import Path
+
+import pytest
+
+from daemon.config import find, load
+from daemon.core.errors import ConfigError
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "introeval.toml"
+    file.write_text(text)
+    return file
+
+
+def test_an_empty_file_works_and_paths_are_relative_to_it(tmp_path: Path) -> None:
+    config = load(write(tmp_path, ""), {})
+    assert config.paths.inbox == tmp_path / "inbox"
+    assert config.paths.socket == tmp_path / "var" / "introeval.sock"
+    assert config.intake.settle_s == 2.0
+
+
+def test_without_a_file_paths_are_relative_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("daemon.config.SYSTEM_FILE", tmp_path / "none.toml")
+    assert load(None, {}).paths.outbox == tmp_path / "outbox"
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [
+        ("[intake]\nsettle = 3", "intake.settle_s"),
+        ("[batch]\nsiz = 3", "batch.size"),
+        ("[intak]\nsettle_s = 3", "intake"),
+        ("[rate]\ntemprature = 0.1", "rate.temperature"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path, text: str, near: str) -> None:
+    with pytest.raises(ConfigError, match=f"unknown key .*did you mean {near}\\?"):
+        load(write(tmp_path, text), {})
+
+
+def test_every_wrong_value_is_one_line(tmp_path: Path) -> None:
+    file = write(tmp_path, '[intake]\nsettle_s = -1\n[batch]\nsize = "many"\n')
+    with pytest.raises(ConfigError) as caught:
+        load(file, {})
+    lines = str(caught.value).splitlines()
+    assert any("intake.settle_s" in line for line in lines)
+    assert any("batch.size" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "residency", ['[["stt"], ["extract"]]', '[["stt", "stt"], ["extract", "rate"]]', '[["gpu"]]', '"some"']
+)
+def test_a_residency_holds_each_stage_once(tmp_path: Path, residency: str) -> None:
+    with pytest.raises(ConfigError, match="residency"):
+        load(write(tmp_path, f"[gpu]\nresidency = {residency}"), {})
+
+
+def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTROEVAL_BATCH__SIZE", "5")
+    config = load(write(tmp_path, "[batch]\nsize = 10\nmax_wait_s = 7"), {})
+    assert (config.batch.size, config.batch.max_wait_s) == (5, 7)
+
+
+def test_folders_may_not_lie_in_each_other(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="must not lie in"):
+        load(write(tmp_path, '[paths]\nstate = "inbox/var"'), {})
+
+
+def test_what_is_no_toml_or_missing_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is no TOML"):
+        load(write(tmp_path, "[[["), {})
+    with pytest.raises(ConfigError, match="there is no configuration file"):
+        load(tmp_path / "gone.toml", {})
+
+
+def test_the_file_is_found_by_option_then_variable_then_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = tmp_path / "named.toml"
+    named.write_text("")
+    local = write(tmp_path, "")
+    monkeypatch.chdir(tmp_path)
+    assert find(named, {"INTROEVAL_CONFIG": str(local)}) == named
+    assert find(None, {"INTROEVAL_CONFIG": str(named)}) == named
+    assert find(None, {}) == local
+
+
+def test_a_file_below_etc_brings_the_system_s_folders(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = write(tmp_path, '[paths]\ninbox = "/data/inbox"')
+    monkeypatch.setattr("daemon.config.SYSTEM_FOLDER", tmp_path)
+    config = load(file, {})
+    assert str(config.paths.inbox) == "/data/inbox"
+    assert str(config.paths.state) == "/var/lib/introeval"

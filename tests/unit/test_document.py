@@ -1,0 +1,22 @@
+"""The result document as it is published."""
+
+import json
+from pathlib import Path
+
+from jsonschema import Draft202012Validator
+
+import daemon.core
+from daemon.core.document import Result, result_schema
+
+PUBLISHED = Path(daemon.core.__file__).with_name("result.v1.schema.json")
+
+
+def test_the_published_schema_is_that_of_the_models() -> None:
+    assert json.loads(PUBLISHED.read_text()) == result_schema(), "say: introeval schema > " + PUBLISHED.name
+
+
+def test_the_schema_is_a_valid_one_and_forbids_what_it_does_not_name() -> None:
+    schema = result_schema()
+    Draft202012Validator.check_schema(schema)
+    assert schema["additionalProperties"] is False
+    assert set(schema["properties"]) == set(Result.model_fields)
