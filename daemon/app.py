@@ -188,7 +188,7 @@ async def _assemble(
         retry=RetryPolicy(config.retry.max_retry_count),
         alarms=alarms,
         clock=time.time,
-        on_change=delivery.hint,
+        on_final=delivery.hint,
         progress=progress,
     )
 

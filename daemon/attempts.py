@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from daemon.ahead import Ahead
 from daemon.core.errors import Blame, EngineError, ExclusionError, Fault
 from daemon.core.task import Stage, Task
-from daemon.journal import Journal
+from daemon.journal import Payload
 from daemon.ports import (
     ExtractWork,
     Failed,
@@ -34,19 +34,18 @@ class Attempts:
     def __init__(
         self,
         node: Node,
-        journal: Journal,
         ahead: Ahead,
         progress: dict[int, float],
         on_end: Callable[[Ended], None],
         on_break: Callable[[BaseException], None],
     ) -> None:
-        self._node, self._journal, self._ahead = node, journal, ahead
+        self._node, self._ahead = node, ahead
         self._progress, self._on_end, self._on_break = progress, on_end, on_break
         self._running: set[asyncio.Task[None]] = set()
 
-    def start(self, task: Task) -> None:
-        """Begin the attempt that `task` stands for."""
-        attempt = asyncio.create_task(self._run(task), name=f"attempt at task {task.id}")
+    def start(self, task: Task, payload: Payload | None) -> None:
+        """Begin the attempt that `task` stands for; past stt with what the earlier stages gave."""
+        attempt = asyncio.create_task(self._run(task, payload), name=f"attempt at task {task.id}")
         self._running.add(attempt)
         attempt.add_done_callback(self._done)
 
@@ -64,12 +63,12 @@ class Attempts:
         if not attempt.cancelled() and (error := attempt.exception()) is not None:
             self._on_break(error)
 
-    async def _run(self, task: Task) -> None:
+    async def _run(self, task: Task, payload: Payload | None) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         ticket = Ticket(task.id, task.revision, task.attempt)
         try:
-            outcome = await self._attempt(task, ticket)
+            outcome = await self._attempt(task, ticket, payload)
         except (EngineError, ExclusionError) as exc:
             outcome = Failed(ticket, Fault(Blame.ENGINE, "engine_error", str(exc)))
         finally:
@@ -78,9 +77,9 @@ class Attempts:
             self._ahead.drop(task.id)
         self._on_end(Ended(outcome, loop.time() - began))
 
-    async def _attempt(self, task: Task, ticket: Ticket) -> Outcome:
+    async def _attempt(self, task: Task, ticket: Ticket, payload: Payload | None) -> Outcome:
         """The outcome of one try. Each stream is read to its end, so that the node knows that it is over."""
-        if task.stage is Stage.STT:
+        if payload is None:
             decoded = await self._ahead.get(task)
             if isinstance(decoded, Fault):
                 return Failed(ticket, decoded)
@@ -89,9 +88,10 @@ class Attempts:
             if isinstance(outcome, Transcribed):
                 return replace(outcome, flags=(*decoded.flags, *outcome.flags))
             return outcome
-        transcript, speaking, profile = await self._journal.payload(task.id)
         if task.stage is Stage.EXTRACT:
-            (outcome,) = [o async for o in self._node.extract([ExtractWork(ticket, transcript)])]
+            extract = ExtractWork(ticket, payload.transcript)
+            (outcome,) = [outcome async for outcome in self._node.extract([extract])]
         else:
-            (outcome,) = [o async for o in self._node.rate([RateWork(ticket, transcript, speaking, profile)])]
+            rate = RateWork(ticket, payload.transcript, payload.speaking, payload.profile)
+            (outcome,) = [outcome async for outcome in self._node.rate([rate])]
         return outcome

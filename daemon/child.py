@@ -14,6 +14,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -23,6 +24,7 @@ from daemon.core.errors import EngineError
 _PARENT = "INTROEVAL_PARENT_PID"
 _PR_SET_PDEATHSIG = 1
 _LINE_LIMIT = 64 * 1024 * 1024
+_LOCK_S = 1.0  # whoever looks who holds a lock has it for an instant
 
 Message = dict[str, Any]
 
@@ -156,16 +158,25 @@ def attach(lock: Path | None = None) -> Wire:
     if lock is not None:
         lock.parent.mkdir(parents=True, exist_ok=True)
         held = lock.open("a+b")
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            sys.exit(4)
+        deadline = time.monotonic() + _LOCK_S
+        while not _locked(held):
+            if time.monotonic() > deadline:
+                sys.exit(4)
+            time.sleep(0.01)
         held.truncate(0)
         held.write(str(os.getpid()).encode())
         held.flush()
     outgoing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return Wire(sys.stdin.buffer, outgoing, held)
+
+
+def _locked(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def holder(lock: Path) -> int | None:

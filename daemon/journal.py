@@ -14,7 +14,7 @@ from daemon.alarms import Alarms
 from daemon.core.document import Profile, Speaking, Transcript
 from daemon.core.errors import StoreError
 from daemon.core.scheduler import Group
-from daemon.core.task import Phase, Task
+from daemon.core.task import Phase, Stage, Task
 from daemon.ports import Change
 from daemon.store.store import SqliteStore
 
@@ -31,6 +31,15 @@ class Extent:
     batch_id: int | None
     done: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What the earlier stages gave for a task that is past stt."""
+
+    transcript: Transcript
+    speaking: Speaking
+    profile: Profile | None
 
 
 class Journal:
@@ -70,26 +79,29 @@ class Journal:
     async def commit(self, changes: Sequence[Change], extent: Extent) -> None:
         """Make the changes durable, with the row that says what runs, in one transaction."""
         self._outcomes += sum(change.seconds is not None for change in changes)
-        await self.surely(self._commit, list(changes), extent)
 
-    def _commit(self, changes: Sequence[Change], extent: Extent) -> None:
-        with self.store.together():
-            self.store.commit(changes)
-            self.store.set_system_state(
-                self._phase,
-                self._clock(),
-                batch_id=extent.batch_id,
-                phase_start=self._phase_start,
-                total=extent.total,
-                completed=extent.done,
-            )
+        def commit() -> None:
+            with self.store.together():
+                self.store.commit(changes)
+                self._write_state(extent)
 
-    async def payload(self, task_id: int) -> tuple[Transcript, Speaking, Profile | None]:
-        """What the earlier stages gave for a task."""
-        transcript, speaking, profile = await self.surely(self.store.payload, task_id)
+        await self.surely(commit)
+
+    def _write_state(self, extent: Extent) -> None:
+        self.store.set_system_state(
+            self._phase,
+            self._clock(),
+            batch_id=extent.batch_id,
+            phase_start=self._phase_start,
+            total=extent.total,
+            completed=extent.done,
+        )
+
+    def _payload(self, task_id: int) -> Payload:
+        transcript, speaking, profile = self.store.payload(task_id)
         if transcript is None or speaking is None:
             raise AssertionError(f"task {task_id} is past stt and has no transcript")
-        return transcript, speaking, profile
+        return Payload(transcript, speaking, profile)
 
     async def open_batch(self, size: int) -> int:
         """Begin a batch; its id."""
@@ -101,10 +113,15 @@ class Journal:
 
     async def phase_began(self, group: Group | None, phase: Phase) -> None:
         """A switch begins: to a group, or to nothing, which is called the stt phase."""
-        self._phase, self._phase_start, self._outcomes = phase, self._clock(), 0
-        self._phase_id = None
-        if group is not None:
-            self._phase_id = await self.surely(self.store.phase_began, group, phase, None, self._clock())
+        now = self._clock()
+        self._phase, self._phase_start, self._outcomes = phase, now, 0
+
+        def begin() -> int | None:
+            with self.store.together():
+                self._write_state(Extent(None, 0, 0))
+                return None if group is None else self.store.phase_began(group, phase, None, now)
+
+        self._phase_id = await self.surely(begin)
 
     async def phase_ready(self, switch_s: float) -> None:
         """The group of the last switch is verified loaded."""

@@ -30,8 +30,8 @@ from daemon.core.scheduler import (
     decide,
     in_order,
 )
-from daemon.core.task import PENDING, RUNNING, Event, Stage, Task
-from daemon.journal import Extent, Journal
+from daemon.core.task import FINAL, PENDING, RUNNING, Event, Stage, Task
+from daemon.journal import Extent, Journal, Payload
 from daemon.phases import Phases, Switched
 from daemon.ports import Failed, Node, Ticket
 
@@ -67,13 +67,13 @@ class Supervisor:
         retry: RetryPolicy,
         alarms: Alarms,
         clock: Callable[[], float],
-        on_change: Callable[[], None],
+        on_final: Callable[[], None],
         progress: dict[int, float],
     ) -> None:
         self._node, self._journal, self._policy = node, journal, policy
-        self._alarms, self._clock, self._on_change = alarms, clock, on_change
+        self._alarms, self._clock, self._on_final = alarms, clock, on_final
         self._ahead = ahead(lambda task_id, fault: self._happened(Unreadable(task_id, fault)))
-        self._attempts = Attempts(node, journal, self._ahead, progress, self._happened, self._broke)
+        self._attempts = Attempts(node, self._ahead, progress, self._happened, self._broke)
         self._phases = Phases(node, journal, policy, alarms, clock, self._happened, self._broke)
         self._book = Book(retry, clock)
         self._happenings: list[Happening] = []
@@ -113,6 +113,7 @@ class Supervisor:
     async def run(self, stop: asyncio.Event, grace_s: float) -> None:
         """Work until `stop`, then let running attempts end within `grace_s` seconds; nothing is lost."""
         self._book.add(await self._journal.recover())
+        self._on_final()  # the recovery may have ended tasks
         await self._begin_clean(stop)
         stopping = asyncio.create_task(self._wake_at(stop))
         while not stop.is_set():
@@ -148,10 +149,10 @@ class Supervisor:
             switch = await self._move(decision.actions, starts)
             if starts or switch:
                 break
-        await self._commit()
+        payloads = await self._commit(starts)
         self.why = decision.why
         for task in starts:
-            self._attempts.start(task)
+            self._attempts.start(task, payloads.get(task.id))
         if switch is not None:
             await self._phases.begin(switch)
         self._decode_ahead()
@@ -188,7 +189,6 @@ class Supervisor:
                     self._book.end(task, Failed(Ticket(task.id, task.revision, task.attempt), fault), None)
             case Switched():
                 await self._phases.end(happening)
-                self._on_change()
             case Ended():
                 self._end_attempt(happening)
 
@@ -203,11 +203,16 @@ class Supervisor:
             self._phases.failed(task.stage, outcome.fault)
         self._book.end(task, outcome, ended.seconds)
 
-    async def _commit(self) -> None:
-        if self._book.changes:
-            await self._journal.commit(self._book.changes, self.extent)
-            self._book.changes = []
-            self._on_change()
+    async def _commit(self, starts: Sequence[Task] = ()) -> dict[int, Payload]:
+        """Make the changes durable. Gives what the tasks that start now are to work on, by their ids."""
+        changes = self._book.changes
+        if not changes:
+            return {}
+        payloads = await self._journal.commit(changes, self.extent, starts)
+        self._book.changes = []
+        if any(change.after.status in FINAL for change in changes):
+            self._on_final()
+        return payloads
 
     def _decode_ahead(self) -> None:
         mine = [t for t in self._book.tasks if t.stage is Stage.STT and not t.held]

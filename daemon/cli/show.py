@@ -61,14 +61,15 @@ def task(console: Console, detail: TaskDetail) -> None:
     console.print(
         Text(f"{detail.status}{ended}, revision {detail.revision}, {detail.duration_s:.1f} s of video")
     )
+    console.print(Text(f"claimed {detail.claimed_at[:19].replace('T', ' ')} UTC"))
     if detail.error_message:
         console.print(Text(f"{detail.error_code}: {detail.error_message}", style="red"))
     table = Table("at", "event", "status", "try", "seconds", "detail", box=None, header_style="bold")
     for line in detail.history:
         seconds = "" if line.seconds is None else f"{line.seconds:.2f}"
-        detail_text = ", ".join(f"{key} {value}" for key, value in line.detail.items())
+        detail_text = ", ".join(f"{key} {value}" for key, value in line.detail.items() if value != "")
         table.add_row(
-            line.at[:23].replace("T", " "),
+            line.at[11:19],
             line.event,
             line.to_status,
             str(line.attempt),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from daemon.core.document import Speaking
 
@@ -24,7 +25,7 @@ _FILLERS = {
     "erm": r"\be+r+m+\b",
     "hmm": r"\bh*m{2,}\b",
     "like": rf"{_EDGE}like\s*,",
-    "you know": rf"{_EDGE}you know\b{_STOP}|(?<!\bdo )\byou know{_STOP}|{_EDGE}you know\s*,",
+    "you know": rf"{_EDGE}you know{_STOP}|(?<!\bdo )(?<!\bas )\byou know\s*,",
     "i mean": rf"\bi mean\s*,|,\s*i mean{_STOP}",
     "sort of": rf"{_NOUN}\bsort of\b",
     "kind of": rf"{_NOUN}\bkind of\b",
@@ -52,7 +53,7 @@ def speaking(speech: Sequence[Span], text: str, duration_s: float) -> Speaking:
     `pause_ratio` (0 to 1) is over the whole recording; `longest_pause_s` lies between two stretches.
     """
     speech_s = sum(end - start for start, end in speech)
-    pauses = [later[0] - earlier[1] for earlier, later in zip(speech, speech[1:], strict=False)]
+    pauses = [later[0] - earlier[1] for earlier, later in pairwise(speech)]
     return Speaking(
         speech_s=round(speech_s, 2),
         words_per_minute=round(word_count(text) * 60 / speech_s, 1) if speech_s else 0.0,

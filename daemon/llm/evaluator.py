@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any, Generic
 
 from daemon.core.answers import FormAnswer, RatingAnswer, rating_schema
-from daemon.core.document import Flag, Profile, Speaking
+from daemon.core.document import Flag, Speaking
 from daemon.core.errors import Blame, Fault
 from daemon.core.grounding import ground_profile, locate_evidence
 from daemon.core.task import Stage
@@ -126,7 +126,6 @@ class IntroductionRater(_Evaluator[RatingAnswer]):
             work.transcript.text,
             progress,
             speaking=_in_words(work.speaking),
-            missing=_missing(work.profile),
         )
         if isinstance(asked, Failed):
             return asked
@@ -158,10 +157,3 @@ def _in_words(speaking: Speaking) -> str:
         f"{speaking.pause_ratio:.0%} pauses, longest pause {speaking.longest_pause_s:.1f} s, "
         f"filler words: {fillers or 'none'}"
     )
-
-
-def _missing(profile: Profile | None) -> str:
-    """What the form has no value for; nothing when there is no form."""
-    if profile is None:
-        return ""
-    return ", ".join(key.replace("_", " ") for key, value in profile if value in (None, ()))

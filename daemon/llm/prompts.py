@@ -22,7 +22,7 @@ _ENVIRONMENT = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=F
 _MARK = "(the words of one student)"
 _VARIABLES: dict[str, dict[str, Any]] = {
     "extract": {"complaint": None},
-    "rate": {"complaint": None, "speaking": "", "missing": ""},
+    "rate": {"complaint": None, "speaking": ""},
 }
 
 

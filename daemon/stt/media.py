@@ -119,34 +119,32 @@ def decode(path: Path, pcm: Path, max_s: float) -> dict[str, Any]:
     """Decode the track that can be heard to `pcm`; `duration_s, flags`. Raises Bad."""
     count = probe(path, max_s)["audio_streams"]
     part = pcm.with_name(pcm.name + ".part")
-    flags: list[tuple[str, str]] = []
+    flags = {}
     try:
-        # The obvious track last again when no other is heard: silence is a finding, not an error.
-        for index in [*range(count), *([0] if count > 1 else [])]:
-            tally, sound = _take(path, index, part, max_s)
-            if (channel := sound.cancels) is not None:
-                tally, sound = _take(path, index, part, max_s, channel)
-                flags.append(
-                    ("one_channel", f"both cancel each other, so only channel {channel + 1} was used")
-                )
-            if not sound.silent:
-                break
+        index = 0
+        tally, sound, channel = _audible(path, index, part, max_s)
+        while sound.silent and index + 1 < count:
+            index += 1
+            tally, sound, channel = _audible(path, index, part, max_s)
+        if sound.silent and index:
+            # None is heard: back to the obvious one, since silence is a finding and no error.
+            index = 0
+            tally, sound, channel = _audible(path, index, part, max_s)
+        if channel is not None:
+            flags["one_channel"] = f"both cancel each other out, so only channel {channel + 1} was used"
         if index:
-            flags.append(
-                ("audio_track", f"audio track {index + 1} of {count} was used: those before are silent")
-            )
+            flags["audio_track"] = f"audio track {index + 1} of {count} was used: those before it are silent"
         if tally.skipped:
-            flags.append(("skipped_packets", f"{tally.skipped} damaged packets of sound were left out"))
+            flags["skipped_packets"] = f"{tally.skipped} damaged packets of sound were left out"
         part.replace(pcm)
     except OSError as exc:
-        raise Bad(
-            "no_room", f"the decoded sound cannot be written: {exc}. Make room there", Blame.ENGINE
-        ) from exc
+        message = f"the decoded sound cannot be written: {exc}. Make room there"
+        raise Bad("no_room", message, Blame.ENGINE) from exc
     finally:
         part.unlink(missing_ok=True)
     return {
         "duration_s": sound.seconds,
-        "flags": [{"code": code, "detail": detail} for code, detail in flags],
+        "flags": [{"code": code, "detail": detail} for code, detail in flags.items()],
     }
 
 
@@ -249,7 +247,8 @@ def _extent(container: InputContainer, sound: int) -> tuple[float, float, float]
 
 
 def _tracks(container: InputContainer) -> list[AudioStream]:
-    tracks = list(container.streams.audio)
+    # The context is None where FFmpeg knows no decoder, whatever PyAV's types say.
+    tracks = [stream for stream in container.streams.audio if getattr(stream, "codec_context", None)]
     if not tracks:
         raise Bad("no_audio", "the video has no sound. Check the microphone and record it again")
     return tracks
@@ -291,7 +290,7 @@ def _opened(path: Path) -> Iterator[InputContainer]:
             size = os.fstat(file.fileno()).st_size
             head = file.read(16)
     except OSError as exc:
-        raise Bad("unreadable", f"the video cannot be read: {exc.strerror or exc}", Blame.TASK) from exc
+        raise _unreadable(exc) from exc
     if not size:
         raise Bad("empty", "the file is empty. Copy the video again")
     try:

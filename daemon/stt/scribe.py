@@ -10,7 +10,6 @@ that looks wrong is transcribed again, alone, with Whisper's own gates and fallb
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 

@@ -19,15 +19,13 @@ from daemon.stt.verdict import transcript, unscorable
 
 PROBE = Path(__file__).with_name("probe.wav")
 
-_LIMIT_S = 30.0
-
 
 class WhisperEngine:
     """Transcribes one video at a time with the model in the folder `model`.
 
     `device`, `compute_type` and `batch_size` may be "auto"; `language` is the expected one, or None.
-    The worker's lock is `state/engines/stt.lock`, and what it prints goes to `log`. A try may take 30 s
-    and `limit_factor` times the length of its recording; coming up, `start_limit_s`.
+    The worker's lock is `state/engines/stt.lock`, and what it prints goes to `log`. A try may take
+    `limit_s` and `limit_factor` times the length of its recording; coming up, `start_limit_s`.
     """
 
     stage = Stage.STT
@@ -43,6 +41,7 @@ class WhisperEngine:
         batch_size: int | str = "auto",
         language: str | None = "en",
         probe: Path = PROBE,
+        limit_s: float = 30.0,
         limit_factor: float = 6.0,
         start_limit_s: float = 180.0,
     ) -> None:
@@ -54,6 +53,7 @@ class WhisperEngine:
         self._batch_size = batch_size
         self._language = language
         self._probe = probe
+        self._limit_s = limit_s
         self._limit_factor = limit_factor
         self._start_limit_s = start_limit_s
         self._child: Child | None = None
@@ -109,7 +109,7 @@ class WhisperEngine:
 
     async def transcribe(self, work: SttWork, progress: Progress) -> Outcome:
         """Transcribe one video: a Transcribed, an Unscorable or a Failed."""
-        limit_s = _LIMIT_S + self._limit_factor * work.duration_s
+        limit_s = self._limit_s + self._limit_factor * work.duration_s
         async with self._turn:
             child, ready = self._child, self._ready
             if child is None or ready is None or not child.alive:

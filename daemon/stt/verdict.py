@@ -35,8 +35,8 @@ def unscorable(heard: Heard, expected: str | None) -> tuple[str, str] | None:
     if expected is not None and sure and heard.detected != expected:
         return (
             "wrong_language",
-            f"the language spoken seems to be {heard.detected!r}, but {expected!r} is expected. Record it again "
-            "in the expected language",
+            f"the language spoken seems to be {heard.detected!r}, but {expected!r} is expected. Record it "
+            "again in the expected language",
         )
     if not sure and _mean_logprob(heard) < MIN_LOGPROB:
         return (

@@ -8,7 +8,6 @@ one word in it costs as much as a full one, and is heard worse.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from itertools import pairwise
 
 RATE = 16_000
 LIMIT = 30 * RATE

@@ -29,7 +29,7 @@ def test_ours_are_versioned_and_hashed(name: PromptName) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_the_same_for_all_comes_first_and_the_transcript_last(name: PromptName) -> None:
     prompt = load_prompt(name)
-    one = prompt.render(ONE, speaking="10 s of speech", missing="age")
+    one = prompt.render(ONE, speaking="10 s of speech")
     other = prompt.render(OTHER, speaking="90 s of speech")
     head = shared_head(one, other)
     assert head > 0.75 * len(one.partition(ONE)[0])
