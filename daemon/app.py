@@ -54,7 +54,6 @@ class Daemon:
     journal: Journal
     alarms: Alarms
     seen: set[int] = field(default_factory=set)
-    refused: int = 0
 
     @property
     def idle(self) -> bool:
@@ -143,24 +142,40 @@ async def running(
 async def _all_running(
     daemon: Daemon, server: api.Server, listener: Any, stop: asyncio.Event
 ) -> AsyncIterator[None]:
-    """Stop in order: take nothing new; end the work; deliver what is ready; answer no more."""
+    """Stop in order: take nothing new; end the work; deliver what is ready; answer no more.
+
+    What breaks one part ends all, and is raised as it was.
+    """
     settled, delivered = asyncio.Event(), asyncio.Event()
-    async with asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(server.serve(sockets=[listener]))
-        delivering = tasks.create_task(daemon.delivery.run(delivered))
-        working = tasks.create_task(daemon.supervisor.run(settled, daemon.config.run.stop_grace_s))
-        taking = tasks.create_task(daemon.intake.run(stop))
-        try:
-            yield
-        finally:
-            stop.set()
-            await taking
-            settled.set()
-            await working
-            delivered.set()
-            await delivering
-            server.should_exit = True
-            await serving
+    with _unwrapped():
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(server.serve(sockets=[listener]))
+            delivering = tasks.create_task(daemon.delivery.run(delivered))
+            working = tasks.create_task(daemon.supervisor.run(settled, daemon.config.run.stop_grace_s))
+            taking = tasks.create_task(daemon.intake.run(stop))
+            try:
+                yield
+            finally:
+                stop.set()
+                await taking
+                settled.set()
+                await working
+                delivered.set()
+                await delivering
+                server.should_exit = True
+                await serving
+
+
+@contextlib.contextmanager
+def _unwrapped() -> Iterator[None]:
+    """Raise the first error of a group of tasks by itself, since a user is told of one."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from group
 
 
 async def _assemble(

@@ -76,16 +76,23 @@ class Journal:
         """Put right what a crash left; the open tasks."""
         return await self.surely(self.store.recover, self._clock())
 
-    async def commit(self, changes: Sequence[Change], extent: Extent) -> None:
-        """Make the changes durable, with the row that says what runs, in one transaction."""
+    async def commit(
+        self, changes: Sequence[Change], extent: Extent, starts: Sequence[Task] = ()
+    ) -> dict[int, Payload]:
+        """Make the changes durable, with the row that says what runs, in one transaction.
+
+        Gives the payloads of those of `starts` that are past stt, by task id: one way to the database
+        thread and not two, the second behind whatever a delivery has put there meanwhile.
+        """
         self._outcomes += sum(change.seconds is not None for change in changes)
 
-        def commit() -> None:
+        def commit() -> dict[int, Payload]:
             with self.store.together():
                 self.store.commit(changes)
                 self._write_state(extent)
+                return {task.id: self._payload(task.id) for task in starts if task.stage is not Stage.STT}
 
-        await self.surely(commit)
+        return await self.surely(commit)
 
     def _write_state(self, extent: Extent) -> None:
         self.store.set_system_state(

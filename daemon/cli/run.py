@@ -128,7 +128,7 @@ async def _once(config: Config, console: Console) -> Report:
             finished = await _work_off(daemon, stop, progress)
         alarms = [alarm.message for alarm in daemon.alarms.all]
         rows = await daemon.journal(_rows, daemon)
-        refused = daemon.refused
+        refused = daemon.intake.refused
     return Report(rows, refused, config.paths.outbox, alarms, finished)
 
 

@@ -88,6 +88,7 @@ class Intake:
         self._gap_s = _SHORTEST_GAP_S
         self._recover_at: float | None = ticks()
         self._recoveries = 0
+        self.refused = 0
 
     @property
     def alarms(self) -> tuple[Alarm, ...]:
@@ -193,6 +194,7 @@ class Intake:
             mend = "see that it can be written and has room"
             self._put_off([Alarm("claim_waits", path, f"{path}: {reason_of(exc)}; {mend}")])
         else:
+            self.refused += finished.refused
             if finished.refused:
                 self._on_born([])
             if finished.alarms:

@@ -37,6 +37,7 @@ _SLACK_S = 0.5  # the last picture of a slow video has no duration of its own
 _GAP_S = 0.25  # a longer hole between two frames is silence: a pause in the recording, or a late start
 _RETRIES = 20  # of demuxing after an error, with nothing read in between
 _MEMORY = 2 << 30
+_RIFF_UNKNOWN = 0x7FFFFF00  # what recorders write that do not know how long it will be
 _ERRORS = (av.error.FFmpegError, ValueError, IndexError)
 
 
@@ -89,6 +90,7 @@ def probe(path: Path, max_s: float) -> dict[str, Any]:
     Reads the packets, which finds a file that was cut short, and decodes none.
     """
     with _opened(path) as container:
+        _check_riff(path)
         tracks = _tracks(container)
         first = tracks[0]
         declared = _seconds(first.duration, float(first.time_base or 0))
@@ -104,11 +106,7 @@ def probe(path: Path, max_s: float) -> dict[str, Any]:
             and _trusted(container, path)
             and ends - begins < _WHOLE * declared - _SLACK_S
         ):
-            raise Bad(
-                "truncated",
-                f"only {ends - begins:.0f} of {declared:.0f} seconds have arrived. Copy the video again, "
-                "and wait until the copy is complete",
-            )
+            raise _truncated(f"{ends - begins:.0f} of {declared:.0f} seconds")
         duration = max(0.0, sound_ends - begins)
         _check_length(duration, max_s)
         codec = first.codec_context.name
@@ -267,6 +265,21 @@ def _trusted(container: InputContainer, path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(1 << 16)
     return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+def _check_riff(path: Path) -> None:
+    """Of a wav or avi FFmpeg takes the file's end for the sound's. Raises Bad when more was declared."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    declared, there = int.from_bytes(head[4:8], "little") + 8, path.stat().st_size
+    if head[:4] == b"RIFF" and there < _WHOLE * declared and declared < _RIFF_UNKNOWN:
+        raise _truncated(f"{there / 1e6:.1f} of {declared / 1e6:.1f} MB")
+
+
+def _truncated(share: str) -> Bad:
+    return Bad(
+        "truncated", f"only {share} have arrived. Copy the video again, and wait until the copy is complete"
+    )
 
 
 def _seconds(count: int | None, unit: float) -> float | None:

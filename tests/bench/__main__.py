@@ -6,11 +6,13 @@ says so.
 
 import argparse
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
+import structlog
 from rich.console import Console
 from rich.table import Table
 
@@ -39,6 +41,8 @@ def main() -> int:
     chosen = parser.parse_args()
     if unknown := set(chosen.names) - BENCHMARKS.keys():
         parser.error(f"there is no {', '.join(sorted(unknown))}, but {', '.join(BENCHMARKS)}")
+    quiet = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     figures = _run(chosen.names or list(BENCHMARKS), Options(chosen.whisper, chosen.scale))
     if chosen.json:
         print(json.dumps([{**asdict(figure), "met": figure.met} for figure in figures], indent=2))

@@ -1,0 +1,239 @@
+"""The scribe on a scripted model: memory that runs out, loops, and answers that break off."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from daemon.core.document import Segment
+from daemon.stt.scribe import Audio, OnePass, Scribe, faults, genuine, is_out_of_memory
+from daemon.stt.windows import RATE, Piece
+
+FRAMES = 3000
+
+
+def made(start: float, end: float, text: str, seek: int = 0, **gauges: float) -> SimpleNamespace:
+    defaults = {"avg_logprob": -0.2, "no_speech_prob": 0.01, "compression_ratio": 1.0}
+    return SimpleNamespace(start=start, end=end, text=text, seek=seek, **{**defaults, **gauges})
+
+
+def segment(text: str, end: float = 10.0, **gauges: float) -> Segment:
+    defaults = {"avg_logprob": -0.2, "no_speech_prob": 0.01, "compression_ratio": 1.0}
+    return Segment(start_s=0.0, end_s=end, text=text, **{**defaults, **gauges})
+
+
+@dataclass
+class Model:
+    """A scripted WhisperModel and its pipeline: `batched` and `alone` answer, and calls are recorded."""
+
+    batched: list[SimpleNamespace] = field(default_factory=list)
+    alone: list[SimpleNamespace] = field(default_factory=list)
+    languages: dict[str, float] | None = None
+    room: int = 8
+    encoded: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    spoken: list[str] = field(default_factory=list)
+    again: int = 0
+
+    @property
+    def model(self) -> Any:
+        return SimpleNamespace(is_multilingual=self.languages is not None, detect_language=self._detect)
+
+    @property
+    def feature_extractor(self) -> Any:
+        def extract(clip: Audio) -> Audio:
+            return np.zeros((2, len(clip) // 160 + 1), dtype=np.float32)
+
+        return _Extractor(extract)
+
+    def encode(self, features: Audio) -> int:
+        if len(features) > self.room:
+            raise RuntimeError("CUDA failed with error out of memory")
+        self.encoded.append(len(features))
+        return len(features)
+
+    def transcribe(self, clip: Audio, **options: Any) -> Any:
+        self.again += 1
+        return iter(self.alone), None
+
+    def _detect(self, encoded: int) -> list[list[tuple[str, float]]]:
+        assert self.languages is not None
+        return [[(f"<|{code}|>", share) for code, share in self.languages.items()]] * encoded
+
+
+@dataclass
+class _Extractor:
+    call: Callable[[Audio], Audio]
+    nb_max_frames: int = FRAMES
+
+    def __call__(self, clip: Audio) -> Audio:
+        return self.call(clip)
+
+
+@dataclass
+class Pipeline:
+    model: OnePass
+
+    def transcribe(
+        self, audio: Audio, *, language: str, batch_size: int, clip_timestamps: Any, **_: Any
+    ) -> Any:
+        scripted: Model = self.model._model
+        scripted.sizes.append(batch_size)
+        scripted.spoken.append(language)
+        count = min(batch_size, len(clip_timestamps))
+        self.model.encode(np.zeros((count, 2, FRAMES), dtype=np.float32))
+        return iter(scripted.batched), None
+
+
+def scribe(model: Model, speech: list[Piece], *, batch_size: int = 8, expected: str | None = "en") -> Scribe:
+    one_pass = OnePass(model)
+    return Scribe(
+        model, one_pass, Pipeline(one_pass), lambda audio: speech, batch_size=batch_size, expected=expected
+    )
+
+
+@pytest.fixture
+def pcm(tmp_path: Path) -> Path:
+    """Two minutes."""
+    path = tmp_path / "a.pcm"
+    np.zeros(120 * RATE, dtype="<i2").tofile(path)
+    return path
+
+
+TEN_S = [(RATE, 11 * RATE)]
+
+
+def test_silence_asks_no_model(pcm: Path) -> None:
+    model = Model()
+    heard = scribe(model, []).transcribe(pcm, lambda done: None)
+    assert heard.segments == ()
+    assert model.sizes == []
+
+
+def test_times_are_those_of_the_recording(pcm: Path) -> None:
+    model = Model(batched=[made(0.4, 2.0, " Hello."), made(2.0, 10.5, " I am Alex.")])
+    heard = scribe(model, TEN_S).transcribe(pcm, lambda done: None)
+    assert [(s.start_s, s.end_s, s.text) for s in heard.segments] == [
+        (1.0, 2.6, "Hello."),
+        (2.6, 11.1, "I am Alex."),
+    ]
+
+
+def test_segments_go_to_their_windows(pcm: Path) -> None:
+    speech = [(0, 20 * RATE), (60 * RATE, 80 * RATE)]
+    second = 2040  # the first window's 20.4 s, in frames
+    model = Model(batched=[made(0.0, 20.0, " one"), made(20.4, 40.8, " two", seek=second)])
+    done: list[float] = []
+    heard = scribe(model, speech).transcribe(pcm, done.append)
+    assert [(s.start_s, s.text) for s in heard.segments] == [(0.0, "one"), (59.6, "two")]
+    assert done == [0.5, 1.0]
+
+
+def test_the_language_costs_no_second_encoding(pcm: Path) -> None:
+    model = Model(batched=[made(0.0, 10.5, " Hello.")], languages={"en": 0.9, "de": 0.1})
+    heard = scribe(model, TEN_S).transcribe(pcm, lambda done: None)
+    assert model.encoded == [1]
+    assert (heard.detected, heard.detected_probability) == ("en", 0.9)
+
+
+@pytest.mark.parametrize(
+    ("languages", "expected", "spoken"),
+    [
+        ({"de": 0.9, "en": 0.1}, "en", "de"),
+        ({"cy": 0.4, "en": 0.3}, "en", "en"),  # an accent is written down as what it should be
+        ({"cy": 0.4, "en": 0.3}, None, "cy"),
+    ],
+)
+def test_another_language_is_believed_when_it_is_sure(
+    pcm: Path, languages: dict[str, float], expected: str | None, spoken: str
+) -> None:
+    model = Model(batched=[made(0.0, 10.5, " Hallo.")], languages=languages)
+    heard = scribe(model, TEN_S, expected=expected).transcribe(pcm, lambda done: None)
+    assert model.spoken == [spoken]
+    assert heard.language == spoken
+    assert heard.detected == max(languages, key=lambda code: languages[code])
+
+
+def test_the_batch_is_halved_when_memory_runs_out_and_stays_so(pcm: Path) -> None:
+    speech = [(second * RATE, (second + 29) * RATE) for second in (0, 30, 60, 90)]
+    model = Model(room=2)
+    ours = scribe(model, speech)
+    ours.transcribe(pcm, lambda done: None)
+    assert model.sizes == [8, 4, 2]
+    assert ours.batch_size == 2
+
+
+def test_no_room_for_one_window_is_a_memory_error(pcm: Path) -> None:
+    with pytest.raises(MemoryError):
+        scribe(Model(room=0), TEN_S).transcribe(pcm, lambda done: None)
+
+
+def test_another_error_of_the_model_is_passed_on(pcm: Path) -> None:
+    model = Model()
+    model.encode = lambda features: (_ for _ in ()).throw(RuntimeError("bad"))  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="bad"):
+        scribe(model, TEN_S).transcribe(pcm, lambda done: None)
+
+
+def test_an_answer_that_broke_off_is_done_again(pcm: Path) -> None:
+    whole = [made(0.0, 4.0, "Hello."), made(4.0, 10.5, "And more.")]
+    model = Model(batched=[made(0.0, 4.0, " Hello.")], alone=whole)
+    heard = scribe(model, TEN_S).transcribe(pcm, lambda done: None)
+    assert [s.text for s in heard.segments] == ["Hello.", "And more."]
+    assert heard.redone == 1
+
+
+def test_the_better_of_two_tries_is_kept(pcm: Path) -> None:
+    model = Model(
+        batched=[made(0.0, 10.5, " Hello.", avg_logprob=-1.1)],
+        alone=[made(0.0, 10.5, "Yellow.", avg_logprob=-2.0)],
+    )
+    heard = scribe(model, TEN_S).transcribe(pcm, lambda done: None)
+    assert [s.text for s in heard.segments] == ["Hello."]
+
+
+def test_another_language_gets_no_second_try(pcm: Path) -> None:
+    model = Model(batched=[made(0.0, 4.0, " Hallo.")], languages={"de": 0.9, "en": 0.1})
+    scribe(model, TEN_S).transcribe(pcm, lambda done: None)
+    assert model.again == 0
+
+
+def test_inventions_and_loops_are_left_out() -> None:
+    kept = segment("Hello there.")
+    assert genuine([kept]) == [kept]
+    assert genuine([kept, segment("Thank you.", no_speech_prob=0.9, avg_logprob=-1.4)]) == [kept]
+    assert genuine([kept, segment("la la la", compression_ratio=5.0)]) == [kept]
+    assert genuine([segment("Guten Tag, my name is Jonas.")] * 12) == [
+        segment("Guten Tag, my name is Jonas.")
+    ]
+
+
+def test_a_sentence_said_twice_is_no_loop() -> None:
+    twice = [segment("I like chess."), segment("I swim and cook."), segment("I like chess.")]
+    assert genuine(twice) == twice
+
+
+@pytest.mark.parametrize(
+    ("segments", "fault"),
+    [
+        ([], "unfinished"),
+        ([segment("a", end=4.0)], "unfinished"),
+        ([segment("a", compression_ratio=2.5)], "repeats"),
+        ([segment("Guten Tag, my name is Jonas.")] * 12, "repeats"),
+        ([segment("a", avg_logprob=-1.1)], "improbable"),
+        ([segment("a", no_speech_prob=0.7)], "silent"),
+    ],
+)
+def test_faults_are_seen(segments: list[Segment], fault: str) -> None:
+    assert faults(segments, 10.0) == {fault}
+
+
+def test_memory_that_runs_out_is_told_from_other_errors() -> None:
+    assert is_out_of_memory(RuntimeError("CUDA failed with error out of memory"))
+    assert is_out_of_memory(RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"))
+    assert is_out_of_memory(MemoryError())
+    assert not is_out_of_memory(RuntimeError("unspecified launch failure"))

@@ -1,0 +1,73 @@
+"""Whether what was heard can be rated."""
+
+import pytest
+
+from daemon.core.document import Segment
+from daemon.stt.protocol import Heard
+from daemon.stt.verdict import transcript, unscorable
+
+WORDS = "I am Alex and I like chess."
+
+
+def heard(
+    text: str = WORDS,
+    *,
+    logprob: float = -0.2,
+    detected: str | None = "en",
+    probability: float | None = 0.98,
+) -> Heard:
+    segment = Segment(
+        start_s=0.0, end_s=3.0, text=text, avg_logprob=logprob, no_speech_prob=0.01, compression_ratio=1.0
+    )
+    return Heard(
+        segments=(segment,),
+        language="en",
+        language_probability=probability,
+        detected=detected,
+        detected_probability=probability,
+    )
+
+
+def test_an_introduction_can_be_rated() -> None:
+    assert unscorable(heard(), "en") is None
+
+
+@pytest.mark.parametrize(
+    ("made", "code"),
+    [
+        (Heard(), "no_speech"),
+        (heard("..."), "no_speech"),
+        (heard("I am Alex."), "too_few_words"),
+        (heard(detected="de", probability=0.5), "wrong_language"),
+        (heard(logprob=-1.3, probability=0.2), "unintelligible"),
+        (heard(logprob=-1.3, detected=None, probability=None), "unintelligible"),
+    ],
+)
+def test_what_cannot_be_rated_says_why_and_what_to_do(made: Heard, code: str) -> None:
+    reason = unscorable(made, "en")
+    assert reason is not None
+    assert reason[0] == code
+    assert "again" in reason[1]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        heard(detected="cy", probability=0.3),  # an accent
+        heard(detected=None, probability=None),  # an English-only model
+        heard(logprob=-1.3),  # poor sound, but English beyond doubt
+    ],
+)
+def test_a_doubt_is_no_reason(made: Heard) -> None:
+    assert unscorable(made, "en") is None
+
+
+def test_any_language_will_do_where_none_is_expected() -> None:
+    assert unscorable(heard(detected="de"), None) is None
+
+
+def test_nothing_heard_is_no_transcript() -> None:
+    assert transcript(Heard()) is None
+    written = transcript(heard())
+    assert written is not None
+    assert written.text == WORDS
