@@ -205,6 +205,7 @@ async def _assemble(
         clock=time.time,
         on_final=delivery.hint,
         progress=progress,
+        newest_only=config.intake.resubmission == "newest",
     )
 
     def born(births: Sequence[Born]) -> None:
@@ -228,6 +229,7 @@ async def _assemble(
         rescan_s=config.intake.rescan_s,
         poll=config.intake.poll,
         ignore=config.intake.ignore,
+        min_free_bytes=config.intake.min_free_mb * 1_000_000,
         limits=Limits(
             max_size_bytes=config.intake.max_size_mb * 1_000_000,
             max_duration_s=config.intake.max_duration_s,
@@ -240,11 +242,13 @@ async def _assemble(
 
 
 def _open_store(config: Config) -> SqliteStore:
-    path = config.paths.state / DATABASE
-    store: SqliteStore
-
     def expected(ahead: int) -> float | None:
         return estimate(store, ahead, time.time())
 
-    store = SqliteStore(path, estimate=expected, provenance={"program": f"introeval {__version__}"})
+    store = SqliteStore(
+        config.paths.state / DATABASE,
+        estimate=expected,
+        provenance={"program": f"introeval {__version__}"},
+        resubmission=config.intake.resubmission,
+    )
     return store

@@ -18,11 +18,22 @@ _EVENT_OF: dict[type[Outcome], Event] = {
 }
 
 
+def superseded(tasks: Iterable[Task]) -> list[Task]:
+    """The tasks that have not started and whose student has handed in a newer video since."""
+    newest: dict[str, tuple[float, int]] = {}
+    listed = list(tasks)
+    for task in listed:
+        newest[task.student] = max(newest.get(task.student, (0.0, 0)), (task.claimed_at, task.id))
+    waiting = (t for t in listed if t.attempt == 0 and t.revision == 1 and t.status not in RUNNING)
+    return [t for t in waiting if (t.claimed_at, t.id) != newest[t.student]]
+
+
 class Book:
     """The one place in memory where a task changes. Nothing may be done on a change before its commit."""
 
-    def __init__(self, retry: RetryPolicy, clock: Callable[[], float]) -> None:
+    def __init__(self, retry: RetryPolicy, clock: Callable[[], float], *, newest_only: bool = False) -> None:
         self._retry, self._clock = retry, clock
+        self._newest_only = newest_only
         self._tasks: dict[int, Task] = {}
         self.changes: list[Change] = []
         self.last_claim_at = 0.0
@@ -37,6 +48,9 @@ class Book:
         for task in tasks:
             self._tasks.setdefault(task.id, task)
             self.last_claim_at = max(self.last_claim_at, task.claimed_at)
+        if self._newest_only:
+            for task in superseded(self._tasks.values()):
+                self.move(task.id, Event.CANCELLED)
 
     def get(self, task_id: int) -> Task | None:
         """An open task."""

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from daemon.core.errors import ConfigError
-from daemon.core.naming import STUDENT_PATTERN
+from daemon.core.naming import STUDENT_PATTERN, Resubmission
 from daemon.core.task import Stage
 
 SYSTEM_FOLDER = Path("/etc")
@@ -65,6 +65,8 @@ class Intake(Section):
     done_marker: str = ""
     max_duration_s: Positive = 900.0
     max_size_mb: Count = 4096
+    min_free_mb: Annotated[int, Field(ge=0)] = 1000
+    resubmission: Resubmission = "all"
 
 
 class BatchSection(Section):

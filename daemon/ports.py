@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from daemon.core.document import Evaluation, Flag, Profile, Speaking, Transcript
 from daemon.core.errors import Fault
+from daemon.core.naming import Refused
 from daemon.core.task import Event, Stage, Task
 
 Group = frozenset[Stage]
@@ -271,11 +272,12 @@ class Birth:
 
 @dataclass(frozen=True, slots=True)
 class Born:
-    """What became of a birth: a task, or the earlier task of the same student and content."""
+    """What became of a birth: a task, or why there is none and which earlier task of the student stands."""
 
     claim: Claim
     task: Task | None
-    duplicate_of: int | None = None
+    refused: Refused | None = None
+    earlier: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

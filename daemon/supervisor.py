@@ -69,13 +69,14 @@ class Supervisor:
         clock: Callable[[], float],
         on_final: Callable[[], None],
         progress: dict[int, float],
+        newest_only: bool = False,
     ) -> None:
         self._node, self._journal, self._policy = node, journal, policy
         self._alarms, self._clock, self._on_final = alarms, clock, on_final
         self._ahead = ahead(lambda task_id, fault: self._happened(Unreadable(task_id, fault)))
         self._attempts = Attempts(node, self._ahead, progress, self._happened, self._broke)
         self._phases = Phases(node, journal, policy, alarms, clock, self._happened, self._broke)
-        self._book = Book(retry, clock)
+        self._book = Book(retry, clock, newest_only=newest_only)
         self._happenings: list[Happening] = []
         self._woken = asyncio.Event()
         self._error: BaseException | None = None

@@ -81,7 +81,8 @@ class Lab:
             self.engines[stage] = ScriptedEngine(
                 stage, self.log, self.seconds.get(stage, 0.0), self.script, start_seconds=self.start_seconds
             )
-        return LocalNode(*(self.engines[stage] for stage in Stage), progress)
+        stt, extract, rate = (self.engines[stage] for stage in Stage)
+        return LocalNode(stt, extract, rate, progress)
 
 
 async def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:

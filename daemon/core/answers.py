@@ -81,9 +81,12 @@ class FormAnswer(AnswerModel):
 
 
 class RatingAnswer(AnswerModel):
-    """The rating as the rater gives it. `feedback` has one sentence an item, which bounds their number."""
+    """The rating as the rater gives it. `feedback` has one sentence an item, which bounds their number.
 
-    evidence: Annotated[list[Quote], Field(min_length=1, max_length=3)]
+    Two quotes at most: a small model that has said one three times says nothing else any more.
+    """
+
+    evidence: Annotated[list[Quote], Field(min_length=1, max_length=2)]
     feedback: Annotated[list[Sentence], Field(min_length=2, max_length=3)]
     suggestions: Annotated[list[Sentence], Field(min_length=2, max_length=3)]
     clarity_of_speech: Score

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import PurePath
+from typing import Literal
 
 MEDIA_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .mpg .wav .mp3 .m4a .ogg .opus .flac".split())
 IGNORED_SUFFIXES = frozenset(".part .tmp .crdownload .filepart".split())
@@ -19,6 +20,9 @@ IGNORED_NAMES = frozenset(
         *("system volume information", "thumbs.db", "desktop.ini"),
     )
 )
+Resubmission = Literal["all", "newest", "reject"]
+"""What another video of the same student does: see `[intake] resubmission`."""
+
 STUDENT_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 CLAIM_PREFIX = ".introeval-"
 _SLUG_LENGTH = 80
@@ -32,6 +36,7 @@ class Refused(StrEnum):
     NO_MEDIA_TYPE = "no_media_type"
     SPECIAL_FILE = "special_file"
     DUPLICATE = "duplicate"
+    HANDED_IN = "handed_in"
     VANISHED = "vanished"
 
 

@@ -148,11 +148,11 @@ class Claimer:
         every = await self._db(self._store.bear, births, self._clock()) if births else []
         if tasks := [each for each in every if each.task is not None]:
             self._on_born(tasks)
-        twice = [(each.claim, each.duplicate_of) for each in every if each.duplicate_of is not None]
-        if twice:
-            await asyncio.to_thread(self._mover.refuse, [claim for claim, _ in twice])
-            await self._refuse([(claim, str(refusal.duplicate(claim, earlier))) for claim, earlier in twice])
-        return len(tasks), len(twice), alarms
+        refused = [each for each in every if each.task is None]
+        if refused:
+            await asyncio.to_thread(self._mover.refuse, [each.claim for each in refused])
+            await self._refuse([(each.claim, str(refusal.again(each))) for each in refused])
+        return len(tasks), len(refused), alarms
 
     async def _inspect(self, claim: Claim) -> Birth | _Changed | Alarm:
         """Step 4 for one file. An Alarm when it is not the file's fault: the claim stays open."""

@@ -8,6 +8,7 @@ at a time, so that a burst is worked off while the next look happens.
 import asyncio
 import contextlib
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -57,9 +58,14 @@ class Intake:
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
         files: Files | None = None,
+        min_free_bytes: int = 0,
+        free_bytes: Callable[[], int] | None = None,
     ) -> None:
         inbox, limits, files = inbox.absolute(), limits or Limits(), files or Files()
         self._inbox = inbox
+        self._state = state.absolute()
+        self._min_free_bytes = min_free_bytes
+        self._free_bytes = free_bytes or (lambda: shutil.disk_usage(self._state).free)
         self._settle_s = settle_s
         self._rescan_s = rescan_s
         self._ticks = ticks
@@ -149,9 +155,21 @@ class Intake:
         self._known = restart(observed.known, {entry.path for entry in choice.written}, now)
         self._alarms.put("inbox", [*look.alarms, *held_open(choice.written, self._known, now)])
         await self._watch_hidden(look, now)
-        await self._take(choice.takeable, tasks)
+        if await self._has_room():
+            await self._take(choice.takeable, tasks)
         self._alarms.put("rights", self._candidates.alarms())
         return self._next_look(observed, bool(choice.written), now)
+
+    async def _has_room(self) -> bool:
+        """Whether the disk of the state folder has room for more; else nothing is taken until it has."""
+        free = await asyncio.to_thread(self._free_bytes)
+        if free >= self._min_free_bytes:
+            self._alarms.put("disk", [])
+            return True
+        told = f"{self._state} has {free / 1e6:.0f} MB free, and {self._min_free_bytes / 1e6:.0f} are kept"
+        message = f"{told}: no video is taken until there is room; delete what is not needed on that disk"
+        self._alarms.put("disk", [Alarm("disk_low", str(self._state), message)])
+        return False
 
     def _next_look(self, observed: Observation, is_written: bool, now: float) -> float | None:
         if not is_written:

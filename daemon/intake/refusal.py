@@ -5,7 +5,7 @@ from pathlib import PurePath
 from daemon.core.naming import Named, Refusal, Refused, printable, read_name, reason_name
 from daemon.core.receipt import Reason, part_bytes
 from daemon.core.stability import Seen
-from daemon.ports import Claim, Document, Kind
+from daemon.ports import Born, Claim, Document, Kind
 
 
 def judge(entry: Seen, relative: PurePath, student_pattern: str) -> Named | Refusal:
@@ -16,12 +16,14 @@ def judge(entry: Seen, relative: PurePath, student_pattern: str) -> Named | Refu
     return read_name(relative, student_pattern)
 
 
-def duplicate(claim: Claim, earlier: int) -> Refusal:
-    """The same content again, while the earlier task is open or completed."""
-    return Refusal(
-        Refused.DUPLICATE,
-        f"{claim.filename} is the same video as that of task {earlier}; nothing needs to be done",
-    )
+def again(born: Born) -> Refusal:
+    """The same content, or another video where one is enough, while the earlier task stands."""
+    name = born.claim.filename
+    if born.refused is Refused.HANDED_IN:
+        message = f"{name} comes after the video of task {born.earlier}, and only the first one counts"
+        return Refusal(Refused.HANDED_IN, message)
+    message = f"{name} is the same video as that of task {born.earlier}; nothing needs to be done"
+    return Refusal(Refused.DUPLICATE, message)
 
 
 def vanished(claim: Claim) -> Refusal:

@@ -72,7 +72,9 @@ class Asker(Generic[A]):
         """
         wrong = ""
         for tries in range(1, TRIES + 1):
-            answer = await self._generate(Request(render(wrong or None), schema, self.options), on_token)
+            # Another seed, or a small model says the same again; the count of tries makes it repeatable.
+            options = replace(self.options, seed=self.options.seed + tries - 1)
+            answer = await self._generate(Request(render(wrong or None), schema, options), on_token)
             whole, wrong = self._read(answer)
             if whole is not None:
                 return Asked(whole, "", tries)

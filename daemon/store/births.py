@@ -6,7 +6,7 @@ from dataclasses import replace
 from peewee import Expression, SqliteDatabase
 
 from daemon.core.document import Flag
-from daemon.core.naming import receipt_name
+from daemon.core.naming import Refused, Resubmission, receipt_name
 from daemon.core.receipt import part_bytes, receipt
 from daemon.core.task import OPEN, Event, Phase, Status, Task
 from daemon.ports import Birth, Born, Change, ClaimStep, Document, Failed, Kind, Provenance, Ticket
@@ -23,22 +23,33 @@ _STANDS = (*_OPEN, Status.COMPLETED.value)
 
 
 def bear(
-    db: SqliteDatabase, births: Sequence[Birth], now: float, estimate: Estimate | None, common: Provenance
+    db: SqliteDatabase,
+    births: Sequence[Birth],
+    now: float,
+    estimate: Estimate | None,
+    common: Provenance,
+    resubmission: Resubmission,
 ) -> list[Born]:
-    """One Born for each birth, in their order. The claim of a duplicate stays open: it is to be refused."""
-    return [_bear_one(db, birth, now, estimate, common) for birth in births]
+    """One Born for each birth, in their order. The claim of one that is refused stays open: do refuse it."""
+    return [_bear_one(db, birth, now, estimate, common, resubmission) for birth in births]
 
 
 def _bear_one(
-    db: SqliteDatabase, birth: Birth, now: float, estimate: Estimate | None, common: Provenance
+    db: SqliteDatabase,
+    birth: Birth,
+    now: float,
+    estimate: Estimate | None,
+    common: Provenance,
+    resubmission: Resubmission,
 ) -> Born:
     student = birth.claim.student
     if student is None:
         raise ValueError(f"claim {birth.claim.id} names no student: it is to be refused")
-    same = TaskRow.sha256 == birth.sha256
-    earlier = same & (TaskRow.user_id == student) & TaskRow.status.in_(_STANDS)
-    for row in TaskRow.select(TaskRow.id).where(earlier).order_by(TaskRow.id).limit(1).execute(db):
-        return Born(birth.claim, None, duplicate_of=row.id)
+    stands = (TaskRow.user_id == student) & TaskRow.status.in_(_STANDS)
+    if (earlier := _first(db, stands & (TaskRow.sha256 == birth.sha256))) is not None:
+        return Born(birth.claim, None, Refused.DUPLICATE, earlier)
+    if resubmission == "reject" and (earlier := _first(db, stands)) is not None:
+        return Born(birth.claim, None, Refused.HANDED_IN, earlier)
     UserRow.insert(username=student, created_at=now).on_conflict_ignore().execute(db)
     task = _insert(db, birth, student, now)
     history.record(db, task, "claimed", now, before=None, detail={"claim": birth.claim.id})
@@ -52,11 +63,18 @@ def _bear_one(
     return Born(birth.claim, task)
 
 
+def _first(db: SqliteDatabase, condition: Expression) -> int | None:
+    query = TaskRow.select(TaskRow.id).where(condition).order_by(TaskRow.id).limit(1)
+    return next((row.id for row in query.execute(db)), None)
+
+
 def _insert(db: SqliteDatabase, birth: Birth, student: str, now: float) -> Task:
     claim = birth.claim
     twins = _twins(birth, student)
-    first = list(TaskRow.select(TaskRow.id).where(twins).order_by(TaskRow.id).limit(1).execute(db))
-    flags = birth.flags + tuple(_same_content(f"came before as task {twin.id}") for twin in first)
+    first = _first(db, twins)
+    flags = birth.flags
+    if first is not None:
+        flags += (_same_content(f"came before as task {first}"),)
     task_id = TaskRow.insert(
         user_id=student,
         filename=claim.filename,
@@ -72,7 +90,9 @@ def _insert(db: SqliteDatabase, birth: Birth, student: str, now: float) -> Task:
         began_at=claim.claimed_at,
         flags=codec.flags_text({"intake": flags}),
     ).execute(db)
-    for twin in TaskRow.select().where(twins & TaskRow.status.in_(_OPEN)).execute(db) if first else ():
+    for twin in (
+        TaskRow.select().where(twins & TaskRow.status.in_(_OPEN)).execute(db) if first is not None else ()
+    ):
         known = codec.read_flags(twin.flags)
         intake = known.get("intake", ())
         if not any(flag.code == _SAME_CONTENT for flag in intake):

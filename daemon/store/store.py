@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from daemon.core.naming import Resubmission
 from daemon.core.task import Phase, Stage, Task
 from daemon.ports import Birth, Born, Change, Claim, ClaimStep, Document, Provenance
 from daemon.store import again, births, claims, commits, documents, phases, recovery, schema, settings, videos
@@ -21,7 +22,12 @@ class SqliteStore(Reader):
     """
 
     def __init__(
-        self, path: Path, *, estimate: Estimate | None = None, provenance: Provenance | None = None
+        self,
+        path: Path,
+        *,
+        estimate: Estimate | None = None,
+        provenance: Provenance | None = None,
+        resubmission: Resubmission = "all",
     ) -> None:
         """Open the database, made if it is missing and brought to this program's schema.
 
@@ -30,6 +36,7 @@ class SqliteStore(Reader):
         """
         self._estimate = estimate
         self._common: Provenance = dict(provenance or {})
+        self._resubmission: Resubmission = resubmission
         self._open(connect(path))
         with border(self._db, "brought to this version"):
             schema.migrate(self._db, path)
@@ -56,10 +63,10 @@ class SqliteStore(Reader):
     def bear(self, group: Sequence[Birth], now: float) -> list[Born]:
         """Turn spooled claims into tasks, with users, history, receipts and the claims' last step.
 
-        The claim of a duplicate stays open, for the caller to refuse.
+        The claim of one that is refused stays open, for the caller to close.
         """
         with writing(self._db):
-            return births.bear(self._db, group, now, self._estimate, self._common)
+            return births.bear(self._db, group, now, self._estimate, self._common, self._resubmission)
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Commit transitions, their payloads and history; freeze the result of each that is final.

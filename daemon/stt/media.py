@@ -6,7 +6,6 @@ and what was decoded with what was there.
 """
 
 import argparse
-import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from av.stream import Discard
 
 from daemon.child import attach
 from daemon.core.errors import Blame
+from daemon.stt.bad import WHOLE, Bad, beginning, check_length, check_riff, mp3_declares, truncated, unopened
 from daemon.stt.pcm import BYTES_PER_S, RATE, PcmFile, TooLong
 
 # No demuxer that opens other files (hls, concat, dash, ...), and no protocol that leaves the machine:
@@ -31,23 +31,11 @@ _OPTIONS = {
     "protocol_whitelist": "file",
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,wav,w64,mp3,ogg,flac,aac",
 }
-_SIGNATURES = {4: (b"ftyp", b"moov", b"mdat"), 0: (b"\x1aE\xdf\xa3", b"RIFF", b"OggS", b"ID3", b"fLaC")}
-_WHOLE = 0.95
 _SLACK_S = 0.5  # the last picture of a slow video has no duration of its own
 _GAP_S = 0.25  # a longer hole between two frames is silence: a pause in the recording, or a late start
 _RETRIES = 20  # of demuxing after an error, with nothing read in between
 _MEMORY = 2 << 30
-_RIFF_UNKNOWN = 0x7FFFFF00  # what recorders write that do not know how long it will be
 _ERRORS = (av.error.FFmpegError, ValueError, IndexError)
-
-
-class Bad(Exception):
-    """The file can't be used. `str` of it is for the student and says what to do."""
-
-    def __init__(self, code: str, message: str, blame: Blame = Blame.PERMANENT) -> None:
-        super().__init__(message)
-        self.code = code
-        self.blame = blame
 
 
 @dataclass
@@ -90,7 +78,7 @@ def probe(path: Path, max_s: float) -> dict[str, Any]:
     Reads the packets, which finds a file that was cut short, and decodes none.
     """
     with _opened(path) as container:
-        _check_riff(path)
+        check_riff(path)
         tracks = _tracks(container)
         first = tracks[0]
         declared = _seconds(first.duration, float(first.time_base or 0))
@@ -103,12 +91,12 @@ def probe(path: Path, max_s: float) -> dict[str, Any]:
         begins, sound_ends, ends = _extent(container, first.index)
         if (
             declared is not None
-            and _trusted(container, path)
-            and ends - begins < _WHOLE * declared - _SLACK_S
+            and (container.format.name != "mp3" or mp3_declares(path))
+            and ends - begins < WHOLE * declared - _SLACK_S
         ):
-            raise _truncated(f"{ends - begins:.0f} of {declared:.0f} seconds")
+            raise truncated(f"{ends - begins:.0f} of {declared:.0f} seconds")
         duration = max(0.0, sound_ends - begins)
-        _check_length(duration, max_s)
+        check_length(duration, max_s)
         codec = first.codec_context.name
     return {"duration_s": duration, "audio_codec": codec, "audio_streams": len(tracks)}
 
@@ -185,14 +173,14 @@ def _take(
                 drain(frame)
             drain(None)
         except TooLong:
-            _check_length(float("inf"), max_s)
+            check_length(float("inf"), max_s)
         except _ERRORS as exc:
             raise Bad(
                 "damaged", f"the sound cannot be decoded ({exc}). Export or record the video again"
             ) from exc
     if not sound.samples or not tally.decoded_s:
         raise Bad("damaged", "no sound could be decoded: the video is damaged. Export or record it again")
-    if tally.decoded_s < _WHOLE * tally.there_s - _SLACK_S:
+    if tally.decoded_s < WHOLE * tally.there_s - _SLACK_S:
         share = 100 * tally.decoded_s / tally.there_s
         raise Bad(
             "damaged", f"only {share:.0f} % of the sound could be decoded. Export or record the video again"
@@ -258,66 +246,18 @@ def _discard(container: InputContainer, keep: AudioStream) -> None:
             stream.discard = Discard.all  # an index lets the demuxer jump over it
 
 
-def _trusted(container: InputContainer, path: Path) -> bool:
-    """Whether a declared duration is one: an mp3 without such a header has a guess."""
-    if container.format.name != "mp3":
-        return True
-    with path.open("rb") as file:
-        head = file.read(1 << 16)
-    return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
-
-
-def _check_riff(path: Path) -> None:
-    """Of a wav or avi FFmpeg takes the file's end for the sound's. Raises Bad when more was declared."""
-    with path.open("rb") as file:
-        head = file.read(8)
-    declared, there = int.from_bytes(head[4:8], "little") + 8, path.stat().st_size
-    if head[:4] == b"RIFF" and there < _WHOLE * declared and declared < _RIFF_UNKNOWN:
-        raise _truncated(f"{there / 1e6:.1f} of {declared / 1e6:.1f} MB")
-
-
-def _truncated(share: str) -> Bad:
-    return Bad(
-        "truncated", f"only {share} have arrived. Copy the video again, and wait until the copy is complete"
-    )
-
-
 def _seconds(count: int | None, unit: float) -> float | None:
     return count * unit if count and count > 0 and unit else None
-
-
-def _check_length(duration_s: float, max_s: float) -> None:
-    if duration_s > max_s:
-        raise Bad("too_long", f"the video is longer than {max_s / 60:.0f} minutes. Hand in a shorter one")
-
-
-def _unreadable(exc: OSError) -> Bad:
-    return Bad("unreadable", f"the video cannot be read: {exc.strerror or exc}", Blame.TASK)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[InputContainer]:
     """The container of a media file. Raises Bad."""
-    try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            head = file.read(16)
-    except OSError as exc:
-        raise _unreadable(exc) from exc
-    if not size:
-        raise Bad("empty", "the file is empty. Copy the video again")
+    head = beginning(path)
     try:
         container = av.open(f"file:{path}", mode="r", metadata_errors="ignore", options=_OPTIONS)
     except (*_ERRORS, MemoryError) as exc:
-        if any(head.startswith(marks, at) for at, marks in _SIGNATURES.items()):
-            raise Bad(
-                "damaged",
-                "the video is damaged or not complete. Play it on your own machine; then copy it again, or "
-                "record it again",
-            ) from exc
-        raise Bad(
-            "not_media", "this is no video or sound recording. Hand in an mp4, mov, mkv or webm"
-        ) from exc
+        raise unopened(head) from exc
     with container:
         yield container
 

@@ -246,6 +246,7 @@ async def test_an_invalid_answer_is_asked_again_with_what_was_wrong(bad: Script,
     assert complaint not in first
     assert complaint in second
     assert third == second
+    assert [request["seed"] for request in server.requests[1:]] == [7, 8, 9]
 
 
 async def test_after_three_invalid_answers_there_is_no_form_and_a_flag() -> None:

@@ -240,3 +240,32 @@ async def test_a_second_stop_of_the_class_finds_every_phase_in_the_database(tmp_
         batches = database.execute("SELECT count(*) FROM batches WHERE ended_at IS NOT NULL").fetchone()
     assert phases == [("stt", 1, 2), ("eval", 1, 4), ("stt", 1, 2), ("eval", 1, 4)]
     assert batches == (2,)
+
+
+async def test_newest_cancels_what_has_not_started_of_the_same_student(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, settings={"intake.resubmission": "newest"})
+    lab.start_seconds = 0.5
+    async with lab.daemon() as daemon:
+        for take in range(3):
+            lab.hand_in(f"s001_take{take}.mp4")
+            await until(lambda count=take + 1: len(daemon.seen) == count)  # type: ignore[misc]
+        lab.hand_in("s002_me.mp4")
+        await worked_off(daemon)
+    outcomes = {r["source"]["filename"]: r["outcome"] for r in lab.results().values()}
+    assert outcomes["s001_take2.mp4"] == "evaluated"
+    assert outcomes["s002_me.mp4"] == "evaluated"
+    assert {outcomes["s001_take0.mp4"], outcomes["s001_take1.mp4"]} == {"cancelled"}
+
+
+async def test_reject_refuses_a_second_video_while_the_first_stands(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, settings={"intake.resubmission": "reject"})
+    lab.hand_in("s001_first.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        lab.hand_in("s001_second.mp4")
+        await worked_off(daemon)
+    assert [r["source"]["filename"] for r in lab.results().values()] == ["s001_first.mp4"]
+    (reason,) = lab.outbox.glob("_rejected/*.reason.json")
+    assert "handed_in" in reason.read_text()
+    assert len(list((tmp_path / "var" / "rejected").iterdir())) == 1
+    assert daemon.intake.refused == 1

@@ -151,11 +151,10 @@ def test_a_lone_upload_is_taken_through_at_once() -> None:
     assert (timetable.waits, timetable.makespan_s, timetable.switching_s) == ({1: 60.0}, 60.0, 15.0)
 
 
-def test_in_the_end_everything_is_stopped() -> None:
-    for residency in (APART, PAIRED, TOGETHER):
-        assert run(burst(3), policy(residency)).entries[-1] == Entry(
-            run(burst(3), policy(residency)).entries[-1].at, Mark.LOADED, None, None
-        )
+@pytest.mark.parametrize("residency", [APART, PAIRED, TOGETHER])
+def test_in_the_end_everything_is_stopped(residency: tuple[Group, ...]) -> None:
+    last = run(burst(3), policy(residency)).entries[-1]
+    assert (last.what, last.group) == (Mark.LOADED, None)
 
 
 def overload(n: int, every_s: float) -> list[Task]:
@@ -279,6 +278,26 @@ def test_a_simulation_begins_where_the_daemon_stands() -> None:
     assert timetable.makespan_s == 40.0
 
 
+def test_what_a_crash_interrupted_begins_anew_and_its_late_outcome_counts_for_nothing() -> None:
+    script = [*arrivals(burst(1)), Input(6.0, What.CRASH)]
+    timetable = simulate(View(0.0, (), None), policy(), tries=planned, loads=free_load, script=script)
+    assert [e.at for e in of(timetable, Event.TRANSCRIBED)] == [16.0]
+    assert timetable.tasks[1].attempt == 4
+
+
+def test_an_engines_death_leaves_its_neighbours_task_in_hand_alone() -> None:
+    def tries(a_task: Task) -> Attempt:
+        dies = a_task.id == 2 and not a_task.suspicion and a_task.stage is Stage.EXTRACT
+        return Attempt(5.0, DEATH) if dies else planned(a_task)
+
+    both = (task(1, Status.MISTRAL_COMPLETE), task(2, Status.STT_COMPLETE))
+    timetable = simulate(
+        View(0.0, both, EVAL), policy(), tries=tries, loads=free_load, watch=Referee(policy())
+    )
+    assert timetable.ended == {1: 20.0, 2: 60.0}
+    assert [e.task.suspicion for e in of(timetable, Event.RELEASED) if e.task] == [1]
+
+
 def test_a_simulation_ends_when_it_is_told_to() -> None:
     timetable = run(burst(3), policy(), until=25.0)
     assert [e.at for e in of(timetable, Event.TRANSCRIBED)] == [10.0, 20.0]
@@ -378,13 +397,19 @@ class Referee:
         assert len(places) <= max(most, len(view.batch.taken))
         assert len(view.batch.taken) <= most
 
-    def rank(self, t: Task, view: View) -> tuple[bool, int, float, int]:
-        own = [o for o in view.tasks if o.student == t.student and not o.held]
-        earlier = sum((o.claimed_at, o.id) < (t.claimed_at, t.id) for o in own)
-        return t.revision > 1 and t.stage is not Stage.STT, earlier, t.claimed_at, t.id
+    def ranks(self, view: View) -> dict[int, tuple[bool, int, float, int]]:
+        def rank(t: Task) -> tuple[bool, int, float, int]:
+            own = [o for o in view.tasks if o.student == t.student and not o.held]
+            earlier = sum((o.claimed_at, o.id) < (t.claimed_at, t.id) for o in own)
+            return t.revision > 1 and t.stage is not Stage.STT, earlier, t.claimed_at, t.id
+
+        return {t.id: rank(t) for t in view.tasks}
 
     def check_order(self, view: View, starts: list[Task], pending: set[int]) -> None:
         """Whoever starts does so before nobody who comes ahead, may start and belongs to the same batch."""
+        if not starts:
+            return
+        ranks = self.ranks(view)
         begun = {t.id for t in starts}
         batch = view.batch.taken if view.batch else frozenset[int]()
         for t in starts:
@@ -394,11 +419,11 @@ class Referee:
                 fits = t.id not in batch or o.id in batch or o.id in pending
                 if t.suspicion:
                     fits = o.id in pending and len(self.policy.residency) > 1
-                elif self.rank(t, view)[0]:
+                elif ranks[t.id][0]:
                     fits = (o.id in view.rerated) == (t.id in view.rerated)
                 if fits:
                     assert not t.suspicion
-                    assert self.rank(t, view) < self.rank(o, view), (t, o)
+                    assert ranks[t.id] < ranks[o.id], (t, o)
 
 
 @dataclass
@@ -529,7 +554,7 @@ RESIDENCIES = {
 
 @pytest.mark.parametrize("name", RESIDENCIES)
 @pytest.mark.parametrize(
-    "seeds", [range(n, n + 100) for n in range(0, 600, 100)], ids=lambda seeds: f"from {seeds.start}"
+    "seeds", [range(n, n + 100) for n in range(0, 500, 100)], ids=lambda seeds: f"from {seeds.start}"
 )
 def test_random_worlds_keep_every_rule_and_end(name: str, seeds: range) -> None:
     for seed in seeds:

@@ -92,7 +92,7 @@ def test_the_same_content_of_the_same_student_makes_no_second_task(store: Sqlite
     store.add_claims([claim("b"), claim("c")])
     for _ in ("open", "completed"):
         (again,) = store.bear([birth("b", sha256="same")], NOW)
-        assert (again.task, again.duplicate_of) == (None, first.id)
+        assert (again.task, again.earlier) == (None, first.id)
         if store.open_tasks():
             completed(store, first)
     assert [one.id for one in store.open_claims()] == ["b", "c"], "it is to be refused"
@@ -102,7 +102,7 @@ def test_two_of_the_same_content_in_one_group_are_one_task(store: SqliteStore) -
     store.add_claims([claim("a"), claim("b")])
     first, second = store.bear([birth("a", sha256="same"), birth("b", sha256="same")], NOW)
     assert first.task is not None
-    assert second.duplicate_of == first.task.id
+    assert second.earlier == first.task.id
 
 
 @pytest.mark.parametrize("event", [Event.FAILED, Event.CANCELLED])

@@ -1,0 +1,71 @@
+"""What is wrong with a file, in words for the student, and what its first bytes alone say."""
+
+from pathlib import Path
+
+from daemon.core.errors import Blame
+
+WHOLE = 0.95  # of what was declared: less, and something is missing
+
+_SIGNATURES = {4: (b"ftyp", b"moov", b"mdat"), 0: (b"\x1aE\xdf\xa3", b"RIFF", b"OggS", b"ID3", b"fLaC")}
+_RIFF_UNKNOWN = 0x7FFFFF00  # what recorders write that do not know how long it will be
+
+
+class Bad(Exception):
+    """The file can't be used. `str` of it is for the student and says what to do."""
+
+    def __init__(self, code: str, message: str, blame: Blame = Blame.PERMANENT) -> None:
+        super().__init__(message)
+        self.code = code
+        self.blame = blame
+
+
+def truncated(share: str) -> Bad:
+    """Only a share, as in "9 of 19 seconds", is there."""
+    return Bad(
+        "truncated", f"only {share} have arrived. Copy the video again, and wait until the copy is complete"
+    )
+
+
+def unopened(head: bytes) -> Bad:
+    """FFmpeg makes nothing of a file that begins with `head`."""
+    if any(head.startswith(marks, at) for at, marks in _SIGNATURES.items()):
+        return Bad(
+            "damaged",
+            "the video is damaged or not complete. Play it on your own machine; then copy it again, or "
+            "record it again",
+        )
+    return Bad("not_media", "this is no video or sound recording. Hand in an mp4, mov, mkv or webm")
+
+
+def beginning(path: Path) -> bytes:
+    """The first bytes of a file. Raises Bad when there are none."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as exc:
+        raise Bad("unreadable", f"the video cannot be read: {exc.strerror or exc}", Blame.TASK) from exc
+    if not head:
+        raise Bad("empty", "the file is empty. Copy the video again")
+    return head
+
+
+def check_length(duration_s: float, max_s: float) -> None:
+    """Raises Bad when it is too long."""
+    if duration_s > max_s:
+        raise Bad("too_long", f"the video is longer than {max_s / 60:.0f} minutes. Hand in a shorter one")
+
+
+def check_riff(path: Path) -> None:
+    """Of a wav or avi FFmpeg takes the file's end for the sound's. Raises Bad when more was declared."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    declared, there = int.from_bytes(head[4:8], "little") + 8, path.stat().st_size
+    if head[:4] == b"RIFF" and there < WHOLE * declared and declared < _RIFF_UNKNOWN:
+        raise truncated(f"{there / 1e6:.1f} of {declared / 1e6:.1f} MB")
+
+
+def mp3_declares(path: Path) -> bool:
+    """Whether an mp3 has a header with its duration: without one, FFmpeg guesses."""
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
