@@ -1,35 +1,61 @@
 """The control socket: HTTP over a Unix socket that we bind ourselves."""
 
+import asyncio
 import contextlib
 import os
 import socket
+import struct
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol
 
 import uvicorn
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from daemon import report
-from daemon.core.errors import AlreadyRunning, ConfigError, IntroEvalError, StoreError, UnknownTask
+from daemon.core.errors import (
+    AlreadyRunning,
+    ConfigError,
+    IllegalTransition,
+    IntroEvalError,
+    NotAllowed,
+    StoreError,
+    UnknownTask,
+)
 from daemon.core.task import Status as TaskStatus
 from daemon.store.reader import Reader
-from daemon.wire import Problem, Status, TaskDetail, TaskLine
-
-R = TypeVar("R")
-Ask = Callable[[Callable[[Reader], R]], Awaitable[R]]
+from daemon.wire import Order, Problem, Status, TaskDetail, TaskLine, Verb
 
 _MODE = 0o660
-_HTTP = {UnknownTask: 404, StoreError: 503}
+_HTTP = {NotAllowed: 403, UnknownTask: 404, IllegalTransition: 409, StoreError: 503}
+_PROBLEMS: dict[int | str, dict[str, Any]] = {code: {"model": Problem} for code in (403, 404, 409)}
+
+
+class Commands(Protocol):
+    """What may be asked of the daemon."""
+
+    async def ask(self, verb: Verb, task_id: int, *, extract: bool = False) -> object:
+        """Ask for something for one task. Raises UnknownTask, IllegalTransition."""
+        ...
+
+    async def order(self, order: Order) -> None:
+        """Pause, go on, or go."""
+        ...
 
 
 def make_api(
     status: Callable[[Reader], Status],
     ask: Callable[..., Awaitable[Any]],
     progress: Callable[[int], float | None],
+    commands: Commands,
+    operators: Callable[[int], bool],
 ) -> FastAPI:
-    """The application. `ask` runs a function with the open store on the database thread."""
+    """The application. `ask` runs a function with the open store on the database thread.
+
+    `operators` says whether a user id may change things; reading is for everyone who may open the socket.
+    """
     api = FastAPI(
         title="IntroEval",
         description="The control socket of the IntroEval daemon.",
@@ -47,6 +73,27 @@ def make_api(
         """Whether the daemon's loop and its database answer."""
         await ask(report.counts)
         return {"status": "ok"}
+
+    def may_change(request: Request) -> None:
+        uid = int(request.client.host) if request.client else -1
+        if not operators(uid):
+            raise NotAllowed("only the daemon's user, root and the operators' group may change things")
+
+    changes = [Depends(may_change)]
+
+    @api.post("/tasks/{task_id}/{verb}", dependencies=changes, responses=_PROBLEMS)
+    async def post_task(task_id: int, verb: Verb, extract: bool = False) -> TaskDetail:
+        """Retry, rate anew, cancel, hold or release one task."""
+        await commands.ask(verb, task_id, extract=extract)
+        detail: TaskDetail = await ask(lambda reader: report.task_detail(reader, task_id))
+        return detail
+
+    @api.post("/{order}", dependencies=changes, responses={403: {"model": Problem}})
+    async def post_order(order: Order) -> Status:
+        """Pause (running attempts end), resume, or go on without waiting for more uploads."""
+        await commands.order(order)
+        answer: Status = await ask(status)
+        return answer
 
     @api.get("/status")
     async def get_status() -> Status:
@@ -76,6 +123,17 @@ def make_api(
     return api
 
 
+class PeerProtocol(H11Protocol):
+    """HTTP whose client is named by its user id: the kernel's word for who opened the socket."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Learn who it is."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        _, uid, _ = struct.unpack("3i", peer)
+        self.client = (str(uid), 0)
+
+
 class Server(uvicorn.Server):
     """uvicorn without its signal handlers: the daemon has its own."""
 
@@ -88,7 +146,14 @@ class Server(uvicorn.Server):
 def make_server(api: FastAPI) -> Server:
     """A server that serves `api` on a socket given to `serve`."""
     return Server(
-        uvicorn.Config(api, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            api,
+            http=PeerProtocol,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+        )
     )
 
 

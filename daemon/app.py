@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import fcntl
+import grp
 import os
+import pwd
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -76,6 +78,7 @@ class Daemon:
             group=sorted(group or ()),
             phase_since=None if supervisor.phase_since is None else to_iso(supervisor.phase_since),
             why=supervisor.why.value,
+            paused=supervisor.orders.paused,
             batch=None if batch is None else BatchState(id=batch, done=extent.done, total=extent.total),
             counts=report.counts(reader),
             undelivered=report.undelivered(reader),
@@ -125,7 +128,13 @@ async def running(
     try:
         daemon = await _assemble(config, node, media, store, executor, progress)
         server = api.make_server(
-            api.make_api(daemon.status, lambda ask: daemon.journal(ask, store), progress.get)
+            api.make_api(
+                daemon.status,
+                lambda ask: daemon.journal(ask, store),
+                progress.get,
+                daemon.supervisor,
+                _may_change(config),
+            )
         )
         async with _all_running(daemon, server, listener, stop):
             yield daemon
@@ -239,6 +248,24 @@ async def _assemble(
     )
     daemon = Daemon(config, supervisor, delivery, intake, journal, alarms)
     return daemon
+
+
+def _may_change(config: Config) -> Callable[[int], bool]:
+    """Who may change things: the daemon's user, root, and who is in the operators' group."""
+
+    def may_change(uid: int) -> bool:
+        if uid in (0, os.geteuid()):
+            return True
+        if not config.api.operators:
+            return False
+        try:
+            group = grp.getgrnam(config.api.operators).gr_gid
+            user = pwd.getpwuid(uid)
+        except KeyError:
+            return False
+        return group in os.getgrouplist(user.pw_name, user.pw_gid)
+
+    return may_change
 
 
 def _open_store(config: Config) -> SqliteStore:

@@ -41,25 +41,33 @@ class Attempts:
     ) -> None:
         self._node, self._ahead = node, ahead
         self._progress, self._on_end, self._on_break = progress, on_end, on_break
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._unwanted: set[int] = set()
 
     def start(self, task: Task, payload: Payload | None) -> None:
         """Begin the attempt that `task` stands for; past stt with what the earlier stages gave."""
         attempt = asyncio.create_task(self._run(task, payload), name=f"attempt at task {task.id}")
-        self._running.add(attempt)
-        attempt.add_done_callback(self._done)
+        self._running[task.id] = attempt
+        attempt.add_done_callback(lambda done: self._done(task.id, done))
+
+    def cancel(self, task_id: int) -> None:
+        """End a running attempt because its task is not wanted any more. It still ends with an outcome."""
+        if task_id in self._running:
+            self._unwanted.add(task_id)
+            self._running[task_id].cancel()
 
     async def join(self, grace_s: float) -> None:
         """Wait `grace_s` seconds for the attempts to end; cancel those that have not."""
         if self._running:
-            await asyncio.wait(set(self._running), timeout=grace_s)
-        left = set(self._running)
+            await asyncio.wait(self._running.values(), timeout=grace_s)
+        left = list(self._running.values())
         for attempt in left:
             attempt.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    def _done(self, attempt: asyncio.Task[None]) -> None:
-        self._running.discard(attempt)
+    def _done(self, task_id: int, attempt: asyncio.Task[None]) -> None:
+        if self._running.get(task_id) is attempt:
+            del self._running[task_id]
         if not attempt.cancelled() and (error := attempt.exception()) is not None:
             self._on_break(error)
 
@@ -71,6 +79,11 @@ class Attempts:
             outcome = await self._attempt(task, ticket, payload)
         except (EngineError, ExclusionError) as exc:
             outcome = Failed(ticket, Fault(Blame.ENGINE, "engine_error", str(exc)))
+        except asyncio.CancelledError:
+            if task.id not in self._unwanted:
+                raise
+            self._unwanted.discard(task.id)
+            outcome = Failed(ticket, Fault(Blame.TASK, "cancelled", "the operator cancelled it"))
         finally:
             self._progress.pop(task.id, None)
         if task.stage is Stage.STT:

@@ -52,6 +52,10 @@ class Book:
             for task in superseded(self._tasks.values()):
                 self.move(task.id, Event.CANCELLED)
 
+    def put(self, task: Task) -> None:
+        """A task as the database has it now, after what a person asked for."""
+        self._tasks[task.id] = task
+
     def get(self, task_id: int) -> Task | None:
         """An open task."""
         return self._tasks.get(task_id)

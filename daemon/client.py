@@ -5,20 +5,38 @@ from typing import Any
 
 import httpx
 
-from daemon.core.errors import IntroEvalError, NotRunning, StoreError, UnknownTask
+from daemon.core.errors import (
+    IllegalTransition,
+    IntroEvalError,
+    NotAllowed,
+    NotRunning,
+    StoreError,
+    UnknownTask,
+)
 from daemon.wire import Problem
 
-_ERRORS: dict[str, type[IntroEvalError]] = {e.__name__: e for e in (UnknownTask, StoreError)}
+_ERRORS: dict[str, type[IntroEvalError]] = {
+    e.__name__: e for e in (IllegalTransition, NotAllowed, StoreError, UnknownTask)
+}
 
 
 def get(socket: Path, path: str, **params: Any) -> Any:
-    """The JSON answer to a request. Raises NotRunning when no daemon answers, and what the daemon says."""
+    """The JSON answer to a question. Raises NotRunning when no daemon answers, and what the daemon says."""
+    return _request("GET", socket, path, params)
+
+
+def post(socket: Path, path: str, **params: Any) -> Any:
+    """The JSON answer to a command. Raises NotRunning, NotAllowed, and what the daemon says."""
+    return _request("POST", socket, path, params)
+
+
+def _request(method: str, socket: Path, path: str, params: dict[str, Any]) -> Any:
     transport = httpx.HTTPTransport(uds=str(socket))
     with httpx.Client(
         transport=transport, base_url="http://introeval", trust_env=False, timeout=10.0
     ) as client:
         try:
-            answer = client.get(path, params={k: v for k, v in params.items() if v is not None})
+            answer = client.request(method, path, params={k: v for k, v in params.items() if v is not None})
         except httpx.TransportError as exc:
             raise NotRunning(f"no daemon answers on {socket} ({exc}); start one with: introeval run") from exc
     if answer.is_success:

@@ -146,6 +146,12 @@ class Outbox(Section):
     group: str = ""
 
 
+class Api(Section):
+    """Who may change things through the control socket, beside its owner and root: a group's name."""
+
+    operators: str = ""
+
+
 class Run(Section):
     """How the daemon itself behaves."""
 
@@ -171,6 +177,7 @@ class Config(BaseSettings):
     embedded: Embedded = Embedded()
     prompts: Prompts = Prompts()
     outbox: Outbox = Outbox()
+    api: Api = Api()
     run: Run = Run()
 
     @classmethod

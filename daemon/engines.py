@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from daemon.config import Config, Model
+from daemon.core.answers import FORM_TOKENS, RATING_TOKENS
 from daemon.core.task import Stage
 from daemon.llm.client import Options
 from daemon.llm.embedded import EmbeddedServer
@@ -16,7 +17,6 @@ from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
 
 _CONTEXT = 4096
-_LONGEST_ANSWER = 700
 
 
 def whisper_name(config: Config) -> str:
@@ -47,12 +47,12 @@ def embedded_node(config: Config, progress: Progress) -> Node:
     extractor = FormExtractor(
         _server(Stage.EXTRACT, gguf, state, config.extract),
         load_prompt("extract", config.prompts.folder),
-        _options(config.extract),
+        _options(config.extract, FORM_TOKENS),
     )
     rater = IntroductionRater(
         _server(Stage.RATE, gguf, state, config.rate),
         load_prompt("rate", config.prompts.folder),
-        _options(config.rate),
+        _options(config.rate, RATING_TOKENS),
     )
     return LocalNode(transcriber, extractor, rater, progress)
 
@@ -77,13 +77,13 @@ def _server(stage: Stage, gguf: Path, state: Path, model: Model) -> EmbeddedServ
     )
 
 
-def _options(model: Model) -> Options:
+def _options(model: Model, longest_answer: int) -> Options:
     return Options(
         temperature=model.temperature,
         top_p=model.top_p,
         seed=model.seed,
         num_ctx=_context(model),
-        num_predict=_LONGEST_ANSWER,
+        num_predict=longest_answer,
     )
 
 

@@ -7,7 +7,7 @@ write is tried again until it is durable, and until then nothing that depends on
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ParamSpec, TypeVar
 
 from daemon.alarms import Alarms
@@ -22,6 +22,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _AGAIN_S = 2.0
+_ORDERS = "orders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,14 @@ class Payload:
     transcript: Transcript
     speaking: Speaking
     profile: Profile | None
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the operator asked of the whole daemon. `go_at`, in epoch seconds, covers older claims."""
+
+    paused: bool = False
+    go_at: float = 0.0
 
 
 class Journal:
@@ -71,6 +80,14 @@ class Journal:
             else:
                 self._alarms.clear("store")
                 return value
+
+    async def orders(self) -> Orders:
+        """What was asked for before the last stop."""
+        return Orders(**await self.surely(self.store.setting, _ORDERS, {}))
+
+    async def keep_orders(self, orders: Orders) -> None:
+        """Keep what was asked for through a restart. Raises StoreError."""
+        await self(self.store.put_setting, _ORDERS, asdict(orders))
 
     async def recover(self) -> list[Task]:
         """Put right what a crash left; the open tasks."""

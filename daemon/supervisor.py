@@ -8,13 +8,13 @@ nothing is ever done that a crash could make forget, and a turn costs one fsync.
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from daemon.ahead import Ahead
 from daemon.alarms import Alarms
 from daemon.attempts import Attempts, Ended
 from daemon.book import Book
-from daemon.core.errors import Blame, EngineError, Fault
+from daemon.core.errors import Blame, EngineError, Fault, IntroEvalError
 from daemon.core.lifecycle import RetryPolicy, backoff_s
 from daemon.core.scheduler import (
     Action,
@@ -31,9 +31,10 @@ from daemon.core.scheduler import (
     in_order,
 )
 from daemon.core.task import FINAL, PENDING, RUNNING, Event, Stage, Task
-from daemon.journal import Extent, Journal, Payload
+from daemon.journal import Extent, Journal, Orders, Payload
 from daemon.phases import Phases, Switched
 from daemon.ports import Failed, Node, Ticket
+from daemon.wire import Order, Verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,17 @@ class Unreadable:
     fault: Fault
 
 
-Happening = Arrived | Unreadable | Switched | Ended
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A person asks for something; `answer` gets the task as it is then, or the error."""
+
+    verb: Verb
+    task_id: int
+    extract: bool
+    answer: asyncio.Future[Task]
+
+
+Happening = Asked | Arrived | Unreadable | Switched | Ended
 
 
 class Supervisor:
@@ -81,6 +92,8 @@ class Supervisor:
         self._woken = asyncio.Event()
         self._error: BaseException | None = None
         self.why = Why.IDLE
+        self.orders = Orders()
+        self._recovered = False
 
     @property
     def tasks(self) -> Sequence[Task]:
@@ -90,7 +103,8 @@ class Supervisor:
     @property
     def idle(self) -> bool:
         """Whether nothing is open, in work or still to be committed."""
-        return not (self._book.tasks or self._book.changes or self._happenings or self._phases.switching)
+        busy = self._book.tasks or self._book.changes or self._happenings or self._phases.switching
+        return self._recovered and not busy
 
     @property
     def group(self) -> Group | None:
@@ -111,11 +125,32 @@ class Supervisor:
         """New tasks stand in the database."""
         self._happened(Arrived(tuple(tasks)))
 
+    async def ask(self, verb: Verb, task_id: int, *, extract: bool = False) -> Task:
+        """Do what a person asks for a task. With `extract`, a new rating begins with the form.
+
+        Raises UnknownTask, and IllegalTransition for what the task's status does not allow.
+        """
+        answer: asyncio.Future[Task] = asyncio.get_running_loop().create_future()
+        self._happened(Asked(verb, task_id, extract, answer))
+        return await answer
+
+    async def order(self, order: Order) -> None:
+        """Pause, go on, or go; kept through a restart. Raises StoreError."""
+        if order is Order.GO:
+            orders = replace(self.orders, go_at=self._clock())
+        else:
+            orders = replace(self.orders, paused=order is Order.PAUSE)
+        await self._journal.keep_orders(orders)
+        self.orders = orders
+        self._woken.set()
+
     async def run(self, stop: asyncio.Event, grace_s: float) -> None:
         """Work until `stop`, then let running attempts end within `grace_s` seconds; nothing is lost."""
+        self.orders = await self._journal.orders()
         self._book.add(await self._journal.recover())
         self._on_final()  # the recovery may have ended tasks
         await self._begin_clean(stop)
+        self._recovered = True
         stopping = asyncio.create_task(self._wake_at(stop))
         while not stop.is_set():
             wake_at = await self._turn()
@@ -178,7 +213,9 @@ class Supervisor:
         return switch
 
     async def _decide(self) -> Decision:
-        return decide(await self._phases.view(self._book.tasks, self._book.last_claim_at), self._policy)
+        view = await self._phases.view(self._book.tasks, self._book.last_claim_at)
+        view = replace(view, paused=self.orders.paused, go_at=self.orders.go_at)
+        return decide(view, self._policy)
 
     async def _take(self, happening: Happening) -> None:
         match happening:
@@ -192,6 +229,32 @@ class Supervisor:
                 await self._phases.end(happening)
             case Ended():
                 self._end_attempt(happening)
+            case Asked(answer=answer):
+                try:
+                    task = await self._obey(happening)
+                except IntroEvalError as exc:
+                    answer.set_exception(exc)
+                else:
+                    if not answer.cancelled():
+                        answer.set_result(task)
+
+    async def _obey(self, asked: Asked) -> Task:
+        await self._commit()  # what the store now sees of the task must be all that happened to it
+        store, now = self._journal.store, self._clock()
+        if asked.verb is Verb.RETRY:
+            task = await self._journal(store.retry, asked.task_id, now)
+        elif asked.verb is Verb.RATE:
+            task = await self._journal(store.rate_again, asked.task_id, now, extract=asked.extract)
+        elif asked.verb is Verb.CANCEL:
+            task = await self._journal(store.request_cancel, asked.task_id, now)
+        else:
+            task = await self._journal(store.hold, asked.task_id, now, held=asked.verb is Verb.HOLD)
+        self._book.put(task)
+        if asked.verb is Verb.CANCEL and task.status not in RUNNING:
+            return self._book.move(task.id, Event.CANCELLED)
+        if asked.verb is Verb.CANCEL and task.stage is not Stage.STT:
+            self._attempts.cancel(task.id)
+        return task
 
     def _end_attempt(self, ended: Ended) -> None:
         outcome = ended.outcome

@@ -1,10 +1,29 @@
 """What crosses the control socket, shared by the daemon, the command line and the dashboard."""
 
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 API_VERSION = 1
+
+
+class Verb(StrEnum):
+    """What may be asked for one task."""
+
+    RETRY = "retry"
+    RATE = "rate"
+    CANCEL = "cancel"
+    HOLD = "hold"
+    RELEASE = "release"
+
+
+class Order(StrEnum):
+    """What may be ordered for the whole daemon."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    GO = "go"
 
 
 class Wire(BaseModel):
@@ -41,6 +60,7 @@ class Status(Wire):
     group: list[str]
     phase_since: str | None
     why: str
+    paused: bool = False
     batch: BatchState | None = None
     counts: dict[str, int]
     undelivered: int

@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from daemon import __version__, config
 from daemon.cli import show
+from daemon.cli.commands import add_commands
+from daemon.cli.common import ERR, OUT, AsJson, Chosen, configuration
 from daemon.core.errors import IntroEvalError
 from daemon.core.task import Status as TaskStatus
-
-OUT = Console()
-ERR = Console(stderr=True)
 
 app = typer.Typer(
     name="introeval",
@@ -24,19 +22,6 @@ app = typer.Typer(
     add_completion=False,
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
-
-
-class _Chosen:
-    """The configuration file that `--config` names."""
-
-    file: Path | None = None
-
-
-def configuration() -> config.Config:
-    """The configuration that this command goes by. Raises ConfigError."""
-    return config.load(_Chosen.file)
-
 
 @app.callback()
 def options(
@@ -44,7 +29,7 @@ def options(
     version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
 ) -> None:
     """Options that all commands share."""
-    _Chosen.file = config_file
+    Chosen.file = config_file
     if version:
         typer.echo(f"introeval {__version__}")
         raise typer.Exit
@@ -64,7 +49,7 @@ def run(
 
     settings = configuration()
     if runtime is not None:
-        settings = config.load(_Chosen.file, runtime=runtime)
+        settings = config.load(Chosen.file, runtime=runtime)
     if not once:
         raise typer.Exit(run_daemon(settings))
     report = run_once(settings, ERR)
@@ -155,6 +140,7 @@ def _add_models() -> None:
 def main() -> None:
     """Run the command line, and end with the exit code of what happened."""
     _add_models()
+    add_commands(app)
     try:
         app()
     except IntroEvalError as exc:

@@ -5,6 +5,7 @@ IntroEvalError
 ├── AlreadyRunning        another daemon owns the state folder
 ├── NotRunning            no daemon answers on the control socket
 ├── UnknownTask           no task has this id
+├── NotAllowed            the user may not change things
 ├── IllegalTransition     the event is not allowed in the task's status
 ├── ModelError            a model is unknown, damaged or cannot be fetched
 ├── StoreError            the database cannot be read or written
@@ -54,6 +55,12 @@ class ModelError(IntroEvalError):
     """A model is unknown, its bytes are not the pinned ones, or it cannot be fetched."""
 
     exit_code = 8
+
+
+class NotAllowed(IntroEvalError):
+    """This user may read, but not change things."""
+
+    exit_code = 11
 
 
 class IllegalTransition(IntroEvalError):

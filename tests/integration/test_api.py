@@ -83,7 +83,8 @@ async def test_what_is_not_there_is_a_problem_that_says_so(tmp_path: Path) -> No
     assert (unknown.status_code, unknown.json()["error"]) == (404, "UnknownTask")
     assert wrong.status_code == 422
     assert healthy.json() == {"status": "ok"}
-    assert set(described.json()["paths"]) == {"/healthz", "/status", "/tasks", "/tasks/{task_id}"}
+    paths = {"/healthz", "/status", "/tasks", "/tasks/{task_id}", "/tasks/{task_id}/{verb}", "/{order}"}
+    assert set(described.json()["paths"]) == paths
 
 
 async def test_the_socket_is_for_the_owner_and_the_group(tmp_path: Path) -> None:

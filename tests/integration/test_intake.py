@@ -425,3 +425,21 @@ def test_a_damaged_video_is_a_task_that_failed_and_the_rest_goes_on(here: Lab) -
     settled(here)
     by_student = {born.task.student: born.task.status for born in here.born if born.task}
     assert by_student == {"s01": Status.FAILED, "s02": Status.UPLOADED}
+
+
+def test_nothing_is_taken_while_the_disk_is_almost_full_and_all_once_it_is_not(here: Lab) -> None:
+    free = [10]
+
+    async def check() -> None:
+        await until(lambda: intake.alarms != ())
+        (alarm,) = intake.alarms
+        assert alarm.code == "disk_low"
+        assert "no video is taken until there is room" in alarm.message
+        assert students(here) == []
+        free[0] = 1_000
+        await until(lambda: students(here) == ["s01"])
+        await until(lambda: intake.alarms == ())
+
+    here.drop("s01/intro.mp4")
+    intake = here.intake(rescan_s=0.02, min_free_bytes=100, free_bytes=lambda: free[0])
+    during(intake, check)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.core.errors import Blame, Fault
+from daemon.core.errors import Blame, Fault, IllegalTransition, UnknownTask
+from daemon.core.scheduler import Why
 from daemon.core.task import Stage
 from daemon.ports import Ticket
+from daemon.wire import Order, Verb
 from tests.inprocess import PASSES, PHASES, TOGETHER, Lab, until, worked_off
 from tests.scripted import ScriptedMedia
 
@@ -269,3 +271,68 @@ async def test_reject_refuses_a_second_video_while_the_first_stands(tmp_path: Pa
     assert "handed_in" in reason.read_text()
     assert len(list((tmp_path / "var" / "rejected").iterdir())) == 1
     assert daemon.intake.refused == 1
+
+
+async def test_a_held_task_waits_and_goes_on_when_it_is_released(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, start_seconds=0.2)
+    async with lab.daemon() as daemon:
+        lab.hand_in("s001_me.mp4")
+        await until(lambda: daemon.supervisor.tasks)
+        await daemon.supervisor.ask(Verb.HOLD, 1)
+        lab.hand_in("s002_me.mp4")
+        await until(lambda: len(lab.results()) == 1)
+        assert lab.log.tried(Stage.RATE) == [2]
+        await daemon.supervisor.ask(Verb.RELEASE, 1)
+        await worked_off(daemon)
+    assert len(lab.results()) == 2
+
+
+@pytest.mark.parametrize("stage", [Stage.STT, Stage.EXTRACT, Stage.RATE])
+async def test_a_running_task_can_be_cancelled_at_every_stage(tmp_path: Path, stage: Stage) -> None:
+    lab = Lab(tmp_path, seconds={stage: 0.3 if stage is Stage.STT else 60.0})
+    async with lab.daemon() as daemon:
+        lab.hand_in("s001_me.mp4")
+        await until(lambda: lab.log.tried(stage))
+        await daemon.supervisor.ask(Verb.CANCEL, 1)
+        await worked_off(daemon)
+    (result,) = lab.results().values()
+    assert (result["outcome"], result["evaluation"]) == ("cancelled", None)
+
+
+async def test_a_pause_starts_nothing_and_survives_a_restart(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        await daemon.supervisor.order(Order.PAUSE)
+        lab.hand_in("s001_me.mp4")
+        await until(lambda: daemon.supervisor.tasks)
+    async with lab.daemon() as daemon:
+        await until(lambda: daemon.supervisor.why is Why.PAUSED)
+        assert lab.log.tried(Stage.STT) == []
+        await daemon.supervisor.order(Order.RESUME)
+        await worked_off(daemon)
+    assert len(lab.results()) == 1
+
+
+async def test_a_new_rating_is_the_next_revision_and_needs_no_new_transcript(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        await daemon.supervisor.ask(Verb.RATE, 1)
+        await worked_off(daemon)
+    assert sorted(lab.results()) == ["s001/0001-s001_me.r2.result.json", "s001/0001-s001_me.result.json"]
+    assert [len(lab.log.tried(stage)) for stage in Stage] == [1, 1, 2]
+
+
+async def test_what_a_task_s_status_does_not_allow_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        with pytest.raises(IllegalTransition, match="nothing to retry"):
+            await daemon.supervisor.ask(Verb.RETRY, 1)
+        with pytest.raises(IllegalTransition, match="cannot be"):
+            await daemon.supervisor.ask(Verb.CANCEL, 1)
+        with pytest.raises(UnknownTask):
+            await daemon.supervisor.ask(Verb.HOLD, 2)
+    assert len(lab.results()) == 1

@@ -1,0 +1,25 @@
+"""What all commands share: where they print, and the configuration that they go by."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from daemon import config
+
+OUT = Console()
+ERR = Console(stderr=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+
+
+class Chosen:
+    """The configuration file that `--config` names."""
+
+    file: Path | None = None
+
+
+def configuration() -> config.Config:
+    """The configuration that this command goes by. Raises ConfigError."""
+    return config.load(Chosen.file)
