@@ -31,6 +31,7 @@ from daemon.core.scheduler import (
     in_order,
 )
 from daemon.core.task import FINAL, PENDING, RUNNING, Event, Stage, Task
+from daemon.fairness import Fairness
 from daemon.journal import Extent, Journal, Orders, Payload
 from daemon.phases import Phases, Switched
 from daemon.ports import Failed, Node, Ticket
@@ -87,6 +88,7 @@ class Supervisor:
         self._ahead = ahead(lambda task_id, fault: self._happened(Unreadable(task_id, fault)))
         self._attempts = Attempts(node, self._ahead, progress, self._happened, self._broke)
         self._phases = Phases(node, journal, policy, alarms, clock, self._happened, self._broke)
+        self._fairness = Fairness(journal, alarms)
         self._book = Book(retry, clock, newest_only=newest_only)
         self._happenings: list[Happening] = []
         self._woken = asyncio.Event()
@@ -149,6 +151,7 @@ class Supervisor:
         self.orders = await self._journal.orders()
         self._book.add(await self._journal.recover())
         self._on_final()  # the recovery may have ended tasks
+        await self._fairness.recall()
         await self._begin_clean(stop)
         self._recovered = True
         stopping = asyncio.create_task(self._wake_at(stop))
@@ -228,7 +231,7 @@ class Supervisor:
             case Switched():
                 await self._phases.end(happening)
             case Ended():
-                self._end_attempt(happening)
+                await self._end_attempt(happening)
             case Asked(answer=answer):
                 try:
                     task = await self._obey(happening)
@@ -256,7 +259,7 @@ class Supervisor:
             self._attempts.cancel(task.id)
         return task
 
-    def _end_attempt(self, ended: Ended) -> None:
+    async def _end_attempt(self, ended: Ended) -> None:
         outcome = ended.outcome
         task = self._book.answered(outcome.ticket)
         if task is None:
@@ -266,6 +269,7 @@ class Supervisor:
         elif outcome.fault.blame is Blame.ENGINE:
             self._phases.failed(task.stage, outcome.fault)
         self._book.end(task, outcome, ended.seconds)
+        await self._fairness.check(task.stage, outcome)
 
     async def _commit(self, starts: Sequence[Task] = ()) -> dict[int, Payload]:
         """Make the changes durable. Gives what the tasks that start now are to work on, by their ids."""
@@ -274,6 +278,8 @@ class Supervisor:
             return {}
         payloads = await self._journal.commit(changes, self.extent, starts)
         self._book.changes = []
+        if not self._book.tasks:
+            await self._fairness.end_class()
         if any(change.after.status in FINAL for change in changes):
             self._on_final()
         return payloads

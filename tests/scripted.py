@@ -80,6 +80,7 @@ class ScriptedEngine:
     fails_to_start: int = 0
     start_seconds: float = 0.0
     alive: bool = False
+    provenance: dict[str, str] = field(default_factory=dict)
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def start(self) -> None:
@@ -104,7 +105,7 @@ class ScriptedEngine:
         return await self._try(work.ticket, Extracted(work.ticket, PROFILE))
 
     async def rate(self, work: RateWork, progress: Progress) -> Outcome:
-        return await self._try(work.ticket, Rated(work.ticket, EVALUATION))
+        return await self._try(work.ticket, Rated(work.ticket, EVALUATION, provenance=self.provenance))
 
     async def _try(self, ticket: Ticket, good: Outcome) -> Outcome:
         self.log.entries.append(("begin", self.stage, ticket.task_id))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from daemon.core.document import Segment
 from daemon.stt.protocol import SURE, Heard, Span
-from daemon.stt.windows import RATE, Piece, Window, cut
+from daemon.stt.windows import LIMIT, RATE, Piece, Window, cut
 
 Audio = NDArray[np.float32]
 
@@ -45,24 +45,6 @@ class OnePass:
             self._kept = None  # free it before the next is made: both may not fit
             self._kept = features, self._model.encode(features)
         return self._kept[1]
-
-    def _split_segments_by_timestamps(self, *, tokenizer: Any, tokens: list[int], **place: Any) -> Any:
-        """As WhisperModel has it, with the text after the last pair of timestamps, which it leaves out.
-
-        Unbatched, the next window begins with that text. Batched, nothing takes it up again: a tenth
-        of the words of tiny.en was lost. Our windows end in pauses, so it is whole.
-        """
-        segments, seek, closed = self._model._split_segments_by_timestamps(
-            tokenizer=tokenizer, tokens=tokens, **place
-        )
-        first = tokenizer.timestamp_begin
-        pairs = [at for at, (one, two) in enumerate(pairwise(tokens), 1) if one >= first and two >= first]
-        if pairs and not closed:
-            rest = tokens[pairs[-1] :]
-            start = place["time_offset"] + (rest[0] - first) * self._model.time_precision
-            end = max(start, place["time_offset"] + place["segment_duration"])
-            segments.append({"seek": place["seek"], "start": start, "end": end, "tokens": rest})
-        return segments, seek, closed
 
     def forget(self) -> None:
         """Free what was kept."""
@@ -117,17 +99,18 @@ class Scribe:
     def _transcribe(
         self, audio: Audio, windows: Sequence[Window], progress: Callable[[float], None]
     ) -> Heard:
-        clips = [np.concatenate([audio[start:end] for start, end in window.pieces]) for window in windows]
+        clips = [_clip(audio, window) for window in windows]
         detected, detected_probability, language, probability = self._language(clips)
         believed = self._expected in (None, language)  # else it is not rated, so not worth a second try
         segments: list[Segment] = []
         redone = dropped = 0
         for index, first in enumerate(self._batched(clips, language)):
             best = first
-            if believed and faults(first, len(clips[index]) / RATE):
+            length_s = windows[index].length / RATE
+            if believed and (found := faults(first, length_s)):
                 redone += 1
-                again = self._alone(clips[index], language)
-                best = min(first, again, key=lambda made: _badness(made, len(clips[index]) / RATE))
+                again = self._again(clips[index][: windows[index].length], first, found, language)
+                best = min(first, again, key=lambda made: _badness(made, length_s))
             kept = genuine(best)
             dropped += len(best) - len(kept)
             segments += [_placed(segment, windows[index]) for segment in kept]
@@ -188,11 +171,17 @@ class Scribe:
         yield held
         yield from ([] for _ in clips[index + 1 :])
 
-    def _alone(self, clip: Audio, language: str) -> list[Segment]:
+    def _again(self, clip: Audio, first: list[Segment], found: set[str], language: str) -> list[Segment]:
+        """A window transcribed alone; where its answer broke off and is well else, only from there on."""
+        kept = first if found == {"unfinished"} else []
+        from_s = kept[-1].end_s if kept else 0.0
         made, _ = self._model.transcribe(
-            clip, language=language, vad_filter=False, condition_on_previous_text=False
+            clip[round(from_s * RATE) :],
+            language=language,
+            vad_filter=False,
+            condition_on_previous_text=False,
         )
-        return [_segment(segment, 0.0) for segment in made]
+        return [*kept, *(_segment(segment, from_s) for segment in made)]
 
 
 def is_out_of_memory(exc: BaseException) -> bool:
@@ -243,6 +232,16 @@ def _compression(segments: Sequence[Segment]) -> float:
 def _badness(segments: Sequence[Segment], length_s: float) -> tuple[int, float]:
     mean = sum(segment.avg_logprob for segment in segments) / len(segments) if segments else float("-inf")
     return len(faults(segments, length_s)), -mean
+
+
+def _clip(audio: Audio, window: Window) -> Audio:
+    """A window's sound, with silence up to 30 s.
+
+    Left to itself faster-whisper fills the spectrum with zeros, which is no silence: of twelve windows of
+    speech eight answers of tiny.en and three of base broke off before the end, with silence two each.
+    """
+    sound = np.concatenate([audio[start:end] for start, end in window.pieces])
+    return np.pad(sound, (0, max(0, LIMIT - len(sound))))
 
 
 def _whole(features: Audio, frames: int) -> Audio:

@@ -14,7 +14,7 @@ from dataclasses import asdict
 
 import structlog
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from tests.bench import classroom, idle, intake, status, stt
 from tests.bench.figures import Figure, Options, Skipped
@@ -65,14 +65,19 @@ def _run(names: Sequence[str], options: Options) -> list[Figure]:
 
 
 def _table(figures: Sequence[Figure]) -> Table:
-    table = Table("name", "figure", "unit", "goal", "met")
+    table = Table(Column("name", no_wrap=True), "figure", "unit", "goal", "met")
     for column in (1, 3):
         table.columns[column].justify = "right"
     for figure in figures:
         met = {True: "yes", False: "NO", None: ""}[figure.met]
         goal = "" if figure.goal is None else str(figure.goal)
-        table.add_row(figure.name, f"{figure.value:,.3g}", figure.unit, goal, met)
+        table.add_row(figure.name, _shown(figure.value), figure.unit, goal, met)
     return table
+
+
+def _shown(value: float) -> str:
+    """Four digits that count: a ratio of 1.032 is not 1.03."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
 if __name__ == "__main__":

@@ -14,13 +14,15 @@ _LONGEST_S = 900.0
 _FREE_BOX = b"\0\0\0\x10free"  # of eight bytes, which players pass over
 
 
-def spoken_clips(folder: Path, count: int, parts: int) -> list[Path]:
-    """So many recordings as wav, each of `parts` different sample introductions in another order."""
+def spoken_clips(folder: Path, count: int, parts: int, length_s: float) -> list[Path]:
+    """So many recordings as wav of at most `length_s`, each of `parts` samples in another order."""
+    size = round(length_s * RATE) * 2
     spoken = [_sound(clip) for clip in sample_files() if "silent" not in clip.name]
     orders = itertools.islice(itertools.permutations(range(len(spoken)), parts), None, None, 7)
     clips = []
     for number, order in zip(range(count), orders, strict=False):
-        clips.append(_wav(folder / f"clip{number:02d}.wav", b"".join(spoken[index] for index in order)))
+        sound = b"".join(spoken[index] for index in order)[:size]
+        clips.append(_wav(folder / f"clip{number:02d}.wav", sound))
     return clips
 
 

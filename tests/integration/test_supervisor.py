@@ -207,7 +207,7 @@ async def test_an_outbox_that_is_gone_costs_only_time(tmp_path: Path) -> None:
 
 
 async def test_a_lone_upload_starts_at_once_and_a_late_one_joins_its_batch(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, seconds={Stage.STT: 0.3}, start_seconds=0.3)
+    lab = Lab(tmp_path, seconds={Stage.STT: 2.0})
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:
         await until(lambda: lab.log.tried(Stage.STT))
@@ -336,3 +336,22 @@ async def test_what_a_task_s_status_does_not_allow_is_refused_and_changes_nothin
         with pytest.raises(UnknownTask):
             await daemon.supervisor.ask(Verb.HOLD, 2)
     assert len(lab.results()) == 1
+
+
+async def test_another_model_in_mid_class_is_an_alarm_and_in_the_next_class_is_none(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, seconds={Stage.RATE: 0.05})
+    for number in range(3):
+        lab.hand_in(f"s{number:03d}_me.mp4")
+    async with lab.daemon() as daemon:
+        await until(lambda: lab.engines)
+        rater = lab.engines[Stage.RATE]
+        rater.provenance = {"model": "one"}
+        await until(lambda: len(lab.log.tried(Stage.RATE)) == 2)
+        rater.provenance = {"model": "another"}
+        await until(lambda: any(a.code == "class_changed" for a in daemon.alarms.all))
+        await worked_off(daemon)
+        assert daemon.alarms.all == []
+        lab.hand_in("s009_me.mp4")
+        rater.provenance = {"model": "third"}
+        await worked_off(daemon)
+        assert daemon.alarms.all == []

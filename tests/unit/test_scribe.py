@@ -37,7 +37,7 @@ class Model:
     encoded: list[int] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     spoken: list[str] = field(default_factory=list)
-    again: int = 0
+    given: list[float] = field(default_factory=list)
 
     @property
     def model(self) -> Any:
@@ -57,7 +57,7 @@ class Model:
         return len(features)
 
     def transcribe(self, clip: Audio, **options: Any) -> Any:
-        self.again += 1
+        self.given.append(len(clip) / RATE)
         return iter(self.alone), None
 
     def _detect(self, encoded: int) -> list[list[tuple[str, float]]]:
@@ -125,8 +125,7 @@ def test_times_are_those_of_the_recording(pcm: Path) -> None:
 
 def test_segments_go_to_their_windows(pcm: Path) -> None:
     speech = [(0, 20 * RATE), (60 * RATE, 80 * RATE)]
-    second = 2040  # the first window's 20.4 s, in frames
-    model = Model(batched=[made(0.0, 20.0, " one"), made(20.4, 40.8, " two", seek=second)])
+    model = Model(batched=[made(0.0, 20.0, " one"), made(30.0, 50.4, " two", seek=3000)])
     done: list[float] = []
     heard = scribe(model, speech).transcribe(pcm, done.append)
     assert [(s.start_s, s.text) for s in heard.segments] == [(0.0, "one"), (59.6, "two")]
@@ -179,12 +178,12 @@ def test_another_error_of_the_model_is_passed_on(pcm: Path) -> None:
         scribe(model, TEN_S).transcribe(pcm, lambda done: None)
 
 
-def test_an_answer_that_broke_off_is_done_again(pcm: Path) -> None:
-    whole = [made(0.0, 4.0, "Hello."), made(4.0, 10.5, "And more.")]
-    model = Model(batched=[made(0.0, 4.0, " Hello.")], alone=whole)
+def test_an_answer_that_broke_off_is_taken_up_where_it_ended(pcm: Path) -> None:
+    model = Model(batched=[made(0.0, 4.0, " Hello.")], alone=[made(0.5, 6.5, "And more.")])
     heard = scribe(model, TEN_S).transcribe(pcm, lambda done: None)
-    assert [s.text for s in heard.segments] == ["Hello.", "And more."]
+    assert [(s.start_s, s.text) for s in heard.segments] == [(0.6, "Hello."), (5.1, "And more.")]
     assert heard.redone == 1
+    assert model.given == [pytest.approx(6.8)]
 
 
 def test_the_better_of_two_tries_is_kept(pcm: Path) -> None:
@@ -199,7 +198,7 @@ def test_the_better_of_two_tries_is_kept(pcm: Path) -> None:
 def test_another_language_gets_no_second_try(pcm: Path) -> None:
     model = Model(batched=[made(0.0, 4.0, " Hallo.")], languages={"de": 0.9, "en": 0.1})
     scribe(model, TEN_S).transcribe(pcm, lambda done: None)
-    assert model.again == 0
+    assert model.given == []
 
 
 def test_inventions_and_loops_are_left_out() -> None:
