@@ -27,6 +27,7 @@ MIN_LOGPROB = -1.0
 MAX_NO_SPEECH = 0.6
 MAX_UNHEARD_S = 2.0  # of a window's end: longer, and its answer broke off
 MIN_SPEECH_S = 0.25
+PAUSE_S = 0.8  # between two words: a new segment begins
 
 
 class OnePass:
@@ -148,7 +149,11 @@ class Scribe:
         return detected, votes[detected], language, votes[language]
 
     def _batched(self, clips: Sequence[Audio], language: str) -> Iterator[list[Segment]]:
-        """The segments of each clip, in order, with times from the clip's beginning."""
+        """The segments of each clip, in order, with times from the clip's beginning.
+
+        The times are those of the words. Asked for times in the text instead, the model often ends a
+        window with "go on from here", which batched inference does not: the rest is lost without a word.
+        """
         edges = [0.0]
         for clip in clips:
             edges.append(edges[-1] + len(clip) / RATE)
@@ -156,7 +161,7 @@ class Scribe:
             np.concatenate(clips),
             language=language,
             batch_size=self.batch_size,
-            without_timestamps=False,
+            word_timestamps=True,
             clip_timestamps=[{"start": start, "end": end} for start, end in pairwise(edges)],
         )
         held: list[Segment] = []
@@ -167,7 +172,7 @@ class Scribe:
                 yield held
                 held, index = [], index + 1
             if segment.text.strip():
-                held.append(_segment(segment, -edges[index]))
+                held += _sentences(segment, -edges[index])
         yield held
         yield from ([] for _ in clips[index + 1 :])
 
@@ -225,8 +230,11 @@ def faults(segments: Sequence[Segment], length_s: float) -> set[str]:
 
 
 def _compression(segments: Sequence[Segment]) -> float:
-    text = " ".join(segment.text for segment in segments).encode()
-    return len(text) / len(zlib.compress(text))
+    return _ratio(" ".join(segment.text for segment in segments))
+
+
+def _ratio(text: str) -> float:
+    return len(text.encode()) / len(zlib.compress(text.encode()))
 
 
 def _badness(segments: Sequence[Segment], length_s: float) -> tuple[int, float]:
@@ -247,6 +255,29 @@ def _clip(audio: Audio, window: Window) -> Audio:
 def _whole(features: Audio, frames: int) -> Audio:
     features = features[..., :frames]
     return np.pad(features, ((0, 0), (0, frames - features.shape[-1])))
+
+
+def _sentences(made: Any, shift_s: float) -> list[Segment]:
+    """What was made of a window, cut behind each sentence, and where the speaker paused."""
+    words = made.words or []
+    if not words:
+        return [_segment(made, shift_s)]
+    ends = [i for i, (word, after) in enumerate(pairwise(words), 1) if _parts(word, after)]
+    return [
+        _segment(made, shift_s).model_copy(
+            update={
+                "start_s": max(0.0, float(part[0].start) + shift_s),
+                "end_s": max(0.0, float(part[-1].end) + shift_s),
+                "text": (text := "".join(word.word for word in part).strip()),
+                "compression_ratio": _ratio(text),
+            }
+        )
+        for part in (words[start:end] for start, end in pairwise([0, *ends, len(words)]))
+    ]
+
+
+def _parts(word: Any, after: Any) -> bool:
+    return bool(word.word.rstrip().endswith((".", "?", "!"))) or after.start - word.end > PAUSE_S
 
 
 def _segment(made: Any, shift_s: float) -> Segment:

@@ -91,7 +91,13 @@ def load(options: argparse.Namespace) -> tuple[Scribe, Ready]:
     if compute_type == "auto":
         compute_type = "int8_float16" if device == "cuda" else "int8"
     try:
-        model = WhisperModel(str(folder), device=device, compute_type=compute_type, local_files_only=True)
+        model = WhisperModel(
+            str(folder),
+            device=device,
+            compute_type=compute_type,
+            cpu_threads=len(os.sched_getaffinity(0)),  # CTranslate2's own default is four
+            local_files_only=True,
+        )
     except (RuntimeError, ValueError, OSError) as exc:
         if is_out_of_memory(exc):
             raise Unusable(f"the {device} has no room for the Whisper model in {folder}: {exc}") from exc

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from daemon.core.document import Segment
-from daemon.stt.scribe import Audio, OnePass, Scribe, faults, genuine, is_out_of_memory
+from daemon.stt.scribe import Audio, OnePass, Scribe, _sentences, faults, genuine, is_out_of_memory
 from daemon.stt.windows import RATE, Piece
 
 FRAMES = 3000
@@ -18,7 +18,7 @@ FRAMES = 3000
 
 def made(start: float, end: float, text: str, seek: int = 0, **gauges: float) -> SimpleNamespace:
     defaults = {"avg_logprob": -0.2, "no_speech_prob": 0.01, "compression_ratio": 1.0}
-    return SimpleNamespace(start=start, end=end, text=text, seek=seek, **{**defaults, **gauges})
+    return SimpleNamespace(start=start, end=end, text=text, seek=seek, words=None, **{**defaults, **gauges})
 
 
 def segment(text: str, end: float = 10.0, **gauges: float) -> Segment:
@@ -236,3 +236,21 @@ def test_memory_that_runs_out_is_told_from_other_errors() -> None:
     assert is_out_of_memory(RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"))
     assert is_out_of_memory(MemoryError())
     assert not is_out_of_memory(RuntimeError("unspecified launch failure"))
+
+
+def test_a_window_is_cut_behind_each_sentence_and_at_pauses() -> None:
+    def word(start: float, end: float, text: str) -> SimpleNamespace:
+        return SimpleNamespace(start=start, end=end, word=text)
+
+    whole = made(0.0, 9.0, " I am Ada. I like chess and I sing")
+    whole.words = [
+        *(word(0.2, 0.4, " I"), word(0.4, 0.6, " am"), word(0.6, 1.0, " Ada.")),
+        *(word(1.2, 1.4, " I"), word(1.4, 1.8, " like"), word(1.8, 2.4, " chess")),
+        *(word(4.0, 4.2, " and"), word(4.2, 4.4, " I"), word(4.4, 5.0, " sing")),
+    ]
+    cut = _sentences(whole, 10.0)
+    assert [(s.start_s, s.end_s, s.text) for s in cut] == [
+        (10.2, 11.0, "I am Ada."),
+        (11.2, 12.4, "I like chess"),
+        (14.0, 15.0, "and I sing"),
+    ]
