@@ -47,6 +47,7 @@ test: setup ## run the tests (TEST_ARGS='-q -k intake')
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
 bench: setup ## measure
+	$(BIN)/introeval models pull $(TEST_MODELS)
 	$(BIN)/python -m tests.bench $(BENCH_ARGS)
 
 lint: setup ## style, types and the rule of imports

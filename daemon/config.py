@@ -89,6 +89,7 @@ class Stt(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compute_type: str = "auto"
     batch_size: Count | Auto = "auto"
+    parallel: Count | Auto = "auto"
     language: str = "en"
 
 

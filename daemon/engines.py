@@ -11,7 +11,7 @@ from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.prompts import load_prompt
 from daemon.models import model_path
 from daemon.node import LocalNode
-from daemon.plan import parallel
+from daemon.plan import parallel, streams
 from daemon.ports import Media, Node, Progress
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
@@ -42,6 +42,7 @@ def embedded_node(config: Config, progress: Progress) -> Node:
         device=config.stt.device,
         compute_type=config.stt.compute_type,
         batch_size=config.stt.batch_size,
+        streams=streams(config.stt),
         language=config.stt.language,
     )
     extractor = FormExtractor(

@@ -12,7 +12,7 @@ from daemon.app import Daemon, running
 from daemon.config import Config, load
 from daemon.core.task import Stage
 from daemon.node import LocalNode
-from daemon.ports import Node, Progress
+from daemon.ports import Media, Node, Progress
 from tests.scripted import Log, Script, ScriptedEngine, ScriptedMedia, goes_well
 
 PHASES: list[list[str]] = [["stt"], ["extract", "rate"]]
@@ -28,7 +28,7 @@ class Lab:
     script: Script = goes_well
     seconds: dict[Stage, float] = field(default_factory=dict)
     start_seconds: float = 0.0
-    media: ScriptedMedia = field(default_factory=ScriptedMedia)
+    media: Media = field(default_factory=ScriptedMedia)
     settings: dict[str, Any] = field(default_factory=dict)
     log: Log = field(default_factory=Log)
     engines: dict[Stage, ScriptedEngine] = field(default_factory=dict)
@@ -41,12 +41,13 @@ class Lab:
     def outbox(self) -> Path:
         return self.folder / "outbox"
 
-    def hand_in(self, name: str, content: str | None = None) -> None:
+    def hand_in(self, name: str, content: str | bytes | None = None) -> None:
         """Put a video into the inbox; its content is its name unless given."""
         target = self.inbox / name
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + ".part")
-        part.write_text(content or name)
+        content = name if content is None else content
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
         part.rename(target)
 
     def results(self) -> dict[str, dict[str, Any]]:
@@ -59,7 +60,12 @@ class Lab:
         """The configuration, with a settle time and residency of the tests' own."""
         file = self.folder / "introeval.toml"
         self.folder.mkdir(parents=True, exist_ok=True)
-        values: dict[str, Any] = {"intake.settle_s": 0.05, "gpu.residency": PHASES, **self.settings}
+        values: dict[str, Any] = {
+            "intake.settle_s": 0.05,
+            "gpu.residency": PHASES,
+            "stt.parallel": 1,
+            **self.settings,
+        }
         tables: dict[str, list[str]] = {}
         for key, value in values.items():
             table, _, name = key.partition(".")

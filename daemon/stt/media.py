@@ -34,6 +34,7 @@ _OPTIONS = {
 _SLACK_S = 0.5  # the last picture of a slow video has no duration of its own
 _GAP_S = 0.25  # a longer hole between two frames is silence: a pause in the recording, or a late start
 _RETRIES = 20  # of demuxing after an error, with nothing read in between
+_TRACKS = 8  # that are listened to, for the one that is heard: no camera makes as many
 _MEMORY = 2 << 30
 _ERRORS = (av.error.FFmpegError, ValueError, IndexError)
 
@@ -88,7 +89,7 @@ def probe(path: Path, max_s: float) -> dict[str, Any]:
             _discard(container, keep=first)
         elif container.format.name not in ("mp3", "aac", "mpeg", "mpegts"):  # these only estimate
             declared = _seconds(container.duration, 1 / av.time_base)
-        begins, sound_ends, ends = _extent(container, first.index)
+        begins, sound_ends, ends = _extent(container, first.index, max_s)
         if (
             declared is not None
             and (container.format.name != "mp3" or mp3_declares(path))
@@ -103,7 +104,7 @@ def probe(path: Path, max_s: float) -> dict[str, Any]:
 
 def decode(path: Path, pcm: Path, max_s: float) -> dict[str, Any]:
     """Decode the track that can be heard to `pcm`; `duration_s, flags`. Raises Bad."""
-    count = probe(path, max_s)["audio_streams"]
+    count = min(probe(path, max_s)["audio_streams"], _TRACKS)
     part = pcm.with_name(pcm.name + ".part")
     flags = {}
     try:
@@ -217,8 +218,11 @@ def _packets(container: InputContainer, *only: AudioStream) -> Iterator[Any]:
             return
 
 
-def _extent(container: InputContainer, sound: int) -> tuple[float, float, float]:
-    """When the packets begin, when those of the stream `sound` end, and when the last ends, in seconds."""
+def _extent(container: InputContainer, sound: int, max_s: float) -> tuple[float, float, float]:
+    """When the packets begin, when those of the stream `sound` end, and when the last ends, in seconds.
+
+    Raises Bad as soon as there is too much sound: the rest of many hours is not worth reading.
+    """
     begins, sound_ends, ends = float("inf"), 0.0, 0.0
     for packet in _packets(container):
         stamp = packet.pts if packet.pts is not None else packet.dts
@@ -229,6 +233,7 @@ def _extent(container: InputContainer, sound: int) -> tuple[float, float, float]
         begins, ends = min(begins, start), max(ends, end)
         if packet.stream_index == sound:
             sound_ends = max(sound_ends, end)
+            check_length(sound_ends - begins, max_s)
     return min(begins, ends), sound_ends, ends
 
 

@@ -1,7 +1,8 @@
 """What crosses between the Whisper worker and its parent, one JSON line a message.
 
-The worker first says a `Ready` or a `Refusal`. Then, for each `{"pcm": path}` that it is handed, any
-number of `{"progress": 0..1}` and one of `{"heard": Heard}` and `{"refused": Refusal}`.
+The worker first says a `Ready` or a `Refusal`. Then, for each `{"id": n, "pcm": path}` that it is handed,
+any number of `{"id": n, "progress": 0..1}` and one of `{"id": n, "heard": Heard}` and
+`{"id": n, "refused": Refusal}`.
 """
 
 from typing import Any

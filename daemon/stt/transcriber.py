@@ -5,7 +5,6 @@ import hashlib
 import importlib.util
 import os
 import wave
-from collections.abc import Callable
 from pathlib import Path
 
 from daemon.child import Child, ChildDied, gone
@@ -14,6 +13,7 @@ from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.speaking import speaking
 from daemon.core.task import Stage
 from daemon.ports import Failed, Outcome, Progress, Provenance, SttWork, Transcribed, Unscorable
+from daemon.stt.conversation import Conversation
 from daemon.stt.protocol import Heard, Ready, Refusal
 from daemon.stt.verdict import transcript, unscorable
 
@@ -21,11 +21,12 @@ PROBE = Path(__file__).with_name("probe.wav")
 
 
 class WhisperEngine:
-    """Transcribes one video at a time with the model in the folder `model`.
+    """Transcribes up to `streams` videos at a time with the model in the folder `model`.
 
-    `device`, `compute_type` and `batch_size` may be "auto"; `language` is the expected one, or None.
-    The worker's lock is `state/engines/stt.lock`, and what it prints goes to `log`. A try may take
-    `limit_s` and `limit_factor` times the length of its recording; coming up, `start_limit_s`.
+    On processors one stream a core is the fastest; a GPU is best used by one. `device`, `compute_type` and
+    `batch_size` may be "auto"; `language` is the expected one, or None. The worker's lock is
+    `state/engines/stt.lock`, and what it prints goes to `log`. A try may take `limit_s` and `limit_factor`
+    times the length of its recording; coming up, `start_limit_s`.
     """
 
     stage = Stage.STT
@@ -39,6 +40,7 @@ class WhisperEngine:
         device: str = "auto",
         compute_type: str = "auto",
         batch_size: int | str = "auto",
+        streams: int = 1,
         language: str | None = "en",
         probe: Path = PROBE,
         limit_s: float = 30.0,
@@ -51,6 +53,7 @@ class WhisperEngine:
         self._device = device
         self._compute_type = compute_type
         self._batch_size = batch_size
+        self._streams = streams
         self._language = language
         self._probe = probe
         self._limit_s = limit_s
@@ -59,7 +62,7 @@ class WhisperEngine:
         self._child: Child | None = None
         self._ready: Ready | None = None
         self._digest: tuple[tuple[int, int], str] | None = None
-        self._turn = asyncio.Lock()
+        self._conversation: Conversation | None = None
 
     @property
     def alive(self) -> bool:
@@ -78,6 +81,7 @@ class WhisperEngine:
             *("--model", str(self._model), "--lock", str(self.lock)),
             *("--device", self._device, "--compute-type", self._compute_type),
             *("--batch-size", str(self._batch_size), "--language-expected", self._language or ""),
+            *("--streams", str(self._streams)),
         ]
         try:
             async with asyncio.timeout(self._start_limit_s):
@@ -88,6 +92,7 @@ class WhisperEngine:
                 if "refused" in answer:
                     raise EngineError(Refusal(**answer["refused"]).message)
                 self._ready = Ready(**answer["ready"])
+                self._conversation = Conversation(self._child)
                 await asyncio.gather(self._prove(), asyncio.to_thread(self._note_digest))
         except TimeoutError as exc:
             await self._end()
@@ -103,6 +108,9 @@ class WhisperEngine:
     async def stop(self) -> None:
         """End the worker, also one of an earlier daemon, and see it gone. Raises EngineError."""
         child, self._child = self._child, None
+        talk, self._conversation = self._conversation, None
+        if talk is not None:
+            await talk.aclose()
         if child is not None:
             await child.stop(grace_s=2.0)
         await gone(self.lock)
@@ -110,26 +118,25 @@ class WhisperEngine:
     async def transcribe(self, work: SttWork, progress: Progress) -> Outcome:
         """Transcribe one video: a Transcribed, an Unscorable or a Failed."""
         limit_s = self._limit_s + self._limit_factor * work.duration_s
-        async with self._turn:
-            child, ready = self._child, self._ready
-            if child is None or ready is None or not child.alive:
-                return Failed(
-                    work.ticket, Fault(Blame.ENGINE, "not_running", "the Whisper worker does not run")
-                )
-            try:
-                async with asyncio.timeout(limit_s):
-                    answer = await self._ask(child, work.pcm, lambda done: progress(work.ticket, done))
-            except TimeoutError:
-                await self._end()
-                message = f"the Whisper worker said nothing within {limit_s:.0f} s and was ended"
-                return Failed(work.ticket, Fault(Blame.ENGINE, "worker_hung", message, died=True))
-            except ChildDied as exc:
-                await self._end()
-                message = f"{exc} in the middle of a video; see {self._log}"
-                return Failed(work.ticket, Fault(Blame.ENGINE, "worker_died", message, died=True))
-            except BaseException:
-                await self._end()  # its next answer would be taken for that of another video
-                raise
+        talk, ready = self._conversation, self._ready
+        if talk is None or ready is None or not self.alive:
+            return Failed(work.ticket, Fault(Blame.ENGINE, "not_running", "the Whisper worker does not run"))
+        try:
+            async with asyncio.timeout(limit_s):
+                answer = await talk.ask(work.pcm, lambda done: progress(work.ticket, done))
+        except TimeoutError:
+            await self._end()
+            message = f"the Whisper worker said nothing within {limit_s:.0f} s and was ended"
+            return Failed(work.ticket, Fault(Blame.ENGINE, "worker_hung", message, died=True))
+        except ChildDied as exc:
+            await self._end()
+            message = f"{exc} in the middle of a video; see {self._log}"
+            return Failed(work.ticket, Fault(Blame.ENGINE, "worker_died", message, died=True))
+        except BaseException:
+            await (
+                self._end()
+            )  # what it does for a video that nobody waits for would keep the next one waiting
+            raise
         if isinstance(answer, Refusal):
             blame = Blame.ENGINE if answer.code == "out_of_memory" else Blame.TASK
             return Failed(work.ticket, Fault(blame, answer.code, answer.message))
@@ -167,24 +174,14 @@ class WhisperEngine:
             "windows_redone": heard.redone,
         }
 
-    async def _ask(self, child: Child, pcm: Path, progress: Callable[[float], None]) -> Heard | Refusal:
-        await child.send({"pcm": str(pcm)})
-        while True:
-            answer = await child.receive()
-            if "heard" in answer:
-                return Heard(**answer["heard"])
-            if "refused" in answer:
-                return Refusal(**answer["refused"])
-            progress(answer["progress"])
-
     async def _prove(self) -> None:
-        assert self._child is not None
+        assert self._conversation is not None
         pcm = self.lock.with_name("stt.probe.pcm")
         with wave.open(str(self._probe), "rb") as clip:
             if (clip.getframerate(), clip.getnchannels(), clip.getsampwidth()) != (16_000, 1, 2):
                 raise EngineError(f"{self._probe} is not 16 kHz mono 16-bit")
             pcm.write_bytes(clip.readframes(clip.getnframes()))
-        answer = await self._ask(self._child, pcm, lambda done: None)
+        answer = await self._conversation.ask(pcm, lambda done: None)
         if isinstance(answer, Refusal):
             raise EngineError(f"Whisper fails on its probe clip: {answer.message}; see {self._log}")
         if not any(segment.text for segment in answer.segments):

@@ -6,6 +6,11 @@ from daemon.stt.protocol import SURE, Heard
 
 MIN_WORDS = 5
 MIN_LOGPROB = -1.0  # the mean below which Whisper itself calls a text a failure
+# The same where another language than the expected one was detected, though not for sure: `base` writes
+# Dutch, Portuguese, Hindi and Bengali down as fluent English at -0.8 to -1.0. English with a heavy accent
+# stays above -0.7, and most of it is detected as English.
+MIN_LOGPROB_DOUBTED = -0.75
+MIN_WRITTEN = 0.5  # of the speech: Chinese gave one fluent English sentence for 3 of its 15 seconds
 
 
 def transcript(heard: Heard) -> Transcript | None:
@@ -38,7 +43,9 @@ def unscorable(heard: Heard, expected: str | None) -> tuple[str, str] | None:
             f"the language spoken seems to be {heard.detected!r}, but {expected!r} is expected. Record it "
             "again in the expected language",
         )
-    if not sure and _mean_logprob(heard) < MIN_LOGPROB:
+    doubted = expected is not None and heard.detected not in (None, expected)
+    least = MIN_LOGPROB_DOUBTED if doubted else MIN_LOGPROB
+    if (not sure and _mean_logprob(heard) < least) or _written(heard) < MIN_WRITTEN:
         return (
             "unintelligible",
             "the speech cannot be understood. Record it again in a quiet room, close to the microphone, and "
@@ -52,6 +59,13 @@ def unscorable(heard: Heard, expected: str | None) -> tuple[str, str] | None:
             "check that the whole recording can be heard",
         )
     return None
+
+
+def _written(heard: Heard) -> float:
+    """The share of the speech that the segments hold; 1 when no speech was measured."""
+    spoken = sum(span.end_s - span.start_s for span in heard.speech)
+    written = sum(segment.end_s - segment.start_s for segment in heard.segments)
+    return written / spoken if spoken else 1.0
 
 
 def _mean_logprob(heard: Heard) -> float:

@@ -22,6 +22,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from daemon.config import Stt
+from daemon.core.errors import Fault
+from daemon.plan import streams
 from daemon.ports import Decoded, SttWork, Ticket, Transcribed
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
@@ -123,19 +126,24 @@ async def _ours(model: Path, clips: Sequence[Path], folder: Path) -> tuple[float
         device="cpu",
         compute_type="int8",
         batch_size=BATCH_SIZE,
+        streams=streams(Stt(device="cpu")),
         language="en",
     )
+    free = asyncio.Semaphore(streams(Stt(device="cpu")))
     decoding = [asyncio.create_task(media.decode(clip, clip.with_suffix(".pcm"))) for clip in clips]
-    said = []
+
+    async def one(number: int, ahead: "asyncio.Task[Decoded | Fault]") -> str:
+        decoded = await ahead
+        assert isinstance(decoded, Decoded), decoded
+        work = SttWork(Ticket(number, 1, 1), decoded.pcm, decoded.duration_s)
+        async with free:
+            outcome = await engine.transcribe(work, lambda ticket, done: None)
+        assert isinstance(outcome, Transcribed), outcome
+        return outcome.transcript.text
+
     try:
         await engine.start()
-        for number, ahead in enumerate(decoding):
-            decoded = await ahead
-            assert isinstance(decoded, Decoded), decoded
-            work = SttWork(Ticket(number, 1, 1), decoded.pcm, decoded.duration_s)
-            outcome = await engine.transcribe(work, lambda ticket, done: None)
-            assert isinstance(outcome, Transcribed), outcome
-            said.append(outcome.transcript.text)
+        said = await asyncio.gather(*(one(number, ahead) for number, ahead in enumerate(decoding)))
         await engine.stop()
         took = time.monotonic() - began
     finally:
