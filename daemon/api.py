@@ -81,6 +81,12 @@ def make_api(
 
     changes = [Depends(may_change)]
 
+    @api.get("/tasks/{task_id}/results", responses={404: {"model": Problem}})
+    async def get_results(task_id: int) -> list[dict[str, Any]]:
+        """The results of a task, one for each revision that ended, oldest first."""
+        answer: list[dict[str, Any]] = await ask(lambda reader: report.results(reader, task_id))
+        return answer
+
     @api.post("/tasks/{task_id}/{verb}", dependencies=changes, responses=_PROBLEMS)
     async def post_task(task_id: int, verb: Verb, extract: bool = False) -> TaskDetail:
         """Retry, rate anew, cancel, hold or release one task."""

@@ -44,6 +44,8 @@ def embedded_node(config: Config, progress: Progress) -> Node:
         batch_size=config.stt.batch_size,
         streams=streams(config.stt),
         language=config.stt.language,
+        limit_s=config.stt.limit_s,
+        limit_factor=config.stt.limit_factor,
     )
     extractor = FormExtractor(
         _server(Stage.EXTRACT, gguf, state, config.extract),

@@ -1,5 +1,8 @@
 """What the database says, in the words of the wire: for the control socket, and where no daemon runs."""
 
+import json
+from typing import Any
+
 from daemon.core.instant import to_iso
 from daemon.core.task import FINAL, STAGE_OF, Status
 from daemon.store.reader import Reader
@@ -27,6 +30,12 @@ def task_lines(
 def task_detail(reader: Reader, task_id: int) -> TaskDetail:
     """One task with its history. Raises UnknownTask."""
     return _detail(reader.task(task_id))
+
+
+def results(reader: Reader, task_id: int) -> list[dict[str, Any]]:
+    """The results of a task as they are in the outbox, one for each revision, oldest first."""
+    reader.task(task_id)  # UnknownTask, where there is none
+    return [json.loads(content) for content in reader.results(task_id)]
 
 
 def task_line(row: Listed) -> TaskLine:

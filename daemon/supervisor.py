@@ -269,6 +269,14 @@ class Supervisor:
         elif outcome.fault.blame is Blame.ENGINE:
             self._phases.failed(task.stage, outcome.fault)
         self._book.end(task, outcome, ended.seconds)
+        if (
+            isinstance(outcome, Failed)
+            and outcome.fault.died
+            and self._book.changes[-1].event is Event.FAILED
+        ):
+            self._phases.worked(
+                task.stage
+            )  # it is the video that ends engines: of this one nothing is to mend
         await self._fairness.check(task.stage, outcome)
 
     async def _commit(self, starts: Sequence[Task] = ()) -> dict[int, Payload]:

@@ -79,9 +79,22 @@ halve "$scratch/whole.mp4" "$media/damaged.mp4"
 # With its index in front, half of the file can be read, and promises the whole duration.
 halve "$samples/s001_introduction.mp4" "$media/cut_short.mp4"
 
-espeak-ng -v de -s 150 -w "$scratch/german.wav" \
+# foreign NAME VOICE TEXT: an introduction in another language than the expected one.
+foreign() {
+  espeak-ng -v "$2" -s 150 -w "$scratch/$1.wav" "$3"
+  film "$scratch/$1.wav" teal "$media/$1.mp4" -movflags +faststart
+}
+
+foreign german de \
   'Guten Tag, mein Name ist Jonas Weber, und ich bin zwanzig Jahre alt. In meiner Freizeit spiele ich gerne Fußball und lese Bücher. Nach dem Studium möchte ich als Lehrer an einer Schule arbeiten.'
-film "$scratch/german.wav" teal "$media/german.mp4" -movflags +faststart
+foreign spanish es \
+  'Hola, me llamo Lucía Fernández y tengo veintiún años. En mi tiempo libre me gusta jugar al fútbol y leer novelas. Después de la universidad quiero trabajar como profesora en una escuela.'
+foreign french fr \
+  "Bonjour, je m'appelle Camille Dubois et j'ai vingt et un ans. Pendant mon temps libre, j'aime jouer au football et lire des romans. Après mes études, je voudrais travailler comme professeur dans une école."
+foreign hindi hi \
+  'नमस्ते, मेरा नाम अमित शर्मा है और मैं इक्कीस साल का हूँ। खाली समय में मुझे क्रिकेट खेलना और किताबें पढ़ना पसंद है। पढ़ाई के बाद मैं एक स्कूल में शिक्षक बनना चाहता हूँ।'
+foreign dutch nl \
+  'Hallo, mijn naam is Pieter de Vries en ik ben eenentwintig jaar oud. In mijn vrije tijd voetbal ik graag en lees ik boeken. Na mijn studie wil ik als leraar op een school werken.'
 
 encode -f lavfi -i anoisesrc=color=pink:amplitude=0.3:seed=1:r=48000:d=8 "$scratch/noise.wav"
 film "$scratch/noise.wav" teal "$media/noise.mp4" -movflags +faststart

@@ -1,5 +1,6 @@
 """Media files as students should not make them, made with PyAV."""
 
+import wave
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +28,36 @@ def tone(seconds: float, channels: int = 1, level: float = 0.3, rate: int = RATE
 def silence(seconds: float, channels: int = 1) -> Sound:
     """Nothing to be heard."""
     return np.zeros((channels, round(seconds * RATE)), dtype=np.int16)
+
+
+def chords(seconds: float) -> Sound:
+    """Four chords of a piano, over and over, with a melody of their notes."""
+    progression = ((262, 330, 392), (220, 262, 330), (175, 220, 262), (196, 247, 294))
+    music = np.zeros(round((seconds + 3) * RATE))
+    for beat in range(round(seconds * 2)):
+        chord = progression[beat // 4 % 4]
+        notes = [(pitch, 0.2) for pitch in chord] if beat % 2 == 0 else []
+        for pitch, level in [*notes, (chord[beat * 5 % 3] * 2, 0.15)]:
+            struck = _struck(pitch, level)
+            start = beat * RATE // 2
+            music[start : start + len(struck)] += struck
+    played: Sound = (music / np.abs(music).max() * 20_000).astype(np.int16)
+    return played[np.newaxis, : round(seconds * RATE)]
+
+
+def _struck(pitch: float, level: float) -> NDArray[np.float64]:
+    """A string that was struck: seven partials, the higher the sooner gone."""
+    time = np.arange(round(2.5 * RATE)) / RATE
+    partials = np.arange(1, 8)[:, np.newaxis]
+    sound = np.sin(2 * np.pi * pitch * partials * time) * np.exp(-time * (1.5 + 0.6 * partials))
+    return np.asarray((level * sound / partials**1.5).sum(axis=0))
+
+
+def spoken(probe: Path, start_s: float = 0.0, end_s: float = 5.0) -> Sound:
+    """A part of a 16 kHz mono recording, as 48 kHz."""
+    with wave.open(str(probe), "rb") as file:
+        sound = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.int16)
+    return np.repeat(sound[round(start_s * 16_000) : round(end_s * 16_000)], 3)[np.newaxis]
 
 
 def film(

@@ -1,13 +1,15 @@
 """The commands that change something: each is one request to the daemon."""
 
+import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from daemon import client
-from daemon.cli import show
-from daemon.cli.common import OUT, AsJson, configuration
+from daemon.cli import rerate, show
+from daemon.cli.common import ERR, OUT, AsJson, configuration
 from daemon.wire import Order, Status, TaskDetail, Verb
 
 TaskId = Annotated[int, typer.Argument(metavar="ID")]
@@ -31,12 +33,24 @@ def add_commands(app: typer.Typer) -> None:
 
     @app.command()
     def rate(
-        task_id: TaskId,
+        task_id: Annotated[int | None, typer.Argument(metavar="[ID]")] = None,
+        every: Annotated[bool, typer.Option("--all", help="Rate every task that has a rating.")] = False,
         extract: Annotated[bool, typer.Option("--extract", help="Read the form anew, too.")] = False,
         as_json: AsJson = False,
     ) -> None:
-        """Rate a video again with the prompts and models of now; its transcript is kept."""
-        _ask(Verb.RATE, task_id, as_json, extract=extract)
+        """Rate again with the prompts and models of now, wait for it, and show what changed.
+
+        The transcript is kept. Each new result is the next revision.
+        """
+        if (task_id is None) == (not every):
+            raise typer.BadParameter("name one task, or say --all")
+        socket = configuration().paths.socket
+        ids = [task_id] if task_id is not None else rerate.rated(socket)
+        compared = rerate.rate_again(socket, ids, ERR, extract=extract)
+        if as_json:
+            typer.echo(json.dumps([asdict(each) for each in compared], indent=2))
+        else:
+            show.comparison(OUT, compared)
 
 
 def _add_verb(app: typer.Typer, verb: Verb, doc: str) -> None:
@@ -54,8 +68,8 @@ def _add_order(app: typer.Typer, order: Order, doc: str) -> None:
     app.command(order.value, help=doc)(command)
 
 
-def _ask(verb: Verb, task_id: int, as_json: bool, *, extract: bool = False) -> None:
-    answer = client.post(configuration().paths.socket, f"/tasks/{task_id}/{verb}", extract=extract)
+def _ask(verb: Verb, task_id: int, as_json: bool) -> None:
+    answer = client.post(configuration().paths.socket, f"/tasks/{task_id}/{verb}")
     _print(OUT, TaskDetail.model_validate(answer), as_json)
 
 

@@ -5,15 +5,27 @@ kept and flagged, since a rating that rests on it needs a person's eye.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import pairwise
 
+from daemon.core.clauses import Clause, clauses, denies
 from daemon.core.document import Evaluation, Evidence, Flag, Profile, Transcript
 from daemon.core.words import Word, stem, words
 
 _LIST_SHARE = 0.6  # of the words that carry meaning in a hobby or a strength
 _SENTENCE_SHARE = 0.6  # the same in a goal or an experience, which models put in their own words
+_PART = re.compile(r"([.;,]?\s+and\s+|[.;,]\s+)")
+_BEFORE_A_COUNT = frozenset(
+    "for since over of than in after during within about around last next grade class".split()
+)
+_LABELS = frozenset(
+    (
+        "hobby hobbies strength strengths experience experiences goal goals career name age list null none "
+        "student students the a my is of what work free time activity activities i have has in and"
+    ).split()
+)
 _QUOTE_LIKENESS = 0.85  # of a quote's words, in order, for quotes of at least _FUZZY_QUOTE words
 _FUZZY_QUOTE = 5
 _EMPTY_WORDS = frozenset(
@@ -32,16 +44,20 @@ _EMPTY_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What was said, ready for comparisons."""
+    """Words that were said together, ready for comparisons."""
 
     keys: frozenset[str]
     stems: frozenset[str]
+    counts: frozenset[tuple[str, str]]
 
     @classmethod
-    def of(cls, transcript: Transcript) -> "Heard":
-        """The words of a transcript."""
-        keys = frozenset(word.key for word in words(transcript.text))
-        return cls(keys, frozenset(map(stem, keys)))
+    def of(cls, said: Iterable[Clause]) -> "Heard":
+        """The words of some clauses."""
+        spoken = [clause.said for clause in said]
+        keys = frozenset(word.key for each in spoken for word in each)
+        return cls(
+            keys, frozenset(map(stem, keys)), frozenset(count for each in spoken for count in _counts(each))
+        )
 
     def has(self, word: Word) -> bool:
         """Whether a word was said, in whatever form; a number as that number."""
@@ -53,47 +69,47 @@ class Heard:
             or any(_kin(word.key, key) for key in self.keys)
         )
 
-    def has_name(self, word: Word) -> bool:
-        """Whether a name was said, allowing for the ways in which one sound is spelled."""
-        return word.key in self.keys or any(_sounds_alike(word.key, key) for key in self.keys)
-
     def has_phrase(self, phrase: str, share: float) -> bool:
         """Whether so much of a phrase's meaning was said, and every number and every proper name in it."""
         own = words(phrase)
-        telling = [word for word in own if word.key not in _EMPTY_WORDS] or own
-        if not telling:
+        if all(word.key in _LABELS for word in own) or not self.counts.issuperset(_counts(own)):
             return False
+        telling = [word for word in own if word.key not in _EMPTY_WORDS] or own
         said = [self.has(word) for word in telling]
         precise = [word.is_number or (word.capital and word is not own[0]) for word in telling]
         return all(s for s, p in zip(said, precise, strict=True) if p) and sum(said) >= share * len(said)
 
 
 def ground_profile(profile: Profile, transcript: Transcript) -> tuple[Profile, tuple[Flag, ...]]:
-    """The form with only what was said, and a flag `ungrounded` for each value that was left out."""
-    heard = Heard.of(transcript)
+    """The form with only what was said, and a flag `ungrounded` for each value that was left out.
+
+    Of a goal or an experience the parts that were said stay; what a student says of others, denies, or
+    says as a goal is no experience.
+    """
+    said = tuple(clause for clause in clauses(transcript.text) if clause.own)
     flags: list[Flag] = []
 
     def drop(field: str, value: object) -> None:
         flags.append(Flag(code="ungrounded", field=field, detail=str(value)))
 
     name, age = profile.name, profile.age
-    if name is not None and not _named(name, heard):
+    if name is not None and not _named(name, said):
         drop("name", name)
         name = None
-    if age is not None and str(age) not in heard.keys:
+    if age is not None and not _aged(str(age), said):
         drop("age", age)
         age = None
+    goals = tuple(clause for clause in said if clause.goal) or tuple(c for c in said if not c.done)
+    deeds = tuple(clause for clause in said if clause.done or not (clause.goal or clause.leisure))
     sentences: dict[str, str | None] = {}
-    for field in ("career_goals", "experience"):
-        sentence = getattr(profile, field)
-        sentences[field] = sentence
-        if sentence is not None and not heard.has_phrase(sentence, _SENTENCE_SHARE):
-            drop(field, sentence)
-            sentences[field] = None
+    for field, where in (("career_goals", goals), ("experience", deeds)):
+        sentences[field], left_out = _said_parts(getattr(profile, field) or "", where)
+        for part in left_out:
+            drop(field, part)
     lists: dict[str, tuple[str, ...]] = {}
     for field in ("hobbies", "strengths"):
         values: tuple[str, ...] = getattr(profile, field)
-        lists[field] = tuple(value for value in values if heard.has_phrase(value, _LIST_SHARE))
+        lists[field] = tuple(value for value in values if _said(value, said, _LIST_SHARE))
         for value in values:
             if value not in lists[field]:
                 drop(field, value)
@@ -121,9 +137,62 @@ def locate_evidence(evaluation: Evaluation, transcript: Transcript) -> tuple[Eva
     return evaluation.model_copy(update={"evidence": tuple(evidence for evidence, _ in located)}), flags
 
 
-def _named(name: str, heard: Heard) -> bool:
-    own = words(name)
-    return bool(own) and all(heard.has_name(word) for word in own)
+def _counts(said: Sequence[Word]) -> Iterator[tuple[str, str]]:
+    """Each number with what it counts: six years are no six dogs."""
+    for number, counted in pairwise(said):
+        if number.is_number and not counted.is_number:
+            yield number.key, stem(counted.key)
+
+
+def _said(phrase: str, said: Sequence[Clause], share: float) -> bool:
+    """Whether a phrase was said within two sentences, and not denied where it affirms or the reverse."""
+    denied = denies(phrase)
+    heard = [clause for clause in said if clause.negated is denied]
+    numbers = sorted({clause.sentence for clause in heard})
+    return any(
+        Heard.of(clause for clause in heard if number <= clause.sentence <= number + 1).has_phrase(
+            phrase, share
+        )
+        for number in numbers
+    )
+
+
+def _said_parts(value: str, said: Sequence[Clause]) -> tuple[str | None, tuple[str, ...]]:
+    """What stays of a sentence, each part once, and what does not; all of it where no part makes sense."""
+    if not value:
+        return None, ()
+    pieces = _PART.split(value)
+    kept, left_out, seen = "", [], set[str]()
+    for part, joint in zip(pieces[::2], ["", *pieces[1::2]], strict=True):
+        key = " ".join(word.key for word in words(part))
+        if key in seen or not key:
+            continue
+        seen.add(key)
+        if all(word.key in _EMPTY_WORDS for word in words(part)):
+            continue  # "I want to", where an answer was cut
+        if _said(part, said, _SENTENCE_SHARE):
+            kept += (joint if kept else "") + part
+        else:
+            left_out.append(part)
+    return kept or None, tuple(left_out) if kept else (value,)
+
+
+def _named(name: str, said: Sequence[Clause]) -> bool:
+    """Whether a name was said, spelled as in the transcript but for case and accents."""
+    own = [word.key for word in words(name)]
+    written = [word for clause in said for word in clause.said]
+    capitals = {word.key for word in written if word.capital and word.key != "i"}
+    proper = capitals if len(capitals) > 1 else {word.key for word in written}
+    return bool(own) and set(own) <= proper
+
+
+def _aged(age: str, said: Sequence[Clause]) -> bool:
+    """Whether a number was said that may be an age: not of years that something took."""
+    for clause in said:
+        keys = ["", *(word.key for word in clause.said)]
+        if any(key == age and before not in _BEFORE_A_COUNT for before, key in pairwise(keys)):
+            return True
+    return False
 
 
 def _kin(one: str, other: str) -> bool:
@@ -132,24 +201,6 @@ def _kin(one: str, other: str) -> bool:
         (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
     )
     return shared >= 5 and shared >= 0.7 * max(len(one), len(other))
-
-
-def _sounds_alike(one: str, other: str) -> bool:
-    """Whether two spellings may be of one name, as Whisper spells them: Meera and Mira, Pillai and Pillay."""
-    if len(one) < 3 or len(other) < 3 or one.isdecimal() or other.isdecimal():
-        return False
-    if _sound(one) == _sound(other):
-        return True
-    return one[0] == other[0] and SequenceMatcher(None, one, other, autojunk=False).ratio() >= 0.84
-
-
-def _sound(name: str) -> str:
-    """Its consonants by their sound, with vowels marked but not told apart."""
-    for spelled, sound in (("ph", "f"), ("gh", "g"), ("ck", "k"), ("th", "t"), ("sh", "s"), ("ch", "k")):
-        name = name.replace(spelled, sound)
-    name = name.translate(str.maketrans("cqzj", "kksg"))
-    name = re.sub(r"(?<=[aeiou])h", "", name)
-    return re.sub(r"(.)\1+", r"\1", re.sub(r"[aeiouy]+", "a", name))
 
 
 def _locate(quote: str, transcript: Transcript) -> tuple[Evidence, bool]:

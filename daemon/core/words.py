@@ -82,6 +82,8 @@ def stem(key: str) -> str:
             if base.endswith(suffix) and len(base) - len(suffix) >= 3:
                 base = base.removesuffix(suffix)
                 break
+    if len(base) > 6 and base.endswith(("is", "iz")):
+        base = base[:-2]  # what "organising" leaves, and "organise" does not
     if len(base) > 3 and base[-1] == base[-2]:
         base = base[:-1]
     base = base.replace("z", "s")

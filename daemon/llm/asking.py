@@ -46,12 +46,19 @@ class Asker(Generic[A]):
         self._answer = answer
         self._client: ModelClient | None = None
 
-    async def start(self) -> None:
-        """Bring the server up and prove it. Raises EngineError, with nothing left running."""
+    async def start(self, warm_up: str) -> None:
+        """Bring the server up and prove it. Raises EngineError, with nothing left running.
+
+        `warm_up` is a prompt of the work's kind: the server keeps its work on what all of them share, so
+        that the first student's is done as every other's is. Seen: the same prompt and seed gave another
+        rating when the shared part was new to the server.
+        """
         proved = False
         try:
             self._client = await self.host.start()
             await self._prove(self._client)
+            options = replace(self.options, num_predict=1)
+            await self._client.generate(Request(warm_up, self.schema, options), lambda tokens: None)
             proved = True
         finally:
             if not proved:

@@ -1,4 +1,8 @@
-"""The two engines that a language model serves: the one that reads the form, and the one that rates."""
+"""The two engines that a language model serves: the one that reads the form, and the one that rates.
+
+Neither is shown a sentence that is found to address the grader: the prompt is that of the same clip without
+it. A sentence that the search does not find reaches them, delimited and as data.
+"""
 
 import hashlib
 import json
@@ -10,7 +14,7 @@ from daemon.core.document import Flag, Speaking
 from daemon.core.errors import Blame, Fault
 from daemon.core.grounding import ground_profile, locate_evidence
 from daemon.core.task import Stage
-from daemon.core.untrusted import addresses_evaluator, neutralise
+from daemon.core.untrusted import addresses_evaluator, impartial, neutralise
 from daemon.llm.asking import A, Asked, Asker
 from daemon.llm.client import AnswerFailed, ModelHost, OnToken, Options
 from daemon.llm.prompts import Prompt
@@ -28,6 +32,7 @@ from daemon.ports import (
 
 _DEMO = Flag(code="demo_model", detail="a small model that shows the flow; this is no grade")
 _EMPTY = Fault(Blame.PERMANENT, "empty_transcript", "there is no word in the transcript to ask a model about")
+_NOTHING_LEFT = "all that was said addresses the evaluator"
 
 
 class _Evaluator(Generic[A]):
@@ -54,16 +59,19 @@ class _Evaluator(Generic[A]):
 
     async def start(self) -> None:
         """Bring the server up and prove it by a real generation. Raises EngineError."""
-        await self._asker.start()
+        await self._asker.start(self._prompt.render("Hello."))
 
     async def stop(self) -> None:
         """End the server, also one that an earlier daemon left. Raises EngineError."""
         await self._asker.stop()
 
     async def _ask(self, ticket: Ticket, text: str, progress: Progress, **values: Any) -> Asked[A] | Failed:
-        transcript = neutralise(text)
-        if not any(c.isalnum() for c in transcript):
-            return Failed(ticket, _EMPTY)  # an empty prompt is answered with an invented student
+        # An empty prompt is answered with an invented student.
+        if not _says_something(neutralise(text)):
+            return Failed(ticket, _EMPTY)
+        transcript = impartial(text)
+        if not _says_something(transcript):
+            return Asked(None, _NOTHING_LEFT, 0)
 
         schema = rating_schema(transcript) if self.stage is Stage.RATE else self._asker.schema
 
@@ -107,7 +115,8 @@ class FormExtractor(_Evaluator[FormAnswer]):
         if asked.answer is None:
             invalid = Flag(code="no_valid_form", field="profile", detail=asked.complaint)
             return Extracted(work.ticket, None, (invalid, *self._flags()), self._provenance(asked))
-        profile, flags = ground_profile(asked.answer.profile(), work.transcript)
+        shown = work.transcript.model_copy(update={"text": impartial(work.transcript.text)})
+        profile, flags = ground_profile(asked.answer.profile(), shown)
         return Extracted(work.ticket, profile, (*flags, *self._flags()), self._provenance(asked))
 
 
@@ -138,6 +147,10 @@ class IntroductionRater(_Evaluator[RatingAnswer]):
         evaluation, unquoted = asked.answer.evaluation()
         evaluation, unfound = locate_evidence(evaluation, work.transcript)
         return Rated(work.ticket, evaluation, (*unquoted, *unfound, *flags), self._provenance(asked))
+
+
+def _says_something(text: str) -> bool:
+    return any(c.isalnum() for c in text)
 
 
 def _share_of(usual_tokens: int, ticket: Ticket, progress: Progress) -> OnToken:

@@ -66,5 +66,12 @@ def rows_of(db: SqliteDatabase, task_id: int) -> list[DocumentRow]:
     )
 
 
+def results(db: SqliteDatabase, task_id: int) -> list[bytes]:
+    """The bytes of a task's results, one for each revision that ended, oldest first."""
+    mine = (DocumentRow.task_id == task_id) & (DocumentRow.kind == Kind.RESULT.value)
+    query = DocumentRow.select().where(mine).order_by(DocumentRow.revision)
+    return [bytes(row.content) for row in query.execute(db)]
+
+
 def _document(row: DocumentRow) -> Document:
     return Document(row.id, Kind(row.kind), row.name, bytes(row.content), row.task_id)

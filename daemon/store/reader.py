@@ -89,6 +89,11 @@ class Reader:
         with reading(self._db):
             return reports.task(self._db, task_id)
 
+    def results(self, task_id: int) -> list[bytes]:
+        """The bytes of a task's results, one for each revision that ended, oldest first."""
+        with reading(self._db):
+            return documents.results(self._db, task_id)
+
     def stage_seconds(self, stage: Stage, last: int = 50) -> list[float]:
         """How long the latest tries that gave the stage's outcome took, the newest first."""
         with reading(self._db):

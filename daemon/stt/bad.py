@@ -52,7 +52,8 @@ def beginning(path: Path) -> bytes:
 def check_length(duration_s: float, max_s: float) -> None:
     """Raises Bad when it is too long."""
     if duration_s > max_s:
-        raise Bad("too_long", f"the video is longer than {max_s / 60:.0f} minutes. Hand in a shorter one")
+        allowed = f"{max_s / 60:.0f} minutes" if max_s >= 120 else f"{max_s:.0f} seconds"
+        raise Bad("too_long", f"the video is longer than {allowed}. Hand in a shorter one")
 
 
 def check_riff(path: Path) -> None:

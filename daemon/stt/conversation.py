@@ -44,6 +44,8 @@ class Conversation:
                 self._hear(await self._child.receive())
         except ChildDied as exc:
             self._fail(exc)
+        except (LookupError, TypeError, ValueError) as exc:  # else whoever waits would wait for the limit
+            self._fail(ChildDied(f"the Whisper worker said what makes no sense ({type(exc).__name__})"))
 
     def _hear(self, said: Message) -> None:
         if said["id"] not in self._open:  # whoever asked has gone

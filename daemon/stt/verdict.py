@@ -53,9 +53,10 @@ def unscorable(heard: Heard, expected: str | None) -> tuple[str, str] | None:
         )
     words = sum(word_count(segment.text) for segment in heard.segments)
     if words < MIN_WORDS:
+        told = "word was" if words == 1 else "words were"
         return (
             "too_few_words",
-            f"only {words} words were heard. Record it again, introduce yourself in several sentences, and "
+            f"only {words} {told} heard. Record it again, introduce yourself in several sentences, and "
             "check that the whole recording can be heard",
         )
     return None

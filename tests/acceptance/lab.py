@@ -28,6 +28,7 @@ class Lab:
 
     folder: Path
     settings: str = ""
+    wrapper: Sequence[str] = ()  # a command line that runs the one that follows it
 
     def __post_init__(self) -> None:
         for name in ("inbox", "outbox", "var"):
@@ -48,7 +49,7 @@ class Lab:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "daemon", *arguments],
+            [*self.wrapper, sys.executable, "-m", "daemon", *arguments],
             cwd=self.folder,
             text=True,
             stdout=subprocess.PIPE,

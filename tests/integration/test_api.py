@@ -83,7 +83,15 @@ async def test_what_is_not_there_is_a_problem_that_says_so(tmp_path: Path) -> No
     assert (unknown.status_code, unknown.json()["error"]) == (404, "UnknownTask")
     assert wrong.status_code == 422
     assert healthy.json() == {"status": "ok"}
-    paths = {"/healthz", "/status", "/tasks", "/tasks/{task_id}", "/tasks/{task_id}/{verb}", "/{order}"}
+    paths = {
+        "/healthz",
+        "/status",
+        "/tasks",
+        "/tasks/{task_id}",
+        "/tasks/{task_id}/results",
+        "/tasks/{task_id}/{verb}",
+        "/{order}",
+    }
     assert set(described.json()["paths"]) == paths
 
 

@@ -146,6 +146,7 @@ async def test_a_video_that_kills_its_engine_fails_and_its_neighbours_do_not(
         lab.hand_in(f"s{number:03d}_me.mp4")
     async with lab.daemon() as daemon:
         await worked_off(daemon)
+        assert daemon.alarms.all == []
     outcomes = {r["task_id"]: r["outcome"] for r in lab.results().values()}
     assert outcomes == {1: "evaluated", 2: "failed", 3: "evaluated", 4: "evaluated"}
     assert Counter(lab.log.tried(Stage.STT)) == {1: 1, 2: 3, 3: 1, 4: 1}

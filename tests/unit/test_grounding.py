@@ -58,13 +58,15 @@ def test_what_was_said_stays() -> None:
     assert ground_profile(profile, transcript()) == (profile, ())
 
 
-@pytest.mark.parametrize("name", ["Mira Pillay", "mira pillay", "Meera Pillai", "Mira", "Mirah Pillay"])
-def test_a_name_may_be_spelled_as_whisper_does_not(name: str) -> None:
+@pytest.mark.parametrize("name", ["Mira Pillay", "mira pillay", "Mira"])
+def test_a_name_is_grounded_in_whole_or_in_part_whatever_its_case(name: str) -> None:
     profile, flags = ground_profile(Profile(name=name), transcript())
     assert (profile.name, flags) == (name, ())
 
 
-@pytest.mark.parametrize("name", ["Martha Pillay", "Mira Patel", "Ravi Shah", "Student", "..."])
+@pytest.mark.parametrize(
+    "name", ["Martha Pillay", "Mira Patel", "Meera Pillai", "Maria", "Ravi Shah", "Student", "..."]
+)
 def test_another_name_is_left_out(name: str) -> None:
     profile, flags = ground_profile(Profile(name=name), transcript())
     assert profile.name is None
@@ -111,7 +113,7 @@ def test_a_hobby_that_was_not_said_is_left_out_and_the_others_stay(hobby: str) -
         "worked in a bakery for five years in Berlin",
         "worked in a bakery for 3 years",
         "was a nurse in a hospital",
-        "worked in a bakery and taught children in a village school",
+        "taught children in a village school",
     ],
 )
 def test_an_experience_with_another_number_place_or_most_words_is_left_out(experience: str) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from daemon.core.document import Segment
-from daemon.stt.protocol import Heard
+from daemon.stt.protocol import Heard, Span
 from daemon.stt.verdict import transcript, unscorable
 
 WORDS = "I am Alex and I like chess."
@@ -15,12 +15,14 @@ def heard(
     logprob: float = -0.2,
     detected: str | None = "en",
     probability: float | None = 0.98,
+    speech_s: float = 3.0,
 ) -> Heard:
     segment = Segment(
         start_s=0.0, end_s=3.0, text=text, avg_logprob=logprob, no_speech_prob=0.01, compression_ratio=1.0
     )
     return Heard(
         segments=(segment,),
+        speech=(Span(start_s=0.0, end_s=speech_s),),
         language="en",
         language_probability=probability,
         detected=detected,
@@ -41,6 +43,8 @@ def test_an_introduction_can_be_rated() -> None:
         (heard(detected="de", probability=0.5), "wrong_language"),
         (heard(logprob=-1.3, probability=0.2), "unintelligible"),
         (heard(logprob=-1.3, detected=None, probability=None), "unintelligible"),
+        (heard(logprob=-0.94, detected="hu", probability=0.15), "unintelligible"),  # Hindi, as base hears it
+        (heard(speech_s=7.0), "unintelligible"),  # most of it gave no words
     ],
 )
 def test_what_cannot_be_rated_says_why_and_what_to_do(made: Heard, code: str) -> None:
@@ -54,6 +58,7 @@ def test_what_cannot_be_rated_says_why_and_what_to_do(made: Heard, code: str) ->
     "made",
     [
         heard(detected="cy", probability=0.3),  # an accent
+        heard(logprob=-0.7, detected="cy", probability=0.3),  # a heavy one
         heard(detected=None, probability=None),  # an English-only model
         heard(logprob=-1.3),  # poor sound, but English beyond doubt
     ],
