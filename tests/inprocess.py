@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -49,6 +50,13 @@ class Lab:
         content = name if content is None else content
         part.write_bytes(content.encode() if isinstance(content, str) else content)
         part.rename(target)
+
+    def hand_in_file(self, video: Path) -> None:
+        """Put a copy of a file into the inbox."""
+        self.inbox.mkdir(parents=True, exist_ok=True)
+        part = self.inbox / f"{video.name}.part"
+        shutil.copyfile(video, part)
+        part.rename(self.inbox / video.name)
 
     def results(self) -> dict[str, dict[str, Any]]:
         """Every result of the outbox by its name below it."""

@@ -16,12 +16,13 @@ import structlog
 from rich.console import Console
 from rich.table import Column, Table
 
-from tests.bench import classroom, idle, intake, status, stt
+from tests.bench import classroom, damage, idle, intake, status, stt
 from tests.bench.figures import Figure, Options, Skipped
 
 BENCHMARKS: dict[str, Callable[[Options], list[Figure]]] = {
     "stt": stt.measure,
     "class": classroom.measure,
+    "damage": damage.measure,
     "intake": intake.measure,
     "status": status.measure,
     "idle": idle.measure,
