@@ -21,8 +21,8 @@ from daemon.intake.mounts import MOUNTINFO, is_remote
 Poll = Literal["auto"] | bool
 
 _DEBOUNCE_MS = 200  # how long a stream of events may hold a hint back
-_STEP_MS = 50
-_CHECK_MS = 1_000  # how often a quiet watch is checked to be still that of the folder
+_STEP_MS = 100  # each is a wake-up of the watching thread: at 50 half of what an idle daemon costs
+_CHECK_MS = 2_000  # how often a quiet watch is checked to be still that of the folder
 _RETRY_S = (0.2, 1.0, 2.0)  # after the first, the second and every further failure in a row
 _TRIES_TO_TELL = 2
 _LIMIT_TEXTS = ("too many open files", "limit reached", "no space left")

