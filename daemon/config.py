@@ -91,6 +91,7 @@ class Stt(Section):
     batch_size: Count | Auto = "auto"
     parallel: Count | Auto = "auto"
     language: str = "en"
+    hotwords: str = ""
     limit_s: Positive = 30.0  # a video may take this long,
     limit_factor: Annotated[float, Field(ge=0)] = 6.0  # and this many times its own length
 

@@ -44,6 +44,7 @@ def embedded_node(config: Config, progress: Progress) -> Node:
         batch_size=config.stt.batch_size,
         streams=streams(config.stt),
         language=config.stt.language,
+        hotwords=config.stt.hotwords,
         limit_s=config.stt.limit_s,
         limit_factor=config.stt.limit_factor,
     )

@@ -12,6 +12,7 @@ IDENTITY = (
     "device",
     "compute_type",
     "vad",
+    "hotwords",
     "prompt",
     "prompt_sha256",
     "schema_sha256",

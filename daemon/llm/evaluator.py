@@ -86,13 +86,14 @@ class _Evaluator(Generic[A]):
     def _flags(self) -> tuple[Flag, ...]:
         return (_DEMO,) if self._asker.host.identity.runtime == "embedded" else ()
 
-    def _provenance(self, asked: Asked[A]) -> Provenance:
-        """What makes this outcome repeatable: model, prompt, schema and parameters."""
+    def _provenance(self, asked: Asked[A], text: str) -> Provenance:
+        """What makes this outcome repeatable: model, prompt, schema, parameters and transcript."""
         schema = json.dumps(self._asker.schema, separators=(",", ":")).encode()
         return {
             **asdict(self._asker.host.identity),
             "prompt": f"{self._prompt.name}.{self._prompt.version}",
             "prompt_sha256": self._prompt.sha256,
+            "transcript_sha256": hashlib.sha256(text.encode()).hexdigest(),
             "schema_sha256": hashlib.sha256(schema).hexdigest(),
             "parameters": asdict(self._asker.options),
             "tries": asked.tries,
@@ -114,10 +115,14 @@ class FormExtractor(_Evaluator[FormAnswer]):
             return asked
         if asked.answer is None:
             invalid = Flag(code="no_valid_form", field="profile", detail=asked.complaint)
-            return Extracted(work.ticket, None, (invalid, *self._flags()), self._provenance(asked))
+            return Extracted(
+                work.ticket, None, (invalid, *self._flags()), self._provenance(asked, work.transcript.text)
+            )
         shown = work.transcript.model_copy(update={"text": impartial(work.transcript.text)})
         profile, flags = ground_profile(asked.answer.profile(), shown)
-        return Extracted(work.ticket, profile, (*flags, *self._flags()), self._provenance(asked))
+        return Extracted(
+            work.ticket, profile, (*flags, *self._flags()), self._provenance(asked, work.transcript.text)
+        )
 
 
 class IntroductionRater(_Evaluator[RatingAnswer]):
@@ -143,10 +148,15 @@ class IntroductionRater(_Evaluator[RatingAnswer]):
             flags = (suspect, *flags)
         if asked.answer is None:
             flags = (Flag(code="no_valid_rating", field="evaluation", detail=asked.complaint), *flags)
-            return Rated(work.ticket, None, flags, self._provenance(asked))
+            return Rated(work.ticket, None, flags, self._provenance(asked, work.transcript.text))
         evaluation, unquoted = asked.answer.evaluation()
         evaluation, unfound = locate_evidence(evaluation, work.transcript)
-        return Rated(work.ticket, evaluation, (*unquoted, *unfound, *flags), self._provenance(asked))
+        return Rated(
+            work.ticket,
+            evaluation,
+            (*unquoted, *unfound, *flags),
+            self._provenance(asked, work.transcript.text),
+        )
 
 
 def _says_something(text: str) -> bool:

@@ -69,12 +69,14 @@ class Scribe:
         *,
         batch_size: int,
         expected: str | None,
+        hotwords: str | None = None,
     ) -> None:
         self._model = model
         self._one_pass = one_pass
         self._pipeline = pipeline
         self._find_speech = find_speech
         self._expected = expected
+        self._hotwords = hotwords
         self.batch_size = batch_size
 
     def transcribe(self, pcm: Path, progress: Callable[[float], None]) -> Heard:
@@ -162,6 +164,7 @@ class Scribe:
             language=language,
             batch_size=self.batch_size,
             word_timestamps=True,
+            hotwords=self._hotwords,
             clip_timestamps=[{"start": start, "end": end} for start, end in pairwise(edges)],
         )
         held: list[Segment] = []
@@ -183,6 +186,7 @@ class Scribe:
         made, _ = self._model.transcribe(
             clip[round(from_s * RATE) :],
             language=language,
+            hotwords=self._hotwords,
             vad_filter=False,
             condition_on_previous_text=False,
         )

@@ -24,7 +24,8 @@ class WhisperEngine:
     """Transcribes up to `streams` videos at a time with the model in the folder `model`.
 
     On processors one stream a core is the fastest; a GPU is best used by one. `device`, `compute_type` and
-    `batch_size` may be "auto"; `language` is the expected one, or None. The worker's lock is
+    `batch_size` may be "auto"; `language` is the expected one, or None; `hotwords` are names and terms that
+    Whisper is to expect. The worker's lock is
     `state/engines/stt.lock`, and what it prints goes to `log`. A try may take `limit_s` and `limit_factor`
     times the length of its recording; coming up, `start_limit_s`.
     """
@@ -42,6 +43,7 @@ class WhisperEngine:
         batch_size: int | str = "auto",
         streams: int = 1,
         language: str | None = "en",
+        hotwords: str = "",
         probe: Path = PROBE,
         limit_s: float = 30.0,
         limit_factor: float = 6.0,
@@ -55,6 +57,7 @@ class WhisperEngine:
         self._batch_size = batch_size
         self._streams = streams
         self._language = language
+        self._hotwords = hotwords
         self._probe = probe
         self._limit_s = limit_s
         self._limit_factor = limit_factor
@@ -81,7 +84,7 @@ class WhisperEngine:
             *("--model", str(self._model), "--lock", str(self.lock)),
             *("--device", self._device, "--compute-type", self._compute_type),
             *("--batch-size", str(self._batch_size), "--language-expected", self._language or ""),
-            *("--streams", str(self._streams)),
+            *("--streams", str(self._streams), f"--hotwords={self._hotwords}"),
         ]
         try:
             async with asyncio.timeout(self._start_limit_s):
@@ -169,6 +172,7 @@ class WhisperEngine:
             "batch_size": heard.batch_size or ready.batch_size,
             "vad": dict(ready.vad),
             "language_expected": self._language,
+            "hotwords": self._hotwords,
             "language_detected": heard.detected if ready.languages else "not possible: an English-only model",
             "language_detected_probability": heard.detected_probability,
             "windows_redone": heard.redone,

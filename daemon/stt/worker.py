@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--compute-type", default="auto")
     parser.add_argument("--batch-size", default="auto")
     parser.add_argument("--language-expected", default="")
+    parser.add_argument("--hotwords", default="")
     parser.add_argument("--streams", type=int, default=1)
     parser.add_argument("--lock", type=Path, required=True)
     options = parser.parse_args()
@@ -153,7 +154,15 @@ def load(options: argparse.Namespace) -> tuple[list[Scribe], Ready]:
         pipeline = BatchedInferencePipeline(one_pass)
         expected = options.language_expected or None
         scribes.append(
-            Scribe(model, one_pass, pipeline, find_speech, batch_size=batch_size, expected=expected)
+            Scribe(
+                model,
+                one_pass,
+                pipeline,
+                find_speech,
+                batch_size=batch_size,
+                expected=expected,
+                hotwords=options.hotwords or None,
+            )
         )
     ready = Ready(
         device=device,

@@ -38,6 +38,7 @@ class Model:
     sizes: list[int] = field(default_factory=list)
     spoken: list[str] = field(default_factory=list)
     given: list[float] = field(default_factory=list)
+    hotwords: list[str | None] = field(default_factory=list)
 
     @property
     def model(self) -> Any:
@@ -58,6 +59,7 @@ class Model:
 
     def transcribe(self, clip: Audio, **options: Any) -> Any:
         self.given.append(len(clip) / RATE)
+        self.hotwords.append(options["hotwords"])
         return iter(self.alone), None
 
     def _detect(self, encoded: int) -> list[list[tuple[str, float]]]:
@@ -79,11 +81,19 @@ class Pipeline:
     model: OnePass
 
     def transcribe(
-        self, audio: Audio, *, language: str, batch_size: int, clip_timestamps: Any, **_: Any
+        self,
+        audio: Audio,
+        *,
+        language: str,
+        batch_size: int,
+        clip_timestamps: Any,
+        hotwords: str | None,
+        **_: Any,
     ) -> Any:
         scripted: Model = self.model._model
         scripted.sizes.append(batch_size)
         scripted.spoken.append(language)
+        scripted.hotwords.append(hotwords)
         count = min(batch_size, len(clip_timestamps))
         self.model.encode(np.zeros((count, 2, FRAMES), dtype=np.float32))
         return iter(scripted.batched), None
@@ -236,6 +246,16 @@ def test_memory_that_runs_out_is_told_from_other_errors() -> None:
     assert is_out_of_memory(RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"))
     assert is_out_of_memory(MemoryError())
     assert not is_out_of_memory(RuntimeError("unspecified launch failure"))
+
+
+def test_hotwords_reach_the_model_both_times(pcm: Path) -> None:
+    model = Model(batched=[made(0.0, 2.0, " Hello.")], alone=[made(0.0, 8.0, " I am Mira.")])
+    one_pass = OnePass(model)
+    writer = Scribe(
+        model, one_pass, Pipeline(one_pass), lambda _: TEN_S, batch_size=8, expected="en", hotwords="Mira"
+    )
+    writer.transcribe(pcm, lambda done: None)
+    assert model.hotwords == ["Mira", "Mira"]
 
 
 def test_a_window_is_cut_behind_each_sentence_and_at_pauses() -> None:
