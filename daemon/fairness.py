@@ -30,6 +30,8 @@ class Fairness:
         """Hold the provenance of an outcome against that of the class."""
         if not isinstance(outcome, Transcribed | Extracted | Rated) or not outcome.provenance:
             return
+        if not self._identities:
+            self._alarms.clear(_ALARM)
         now = identity(outcome.provenance)
         before = self._identities.get(stage.value)
         if before == now:
@@ -42,8 +44,7 @@ class Fairness:
         await self._journal.surely(self._journal.store.put_setting, _SETTING, self._identities)
 
     async def end_class(self) -> None:
-        """There is no open task: what comes next is another class."""
+        """There is no open task: what comes next is another class. Till then an alarm stays to be seen."""
         if self._identities:
             self._identities = {}
-            self._alarms.clear(_ALARM)
             await self._journal.surely(self._journal.store.put_setting, _SETTING, {})
