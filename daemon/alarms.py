@@ -41,6 +41,13 @@ class Alarms:
         if self._lasting.pop(code, None) is not None:
             log.info("alarm cleared", code=code)
 
+    def on(self, code: str, message: str | None) -> None:
+        """Set an alarm, or clear it where there is no message: the OnAlarm of those who watch one thing."""
+        if message is None:
+            self.clear(code)
+        else:
+            self.set(code, message)
+
     def replace(self, prefix: str, messages: dict[str, str]) -> None:
         """Make `messages` all that lasts of the alarms whose code begins with `prefix`."""
         for code in [code for code in self._lasting if code.startswith(prefix) and code not in messages]:

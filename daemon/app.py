@@ -31,7 +31,7 @@ from daemon.intake.intake import Intake
 from daemon.journal import Journal
 from daemon.outbox import Outbox
 from daemon.plan import estimate, make_policy
-from daemon.ports import Born, Media, Node, Progress
+from daemon.ports import Born, Media, Node, OnAlarm, Progress
 from daemon.store.reader import Reader
 from daemon.store.store import SqliteStore
 from daemon.supervisor import Supervisor
@@ -41,7 +41,7 @@ log = structlog.get_logger()
 
 DATABASE = "introeval.db"
 
-MakeNode = Callable[[Config, Progress], Node]
+MakeNode = Callable[[Config, Progress, OnAlarm], Node]
 MakeMedia = Callable[[Config], Media]
 
 
@@ -121,12 +121,13 @@ async def running(
     executor = ThreadPoolExecutor(1, "database")
     loop = asyncio.get_running_loop()
     progress: dict[int, float] = {}
-    node = make_node(config, lambda ticket, done: progress.__setitem__(ticket.task_id, done))
+    alarms = Alarms(time.time)
+    node = make_node(config, lambda ticket, done: progress.__setitem__(ticket.task_id, done), alarms.on)
     store = await loop.run_in_executor(executor, _open_store, config)
     listener = api.bind(config.paths.socket)
     media = make_media(config)
     try:
-        daemon = await _assemble(config, node, media, store, executor, progress)
+        daemon = await _assemble(config, node, media, store, executor, progress, alarms)
         server = api.make_server(
             api.make_api(
                 daemon.status,
@@ -194,9 +195,9 @@ async def _assemble(
     store: SqliteStore,
     executor: ThreadPoolExecutor,
     progress: dict[int, float],
+    alarms: Alarms,
 ) -> Daemon:
     state = config.paths.state
-    alarms = Alarms(time.time)
     journal = Journal(store, executor, alarms, time.time)
     outbox = Outbox(config.paths.outbox, mode=int(config.outbox.mode, 8), group=config.outbox.group or None)
     delivery = Delivery(journal, outbox, state, alarms, time.time)

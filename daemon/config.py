@@ -97,9 +97,10 @@ class Stt(Section):
 
 
 class Gpu(Section):
-    """Which engines may be on the GPU together."""
+    """Which engines may be on the GPU together, and how long to wait for its memory before an alarm."""
 
     residency: tuple[tuple[Stage, ...], ...] | Auto = "auto"
+    free_timeout_s: Positive = 60.0
 
     @field_validator("residency")
     @classmethod
@@ -114,21 +115,60 @@ class Gpu(Section):
 
 
 class Model(Section):
-    """How a language model is asked."""
+    """How a language model is asked. `container`, `url`, `model` and `api`, which say where, and
+    `load_timeout_s` are of the docker runtime.
+    """
 
+    container: str = "mistral-container"
+    url: str = "http://127.0.0.1:11434"
+    model: str = "mistral"
+    api: Literal["ollama", "openai"] = "ollama"
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.1
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
     seed: int = 1
     parallel: Count | Auto = "auto"
     num_ctx: Count | Auto = "auto"
+    load_timeout_s: Positive = 180.0
     timeout_s: Positive = 300.0
     stall_s: Positive = 20.0
 
 
 class RateModel(Model):
-    """The rater is asked a little more freely."""
+    """The rater, in a container of its own, is asked a little more freely."""
 
+    container: str = "llama3-container"
+    url: str = "http://127.0.0.1:11435"
+    model: str = "llama3"
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.2
+
+
+class Docker(Section):
+    """The Docker engine. `on_exit` is what becomes of the containers when the daemon ends: `restore` starts
+    those that ran before it came, and puts their restart policies back.
+    """
+
+    base_url: str = ""  # empty: what the environment says, else the engine's own socket
+    stop_timeout_s: Positive = 10.0
+    image: str = "ollama/ollama"
+    on_exit: Literal["restore", "stop"] = "restore"
+
+
+class Retention(Section):
+    """How long claimed videos stay in the archive once their result is delivered; 0 keeps none."""
+
+    archive_days: Annotated[float, Field(ge=0)] = 30.0
+
+
+class Alerts(Section):
+    """When the operator is to be told, and how: `command` gets the alert as JSON on its standard input,
+    `webhook` as the body of a POST; each once when it begins and once when it clears.
+    """
+
+    command: tuple[str, ...] = ()
+    webhook: str = ""
+    queue_depth: Count = 200
+    oldest_wait_min: Positive = 60.0
+    failures: Count = 5  # that nobody has looked at, i.e. in the last hour
 
 
 class Embedded(Section):
@@ -169,7 +209,7 @@ class Config(BaseSettings):
         env_prefix="INTROEVAL_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
     )
 
-    runtime: Literal["embedded"] = "embedded"
+    runtime: Literal["embedded", "docker"] = "embedded"
     paths: Paths = Paths()
     intake: Intake = Intake()
     batch: BatchSection = BatchSection()
@@ -178,6 +218,9 @@ class Config(BaseSettings):
     gpu: Gpu = Gpu()
     extract: Model = Model()
     rate: RateModel = RateModel()
+    docker: Docker = Docker()
+    retention: Retention = Retention()
+    alerts: Alerts = Alerts()
     embedded: Embedded = Embedded()
     prompts: Prompts = Prompts()
     outbox: Outbox = Outbox()

@@ -12,7 +12,7 @@ from daemon.llm.prompts import load_prompt
 from daemon.models import model_path
 from daemon.node import LocalNode
 from daemon.plan import parallel, streams
-from daemon.ports import Media, Node, Progress
+from daemon.ports import Media, Node, OnAlarm, Progress
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
 
@@ -29,7 +29,7 @@ def needed_models(config: Config) -> list[str]:
     return [whisper_name(config), config.embedded.model]
 
 
-def embedded_node(config: Config, progress: Progress) -> Node:
+def embedded_node(config: Config, progress: Progress, on_alarm: OnAlarm) -> Node:
     """Whisper and llama.cpp in children of the daemon. Raises ModelError when a model is not here."""
     state = config.paths.state
     models = state / "models"

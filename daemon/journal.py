@@ -15,7 +15,7 @@ from daemon.core.document import Profile, Speaking, Transcript
 from daemon.core.errors import StoreError
 from daemon.core.scheduler import Group
 from daemon.core.task import Phase, Stage, Task
-from daemon.ports import Change
+from daemon.ports import Change, Ledger
 from daemon.store.store import SqliteStore
 
 P = ParamSpec("P")
@@ -147,10 +147,10 @@ class Journal:
 
         self._phase_id = await self.surely(begin)
 
-    async def phase_ready(self, switch_s: float) -> None:
-        """The group of the last switch is verified loaded."""
+    async def phase_ready(self, switch_s: float, ledger: Ledger) -> None:
+        """The group of the last switch is verified loaded; the ledger says what it found on the GPU."""
         if self._phase_id is not None:
-            await self.surely(self.store.phase_ready, self._phase_id, self._clock(), switch_s)
+            await self.surely(self.store.phase_ready, self._phase_id, self._clock(), switch_s, ledger)
 
     async def phase_ended(self) -> None:
         """The running phase is left."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import structlog
 
@@ -12,7 +12,7 @@ from daemon.core.lifecycle import backoff_s
 from daemon.core.scheduler import NOTHING, Batch, Group, Policy, Switch, View
 from daemon.core.task import Phase, Stage, Task
 from daemon.journal import Extent, Journal
-from daemon.ports import Node
+from daemon.ports import Ledger, Node
 
 log = structlog.get_logger()
 
@@ -24,6 +24,7 @@ class Switched:
     group: Group | None
     seconds: float
     error: EngineError | None
+    ledger: Ledger = field(default_factory=Ledger)
 
 
 class Phases:
@@ -39,7 +40,7 @@ class Phases:
         on_switched: Callable[[Switched], None],
         on_break: Callable[[BaseException], None],
     ) -> None:
-        self._node, self._journal, self._policy = node, journal, policy
+        self._node, self._journal, self.policy = node, journal, policy
         self._alarms, self._clock = alarms, clock
         self._on_switched, self._on_break = on_switched, on_break
         self.group: Group | None = None
@@ -89,10 +90,10 @@ class Phases:
 
     async def batch_for(self, task: Task) -> int | None:
         """The batch to which a task is admitted: the running one, or a new one; None where there are none."""
-        if task.stage is not Stage.STT or not self._policy.has_batches(self.group):
+        if task.stage is not Stage.STT or not self.policy.has_batches(self.group):
             return None
         if self._batch is None:
-            self._batch = Batch(await self._journal.open_batch(self._policy.batch_size))
+            self._batch = Batch(await self._journal.open_batch(self.policy.batch_size))
         return self._batch.id
 
     async def close_batch(self) -> None:
@@ -112,11 +113,11 @@ class Phases:
 
     def worked(self, stage: Stage) -> None:
         """The engine of a stage gave an outcome."""
-        self._well(self._policy.group_of(stage))
+        self._well(self.policy.group_of(stage))
 
     def failed(self, stage: Stage, fault: Fault) -> None:
         """The engine of a stage is to blame. A death is answered by a fresh engine at once."""
-        self._failed(self._policy.group_of(stage), fault.message, rests=not fault.died)
+        self._failed(self.policy.group_of(stage), fault.message, rests=not fault.died)
 
     async def begin(self, switch: Switch) -> None:
         """Begin to load a group. Loading the last one anew goes on with its batch and its phase."""
@@ -144,8 +145,8 @@ class Phases:
         self.since = None
         if group:
             self.since, self._switch_s = self._clock(), switched.seconds
-            await self._journal.phase_ready(switched.seconds)
-        log.info("switched", to=sorted(group), seconds=round(switched.seconds, 2))
+            await self._journal.phase_ready(switched.seconds, switched.ledger)
+        log.info("switched", to=sorted(group), seconds=round(switched.seconds, 2), **asdict(switched.ledger))
 
     async def stop_switching(self) -> None:
         """End a switch that runs; what it started is for `aclose` to stop."""
@@ -169,12 +170,12 @@ class Phases:
     async def _do(self, switch: Switch) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        error = None
+        error, ledger = None, Ledger()
         try:
-            await self._node.ensure(switch.group, fresh=switch.fresh)
+            ledger = await self._node.ensure(switch.group, fresh=switch.fresh)
         except EngineError as exc:
             error = exc
-        self._on_switched(Switched(switch.group, loop.time() - began, error))
+        self._on_switched(Switched(switch.group, loop.time() - began, error, ledger))
 
     def _done(self, switch: asyncio.Task[None]) -> None:
         if not switch.cancelled() and (error := switch.exception()) is not None:

@@ -14,6 +14,7 @@ from daemon.core.document import Evaluation, Flag, Profile, Speaking, Transcript
 from daemon.core.errors import Fault
 from daemon.core.naming import Refused
 from daemon.core.task import Event, Stage, Task
+from daemon.wire import EngineReport
 
 Group = frozenset[Stage]
 Provenance = Mapping[str, Any]
@@ -121,6 +122,10 @@ class Engine(Protocol):
         """Whether the engine's child or container runs."""
         ...
 
+    def report(self) -> EngineReport:
+        """The engine as the operator sees it."""
+        ...
+
     async def start(self) -> None:
         """Bring it up and prove it ready by real work. Raises EngineError, with nothing left running."""
         ...
@@ -154,6 +159,39 @@ class Rater(Engine, Protocol):
         ...
 
 
+OnAlarm = Callable[[str, str | None], None]
+"""Told of what lasts: a code, and one line that says what to do, or None when it is mended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a switch found on the GPU, in MB; None where there is no GPU to measure.
+
+    `freed` came free by the stop of the other groups; `foreign` is held by who is not ours; `margin` is
+    what is free beyond what the group needs. `waited_s` is how long the memory was waited for.
+    """
+
+    freed_mb: float | None = None
+    foreign_mb: float | None = None
+    needed_mb: float | None = None
+    margin_mb: float | None = None
+    waited_s: float = 0.0
+
+
+class MemoryGuard(Protocol):
+    """Stands between the stop of one group and the start of the next."""
+
+    async def measure(self) -> None:
+        """Take down what is used before the stop, so that what comes free is known."""
+        ...
+
+    async def clear(self, group: Group) -> Ledger:
+        """Return once there is measured room for `group`. Never goes on regardless: it waits, and says
+        in an alarm who holds the memory. Without a GPU it returns at once.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class NodeState:
     """What the node sees of itself: the group that is verified loaded, and the engines alive."""
@@ -169,7 +207,11 @@ class Node(Protocol):
         """Which group is loaded and alive now. A group with a dead engine is not loaded."""
         ...
 
-    async def ensure(self, group: Group | None, *, fresh: bool = False) -> None:
+    def reports(self) -> list[EngineReport]:
+        """Each engine as the operator sees it, in the order of the stages."""
+        ...
+
+    async def ensure(self, group: Group | None, *, fresh: bool = False) -> Ledger:
         """Make `group` the one that is loaded, and verify that all others are gone first.
 
         None stops everything. `fresh` restarts engines that run already. Raises EngineError.

@@ -123,6 +123,16 @@ class Supervisor:
         """How far the batch or, without one, the phase has come."""
         return self._phases.extent(self._book.tasks)
 
+    @property
+    def policy(self) -> Policy:
+        """What the scheduler goes by now."""
+        return self._policy
+
+    def replan(self, policy: Policy) -> None:
+        """Go by another policy from the next decision on."""
+        self._policy = self._phases.policy = policy
+        self._woken.set()
+
     def arrived(self, tasks: Iterable[Task]) -> None:
         """New tasks stand in the database."""
         self._happened(Arrived(tuple(tasks)))

@@ -2,6 +2,10 @@
 
 import pytest
 
+from tests.docker.engine import containers, engine
+
+__all__ = ["anyio_backend", "containers", "engine"]
+
 
 @pytest.fixture
 def anyio_backend() -> str:

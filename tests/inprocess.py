@@ -13,7 +13,7 @@ from daemon.app import Daemon, running
 from daemon.config import Config, load
 from daemon.core.task import Stage
 from daemon.node import LocalNode
-from daemon.ports import Media, Node, Progress
+from daemon.ports import Media, Node, OnAlarm, Progress
 from tests.scripted import Log, Script, ScriptedEngine, ScriptedMedia, goes_well
 
 PHASES: list[list[str]] = [["stt"], ["extract", "rate"]]
@@ -90,7 +90,7 @@ class Lab:
         async with running(config, asyncio.Event(), self._node, lambda _: self.media) as daemon:
             yield daemon
 
-    def _node(self, config: Config, progress: Progress) -> Node:
+    def _node(self, config: Config, progress: Progress, on_alarm: OnAlarm) -> Node:
         for stage in Stage:
             self.engines[stage] = ScriptedEngine(
                 stage, self.log, self.seconds.get(stage, 0.0), self.script, start_seconds=self.start_seconds

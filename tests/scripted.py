@@ -22,6 +22,7 @@ from daemon.ports import (
     Ticket,
     Transcribed,
 )
+from daemon.wire import EngineReport
 
 SAID = "My name is Ada and I like chess."
 TRANSCRIPT = Transcript(
@@ -82,6 +83,11 @@ class ScriptedEngine:
     alive: bool = False
     provenance: dict[str, str] = field(default_factory=dict)
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    def report(self) -> EngineReport:
+        return EngineReport(
+            stage=self.stage, name=f"scripted {self.stage}", state="ready" if self.alive else "stopped"
+        )
 
     async def start(self) -> None:
         await self.pause(self.start_seconds)

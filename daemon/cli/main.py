@@ -38,7 +38,7 @@ def options(
 @app.command()
 def run(
     once: Annotated[bool, typer.Option("--once", help="Work off what is in the inbox, then end.")] = False,
-    runtime: Annotated[str | None, typer.Option(help="Who hosts the language models: embedded.")] = None,
+    runtime: Annotated[str | None, typer.Option(help="Who hosts the LLMs: embedded or docker.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Watch the inbox and evaluate what comes, until told to stop.

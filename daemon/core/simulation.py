@@ -148,7 +148,8 @@ class _World:
                 watch(view, decision)
             for action in decision.actions:
                 self._act(action)
-            if not decision.actions:
+            # As the supervisor does: after what takes time it is the next event that asks again.
+            if not decision.actions or isinstance(decision.actions[-1], Start | Switch):
                 self._wake_at(decision.wake_at)
                 return
         raise RuntimeError(f"the scheduler does not come to rest at {self.now}")

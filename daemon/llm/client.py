@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from daemon.core.errors import EngineError, Fault
+from daemon.wire import EngineReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +88,15 @@ class ModelClient(Protocol):
 class Identity:
     """Which model answers: part of every result's provenance.
 
-    `digest` is that of the weights, as `sha256:<hex>`; `runtime` is `embedded` or `docker`.
+    `digest` is that of the weights, as `sha256:<hex>`; `runtime` is `embedded` or `docker`. `degraded` says
+    why it does not run as it should, e.g. partly on the processor; every result is flagged with it.
     """
 
     model: str
     digest: str
     server_version: str
     runtime: str
+    degraded: str = ""
 
 
 class ModelHost(Protocol):
@@ -107,6 +110,10 @@ class ModelHost(Protocol):
     @property
     def identity(self) -> Identity:
         """Which model it serves. Only known once it was started."""
+        ...
+
+    def report(self) -> EngineReport:
+        """The server as the operator sees it."""
         ...
 
     async def start(self) -> ModelClient:

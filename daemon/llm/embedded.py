@@ -9,6 +9,7 @@ from daemon.core.errors import EngineError
 from daemon.core.task import Stage
 from daemon.llm.client import Identity
 from daemon.llm.openai import OpenAIClient
+from daemon.wire import EngineReport
 
 _LOAD_S = 120.0
 
@@ -60,6 +61,13 @@ class EmbeddedServer:
         if self._identity is None:
             raise EngineError(f"the embedded server for {self._stage} was never started")
         return self._identity
+
+    def report(self) -> EngineReport:
+        """The child as the operator sees it."""
+        state = "stopped" if not self.alive else "starting" if self._client is None else "ready"
+        return EngineReport(
+            stage=self._stage, name=f"embedded {self._stage}", state=state, model=self._model.stem
+        )
 
     async def start(self) -> OpenAIClient:
         """Load the model and return a client for it, once the server says that it is healthy."""

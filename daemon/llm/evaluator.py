@@ -29,6 +29,7 @@ from daemon.ports import (
     RateWork,
     Ticket,
 )
+from daemon.wire import EngineReport
 
 _DEMO = Flag(code="demo_model", detail="a small model that shows the flow; this is no grade")
 _EMPTY = Fault(Blame.PERMANENT, "empty_transcript", "there is no word in the transcript to ask a model about")
@@ -57,6 +58,11 @@ class _Evaluator(Generic[A]):
         """The rate of the answer that is being read, or of the last; None before the first."""
         return self._asker.tokens_per_s
 
+    def report(self) -> EngineReport:
+        """The engine as the operator sees it."""
+        report = self._asker.host.report()
+        return report.model_copy(update={"tokens_per_s": self.tokens_per_s if self.alive else None})
+
     async def start(self) -> None:
         """Bring the server up and prove it by a real generation. Raises EngineError."""
         await self._asker.start(self._prompt.render("Hello."))
@@ -84,7 +90,11 @@ class _Evaluator(Generic[A]):
             return Failed(ticket, exc.fault)
 
     def _flags(self) -> tuple[Flag, ...]:
-        return (_DEMO,) if self._asker.host.identity.runtime == "embedded" else ()
+        identity = self._asker.host.identity
+        demo = (_DEMO,) if identity.runtime == "embedded" else ()
+        if not identity.degraded:
+            return demo
+        return (*demo, Flag(code="degraded", detail=f"{self.stage}: {identity.degraded}"))
 
     def _provenance(self, asked: Asked[A], text: str) -> Provenance:
         """What makes this outcome repeatable: model, prompt, schema, parameters and transcript."""

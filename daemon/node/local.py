@@ -18,6 +18,8 @@ from daemon.ports import (
     ExtractWork,
     Failed,
     Group,
+    Ledger,
+    MemoryGuard,
     NodeState,
     Outcome,
     Progress,
@@ -26,6 +28,7 @@ from daemon.ports import (
     SttWork,
     Transcriber,
 )
+from daemon.wire import EngineReport
 
 W = TypeVar("W", SttWork, ExtractWork, RateWork)
 
@@ -34,11 +37,17 @@ class LocalNode:
     """Implements `ports.Node` on engines of this machine."""
 
     def __init__(
-        self, transcriber: Transcriber, extractor: Extractor, rater: Rater, progress: Progress
+        self,
+        transcriber: Transcriber,
+        extractor: Extractor,
+        rater: Rater,
+        progress: Progress,
+        guard: MemoryGuard | None = None,
     ) -> None:
         self._transcriber, self._extractor, self._rater = transcriber, extractor, rater
         self._engines: Mapping[Stage, Engine] = {e.stage: e for e in (transcriber, extractor, rater)}
         self._progress = progress
+        self._guard = guard
         self._group: Group | None = None
         self._broken: set[Stage] = set()  # blamed for a fault since they were proven
         self._in_flight = 0
@@ -50,8 +59,12 @@ class LocalNode:
         sound = self._group is not None and self._group <= alive and not self._broken & self._group
         return NodeState(self._group if sound else None, alive)
 
-    async def ensure(self, group: Group | None, *, fresh: bool = False) -> None:
-        """Stop all other groups, verify that they are gone, then start `group` and prove it.
+    def reports(self) -> list[EngineReport]:
+        """Each engine as the operator sees it, in the order of the stages."""
+        return [self._engines[stage].report() for stage in Stage]
+
+    async def ensure(self, group: Group | None, *, fresh: bool = False) -> Ledger:
+        """Stop all other groups, verify that they and their memory are gone, then start `group` and prove it.
 
         Raises EngineError when an engine does not stop or start; then no group is loaded. Raises
         ExclusionError while attempts are in flight.
@@ -62,14 +75,21 @@ class LocalNode:
             self._group = None
             wanted = group or frozenset()
             keep = frozenset() if fresh else wanted - self._broken
+            if self._guard is not None:
+                await self._guard.measure()
             await _all_of(engine.stop() for stage, engine in self._engines.items() if stage not in keep)
             self._broken.clear()
+            starting = {s for s in wanted if not self._engines[s].alive}
+            ledger = Ledger()
+            if self._guard is not None and starting:
+                ledger = await self._guard.clear(frozenset(starting))
             try:
-                await _all_of(self._engines[s].start() for s in sorted(wanted) if not self._engines[s].alive)
+                await _all_of(self._engines[s].start() for s in sorted(starting))
             except EngineError:
                 await _all_of(self._engines[stage].stop() for stage in wanted)
                 raise
             self._group = group
+            return ledger
 
     def transcribe(self, tasks: Sequence[SttWork]) -> AsyncIterator[Outcome]:
         """One outcome for each, as they come."""

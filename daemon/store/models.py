@@ -192,7 +192,7 @@ class BatchRow(Model):
 
 
 class PhaseRow(Model):
-    """One time that a group was loaded; `switch_s` is what it took to load it."""
+    """One time that a group was loaded; `switch_s` is what it took to load it, the MB what it found."""
 
     id = AutoField()
     group_name = TextField()
@@ -203,6 +203,10 @@ class PhaseRow(Model):
     ended_at: Any = InstantField(null=True)
     switch_s = FloatField(null=True)
     tasks = IntegerField(default=0)
+    freed_mb = FloatField(null=True)
+    foreign_mb = FloatField(null=True)
+    needed_mb = FloatField(null=True)
+    margin_mb = FloatField(null=True)
 
     class Meta:
         table_name = "phases"

@@ -9,6 +9,7 @@ from typing import Any
 from peewee import SqliteDatabase
 
 from daemon.core.task import Phase, Stage
+from daemon.ports import Ledger
 from daemon.store.models import BatchRow, PhaseRow, SystemStateRow, TaskRow
 
 
@@ -36,9 +37,16 @@ def began(db: SqliteDatabase, group: Iterable[Stage], phase: Phase, batch_id: in
     return int(query.execute(db))
 
 
-def ready(db: SqliteDatabase, phase_id: int, now: float, switch_s: float) -> None:
-    """The group is verified loaded, after `switch_s` seconds."""
-    PhaseRow.update(ready_at=now, switch_s=switch_s).where(PhaseRow.id == phase_id).execute(db)
+def ready(db: SqliteDatabase, phase_id: int, now: float, switch_s: float, ledger: Ledger) -> None:
+    """The group is verified loaded, after `switch_s` seconds; the ledger says what was found on the GPU."""
+    PhaseRow.update(
+        ready_at=now,
+        switch_s=switch_s,
+        freed_mb=ledger.freed_mb,
+        foreign_mb=ledger.foreign_mb,
+        needed_mb=ledger.needed_mb,
+        margin_mb=ledger.margin_mb,
+    ).where(PhaseRow.id == phase_id).execute(db)
 
 
 def ended(db: SqliteDatabase, phase_id: int, now: float, tasks: int) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 
 from daemon.core.naming import Resubmission
 from daemon.core.task import Phase, Stage, Task
-from daemon.ports import Birth, Born, Change, Claim, ClaimStep, Document, Provenance
+from daemon.ports import Birth, Born, Change, Claim, ClaimStep, Document, Ledger, Provenance
 from daemon.store import again, births, claims, commits, documents, phases, recovery, schema, settings, videos
 from daemon.store.births import Estimate
 from daemon.store.database import border, connect, writing
 from daemon.store.reader import Reader
+
+_UNMEASURED = Ledger()
 
 
 class SqliteStore(Reader):
@@ -151,10 +153,10 @@ class SqliteStore(Reader):
         with writing(self._db):
             return phases.began(self._db, group, phase, batch_id, now)
 
-    def phase_ready(self, phase_id: int, now: float, switch_s: float) -> None:
-        """The group is verified loaded, after `switch_s` seconds."""
+    def phase_ready(self, phase_id: int, now: float, switch_s: float, ledger: Ledger = _UNMEASURED) -> None:
+        """The group is verified loaded, after `switch_s` seconds; the ledger says what it found on the GPU."""
         with writing(self._db):
-            phases.ready(self._db, phase_id, now, switch_s)
+            phases.ready(self._db, phase_id, now, switch_s, ledger)
 
     def phase_ended(self, phase_id: int, now: float, tasks: int) -> None:
         """The group was left, after `tasks` outcomes."""

@@ -16,6 +16,7 @@ from daemon.ports import Failed, Outcome, Progress, Provenance, SttWork, Transcr
 from daemon.stt.conversation import Conversation
 from daemon.stt.protocol import Heard, Ready, Refusal
 from daemon.stt.verdict import transcript, unscorable
+from daemon.wire import EngineReport
 
 PROBE = Path(__file__).with_name("probe.wav")
 
@@ -76,6 +77,17 @@ class WhisperEngine:
     def pid(self) -> int | None:
         """The worker's process id while it runs."""
         return self._child.pid if self._child is not None and self._child.alive else None
+
+    def report(self) -> EngineReport:
+        """The worker as the operator sees it."""
+        state = "stopped" if not self.alive else "starting" if self._conversation is None else "ready"
+        return EngineReport(
+            stage=self.stage,
+            name="whisper",
+            state=state,
+            detail="" if self._ready is None or not self.alive else f"{self._ready.device}",
+            model=self._model.name,
+        )
 
     async def start(self) -> None:
         """Load the model and prove it on the probe clip. Raises EngineError, with nothing left running."""

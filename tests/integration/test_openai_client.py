@@ -14,6 +14,7 @@ from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.openai import OpenAIClient
 from daemon.llm.prompts import load_prompt
 from daemon.ports import Extracted, ExtractWork, Failed, Outcome, Rated, RateWork, Ticket
+from daemon.wire import EngineReport
 from tests.scripted_http import Script, answers, close, event, hang, refuses, says, scripted, token
 
 pytestmark = pytest.mark.anyio
@@ -171,6 +172,9 @@ class Host:
         self.stopped = False
         self.identity = Identity("mistral", "sha256:0", "test 1", runtime)
         self._url = url
+
+    def report(self) -> EngineReport:
+        return EngineReport(stage="extract", name="test", state="ready")
 
     async def start(self) -> OpenAIClient:
         return OpenAIClient(self._url, "mistral", stall_s=5)
