@@ -26,6 +26,9 @@ _PR_SET_PDEATHSIG = 1
 _LINE_LIMIT = 64 * 1024 * 1024
 _LOCK_S = 1.0  # whoever looks who holds a lock has it for an instant
 
+_MEMORY_LOOK_S = 0.5
+_LEAST_MEMORY = 3_000_000_000
+
 Message = dict[str, Any]
 
 
@@ -36,9 +39,16 @@ class ChildDied(EngineError):
 class Child:
     """The parent's half. Make it with `spawn`; it is over after `stop`."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+    def __init__(
+        self, name: str, process: asyncio.subprocess.Process, memory_limit: int | None = None
+    ) -> None:
+        """`memory_limit`, in bytes of its own memory, is what it may take before it is ended."""
         self.name = name
         self._process = process
+        self._cause = ""
+        self._watch = None
+        if memory_limit is not None:
+            self._watch = asyncio.create_task(self._stay_below(memory_limit))
 
     @classmethod
     async def spawn(
@@ -49,6 +59,7 @@ class Child:
         *,
         log: Path,
         env: Mapping[str, str] | None = None,
+        memory_limit: int | None = None,
     ) -> Self:
         """Start `python -m module arguments`; what it prints to stderr is appended to `log`."""
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +75,7 @@ class Child:
                 env={**os.environ, **(env or {}), _PARENT: str(os.getpid())},
                 limit=_LINE_LIMIT,
             )
-        return cls(name, process)
+        return cls(name, process, memory_limit)
 
     @property
     def pid(self) -> int:
@@ -104,6 +115,8 @@ class Child:
 
     async def stop(self, grace_s: float = 5.0) -> None:
         """Close its stdin, wait `grace_s` seconds, then kill it. Returns once it is reaped."""
+        if self._watch is not None:
+            self._watch.cancel()
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
@@ -118,9 +131,23 @@ class Child:
         if self.alive:
             self._process.kill()
 
+    async def _stay_below(self, limit: int) -> None:
+        """End it when it takes more, before the machine has none left for the daemon and the others.
+
+        A limit of the kernel's would be on addresses, of which CUDA takes more than there is memory.
+        """
+        while self.alive:
+            if _own_memory(self.pid) > limit:
+                self._cause = f"the {self.name} took more than {limit / 1e9:.1f} GB of memory and was ended"
+                self.kill()
+                return
+            await asyncio.sleep(_MEMORY_LOOK_S)
+
     async def _epitaph(self) -> str:
         self.kill()
         code = await self._process.wait()
+        if self._cause:
+            return self._cause
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         return f"the {self.name} ended {how}"
 
@@ -142,6 +169,20 @@ class Wire:
         """Hand the parent one message."""
         self._outgoing.write(json.dumps(message).encode() + b"\n")
         self._outgoing.flush()
+
+
+def memory_share() -> int:
+    """What one child may take, in bytes: half of the machine's memory, and never less than a model needs."""
+    return max(_LEAST_MEMORY, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
+
+
+def _own_memory(pid: int) -> int:
+    """Bytes of a process that no file stands behind; 0 when it is gone (proc(5), statm)."""
+    try:
+        resident, shared = Path(f"/proc/{pid}/statm").read_text().split()[1:3]
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return 0
+    return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
 
 
 def attach(lock: Path | None = None) -> Wire:

@@ -21,7 +21,7 @@ from daemon.intake.claim import Claimer, Limits, OnDatabase
 from daemon.intake.files import Files
 from daemon.intake.places import Places
 from daemon.intake.scan import InboxUnavailable, Scan, Scanner
-from daemon.intake.watcher import Poll, Watcher
+from daemon.intake.watcher import Poll, Watcher, Watching
 from daemon.ports import Born, Claim, Media, Store
 
 GROUP = 64
@@ -30,6 +30,7 @@ _ORPHAN_S = 60.0  # a claim takes its file out of the inbox within seconds
 _SHORTEST_GAP_S = 0.05
 _LONGEST_RETRY_S = 60.0
 _TRIES_BEFORE_REST = 3
+_EVENT_LATEST_S = 3.0  # after the file itself; what comes later comes never
 
 
 class Intake:
@@ -73,6 +74,7 @@ class Intake:
         self._alarms = Alarms(on_alarms)
         self._scanner = Scanner(inbox, ignore=ignore, done_marker=limits.done_marker)
         self._watcher = Watcher(inbox, self.hint, poll=poll)
+        self._suspicion: tuple[float, int] | None = None
         self._candidates = Candidates(files, rescan_s)
         self._claimer = Claimer(
             inbox,
@@ -102,6 +104,11 @@ class Intake:
         return self._alarms.all
 
     @property
+    def watching(self) -> Watching:
+        """How the inbox is watched now."""
+        return self._watcher.watching
+
+    @property
     def idle(self) -> bool:
         """Whether, at the last look, there was nothing left that could be taken."""
         return self._rested.is_set()
@@ -127,9 +134,10 @@ class Intake:
             while not stop.is_set():
                 if self._recover_at is not None and self._recover_at <= self._ticks():
                     await self._recover()
+                events = None if self._hinted.is_set() else self._watcher.events
                 self._hinted.clear()
                 self._nothing_settles = False
-                wake_at = await self._look(tasks)
+                wake_at = await self._look(tasks, events)
                 self._nothing_settles = wake_at is None
                 if self._recover_at is None:
                     self._recoveries = 0
@@ -138,8 +146,11 @@ class Intake:
                 await self._wait(stop, wake_at)
             stopper.cancel()
 
-    async def _look(self, tasks: asyncio.TaskGroup) -> float | None:
-        """Look once and take what is ready. When the next file may have settled, if one is to."""
+    async def _look(self, tasks: asyncio.TaskGroup, events: int | None) -> float | None:
+        """Look once and take what is ready. When the next file may have settled, if one is to.
+
+        `events` is how many had come when this look began, None where a hint led to it.
+        """
         began = time.monotonic()
         look = await asyncio.to_thread(self._scanner.scan)
         # A share where a look takes seconds is not looked at all the time.
@@ -150,6 +161,7 @@ class Intake:
         if look.replaced:
             self._watcher.restart()
         now = self._ticks()
+        self._doubt_events(look, now, events)
         observed = observe(self._known, look.files, now, self._settle_s)
         choice = await asyncio.to_thread(self._candidates.choose, observed.ready, now)
         self._known = restart(observed.known, {entry.path for entry in choice.written}, now)
@@ -159,6 +171,16 @@ class Intake:
             await self._take(choice.takeable, tasks)
         self._alarms.put("rights", self._candidates.alarms())
         return self._next_look(observed, bool(choice.written), now)
+
+    def _doubt_events(self, look: Scan, now: float, events: int | None) -> None:
+        """Notice that files come of which no event tells: found by a timed look, and still untold later."""
+        seeing = self._watcher.watching is Watching.EVENTS
+        if self._suspicion is not None and now >= self._suspicion[0]:
+            if seeing and self._watcher.events == self._suspicion[1]:
+                self._watcher.missed()
+            self._suspicion = None
+        if seeing and events is not None and any(entry.path not in self._known for entry in look.files):
+            self._suspicion = now + _EVENT_LATEST_S, events
 
     async def _has_room(self) -> bool:
         """Whether the disk of the state folder has room for more; else nothing is taken until it has."""

@@ -12,11 +12,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+import structlog
 from watchfiles import awatch
 
 from daemon.durable import Identity, identity
 from daemon.intake.inotify import Watch, find_watch
 from daemon.intake.mounts import MOUNTINFO, is_remote
+
+log = structlog.get_logger()
 
 Poll = Literal["auto"] | bool
 
@@ -56,7 +59,19 @@ class Watcher:
         self._end_watch = asyncio.Event()
         self._no_watches_left = False
         self._untold = 0
+        self._blind = False
+        self.events = 0
         self.watching = Watching.NOTHING
+
+    def missed(self) -> None:
+        """A file came of which no event told, so none will tell of the next: poll, unless told not to.
+
+        A share that calls itself local is known by this alone.
+        """
+        if not self._blind:
+            log.warning("no event tells of new files; the inbox is polled from now on", inbox=str(self._root))
+        self._blind = True
+        self._end_watch.set()
 
     def restart(self) -> None:
         """Watch anew: another folder stands there now."""
@@ -108,6 +123,7 @@ class Watcher:
                         if 0 < self._untold <= _TRIES_TO_TELL:
                             return failures + 1  # the folder was exchanged already, or there is no telling
                     elif changes:
+                        self.events += 1
                         self._on_hint()
                     self.watching = Watching.EVENTS
                     failures = 0
@@ -128,7 +144,9 @@ class Watcher:
     async def _must_poll(self) -> bool:
         if self._poll != "auto":
             return self._poll
-        return self._no_watches_left or await asyncio.to_thread(is_remote, self._root, self._mountinfo)
+        if self._no_watches_left or self._blind:
+            return True
+        return await asyncio.to_thread(is_remote, self._root, self._mountinfo)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -105,6 +105,7 @@ class EmbeddedServer:
                 f"--lock={self.lock}",
             ],
             log=self._log,
+            memory_limit=child.memory_share(),
         )
         try:
             async with asyncio.timeout(_LOAD_S):

@@ -116,8 +116,12 @@ class SqliteStore(Reader):
             documents.delivered(self._db, ids, now)
 
     def deliver_again(self, task_id: int) -> None:
-        """Have the last result of a task put into the outbox once more. IllegalTransition if it has none."""
+        """Have the last result of a task put into the outbox once more.
+
+        Raises UnknownTask, and IllegalTransition when it has none.
+        """
         with writing(self._db):
+            commits.find(self._db, task_id)
             documents.deliver_again(self._db, task_id)
 
     def archived(self, moved: Sequence[tuple[int, Path]], now: float) -> None:
@@ -154,7 +158,7 @@ class SqliteStore(Reader):
             return phases.began(self._db, group, phase, batch_id, now)
 
     def phase_ready(self, phase_id: int, now: float, switch_s: float, ledger: Ledger = _UNMEASURED) -> None:
-        """The group is verified loaded, after `switch_s` seconds; the ledger says what it found on the GPU."""
+        """The group is verified loaded, after `switch_s` seconds; the ledger says what it found."""
         with writing(self._db):
             phases.ready(self._db, phase_id, now, switch_s, ledger)
 

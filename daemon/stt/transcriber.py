@@ -7,7 +7,7 @@ import os
 import wave
 from pathlib import Path
 
-from daemon.child import Child, ChildDied, gone
+from daemon.child import Child, ChildDied, gone, memory_share
 from daemon.core.document import Flag
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.speaking import speaking
@@ -101,7 +101,12 @@ class WhisperEngine:
         try:
             async with asyncio.timeout(self._start_limit_s):
                 self._child = await Child.spawn(
-                    "Whisper worker", "daemon.stt.worker", arguments, log=self._log, env=_environment()
+                    "Whisper worker",
+                    "daemon.stt.worker",
+                    arguments,
+                    log=self._log,
+                    env=_environment(),
+                    memory_limit=memory_share(),
                 )
                 answer = await self._child.receive()
                 if "refused" in answer:

@@ -1,9 +1,10 @@
 """The intake as a whole, on a real folder with real events: what students do, and what shares do."""
 
 import asyncio
+import contextlib
 import errno
 import os
-from collections.abc import Awaitable, Callable, Iterator, Sized
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sized
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from daemon.core.errors import StoreError
 from daemon.core.task import Status
 from daemon.intake.files import Files
 from daemon.intake.intake import Intake
+from daemon.intake.watcher import Watching
 from daemon.ports import Claim
 from tests.fakes_intake import Crash, Fuse, FusedFiles, FusedStore, Lab, lab, until
 
@@ -442,4 +444,44 @@ def test_nothing_is_taken_while_the_disk_is_almost_full_and_all_once_it_is_not(h
 
     here.drop("s01/intro.mp4")
     intake = here.intake(rescan_s=0.02, min_free_bytes=100, free_bytes=lambda: free[0])
+    during(intake, check)
+
+
+async def never_an_event(*_: object, stop_event: asyncio.Event, **__: object) -> AsyncIterator[set[Any]]:
+    """A watch that stands and never tells of anything, as on a share that calls itself local."""
+    while not stop_event.is_set():
+        yield set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop_event.wait(), 0.05)
+
+
+def test_a_share_that_calls_itself_local_is_polled_once_a_file_came_of_which_no_event_told(
+    here: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.intake.watcher.awatch", never_an_event)
+    monkeypatch.setattr("daemon.intake.intake._EVENT_LATEST_S", 0.2)
+
+    async def check() -> None:
+        await until(lambda: intake.watching is Watching.EVENTS)
+        for number in range(3):  # the look at the first may be the one that the new watch asks for
+            here.drop(f"s{number:02d}/intro.mp4")
+            await until(partial(longer, here.born, number))
+        await until(lambda: intake.watching is Watching.POLLING)
+
+    intake = here.intake(rescan_s=0.2)
+    during(intake, check)
+
+
+def test_files_of_which_events_tell_are_no_reason_to_poll(here: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daemon.intake.watcher._DEBOUNCE_MS", 1_600)  # the timed look finds them first
+    monkeypatch.setattr("daemon.intake.intake._EVENT_LATEST_S", 3.0)
+
+    async def check() -> None:
+        await until(lambda: intake.watching is Watching.EVENTS)
+        for number in range(8):
+            here.drop(f"s{number:02d}/intro.mp4")
+            await until(partial(longer, here.born, number))
+            assert intake.watching is Watching.EVENTS
+
+    intake = here.intake(rescan_s=0.1)
     during(intake, check)
