@@ -6,6 +6,10 @@ ARGS ?=
 TEST_ARGS ?= -q
 BENCH_ARGS ?=
 
+# Of the service: the program goes below PREFIX; DESTDIR stages it all for a package.
+PREFIX ?= /usr/local
+DESTDIR ?=
+
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.done
@@ -14,7 +18,7 @@ TEST_MODELS := whisper-tiny.en whisper-base smollm2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test bench lint format lock clean FORCE
+.PHONY: help setup run test bench lint format lock clean install uninstall FORCE
 
 # Scripts and the editable install hold absolute paths: a checkout that was moved or copied is set up anew.
 ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
@@ -71,6 +75,12 @@ lock: ## pin requirements.txt anew from pyproject.toml, then set up again
 	  echo '# Made from pyproject.toml by "make lock"; do not edit.'; \
 	  cat "$$tmp/requirements.txt"; } > requirements.txt
 	@$(MAKE) --no-print-directory setup
+
+install: ## install the service (as root; PREFIX=/usr/local, DESTDIR= for a staged one)
+	@systemd/install --python '$(PYTHON)' --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
+
+uninstall: ## stop and remove the service; configuration, students' files and results stay
+	@systemd/uninstall --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
 
 clean: ## remove what was built, except .venv and what the daemon wrote (var/, inbox/, outbox/)
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,11 +18,15 @@ class Alarm:
 
 
 class Alarms:
-    """The one place that knows what is wrong now."""
+    """The one place that knows what is wrong now.
+
+    Each of `listeners` is told of an alarm once when it begins, with True, and once when it clears.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lasting: dict[str, Alarm] = {}
+        self.listeners: list[Callable[[Alarm, bool], None]] = []
 
     @property
     def all(self) -> list[Alarm]:
@@ -34,12 +38,16 @@ class Alarms:
         known = self._lasting.get(code)
         if known is None:
             log.warning("alarm", code=code, message=message)
-        self._lasting[code] = Alarm(code, message, known.since if known else self._clock())
+        alarm = self._lasting[code] = Alarm(code, message, known.since if known else self._clock())
+        if known is None:
+            self._tell(alarm, lasts=True)
 
     def clear(self, code: str) -> None:
         """It is mended."""
-        if self._lasting.pop(code, None) is not None:
+        known = self._lasting.pop(code, None)
+        if known is not None:
             log.info("alarm cleared", code=code)
+            self._tell(known, lasts=False)
 
     def on(self, code: str, message: str | None) -> None:
         """Set an alarm, or clear it where there is no message: the OnAlarm of those who watch one thing."""
@@ -54,3 +62,7 @@ class Alarms:
             self.clear(code)
         for code, message in messages.items():
             self.set(code, message)
+
+    def _tell(self, alarm: Alarm, *, lasts: bool) -> None:
+        for listener in self.listeners:
+            listener(alarm, lasts)

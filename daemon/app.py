@@ -7,7 +7,7 @@ import grp
 import os
 import pwd
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,33 +15,44 @@ from typing import Any
 
 import structlog
 
-from daemon import __version__, api, report
+from daemon import __version__, api
 from daemon.ahead import Ahead
 from daemon.alarms import Alarms
+from daemon.alerts import Alerts
 from daemon.config import Config
 from daemon.core.errors import AlreadyRunning, Fault
-from daemon.core.instant import to_iso
 from daemon.core.lifecycle import RetryPolicy
-from daemon.core.task import OPEN, Phase, phase_of
+from daemon.core.residency import MODELS
+from daemon.core.scheduler import Group
+from daemon.core.task import OPEN
 from daemon.delivery import Delivery
-from daemon.engines import embedded_node, media_reader
+from daemon.engines import Site, make_node, media_reader, prompt_tokens
+from daemon.events import Events
+from daemon.forecast import Forecaster
+from daemon.forget import Forgetting
+from daemon.gpu.history import GpuRecorder
+from daemon.gpu.nvml import NvmlGpu
+from daemon.hooks import Hooks
 from daemon.intake.alarm import Alarm as IntakeAlarm
 from daemon.intake.claim import Limits
 from daemon.intake.intake import Intake
 from daemon.journal import Journal
+from daemon.metrics import Metrics
 from daemon.outbox import Outbox
-from daemon.plan import estimate, make_policy
-from daemon.ports import Born, Media, Node, OnAlarm, Progress
-from daemon.store.reader import Reader
+from daemon.placement import Placement
+from daemon.plan import make_policy
+from daemon.ports import Born, Media, Node, Ticket
+from daemon.retention import Retention
+from daemon.service import Pulse
+from daemon.status import Observer
 from daemon.store.store import SqliteStore
 from daemon.supervisor import Supervisor
-from daemon.wire import Alarm, BatchState, Status
 
 log = structlog.get_logger()
 
 DATABASE = "introeval.db"
 
-MakeNode = Callable[[Config, Progress, OnAlarm], Node]
+MakeNode = Callable[[Config, Site], Node]
 MakeMedia = Callable[[Config], Media]
 
 
@@ -55,6 +66,9 @@ class Daemon:
     intake: Intake
     journal: Journal
     alarms: Alarms
+    observer: Observer
+    forecaster: Forecaster
+    recorder: GpuRecorder
     seen: set[int] = field(default_factory=set)
 
     @property
@@ -62,27 +76,16 @@ class Daemon:
         """Whether nothing is left to take, to do or to deliver."""
         return self.intake.idle and self.supervisor.idle and self.delivery.idle
 
-    def status(self, reader: Reader) -> Status:
-        """What the system is doing now. Called on the database thread."""
+    @property
+    def pulse(self) -> Pulse:
+        """How far the main loop is, for the watchdog."""
         supervisor = self.supervisor
-        group, extent = supervisor.group, supervisor.extent
-        batch = extent.batch_id
-        return Status(
-            version=__version__,
-            pid=os.getpid(),
-            running=True,
-            runtime=self.config.runtime,
-            phase=(
-                phase_of(min(group)) if group and len(group) == 1 else Phase.EVAL if group else Phase.STT
-            ).value,
-            group=sorted(group or ()),
-            phase_since=None if supervisor.phase_since is None else to_iso(supervisor.phase_since),
-            why=supervisor.why.value,
-            paused=supervisor.orders.paused,
-            batch=None if batch is None else BatchState(id=batch, done=extent.done, total=extent.total),
-            counts=report.counts(reader),
-            undelivered=report.undelivered(reader),
-            alarms=[Alarm(code=a.code, message=a.message, since=to_iso(a.since)) for a in self.alarms.all],
+        group = " and ".join(sorted(supervisor.group or ())) or "no engine loaded"
+        alarms = f"; {len(self.alarms.all)} alarms" if self.alarms.all else ""
+        return Pulse(
+            steps=supervisor.turns + self.journal.tries,
+            resting=not supervisor.turning,
+            said=f"{group}: {supervisor.why}; {len(supervisor.tasks)} tasks open{alarms}",
         )
 
 
@@ -109,7 +112,7 @@ def owned(state: Path) -> Iterator[None]:
 async def running(
     config: Config,
     stop: asyncio.Event,
-    make_node: MakeNode = embedded_node,
+    make_node: MakeNode = make_node,
     make_media: MakeMedia = media_reader,
 ) -> AsyncIterator[Daemon]:
     """Run the daemon until `stop` or the end of the context, whichever comes first.
@@ -121,21 +124,34 @@ async def running(
     executor = ThreadPoolExecutor(1, "database")
     loop = asyncio.get_running_loop()
     progress: dict[int, float] = {}
-    alarms = Alarms(time.time)
-    node = make_node(config, lambda ticket, done: progress.__setitem__(ticket.task_id, done), alarms.on)
+    alarms, events = Alarms(time.time), Events(time.time)
+    alarms.listeners.append(lambda alarm, lasts: events.alarm(alarm.message, lasts))
+
+    def on_progress(ticket: Ticket, done: float) -> None:
+        progress[ticket.task_id] = done
+        events.changed()
+
+    gpu = NvmlGpu()
+    placement = Placement(config, (await gpu.reading()).total_mb)
+    site = Site(
+        placement,
+        gpu.reading,
+        on_progress,
+        alarms.on,
+    )
+    node = make_node(config, site)
     store = await loop.run_in_executor(executor, _open_store, config)
     listener = api.bind(config.paths.socket)
     media = make_media(config)
     try:
-        daemon = await _assemble(config, node, media, store, executor, progress, alarms)
+        daemon = await _assemble(
+            config, node, media, store, executor, progress, alarms, events, placement, gpu
+        )
+        forgetting = Forgetting(
+            daemon.journal, daemon.delivery.still, config.paths.outbox, config.paths.state
+        )
         server = api.make_server(
-            api.make_api(
-                daemon.status,
-                lambda ask: daemon.journal(ask, store),
-                progress.get,
-                daemon.supervisor,
-                _may_change(config),
-            )
+            api.make_api(daemon.observer, daemon.supervisor, forgetting, _may_change(config))
         )
         async with _all_running(daemon, server, listener, stop):
             yield daemon
@@ -163,17 +179,43 @@ async def _all_running(
             delivering = tasks.create_task(daemon.delivery.run(delivered))
             working = tasks.create_task(daemon.supervisor.run(settled, daemon.config.run.stop_grace_s))
             taking = tasks.create_task(daemon.intake.run(stop))
+            watching = [tasks.create_task(watch(stop)) for watch in _watches(daemon)]
             try:
                 yield
             finally:
                 stop.set()
+                await asyncio.gather(*watching)
                 await taking
                 settled.set()
                 await working
                 delivered.set()
                 await delivering
+                daemon.journal.events.close()
                 server.should_exit = True
                 await serving
+
+
+def _watches(daemon: Daemon) -> list[Callable[[asyncio.Event], Coroutine[Any, Any, None]]]:
+    """What runs beside the work until it is told to stop, and never delays it."""
+    config, alarms = daemon.config, daemon.alarms
+    return [
+        daemon.forecaster.run,
+        lambda stop: _until(stop, daemon.recorder.run()),
+        Alerts(config, alarms, daemon.observer.situation).run,
+        Hooks(config.alerts, alarms, time.time).run,
+        Retention(daemon.journal, config.retention.archive_days, alarms, time.time).run,
+    ]
+
+
+async def _until(stop: asyncio.Event, endless: Coroutine[Any, Any, None]) -> None:
+    """Run what has no end of its own until `stop`. Raises what it raises."""
+    running = asyncio.create_task(endless)
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([running, stopped], return_when=asyncio.FIRST_COMPLETED)
+    for each in (running, stopped):
+        each.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
 
 
 @contextlib.contextmanager
@@ -196,31 +238,57 @@ async def _assemble(
     executor: ThreadPoolExecutor,
     progress: dict[int, float],
     alarms: Alarms,
+    events: Events,
+    placement: Placement,
+    gpu: NvmlGpu,
 ) -> Daemon:
     state = config.paths.state
-    journal = Journal(store, executor, alarms, time.time)
+    journal = Journal(store, executor, alarms, time.time, events)
     outbox = Outbox(config.paths.outbox, mode=int(config.outbox.mode, 8), group=config.outbox.group or None)
     delivery = Delivery(journal, outbox, state, alarms, time.time)
 
     def ahead(on_fault: Callable[[int, Fault], None]) -> Ahead:
         return Ahead(media, state / "decoded", on_fault)
 
+    async def prepare(group: Group) -> None:
+        """Give the models a context that holds the longest prompt of their phase."""
+        if not group.isdisjoint(MODELS):
+            chars = await journal.surely(store.longest_transcript)
+            if placement.expect(prompt_tokens(config, chars)):
+                forecaster.replan()
+
     supervisor = Supervisor(
         node=node,
         journal=journal,
         ahead=ahead,
-        policy=await journal(make_policy, config, store),
+        policy=make_policy(config, placement.plan, None),
         retry=RetryPolicy(config.retry.max_retry_count),
         alarms=alarms,
         clock=time.time,
         on_final=delivery.hint,
         progress=progress,
         newest_only=config.intake.resubmission == "newest",
+        on_orders=lambda orders: intake.close(closed=orders.draining),
+        on_switch=lambda: forecaster.phase_ended(),
+        prepare=prepare,
     )
+    forecaster = Forecaster(
+        supervisor,
+        store,
+        journal,
+        lambda durations: make_policy(config, placement.plan, durations),
+        time.time,
+    )
+    await forecaster.begin()
+    store.estimate = forecaster.expected
+    events.tallies.append(forecaster)
 
     def born(births: Sequence[Born]) -> None:
         tasks = [birth.task for birth in births if birth.task is not None]
         daemon.seen |= {task.id for task in tasks}
+        for task in tasks:
+            events.of_task(task, "is claimed" if task.status in OPEN else f"is claimed, and {task.status}")
+        forecaster.born(tasks)
         supervisor.arrived(task for task in tasks if task.status in OPEN)
         delivery.hint()
 
@@ -247,7 +315,23 @@ async def _assemble(
             done_marker=config.intake.done_marker,
         ),
     )
-    daemon = Daemon(config, supervisor, delivery, intake, journal, alarms)
+    intake.close(closed=(await journal.orders()).draining)
+    metrics = Metrics()
+    events.tallies.append(metrics)
+    recorder = GpuRecorder(gpu.reading, lambda: supervisor.group or ())
+    observer = Observer(
+        config,
+        journal,
+        supervisor,
+        intake,
+        alarms,
+        progress,
+        metrics,
+        engines=node.reports,
+        forecast=forecaster,
+        gpu=recorder,
+    )
+    daemon = Daemon(config, supervisor, delivery, intake, journal, alarms, observer, forecaster, recorder)
     return daemon
 
 
@@ -270,13 +354,8 @@ def _may_change(config: Config) -> Callable[[int], bool]:
 
 
 def _open_store(config: Config) -> SqliteStore:
-    def expected(ahead: int) -> float | None:
-        return estimate(store, ahead, time.time())
-
-    store = SqliteStore(
+    return SqliteStore(
         config.paths.state / DATABASE,
-        estimate=expected,
         provenance={"program": f"introeval {__version__}"},
         resubmission=config.intake.resubmission,
     )
-    return store

@@ -1,7 +1,7 @@
 """The attempts in flight: one try at one stage of one task each."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from daemon.ahead import Ahead
@@ -36,11 +36,14 @@ class Attempts:
         node: Node,
         ahead: Ahead,
         progress: dict[int, float],
+        clock: Callable[[], float],
         on_end: Callable[[Ended], None],
         on_break: Callable[[BaseException], None],
     ) -> None:
         self._node, self._ahead = node, ahead
-        self._progress, self._on_end, self._on_break = progress, on_end, on_break
+        self._progress, self._clock = progress, clock
+        self._on_end, self._on_break = on_end, on_break
+        self.started: dict[int, float] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
         self._unwanted: set[int] = set()
 
@@ -48,6 +51,7 @@ class Attempts:
         """Begin the attempt that `task` stands for; past stt with what the earlier stages gave."""
         attempt = asyncio.create_task(self._run(task, payload), name=f"attempt at task {task.id}")
         self._running[task.id] = attempt
+        self.started[task.id] = self._clock()
         attempt.add_done_callback(lambda done: self._done(task.id, done))
 
     def cancel(self, task_id: int) -> None:
@@ -55,6 +59,13 @@ class Attempts:
         if task_id in self._running:
             self._unwanted.add(task_id)
             self._running[task_id].cancel()
+
+    async def interrupt(self, task_ids: Iterable[int]) -> None:
+        """End running attempts whose tasks are to wait again. Returns once they have ended."""
+        mine = {task_id: self._running[task_id] for task_id in task_ids if task_id in self._running}
+        for task_id in mine:
+            self.cancel(task_id)
+        await asyncio.gather(*mine.values(), return_exceptions=True)
 
     async def join(self, grace_s: float) -> None:
         """Wait `grace_s` seconds for the attempts to end; cancel those that have not."""
@@ -67,7 +78,7 @@ class Attempts:
 
     def _done(self, task_id: int, attempt: asyncio.Task[None]) -> None:
         if self._running.get(task_id) is attempt:
-            del self._running[task_id]
+            del self._running[task_id], self.started[task_id]
         if not attempt.cancelled() and (error := attempt.exception()) is not None:
             self._on_break(error)
 

@@ -1,5 +1,7 @@
 """The command line's way to a daemon: HTTP over its control socket."""
 
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,16 @@ from daemon.core.errors import (
     NotAllowed,
     NotRunning,
     StoreError,
+    UnknownStudent,
     UnknownTask,
 )
-from daemon.wire import Problem
+from daemon.wire import EventLine, Problem
 
 _ERRORS: dict[str, type[IntroEvalError]] = {
-    e.__name__: e for e in (IllegalTransition, NotAllowed, StoreError, UnknownTask)
+    e.__name__: e for e in (IllegalTransition, NotAllowed, StoreError, UnknownStudent, UnknownTask)
 }
+_PATIENCE_S = 30.0  # a pause at once waits for what it ends
+_SILENCE_S = 40.0  # more than two heartbeats
 
 
 def get(socket: Path, path: str, **params: Any) -> Any:
@@ -25,20 +30,54 @@ def get(socket: Path, path: str, **params: Any) -> Any:
     return _request("GET", socket, path, params)
 
 
-def post(socket: Path, path: str, **params: Any) -> Any:
+def post(socket: Path, path: str, body: dict[str, Any] | None = None, **params: Any) -> Any:
     """The JSON answer to a command. Raises NotRunning, NotAllowed, and what the daemon says."""
-    return _request("POST", socket, path, params)
+    return _request("POST", socket, path, params, body)
 
 
-def _request(method: str, socket: Path, path: str, params: dict[str, Any]) -> Any:
-    transport = httpx.HTTPTransport(uds=str(socket))
-    with httpx.Client(
-        transport=transport, base_url="http://introeval", trust_env=False, timeout=10.0
-    ) as client:
+def follow(socket: Path, after: int | None) -> Iterator[EventLine | None]:
+    """What happens, as it happens, from the event `after` on; None when events in between are lost.
+
+    Ends when the daemon ends. Raises NotRunning when none answers.
+    """
+    headers = {} if after is None else {"last-event-id": str(after)}
+    with _client(socket, timeout=_SILENCE_S) as client:
         try:
-            answer = client.request(method, path, params={k: v for k, v in params.items() if v is not None})
+            with client.stream("GET", "/events", headers=headers) as answer:
+                yield from _events(answer.iter_lines())
         except httpx.TransportError as exc:
-            raise NotRunning(f"no daemon answers on {socket} ({exc}); start one with: introeval run") from exc
+            raise _unreached(socket, exc) from exc
+
+
+def _events(lines: Iterable[str]) -> Iterator[EventLine | None]:
+    for line in lines:
+        if line == "event: reset":
+            yield None
+        elif line.startswith("data: {") and line != "data: {}":
+            yield EventLine.model_validate_json(line.removeprefix("data: "))
+
+
+def _client(socket: Path, timeout: float) -> httpx.Client:
+    transport = httpx.HTTPTransport(uds=str(socket))
+    return httpx.Client(transport=transport, base_url="http://introeval", trust_env=False, timeout=timeout)
+
+
+def _unreached(socket: Path, exc: httpx.TransportError) -> IntroEvalError:
+    """Why no daemon answers."""
+    if not _reachable(socket):
+        return NotAllowed(f"you may not use {socket}; its group may: join it, and log in again")
+    return NotRunning(f"no daemon answers on {socket} ({exc}); start one with: introeval run")
+
+
+def _request(
+    method: str, socket: Path, path: str, params: dict[str, Any], body: dict[str, Any] | None = None
+) -> Any:
+    given = {name: value for name, value in params.items() if value is not None}
+    with _client(socket, timeout=_PATIENCE_S) as client:
+        try:
+            answer = client.request(method, path, params=given, json=body)
+        except httpx.TransportError as exc:
+            raise _unreached(socket, exc) from exc
     if answer.is_success:
         return answer.json()
     try:
@@ -46,3 +85,14 @@ def _request(method: str, socket: Path, path: str, params: dict[str, Any]) -> An
     except ValueError as exc:
         raise NotRunning(f"{socket} answers {answer.status_code}, which no IntroEval daemon does") from exc
     raise _ERRORS.get(problem.error, IntroEvalError)(problem.message)
+
+
+def _reachable(socket: Path) -> bool:
+    """Whether nothing but a missing daemon keeps this user from the socket."""
+    try:
+        socket.stat()
+    except PermissionError:
+        return False
+    except OSError:
+        return True
+    return os.access(socket, os.R_OK | os.W_OK)

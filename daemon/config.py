@@ -10,40 +10,38 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from daemon.core.errors import ConfigError
-from daemon.core.naming import STUDENT_PATTERN, Resubmission
-from daemon.core.task import Stage
+from daemon.sections import (
+    Alerts,
+    Api,
+    BatchSection,
+    Docker,
+    Embedded,
+    Gpu,
+    Intake,
+    Model,
+    Outbox,
+    Paths,
+    Prompts,
+    RateModel,
+    Retention,
+    Retry,
+    Run,
+    Section,
+    Stt,
+)
 
 SYSTEM_FOLDER = Path("/etc")
 SYSTEM_FILE = SYSTEM_FOLDER / "introeval" / "introeval.toml"
 LOCAL_FILE = Path("introeval.toml")
 FILE_VARIABLE = "INTROEVAL_CONFIG"
 
-Auto = Literal["auto"]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-S = TypeVar("S", bound="Section")
-
-
-class Section(BaseModel):
-    """Base of the tables of the file: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class Paths(Section):
-    """Where things lie. Relative to the configuration file."""
-
-    inbox: Path = Path("inbox")
-    outbox: Path = Path("outbox")
-    state: Path = Path("var")
-    socket: Path = Path("var/introeval.sock")
-
+S = TypeVar("S", bound=Section)
 
 SYSTEM_PATHS = {
     "inbox": "/srv/introeval/inbox",
@@ -54,162 +52,20 @@ SYSTEM_PATHS = {
 """The defaults of `[paths]` when the configuration was found below /etc."""
 
 
-class Intake(Section):
-    """What is taken from the inbox, and when."""
-
-    settle_s: Positive = 2.0
-    rescan_s: Positive = 30.0
-    poll: bool | Auto = "auto"
-    student_pattern: str = STUDENT_PATTERN
-    ignore: tuple[str, ...] = ()
-    done_marker: str = ""
-    max_duration_s: Positive = 900.0
-    max_size_mb: Count = 4096
-    min_free_mb: Annotated[int, Field(ge=0)] = 1000
-    resubmission: Resubmission = "all"
-
-
-class BatchSection(Section):
-    """How many tasks go through one stt phase together."""
-
-    size: Count | Auto = "auto"
-    max_wait_s: Annotated[float, Field(ge=0)] = 30.0
-
-
-class Retry(Section):
-    """How often a task may fail at one stage."""
-
-    max_retry_count: Count = 3
-
-
-class Stt(Section):
-    """Whisper."""
-
-    model: str = "base"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    compute_type: str = "auto"
-    batch_size: Count | Auto = "auto"
-    parallel: Count | Auto = "auto"
-    language: str = "en"
-    hotwords: str = ""
-    limit_s: Positive = 30.0  # a video may take this long,
-    limit_factor: Annotated[float, Field(ge=0)] = 6.0  # and this many times its own length
-
-
-class Gpu(Section):
-    """Which engines may be on the GPU together, and how long to wait for its memory before an alarm."""
-
-    residency: tuple[tuple[Stage, ...], ...] | Auto = "auto"
-    free_timeout_s: Positive = 60.0
-
-    @field_validator("residency")
-    @classmethod
-    def _each_stage_once(
-        cls, value: tuple[tuple[Stage, ...], ...] | Auto
-    ) -> tuple[tuple[Stage, ...], ...] | Auto:
-        if value != "auto" and sorted(s for group in value for s in group) != sorted(Stage):
-            raise ValueError(
-                'must hold "stt", "extract" and "rate" once each, as in [["stt"], ["extract", "rate"]]'
-            )
-        return value
-
-
-class Model(Section):
-    """How a language model is asked. `container`, `url`, `model` and `api`, which say where, and
-    `load_timeout_s` are of the docker runtime.
-    """
-
-    container: str = "mistral-container"
-    url: str = "http://127.0.0.1:11434"
-    model: str = "mistral"
-    api: Literal["ollama", "openai"] = "ollama"
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.1
-    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
-    seed: int = 1
-    parallel: Count | Auto = "auto"
-    num_ctx: Count | Auto = "auto"
-    load_timeout_s: Positive = 180.0
-    timeout_s: Positive = 300.0
-    stall_s: Positive = 20.0
-
-
-class RateModel(Model):
-    """The rater, in a container of its own, is asked a little more freely."""
-
-    container: str = "llama3-container"
-    url: str = "http://127.0.0.1:11435"
-    model: str = "llama3"
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.2
-
-
-class Docker(Section):
-    """The Docker engine. `on_exit` is what becomes of the containers when the daemon ends: `restore` starts
-    those that ran before it came, and puts their restart policies back.
-    """
-
-    base_url: str = ""  # empty: what the environment says, else the engine's own socket
-    stop_timeout_s: Positive = 10.0
-    image: str = "ollama/ollama"
-    on_exit: Literal["restore", "stop"] = "restore"
-
-
-class Retention(Section):
-    """How long claimed videos stay in the archive once their result is delivered; 0 keeps none."""
-
-    archive_days: Annotated[float, Field(ge=0)] = 30.0
-
-
-class Alerts(Section):
-    """When the operator is to be told, and how: `command` gets the alert as JSON on its standard input,
-    `webhook` as the body of a POST; each once when it begins and once when it clears.
-    """
-
-    command: tuple[str, ...] = ()
-    webhook: str = ""
-    queue_depth: Count = 200
-    oldest_wait_min: Positive = 60.0
-    failures: Count = 5  # that nobody has looked at, i.e. in the last hour
-
-
-class Embedded(Section):
-    """The model that the embedded runtime loads for extracting and rating."""
-
-    model: str = "smollm2"
-
-
-class Prompts(Section):
-    """A folder whose templates take the place of ours, by name."""
-
-    folder: Path | None = None
-
-
-class Outbox(Section):
-    """Who may read what is published."""
-
-    mode: Annotated[str, Field(pattern=r"^0?[0-7]{3}$")] = "0640"
-    group: str = ""
-
-
-class Api(Section):
-    """Who may change things through the control socket, beside its owner and root: a group's name."""
-
-    operators: str = ""
-
-
-class Run(Section):
-    """How the daemon itself behaves."""
-
-    stop_grace_s: Annotated[float, Field(ge=0)] = 20.0
-
-
 class Config(BaseSettings):
     """The whole configuration, resolved: every path is absolute."""
 
     model_config = SettingsConfigDict(
-        env_prefix="INTROEVAL_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+        env_prefix="INTROEVAL_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        use_attribute_docstrings=True,
     )
 
     runtime: Literal["embedded", "docker"] = "embedded"
+    """Who hosts the language models: `embedded`, small ones on the processor, or `docker`, the lab's."""
     paths: Paths = Paths()
     intake: Intake = Intake()
     batch: BatchSection = BatchSection()

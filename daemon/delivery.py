@@ -33,6 +33,7 @@ class Delivery:
         self._alarms, self._clock = alarms, clock
         self._hinted = asyncio.Event()
         self._rested = asyncio.Event()
+        self.still = asyncio.Lock()  # held by a round, and by who must not have one meanwhile
 
     @property
     def idle(self) -> bool:
@@ -50,7 +51,8 @@ class Delivery:
         stopper = asyncio.create_task(self._wake_at(stop))
         while True:
             self._hinted.clear()
-            done = await self._round()
+            async with self.still:
+                done = await self._round()
             failures = 0 if done else failures + 1
             if stop.is_set():
                 break

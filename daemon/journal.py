@@ -15,7 +15,9 @@ from daemon.core.document import Profile, Speaking, Transcript
 from daemon.core.errors import StoreError
 from daemon.core.scheduler import Group
 from daemon.core.task import Phase, Stage, Task
+from daemon.events import Events
 from daemon.ports import Change, Ledger
+from daemon.store.phases import group_name
 from daemon.store.store import SqliteStore
 
 P = ParamSpec("P")
@@ -45,24 +47,36 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What the operator asked of the whole daemon. `go_at`, in epoch seconds, covers older claims."""
+    """What the operator asked of the whole daemon. `go_at`, in epoch seconds, covers older claims; by
+    `deadline` the class is to be done.
+    """
 
     paused: bool = False
     go_at: float = 0.0
+    draining: bool = False
+    deadline: float | None = None
 
 
 class Journal:
-    """The store as the coroutines of the daemon use it."""
+    """The store as the coroutines of the daemon use it. What is durable is told to `events`."""
 
     def __init__(
-        self, store: SqliteStore, executor: Executor, alarms: Alarms, clock: Callable[[], float]
+        self,
+        store: SqliteStore,
+        executor: Executor,
+        alarms: Alarms,
+        clock: Callable[[], float],
+        events: Events | None = None,
     ) -> None:
         self.store = store
+        self.events = events or Events(clock)
         self._executor, self._alarms, self._clock = executor, alarms, clock
         self._phase: Phase = Phase.STT
         self._phase_id: int | None = None
         self._phase_start: float | None = None
+        self._group = ""
         self._outcomes = 0
+        self.tries = 0  # so that a wait for the database is told from a standstill
 
     async def __call__(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a method of the store on the database thread. Raises what it raises."""
@@ -72,6 +86,7 @@ class Journal:
     async def surely(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The same, again and again while it is a StoreError."""
         while True:
+            self.tries += 1
             try:
                 value = await self(function, *args, **kwargs)
             except StoreError as exc:
@@ -109,7 +124,9 @@ class Journal:
                 self._write_state(extent)
                 return {task.id: self._payload(task.id) for task in starts if task.stage is not Stage.STT}
 
-        return await self.surely(commit)
+        payloads = await self.surely(commit)
+        self.events.committed(changes)
+        return payloads
 
     def _write_state(self, extent: Extent) -> None:
         self.store.set_system_state(
@@ -146,11 +163,14 @@ class Journal:
                 return None if group is None else self.store.phase_began(group, phase, None, now)
 
         self._phase_id = await self.surely(begin)
+        self._group = group_name(group or ())
+        self.events.add("phase", f"the switch to {self._group} begins" if group else "every engine stops")
 
     async def phase_ready(self, switch_s: float, ledger: Ledger) -> None:
         """The group of the last switch is verified loaded; the ledger says what it found on the GPU."""
         if self._phase_id is not None:
             await self.surely(self.store.phase_ready, self._phase_id, self._clock(), switch_s, ledger)
+            self.events.switched(self._group, switch_s)
 
     async def phase_ended(self) -> None:
         """The running phase is left."""

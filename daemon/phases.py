@@ -1,7 +1,7 @@
 """Which group is loaded, what its batch and its phase have come to, and the switch to the next one."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import structlog
@@ -28,7 +28,10 @@ class Switched:
 
 
 class Phases:
-    """The node as the scheduler sees it. `on_switched` is told of the end of each switch."""
+    """The node as the scheduler sees it.
+
+    `prepare` is awaited before a group is loaded; `on_switched` is told of the end of each switch.
+    """
 
     def __init__(
         self,
@@ -39,10 +42,11 @@ class Phases:
         clock: Callable[[], float],
         on_switched: Callable[[Switched], None],
         on_break: Callable[[BaseException], None],
+        prepare: Callable[[Group], Awaitable[None]],
     ) -> None:
         self._node, self._journal, self.policy = node, journal, policy
         self._alarms, self._clock = alarms, clock
-        self._on_switched, self._on_break = on_switched, on_break
+        self._on_switched, self._on_break, self._prepare = on_switched, on_break, prepare
         self.group: Group | None = None
         self.since: float | None = None
         self._alive: frozenset[Stage] = frozenset()
@@ -54,17 +58,26 @@ class Phases:
         self._rests: dict[Group, float] = {}
         self._failures: dict[Group, int] = {}
         self._switch: asyncio.Task[None] | None = None
-        self._switch_s = 0.0
+        self.switching_since: float | None = None
+        self.usual_switch_s = 0.0
 
     @property
     def switching(self) -> bool:
         """Whether a switch runs."""
         return self._switch is not None
 
-    async def view(self, tasks: Sequence[Task], last_claim_at: float) -> View:
-        """All that the next decision may depend on."""
+    @property
+    def last_group(self) -> Group | None:
+        """What was asked for last; while a switch runs, where it goes."""
+        return self._last_group
+
+    async def observe(self) -> None:
+        """See what the node holds now."""
         observed = await self._node.observe()
         self.group, self._alive = observed.group, observed.alive
+
+    def view(self, tasks: Sequence[Task], last_claim_at: float) -> View:
+        """All that the next decision may depend on, as of the last observation."""
         return View(
             now=self._clock(),
             tasks=tasks,
@@ -72,7 +85,7 @@ class Phases:
             fresh=self._fresh,
             switching=self.switching,
             last_claim_at=last_claim_at,
-            switch_s=self._switch_s,
+            switch_s=self.usual_switch_s,
             batch=self._batch,
             rests=self._rests,
             alive=self._alive,
@@ -129,12 +142,13 @@ class Phases:
             phase = Phase.EVAL if group is not None and Stage.STT not in group else Phase.STT
             await self._journal.phase_began(group, phase)
         self._last_group = group
+        self.switching_since = self._clock()
         self._switch = asyncio.create_task(self._do(switch))
         self._switch.add_done_callback(self._done)
 
     async def end(self, switched: Switched) -> None:
         """Take note of how a switch ended."""
-        self._switch = None
+        self._switch = self.switching_since = None
         group = switched.group or NOTHING
         if switched.error is not None:
             self._failed(group, str(switched.error), rests=True)
@@ -144,7 +158,8 @@ class Phases:
         self._alarms.clear(_alarm(group))
         self.since = None
         if group:
-            self.since, self._switch_s = self._clock(), switched.seconds
+            self.since = self._clock()
+            self.usual_switch_s = self.usual_switch_s or switched.seconds
             await self._journal.phase_ready(switched.seconds, switched.ledger)
         log.info("switched", to=sorted(group), seconds=round(switched.seconds, 2), **asdict(switched.ledger))
 
@@ -172,6 +187,7 @@ class Phases:
         began = loop.time()
         error, ledger = None, Ledger()
         try:
+            await self._prepare(switch.group or NOTHING)
             ledger = await self._node.ensure(switch.group, fresh=switch.fresh)
         except EngineError as exc:
             error = exc

@@ -1,25 +1,17 @@
-"""The scheduler's policy from the configuration and from what this machine's history shows."""
+"""The scheduler's policy from the configuration, the plan of the engines, and this machine's history."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
 
-from daemon.config import Config, Model, Stt
+from daemon.config import Config
+from daemon.core.durations import PLANNED, Durations
+from daemon.core.residency import Plan
 from daemon.core.scheduler import Policy, auto_batch_size
 from daemon.core.task import Stage
-from daemon.store.reader import Reader
+from daemon.sections import Stt
 
-EMBEDDED_RESIDENCY = (frozenset({Stage.STT}), frozenset({Stage.EXTRACT, Stage.RATE}))
-EMBEDDED_PARALLEL = 1  # a second slot on the same processors makes both slower
-_PLANNED_S = {Stage.STT: 10.0, Stage.EXTRACT: 20.0, Stage.RATE: 20.0}
-_PLANNED_SWITCH_S = 5.0
-_LAST = 20
 _MOST_STREAMS = 4
-
-
-def parallel(model: Model) -> int:
-    """How many requests a language model serves at once."""
-    return EMBEDDED_PARALLEL if model.parallel == "auto" else model.parallel
 
 
 def streams(stt: Stt) -> int:
@@ -30,40 +22,21 @@ def streams(stt: Stt) -> int:
     return 1 if on_gpu else min(_MOST_STREAMS, len(os.sched_getaffinity(0)))
 
 
-def make_policy(config: Config, reader: Reader) -> Policy:
-    """What the scheduler goes by. Durations that were never measured are the plan's."""
-    residency = (
-        EMBEDDED_RESIDENCY
-        if config.gpu.residency == "auto"
-        else tuple(frozenset(group) for group in config.gpu.residency)
-    )
-    slots = {
-        Stage.STT: streams(config.stt),
-        Stage.EXTRACT: parallel(config.extract),
-        Stage.RATE: parallel(config.rate),
-    }
-    size = config.batch.size
-    if size == "auto":
-        work = sum(
-            fmean(reader.stage_seconds(stage, _LAST) or [_PLANNED_S[stage]]) / slots[stage] for stage in Stage
-        )
-        switches = sum(fmean(reader.switch_seconds(group) or [_PLANNED_SWITCH_S]) for group in residency)
-        size = auto_batch_size(max(parallel(config.extract), parallel(config.rate)), switches, work)
-    return Policy(
-        residency=residency,
-        parallel=slots,
-        batch_size=size,
+def make_policy(config: Config, plan: Plan, durations: Durations | None) -> Policy:
+    """What the scheduler goes by. Where nothing was measured, the plan's durations are taken."""
+    policy = Policy(
+        residency=plan.groups,
+        parallel={Stage.STT: streams(config.stt), **plan.parallel},
+        batch_size=1,
         remainder_goes_along=config.batch.size == "auto",
         max_wait_s=config.batch.max_wait_s,
     )
+    return replace(policy, batch_size=batch_size(config.batch.size, policy, durations or PLANNED))
 
 
-def estimate(reader: Reader, ahead: int, now: float) -> float | None:
-    """When a new task with `ahead` open tasks before it is expected to be completed, in epoch seconds.
-
-    None before each stage was measured on this machine.
-    """
-    measured = [reader.stage_seconds(stage, _LAST) for stage in Stage]
-    if not all(measured):
-        return None
-    return now + (ahead + 1) * sum(map(fmean, measured))
+def batch_size(asked: int | str, policy: Policy, durations: Durations) -> int:
+    """R5: what is asked for or, for "auto", what the switches and the work of a round call for."""
+    if isinstance(asked, int):
+        return asked
+    widest = max(slots for stage, slots in policy.parallel.items() if stage is not Stage.STT)
+    return auto_batch_size(widest, durations.round_s(policy), durations.work_s(policy))

@@ -7,14 +7,16 @@ nothing is ever done that a crash could make forget, and a turn costs one fsync.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from daemon.ahead import Ahead
 from daemon.alarms import Alarms
 from daemon.attempts import Attempts, Ended
 from daemon.book import Book
 from daemon.core.errors import Blame, EngineError, Fault, IntroEvalError
+from daemon.core.instant import to_iso
 from daemon.core.lifecycle import RetryPolicy, backoff_s
 from daemon.core.scheduler import (
     Action,
@@ -26,6 +28,7 @@ from daemon.core.scheduler import (
     Release,
     Start,
     Switch,
+    View,
     Why,
     decide,
     in_order,
@@ -60,10 +63,27 @@ class Asked:
     verb: Verb
     task_id: int
     extract: bool
-    answer: asyncio.Future[Task]
+    answer: asyncio.Future[Task | None]
 
 
-Happening = Asked | Arrived | Unreadable | Switched | Ended
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A person wants a pause now: what runs is to wait again."""
+
+
+_DONE = {
+    Verb.RETRY: "is taken up again",
+    Verb.RATE: "is rated again",
+    Verb.CANCEL: "is to be cancelled",
+    Verb.HOLD: "is held",
+    Verb.RELEASE: "is let go on",
+}
+
+async def _nothing_to_prepare(group: Group) -> None:
+    return None
+
+
+Happening = Asked | Interrupted | Arrived | Unreadable | Switched | Ended
 
 
 class Supervisor:
@@ -82,20 +102,26 @@ class Supervisor:
         on_final: Callable[[], None],
         progress: dict[int, float],
         newest_only: bool = False,
+        on_orders: Callable[[Orders], None] = lambda orders: None,
+        on_switch: Callable[[], None] = lambda: None,
+        prepare: Callable[[Group], Awaitable[None]] = _nothing_to_prepare,
     ) -> None:
         self._node, self._journal, self._policy = node, journal, policy
         self._alarms, self._clock, self._on_final = alarms, clock, on_final
         self._ahead = ahead(lambda task_id, fault: self._happened(Unreadable(task_id, fault)))
-        self._attempts = Attempts(node, self._ahead, progress, self._happened, self._broke)
-        self._phases = Phases(node, journal, policy, alarms, clock, self._happened, self._broke)
+        self._attempts = Attempts(node, self._ahead, progress, clock, self._happened, self._broke)
+        self._phases = Phases(node, journal, policy, alarms, clock, self._happened, self._broke, prepare)
         self._fairness = Fairness(journal, alarms)
         self._book = Book(retry, clock, newest_only=newest_only)
         self._happenings: list[Happening] = []
         self._woken = asyncio.Event()
         self._error: BaseException | None = None
-        self.why = Why.IDLE
+        self.decision = Decision((), Why.IDLE)
         self.orders = Orders()
+        self._ordering, self._on_orders = asyncio.Lock(), on_orders
+        self._on_switch = on_switch
         self._recovered = False
+        self.turns, self.turning = 0, False  # what the watchdog sees of us
 
     @property
     def tasks(self) -> Sequence[Task]:
@@ -124,41 +150,88 @@ class Supervisor:
         return self._phases.extent(self._book.tasks)
 
     @property
+    def why(self) -> Why:
+        """What the scheduler does or waits for."""
+        return self.decision.why
+
+    @property
+    def view(self) -> View:
+        """What stands now, as the next decision sees it."""
+        view = self._phases.view(self._book.tasks, self._book.last_claim_at)
+        orders = self.orders
+        return replace(view, paused=orders.paused, go_at=orders.go_at, draining=orders.draining)
+
+    @property
+    def started(self) -> Mapping[int, float]:
+        """When each try that runs began, by task id, in seconds since the epoch."""
+        return self._attempts.started
+
+    @property
+    def switching(self) -> tuple[Group | None, float] | None:
+        """The switch that runs: to which group, and since when."""
+        since = self._phases.switching_since
+        return None if since is None else (self._phases.last_group, since)
+
+    @property
     def policy(self) -> Policy:
         """What the scheduler goes by now."""
         return self._policy
 
-    def replan(self, policy: Policy) -> None:
-        """Go by another policy from the next decision on."""
+    def replan(self, policy: Policy, switch_s: float | None = None) -> None:
+        """Go by another policy from the next decision on, and by what a switch is known to cost."""
         self._policy = self._phases.policy = policy
+        if switch_s is not None:
+            self._phases.usual_switch_s = switch_s
         self._woken.set()
 
     def arrived(self, tasks: Iterable[Task]) -> None:
         """New tasks stand in the database."""
         self._happened(Arrived(tuple(tasks)))
 
-    async def ask(self, verb: Verb, task_id: int, *, extract: bool = False) -> Task:
+    async def ask(self, verb: Verb, task_id: int, *, extract: bool = False) -> Task | None:
         """Do what a person asks for a task. With `extract`, a new rating begins with the form.
 
-        Raises UnknownTask, and IllegalTransition for what the task's status does not allow.
+        Gives the task where it is open then. Raises UnknownTask, and IllegalTransition for what the task's
+        status does not allow.
         """
-        answer: asyncio.Future[Task] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Task | None] = asyncio.get_running_loop().create_future()
         self._happened(Asked(verb, task_id, extract, answer))
         return await answer
 
-    async def order(self, order: Order) -> None:
-        """Pause, go on, or go; kept through a restart. Raises StoreError."""
-        if order is Order.GO:
-            orders = replace(self.orders, go_at=self._clock())
-        else:
-            orders = replace(self.orders, paused=order is Order.PAUSE)
-        await self._journal.keep_orders(orders)
-        self.orders = orders
+    async def order(self, order: Order, *, at_once: bool = False) -> None:
+        """Pause, go on, drain, or go; kept through a restart. Raises StoreError.
+
+        A pause that is `at_once` ends what runs: those tasks wait again, and are charged nothing.
+        """
+        match order:
+            case Order.PAUSE:
+                await self._keep("pause now" if at_once else "pause", paused=True)
+            case Order.RESUME:
+                await self._keep("resume", paused=False, draining=False)
+            case Order.DRAIN:
+                await self._keep("drain", draining=True)
+            case Order.GO:
+                await self._keep("go", go_at=self._clock())
+        if at_once:
+            self._happened(Interrupted())
+
+    async def deadline(self, at: float | None) -> None:
+        """By when the class is to be done, in epoch seconds; kept through a restart. Raises StoreError."""
+        await self._keep("no deadline" if at is None else f"deadline {to_iso(at)}", deadline=at)
+
+    async def _keep(self, told: str, **ordered: Any) -> None:
+        async with self._ordering:
+            orders = replace(self.orders, **ordered)
+            await self._journal.keep_orders(orders)
+            self.orders = orders
+        self._on_orders(orders)
+        self._journal.events.add("order", told)
         self._woken.set()
 
     async def run(self, stop: asyncio.Event, grace_s: float) -> None:
         """Work until `stop`, then let running attempts end within `grace_s` seconds; nothing is lost."""
         self.orders = await self._journal.orders()
+        self._on_orders(self.orders)
         self._book.add(await self._journal.recover())
         self._on_final()  # the recovery may have ended tasks
         await self._fairness.recall()
@@ -166,7 +239,9 @@ class Supervisor:
         self._recovered = True
         stopping = asyncio.create_task(self._wake_at(stop))
         while not stop.is_set():
+            self.turns, self.turning = self.turns + 1, True
             wake_at = await self._turn()
+            self.turning = False
             await self._wait(wake_at)
         stopping.cancel()
         await self._finish(grace_s)
@@ -199,11 +274,12 @@ class Supervisor:
             if starts or switch:
                 break
         payloads = await self._commit(starts)
-        self.why = decision.why
+        self.decision = decision
         for task in starts:
             self._attempts.start(task, payloads.get(task.id))
         if switch is not None:
             await self._phases.begin(switch)
+            self._on_switch()
         self._decode_ahead()
         return decision.wake_at
 
@@ -226,14 +302,14 @@ class Supervisor:
         return switch
 
     async def _decide(self) -> Decision:
-        view = await self._phases.view(self._book.tasks, self._book.last_claim_at)
-        view = replace(view, paused=self.orders.paused, go_at=self.orders.go_at)
-        return decide(view, self._policy)
+        await self._phases.observe()
+        return decide(self.view, self._policy)
 
     async def _take(self, happening: Happening) -> None:
         match happening:
             case Arrived(tasks=tasks):
                 self._book.add(tasks)
+                self._journal.events.changed()
             case Unreadable(task_id=task_id, fault=fault):
                 task = self._book.get(task_id)
                 if task is not None and task.status not in RUNNING and fault.blame is Blame.PERMANENT:
@@ -242,18 +318,32 @@ class Supervisor:
                 await self._phases.end(happening)
             case Ended():
                 await self._end_attempt(happening)
+            case Interrupted():
+                await self._interrupt()
             case Asked(answer=answer):
                 try:
                     task = await self._obey(happening)
                 except IntroEvalError as exc:
-                    answer.set_exception(exc)
+                    if not answer.cancelled():
+                        answer.set_exception(exc)
                 else:
                     if not answer.cancelled():
                         answer.set_result(task)
 
-    async def _obey(self, asked: Asked) -> Task:
+    async def _interrupt(self) -> None:
+        running = [task for task in self._book.tasks if task.status in RUNNING]
+        await self._attempts.interrupt(task.id for task in running)
+        for task in running:
+            self._book.move(task.id, Event.CANCELLED if task.cancel_requested else Event.RELEASED)
+
+    async def _obey(self, asked: Asked) -> Task | None:
         await self._commit()  # what the store now sees of the task must be all that happened to it
         store, now = self._journal.store, self._clock()
+        if asked.verb is Verb.DELIVER:
+            await self._journal(store.deliver_again, asked.task_id)
+            self._journal.events.add("order", f"task {asked.task_id}: deliver again", task_id=asked.task_id)
+            self._on_final()
+            return None
         if asked.verb is Verb.RETRY:
             task = await self._journal(store.retry, asked.task_id, now)
         elif asked.verb is Verb.RATE:
@@ -263,6 +353,7 @@ class Supervisor:
         else:
             task = await self._journal(store.hold, asked.task_id, now, held=asked.verb is Verb.HOLD)
         self._book.put(task)
+        self._journal.events.of_task(task, _DONE[asked.verb])
         if asked.verb is Verb.CANCEL and task.status not in RUNNING:
             return self._book.move(task.id, Event.CANCELLED)
         if asked.verb is Verb.CANCEL and task.stage is not Stage.STT:

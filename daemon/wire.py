@@ -28,6 +28,29 @@ class Order(StrEnum):
     GO = "go"
 
 
+class TaskOrder(StrEnum):
+    """In which order tasks are listed. `age` is the youngest first, `queue` the order of service.
+
+    `queue` and `eta` are of open tasks; the finished ones come after them, the newest first.
+    """
+
+    AGE = "age"
+    QUEUE = "queue"
+    STUDENT = "student"
+    STATUS = "status"
+    ETA = "eta"
+
+
+class LogSource(StrEnum):
+    """Whose log a line stands in."""
+
+    DAEMON = "daemon"
+    STT = "stt"
+    MEDIA = "media"
+    EXTRACT = "extract"
+    RATE = "rate"
+
+
 class Wire(BaseModel):
     """Base of all messages. A newer daemon may say more than an older client knows."""
 
@@ -237,10 +260,14 @@ class TaskLine(Wire):
 
 
 class TaskPage(Wire):
-    """A page of a list: `total` is how many match, on all pages."""
+    """A page of a list: `total` is how many match, on all pages.
+
+    `partial` says that a text was searched in the newest of the finished tasks alone.
+    """
 
     total: int
     tasks: list[TaskLine]
+    partial: bool = False
 
 
 class EventLine(Wire):
@@ -267,6 +294,14 @@ class Deadline(Wire):
     """When the class is to be done, as ISO 8601 with its zone; None takes the deadline away."""
 
     at: str | None
+
+
+class Forgotten(Wire):
+    """What was deleted of a student: so many tasks, and files of the archive and the outbox."""
+
+    student: str
+    tasks: int
+    files: int
 
 
 class HistoryLine(Wire):

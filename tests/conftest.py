@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.docker.engine import containers, engine
+from tests.docker.engine import containers, engine, engine_apart
 
-__all__ = ["anyio_backend", "containers", "engine"]
+__all__ = ["anyio_backend", "containers", "engine", "engine_apart"]
 
 
 @pytest.fixture

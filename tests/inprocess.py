@@ -12,8 +12,9 @@ from typing import Any
 from daemon.app import Daemon, running
 from daemon.config import Config, load
 from daemon.core.task import Stage
+from daemon.engines import Site
 from daemon.node import LocalNode
-from daemon.ports import Media, Node, OnAlarm, Progress
+from daemon.ports import Media, Node
 from tests.scripted import Log, Script, ScriptedEngine, ScriptedMedia, goes_well
 
 PHASES: list[list[str]] = [["stt"], ["extract", "rate"]]
@@ -90,13 +91,13 @@ class Lab:
         async with running(config, asyncio.Event(), self._node, lambda _: self.media) as daemon:
             yield daemon
 
-    def _node(self, config: Config, progress: Progress, on_alarm: OnAlarm) -> Node:
+    def _node(self, config: Config, site: Site) -> Node:
         for stage in Stage:
             self.engines[stage] = ScriptedEngine(
                 stage, self.log, self.seconds.get(stage, 0.0), self.script, start_seconds=self.start_seconds
             )
         stt, extract, rate = (self.engines[stage] for stage in Stage)
-        return LocalNode(stt, extract, rate, progress)
+        return LocalNode(stt, extract, rate, site.on_progress)
 
 
 async def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:

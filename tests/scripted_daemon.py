@@ -14,8 +14,9 @@ from daemon.app import owned, running
 from daemon.config import Config, load
 from daemon.core.errors import Fault
 from daemon.core.task import Stage
+from daemon.engines import Site
 from daemon.node import LocalNode
-from daemon.ports import Node, OnAlarm, Progress, Ticket
+from daemon.ports import Node, Ticket
 from tests.scripted import Log, ScriptedEngine, ScriptedMedia
 
 
@@ -27,10 +28,10 @@ def main(folder: Path, seconds: float, poison: int | None) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return None
 
-    def make_node(config: Config, progress: Progress, on_alarm: OnAlarm) -> Node:
+    def make_node(config: Config, site: Site) -> Node:
         log = Log()
         stt, extract, rate = (ScriptedEngine(stage, log, seconds, script) for stage in Stage)
-        return LocalNode(stt, extract, rate, progress)
+        return LocalNode(stt, extract, rate, site.on_progress)
 
     async def run(config: Config) -> None:
         stop = asyncio.Event()

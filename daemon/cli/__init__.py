@@ -1,5 +1,15 @@
 """The command line: `introeval`."""
 
-from daemon.cli.main import main
+import sys
+
+
+def main() -> None:
+    """Run the command line. The dashboard comes up without loading what the other commands need."""
+    if sys.argv[1:2] == ["tui"]:
+        from daemon.cli.tui import main as run
+    else:
+        from daemon.cli.main import main as run
+    run()
+
 
 __all__ = ["main"]

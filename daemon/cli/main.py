@@ -11,8 +11,10 @@ from daemon import __version__, config
 from daemon.cli import show
 from daemon.cli.commands import add_commands
 from daemon.cli.common import ERR, OUT, AsJson, Chosen, configuration
+from daemon.cli.looking import add_looking
+from daemon.cli.simulate import simulate
+from daemon.cli.tui import SUMMARY
 from daemon.core.errors import IntroEvalError
-from daemon.core.task import Status as TaskStatus
 
 app = typer.Typer(
     name="introeval",
@@ -45,14 +47,15 @@ def run(
 
     With --once the exit code is 0 when every task was delivered and none failed, and 3 when some failed.
     """
-    from daemon.cli.run import run_daemon, run_once
+    from daemon.cli.run import run_once
+    from daemon.cli.serve import run_daemon
 
-    settings = configuration()
-    if runtime is not None:
-        settings = config.load(Chosen.file, runtime=runtime)
+    def read() -> config.Config:
+        return config.load(Chosen.file, runtime=runtime)
+
     if not once:
-        raise typer.Exit(run_daemon(settings))
-    report = run_once(settings, ERR)
+        raise typer.Exit(run_daemon(read))
+    report = run_once(read(), ERR)
     if as_json:
         typer.echo(json.dumps(report.as_json(), indent=2))
     else:
@@ -60,46 +63,26 @@ def run(
     raise typer.Exit(report.exit_code)
 
 
-@app.command()
-def status(as_json: AsJson = False) -> None:
-    """Show what the system is doing now."""
-    from daemon.cli import read
-
-    answer = read.status(configuration())
+@app.command("config")
+def check(as_json: AsJson = False) -> None:
+    """Check the configuration, and say which file it is; with --json all that counts."""
+    settings = configuration()
     if as_json:
-        typer.echo(answer.model_dump_json(indent=2))
+        typer.echo(settings.model_dump_json(indent=2))
     else:
-        show.status(OUT, answer)
-
-
-@app.command()
-def tasks(
-    as_json: AsJson = False,
-    status: Annotated[list[TaskStatus] | None, typer.Option(help="Only tasks of this status.")] = None,
-    student: Annotated[str | None, typer.Option(help="Only tasks of this student.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 100,
-    before: Annotated[int | None, typer.Option(help="Only tasks with a smaller id: the next page.")] = None,
-) -> None:
-    """List tasks, the newest first."""
-    from daemon.cli import read
-
-    lines = read.tasks(configuration(), status, student, limit, before)
-    if as_json:
-        typer.echo(json.dumps([line.model_dump() for line in lines], indent=2))
-    else:
-        show.tasks(OUT, lines)
+        file = config.find(Chosen.file)
+        typer.echo(f"{file or 'the default configuration (there is no file)'} can be used")
 
 
 @app.command()
-def task(task_id: Annotated[int, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
-    """Show one task with its history and its files."""
-    from daemon.cli import read
+def doctor(as_json: AsJson = False) -> None:
+    """Look whether everything is as the daemon needs it, and say how to mend what is not.
 
-    detail = read.task(configuration(), task_id)
-    if as_json:
-        typer.echo(detail.model_dump_json(indent=2))
-    else:
-        show.task(OUT, detail)
+    The exit code is 1 when something must be mended before the daemon can work, else 0.
+    """
+    from daemon.cli.doctor import doctor as look
+
+    raise typer.Exit(look(Chosen.file, as_json=as_json))
 
 
 @app.command()
@@ -126,6 +109,18 @@ def samples() -> None:
         OUT.print("no samples copied: the inbox holds files, or the samples were evaluated already")
 
 
+@app.command(
+    help=SUMMARY,
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def tui(context: typer.Context) -> None:
+    """Hand everything on: the dashboard reads its options itself."""
+    from daemon.cli.tui import main as run
+
+    run(context.args)
+
+
 def _add_models() -> None:
     from daemon.models.cli import models_app
 
@@ -140,7 +135,9 @@ def _add_models() -> None:
 def main() -> None:
     """Run the command line, and end with the exit code of what happened."""
     _add_models()
+    add_looking(app)
     add_commands(app)
+    app.command()(simulate)
     try:
         app()
     except IntroEvalError as exc:

@@ -5,9 +5,10 @@ from daemon.app import DATABASE
 from daemon.config import Config
 from daemon.core.errors import NotRunning, StoreError
 from daemon.core.task import Phase
-from daemon.core.task import Status as TaskStatus
+from daemon.logs import last_lines
+from daemon.report import Wanted
 from daemon.store.reader import Reader
-from daemon.wire import Status, TaskDetail, TaskLine
+from daemon.wire import LogLine, LogSource, Status, TaskDetail, TaskPage
 
 
 def status(config: Config) -> Status:
@@ -30,23 +31,38 @@ def status(config: Config) -> Status:
             )
 
 
-def tasks(
-    config: Config, statuses: list[TaskStatus] | None, student: str | None, limit: int, before: int | None
-) -> list[TaskLine]:
-    """A page of tasks, the newest first. Raises NotRunning."""
+def tasks(config: Config, wanted: Wanted) -> TaskPage:
+    """A page of tasks. Raises NotRunning."""
     try:
         answer = client.get(
             config.paths.socket,
             "/tasks",
-            status=[s.value for s in statuses] if statuses else None,
-            student=student,
-            limit=limit,
-            before=before,
+            status=[status.value for status in wanted.statuses] or None,
+            student=wanted.student,
+            q=wanted.text or None,
+            open=wanted.only_open or None,
+            order=wanted.order.value,
+            descending=wanted.descending or None,
+            offset=wanted.offset,
+            limit=wanted.limit,
+            before=wanted.before,
         )
-        return [TaskLine.model_validate(line) for line in answer]
+        return TaskPage.model_validate(answer)
     except NotRunning as exc:
         with _database(config, exc) as reader:
-            return report.task_lines(reader, statuses, student, limit, before)
+            return report.task_page(reader, wanted, report.queue(reader.open_tasks()))
+
+
+def logs(config: Config, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:
+    """The last lines of a log, from the daemon or from its file. Raises NotRunning."""
+    try:
+        params = {"source": source.value, "task_id": task_id, "lines": lines}
+        return [LogLine.model_validate(line) for line in client.get(config.paths.socket, "/logs", **params)]
+    except NotRunning as exc:
+        try:
+            return last_lines(config.paths.state / "log", source, task_id, lines)
+        except OSError:
+            raise exc from None
 
 
 def task(config: Config, task_id: int) -> TaskDetail:

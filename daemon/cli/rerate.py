@@ -11,7 +11,7 @@ from rich.console import Console
 from daemon import client
 from daemon.core.document import Outcome
 from daemon.core.task import FINAL
-from daemon.wire import TaskLine, Verb
+from daemon.wire import TaskLine, TaskPage, Verb
 
 _LOOK_S = 0.5
 _PAGE = 500
@@ -36,8 +36,7 @@ def rated(socket: Path) -> list[int]:
     """Every task that has a rating, or should have one, by id. Raises NotRunning."""
     ids: list[int] = []
     before = None
-    while page := client.get(socket, "/tasks", limit=_PAGE, before=before):
-        lines = [TaskLine.model_validate(line) for line in page]
+    while lines := TaskPage.model_validate(client.get(socket, "/tasks", limit=_PAGE, before=before)).tasks:
         before = lines[-1].id
         ids += [line.id for line in lines if line.outcome in (Outcome.EVALUATED, Outcome.NEEDS_REVIEW)]
     return sorted(ids)

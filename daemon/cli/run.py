@@ -1,4 +1,4 @@
-"""`introeval run`: the daemon in the foreground, for ever or until the inbox is worked off."""
+"""`introeval run --once`: the daemon in the foreground until the inbox is worked off."""
 
 import asyncio
 import json
@@ -73,14 +73,6 @@ class Report:
         }
 
 
-def run_daemon(config: Config) -> int:
-    """Run until SIGTERM or SIGINT. The exit code."""
-    with owned(config.paths.state):
-        log_to_file(config, also_stderr=True)
-        asyncio.run(_for_ever(config))
-    return 0
-
-
 def run_once(config: Config, console: Console) -> Report:
     """Work off the inbox, with progress on `console`, and report."""
     with owned(config.paths.state):
@@ -112,12 +104,6 @@ def log_to_file(config: Config, *, also_stderr: bool = False) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-
-
-async def _for_ever(config: Config) -> None:
-    stop = _stopped_by_signals()
-    async with running(config, stop):
-        await stop.wait()
 
 
 async def _once(config: Config, console: Console) -> Report:

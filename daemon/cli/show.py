@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from daemon.wire import Status, TaskDetail, TaskLine
+from daemon.cli.plain import local
+from daemon.wire import Clock, EventLine, Forgotten, Status, TaskDetail, TaskPage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,36 +26,79 @@ _COLOURS = {
 
 def status(console: Console, answer: Status) -> None:
     """The state of the system, a line a fact."""
+    console.print(status_lines(answer))
+
+
+def status_lines(answer: Status) -> Text:
+    """The same, as one text of several lines."""
+    lines: list[Text] = []
     if not answer.running:
-        console.print("no daemon runs; this is what its database says", style="yellow")
+        lines.append(Text("no daemon runs; this is what its database says", style="yellow"))
     group = " + ".join(answer.group) or "nothing"
-    facts = [f"phase {answer.phase}, loaded: {group} ({answer.why})"]
+    lines.append(Text(f"phase {answer.phase}, loaded: {group} ({answer.why_detail or answer.why})"))
+    if answer.switching is not None:
+        lines.append(Text(f"switching to {' + '.join(answer.switching.to) or 'nothing'}", style="cyan"))
+    if answer.paused:
+        lines.append(Text("paused: go on with `introeval resume`", style="yellow"))
+    if answer.draining:
+        told = f"draining: {answer.left} left" if answer.left else "drained: nothing is left"
+        lines.append(Text(f"{told}; take new videos again with `introeval resume`", style="yellow"))
     if answer.batch is not None:
-        facts.append(f"batch {answer.batch.id}: {answer.batch.done} of {answer.batch.total}")
+        lines.append(Text(f"batch {answer.batch.id}: {answer.batch.done} of {answer.batch.total}"))
+    if answer.clock is not None and answer.clock.total:
+        lines.append(_clock(answer.clock))
     counts = ", ".join(f"{name} {n}" for name, n in answer.counts.items() if n)
-    facts += [f"tasks: {counts or 'none'}", f"not delivered yet: {answer.undelivered}"]
-    for fact in facts:
-        console.print(Text(fact))
-    for alarm in answer.alarms:
-        console.print(Text(f"alarm: {alarm.message}", style="red"))
+    held = f", held {answer.held}" if answer.held else ""
+    lines += [Text(f"tasks: {counts or 'none'}{held}"), Text(f"not delivered yet: {answer.undelivered}")]
+    if answer.inbox is not None and answer.inbox.waiting:
+        lines.append(Text(f"not taken yet: {answer.inbox.waiting} files of {answer.inbox.path}"))
+    lines += [Text(f"alarm: {alarm.message}", style="red") for alarm in answer.alarms]
+    return Text("\n").join(lines)
 
 
-def tasks(console: Console, lines: list[TaskLine]) -> None:
-    """A table of tasks."""
-    if not lines:
-        console.print("no tasks yet")
+def _clock(clock: Clock) -> Text:
+    told = f"class: {clock.done} of {clock.total}"
+    if clock.expected_at is not None:
+        told += f", all done about {local(clock.expected_at)}"
+    if clock.deadline is not None:
+        told += f", deadline {local(clock.deadline)}"
+    if clock.spare_s is not None:
+        told += f", {abs(clock.spare_s) / 60:.1f} min {'to spare' if clock.spare_s >= 0 else 'too late'}"
+    return Text(f"{told}: {clock.cause}" if clock.at_risk and clock.cause else told,
+                style="red" if clock.at_risk else "")  # fmt: skip
+
+
+def event(console: Console, line: EventLine) -> None:
+    """One thing that happened."""
+    style = {"alarm": "red", "cleared": "green", "order": "cyan", "phase": "bold"}.get(line.kind, "")
+    console.print(Text(f"{local(line.at)} {line.message}", style=style), soft_wrap=True)
+
+
+def tasks(console: Console, page: TaskPage) -> None:
+    """A table of tasks, and how many more there are."""
+    if not page.tasks:
+        console.print("no tasks" if page.total or page.partial else "no tasks yet")
         return
     table = Table("id", "student", "file", "status", "outcome", "claimed", box=None, header_style="bold")
-    for line in lines:
+    for line in page.tasks:
         table.add_row(
             str(line.id),
             Text(line.student),
             Text(line.filename),
             line.status + (" (held)" if line.held else ""),
             _outcome(line.outcome),
-            line.claimed_at[:19].replace("T", " "),
+            local(line.claimed_at),
         )
     console.print(table)
+    if page.total > len(page.tasks):
+        console.print(f"{len(page.tasks)} of {page.total}; the next page is --offset", style="dim")
+    if page.partial:
+        console.print("of the finished tasks only the newest were searched; see --student", style="dim")
+
+
+def forgotten(console: Console, gone: Forgotten) -> None:
+    """What was deleted of a student."""
+    console.print(Text(f"{gone.student} is forgotten: {gone.tasks} tasks, {gone.files} files"))
 
 
 def task(console: Console, detail: TaskDetail) -> None:
@@ -64,7 +108,7 @@ def task(console: Console, detail: TaskDetail) -> None:
     console.print(
         Text(f"{detail.status}{ended}, revision {detail.revision}, {detail.duration_s:.1f} s of video")
     )
-    console.print(Text(f"claimed {detail.claimed_at[:19].replace('T', ' ')} UTC"))
+    console.print(Text(f"claimed {local(detail.claimed_at)}"))
     if detail.error_message:
         console.print(Text(f"{detail.error_code}: {detail.error_message}", style="red"))
     table = Table("at", "event", "status", "try", "seconds", "detail", box=None, header_style="bold")
@@ -72,7 +116,7 @@ def task(console: Console, detail: TaskDetail) -> None:
         seconds = "" if line.seconds is None else f"{line.seconds:.2f}"
         detail_text = ", ".join(f"{key} {value}" for key, value in line.detail.items() if value != "")
         table.add_row(
-            line.at[11:19],
+            local(line.at)[11:],
             line.event,
             line.to_status,
             str(line.attempt),

@@ -5,6 +5,7 @@ IntroEvalError
 ├── AlreadyRunning        another daemon owns the state folder
 ├── NotRunning            no daemon answers on the control socket
 ├── UnknownTask           no task has this id
+├── UnknownStudent        nothing is kept of this student
 ├── NotAllowed            the user may not change things
 ├── IllegalTransition     the event is not allowed in the task's status
 ├── ModelError            a model is unknown, damaged or cannot be fetched
@@ -49,6 +50,12 @@ class UnknownTask(IntroEvalError):
     """No task has this id."""
 
     exit_code = 7
+
+
+class UnknownStudent(IntroEvalError):
+    """Nothing is kept of this student."""
+
+    exit_code = 12
 
 
 class ModelError(IntroEvalError):

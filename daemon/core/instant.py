@@ -18,3 +18,14 @@ def from_iso(text: str) -> float:
     """Seconds since the epoch for a text of `to_iso`. Raises ValueError for another text."""
     moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
     return (moment - _EPOCH) / timedelta(microseconds=1) / 1_000_000
+
+
+def from_text(text: str) -> float:
+    """Seconds since the epoch for any ISO 8601 text with its zone, of this century.
+
+    Raises ValueError for another text.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None or not 2000 <= moment.year < 2100:
+        raise ValueError(f"{text!r} has no zone, or is not of this century")
+    return (moment - _EPOCH).total_seconds()

@@ -6,9 +6,11 @@ from typing import Any
 IDENTITY = (
     "model",
     "digest",
-    "version",
-    "versions",
+    "server_version",
+    "ctranslate2",
+    "faster-whisper",
     "runtime",
+    "degraded",
     "device",
     "compute_type",
     "vad",
@@ -20,10 +22,16 @@ IDENTITY = (
 )
 """What of a provenance must not change within a class; the rest tells of the one try."""
 
+_ROOM = "num_ctx"
+"""Of the parameters the one that is each phase's own: how much a prompt may hold, nothing of an answer."""
+
 
 def identity(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a provenance that is the same for all of a class."""
-    return {key: provenance[key] for key in IDENTITY if key in provenance}
+    known = {key: provenance[key] for key in IDENTITY if key in provenance}
+    if isinstance(parameters := known.get("parameters"), Mapping):
+        known["parameters"] = {name: value for name, value in parameters.items() if name != _ROOM}
+    return known
 
 
 def changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

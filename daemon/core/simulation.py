@@ -54,15 +54,19 @@ def simulate(
     retry: RetryPolicy | None = None,
     until: float = math.inf,
     watch: Watch | None = None,
+    under_way: Load | None = None,
 ) -> Timetable:
     """Run the world from `view` until nothing more can happen, or until a time.
 
-    A switch under way in `view` is taken as not begun. Raises RuntimeError when the scheduler does not
+    A switch under way in `view` goes on to `last_group` as `under_way` says; without that it is taken as
+    not begun. Raises RuntimeError when the scheduler does not
     come to rest at an instant, which would be a fault of its rules.
     """
     world = _World(view, policy, tries, loads, retry or RetryPolicy())
     for event in sorted(script, key=lambda event: event.at):
         world.put(event.at, event)
+    if view.switching and under_way is not None:
+        world.go_on_switching(under_way)
     world.run(until, watch)
     return Timetable(view.now, tuple(world.entries), dict(world.tasks))
 
@@ -115,7 +119,8 @@ class _World:
     def __post_init__(self) -> None:
         self.tasks = {task.id: task for task in self.view.tasks}
         self.batches = self.view.batch.id if self.view.batch else 0
-        self.view = replace(self.view, switching=False, last_group=self.view.group or self.view.last_group)
+        going_on = self.view.last_group if self.view.switching else self.view.group or self.view.last_group
+        self.view = replace(self.view, switching=False, last_group=going_on)
         if self.view.batch is None and self.policy.has_batches(self.view.group):
             self._open_batch()
         for task in self.view.tasks:
@@ -130,6 +135,13 @@ class _World:
         """Note what is due at a time; what was noted first happens first."""
         self.puts += 1
         heapq.heappush(self.agenda, (at, self.puts, due))
+
+    def go_on_switching(self, load: Load) -> None:
+        """Take up a switch to what was asked for last."""
+        group = self.view.last_group
+        self.view = replace(self.view, switching=True, group=None, fresh=False, alive=frozenset())
+        self._log(Mark.SWITCHING, group=group)
+        self.put(self.now + load.seconds, _SwitchEnds(self.life, group, load))
 
     def run(self, until: float, watch: Watch | None) -> None:
         """One thing that is due after the other, with the decisions that each leads to."""

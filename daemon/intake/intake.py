@@ -96,6 +96,7 @@ class Intake:
         self._gap_s = _SHORTEST_GAP_S
         self._recover_at: float | None = ticks()
         self._recoveries = 0
+        self._closed = False
         self.refused = 0
 
     @property
@@ -113,10 +114,30 @@ class Intake:
         """Whether, at the last look, there was nothing left that could be taken."""
         return self._rested.is_set()
 
+    @property
+    def waiting(self) -> int:
+        """How many files were seen at the last look and are not claimed yet."""
+        return len(self._known)
+
+    @property
+    def available(self) -> bool:
+        """Whether the inbox could be read at the last look."""
+        return not any(alarm.code == "inbox_unavailable" for alarm in self.alarms)
+
+    @property
+    def polling(self) -> bool:
+        """Whether no event tells of new files, so that they are looked for."""
+        return self._watcher.watching is Watching.POLLING
+
     def hint(self) -> None:
         """Something may have changed: look soon."""
         self._hinted.set()
         self._rested.clear()
+
+    def close(self, *, closed: bool) -> None:
+        """Take nothing new, or take again what waits; what was taken is brought in either way."""
+        self._closed = closed
+        self.hint()
 
     async def settle(self) -> None:
         """Wait until a look that began after this call finds nothing more to take.
@@ -167,7 +188,7 @@ class Intake:
         self._known = restart(observed.known, {entry.path for entry in choice.written}, now)
         self._alarms.put("inbox", [*look.alarms, *held_open(choice.written, self._known, now)])
         await self._watch_hidden(look, now)
-        if await self._has_room():
+        if not self._closed and await self._has_room():
             await self._take(choice.takeable, tasks)
         self._alarms.put("rights", self._candidates.alarms())
         return self._next_look(observed, bool(choice.written), now)

@@ -38,9 +38,11 @@ class Asked(Generic[A]):
 class Asker(Generic[A]):
     """One engine's model, from its start to its stop, asked for answers of one kind."""
 
-    def __init__(self, host: ModelHost, answer: type[A], options: Options) -> None:
+    def __init__(self, host: ModelHost, answer: type[A], choose: Callable[[], Options]) -> None:
+        """`choose` gives the options of the next phase; they stay as they are until the next start."""
         self.host = host
-        self.options = options
+        self.options = choose()
+        self._choose = choose
         self.schema = answer.json_schema()
         self.tokens_per_s: float | None = None
         self._answer = answer
@@ -54,8 +56,9 @@ class Asker(Generic[A]):
         rating when the shared part was new to the server.
         """
         proved = False
+        self.options = self._choose()
         try:
-            self._client = await self.host.start()
+            self._client = await self.host.start(self.options)
             await self._prove(self._client)
             options = replace(self.options, num_predict=1)
             await self._client.generate(Request(warm_up, self.schema, options), lambda tokens: None)

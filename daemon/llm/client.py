@@ -44,7 +44,8 @@ class Finish(StrEnum):
 class Answer:
     """What a model said. Counts are tokens; `cached_tokens` of the prompt needed no work again.
 
-    `prompt_s` and `answer_s` are the server's own seconds, None where it does not say.
+    `prompt_s` and `answer_s` are the server's own seconds, None where it does not say; so is `load_s`, which
+    it needed to have the model in memory.
     """
 
     text: str
@@ -54,6 +55,7 @@ class Answer:
     answer_tokens: int = 0
     prompt_s: float | None = None
     answer_s: float | None = None
+    load_s: float | None = None
 
 
 class AnswerFailed(EngineError):
@@ -89,7 +91,8 @@ class Identity:
     """Which model answers: part of every result's provenance.
 
     `digest` is that of the weights, as `sha256:<hex>`; `runtime` is `embedded` or `docker`. `degraded` says
-    why it does not run as it should, e.g. partly on the processor; every result is flagged with it.
+    why it does not run as it should, e.g. partly on the processor; every result is flagged with it. `device`
+    is `gpu` or `cpu`, empty where nobody says.
     """
 
     model: str
@@ -97,6 +100,7 @@ class Identity:
     server_version: str
     runtime: str
     degraded: str = ""
+    device: str = ""
 
 
 class ModelHost(Protocol):
@@ -116,8 +120,8 @@ class ModelHost(Protocol):
         """The server as the operator sees it."""
         ...
 
-    async def start(self) -> ModelClient:
-        """Bring it up. Raises EngineError, and then nothing is left running."""
+    async def start(self, options: Options) -> ModelClient:
+        """Bring it up for work with these options. Raises EngineError, and then nothing is left running."""
         ...
 
     async def stop(self) -> None:

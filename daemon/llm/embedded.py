@@ -7,7 +7,7 @@ from pathlib import Path
 from daemon import child
 from daemon.core.errors import EngineError
 from daemon.core.task import Stage
-from daemon.llm.client import Identity
+from daemon.llm.client import Identity, Options
 from daemon.llm.openai import OpenAIClient
 from daemon.wire import EngineReport
 
@@ -18,7 +18,7 @@ class EmbeddedServer:
     """A ModelHost for one GGUF file.
 
     `engines` is the folder of the lock files and `log` where the child's stderr goes. `parallel` is how
-    many requests are served at once, each with `num_ctx` tokens of context.
+    many requests are served at once, each with the options' whole context.
     """
 
     def __init__(
@@ -29,7 +29,6 @@ class EmbeddedServer:
         engines: Path,
         log: Path,
         parallel: int = 1,
-        num_ctx: int = 8192,
         stall_s: float = 20.0,
         timeout_s: float = 300.0,
     ) -> None:
@@ -38,7 +37,6 @@ class EmbeddedServer:
         self._model = model
         self._log = log
         self._parallel = parallel
-        self._num_ctx = num_ctx
         self._stall_s = stall_s
         self._timeout_s = timeout_s
         self._child: child.Child | None = None
@@ -69,12 +67,12 @@ class EmbeddedServer:
             stage=self._stage, name=f"embedded {self._stage}", state=state, model=self._model.stem
         )
 
-    async def start(self) -> OpenAIClient:
+    async def start(self, options: Options) -> OpenAIClient:
         """Load the model and return a client for it, once the server says that it is healthy."""
         await self.stop()
         started = False
         try:
-            client = await self._bring_up()
+            client = await self._bring_up(options.num_ctx)
             started = True
         finally:
             if not started:
@@ -91,7 +89,7 @@ class EmbeddedServer:
             self._child = None
         await child.gone(self.lock)
 
-    async def _bring_up(self) -> OpenAIClient:
+    async def _bring_up(self, num_ctx: int) -> OpenAIClient:
         if not self._model.is_file():
             raise EngineError(f"there is no model at {self._model}; say: introeval models pull")
         digest = await asyncio.to_thread(_sha256, self._model)
@@ -101,7 +99,7 @@ class EmbeddedServer:
             [
                 f"--model={self._model}",
                 f"--parallel={self._parallel}",
-                f"--ctx={self._num_ctx}",
+                f"--ctx={num_ctx}",
                 f"--lock={self.lock}",
             ],
             log=self._log,

@@ -6,6 +6,7 @@ it. A sentence that the search does not find reaches them, delimited and as data
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Generic
 
@@ -33,19 +34,34 @@ from daemon.wire import EngineReport
 
 _DEMO = Flag(code="demo_model", detail="a small model that shows the flow; this is no grade")
 _EMPTY = Fault(Blame.PERMANENT, "empty_transcript", "there is no word in the transcript to ask a model about")
+_SMALL = Fault(
+    Blame.ENGINE,
+    "context_too_small",
+    "a transcript came that is longer than what this phase was prepared for; the model is loaded anew for it",
+)
 _NOTHING_LEFT = "all that was said addresses the evaluator"
 
 
 class _Evaluator(Generic[A]):
-    """What both engines share: their life, and asking about one transcript."""
+    """What both engines share: their life, and asking about one transcript.
+
+    `options` gives those of the next phase, and `largest_ctx` is the most that they can ever hold.
+    """
 
     stage: Stage
 
     def __init__(
-        self, host: ModelHost, prompt: Prompt, answer: type[A], options: Options, usual: int
+        self,
+        host: ModelHost,
+        prompt: Prompt,
+        answer: type[A],
+        options: Callable[[], Options],
+        largest_ctx: int,
+        usual: int,
     ) -> None:
         self._asker = Asker(host, answer, options)
         self._prompt = prompt
+        self._largest_ctx = largest_ctx
         self._usual_tokens = usual
 
     @property
@@ -87,7 +103,8 @@ class _Evaluator(Generic[A]):
         try:
             return await self._asker.ask(render, schema, _share_of(self._usual_tokens, ticket, progress))
         except AnswerFailed as exc:
-            return Failed(ticket, exc.fault)
+            small = self._asker.options.num_ctx < self._largest_ctx
+            return Failed(ticket, _SMALL if small and exc.fault.code == "transcript_too_long" else exc.fault)
 
     def _flags(self) -> tuple[Flag, ...]:
         identity = self._asker.host.identity
@@ -115,8 +132,10 @@ class FormExtractor(_Evaluator[FormAnswer]):
 
     stage = Stage.EXTRACT
 
-    def __init__(self, host: ModelHost, prompt: Prompt, options: Options) -> None:
-        super().__init__(host, prompt, FormAnswer, options, usual=110)
+    def __init__(
+        self, host: ModelHost, prompt: Prompt, options: Callable[[], Options], largest_ctx: int = 0
+    ) -> None:
+        super().__init__(host, prompt, FormAnswer, options, largest_ctx, usual=110)
 
     async def extract(self, work: ExtractWork, progress: Progress) -> Outcome:
         """Read the form: an Extracted, with no profile and a flag when no answer was valid, or a Failed."""
@@ -140,8 +159,10 @@ class IntroductionRater(_Evaluator[RatingAnswer]):
 
     stage = Stage.RATE
 
-    def __init__(self, host: ModelHost, prompt: Prompt, options: Options) -> None:
-        super().__init__(host, prompt, RatingAnswer, options, usual=180)
+    def __init__(
+        self, host: ModelHost, prompt: Prompt, options: Callable[[], Options], largest_ctx: int = 0
+    ) -> None:
+        super().__init__(host, prompt, RatingAnswer, options, largest_ctx, usual=180)
 
     async def rate(self, work: RateWork, progress: Progress) -> Outcome:
         """Rate: a Rated, with no evaluation and a flag when no answer was valid, or a Failed."""

@@ -1,19 +1,15 @@
-"""The client for servers that speak OpenAI's chat completions: llama.cpp's, vLLM.
+"""The client for servers that speak OpenAI's chat completions: llama.cpp's, vLLM."""
 
-The one border at which HTTP becomes answers and faults.
-"""
-
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 
 from daemon.core.errors import Blame, Fault
 from daemon.llm.client import Answer, AnswerFailed, Finish, OnToken, Request
+from daemon.llm.streaming import Heartbeat, connection, server_error, streamed
 
-_CONNECT_S = 5.0
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
 
 
@@ -39,12 +35,7 @@ class OpenAIClient:
         self._stall_s = stall_s
         self._timeout_s = timeout_s
         self._extra = {"cache_prompt": True, "return_progress": True} if llama_cpp else {}
-        self._http = httpx.AsyncClient(
-            base_url=url,
-            trust_env=False,  # a proxy of the environment would get the requests to 127.0.0.1
-            timeout=httpx.Timeout(None, connect=_CONNECT_S),  # a comment of the server's is no sign of life
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-        )
+        self._http = connection(url, {"Authorization": f"Bearer {key}"} if key else {})
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -59,33 +50,14 @@ class OpenAIClient:
 
     async def generate(self, request: Request, on_token: OnToken) -> Answer:
         """See ModelClient."""
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                return await self._ask(request, on_token)
-        except TimeoutError as exc:
-            raise AnswerFailed(
-                _died("answer_timeout", f"no whole answer within {self._timeout_s:g} s")
-            ) from exc
-        except httpx.HTTPError as exc:
-            reason = str(exc) or type(exc).__name__
-            raise AnswerFailed(_died("connection_lost", f"the connection was lost: {reason}")) from exc
-
-    async def _ask(self, request: Request, on_token: OnToken) -> Answer:
-        loop = asyncio.get_running_loop()
-        try:
-            async with (
-                asyncio.timeout(self._stall_s) as stall,
-                self._http.stream("POST", "/v1/chat/completions", json=self._body(request)) as reply,
-            ):
-                if not reply.is_success:
-                    raise AnswerFailed(_refusal(reply.status_code, await reply.aread()))
-
-                def heartbeat() -> None:
-                    stall.reschedule(loop.time() + self._stall_s)
-
-                return await _read(reply.aiter_lines(), heartbeat, on_token)
-        except TimeoutError as exc:
-            raise AnswerFailed(_died("stalled", f"no token for {self._stall_s:g} s")) from exc
+        return await streamed(
+            self._http,
+            "/v1/chat/completions",
+            self._body(request),
+            lambda lines, heartbeat: _read(lines, heartbeat, on_token),
+            stall_s=self._stall_s,
+            timeout_s=self._timeout_s,
+        )
 
     def _body(self, request: Request) -> dict[str, Any]:
         options = request.options
@@ -108,7 +80,7 @@ class OpenAIClient:
         }
 
 
-async def _read(lines: AsyncIterator[str], heartbeat: Callable[[], None], on_token: OnToken) -> Answer:
+async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnToken) -> Answer:
     """The answer of a stream of server-sent events, each of which is a heartbeat. Raises AnswerFailed."""
     pieces: list[str] = []
     finish: Finish | None = None
@@ -118,7 +90,7 @@ async def _read(lines: AsyncIterator[str], heartbeat: Callable[[], None], on_tok
         field, _, content = line.partition(":")
         content = content.strip()
         if field == "error":
-            raise AnswerFailed(_server_error(200, content.encode()))
+            raise AnswerFailed(server_error(200, content.encode()))
         if field != "data" or not content:
             continue
         if content == "[DONE]":
@@ -150,35 +122,7 @@ def _parse(content: str) -> dict[str, Any]:
     try:
         event = json.loads(content)
     except ValueError as exc:
-        raise AnswerFailed(_server_error(200, content.encode())) from exc
+        raise AnswerFailed(server_error(200, content.encode())) from exc
     if not isinstance(event, dict) or "error" in event:
-        raise AnswerFailed(_server_error(200, content.encode()))
+        raise AnswerFailed(server_error(200, content.encode()))
     return event
-
-
-def _refusal(status: int, body: bytes) -> Fault:
-    """The fault of a reply that is no 2xx. An error's body may be empty, text or JSON."""
-    if status == 400 and b"context" in body and (b"exceed" in body or b"maximum" in body):
-        return Fault(
-            Blame.PERMANENT, "transcript_too_long", "the transcript does not fit the model's context"
-        )
-    if status == 503:
-        return Fault(Blame.ENGINE, "server_busy", f"the server is busy or still loads: {_excerpt(body)}")
-    if status < 500:
-        return Fault(Blame.ENGINE, "request_refused", f"the server answered {status}: {_excerpt(body)}")
-    return _server_error(status, body)
-
-
-def _server_error(status: int, body: bytes) -> Fault:
-    where = "in the stream" if status == 200 else str(status)
-    return Fault(Blame.ENGINE, "server_error", f"the server answered an error ({where}): {_excerpt(body)}")
-
-
-def _died(code: str, message: str) -> Fault:
-    return Fault(Blame.ENGINE, code, message, died=True)
-
-
-def _excerpt(body: bytes) -> str:
-    """One printable line of an error's body."""
-    text = " ".join(body[:400].decode(errors="replace").split())
-    return "".join(c for c in text if c.isprintable())[:200] or "(nothing said)"

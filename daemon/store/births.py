@@ -1,6 +1,6 @@
 """Births: spooled claims become tasks. Called within a transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from peewee import Expression, SqliteDatabase
@@ -12,10 +12,11 @@ from daemon.core.task import OPEN, Event, Phase, Status, Task
 from daemon.ports import Birth, Born, Change, ClaimStep, Document, Failed, Kind, Provenance, Ticket
 from daemon.store import claims, codec, commits, history
 from daemon.store.documents import add_document
+from daemon.store.measured import set_estimates
 from daemon.store.models import CountRow, TaskRow, UserRow
 
-Estimate = Callable[[int], float | None]
-"""Given the number of open tasks ahead: when a new one is expected to be completed, in epoch seconds."""
+Estimate = Callable[[Sequence[Task]], Mapping[int, float]]
+"""Given a group of new tasks: when each is expected to be completed, in epoch seconds by id, if known."""
 
 _SAME_CONTENT = "same_content"
 _OPEN = tuple(status.value for status in OPEN)
@@ -31,14 +32,15 @@ def bear(
     resubmission: Resubmission,
 ) -> list[Born]:
     """One Born for each birth, in their order. The claim of one that is refused stays open: do refuse it."""
-    return [_bear_one(db, birth, now, estimate, common, resubmission) for birth in births]
+    born = [_bear_one(db, birth, now, common, resubmission) for birth in births]
+    _add_receipts(db, [one.task for one in born if one.task is not None], now, estimate)
+    return born
 
 
 def _bear_one(
     db: SqliteDatabase,
     birth: Birth,
     now: float,
-    estimate: Estimate | None,
     common: Provenance,
     resubmission: Resubmission,
 ) -> Born:
@@ -58,7 +60,6 @@ def _bear_one(
         outcome = Failed(Ticket(task.id, task.revision, task.attempt), birth.fault)
         commits.commit(db, [Change(task, failed, Event.FAILED, now, outcome=outcome)], common)
         task = failed
-    _add_receipt(db, task, now, estimate)
     claims.step(db, [birth.claim.id], ClaimStep.DONE)
     return Born(birth.claim, task)
 
@@ -113,14 +114,16 @@ def _same_content(how: str) -> Flag:
     return Flag(code=_SAME_CONTENT, field="source", detail=f"the same content {how}, of another student")
 
 
-def _add_receipt(db: SqliteDatabase, task: Task, now: float, estimate: Estimate | None) -> None:
+def _add_receipts(db: SqliteDatabase, tasks: Sequence[Task], now: float, estimate: Estimate | None) -> None:
+    """One for each new task, with one estimate for all that are open."""
+    waiting = [task for task in tasks if task.status in OPEN]
+    expected = estimate(waiting) if estimate is not None and waiting else {}
+    set_estimates(db, list(expected.items()))
     counts = CountRow.select().where(CountRow.status.in_(_OPEN)).execute(db)
-    place = sum(row.n for row in counts)  # the task itself is counted
-    expected = estimate(place - 1) if estimate is not None and task.status in OPEN else None
-    if expected is not None:
-        TaskRow.update(estimated_completion=expected).where(TaskRow.id == task.id).execute(db)
-    content = part_bytes(receipt(task, place, expected))
-    name = receipt_name(task.student, task.id, task.filename)
-    add_document(
-        db, Document(0, Kind.RECEIPT, name, content, task.id), created_at=now, revision=task.revision
-    )
+    place = sum(row.n for row in counts) - len(waiting)
+    for task in tasks:
+        place += task.status in OPEN
+        content = part_bytes(receipt(task, place, expected.get(task.id)))
+        name = receipt_name(task.student, task.id, task.filename)
+        paper = Document(0, Kind.RECEIPT, name, content, task.id)
+        add_document(db, paper, created_at=now, revision=task.revision)

@@ -6,11 +6,13 @@ Called within a transaction.
 from collections.abc import Iterable
 from typing import Any
 
-from peewee import SqliteDatabase
+from peewee import SqliteDatabase, fn
 
-from daemon.core.task import Phase, Stage
+from daemon.core.task import OPEN, STAGE_OF, Phase, Stage
 from daemon.ports import Ledger
 from daemon.store.models import BatchRow, PhaseRow, SystemStateRow, TaskRow
+
+_PAST_STT = tuple(status.value for status in OPEN if STAGE_OF[status] is not Stage.STT)
 
 
 def group_name(group: Iterable[Stage]) -> str:
@@ -54,12 +56,13 @@ def ended(db: SqliteDatabase, phase_id: int, now: float, tasks: int) -> None:
     PhaseRow.update(ended_at=now, tasks=tasks).where(PhaseRow.id == phase_id).execute(db)
 
 
+def longest_transcript(db: SqliteDatabase) -> int:
+    """In characters, of the tasks that wait for a language model; 0 when none does."""
+    text = fn.json_extract(TaskRow.stt_result, "$.transcript.text")
+    query = TaskRow.select(fn.MAX(fn.LENGTH(text))).where(TaskRow.status.in_(_PAST_STT))
+    return int(query.scalar(db) or 0)
+
+
 def set_state(db: SqliteDatabase, **columns: Any) -> None:
     """Replace the one row of the system's state."""
     SystemStateRow.insert(id=1, **columns).on_conflict_replace().execute(db)
-
-
-def set_estimates(db: SqliteDatabase, estimates: Iterable[tuple[int, float | None]]) -> None:
-    """Write when tasks are expected to be completed, in epoch seconds by task id."""
-    for task_id, expected in estimates:
-        TaskRow.update(estimated_completion=expected).where(TaskRow.id == task_id).execute(db)

@@ -1,13 +1,26 @@
 """The reading side of the store, which also opens beside a daemon, or when none runs."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from daemon.core.document import Profile, Speaking, Transcript
+from daemon.core.durations import Loaded, Tried
 from daemon.core.task import Stage, Status, Task
 from daemon.ports import Claim, Document, Kind
-from daemon.store import claims, codec, documents, recovery, reports, schema, settings, videos
+from daemon.store import (
+    claims,
+    codec,
+    documents,
+    lists,
+    measured,
+    phases,
+    recovery,
+    reports,
+    schema,
+    settings,
+    videos,
+)
 from daemon.store.commits import find
 from daemon.store.database import CheckedDatabase, border, connect, reading
 
@@ -57,6 +70,11 @@ class Reader:
         with reading(self._db):
             return documents.undelivered(self._db, limit)
 
+    def longest_transcript(self) -> int:
+        """The length in characters of the longest transcript that waits for a language model; 0 without."""
+        with reading(self._db):
+            return phases.longest_transcript(self._db)
+
     def payload(self, task_id: int) -> tuple[Transcript | None, Speaking | None, Profile | None]:
         """What the stages gave so far. Raises UnknownTask."""
         with reading(self._db):
@@ -84,6 +102,53 @@ class Reader:
         with reading(self._db):
             return reports.tasks(self._db, statuses, student, limit, before_id)
 
+    def listed(self, ids: Sequence[int]) -> list[reports.Listed]:
+        """The tasks of these ids, in their order; one that is gone is left out."""
+        with reading(self._db):
+            return lists.by_ids(self._db, ids)
+
+    def newest_final(
+        self,
+        status: Status,
+        student: str | None,
+        most: int,
+        *,
+        oldest_first: bool = False,
+        before_id: int | None = None,
+    ) -> list[lists.Place]:
+        """Finished tasks of one status, the newest first or the oldest."""
+        with reading(self._db):
+            return lists.newest_final(
+                self._db, status, student, most, oldest_first=oldest_first, before_id=before_id
+            )
+
+    def final_by_student(
+        self, statuses: Collection[Status], student: str | None, most: int, *, last_first: bool
+    ) -> list[lists.Place]:
+        """Finished tasks by student, status and id."""
+        with reading(self._db):
+            return lists.final_by_student(self._db, statuses, student, most, last_first=last_first)
+
+    def search_final(self, text: str, student: str | None) -> tuple[list[lists.Place], bool]:
+        """Finished tasks that a text finds among the newest, and whether there are more to search."""
+        with reading(self._db):
+            return lists.search_final(self._db, text, student)
+
+    def count_of(self, student: str, statuses: Collection[Status]) -> int:
+        """How many tasks of these statuses a student has."""
+        with reading(self._db):
+            return lists.count_of(self._db, student, statuses)
+
+    def lately(self, since: float) -> lists.Lately:
+        """What ended since a time: how many, how many failed, and what their tries took."""
+        with reading(self._db):
+            return lists.lately(self._db, since)
+
+    def last_phases(self, last: int) -> list[lists.Span]:
+        """The last times that a group was loaded, the newest first."""
+        with reading(self._db):
+            return lists.last_phases(self._db, last)
+
     def task(self, task_id: int) -> reports.Detail:
         """One task with its history and documents. Raises UnknownTask."""
         with reading(self._db):
@@ -94,20 +159,35 @@ class Reader:
         with reading(self._db):
             return documents.results(self._db, task_id)
 
-    def stage_seconds(self, stage: Stage, last: int = 50) -> list[float]:
-        """How long the latest tries that gave the stage's outcome took, the newest first."""
+    def tries(self, stage: Stage, last: int = 50) -> list[Tried]:
+        """The latest tries that gave the stage's outcome, the newest first."""
         with reading(self._db):
-            return reports.stage_seconds(self._db, stage, last)
+            return measured.tries(self._db, stage, last)
 
-    def switch_seconds(self, group: Iterable[Stage], last: int = 20) -> list[float]:
-        """What the latest switches to the group took, the newest first."""
+    def switches(self, last: int = 40) -> list[Loaded]:
+        """The latest verified switches, the newest first."""
         with reading(self._db):
-            return reports.switch_seconds(self._db, group, last)
+            return measured.switches(self._db, last)
+
+    def claims_of(self, since: float, until: float) -> list[tuple[float, str, float]]:
+        """Of each task claimed in a span of time: when, of which student, and its video's seconds."""
+        with reading(self._db):
+            return measured.claims_of(self._db, since, until)
+
+    def ids_from(self, first: int) -> list[int]:
+        """The tasks with this id or a later one."""
+        with reading(self._db):
+            return measured.ids_from(self._db, first)
 
     def setting(self, key: str, default: Any = None) -> Any:
         """What was put under `key`, or `default`."""
         with reading(self._db):
             return settings.get(self._db, key, default)
+
+    def kept_of(self, student: str) -> videos.Kept:
+        """What is kept of a student. Raises UnknownStudent, and IllegalTransition while a task is open."""
+        with reading(self._db):
+            return videos.kept_of(self._db, student)
 
     def archivable(self, limit: int) -> list[Task]:
         """Final tasks whose last result is delivered and whose video still lies in the spool."""

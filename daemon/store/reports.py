@@ -1,7 +1,7 @@
 """What the dashboard, the API and the forecast read. Each query is bounded by an index, not by history."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,7 @@ from daemon.core.task import Event, Phase, Stage, Status
 from daemon.ports import Kind
 from daemon.store import codec, documents
 from daemon.store.commits import find
-from daemon.store.models import CountRow, EventRow, PhaseRow, TaskRow
-from daemon.store.phases import group_name
+from daemon.store.models import CountRow, EventRow, TaskRow
 
 _OUTCOME_OF = {Stage.STT: Event.TRANSCRIBED, Stage.EXTRACT: Event.EXTRACTED, Stage.RATE: Event.RATED}
 
@@ -37,6 +36,7 @@ class Listed:
     cancel_requested: bool
     claimed_at: float
     last_updated: float
+    not_before: float | None
     ended_at: float | None
     delivered_at: float | None
     estimated_completion: float | None
@@ -114,7 +114,7 @@ def tasks(
         if before_id is not None:
             query = query.where(TaskRow.id < before_id)
         rows.extend(query.execute(db))
-    return [_listed(row) for row in sorted(rows, key=lambda row: -row.id)[:limit]]
+    return [listed(row) for row in sorted(rows, key=lambda row: -row.id)[:limit]]
 
 
 def task(db: SqliteDatabase, task_id: int) -> Detail:
@@ -122,7 +122,7 @@ def task(db: SqliteDatabase, task_id: int) -> Detail:
     row = find(db, task_id)
     events = EventRow.select().where(EventRow.task_id == task_id).order_by(EventRow.id).execute(db)
     return Detail(
-        task=_listed(row),
+        task=listed(row),
         path=row.file_path,
         sha256=row.sha256,
         size_bytes=row.size_bytes,
@@ -139,21 +139,8 @@ def task(db: SqliteDatabase, task_id: int) -> Detail:
     )
 
 
-def stage_seconds(db: SqliteDatabase, stage: Stage, last: int) -> list[float]:
-    """How long the latest tries that gave the stage's outcome took, the newest first."""
-    done = (EventRow.event == _OUTCOME_OF[stage].value) & EventRow.seconds.is_null(False)
-    rows = EventRow.select(EventRow.seconds).where(done).order_by(EventRow.id.desc()).limit(last).execute(db)
-    return [row.seconds for row in rows if row.seconds is not None]
-
-
-def switch_seconds(db: SqliteDatabase, group: Iterable[Stage], last: int) -> list[float]:
-    """What the latest switches to the group took, the newest first."""
-    done = (PhaseRow.group_name == group_name(group)) & PhaseRow.switch_s.is_null(False)
-    rows = PhaseRow.select(PhaseRow.switch_s).where(done).order_by(PhaseRow.id.desc()).limit(last).execute(db)
-    return [row.switch_s for row in rows if row.switch_s is not None]
-
-
-def _listed(row: TaskRow) -> Listed:
+def listed(row: TaskRow) -> Listed:
+    """The line of a row."""
     return Listed(
         id=row.id,
         student=row.user_id,
@@ -170,6 +157,7 @@ def _listed(row: TaskRow) -> Listed:
         cancel_requested=row.cancel_requested,
         claimed_at=row.upload_timestamp,
         last_updated=row.last_updated,
+        not_before=row.not_before,
         ended_at=row.ended_at,
         delivered_at=row.delivered_at,
         estimated_completion=row.estimated_completion,

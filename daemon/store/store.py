@@ -8,7 +8,19 @@ from typing import Any
 from daemon.core.naming import Resubmission
 from daemon.core.task import Phase, Stage, Task
 from daemon.ports import Birth, Born, Change, Claim, ClaimStep, Document, Ledger, Provenance
-from daemon.store import again, births, claims, commits, documents, phases, recovery, schema, settings, videos
+from daemon.store import (
+    again,
+    births,
+    claims,
+    commits,
+    documents,
+    measured,
+    phases,
+    recovery,
+    schema,
+    settings,
+    videos,
+)
 from daemon.store.births import Estimate
 from daemon.store.database import border, connect, writing
 from daemon.store.reader import Reader
@@ -27,16 +39,14 @@ class SqliteStore(Reader):
         self,
         path: Path,
         *,
-        estimate: Estimate | None = None,
         provenance: Provenance | None = None,
         resubmission: Resubmission = "all",
     ) -> None:
         """Open the database, made if it is missing and brought to this program's schema.
 
-        `estimate` gives, for the number of open tasks ahead, when a new task is expected to be completed.
         `provenance` is what every result carries beside that of its stages. Raises StoreError.
         """
-        self._estimate = estimate
+        self.estimate: Estimate | None = None  # when new tasks are expected to be completed
         self._common: Provenance = dict(provenance or {})
         self._resubmission: Resubmission = resubmission
         self._open(connect(path))
@@ -68,7 +78,7 @@ class SqliteStore(Reader):
         The claim of one that is refused stays open, for the caller to close.
         """
         with writing(self._db):
-            return births.bear(self._db, group, now, self._estimate, self._common, self._resubmission)
+            return births.bear(self._db, group, now, self.estimate, self._common, self._resubmission)
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Commit transitions, their payloads and history; freeze the result of each that is final.
@@ -137,10 +147,16 @@ class SqliteStore(Reader):
     def forget(self, student: str) -> list[Path]:
         """Delete a student with every task, document and claim, and give where their videos lie.
 
-        Raises IllegalTransition while a task of the student is open.
+        What is deleted is overwritten, too. Raises UnknownStudent, and IllegalTransition while a task of
+        the student is open or a video is being taken in.
         """
+        with border(self._db, "written"):
+            self._db.pragma("secure_delete", 1)
         with writing(self._db):
-            return videos.forget(self._db, student)
+            paths = videos.forget(self._db, student)
+        with border(self._db, "written"):
+            self._db.pragma("wal_checkpoint", "TRUNCATE")
+        return paths
 
     def open_batch(self, now: float, size: int) -> int:
         """Begin a batch of at most `size` tasks, and give its id."""
@@ -192,7 +208,7 @@ class SqliteStore(Reader):
     def set_estimates(self, estimates: Mapping[int, float | None]) -> None:
         """Write when tasks are expected to be completed, by task id."""
         with writing(self._db):
-            phases.set_estimates(self._db, estimates.items())
+            measured.set_estimates(self._db, list(estimates.items()))
 
     def put_setting(self, key: str, value: Any) -> None:
         """Keep a plain JSON value under `key` through a restart."""

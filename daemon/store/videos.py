@@ -1,12 +1,13 @@
 """Where the claimed videos lie: spool, archive, or gone. Called within a transaction."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from peewee import Expression, SqliteDatabase
 
-from daemon.core.errors import IllegalTransition
-from daemon.core.naming import reason_name
+from daemon.core.errors import IllegalTransition, UnknownStudent
+from daemon.core.naming import reason_name, rejected_name
 from daemon.core.task import FINAL, Task
 from daemon.store.codec import to_task
 from daemon.store.models import ClaimRow, DocumentRow, TaskRow, UserRow
@@ -44,18 +45,55 @@ def _tasks(db: SqliteDatabase, due: Expression, limit: int) -> list[Task]:
     return [to_task(row) for row in TaskRow.select().where(due).limit(limit).execute(db)]
 
 
-def forget(db: SqliteDatabase, student: str) -> list[Path]:
-    """Delete all that is kept of a student. Their tasks' ids are never given again."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a student: tasks, the paths of videos, and the names of files of the outbox and of the
+    folder of refused videos.
+    """
+
+    student: str
+    tasks: int
+    videos: tuple[Path, ...]
+    papers: tuple[str, ...]
+    refused: tuple[str, ...]
+
+
+def kept_of(db: SqliteDatabase, student: str) -> Kept:
+    """What is kept of a student.
+
+    Raises UnknownStudent, and IllegalTransition while a task is open or a video is being taken in.
+    """
     rows = list(TaskRow.select().where(TaskRow.user_id == student).execute(db))
     for row in rows:
         if row.status not in _FINAL:
             raise IllegalTransition(
                 f"task {row.id} of {student} is {row.status}; cancel it, then forget {student}"
             )
+    claims = list(ClaimRow.select().where(ClaimRow.student == student).execute(db))
+    if any(claim.step in ("seen", "spooled") for claim in claims):
+        raise IllegalTransition(f"a video of {student} is being taken in; wait for it, then try again")
+    if not rows and not claims:
+        raise UnknownStudent(f"nothing is kept of a student {student!r}; see `introeval tasks`")
+    papers: list[str] = []
+    for row in rows:
+        mine = DocumentRow.select(DocumentRow.name).where(DocumentRow.task_id == row.id)
+        papers += [paper.name for paper in mine.execute(db)]
+    return Kept(
+        student=student,
+        tasks=len(rows),
+        videos=tuple(Path(row.file_path) for row in rows if row.video != "gone"),
+        papers=(*papers, *(reason_name(claim.id, claim.filename) for claim in claims)),
+        refused=tuple(rejected_name(claim.id, claim.filename) for claim in claims),
+    )
+
+
+def forget(db: SqliteDatabase, student: str) -> list[Path]:
+    """Delete all that is kept of a student. Their tasks' ids are never given again. Raises as `kept_of`."""
+    kept = kept_of(db, student)
     TaskRow.delete().where(TaskRow.user_id == student).execute(db)  # documents and history go along
     mine = list(ClaimRow.select().where(ClaimRow.student == student).execute(db))
     for name in (reason_name(claim.id, claim.filename) for claim in mine):
         DocumentRow.delete().where(DocumentRow.name == name).execute(db)
     ClaimRow.delete().where(ClaimRow.student == student).execute(db)
     UserRow.delete().where(UserRow.username == student).execute(db)
-    return [Path(row.file_path) for row in rows if row.video != "gone"]
+    return list(kept.videos)

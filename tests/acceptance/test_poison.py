@@ -58,9 +58,10 @@ class Sabotage:
 
     def _in_hand(self) -> bool:
         try:
-            tasks: list[dict[str, Any]] = client.get(self._lab.folder / "var" / "introeval.sock", "/tasks")
+            page = client.get(self._lab.folder / "var" / "introeval.sock", "/tasks")
         except NotRunning:
             return False
+        tasks: list[dict[str, Any]] = page["tasks"]
         return any(task["student"] == POISON and task["status"] == "stt_processing" for task in tasks)
 
     def _worker(self) -> int | None:

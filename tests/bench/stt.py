@@ -22,10 +22,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from daemon.config import Stt
 from daemon.core.errors import Fault
 from daemon.plan import streams
 from daemon.ports import Decoded, SttWork, Ticket, Transcribed
+from daemon.sections import Stt
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
 from tests.bench.clips import spoken_clips

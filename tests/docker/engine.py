@@ -1,4 +1,4 @@
-"""A Docker engine of the tests' own: the fixtures `engine` (one a session) and `containers` (one a test).
+"""A Docker engine of the tests' own: the fixtures `engine`, and for one test `containers`, `engine_apart`.
 
 It is `$INTROEVAL_TEST_DOCKER_SOCKET` where that is set, else a `dockerd` that is started here with folders of
 its own, as root, on a machine where no other engine runs. Where neither can be had the test is skipped with
@@ -37,6 +37,7 @@ LABEL = "introeval.test"
 SOCKET_VARIABLE = "INTROEVAL_TEST_DOCKER_SOCKET"
 MOUNTED = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc")
 _READY_S = 60.0
+_BRIDGE, _BRIDGE_ADDRESS = "introeval-test", "172.29.255.1/24"
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,48 @@ class Containers:
                     continue
 
 
+@dataclass
+class Dockerd:
+    """A dockerd with folders of its own, which can be stopped and started again."""
+
+    folder: Path
+    arguments: Sequence[str] = ()
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that it is."""
+        return Engine(self.folder / "docker.sock")
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        log = self.folder / "dockerd.log"
+        command = ["dockerd", "-H", f"unix://{self.folder / 'docker.sock'}", *self.arguments]
+        for option, name in (("--data-root", "data"), ("--exec-root", "exec"), ("--pidfile", "pid")):
+            command += [option, str(self.folder / name)]
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a ctrl+c at the tests must leave it to end them first
+            )
+        _until_ready(self.engine, self.process, log)
+
+    def stop(self) -> None:
+        """Stop it, and with it every container."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """The engine of this run of tests."""
@@ -131,8 +174,30 @@ def engine() -> Iterator[Engine]:
     missing = unfit()
     if missing is not None:
         absent(f"no Docker engine for the tests: {missing}")
-    with started() as socket:
-        yield Engine(socket)
+    if (other := _other_engine()) is not None:
+        absent(
+            f"no Docker engine for the tests: another one runs (process {other}), and two would share its "
+            f"bridge; {SOCKET_VARIABLE} names one that the tests may use"
+        )
+    with started() as dockerd:
+        yield dockerd.engine
+
+
+@pytest.fixture
+def engine_apart() -> Iterator[Dockerd]:
+    """An engine of this test alone, to be stopped and started again, beside any other one."""
+    missing = unfit() or (None if shutil.which("ip") else "ip is not installed (Debian: iproute2)")
+    if missing is not None:
+        absent(f"no Docker engine for the test: {missing}")
+    # With a bridge of its own, since a dockerd that is told to have none removes the other engine's.
+    subprocess.run(["ip", "link", "add", _BRIDGE, "type", "bridge"], check=True)
+    try:
+        subprocess.run(["ip", "address", "add", _BRIDGE_ADDRESS, "dev", _BRIDGE], check=True)
+        subprocess.run(["ip", "link", "set", _BRIDGE, "up"], check=True)
+        with started(f"--bridge={_BRIDGE}", "--iptables=false") as dockerd:
+            yield dockerd
+    finally:
+        subprocess.run(["ip", "link", "delete", _BRIDGE], check=True)
 
 
 @pytest.fixture
@@ -158,49 +223,31 @@ def unfit() -> str | None:
         return "dockerd needs root"
     if shutil.which("dockerd") is None:
         return "dockerd is not installed (Debian: docker.io, iptables)"
+    return None
+
+
+def _other_engine() -> int | None:
+    """The process id of an engine that runs on this machine, or None."""
     for process in psutil.process_iter(["name"]):
         if process.info["name"] == "dockerd":
-            return (
-                f"another engine runs (process {process.pid}), and two would share its bridge; "
-                f"{SOCKET_VARIABLE} names one that the tests may use"
-            )
+            return process.pid
     return None
 
 
 @contextmanager
-def started() -> Iterator[Path]:
-    """A dockerd with folders of its own, for as long as the context lasts. Gives its socket."""
+def started(*arguments: str) -> Iterator[Dockerd]:
+    """A dockerd of its own for as long as the context lasts."""
     folder = Path(tempfile.mkdtemp(prefix="introeval-engine-"))
-    socket, log = folder / "docker.sock", folder / "dockerd.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command_line(folder),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # a ctrl+c at the tests must leave it to end them first
-        )
+    dockerd = Dockerd(folder, arguments)
     try:
-        _until_ready(Engine(socket), process, log)
-        yield socket
+        dockerd.start()
+        yield dockerd
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        finally:
-            process.kill()
-            process.wait()
-        shutil.rmtree(folder, ignore_errors=True)  # what a container still mounted is left to the system
-
-
-def command_line(folder: Path) -> list[str]:
-    """The dockerd that keeps everything below `folder`."""
-    return [
-        "dockerd",
-        *("-H", f"unix://{folder / 'docker.sock'}"),
-        *("--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
-        *("--pidfile", str(folder / "pid")),
-    ]
+        dockerd.stop()
+        for mounted in psutil.disk_partitions(all=True):
+            if Path(mounted.mountpoint).is_relative_to(folder):
+                subprocess.run(["umount", "--lazy", mounted.mountpoint], check=True)
+        shutil.rmtree(folder)
 
 
 def import_image(engine: Engine, name: str, tar: bytes) -> str:

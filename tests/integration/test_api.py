@@ -15,7 +15,7 @@ from daemon import api
 from daemon.core.errors import AlreadyRunning, ConfigError
 from daemon.core.task import Stage, Status
 from daemon.wire import Status as StatusAnswer
-from daemon.wire import TaskDetail, TaskLine
+from daemon.wire import TaskDetail, TaskPage
 from tests.inprocess import Lab, until, worked_off
 
 pytestmark = pytest.mark.anyio
@@ -25,6 +25,10 @@ async def ask(lab: Lab, path: str, **params: Any) -> httpx.Response:
     transport = httpx.AsyncHTTPTransport(uds=str(lab.config.paths.socket))
     async with httpx.AsyncClient(transport=transport, base_url="http://introeval") as client:
         return await client.get(path, params=params)
+
+
+async def page(lab: Lab, **params: Any) -> TaskPage:
+    return TaskPage.model_validate((await ask(lab, "/tasks", **params)).json())
 
 
 async def test_status_says_what_runs(tmp_path: Path) -> None:
@@ -47,15 +51,17 @@ async def test_tasks_are_listed_filtered_and_paged(tmp_path: Path) -> None:
         lab.hand_in(f"s{number}_me.mp4")
     async with lab.daemon() as daemon:
         await worked_off(daemon)
-        everything = [TaskLine.model_validate(line) for line in (await ask(lab, "/tasks")).json()]
-        first = (await ask(lab, "/tasks", limit=2)).json()
-        rest = (await ask(lab, "/tasks", before=first[-1]["id"])).json()
-        one = (await ask(lab, "/tasks", student="s3")).json()
-        none = (await ask(lab, "/tasks", status=[Status.FAILED])).json()
-    assert [line.id for line in everything] == [5, 4, 3, 2, 1]
-    assert [line["id"] for line in first + rest] == [5, 4, 3, 2, 1]
-    assert [line["student"] for line in one] == ["s3"]
-    assert none == []
+        everything = await page(lab)
+        first = await page(lab, limit=2)
+        rest = await page(lab, before=first.tasks[-1].id)
+        last = await page(lab, offset=3, limit=2)
+        one = await page(lab, student="s3")
+        none = await page(lab, status=[Status.FAILED])
+    assert [line.id for line in everything.tasks] == [5, 4, 3, 2, 1]
+    assert [line.id for line in first.tasks + rest.tasks] == [5, 4, 3, 2, 1]
+    assert [line.id for line in last.tasks] == [2, 1]
+    assert [line.student for line in one.tasks] == ["s3"]
+    assert [everything.total, first.total, last.total, one.total, none.total] == [5, 5, 5, 1, 0]
 
 
 async def test_a_task_has_its_history_and_its_files(tmp_path: Path) -> None:
@@ -83,16 +89,9 @@ async def test_what_is_not_there_is_a_problem_that_says_so(tmp_path: Path) -> No
     assert (unknown.status_code, unknown.json()["error"]) == (404, "UnknownTask")
     assert wrong.status_code == 422
     assert healthy.json() == {"status": "ok"}
-    paths = {
-        "/healthz",
-        "/status",
-        "/tasks",
-        "/tasks/{task_id}",
-        "/tasks/{task_id}/results",
-        "/tasks/{task_id}/{verb}",
-        "/{order}",
-    }
-    assert set(described.json()["paths"]) == paths
+    one = {"/tasks/{task_id}", "/tasks/{task_id}/results", "/tasks/{task_id}/{verb}"}
+    reading = {"/healthz", "/status", "/tasks", "/gpu", "/events", "/events/recent", "/logs", "/metrics"}
+    assert set(described.json()["paths"]) == one | reading | {"/deadline", "/forget/{student}", "/{order}"}
 
 
 async def test_the_socket_is_for_the_owner_and_the_group(tmp_path: Path) -> None:
@@ -132,6 +131,6 @@ async def test_names_with_markup_come_through_as_they_are(tmp_path: Path) -> Non
     lab.hand_in(name)
     async with lab.daemon() as daemon:
         await worked_off(daemon)
-        (line,) = (await ask(lab, "/tasks")).json()
+        (line,) = (await ask(lab, "/tasks")).json()["tasks"]
     assert line["filename"] == "s001_[red]x[b]\\x1b[31m.mp4"
     assert json.loads(json.dumps(line)) == line

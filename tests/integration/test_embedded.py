@@ -45,7 +45,6 @@ def host(
         engines=folder / "engines",
         log=folder / "log" / f"{stage}.log",
         parallel=parallel,
-        num_ctx=2048,
     )
 
 
@@ -65,7 +64,7 @@ def ignore(*_: object) -> None:
 
 
 async def test_a_form_is_read_and_stopping_leaves_nothing(server: EmbeddedServer) -> None:
-    engine = FormExtractor(server, load_prompt("extract"), FORM_OPTIONS)
+    engine = FormExtractor(server, load_prompt("extract"), lambda: FORM_OPTIONS)
     await engine.start()
     pid = server.pid
     assert holder(server.lock) == pid
@@ -87,7 +86,7 @@ async def test_a_form_is_read_and_stopping_leaves_nothing(server: EmbeddedServer
 
 async def test_an_introduction_is_rated_with_evidence_that_was_said(tmp_path: Path) -> None:
     rating = host(tmp_path, Stage.RATE)
-    engine = IntroductionRater(rating, load_prompt("rate"), RATING_OPTIONS)
+    engine = IntroductionRater(rating, load_prompt("rate"), lambda: RATING_OPTIONS)
     await engine.start()
     try:
         speaking = Speaking(speech_s=24, words_per_minute=132, pause_ratio=0.08, longest_pause_s=0.8)
@@ -104,14 +103,14 @@ async def test_an_introduction_is_rated_with_evidence_that_was_said(tmp_path: Pa
 async def test_the_schema_is_enforced_on_a_prompt_that_asks_for_prose(
     server: EmbeddedServer, model: type[FormAnswer] | type[RatingAnswer]
 ) -> None:
-    client = await server.start()
+    client = await server.start(FORM_OPTIONS)
     request = Request(PROSE.prompt, model.json_schema(), RATING_OPTIONS)
     answer = await client.generate(request, ignore)
     assert set(json.loads(answer.text)) == set(model.model_fields)
 
 
 async def test_two_requests_are_served_at_once(server: EmbeddedServer) -> None:
-    client = await server.start()
+    client = await server.start(FORM_OPTIONS)
     both = asyncio.Barrier(2)
 
     async def ask() -> str:
@@ -128,7 +127,7 @@ async def test_two_requests_are_served_at_once(server: EmbeddedServer) -> None:
 
 
 async def test_a_server_killed_in_mid_answer_is_a_death_and_its_lock_is_free(server: EmbeddedServer) -> None:
-    engine = FormExtractor(server, load_prompt("extract"), FORM_OPTIONS)
+    engine = FormExtractor(server, load_prompt("extract"), lambda: FORM_OPTIONS)
     await engine.start()
     first = asyncio.Event()
     asking = asyncio.create_task(engine.extract(work(), lambda ticket, share: first.set()))
@@ -145,7 +144,7 @@ async def test_a_server_killed_in_mid_answer_is_a_death_and_its_lock_is_free(ser
 
 
 async def test_a_cancelled_answer_frees_its_slot(server: EmbeddedServer) -> None:
-    client = await server.start()
+    client = await server.start(FORM_OPTIONS)
     for _ in range(3):
         first = asyncio.Event()
         asking = asyncio.create_task(client.generate(PROSE, lambda _, first=first: first.set()))  # type: ignore[misc]
@@ -157,16 +156,16 @@ async def test_a_cancelled_answer_frees_its_slot(server: EmbeddedServer) -> None
 
 
 async def test_a_transcript_that_does_not_fit_the_context_is_permanent(server: EmbeddedServer) -> None:
-    client = await server.start()
+    client = await server.start(FORM_OPTIONS)
     with pytest.raises(AnswerFailed) as caught:
         await client.generate(Request(SAID * 60, PROSE.schema, FORM_OPTIONS), ignore)
     assert caught.value.fault.code == "transcript_too_long"
 
 
 async def test_a_start_ends_what_an_earlier_daemon_left(tmp_path: Path, server: EmbeddedServer) -> None:
-    await server.start()
+    await server.start(FORM_OPTIONS)
     later = host(tmp_path)
-    await later.start()
+    await later.start(FORM_OPTIONS)
     try:
         assert holder(server.lock) == later.pid
     finally:
@@ -178,11 +177,11 @@ async def test_a_damaged_model_does_not_start_and_leaves_nothing(tmp_path: Path)
     damaged.write_bytes(MODEL.read_bytes()[:5_000_000])
     broken = host(tmp_path, model=damaged)
     with pytest.raises(EngineError, match="ended"):
-        await broken.start()
+        await broken.start(FORM_OPTIONS)
     assert not broken.alive
     assert holder(broken.lock) is None
 
 
 async def test_a_missing_model_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="models pull"):
-        await host(tmp_path, model=tmp_path / "none.gguf").start()
+        await host(tmp_path, model=tmp_path / "none.gguf").start(FORM_OPTIONS)

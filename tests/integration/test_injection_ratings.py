@@ -29,7 +29,7 @@ pytestmark = [
 
 @pytest.fixture
 async def rater(tmp_path: Path) -> AsyncIterator[IntroductionRater]:
-    engine = IntroductionRater(host(tmp_path, Stage.RATE), load_prompt("rate"), RATING_OPTIONS)
+    engine = IntroductionRater(host(tmp_path, Stage.RATE), load_prompt("rate"), lambda: RATING_OPTIONS)
     await engine.start()
     yield engine
     await engine.stop()

@@ -176,7 +176,7 @@ class Host:
     def report(self) -> EngineReport:
         return EngineReport(stage="extract", name="test", state="ready")
 
-    async def start(self) -> OpenAIClient:
+    async def start(self, options: Options) -> OpenAIClient:
         return OpenAIClient(self._url, "mistral", stall_s=5)
 
     async def stop(self) -> None:
@@ -189,7 +189,7 @@ async def extractor(
 ) -> AsyncIterator[tuple[FormExtractor, Any, Host]]:
     async with scripted(PROOF, WARM_UP, *scripts) as server:
         host = Host(server.url, runtime)
-        engine = FormExtractor(host, load_prompt("extract"), OPTIONS)
+        engine = FormExtractor(host, load_prompt("extract"), lambda: OPTIONS)
         await engine.start()
         yield engine, server, host
 
@@ -321,10 +321,29 @@ async def test_a_server_that_does_not_hold_to_the_schema_is_not_ready_and_not_le
 ) -> None:
     async with scripted(script) as server:
         host = Host(server.url)
-        engine = FormExtractor(host, load_prompt("extract"), OPTIONS)
+        engine = FormExtractor(host, load_prompt("extract"), lambda: OPTIONS)
         with pytest.raises(EngineError):
             await engine.start()
     assert host.stopped
+
+
+@pytest.mark.parametrize(
+    ("largest_ctx", "blame", "code"),
+    [
+        (OPTIONS.num_ctx, Blame.PERMANENT, "transcript_too_long"),
+        (2 * OPTIONS.num_ctx, Blame.ENGINE, "context_too_small"),
+    ],
+)
+async def test_a_prompt_that_a_larger_context_would_hold_is_no_fault_of_the_students(
+    largest_ctx: int, blame: Blame, code: str
+) -> None:
+    too_long = refuses(400, b'{"error":{"message":"the request exceeds the available context size"}}')
+    async with scripted(PROOF, WARM_UP, too_long) as server:
+        engine = FormExtractor(Host(server.url), load_prompt("extract"), lambda: OPTIONS, largest_ctx)
+        await engine.start()
+        outcome = await extract(engine)
+    assert isinstance(outcome, Failed)
+    assert (outcome.fault.blame, outcome.fault.code) == (blame, code)
 
 
 def rating(**change: Any) -> Script:
@@ -346,7 +365,7 @@ def rating(**change: Any) -> Script:
 
 async def rate(script: Script, text: str = SAID) -> tuple[Outcome, dict[str, Any]]:
     async with scripted(answers('{ "evidence" : ["', finish="length"), script) as server:
-        engine = IntroductionRater(Host(server.url), load_prompt("rate"), OPTIONS)
+        engine = IntroductionRater(Host(server.url), load_prompt("rate"), lambda: OPTIONS)
         await engine.start()
         speaking = Speaking(
             speech_s=20,

@@ -56,7 +56,8 @@ def test_a_refusal_closes_its_claim_and_freezes_its_reason(path: Path) -> None:
 
 
 def test_a_birth_makes_task_user_receipt_and_history_at_once(path: Path) -> None:
-    with SqliteStore(path, estimate=lambda ahead: NOW + 100 * (ahead + 1)) as store:
+    with SqliteStore(path) as store:
+        store.estimate = lambda new: {task.id: NOW + 100 * place for place, task in enumerate(new, 1)}
         tasks = born(store, birth("a"), birth("b", "ben"), now=NOW + 5)
         assert [task.status for task in tasks] == [Status.UPLOADED] * 2
         assert tasks == store.open_tasks()

@@ -27,8 +27,8 @@ def test_phases_batches_and_settings_are_kept(path: Path) -> None:
         store.put_setting("paused", value=False)
         store.put_setting("paused", value=True)
     with SqliteStore(path) as store:
-        assert store.switch_seconds([Stage.EXTRACT, Stage.RATE]) == [6.0, 4.0]
-        assert store.switch_seconds([Stage.STT]) == []
+        assert [one.seconds for one in store.switches()] == [6.0, 4.0]
+        assert {one.entering for one in store.switches()} == {frozenset({Stage.EXTRACT, Stage.RATE})}
         assert store.setting("paused") is True
         assert store.setting("draining", default=False) is False
     with sqlite3.connect(path) as db:

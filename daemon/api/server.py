@@ -1,0 +1,85 @@
+"""The control socket itself: bound by us with the right mode, and asked by peers whom the kernel names."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from daemon.core.errors import AlreadyRunning, ConfigError
+
+_MODE = 0o660
+_MOST_BYTES = 64 * 1024  # of a request's head
+
+
+class PeerProtocol(H11Protocol):
+    """HTTP whose client is named by its user id: the kernel's word for who opened the socket."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Learn who it is."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        _, uid, _ = struct.unpack("3i", peer)
+        self.client = (str(uid), 0)
+        # For who must end a connection whose other end reads nothing: closing it would wait for that.
+        self.app_state = {**self.app_state, "abort": transport.abort}
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the daemon has its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+def make_server(api: FastAPI) -> Server:
+    """A server that serves `api` on a socket given to `serve`."""
+    return Server(
+        uvicorn.Config(
+            api,
+            http=PeerProtocol,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            h11_max_incomplete_event_size=_MOST_BYTES,
+            timeout_graceful_shutdown=1,
+        )
+    )
+
+
+def bind(path: Path) -> socket.socket:
+    """Our end of the control socket, for the owner and the group alone.
+
+    The caller owns the state folder; a socket that nobody answers on is a crash's and is replaced.
+    Raises AlreadyRunning when somebody does, and ConfigError when it can't be bound.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            pass
+        except OSError as exc:
+            raise ConfigError(f"the control socket {path} cannot be used: {exc}; set paths.socket") from exc
+        else:
+            raise AlreadyRunning(f"another daemon answers on {path}; set paths.socket to another path")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fresh.unlink(missing_ok=True)
+        listener.bind(str(fresh))
+        fresh.chmod(_MODE)
+        listener.listen(64)
+        fresh.rename(path)  # it appears with its right mode, or not at all
+    except OSError as exc:
+        listener.close()
+        raise ConfigError(f"the control socket {path} cannot be made: {exc}; set paths.socket") from exc
+    return listener

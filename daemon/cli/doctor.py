@@ -1,0 +1,62 @@
+"""`introeval doctor`: what it prints. A line for each thing looked at, and the mend behind it."""
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from daemon import config
+from daemon.cli.common import OUT
+from daemon.core.errors import ConfigError
+from daemon.doctor import Finding, Level, examine, examine_without, worst
+
+EXIT_FAIL = 1
+_STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
+
+
+def doctor(file: Path | None, *, as_json: bool) -> int:
+    """Look at everything, print what was found, and give the exit code: 1 when something fails, else 0."""
+    findings = look(file)
+    level = worst([finding.level for finding in findings])
+    if as_json:
+        answer = {"level": level, "findings": [asdict(finding) for finding in findings]}
+        typer.echo(json.dumps(answer, indent=2))
+    else:
+        show(OUT, findings)
+    return EXIT_FAIL if level is Level.FAIL else 0
+
+
+def look(file: Path | None) -> list[Finding]:
+    """What the checks find with the configuration that counts."""
+    from daemon.engines import needed_models
+
+    try:
+        settings = config.load(file)
+        return asyncio.run(examine(settings, config.find(file), os.environ, needed_models(settings)))
+    except ConfigError as exc:
+        return examine_without(exc)
+
+
+def show(console: Console, findings: Sequence[Finding]) -> None:
+    """Print them, with a last line that counts."""
+    width = max((len(finding.check) for finding in findings), default=0)
+    for finding in findings:
+        line = Text(f"{finding.level:<5}", style=_STYLE[finding.level])
+        line.append(f"{finding.check:<{width}}  ", style="bold")
+        line.append(finding.text, style="none")
+        if finding.mend:
+            line.append(f"; {finding.mend}", style="italic")
+        console.print(line, soft_wrap=True)
+        for detail in finding.details:
+            console.print(Text(f"{'':<{5 + width}}  {detail}", style="dim"), soft_wrap=True)
+    counts = {level: sum(finding.level is level for finding in findings) for level in Level}
+    console.print(
+        Text(f"{counts[Level.OK]} ok, {counts[Level.WARN]} to look at, {counts[Level.FAIL]} to mend"),
+        highlight=False,
+    )

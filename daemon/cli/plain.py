@@ -1,0 +1,115 @@
+"""The whole status as lines of plain words, one fact each, as a screen reader wants it."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from daemon.core.task import OPEN
+from daemon.core.task import Status as TaskStatus
+from daemon.wire import Clock, GpuState, Status
+
+_WORDS = {
+    TaskStatus.UPLOADED: "waiting to be transcribed",
+    TaskStatus.STT_PENDING: "in the batch, waiting to be transcribed",
+    TaskStatus.STT_PROCESSING: "being transcribed",
+    TaskStatus.STT_COMPLETE: "transcribed, waiting for the form",
+    TaskStatus.EVAL_PENDING: "in the phase, waiting for the form",
+    TaskStatus.EVAL_PROCESSING: "having the form read",
+    TaskStatus.MISTRAL_COMPLETE: "waiting to be rated",
+    TaskStatus.LLAMA_PROCESSING: "being rated",
+    TaskStatus.COMPLETED: "completed",
+    TaskStatus.FAILED: "failed",
+    TaskStatus.CANCELLED: "cancelled",
+}
+
+
+def plain(status: Status) -> Iterator[str]:
+    """The lines, the most urgent first."""
+    yield "The daemon runs." if status.running else "No daemon runs; this is what its database says."
+    yield f"Alarms: {len(status.alarms) or 'none'}."
+    for alarm in status.alarms:
+        yield f"Alarm since {local(alarm.since)}: {alarm.message}."
+    if status.paused:
+        yield "Paused by the operator."
+    if status.draining:
+        yield f"Draining: {status.left} tasks left." if status.left else "Drained: nothing is left."
+    yield from _work(status)
+    if status.clock is not None:
+        yield from _clock(status.clock)
+    open_now = sum(status.counts.get(each, 0) for each in OPEN)
+    yield f"Open tasks: {open_now}, of them held: {status.held}."
+    for name, words in _WORDS.items():
+        if count := status.counts.get(name, 0):
+            yield f"Tasks {words}: {count}."
+    yield f"Files not delivered yet: {status.undelivered}."
+    if status.rates.tasks_per_h is not None:
+        mean = "" if status.rates.mean_s is None else f", {status.rates.mean_s:.0f} seconds of work each"
+        yield f"In the last hour {status.rates.tasks_per_h:.0f} tasks ended{mean}."
+    for engine in status.engines:
+        detail = f", {engine.detail}" if engine.detail else ""
+        yield f"Engine {engine.name} for {engine.stage}: {engine.state}{detail}."
+    yield from _gpu(status.gpu)
+    if status.inbox is not None:
+        here = f"{status.inbox.waiting} files wait" if status.inbox.available else "it cannot be read"
+        polled = ", looked through at intervals" if status.inbox.polling else ""
+        yield f"Inbox {status.inbox.path}: {here}{polled}."
+    if status.disk is not None:
+        yield f"Disk: {status.disk.free_mb:.0f} of {status.disk.total_mb:.0f} megabytes free."
+    yield f"Version {status.version}, runtime {status.runtime}."
+
+
+def local(at: str) -> str:
+    """A time of the wire as the clock on the wall shows it."""
+    return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _work(status: Status) -> Iterator[str]:
+    loaded = " and ".join(status.group) or "nothing"
+    since = f" since {local(status.phase_since)}" if status.phase_since else ""
+    yield f"Phase {status.phase}, loaded: {loaded}{since}."
+    detail = f" {status.why_detail}" if status.why_detail else ""
+    yield f"Now: {status.why}.{detail}"
+    if status.switching is not None:
+        to = " and ".join(status.switching.to) or "nothing"
+        usual = (
+            "" if status.switching.usual_s is None else f", usually {status.switching.usual_s:.0f} seconds"
+        )
+        yield f"Switching to {to} since {local(status.switching.since)}{usual}."
+    if status.next_switch_at is not None:
+        yield f"Next switch about {local(status.next_switch_at)}."
+    if status.batch is not None:
+        yield f"Batch {status.batch.id}: {status.batch.done} of {status.batch.total} transcribed."
+
+
+def _clock(clock: Clock) -> Iterator[str]:
+    expected = f", expected by {local(clock.expected_at)}" if clock.expected_at else ""
+    yield f"Class: {clock.done} of {clock.total} done{expected}."
+    if clock.earliest_at and clock.latest_at:
+        yield f"Likely between {local(clock.earliest_at)} and {local(clock.latest_at)}."
+    if clock.deadline:
+        spare = ""
+        if clock.spare_s is not None:
+            minutes = abs(clock.spare_s) / 60
+            spare = f", {minutes:.1f} minutes {'to spare' if clock.spare_s >= 0 else 'too late'}"
+        yield f"Deadline {local(clock.deadline)}{spare}."
+    if clock.at_risk:
+        yield f"The deadline is at risk. {clock.cause}".rstrip()
+
+
+def _gpu(gpu: GpuState) -> Iterator[str]:
+    if gpu.absent is not None:
+        yield f"GPU: none, {gpu.absent}."
+        return
+    if gpu.lost:
+        yield "GPU: it does not answer any more."
+        return
+    busy = "unknown" if gpu.utilisation is None else f"{gpu.utilisation:.0f} percent"
+    yield f"GPU {gpu.name}: use {busy}."
+    if gpu.used_mb is not None and gpu.total_mb is not None:
+        yield f"GPU memory: {gpu.used_mb:.0f} of {gpu.total_mb:.0f} megabytes."
+    if gpu.temperature_c is not None:
+        yield f"GPU temperature: {gpu.temperature_c:.0f} degrees."
+    if gpu.power_w is not None:
+        yield f"GPU power: {gpu.power_w:.0f} watts."
+    for holder in gpu.holders:
+        memory = "" if holder.memory_mb is None else f", {holder.memory_mb:.0f} megabytes"
+        yield f"On the GPU: {holder.name}, process {holder.pid} of {holder.user}{memory}."

@@ -1,0 +1,233 @@
+"""A class that has not come yet, under several settings side by side: what `introeval simulate` shows."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
+from itertools import product
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from daemon.app import DATABASE
+from daemon.config import Config
+from daemon.core.durations import PLANNED, Durations, Loaded, Pace
+from daemon.core.errors import StoreError
+from daemon.core.explain import name, seconds
+from daemon.core.rehearsal import Coming, Rehearsal, evenly, legend, picture, rehearse
+from daemon.core.residency import Plan, Residency
+from daemon.core.scheduler import Policy
+from daemon.core.task import Stage
+from daemon.forecast import read_durations
+from daemon.gpu.nvml import NvmlGpu
+from daemon.placement import Placement
+from daemon.plan import batch_size, streams
+from daemon.store.reader import Reader
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_NARROWEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One way to do it: what it is called, and the policy that follows."""
+
+    title: str
+    policy: Policy
+
+
+def rehearsals(
+    config: Config,
+    *,
+    students: int,
+    arrivals: str,
+    durations: str,
+    batch: Sequence[str],
+    residency: Sequence[str],
+    parallel: Sequence[int | None],
+    switch_s: float | None,
+) -> list[tuple[Setting, Rehearsal]]:
+    """Each combination of the settings with what comes of it. Raises typer.BadParameter."""
+    learnt, media_s = _durations(config, durations, switch_s)
+    coming = _coming(config, arrivals, students, media_s)
+    stt = config.stt.parallel
+    if stt == "auto":  # the plan's figures are of one video at a time
+        stt = streams(config.stt) if durations == "measured" else 1
+    settings = [_setting(config, learnt, *each, stt) for each in product(residency, parallel, batch)]
+    return [(setting, rehearse(coming, setting.policy, learnt)) for setting in settings]
+
+
+def show(console: Console, results: Sequence[tuple[Setting, Rehearsal]], *, plain: bool) -> None:
+    """Each setting's phases and, of several, the comparison. Of one setting also its timetable."""
+    longest = max(result.makespan_s for _, result in results)
+    width = max(_NARROWEST, min(console.width, 100) - 2)
+    for setting, result in results:
+        console.print(Text(f"{setting.title}: {len(result.ends)} results in {seconds(result.makespan_s)}"))
+        console.print(Text("|" + picture(result.phases, width, longest, plain=plain)), soft_wrap=True)
+        if len(results) == 1:
+            console.print(_timetable(result))
+    console.print(Text(legend(plain=plain), style="dim"))
+    console.print(_comparison(results))
+
+
+def _timetable(result: Rehearsal) -> Table:
+    table = Table("from", "ready", "to", "loaded", "outcomes", box=None, header_style="bold")
+    for phase in result.phases:
+        times = (_clock(phase.asked), _clock(phase.loaded), _clock(phase.left))
+        table.add_row(*times, name(phase.group), str(phase.tries))
+    return table
+
+
+def _comparison(results: Sequence[tuple[Setting, Rehearsal]]) -> Table:
+    table = Table(
+        Column("setting", no_wrap=True),
+        "done in",
+        "mean wait",
+        "worst wait",
+        "switches",
+        "switching",
+        box=None,
+        header_style="bold",
+    )
+    for setting, result in results:
+        table.add_row(
+            setting.title,
+            seconds(result.makespan_s),
+            seconds(result.mean_wait_s),
+            seconds(result.worst_wait_s),
+            str(result.switches),
+            seconds(result.switching_s),
+        )
+    return table
+
+
+def _clock(at: float) -> str:
+    """`1:02:03` from the beginning."""
+    return str(timedelta(seconds=round(at)))
+
+
+def plain_values(setting: Setting, result: Rehearsal) -> dict[str, Any]:
+    """The same for other programs; times in seconds from the beginning."""
+    policy = setting.policy
+    values = asdict(result)
+    for phase in values["phases"]:
+        phase["group"] = sorted(phase["group"])
+    return {
+        "setting": setting.title,
+        "residency": [sorted(group) for group in policy.residency],
+        "parallel": {stage.value: slots for stage, slots in policy.parallel.items()},
+        "batch": policy.batch_size,
+        **values,
+    }
+
+
+def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Durations, float]:
+    """What things take, and the length of a usual video in seconds."""
+    if asked == "measured":
+        with _reader(config) as reader:
+            found = read_durations(reader)
+        if found is None:
+            raise typer.BadParameter(
+                "nothing was measured here yet: run a class first, or say --durations plan or 10,20,20"
+            )
+    elif asked == "plan":
+        found = PLANNED
+    else:
+        try:
+            given = [float(part) for part in asked.split(",")]
+        except ValueError:
+            given = []
+        if len(given) != len(Stage) or min(given) < 0:
+            raise typer.BadParameter(f"--durations {asked}: say plan, measured, or three numbers as 10,20,20")
+        paces = {
+            stage: replace(PLANNED.paces[stage], mean_s=s) for stage, s in zip(Stage, given, strict=True)
+        }
+        found = Durations(paces, PLANNED.switches)
+    if switch_s is not None:
+        found = replace(found, switches=(Loaded(None, frozenset(Stage), switch_s),))
+    pace: Pace = found.paces[Stage.STT]
+    return found, pace.media_s
+
+
+def _coming(config: Config, asked: str, students: int, media_s: float) -> list[Coming]:
+    """Who hands in what when."""
+    kind, _, value = asked.partition(":")
+    if asked == "at-once":
+        return evenly(students, 0.0, media_s)
+    if kind == "over" and value[-1:] in _UNITS and value[:-1].replace(".", "", 1).isdigit():
+        return evenly(students, float(value[:-1]) * _UNITS[value[-1]], media_s)
+    if kind == "recorded":
+        return _recorded(config, value, media_s)
+    raise typer.BadParameter(f"--arrivals {asked}: say at-once, over:5m, or recorded:YYYY-MM-DD")
+
+
+def _recorded(config: Config, day: str, media_s: float) -> list[Coming]:
+    try:
+        begins = datetime.combine(date.fromisoformat(day), datetime.min.time()).astimezone()
+    except ValueError:
+        raise typer.BadParameter(f"{day} is no date: say recorded:YYYY-MM-DD") from None
+    ends = begins + timedelta(days=1)
+    with _reader(config) as reader:
+        claims = reader.claims_of(begins.timestamp(), ends.timestamp())
+    if not claims:
+        raise typer.BadParameter(f"no video was claimed on {day}; see `introeval tasks`")
+    first = claims[0][0]
+    return [Coming(at - first, student, media or media_s) for at, student, media in claims]
+
+
+def _reader(config: Config) -> Reader:
+    try:
+        return Reader(config.paths.state / DATABASE)
+    except StoreError as exc:
+        raise typer.BadParameter(f"there is no history here: {exc}") from exc
+
+
+def _setting(
+    config: Config, durations: Durations, groups: str, slots: int | None, size: str, stt: int
+) -> Setting:
+    """One combination of what was asked for."""
+    if size != "auto" and not (size.isdigit() and int(size)):
+        raise typer.BadParameter(f"--batch {size}: say auto, or a number from 1")
+    plan = _plan(config, groups)
+    llm = plan.parallel if slots is None else dict.fromkeys(plan.parallel, slots)
+    policy = Policy(
+        residency=plan.groups,
+        parallel={Stage.STT: stt, **llm},
+        batch_size=1,
+        remainder_goes_along=size == "auto",
+        max_wait_s=config.batch.max_wait_s,
+    )
+    asked = size if size == "auto" else int(size)
+    policy = replace(policy, batch_size=batch_size(asked, policy, durations))
+    return Setting(_title(policy), policy)
+
+
+def _title(policy: Policy) -> str:
+    parts = ["/".join("+".join(stage for stage in Stage if stage in group) for group in policy.residency)]
+    if len(policy.residency) > 1:
+        parts.append(f"batch {policy.batch_size}")
+    llm = {policy.parallel[Stage.EXTRACT], policy.parallel[Stage.RATE]}
+    if llm != {1}:
+        parts.append(f"{' and '.join(map(str, sorted(llm)))} at once")
+    return ", ".join(parts)
+
+
+def _plan(config: Config, groups: str) -> Plan:
+    """The engines' plan for this machine, with these groups unless they are auto."""
+    if groups != "auto":
+        config = config.model_copy(
+            update={"gpu": config.gpu.model_copy(update={"residency": _groups(groups)})}
+        )
+    return Placement(config, NvmlGpu().read().total_mb).plan
+
+
+def _groups(text: str) -> Residency:
+    try:
+        groups = tuple(frozenset(map(Stage, part.split("+"))) for part in text.split("/"))
+    except ValueError:
+        groups = ()
+    if sorted(stage for group in groups for stage in group) != sorted(Stage):
+        raise typer.BadParameter(f"--residency {text}: say auto, or every stage once: stt/extract+rate")
+    return groups

@@ -1,0 +1,47 @@
+"""`introeval simulate`: its options. What it takes is imported when it runs."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from daemon.cli.common import OUT, AsJson, configuration
+
+
+def simulate(
+    students: Annotated[int, typer.Option(min=1, max=500, help="How many hand in a video.")] = 30,
+    arrivals: Annotated[str, typer.Option(help="at-once, over:5m, or recorded:YYYY-MM-DD.")] = "at-once",
+    durations: Annotated[
+        str, typer.Option(help="plan (10,20,20), measured (on this machine), or seconds: STT,EXTRACT,RATE.")
+    ] = "plan",
+    batch: Annotated[list[str] | None, typer.Option(help="Tasks a batch: auto, or a number.")] = None,
+    residency: Annotated[
+        list[str] | None, typer.Option(help="auto, or groups: stt/extract/rate, stt/extract+rate.")
+    ] = None,
+    parallel: Annotated[list[int] | None, typer.Option(min=1, help="Requests at once of each model.")] = None,
+    switch_s: Annotated[
+        float | None, typer.Option(min=0, help="What a switch costs; default: as measured, else 5.")
+    ] = None,
+    plain: Annotated[bool, typer.Option("--ascii", help="Draw with plain ASCII.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a class through the scheduler without any engine: when would it be done?
+
+    Give --batch, --residency or --parallel several times to see each combination side by side.
+    """
+    from daemon.cli.rehearsals import plain_values, rehearsals, show
+
+    results = rehearsals(
+        configuration(),
+        students=students,
+        arrivals=arrivals,
+        durations=durations,
+        batch=batch or ["auto"],
+        residency=residency or ["auto"],
+        parallel=parallel or (None,),
+        switch_s=switch_s,
+    )
+    if as_json:
+        typer.echo(json.dumps([plain_values(*result) for result in results], indent=2))
+    else:
+        show(OUT, results, plain=plain)

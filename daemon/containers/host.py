@@ -1,0 +1,341 @@
+"""The hosts of the docker runtime: a container with a model's server in it, and a server that others run."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+
+from daemon.containers.container import Container, OnExit
+from daemon.containers.engine import ContainerError, Seen
+from daemon.containers.ready import Loaded, Server
+from daemon.containers.warm import read_ahead
+from daemon.core.errors import EngineError
+from daemon.core.instant import to_iso
+from daemon.core.memory import ModelNeed
+from daemon.core.task import Stage
+from daemon.llm.client import Identity, ModelClient, Options
+from daemon.ports import OnAlarm
+from daemon.wire import EngineReport
+
+log = structlog.get_logger()
+
+OnDescribed = Callable[[ModelNeed | None, int], None]
+"""Told what a model takes of a GPU (None: not known yet), and how many requests its server holds."""
+
+_SLOTS = "OLLAMA_NUM_PARALLEL"
+_POLL_S = 0.03
+_LOOK_S = 0.25
+_CALM_S = 60.0
+_LOOPS = 2  # ends by itself, one after the other, that make a crash loop
+_TOLD = ("missing", "crash_loop", "failed")  # what a stop does not mend is still shown after it
+_PASSING = ("unreachable", "denied", "stopping")  # what an answer of the engine shows to be over
+
+
+class _Host:
+    """What both kinds share: what they look like, and what became of the last start."""
+
+    def __init__(
+        self, stage: Stage, name: str, server: Server, on_alarm: OnAlarm, clock: Callable[[], float]
+    ) -> None:
+        self.stage = stage
+        self.name = name
+        self._server = server
+        self._on_alarm = on_alarm
+        self._clock = clock
+        self._client: ModelClient | None = None
+        self._ended = False  # since it was ready
+        self._loaded: Loaded | None = None
+        self._restarts = 0
+        self._state, self._detail, self._since = "stopped", "", clock()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was proven ready, and has not been seen to end since."""
+        return self._client is not None and not self._ended
+
+    @property
+    def identity(self) -> Identity:
+        """Which model it serves."""
+        if self._loaded is None:
+            raise EngineError(f"the {self.stage} server was never started")
+        return self._loaded.identity
+
+    def report(self) -> EngineReport:
+        """It, as the operator sees it."""
+        return EngineReport(
+            stage=self.stage,
+            name=self.name,
+            state=self._state,
+            detail=self._detail,
+            since=to_iso(self._since),
+            model=self._server.model,
+            memory_mb=self._loaded.memory_mb if self._loaded is not None and self.alive else None,
+            restarts=self._restarts,
+        )
+
+    def _become(self, state: str, detail: str = "") -> None:
+        if state != self._state:
+            self._since = self._clock()
+            log.info("engine", name=self.name, stage=self.stage, state=state, detail=detail)
+        self._state, self._detail = state, detail
+
+    def _ready(self, loaded: Loaded) -> ModelClient:
+        self._loaded = loaded
+        self._client = self._server.client(self._reloaded)
+        self._ended = False
+        self._on_alarm(f"reload_{self.stage}", None)
+        if loaded.lacks:
+            self._become("degraded", loaded.lacks)
+        else:
+            on_cpu = loaded.identity.device == "cpu"
+            self._become("ready", "on the processor: this machine has no GPU" if on_cpu else "")
+        return self._client
+
+    def _reloaded(self, seconds: float) -> None:
+        self._on_alarm(
+            f"reload_{self.stage}",
+            f"{self._server.model} was loaded anew in mid-phase ({seconds:.0f} s): see who else uses"
+            f" {self.name} or the GPU's memory",
+        )
+
+    async def _close(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+
+class ContainerHost(_Host):
+    """A ModelHost in one container, which runs only between `start` and `stop`.
+
+    A container that runs at another time holds the GPU in another group's phase: `look`, which is to be
+    called every few seconds, ends it and says so in an alarm, which stays for `calm_s` seconds after.
+
+    `on_described` is told what the model takes, once that is known, and how many requests the container's
+    server holds at a time. `lower` is asked when the model does not fit on the GPU, also on a fresh start:
+    whether the plan asks for less now; without that the work goes on, degraded.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        container: Container,
+        server: Server,
+        on_alarm: OnAlarm,
+        *,
+        on_described: OnDescribed = lambda need, slots: None,
+        lower: Callable[[], bool] = lambda: False,
+        load_timeout_s: float = 180.0,
+        calm_s: float = _CALM_S,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(stage, container.name, server, on_alarm, clock)
+        self._container = container
+        self._on_described = on_described
+        self._lower = lower
+        self._load_timeout_s = load_timeout_s
+        self._calm_s = calm_s
+        self._busy = asyncio.Lock()
+        self._wanted = False
+        self._confirmed = False  # that it is gone
+        self._seen: Seen | None = None
+        self._ends = 0
+        self._alarmed_at: float | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id on this machine of the container's first process while it is in use."""
+        return self._seen.pid if self._seen is not None and self.alive else None
+
+    async def start(self, options: Options) -> ModelClient:
+        """Run the container and return a client for its model, which has answered with `options` by then."""
+        async with self._busy:
+            self._wanted, self._confirmed = True, False
+            self._become("starting")
+            try:
+                return self._ready(await self._bring_up(options))
+            except EngineError as exc:
+                self._become(exc.state if isinstance(exc, ContainerError) else "failed", str(exc))
+                self._wanted = False
+                await self._end()
+                raise
+
+    async def stop(self) -> None:
+        """End the container, also one that looks gone. Returns once it is verified gone."""
+        self._wanted = False
+        async with self._busy:
+            if not self._confirmed and self._state not in _TOLD:
+                self._become("stopping")
+            await self._end()
+            if self._state not in _TOLD:
+                self._become("stopped")
+
+    async def restore(self, on_exit: OnExit) -> None:
+        """Put the container back as its owner had it. Raises ContainerError."""
+        async with self._busy:
+            await self._container.restore(on_exit)
+
+    async def warm(self) -> None:
+        """Read the model's weights into the page cache, if they can be found."""
+        try:
+            seen = await self._container.seen()
+        except ContainerError:
+            return  # the start that follows says why
+        await read_ahead(seen.mounts, self._server.model)
+
+    async def look(self) -> None:
+        """See whether the container is as it should be."""
+        if self._busy.locked():
+            return
+        async with self._busy:
+            try:
+                running = await self._container.running()
+                if self._wanted:
+                    self._look_after(running)
+                else:
+                    await self._look_out(running)
+            except ContainerError as exc:
+                self._become(exc.state, str(exc))
+
+    def _look_after(self, running: list[Seen]) -> None:
+        """It is in use: see whether it still is the one that was started."""
+        began = self._seen
+        if not any(began is not None and _same(began, now) for now in running):
+            if not self._ended:
+                self._restarts += 1
+            self._ended = True
+            self._become("failed", f"{self.name} ended while it was in use; see: docker logs {self.name}")
+        elif self._state in _PASSING and self._loaded is not None:
+            self._become("degraded" if self._loaded.lacks else "ready", self._loaded.lacks)
+
+    async def _look_out(self, running: list[Seen]) -> None:
+        """It is not in use: it must not run."""
+        now = self._clock()
+        if running and self._confirmed:
+            self._alarmed_at = now
+            self._on_alarm(
+                f"container_{self.stage}",
+                f"{self.name} was started from outside while the GPU was another's, and is stopped again:"
+                " find out by whom; to use it yourself, stop the daemon first",
+            )
+        if running:
+            await self._end()
+        elif self._alarmed_at is not None and now - self._alarmed_at >= self._calm_s:
+            self._alarmed_at = None
+            self._on_alarm(f"container_{self.stage}", None)
+        self._confirmed = True
+        if self._container.last is None:
+            self._become("missing", f"there is no container {self.name}; say: introeval setup")
+        elif self._state in (*_PASSING, "missing"):
+            self._become("stopped")
+
+    async def _end(self) -> None:
+        """Have it gone. Raises ContainerError, and then it counts as running."""
+        await self._close()
+        self._confirmed = False
+        try:
+            await self._container.end()
+        except ContainerError as exc:
+            self._become(exc.state, str(exc))
+            raise
+        self._confirmed = True
+        self._seen = None
+        self._describe(self._loaded.need if self._loaded is not None else None)
+
+    async def _bring_up(self, options: Options) -> Loaded:
+        loaded = await self._run(options)
+        if loaded.lacks:
+            log.warning("the container is restarted once", name=self.name, why=loaded.lacks)
+            await self._container.end()
+            loaded = await self._run(options)
+        self._describe(loaded.need)
+        if loaded.lacks and self._lower():
+            raise ContainerError("failed", f"{loaded.lacks}; it is tried again with less")
+        return loaded
+
+    def _describe(self, need: ModelNeed | None = None) -> None:
+        if self._container.last is not None:
+            said = self._container.last.environment.get(_SLOTS, "")
+            self._on_described(need, int(said) if said.isdecimal() and int(said) else 1)
+
+    async def _run(self, options: Options) -> Loaded:
+        """Run the container until its model has answered, and see that it has not ended in between."""
+        began = self._seen = await self._container.run()
+        try:
+            await self._until_up(began)
+            loaded = await self._server.load(options)
+        except EngineError as exc:
+            await self._stable(began, exc)  # the container's end is the better reason
+            raise
+        await self._stable(began)
+        self._ends = 0
+        return loaded
+
+    async def _until_up(self, began: Seen) -> None:
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + self._load_timeout_s
+        look_at = loop.time()
+        while not await self._server.answers():
+            if loop.time() >= look_at:
+                if not _same(began, await self._container.seen()):
+                    raise EngineError(f"{self.name} ended before its server answered")
+                look_at = loop.time() + _LOOK_S
+            if loop.time() > limit:
+                raise EngineError(
+                    f"{self.name} runs, but its server did not answer within {self._load_timeout_s:g} s;"
+                    f" see: docker logs {self.name}"
+                )
+            await asyncio.sleep(_POLL_S)
+
+    async def _stable(self, began: Seen, cause: EngineError | None = None) -> None:
+        """Raises ContainerError when it is not the running container any more that was started."""
+        now = await self._container.seen()
+        if _same(began, now):
+            return
+        self._ends += 1
+        self._restarts += 1
+        why = now.error or f"exit code {now.exit_code}"
+        if now.alive or self._ends >= _LOOPS:
+            raise ContainerError(
+                "crash_loop",
+                f"{self.name} ends by itself each time it is started ({why}); see: docker logs {self.name}",
+            ) from cause
+        raise ContainerError(
+            "failed", f"{self.name} ended by itself ({why}); see: docker logs {self.name}"
+        ) from cause
+
+
+class RemoteHost(_Host):
+    """A ModelHost for a server at `url` that others run: start has it answer, and stop leaves it as it is."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        server: Server,
+        url: str,
+        on_alarm: OnAlarm,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(stage, url, server, on_alarm, clock)
+
+    async def start(self, options: Options) -> ModelClient:
+        """Have the server answer."""
+        self._become("starting")
+        try:
+            return self._ready(await self._server.load(options))
+        except EngineError as exc:
+            self._become("unreachable", str(exc))
+            raise
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        await self._close()
+        if self._state != "unreachable":
+            self._become("stopped")
+
+
+def _same(began: Seen, now: Seen) -> bool:
+    """Whether it runs, and has run without a break."""
+    run = (now.id, now.started_at, now.restarts)
+    return now.alive and run == (began.id, began.started_at, began.restarts)

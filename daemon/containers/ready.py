@@ -1,0 +1,177 @@
+"""When a server is ready: its API answers, the model is there, and a real generation with the work's options
+was answered, by a model that is wholly on the GPU. No status route proves any of it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from daemon.core.errors import EngineError
+from daemon.core.memory import MB, ModelNeed
+from daemon.llm.client import Identity, ModelClient, Options, Request
+from daemon.llm.ollama import OllamaClient, OnReload
+from daemon.llm.ollama_api import LoadedModel, OllamaApi
+from daemon.llm.openai import OpenAIClient
+
+_WHOLE = 0.99  # of a model's bytes; the rest are tables that never go to the GPU
+_SETTLE_S = 2.0  # until memory that was just given back is offered again
+
+HasGpu = Callable[[], Awaitable[bool]]
+"""Whether this machine has a GPU: without one, no model has to be on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model that answered; where the server says, what it takes of memory, and would take of a GPU's."""
+
+    identity: Identity
+    memory_mb: float | None = None
+    need: ModelNeed | None = None
+
+    @property
+    def lacks(self) -> str:
+        """Why it does not run as it should; empty when it does."""
+        return self.identity.degraded
+
+
+class Server(Protocol):
+    """A server with one model, wherever it runs."""
+
+    model: str
+
+    async def answers(self) -> bool:
+        """Whether its API is up: no proof that it works."""
+        ...
+
+    async def load(self, options: Options) -> Loaded:
+        """Load the model as `options` want it, and have it answer. Raises EngineError."""
+        ...
+
+    def client(self, on_reload: OnReload) -> ModelClient:
+        """A client for the work, and whom it tells when the model had to be loaded anew."""
+        ...
+
+
+class OllamaServer:
+    """An Ollama at `url`. Loading may take `load_timeout_s`."""
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        has_gpu: HasGpu,
+        *,
+        load_timeout_s: float = 180.0,
+        stall_s: float = 20.0,
+        timeout_s: float = 300.0,
+        settle_s: float = _SETTLE_S,
+    ) -> None:
+        self.model = model
+        self._url = url
+        self._has_gpu = has_gpu
+        self._load_timeout_s = load_timeout_s
+        self._stall_s = stall_s
+        self._timeout_s = timeout_s
+        self._settle_s = settle_s
+
+    async def answers(self) -> bool:
+        """See Server."""
+        async with OllamaApi(self._url) as api:
+            try:
+                await api.version()
+            except EngineError:
+                return False
+        return True
+
+    async def load(self, options: Options) -> Loaded:
+        """See Server. A model that is not wholly on the GPU is loaded once more."""
+        on_gpu = await self._has_gpu()
+        async with OllamaApi(self._url) as api:
+            loaded = await api.load(self.model, options, self._load_timeout_s)
+            if on_gpu and loaded.gpu_share < _WHOLE:
+                await api.unload(self.model)
+                await asyncio.sleep(self._settle_s)
+                loaded = await api.load(self.model, options, self._load_timeout_s)
+            identity = Identity(
+                self.model,
+                loaded.digest,
+                await api.version(),
+                "docker",
+                degraded=_lack(loaded) if on_gpu else "",
+                device="gpu" if loaded.vram_bytes else "cpu",
+            )
+            shape = await api.show(self.model)
+            size_mb = (await api.stored(self.model)).size_bytes / MB
+        need = ModelNeed(self.model, size_mb, shape.kv_bytes_per_token, shape.max_ctx)
+        return Loaded(identity, (loaded.vram_bytes if on_gpu else loaded.size_bytes) / MB, need)
+
+    def client(self, on_reload: OnReload) -> OllamaClient:
+        """See Server."""
+        return OllamaClient(
+            self._url,
+            self.model,
+            stall_s=self._stall_s,
+            timeout_s=self._timeout_s,
+            on_reload=on_reload,
+        )
+
+
+class OpenAIServer:
+    """A server that speaks OpenAI's chat completions and has `/health`, as llama.cpp's and vLLM do."""
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        *,
+        load_timeout_s: float = 180.0,
+        stall_s: float = 20.0,
+        timeout_s: float = 300.0,
+    ) -> None:
+        self.model = model
+        self._url = url
+        self._load_timeout_s = load_timeout_s
+        self._stall_s = stall_s
+        self._timeout_s = timeout_s
+
+    async def answers(self) -> bool:
+        """See Server."""
+        client = self.client(_unheard)
+        try:
+            return await client.health()
+        finally:
+            await client.aclose()
+
+    async def load(self, options: Options) -> Loaded:
+        """See Server. Such a server says neither its version nor a digest of its weights."""
+        client = OpenAIClient(
+            self._url, self.model, stall_s=self._load_timeout_s, timeout_s=self._load_timeout_s
+        )
+        try:
+            await client.generate(Request("Are you ready?", _FORM, replace(options, num_predict=1)), _unheard)
+        finally:
+            await client.aclose()
+        return Loaded(Identity(self.model, "", "", "docker"))
+
+    def client(self, on_reload: OnReload) -> OpenAIClient:
+        """See Server. Such a server does not say what it loads."""
+        return OpenAIClient(self._url, self.model, stall_s=self._stall_s, timeout_s=self._timeout_s)
+
+
+def _lack(loaded: LoadedModel) -> str:
+    if loaded.gpu_share >= _WHOLE:
+        return ""
+    return f"only {loaded.gpu_share:.0%} of {loaded.name} is on the GPU; see what else holds its memory"
+
+
+_FORM = {
+    "type": "object",
+    "properties": {"ready": {"type": "boolean"}},
+    "required": ["ready"],
+    "additionalProperties": False,
+}
+
+
+def _unheard(_: float) -> None:
+    """Nobody follows the tokens of a start."""

@@ -1,0 +1,70 @@
+"""What engines need of a GPU's memory, and what a card offers.
+
+A language model needs its weights, a KV cache of `slots x num_ctx x bytes a token`, and what CUDA and the
+computation take. Whisper needs its weights and what a batch of windows takes.
+
+MB are 2^20 bytes here, as in nvidia-smi and in the names of cards: an "8 GB" card has 8192.
+"""
+
+from dataclasses import dataclass, replace
+from math import sqrt
+
+MB = 1 << 20
+_RESERVE, _LEAST_RESERVE_MB = 0.05, 400.0
+_F16 = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNeed:
+    """What a language model takes of a GPU. `most_ctx` is the context that it was trained for."""
+
+    name: str
+    weights_mb: float
+    kv_bytes_per_token: int
+    most_ctx: int | None = None
+    overhead_mb: float = 600.0  # CUDA's context and the buffers of the computation
+
+    def kv_mb(self, slots: int, num_ctx: int) -> float:
+        """The KV cache of `slots` requests at a time of `num_ctx` tokens each."""
+        return slots * num_ctx * self.kv_bytes_per_token / MB
+
+    def mb(self, slots: int, num_ctx: int) -> float:
+        """All that it takes then."""
+        return self.weights_mb + self.kv_mb(slots, num_ctx) + self.overhead_mb
+
+
+_KV_OF_8B = 32 * 8 * (128 + 128) * _F16  # layers, KV heads, length of key and value: 128 KiB
+
+KNOWN = {
+    "mistral": ModelNeed("mistral", 4.4e9 / MB, _KV_OF_8B, most_ctx=32768),
+    "llama3": ModelNeed("llama3", 4.7e9 / MB, _KV_OF_8B, most_ctx=8192),
+}
+"""The lab's models as Ollama's registry has them, for as long as their server was not asked."""
+
+_WHISPER = {"tiny": 39, "base": 74, "small": 244, "medium": 769, "turbo": 809, "distil": 756, "large": 1550}
+_LARGE = 1550
+# faster-whisper's figures for large-v2 on a GPU: 2.9 GB in int8, 4.5 GB with a batch of 8, in f16 6.1 GB.
+_WHISPER_BASE_MB, _WHISPER_WINDOW_MB = 1070.0, 218.0
+WHISPER_BATCH = 8
+
+
+def capacity_mb(card_mb: float) -> float:
+    """What a card offers when nobody else uses it: less what the driver keeps and an estimate forgets."""
+    return max(0.0, card_mb - max(_LEAST_RESERVE_MB, _RESERVE * card_mb))
+
+
+def known_model(name: str) -> ModelNeed:
+    """What is known of a model by its name alone; the tag is ignored, a stranger taken as large as llama3."""
+    found = KNOWN.get(name.rpartition("/")[2].partition(":")[0])
+    return replace(found, name=name) if found else replace(KNOWN["llama3"], name=name, most_ctx=None)
+
+
+def whisper_mb(model: str, compute_type: str = "auto", batch: int = WHISPER_BATCH) -> float:
+    """What Whisper takes. A model of another name, such as a folder's, is taken as the largest.
+
+    The windows of a smaller model take less by the root of its size, which errs on the high side.
+    """
+    millions = next((size for name, size in _WHISPER.items() if name in model), _LARGE)
+    bytes_each = 1 if compute_type.startswith("int8") else 4 if compute_type == "float32" else _F16
+    windows = batch * _WHISPER_WINDOW_MB * sqrt(millions / _LARGE)
+    return millions * 1e6 * bytes_each / MB + _WHISPER_BASE_MB + windows

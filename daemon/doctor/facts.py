@@ -1,0 +1,185 @@
+"""What the checks go by, gathered once and all at the same time; nothing here is changed by looking."""
+
+import asyncio
+import os
+import pwd
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from daemon import client
+from daemon.config import Config
+from daemon.core.errors import EngineError, IntroEvalError
+from daemon.core.memory import MB, ModelNeed
+from daemon.core.task import Stage
+from daemon.gpu.nvml import NvmlGpu
+from daemon.sections import Model
+from daemon.wire import GpuState, Status
+
+if TYPE_CHECKING:
+    from daemon.containers.engine import DockerEngine
+
+_ENGINE_S = 4.0
+_SERVER_S = 4.0
+_PROGRAM_S = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server of models as it answered: the models on its disk, name to digest, and what ours takes."""
+
+    version: str
+    digests: Mapping[str, str]
+    need: ModelNeed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DockerSide:
+    """What the Docker engine says. `problem` says why it does not, and `mend` what is to be done.
+
+    `containers` are as `docker inspect` shows them, None for one that is not there. `servers` are those of
+    the containers that run, or why they do not answer.
+    """
+
+    version: str = ""
+    problem: str = ""
+    mend: str = ""
+    runtimes: frozenset[str] = frozenset()
+    containers: Mapping[Stage, Mapping[str, Any] | None] = field(default_factory=dict)
+    servers: Mapping[Stage, Server | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that was looked at. `assets` are the weights that a run needs, by their names.
+
+    `docker` is None with another runtime. `daemon` is the running daemon's state, or why there is none.
+    """
+
+    config: Config
+    file: Path | None
+    environ: Mapping[str, str]
+    assets: Sequence[str]
+    gpu: GpuState
+    daemon: Status | str
+    docker: DockerSide | None = None
+
+
+async def gather(
+    config: Config, file: Path | None, environ: Mapping[str, str], assets: Sequence[str]
+) -> Facts:
+    """Look at everything. Takes some seconds at most, whatever does not answer."""
+    gpu, daemon, docker = await asyncio.gather(
+        NvmlGpu(environ).reading(), asyncio.to_thread(_daemon, config), _docker(config)
+    )
+    return Facts(config, file, environ, tuple(assets), gpu, daemon, docker)
+
+
+def models_of(config: Config) -> dict[Stage, Model]:
+    """The language models by their stages."""
+    return {Stage.EXTRACT: config.extract, Stage.RATE: config.rate}
+
+
+def me() -> str:
+    """Who looks."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def said(command: Sequence[str]) -> str | None:
+    """See finding.Said."""
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_PROGRAM_S,
+            check=True,
+            env={**os.environ, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _daemon(config: Config) -> Status | str:
+    try:
+        return Status.model_validate(client.get(config.paths.socket, "/status"))
+    except IntroEvalError as exc:
+        return str(exc)
+
+
+async def _docker(config: Config) -> DockerSide | None:
+    if config.runtime != "docker":
+        return None
+    from daemon.containers.engine import ContainerError, DockerEngine  # the SDK takes its time
+
+    engine = DockerEngine(config.docker.base_url, timeout_s=_ENGINE_S)
+    try:
+        about = await engine.call(lambda api: api.info())
+        containers: dict[Stage, Mapping[str, Any] | None] = {}
+        for stage, model in models_of(config).items():
+            if model.container:
+                containers[stage] = await _inspected(engine, model.container)
+    except ContainerError as exc:
+        if exc.state == "denied":
+            mend = f"run: usermod -aG docker {me()}, and log in again"
+            return DockerSide(problem=str(exc).rpartition(": ")[0], mend=mend)
+        text, _, mend = str(exc).rpartition("; ")
+        return DockerSide(problem=text or mend, mend=mend if text else "see: systemctl status docker")
+    finally:
+        await engine.aclose()
+    asked = [
+        stage
+        for stage, model in models_of(config).items()
+        if not model.container or (containers[stage] or {}).get("State", {}).get("Running")
+    ]
+    answers = await asyncio.gather(*(_server(models_of(config)[stage]) for stage in asked))
+    return DockerSide(
+        version=str(about.get("ServerVersion", "")),
+        runtimes=frozenset(about.get("Runtimes") or ()),
+        containers=containers,
+        servers=dict(zip(asked, answers, strict=True)),
+    )
+
+
+async def _inspected(engine: "DockerEngine", name: str) -> Mapping[str, Any] | None:
+    from daemon.containers.engine import ContainerError
+
+    try:
+        return await engine.call(lambda api: api.inspect_container(name))
+    except ContainerError as exc:
+        if exc.state != "missing":
+            raise
+        return None
+
+
+async def _server(model: Model) -> Server | str:
+    """What the server of a model says; a server of the OpenAI kind says no more than that it is well."""
+    from daemon.containers.ready import OpenAIServer
+    from daemon.llm.ollama_api import OllamaApi, full_name
+
+    try:
+        async with asyncio.timeout(_SERVER_S):
+            if model.api == "openai":
+                well = await OpenAIServer(model.url, model.model).answers()
+                return Server("", {}) if well else f"the server at {model.url} is not well"
+            async with OllamaApi(model.url) as api:
+                version, stored = await api.version(), await api.tags()
+                need = None
+                for each in stored:
+                    if each.name == full_name(model.model):
+                        shape = await api.show(model.model)
+                        need = ModelNeed(
+                            model.model, each.size_bytes / MB, shape.kv_bytes_per_token, shape.max_ctx
+                        )
+                return Server(version, {each.name: each.digest for each in stored}, need)
+    except TimeoutError:
+        return f"the server at {model.url} does not answer within {_SERVER_S:g} s"
+    except EngineError as exc:
+        return str(exc)

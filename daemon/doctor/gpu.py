@@ -1,0 +1,69 @@
+"""The GPU: whether there is one, and whether what is to be loaded has room."""
+
+from daemon.core.residency import MODELS, Plan
+from daemon.core.task import Stage
+from daemon.doctor.facts import DockerSide, Facts, Server
+from daemon.doctor.finding import Finding, fail, ok, warn
+from daemon.placement import Placement
+
+SLOTS = "OLLAMA_NUM_PARALLEL"
+
+
+def driver(facts: Facts) -> list[Finding]:
+    """What the driver says, and what is used without it."""
+    gpu, config = facts.gpu, facts.config
+    if gpu.lost:
+        return [fail("gpu", f"the GPU {gpu.name} does not answer", "restart the driver or the machine")]
+    if gpu.absent is not None:
+        if config.stt.device == "cuda":
+            return [fail("gpu", f"{gpu.absent}, and stt.device is cuda", 'say stt.device = "auto"')]
+        if config.runtime == "docker":
+            mend = "install NVIDIA's driver and container toolkit, if there is a GPU"
+            return [warn("gpu", f"{gpu.absent}: Whisper and the containers use the processor, slowly", mend)]
+        return [ok("gpu", f"{gpu.absent}: Whisper and the embedded model use the processor")]
+    if gpu.total_mb is None or gpu.used_mb is None:
+        return [warn("gpu", f"{gpu.name} does not tell its memory", "set gpu.residency and each parallel")]
+    held = [f"process {h.pid} ({h.name}) of {h.user}: {_mb(h.memory_mb)}" for h in gpu.holders]
+    text = f"{gpu.name}: {gpu.used_mb:.0f} of {gpu.total_mb:.0f} MB in use"
+    return [
+        ok("gpu", text + (f", {gpu.temperature_c:.0f} °C" if gpu.temperature_c is not None else ""), held)
+    ]
+
+
+def room(facts: Facts) -> list[Finding]:
+    """Which engines share the GPU, by the arithmetic that the daemon goes by."""
+    if facts.docker is None:
+        return []
+    plan = _plan(facts, facts.docker)
+    told = ", then ".join("+".join(stage for stage in Stage if stage in group) for group in plan.groups)
+    text = f"{told}; at a time: " + ", ".join(
+        f"{plan.parallel[stage]} {stage} with {plan.num_ctx[stage]} tokens each" for stage in MODELS
+    )
+    if not plan.fits:
+        mend = f"use smaller models or contexts, or containers with a smaller {SLOTS}"
+        return [warn("residency", f"{text}; not all of it fits on the GPU", mend, plan.lines)]
+    return [ok("residency", text, plan.lines)]
+
+
+def slots_of(docker: DockerSide, stage: Stage) -> int | None:
+    """How many requests a container's server holds; one where it does not say, None without a container."""
+    seen = docker.containers.get(stage)
+    if seen is None:
+        return None
+    set_to = [
+        line.partition("=")[2] for line in seen["Config"].get("Env") or () if line.startswith(f"{SLOTS}=")
+    ]
+    return int(set_to[-1]) if set_to and set_to[-1].isdecimal() and int(set_to[-1]) else 1
+
+
+def _plan(facts: Facts, docker: DockerSide) -> Plan:
+    placement = Placement(facts.config, facts.gpu.total_mb)
+    for stage in MODELS:
+        server = docker.servers.get(stage)
+        need = server.need if isinstance(server, Server) else None
+        placement.describe(stage, need or placement.plan.asked.models[stage], slots_of(docker, stage))
+    return placement.plan
+
+
+def _mb(size: float | None) -> str:
+    return "unknown" if size is None else f"{size:.0f} MB"

@@ -1,0 +1,62 @@
+"""The program itself: its configuration, its Python, its packages and the weights that it loads."""
+
+import platform
+import re
+from collections.abc import Sequence
+from importlib import metadata
+
+from daemon import __version__
+from daemon.config import FILE_VARIABLE
+from daemon.core.errors import ModelError
+from daemon.doctor.facts import Facts
+from daemon.doctor.finding import Finding, fail, ok, warn
+from daemon.models import digest, model_path
+
+_PREFIX = "INTROEVAL_"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def configuration(facts: Facts) -> list[Finding]:
+    """Which file counts, and what the environment changes of it."""
+    changed = sorted(name for name in facts.environ if name.startswith(_PREFIX) and name != FILE_VARIABLE)
+    source = str(facts.file) if facts.file else "there is no file, the defaults count"
+    beside = f"; the environment changes {', '.join(changed)}" if changed else ""
+    return [ok("configuration", f"{source}{beside}; runtime {facts.config.runtime}")]
+
+
+def packages(requirements: Sequence[str] | None = None) -> list[Finding]:
+    """Whether everything that the program stands on is installed. `requirements` are by default its own."""
+    about = f"Python {platform.python_version()}, introeval {__version__}"
+    if requirements is None:
+        try:
+            requirements = metadata.requires("introeval") or ()
+        except metadata.PackageNotFoundError:
+            return [warn("packages", f"{about}, not installed as a package", "run: pip install -e .")]
+    needed = [found[0] for line in requirements if "extra ==" not in line and (found := _NAME.match(line))]
+    missing = [name for name in needed if not _is_installed(name)]
+    if missing:
+        names = " ".join(missing)
+        return [fail("packages", f"{about}; not installed: {names}", f"run: pip install {names}")]
+    return [ok("packages", f"{about}, all {len(needed)} packages are installed")]
+
+
+def weights(facts: Facts) -> list[Finding]:
+    """Whether the weights that the daemon itself loads are here, as they were pinned."""
+    findings = []
+    for name in facts.assets:
+        check = f"weights {name}"
+        try:
+            path = model_path(facts.config.paths.state / "models", name)
+        except ModelError as exc:
+            findings.append(fail(check, str(exc).partition(";")[0], f"run: introeval models pull {name}"))
+        else:
+            findings.append(ok(check, f"{path}, sha256:{digest(name)[:12]}"))
+    return findings
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

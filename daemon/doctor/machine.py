@@ -1,0 +1,64 @@
+"""The machine around the daemon: its clock, systemd, and whether a daemon runs."""
+
+import os
+import time
+from pathlib import Path
+
+import daemon
+from daemon import __version__
+from daemon.doctor.facts import Facts, me, said
+from daemon.doctor.finding import Finding, Said, fail, ok, warn
+
+UNIT = "introeval.service"
+_SYSTEMD = Path("/run/systemd/system")  # sd_booted(3)
+_DAY_S = 86_400.0
+
+
+def clock(ask: Said = said, now: float | None = None) -> list[Finding]:
+    """Whether the time can be right: it decides who came first, and when a class is done."""
+    now = time.time() if now is None else now
+    text = time.strftime("%Y-%m-%d %H:%M:%S %Z (UTC%z)", time.localtime(now))
+    if now < Path(daemon.__file__).stat().st_mtime - _DAY_S:
+        mend = "set it: timedatectl set-ntp true"
+        return [fail("clock", f"it is {text}, before this program was installed", mend)]
+    synchronised = ask(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
+    if synchronised == "no":
+        return [warn("clock", f"{text}, not set by a time server", "run: timedatectl set-ntp true")]
+    return [ok("clock", text + (", set by a time server" if synchronised == "yes" else ""))]
+
+
+def service(ask: Said = said, booted: Path = _SYSTEMD) -> list[Finding]:
+    """The state of the service where systemd runs."""
+    if not booted.is_dir():
+        return [ok("service", "systemd does not run here; start the daemon with: introeval run")]
+    answer = ask(["systemctl", "show", UNIT, "--property=LoadState,ActiveState,UnitFileState,NRestarts,User"])
+    if answer is None:
+        return [warn("service", "systemd does not answer", f"see: systemctl status {UNIT}")]
+    state = dict(line.split("=", 1) for line in answer.splitlines() if "=" in line)
+    active, enabled = state.get("ActiveState", "?"), state.get("UnitFileState", "")
+    if state.get("LoadState") != "loaded":
+        return [ok("service", f"there is no {UNIT}; `make install` makes it")]
+    user = state.get("User") or "root"
+    text = f"{UNIT} is {active}, {enabled or 'not enabled'}, restarted {state.get('NRestarts', '0')} times"
+    if active == "failed":
+        return [fail("service", text, f"see: journalctl -u {UNIT}")]
+    if user != me():
+        mend = f"to see with the service's rights, run: sudo -u {user} introeval doctor"
+        return [warn("service", f"{text}; it runs as {user}, and this looked as {me()}", mend)]
+    return [ok("service", text)]
+
+
+def socket(facts: Facts) -> list[Finding]:
+    """Whether a daemon answers, and whether it is of this version."""
+    path, status = facts.config.paths.socket, facts.daemon
+    if not isinstance(status, str):
+        text = f"the daemon (process {status.pid}) answers on {path}"
+        if status.version != __version__:
+            mend = "start it anew"
+            return [warn("socket", f"{text}, but it is {status.version} and this is {__version__}", mend)]
+        return [ok("socket", f"{text}; {len(status.alarms)} alarms last")]
+    if not path.exists():
+        return [ok("socket", "no daemon runs; start one with: introeval run")]
+    if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+        return [warn("socket", f"{path} is not for {me()}", "ask to be put into the daemon's group")]
+    return [warn("socket", f"no daemon answers on {path}", "start it anew: introeval run")]

@@ -1,0 +1,328 @@
+"""The forecast of a running daemon: kept fresh off the loop, told cheaply, written where it is to last.
+
+It is computed when somebody asks and something has changed, never by a timer: an idle daemon stays idle.
+At each phase's end the history is read again, the scheduler's policy follows it, and what is expected of
+each open task is written down.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import ParamSpec, Protocol, TypeVar
+
+import structlog
+
+from daemon.core.doubt import Span, behind
+from daemon.core.durations import Durations, learn
+from daemon.core.errors import StoreError
+from daemon.core.explain import Plan, explain, late
+from daemon.core.forecast import Forecast, forecast
+from daemon.core.instant import to_iso
+from daemon.core.roll import Roll
+from daemon.core.scheduler import Decision, Group, Policy, View
+from daemon.core.task import Stage, Task
+from daemon.ports import Change
+from daemon.store.reader import Reader
+from daemon.store.store import SqliteStore
+from daemon.wire import Clock
+
+log = structlog.get_logger()
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_SOONEST_S = 2.0
+_SHARE = 20.0  # times what one took: a forecast never takes more than a twentieth of a processor
+_STALE_S = 15.0
+_AT_BIRTH = 40  # tasks that are simulated while the database waits, a few hundredths of a second
+_TAIL_S = 10.0  # for which births of a burst are put behind those before them without another simulation
+_CLASS = "class"
+
+
+class Work(Protocol):
+    """What the supervisor shows of itself."""
+
+    @property
+    def tasks(self) -> Sequence[Task]: ...  # noqa: D102
+    @property
+    def view(self) -> View: ...  # noqa: D102
+    @property
+    def turns(self) -> int: ...  # noqa: D102
+    @property
+    def policy(self) -> Policy: ...  # noqa: D102
+    @property
+    def decision(self) -> Decision: ...  # noqa: D102
+    @property
+    def started(self) -> Mapping[int, float]: ...  # noqa: D102
+    @property
+    def switching(self) -> tuple[Group | None, float] | None: ...  # noqa: D102
+    def replan(self, policy: Policy, switch_s: float | None = None) -> None: ...  # noqa: D102
+
+
+class OnDatabase(Protocol):
+    """Runs a function on the one database thread."""
+
+    def __call__(self, call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
+        """Await what `call` returns; raises what it raises."""
+        ...
+
+
+def read_durations(reader: Reader) -> Durations | None:
+    """What the history shows; None before each stage was measured. Called on the database thread."""
+    return learn({stage: reader.tries(stage) for stage in Stage}, reader.switches())
+
+
+class Forecaster:
+    """Everything that is expected. What others ask is cheap, and may be asked on any thread.
+
+    `plan` makes the scheduler's policy from what was learnt.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        store: SqliteStore,
+        on_database: OnDatabase,
+        plan: Callable[[Durations | None], Policy],
+        clock: Callable[[], float],
+    ) -> None:
+        self._work, self._store, self._db = work, store, on_database
+        self._plan, self._now = plan, clock
+        self._durations: Durations | None = None
+        self._outcomes = False  # since the history was read
+        self._latest: Forecast | None = None
+        self._made_of = -1
+        self._next_at = 0.0
+        self._etas: Mapping[int, float] = {}
+        self._tail: tuple[float, Span, float] | None = None
+        self._class = Roll()
+        self._held_against: tuple[float, float, Plan] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._woken = asyncio.Event()
+        self._phase_over = False
+
+    async def begin(self) -> None:
+        """Read what earlier runs left. Raises StoreError."""
+        self._loop = asyncio.get_running_loop()
+        self._durations = await self._db(read_durations, self._store)
+        known = await self._db(self._store.setting, _CLASS)
+        open_ids = {task.id for task in await self._db(self._store.open_tasks)}
+        if open_ids:
+            since = await self._db(self._store.ids_from, known["first"]) if known else []
+            self._class.take_up(known["began"] if known else self._now(), {*since, *open_ids})
+        self.replan()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Compute what is asked for, until `stop`."""
+        stopping = asyncio.create_task(self._wake_at(stop))
+        while not stop.is_set():
+            await self._woken.wait()
+            self._woken.clear()
+            try:
+                if (mark := self._class.unsaved()) is not None:
+                    await self._db(self._store.put_setting, _CLASS, mark)
+                if self._phase_over:
+                    await self._end_phase()
+                elif self._stale:
+                    await self._make()
+            except StoreError as exc:
+                log.warning("no forecast", error=str(exc))
+        await stopping
+
+    # What happens.
+
+    def replan(self) -> None:
+        """Let the scheduler go by what is known now, of the durations and of what the plan is made from."""
+        durations = self._durations
+        policy = self._plan(durations)
+        usual_s = None
+        if durations is not None and durations.switches:
+            usual_s = durations.round_s(policy) / len(policy.residency)
+        self._work.replan(policy, usual_s)
+
+    def born(self, tasks: Sequence[Task]) -> None:
+        """New tasks stand in the database, some of them final at once."""
+        if self._class.born(tasks, self._work.tasks, self._now()):
+            self._wake()  # to write down where the class began
+
+    def committed(self, changes: Sequence[Change]) -> None:
+        """Transitions are durable."""
+        self._class.moved((change.after for change in changes), self._work.tasks, self._now())
+        self._outcomes |= any(change.seconds is not None for change in changes)
+
+    def switched(self, group: str, seconds: float) -> None:
+        """A group is loaded: one more cost is known."""
+        self._outcomes = True
+
+    def phase_ended(self) -> None:
+        """A group is left."""
+        self._phase_over = True
+        self._woken.set()
+
+    # What is asked.
+
+    def refresh(self) -> None:
+        """Have it computed anew soon, if something changed."""
+        if self._stale and self._now() >= self._next_at:
+            self._wake()
+
+    @property
+    def etas(self) -> Mapping[int, float]:
+        """When each open task is expected to be done, by its id; another mapping with each forecast."""
+        return self._etas
+
+    @property
+    def next_switch_at(self) -> float | None:
+        """When another group is going to be loaded."""
+        at = self._latest.next_switch_at if self._latest else None
+        return at if at is not None and at > self._now() else None
+
+    @property
+    def why_detail(self) -> str:
+        """What the scheduler does or waits for, with figures."""
+        work = self._work
+        view, decision = work.view, work.decision
+        return explain(
+            view, work.policy, decision, at=_shown, forecast=self._latest, durations=self._durations
+        )
+
+    def usual_switch_s(self, to: Group | None) -> float | None:
+        """What a switch to a group usually takes, in seconds; None before one was measured."""
+        if to is None or self._durations is None:
+            return None
+        return self._durations.switch_s(None, to) or None
+
+    def clock(self, deadline: float | None) -> Clock | None:
+        """The class clock, against a deadline; one from before the class began is another class's."""
+        members, left = self._class.members, self._class.left(self._work.tasks)
+        if not members:
+            return None
+        if deadline is not None and deadline < self._class.began_at:
+            deadline = None
+        now, done = self._now(), len(members) - len(left)
+        end = self._latest.done if self._latest is not None else None
+        if not left:
+            ended = self._class.ended_at
+            end = Span(ended, ended, ended)
+        face = Clock(
+            done=done,
+            total=len(members),
+            expected_at=None if end is None else to_iso(end.expected),
+            earliest_at=None if end is None else to_iso(end.earliest),
+            latest_at=None if end is None else to_iso(end.latest),
+            deadline=None if deadline is None else to_iso(deadline),
+        )
+        if deadline is None:
+            return face
+        if end is None:
+            over = "the deadline has passed" if now > deadline else ""
+            return face.model_copy(
+                update={"at_risk": bool(over), "cause": over, "spare_s": deadline - now if over else None}
+            )
+        plan = self._plan_against(deadline, len(members))
+        at_risk = end.latest > deadline
+        cause = self._why_late(plan, len(members)) if at_risk and left else ""
+        return face.model_copy(
+            update={"at_risk": at_risk, "cause": cause, "spare_s": deadline - end.expected}
+        )
+
+    def expected(self, new: Sequence[Task]) -> Mapping[int, float]:
+        """When tasks that are being born are expected to be done, by their ids; empty when nothing is known.
+
+        Called on the database thread, once a group. In a burst what comes is put behind what came before.
+        """
+        if self._durations is None:
+            return {}
+        now, tail = self._now(), self._tail
+        if tail is None or now - tail[0] > _TAIL_S:
+            view = self._work.view
+            known = {task.id for task in new}
+            tasks = [*(task for task in view.tasks if task.id not in known), *new]
+            made = self._run(replace(view, tasks=tasks, last_claim_at=now), _AT_BIRTH)
+            if made is None or made.done is None:
+                return {}
+            if len(tasks) > _AT_BIRTH:
+                self._tail = (now, made.done, made.task_s)
+            return {task.id: made.tasks[task.id].expected for task in new if task.id in made.tasks}
+        at, last, task_s = tail
+        spans = {task.id: behind(last, place * task_s) for place, task in enumerate(new, 1)}
+        self._tail = (at, spans[new[-1].id], task_s)
+        return {task_id: span.expected for task_id, span in spans.items()}
+
+    # How it is made.
+
+    @property
+    def _stale(self) -> bool:
+        if self._latest is None or self._work.turns != self._made_of:
+            return True
+        return bool(self._work.tasks) and self._now() - self._latest.made_at > _STALE_S
+
+    async def _wake_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._woken.set()
+
+    def _wake(self) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._woken.set)
+
+    async def _end_phase(self) -> None:
+        self._phase_over = False
+        await self._learn()
+        self.replan()
+        await self._make()
+        if self._etas:
+            await self._db(self._store.set_estimates, self._etas)
+
+    async def _learn(self) -> None:
+        if self._outcomes:
+            self._outcomes = False
+            self._durations = await self._db(read_durations, self._store)
+
+    async def _make(self) -> None:
+        await self._learn()
+        began = self._now()
+        self._made_of, view = self._work.turns, self._work.view
+        self._latest = await asyncio.to_thread(self._run, view) if view.tasks else Forecast(view.now)
+        if self._latest is not None:
+            self._etas = {task_id: span.expected for task_id, span in self._latest.tasks.items()}
+        ended = self._now()
+        self._next_at = ended + max(_SOONEST_S, _SHARE * (ended - began))
+
+    def _run(self, view: View, exactly: int | None = None) -> Forecast | None:
+        durations, switching = self._durations, self._work.switching
+        if durations is None:
+            return None
+        try:
+            return forecast(
+                view,
+                self._work.policy,
+                durations,
+                started=dict(self._work.started),
+                switching_since=switching[1] if switching else None,
+                **({} if exactly is None else {"exactly": exactly}),
+            )
+        except RuntimeError as exc:  # the rules come to no rest: the work must not end for want of a forecast
+            log.error("no forecast", error=str(exc))
+            return None
+
+    def _plan_against(self, deadline: float, total: int) -> Plan | None:
+        """What was expected when this class was first held against this deadline."""
+        durations, began = self._durations, self._class.began_at
+        if durations is None:
+            return None
+        if self._held_against is None or self._held_against[:2] != (began, deadline):
+            policy = self._work.policy
+            shares = {stage: durations.share_s(stage, policy) for stage in Stage}
+            self._held_against = began, deadline, Plan(self._now(), total, shares)
+        return self._held_against[2]
+
+    def _why_late(self, plan: Plan | None, total: int) -> str:
+        if plan is None or self._latest is None or self._durations is None:
+            return ""
+        work = self._work
+        return late(work.view, work.policy, self._durations, self._latest, plan, total, _shown)
+
+
+def _shown(at: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(at))

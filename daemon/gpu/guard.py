@@ -1,0 +1,165 @@
+"""Waits for measured free memory of the GPU between two groups, and never goes on without it.
+
+What a group needs is an estimate, and can be more than the card has; so it counts for at most what an
+empty card offers. An empty card therefore always has room, and whatever keeps a group waiting is held by
+somebody, who is named in an alarm after `timeout_s`.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from daemon.core.memory import capacity_mb
+from daemon.gpu.owner import descends_from
+from daemon.ports import Group, Ledger, OnAlarm
+from daemon.wire import GpuState, Holder
+
+MEMORY = "gpu_memory"
+LOST = "gpu_lost"
+_NAMED = 3  # holders in an alarm
+_SOON_S, _LATER_S = 0.1, 1.0  # between readings: memory comes free within a second, or not soon
+_HURRY_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A reading, as the engines that start see it. `ours_mb` is held by those that stay loaded."""
+
+    needed_mb: float
+    free_mb: float
+    ours_mb: float
+    foreign_mb: float
+    foreign: tuple[Holder, ...]
+
+    @property
+    def margin_mb(self) -> float:
+        """What is left beyond the need; negative when there is no room."""
+        return self.free_mb - self.needed_mb
+
+
+class VramGuard:
+    """Implements `ports.MemoryGuard`.
+
+    `need_mb` says what the engines that start need, and `ours` names the processes that stay on purpose; what
+    descends from them is ours as well. Theirs is not foreign, and is no room for others either.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Awaitable[GpuState]],
+        need_mb: Callable[[Group], float],
+        ours: Callable[[], Iterable[int]],
+        on_alarm: OnAlarm,
+        *,
+        timeout_s: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._read, self._need_mb, self._ours = read, need_mb, ours
+        self._on_alarm, self._timeout_s = on_alarm, timeout_s
+        self._clock, self._sleep = clock, sleep
+        self._used_before: float | None = None
+        self._lasting: dict[str, str] = {}
+
+    async def measure(self) -> None:
+        """Take down what is used before the stop."""
+        self._used_before = (await self._read()).used_mb
+
+    async def clear(self, group: Group) -> Ledger:
+        """Return once there is measured room for `group`, the engines that are to be started.
+
+        Without a GPU that can be measured it returns at once.
+        """
+        began = self._clock()
+        before, self._used_before = self._used_before, None
+        try:
+            while True:
+                state = await self._read()
+                waited = self._clock() - began
+                if state.lost:
+                    self._alarm(LOST, _lost(state))
+                elif state.used_mb is None or state.total_mb is None:
+                    return Ledger(waited_s=waited)
+                else:
+                    self._alarm(LOST, None)
+                    room = room_for(state, self._need_mb(group), frozenset(self._ours()))
+                    if room.margin_mb >= 0:
+                        return _ledger(room, before, state.used_mb, waited)
+                    if waited >= self._timeout_s:
+                        self._alarm(MEMORY, _held(room, group))
+                await self._sleep(_SOON_S if waited < _HURRY_S else _LATER_S)
+        finally:
+            self._alarm(MEMORY, None)
+            self._alarm(LOST, None)
+
+    def _alarm(self, code: str, message: str | None) -> None:
+        """Tell what changed, and only that."""
+        if self._lasting.get(code) == message:
+            return
+        if message is None:
+            del self._lasting[code]
+        else:
+            self._lasting[code] = message
+        self._on_alarm(code, message)
+
+
+def room_for(state: GpuState, need_mb: float, ours: frozenset[int]) -> Room:
+    """What a reading leaves to a group that needs `need_mb`, with the processes of `ours` staying."""
+    used, total = state.used_mb or 0.0, state.total_mb or 0.0
+    own = [holder for holder in state.holders if descends_from(holder.pid, ours)]
+    foreign = tuple(holder for holder in state.holders if holder not in own)
+    own_mb, foreign_mb = _sum(own), _sum(foreign)
+    offered = capacity_mb(total)
+    # Where the driver names no figure, the holder is taken to hold all that nobody else does; and what no
+    # process at all is named for is somebody's, unless it is no more than the driver itself keeps.
+    if any(holder.memory_mb is None for holder in own):
+        own_mb = max(own_mb, used - foreign_mb)
+    elif any(holder.memory_mb is None for holder in foreign) or (
+        not foreign and used - own_mb > total - offered
+    ):
+        foreign_mb = max(foreign_mb, used - own_mb)
+    return Room(min(need_mb, offered), total - used, own_mb, foreign_mb, foreign)
+
+
+def _sum(holders: Iterable[Holder]) -> float:
+    return sum(holder.memory_mb or 0.0 for holder in holders)
+
+
+def _ledger(room: Room, before: float | None, used: float, waited: float) -> Ledger:
+    return Ledger(
+        freed_mb=None if before is None else max(0.0, before - used),
+        foreign_mb=room.foreign_mb,
+        needed_mb=room.needed_mb,
+        margin_mb=room.margin_mb,
+        waited_s=waited,
+    )
+
+
+def _held(room: Room, group: Group) -> str:
+    what = "+".join(sorted(group))
+    short = f"{what} needs {room.needed_mb:.0f} MB of the GPU and {room.free_mb:.0f} MB are free: "
+    if not room.foreign and room.ours_mb > room.foreign_mb:
+        return short + (
+            f"{room.ours_mb:.0f} MB are held by engines that stay loaded; lower parallel or num_ctx, or set "
+            "gpu.residency to fewer engines at a time"
+        )
+    if not room.foreign:
+        return short + (
+            f"{room.foreign_mb:.0f} MB are held and the driver names no process; find it with nvidia-smi and "
+            "end it, or restart the machine. The work goes on by itself when the memory is free"
+        )
+    shown = [
+        f"process {h.pid} ({h.name}) of {h.user} holds "
+        + ("an unknown amount" if h.memory_mb is None else f"{h.memory_mb:.0f} MB")
+        for h in room.foreign[:_NAMED]
+    ]
+    more = f", and {len(room.foreign) - _NAMED} more" if len(room.foreign) > _NAMED else ""
+    return short + ", ".join(shown) + more + "; end it, and the work goes on by itself"
+
+
+def _lost(state: GpuState) -> str:
+    return (
+        f"the GPU {state.name} does not answer any more; see the kernel's log for NVRM, and restart the "
+        "driver or the machine. The work goes on by itself when it is back"
+    )

@@ -1,0 +1,49 @@
+"""The last minutes of the GPU, for the dashboard: a bounded ring of readings."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+
+from daemon.core.instant import to_iso
+from daemon.wire import GpuPoint, GpuState
+
+_SAMPLE_S = 5.0  # a reading takes some milliseconds: a thousandth of an idle daemon's time
+_LOOK_S = 60.0  # how often a machine without a GPU is looked at for one
+_KEPT = 120
+
+
+class GpuRecorder:
+    """Reads the GPU for as long as `run` runs. `group` says what is loaded."""
+
+    def __init__(
+        self,
+        read: Callable[[], Awaitable[GpuState]],
+        group: Callable[[], Iterable[str]],
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._read, self._group = read, group
+        self._clock, self._sleep = clock, sleep
+        self._points: deque[GpuPoint] = deque(maxlen=_KEPT)
+        self.latest = GpuState(absent="not read yet")
+
+    def points(self) -> list[GpuPoint]:
+        """The readings of the last ten minutes, the oldest first. None of a machine without a GPU."""
+        return list(self._points)
+
+    async def run(self) -> None:
+        """Take readings until cancelled."""
+        while True:
+            self.latest = state = await self._read()
+            if state.absent is None:
+                self._points.append(
+                    GpuPoint(
+                        at=to_iso(self._clock()),
+                        utilisation=state.utilisation,
+                        used_mb=state.used_mb,
+                        group=sorted(self._group()),
+                    )
+                )
+            await self._sleep(_SAMPLE_S if state.absent is None else _LOOK_S)

@@ -1,0 +1,143 @@
+"""The client for Ollama's `/api/generate`, streamed. Served are the servers with their own runner and those
+that run llama.cpp's.
+
+Both shorten what does not fit and answer 200; both end a stream in mid-answer, in good health, when a token
+repeats; both can say `stop` of an answer that pushed its own instructions out of the context. So what
+counts as whole is decided here, by the last line of the stream and its counts.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from daemon.core.errors import Blame, Fault
+from daemon.llm.client import Answer, AnswerFailed, Finish, OnToken, Request
+from daemon.llm.streaming import Heartbeat, connection, server_error, streamed
+
+RELOAD_S = 1.0
+"""A loaded model takes up to 0.3 s of "load" on a busy machine; several GB of weights take longer."""
+
+_FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
+
+OnReload = Callable[[float], None]
+"""Told how many seconds a model took to load that was taken for loaded."""
+
+
+class OllamaClient:
+    """A ModelClient for one model of the server at `url`.
+
+    `stall_s` is the longest wait for a token and `timeout_s` for the whole answer, in seconds. `on_reload`
+    is told when an answer had to wait for the model: its memory was taken, or its options had changed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        *,
+        stall_s: float = 20.0,
+        timeout_s: float = 300.0,
+        on_reload: OnReload | None = None,
+    ) -> None:
+        self._model = model
+        self._stall_s = stall_s
+        self._timeout_s = timeout_s
+        self._on_reload = on_reload
+        self._http = connection(url)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def generate(self, request: Request, on_token: OnToken) -> Answer:
+        """See ModelClient."""
+        num_ctx = request.options.num_ctx
+        answer = await streamed(
+            self._http,
+            "/api/generate",
+            generate_body(self._model, request),
+            lambda lines, heartbeat: _read(lines, heartbeat, on_token, num_ctx),
+            stall_s=self._stall_s,
+            timeout_s=self._timeout_s,
+        )
+        if self._on_reload is not None and answer.load_s is not None and answer.load_s > RELOAD_S:
+            self._on_reload(answer.load_s)
+        return answer
+
+
+def generate_body(model: str, request: Request) -> dict[str, Any]:
+    """What is posted: the same for proof, preload and work, but for what reloads nothing.
+
+    `num_ctx` and `shift` reload the model when they differ; temperature, top_p, seed, `num_predict` and
+    `format` do not. `keep_alive` counts only at the top, and only as a number or with a unit.
+    """
+    options = request.options
+    return {
+        "model": model,
+        "prompt": request.prompt,
+        "format": dict(request.schema),
+        "stream": True,
+        "raw": False,
+        "truncate": False,
+        "shift": False,
+        "keep_alive": -1,
+        "options": {
+            "num_ctx": options.num_ctx,
+            # Zero and less do not mean "none": they run on, past any limit.
+            "num_predict": max(1, min(options.num_predict, options.num_ctx)),
+            "temperature": options.temperature,
+            "top_p": options.top_p,
+            "seed": options.seed,
+        },
+    }
+
+
+async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnToken, num_ctx: int) -> Answer:
+    """The answer of a stream of JSON lines, each of which is a heartbeat. Raises AnswerFailed."""
+    pieces: list[str] = []
+    last: dict[str, Any] | None = None
+    async for line in lines:
+        if not line.strip():
+            continue
+        heartbeat()
+        last = parse_line(line)
+        if piece := last.get("response"):
+            pieces.append(piece)
+            on_token(len(pieces))
+        if last.get("done"):
+            break
+    if last is None:
+        raise AnswerFailed(Fault(Blame.ENGINE, "answer_cut", "the stream ended before the answer began"))
+    return Answer(
+        text="".join(pieces),
+        finish=_finish(last, num_ctx),
+        prompt_tokens=last.get("prompt_eval_count", 0),
+        answer_tokens=last.get("eval_count", len(pieces)),
+        prompt_s=_seconds(last, "prompt_eval_duration"),
+        answer_s=_seconds(last, "eval_duration"),
+        load_s=_seconds(last, "load_duration"),
+    )
+
+
+def _finish(last: dict[str, Any], num_ctx: int) -> Finish:
+    """How an answer ended, by the last line of its stream."""
+    if not last.get("done"):
+        return Finish.CUT
+    if last.get("prompt_eval_count", 0) + last.get("eval_count", 0) > num_ctx:
+        return Finish.LENGTH  # it says `stop`, but its beginning, with the instructions, was dropped
+    return _FINISH.get(last.get("done_reason", ""), Finish.CUT)
+
+
+def parse_line(line: str) -> dict[str, Any]:
+    """One line of a stream. Raises AnswerFailed when it is an error, or no JSON object."""
+    try:
+        event = json.loads(line)
+    except ValueError as exc:
+        raise AnswerFailed(server_error(200, line.encode())) from exc
+    if not isinstance(event, dict) or "error" in event:
+        raise AnswerFailed(server_error(200, line.encode()))
+    return event
+
+
+def _seconds(last: dict[str, Any], key: str) -> float | None:
+    return last[key] / 1e9 if key in last else None

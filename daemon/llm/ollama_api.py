@@ -1,0 +1,263 @@
+"""Ollama's other routes: which models a server has and holds, loading, unloading and fetching them.
+
+None of the status routes says that a server is healthy: all of them answer while it is frozen, and one lists
+a model whose runner is gone. Loaded means that a real generation answered.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from daemon.core.errors import EngineError, ModelError
+from daemon.llm.client import AnswerFailed, Options, Request
+from daemon.llm.ollama import OllamaClient, parse_line
+from daemon.llm.streaming import connection, excerpt
+
+_ROUTE_S = 10.0
+_POLL_S = 0.1
+_PULL_STALL_S = 120.0
+_F16 = 2  # bytes of one value of the cache
+_FORM = {
+    "type": "object",
+    "properties": {"ready": {"type": "boolean"}},
+    "required": ["ready"],
+    "additionalProperties": False,
+}
+
+OnPull = Callable[[str, int, int], None]
+"""Told what a pull does: its step in words, and how many bytes of how many are here (0 of 0: not known)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """A model on the server's disk. `digest` is `sha256:<hex>`; two names of the same weights share it."""
+
+    name: str
+    digest: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in memory: `size_bytes` in all, of which `vram_bytes` on the GPU.
+
+    `num_ctx` is the context of one request in tokens, which may be less than was asked for.
+    """
+
+    name: str
+    digest: str
+    size_bytes: int
+    vram_bytes: int
+    num_ctx: int
+
+    @property
+    def gpu_share(self) -> float:
+        """How much of it is on the GPU, from 0 to 1; less than 0.99 is slow."""
+        return self.vram_bytes / self.size_bytes if self.size_bytes else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """What a model's memory is reckoned from. `kv_heads` are those of all layers together."""
+
+    layers: int
+    kv_heads: int
+    key_length: int
+    value_length: int
+    max_ctx: int
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """What one token of context takes, in bytes, at f16: 131072 for mistral and llama3."""
+        return self.kv_heads * (self.key_length + self.value_length) * _F16
+
+
+class OllamaApi:
+    """The server at `url`, whatever its models. Close it, or use it as a context."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._http = connection(url)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def version(self) -> str:
+        """The server's version. Raises EngineError, as all of these do."""
+        return str((await self._ask("GET", "/api/version")).get("version", "unknown"))
+
+    async def tags(self) -> list[StoredModel]:
+        """The models on its disk; a damaged one is listed as any other."""
+        models = (await self._ask("GET", "/api/tags")).get("models") or []
+        return [StoredModel(each["name"], _digest(each), each.get("size", 0)) for each in models]
+
+    async def stored(self, model: str) -> StoredModel:
+        """The one that is called `model`. Raises EngineError when it has none."""
+        found = next((each for each in await self.tags() if each.name == full_name(model)), None)
+        if found is None:
+            raise EngineError(f"the server at {self.url} has no model {model}; say: introeval setup")
+        return found
+
+    async def show(self, model: str) -> ModelShape:
+        """What `model` is made like."""
+        return _shape(model, (await self._ask("POST", "/api/show", {"model": model})).get("model_info") or {})
+
+    async def ps(self) -> list[LoadedModel]:
+        """The models in its memory, each by one of its names; no proof that they answer."""
+        models = (await self._ask("GET", "/api/ps")).get("models") or []
+        return [
+            LoadedModel(
+                each["name"],
+                _digest(each),
+                each.get("size", 0),
+                each.get("size_vram", 0),
+                each.get("context_length", 0),
+            )
+            for each in models
+        ]
+
+    async def load(self, model: str, options: Options, load_timeout_s: float) -> LoadedModel:
+        """Load `model` by a real generation of one token with the work's options, and see what was loaded.
+
+        Raises EngineError (AnswerFailed when no answer came in `load_timeout_s`), also when the server gives
+        less context than asked, or would shorten a prompt that does not fit.
+        """
+        stored = await self.stored(model)
+        one = replace(options, num_predict=1)
+        client = OllamaClient(self.url, model, stall_s=load_timeout_s, timeout_s=load_timeout_s)
+        try:
+            await client.generate(Request("Are you ready?", _FORM, one), _unheard)
+            loaded = next((each for each in await self.ps() if each.digest == stored.digest), None)
+            if loaded is None:
+                raise EngineError(f"the server at {self.url} answered, but does not hold {model} in memory")
+            if loaded.num_ctx and loaded.num_ctx < options.num_ctx:
+                raise EngineError(
+                    f"{model} was given {loaded.num_ctx} tokens of context instead of {options.num_ctx};"
+                    " lower num_ctx"
+                )
+            await self._refuses_what_does_not_fit(client, one)
+        finally:
+            await client.aclose()
+        return loaded
+
+    async def _refuses_what_does_not_fit(self, client: OllamaClient, options: Options) -> None:
+        """See that a prompt of twice the context is refused: an old server cuts it and answers 200."""
+        try:
+            await client.generate(Request("word " * (2 * options.num_ctx), _FORM, options), _unheard)
+        except AnswerFailed as exc:
+            if exc.fault.code == "transcript_too_long":
+                return
+            raise
+        raise EngineError(f"the server at {self.url} cuts a prompt that is too long; update Ollama")
+
+    async def unload(self, model: str, timeout_s: float = 10.0) -> None:
+        """Have `model` out of memory: the server says so at once, but it waits for the running answer.
+
+        Raises EngineError when it is still there after `timeout_s`.
+        """
+        digest = (await self.stored(model)).digest
+        await self._ask("POST", "/api/generate", {"model": model, "keep_alive": 0, "stream": False})
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + timeout_s
+        while any(each.digest == digest for each in await self.ps()):
+            if loop.time() > limit:
+                raise EngineError(
+                    f"{model} is still in the memory of {self.url} after {timeout_s:g} s; stop the server"
+                )
+            await asyncio.sleep(_POLL_S)
+
+    async def pull(self, model: str, on_pull: OnPull) -> None:
+        """Fetch `model` from the registry. Raises ModelError, which says why not; a pull can be repeated."""
+        finished = False
+        try:
+            async with (
+                asyncio.timeout(_PULL_STALL_S) as stall,
+                self._http.stream("POST", "/api/pull", json={"model": model, "stream": True}) as reply,
+            ):
+                if not reply.is_success:
+                    raise _not_pulled(model, excerpt(await reply.aread()))
+                async for line in reply.aiter_lines():
+                    stall.reschedule(asyncio.get_running_loop().time() + _PULL_STALL_S)
+                    event = parse_line(line)
+                    on_pull(str(event.get("status", "")), event.get("completed", 0), event.get("total", 0))
+                    finished = event.get("status") == "success"
+        except TimeoutError as exc:
+            raise _not_pulled(model, f"nothing came for {_PULL_STALL_S:.0f} s") from exc
+        except (httpx.HTTPError, AnswerFailed) as exc:
+            raise _not_pulled(model, str(exc) or type(exc).__name__) from exc
+        if not finished:
+            raise _not_pulled(model, "the server ended it before it was whole")
+
+    async def _ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(_ROUTE_S):
+                reply = await self._http.request(method, path, json=body)
+        except TimeoutError as exc:
+            raise EngineError(f"{self.url}{path} did not answer within {_ROUTE_S:.0f} s") from exc
+        except httpx.HTTPError as exc:
+            raise EngineError(f"no server answers at {self.url}: {exc or type(exc).__name__}") from exc
+        if not reply.is_success:
+            raise EngineError(f"{self.url}{path} answered {reply.status_code}: {excerpt(reply.content)}")
+        try:
+            answer = json.loads(reply.content)
+        except ValueError as exc:
+            raise EngineError(f"{self.url} does not speak as Ollama does; check the url") from exc
+        if not isinstance(answer, dict):
+            raise EngineError(f"{self.url} does not speak as Ollama does; check the url")
+        return answer
+
+
+def full_name(model: str) -> str:
+    """A model's name with its tag, as the server lists it."""
+    return model if ":" in model.rpartition("/")[2] else f"{model}:latest"
+
+
+def _digest(each: dict[str, Any]) -> str:
+    return "sha256:" + str(each.get("digest", "")).removeprefix("sha256:")
+
+
+def _shape(model: str, info: dict[str, Any]) -> ModelShape:
+    """The shape that `model_info` tells; a head's length is not always said, nor its number one for all."""
+    kind = info.get("general.architecture", "")
+
+    def figure(name: str) -> Any:
+        return info.get(f"{kind}.{name}")
+
+    try:
+        layers = int(figure("block_count"))
+        heads = figure("attention.head_count")
+        kv_heads = figure("attention.head_count_kv") or heads
+        key = figure("attention.key_length") or figure("embedding_length") // heads
+        return ModelShape(
+            layers=layers,
+            kv_heads=sum(kv_heads) if isinstance(kv_heads, list) else layers * int(kv_heads),
+            key_length=int(key),
+            value_length=int(figure("attention.value_length") or key),
+            max_ctx=int(figure("context_length")),
+        )
+    except (TypeError, ZeroDivisionError) as exc:
+        raise EngineError(f"the server does not say how large {model} is; set num_ctx and parallel") from exc
+
+
+def _not_pulled(model: str, why: str) -> ModelError:
+    return ModelError(
+        f"{model} was not pulled: {why}; see that the server reaches the registry, or copy it in"
+    )
+
+
+def _unheard(_: int) -> None:
+    """Nobody follows the tokens of a start."""

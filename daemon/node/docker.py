@@ -1,0 +1,90 @@
+"""The node of the docker runtime: a local node whose models live in containers that anybody can start."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from daemon.containers.container import OnExit
+from daemon.containers.engine import DockerEngine
+from daemon.containers.host import ContainerHost
+from daemon.core.errors import EngineError
+from daemon.core.task import Stage
+from daemon.node.local import LocalNode
+from daemon.ports import Extractor, Group, Ledger, MemoryGuard, Progress, Rater, Transcriber
+
+log = structlog.get_logger()
+
+_PATROL_S = 2.0
+
+
+class DockerNode(LocalNode):
+    """A LocalNode that looks after its containers, reads weights ahead of a switch, and at its end leaves the
+    containers as `on_exit` says.
+
+    `hosts` are those in containers, by their stages. `patrol_s` is the time between two looks at them.
+    """
+
+    def __init__(
+        self,
+        transcriber: Transcriber,
+        extractor: Extractor,
+        rater: Rater,
+        progress: Progress,
+        guard: MemoryGuard | None = None,
+        *,
+        engine: DockerEngine,
+        hosts: Mapping[Stage, ContainerHost],
+        on_exit: OnExit = "restore",
+        patrol_s: float = _PATROL_S,
+    ) -> None:
+        super().__init__(transcriber, extractor, rater, progress, guard)
+        self._engine = engine
+        self._hosts = hosts
+        self._on_exit: OnExit = on_exit
+        self._patrol_s = patrol_s
+        self._patrol: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def ensure(self, group: Group | None, *, fresh: bool = False) -> Ledger:
+        """See LocalNode. The weights of the engines that start are read while the others stop."""
+        if self._patrol is None:
+            self._patrol = asyncio.create_task(self._look_for_ever(), name="patrol")
+        elif self._patrol.done() and not self._closed:
+            self._patrol.result()  # what broke it must not go unseen
+        starting = [self._hosts[s] for s in group or () if s in self._hosts and not self._hosts[s].alive]
+        reading = [asyncio.create_task(host.warm()) for host in starting]
+        try:
+            return await super().ensure(group, fresh=fresh)
+        finally:
+            await _cancelled(reading)
+
+    async def aclose(self) -> None:
+        """Stop everything, then put the containers back. A second call does nothing.
+
+        Without a Docker engine nothing can be put back now: what is to be done stays recorded, and the next
+        start does it.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if self._patrol is not None:
+            await _cancelled([self._patrol])
+        try:
+            await super().aclose()
+            for host in self._hosts.values():
+                await host.restore(self._on_exit)
+        except EngineError as exc:
+            log.error("the containers are not put back", why=str(exc))
+        await self._engine.aclose()
+
+    async def _look_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._patrol_s)
+            await asyncio.gather(*(host.look() for host in self._hosts.values()))
+
+
+async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

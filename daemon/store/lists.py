@@ -1,0 +1,175 @@
+"""What lists, figures and histories of the dashboard need of finished tasks. Called within a transaction.
+
+Each query is bounded by what is asked for, through an index, and never by how much there is.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from peewee import SqliteDatabase, chunked, fn
+
+from daemon.core.task import FINAL, Status
+from daemon.store.models import EventRow, PhaseRow, TaskRow
+from daemon.store.reports import Listed, listed
+
+WINDOW = 2000
+"""In so many of the newest tasks a text is searched."""
+
+_AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
+_LATELY = 500  # of the tasks that ended lately, at most so many are looked at
+_COLUMNS = [
+    getattr(TaskRow, name)
+    for name in (
+        *("id", "user_id", "filename", "status", "phase", "batch_id", "revision", "attempt", "retry_count"),
+        *("priority", "duration_s", "held", "cancel_requested", "upload_timestamp", "last_updated"),
+        *("not_before", "ended_at", "delivered_at", "estimated_completion", "outcome", "error_code"),
+        "error_message",
+    )
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a finished task is put in order by."""
+
+    id: int
+    student: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """Of the tasks that ended since a time: how many, how many failed, the mean seconds of their tries."""
+
+    ended: int
+    failed: int
+    mean_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One time that a group was loaded. Times are seconds since the epoch, memory is in MB."""
+
+    group: tuple[str, ...]
+    started_at: float
+    ready_at: float | None
+    ended_at: float | None
+    switch_s: float | None
+    tasks: int
+    freed_mb: float | None
+    foreign_mb: float | None
+    needed_mb: float | None
+    margin_mb: float | None
+
+
+def by_ids(db: SqliteDatabase, ids: Sequence[int]) -> list[Listed]:
+    """The tasks of these ids, in their order; one that is gone is left out."""
+    found: dict[int, Listed] = {}
+    for some in chunked(ids, _AT_ONCE):
+        rows = TaskRow.select(*_COLUMNS).where(TaskRow.id.in_(some)).execute(db)
+        found |= {row.id: listed(row) for row in rows}
+    return [found[id_] for id_ in ids if id_ in found]
+
+
+def newest_final(
+    db: SqliteDatabase,
+    status: Status,
+    student: str | None,
+    most: int,
+    *,
+    oldest_first: bool = False,
+    before_id: int | None = None,
+) -> list[Place]:
+    """Finished tasks of one status, the newest first or the oldest."""
+    chosen = TaskRow.status == status.value
+    if student is not None:
+        chosen &= TaskRow.user_id == student
+    if before_id is not None:
+        chosen &= TaskRow.id < before_id
+    order = TaskRow.id if oldest_first else TaskRow.id.desc()
+    return _places(db, TaskRow.select(*_PLACE).where(chosen).order_by(order).limit(most))
+
+
+def final_by_student(
+    db: SqliteDatabase, statuses: Collection[Status], student: str | None, most: int, *, last_first: bool
+) -> list[Place]:
+    """Finished tasks by student, status and id."""
+    keys = (TaskRow.user_id, TaskRow.status, TaskRow.id)
+    query = TaskRow.select(*_PLACE).order_by(*((key.desc() for key in keys) if last_first else keys))
+    # A coalesced column is not looked up in the index of statuses, which would then have to be sorted.
+    chosen = fn.COALESCE(TaskRow.status, "").in_([status.value for status in statuses])
+    if student is not None:
+        chosen &= TaskRow.user_id == student
+    return _places(db, query.where(chosen).limit(most))
+
+
+def search_final(db: SqliteDatabase, text: str, student: str | None) -> tuple[list[Place], bool]:
+    """The finished tasks whose id is `text`, or whose student or file name has it in it, newest first.
+
+    Only the newest WINDOW tasks are looked at; the second value says whether there are more.
+    """
+    query = TaskRow.select(*_PLACE, TaskRow.filename).order_by(TaskRow.id.desc()).limit(WINDOW)
+    if student is not None:
+        query = query.where(TaskRow.user_id == student)
+    rows = list(query.tuples().execute(db))
+    needle = text.casefold()
+    found = [
+        Place(id_, name, Status(status))
+        for id_, name, status, filename in rows
+        if status in FINAL and matches(needle, id_, name, filename)
+    ]
+    return found, len(rows) == WINDOW
+
+
+def matches(needle: str, task_id: int, student: str, filename: str) -> bool:
+    """Whether a task is found by a text, which is given in small letters."""
+    return needle == str(task_id) or needle in student.casefold() or needle in filename.casefold()
+
+
+def count_of(db: SqliteDatabase, student: str, statuses: Collection[Status]) -> int:
+    """How many tasks of these statuses a student has."""
+    chosen = (TaskRow.user_id == student) & TaskRow.status.in_([status.value for status in statuses])
+    return int(TaskRow.select(TaskRow.id).where(chosen).count(db))
+
+
+def lately(db: SqliteDatabase, since: float) -> Lately:
+    """What ended since a time, at most the last 500."""
+    rows = list(
+        TaskRow.select(TaskRow.id, TaskRow.status, TaskRow.revision)
+        .where(TaskRow.ended_at > since)
+        .order_by(TaskRow.ended_at.desc())
+        .limit(_LATELY)
+        .tuples()
+        .execute(db)
+    )
+    revisions = {id_: revision for id_, _, revision in rows}
+    total = 0.0
+    for some in chunked(list(revisions), _AT_ONCE):
+        tries = EventRow.select(EventRow.task_id, EventRow.revision, EventRow.seconds).where(
+            EventRow.task_id.in_(some) & EventRow.seconds.is_null(False)
+        )
+        for task_id, revision, seconds in tries.tuples().execute(db):
+            total += seconds if revision == revisions[task_id] else 0.0
+    failed = sum(status == Status.FAILED for _, status, _ in rows)
+    return Lately(len(rows), failed, total / len(rows) if rows else None)
+
+
+def last_phases(db: SqliteDatabase, last: int) -> list[Span]:
+    """The last times that a group was loaded, the newest first."""
+    rows = PhaseRow.select().order_by(PhaseRow.id.desc()).limit(last).execute(db)
+    return [
+        Span(
+            tuple(row.group_name.split("+")),
+            *(row.started_at, row.ready_at, row.ended_at, row.switch_s, row.tasks),
+            *(row.freed_mb, row.foreign_mb, row.needed_mb, row.margin_mb),
+        )
+        for row in rows
+    ]
+
+
+_PLACE = (TaskRow.id, TaskRow.user_id, TaskRow.status)
+
+
+def _places(db: SqliteDatabase, query: Any) -> list[Place]:
+    return [Place(id_, student, Status(status)) for id_, student, status in query.tuples().execute(db)]

@@ -1,0 +1,84 @@
+"""What the history says of how long things take. Each query is bounded by an index, not by history."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from peewee import SqliteDatabase
+
+from daemon.core.durations import Loaded, Tried
+from daemon.core.instant import from_iso, to_iso
+from daemon.core.scheduler import Group
+from daemon.core.task import Event, Stage
+from daemon.store.models import PhaseRow, TaskRow
+
+_OUTCOME_OF = {Stage.STT: Event.TRANSCRIBED, Stage.EXTRACT: Event.EXTRACTED, Stage.RATE: Event.RATED}
+# From the transition to the transition: a try holds its place while it is written down, too.
+_TRIES = """
+    SELECT began.at, ended.at, task.duration_s FROM task_events AS ended
+    JOIN task_events AS began ON began.task_id = ended.task_id AND began.event = 'started'
+        AND began.revision = ended.revision AND began.attempt = ended.attempt
+    JOIN processing_tasks AS task ON task.id = ended.task_id
+    WHERE ended.event = ? AND ended.seconds IS NOT NULL ORDER BY ended.id DESC LIMIT ?
+"""
+_MORE = 8  # beyond what is asked for: they ran beside the oldest of those
+_DIRECT_S = 2.0  # between the end of a phase and a switch that leaves it for another group
+
+
+def tries(db: SqliteDatabase, stage: Stage, last: int) -> list[Tried]:
+    """The latest tries that gave the stage's outcome, the newest first."""
+    rows = db.execute_sql(_TRIES, (_OUTCOME_OF[stage].value, last + _MORE)).fetchall()
+    spans = [(from_iso(began), from_iso(ended)) for began, ended, _ in rows]
+    return [
+        Tried(ended - began, media_s, _at_once((began, ended), spans))
+        for (began, ended), (_, _, media_s) in zip(spans[:last], rows[:last], strict=True)
+    ]
+
+
+def switches(db: SqliteDatabase, last: int) -> list[Loaded]:
+    """The latest verified switches, the newest first."""
+    rows: list[Any] = list(PhaseRow.select().order_by(PhaseRow.id.desc()).limit(last + 1).execute(db))
+    found = []
+    for row, before in [*pairwise(rows), *((row, None) for row in rows[-1:])]:
+        if row.switch_s is None:
+            continue
+        direct = before is not None and before.ended_at is not None
+        left = direct and row.started_at - before.ended_at < _DIRECT_S
+        found.append(
+            Loaded(_group(before.group_name) if left else None, _group(row.group_name), row.switch_s)
+        )
+    return found[:last]
+
+
+def claims_of(db: SqliteDatabase, since: float, until: float) -> list[tuple[float, str, float]]:
+    """Of each task that was claimed in a span of time: when, of which student, and its video's seconds."""
+    mine = TaskRow.upload_timestamp.between(since, until)
+    query = TaskRow.select(TaskRow.upload_timestamp, TaskRow.user_id, TaskRow.duration_s).where(mine)
+    rows = query.order_by(TaskRow.upload_timestamp, TaskRow.id).execute(db)
+    return [(row.upload_timestamp, row.user_id, row.duration_s) for row in rows]
+
+
+def ids_from(db: SqliteDatabase, first: int) -> list[int]:
+    """The tasks with this id or a later one."""
+    return [row.id for row in TaskRow.select(TaskRow.id).where(TaskRow.id >= first).execute(db)]
+
+
+def set_estimates(db: SqliteDatabase, estimates: Sequence[tuple[int, float | None]]) -> None:
+    """Write when open tasks are expected to be completed, in epoch seconds by task id."""
+    rows = [(None if at is None else to_iso(at), task_id) for task_id, at in estimates]
+    db.connection().executemany(
+        "UPDATE processing_tasks SET estimated_completion = ? WHERE id = ? AND ended_at IS NULL", rows
+    )
+
+
+def _at_once(span: tuple[float, float], spans: Sequence[tuple[float, float]]) -> float:
+    """How many ran at once on average while this one did, itself included."""
+    began, ended = span
+    if ended <= began:
+        return 1.0
+    together = sum(max(0.0, min(ended, other[1]) - max(began, other[0])) for other in spans)
+    return max(1.0, together / (ended - began))
+
+
+def _group(name: str) -> Group:
+    return frozenset(Stage(stage) for stage in name.split("+"))

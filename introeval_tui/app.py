@@ -1,0 +1,358 @@
+"""The dashboard: one poller, what it knows, and what the operator may ask for."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from introeval_tui import actions
+from introeval_tui.actions import Pending
+from introeval_tui.client import Client, NoAnswer, Refused
+from introeval_tui.poll import BACKOFF_S, Poller
+from introeval_tui.state import Link, Query, Scene, Snapshot, daemon_now
+
+if TYPE_CHECKING:
+    from daemon.wire import TaskLine
+
+REFRESHES_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+_SAID_S = 6.0
+_RESTART_S = BACKOFF_S[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How the dashboard was opened. `socket` finds the socket; it is called after the first paint."""
+
+    socket: Callable[[], Path]
+    read_only: bool = False
+    ascii_only: bool = False
+    refresh_s: float = 1.0
+    keys: dict[str, str] | None = None
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+
+
+class Dashboard(App[int]):
+    """Closing it never touches the work."""
+
+    TITLE = "IntroEval"
+    CSS_PATH = "app.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide"), (180, "-huge")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (15, "-low"), (32, "-high")]
+    BINDINGS = [
+        Binding("q", "quit", "quit", id="quit"),
+        Binding("ctrl+c", "quit", "quit", priority=True, show=False),
+        Binding("question_mark,f1", "help", "help", id="help"),
+        Binding("colon,ctrl+p", "command_palette", "every action by name", id="palette"),
+        Binding("P", "pause", "pause or resume", id="pause"),
+        Binding("D", "drain", "drain: take nothing new", id="drain"),
+        Binding("N", "go", "go, without a full batch", id="go"),
+        Binding("R", "retry_failed", "retry failed; reconnect", id="retry_failed"),
+        Binding("C", "deadline", "deadline of the class", id="deadline"),
+        Binding("z", "freeze", "freeze the display", id="freeze"),
+        Binding("plus,equals_sign", "refresh_rate(-1)", "refresh more often", id="faster"),
+        Binding("minus", "refresh_rate(1)", "refresh less often", id="slower"),
+    ]
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__()
+        self.setup = setup
+        self.animation_level = "none"
+        self.theme = "ansi-dark"
+        self.socket = ""
+        self.known = Snapshot()
+        self.pending: dict[int, Pending] = {}
+        self.refresh_s = setup.refresh_s
+        self._frozen: tuple[Snapshot, float] | None = None
+        self._poller: Poller | None = None
+        self._asks: Client | None = None
+        self._said: tuple[str, str, float] | None = None
+        self._drawn_at = 0.0
+
+    # --- life
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The board."""
+        from introeval_tui.board import Board
+
+        return Board()
+
+    def on_mount(self) -> None:
+        """Take up the work after the first paint."""
+        if self.setup.keys:
+            self.set_keymap(self.setup.keys)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
+                loop.add_signal_handler(number, self.exit, 128 + number)
+        self.call_after_refresh(self.begin)
+
+    def begin(self) -> None:
+        """Poll from now on, and look every second whether what is shown has grown old."""
+        self.set_interval(1.0, self._tick)
+        self.poll()
+
+    @work(exclusive=True, group="poll", exit_on_error=False)
+    async def poll(self) -> None:
+        """Ask the daemon, for ever."""
+        path = await asyncio.to_thread(self.setup.socket)
+        self.socket = str(path)
+        self._asks = self._asks or Client(path)
+        poller = Poller(Client(path), self.setup.monotonic, self._heard, self.refresh_s)
+        if self._poller is not None:
+            poller.query, poller.known = self._poller.query, self.known
+        self._poller = poller
+        await poller.run()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A poller that broke is shown and begun again: it never stops in silence."""
+        if event.worker.group == "poll" and event.state is WorkerState.ERROR:
+            now = self.setup.monotonic()
+            self._heard(
+                replace(
+                    self.known,
+                    link=Link.DOWN,
+                    reason=f"{type(event.worker.error).__name__}: {event.worker.error}",
+                    down_since=self.known.down_since or now,
+                    next_try_at=now + _RESTART_S,
+                )
+            )
+            self.set_timer(_RESTART_S, self.poll)
+
+    def on_unmount(self) -> None:
+        """Leave the daemon in peace."""
+        if self._asks is not None:
+            self._asks.close()
+        if self._poller is not None:
+            self._poller.close()
+
+    def _heard(self, known: Snapshot) -> None:
+        self.known = known
+        tasks = {task.id: task for task in known.page.tasks} if known.page is not None else {}
+        for task_id, pending in list(self.pending.items()):
+            task = tasks.get(task_id)
+            gone = task is None and pending.answered
+            if gone or (task is not None and pending.came_true(task)):
+                del self.pending[task_id]
+        if self._frozen is None:
+            self.draw()
+
+    def _tick(self) -> None:
+        if self.setup.monotonic() - self._drawn_at > 0.9:
+            self.draw()
+
+    def draw(self) -> None:
+        """Let the screens that show something of the daemon draw it."""
+        self._drawn_at = self.setup.monotonic()
+        for screen in self.screen_stack:
+            redraw = getattr(screen, "draw", None)
+            if redraw is not None:
+                redraw()
+
+    # --- what the screens ask
+
+    @property
+    def scene(self) -> Scene:
+        """All that is needed to draw."""
+        known, monotonic = self._frozen or (self.known, self.setup.monotonic())
+        return Scene(
+            known=known,
+            now=daemon_now(known, self.setup.wall(), monotonic),
+            monotonic=monotonic,
+            socket=self.socket,
+            read_only=self.setup.read_only,
+            frozen=self._frozen is not None,
+            refresh_s=self.refresh_s,
+        )
+
+    @property
+    def asks(self) -> Client:
+        """The connection for what is asked beside the polling. Only after the first answer."""
+        assert self._asks is not None
+        return self._asks
+
+    @property
+    def said(self) -> tuple[str, str] | None:
+        """The message that stands now, and its style."""
+        if self._said is None or self.setup.monotonic() > self._said[2]:
+            return None
+        return self._said[:2]
+
+    def say(self, message: str, style: str = "bold yellow") -> None:
+        """Show a message for some seconds."""
+        self._said = (message, style, self.setup.monotonic() + _SAID_S)
+        self.draw()
+
+    def list(self, query: Query) -> None:
+        """List other tasks."""
+        if self._poller is not None:
+            self._poller.ask(query)
+
+    def _may_change(self) -> bool:
+        if forbidden := self.scene.forbidden:
+            self.say(forbidden)
+            return False
+        return True
+
+    # --- what the operator asks
+
+    def ask_for(self, verb: str, tasks: "Sequence[TaskLine]") -> None:
+        """Ask the daemon for something for some tasks, after a confirmation where one is due."""
+        if not tasks:
+            self.say("no task is selected")
+        elif self._may_change():
+            if actions.must_ask(verb, tasks):
+                self._confirm(actions.question(verb, tasks), lambda: self.send(verb, tuple(tasks)))
+            else:
+                self.send(verb, tuple(tasks))
+
+    def _confirm(self, lines: Sequence[str], then: Callable[[], object]) -> None:
+        from introeval_tui.dialogs import Question
+
+        def answered(yes: bool | None) -> None:
+            if yes and self._may_change():
+                then()
+
+        self.push_screen(Question(lines, ascii_only=self.setup.ascii_only), answered)
+
+    @work(group="orders")
+    async def send(self, verb: str, tasks: "tuple[TaskLine, ...]") -> None:
+        """Ask for `verb` for each task, one after the other."""
+        for task in tasks:
+            self.pending[task.id] = Pending(verb, task.revision)
+        self.draw()
+        done = 0
+        for task in tasks:
+            try:
+                await self.asks.post(f"/tasks/{task.id}/{verb}")
+            except (NoAnswer, Refused) as exc:
+                self.pending.pop(task.id, None)
+                self.say(f"{verb} {task.id:04d}: {exc}", "bold red")
+            else:
+                done += 1
+                if task.id in self.pending:
+                    self.pending[task.id] = Pending(verb, task.revision, answered=True)
+        if done == len(tasks):
+            self.say(f"{verb}: {done} tasks" if done > 1 else f"{verb} {tasks[0].id:04d}: asked", "green")
+        self._hurry()
+
+    def _order(self, order: str) -> None:
+        status = self.known.status
+        if self._may_change() and status is not None:
+            self._confirm(actions.order_question(order, status), lambda: self.send_order(order))
+
+    @work(group="orders")
+    async def send_order(self, order: str, body: bytes = b"") -> None:
+        """Order something of the whole daemon."""
+        try:
+            await self.asks.post(f"/{order}", body)
+        except (NoAnswer, Refused) as exc:
+            self.say(f"{order}: {exc}", "bold red")
+        else:
+            self.say(f"{order.partition('?')[0]}: done", "green")
+        self._hurry()
+
+    def _hurry(self) -> None:
+        if self._poller is not None:
+            self._poller.hurry()
+
+    def action_pause(self) -> None:
+        """Pause, or go on after a pause or a drain."""
+        status = self.known.status
+        self._order("resume" if status is not None and (status.paused or status.draining) else "pause")
+
+    def action_pause_now(self) -> None:
+        """Pause without waiting for the running tasks."""
+        self._order("pause?now=true")
+
+    def action_drain(self) -> None:
+        """Finish what is open and take nothing new."""
+        self._order("drain")
+
+    def action_go(self) -> None:
+        """Leave stt without waiting."""
+        self._order("go")
+
+    def action_retry_failed(self) -> None:
+        """Take up all failed tasks again; offline: try to connect now."""
+        if self.known.link is Link.DOWN:
+            self._hurry()
+            return
+        if self._may_change():
+            self.ask_failed()
+
+    @work(group="orders")
+    async def ask_failed(self) -> None:
+        """Fetch every failed task, and ask whether to retry that many."""
+        from daemon.wire import TaskPage
+
+        failed: list[TaskLine] = []
+        try:
+            while True:
+                params = [("status", "failed"), ("offset", str(len(failed))), ("limit", "500")]
+                page = TaskPage.model_validate_json(await self.asks.get("/tasks", params))
+                failed += page.tasks
+                if not page.tasks or len(failed) >= page.total:
+                    break
+        except (NoAnswer, Refused, ValueError) as exc:
+            self.say(f"the failed tasks can't be listed: {exc}", "bold red")
+            return
+        if not failed:
+            self.say("no task is failed")
+            return
+        lines = actions.question("retry", failed)
+        self._confirm([f"Take up all {len(failed)} failed tasks again?", *lines[1:]], lambda: self.send("retry", tuple(failed)))
+
+    def action_deadline(self) -> None:
+        """Ask for the deadline of the class."""
+        if self._may_change():
+            ask = getattr(self.screen, "ask_deadline", None)
+            if ask is not None:
+                ask()
+
+    def set_deadline(self, said: str) -> None:
+        """Send a deadline that was written as HH:MM, or nothing to take it away."""
+        from introeval_tui.deadline import Unreadable, read_deadline
+
+        try:
+            body = read_deadline(said, self.scene.now)
+        except Unreadable as exc:
+            self.say(str(exc), "bold red")
+        else:
+            self.send_order("deadline", body)
+
+    def action_freeze(self) -> None:
+        """Keep the display as it is, or let it go on."""
+        self._frozen = None if self._frozen is not None else (self.known, self.setup.monotonic())
+        self.draw()
+
+    def action_refresh_rate(self, by: int) -> None:
+        """Poll more or less often."""
+        at = min(range(len(REFRESHES_S)), key=lambda place: abs(REFRESHES_S[place] - self.refresh_s))
+        self.refresh_s = REFRESHES_S[max(0, min(len(REFRESHES_S) - 1, at + by))]
+        if self._poller is not None:
+            self._poller.refresh_s = self.refresh_s
+        self.say(f"refresh every {self.refresh_s:g} s", "")
+
+    def action_help(self) -> None:
+        """Show the keys that work now."""
+        from introeval_tui.dialogs import Help
+        from introeval_tui.keys import NOTES, working
+
+        self.push_screen(Help(working(self), NOTES, ascii_only=self.setup.ascii_only))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action by its name, for the palette."""
+        from introeval_tui.keys import commands
+
+        yield from commands(self, screen)

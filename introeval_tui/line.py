@@ -1,0 +1,78 @@
+"""One line to fill in, at the foot of the screen."""
+
+from collections.abc import Callable
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+_LIVE_S = 0.15
+
+
+class Line(Horizontal):
+    """Enter is `done`, Esc `given_up`; `live` follows what is written, once it rests for a moment."""
+
+    BINDINGS = [Binding("escape", "give_up", "give up")]
+    DEFAULT_CSS = """
+    Line { dock: bottom; height: 1; background: ansi_default; }
+    Line Static { width: auto; }
+    Line Input { width: 1fr; }
+    """
+
+    def __init__(
+        self,
+        hint: str,
+        value: str,
+        *,
+        done: Callable[[str], None],
+        live: Callable[[str], None] | None = None,
+        given_up: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._hint = hint
+        self._value = value
+        self._done = done
+        self._live = live
+        self._given_up = given_up
+        self._rest: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """The hint, and the line."""
+        yield Static(f" {self._hint}", markup=False)
+        yield Input(self._value, classes="line", max_length=200)
+
+    def on_mount(self) -> None:
+        """Write into it at once."""
+        self.screen.add_class("-line")
+        self.query_one(Input).focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Follow what is written."""
+        event.stop()
+        if self._live is None or event.value == self._value:
+            return
+        self._value = event.value
+        if self._rest is not None:
+            self._rest.stop()
+        live, value = self._live, event.value
+        self._rest = self.set_timer(_LIVE_S, lambda: live(value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take it."""
+        event.stop()
+        self._leave()
+        self._done(event.value)
+
+    def action_give_up(self) -> None:
+        """Leave it."""
+        self._leave()
+        if self._given_up is not None:
+            self._given_up()
+
+    def _leave(self) -> None:
+        if self._rest is not None:
+            self._rest.stop()
+        self.screen.remove_class("-line")
+        self.remove()

@@ -1,0 +1,38 @@
+"""One frame as plain text, for scripts and for terminals that can't draw. No Textual is needed for it."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from introeval_tui import panels, table, top
+from introeval_tui.cells import Row, to_ascii
+from introeval_tui.client import Client, Unreachable
+from introeval_tui.poll import Poller
+from introeval_tui.state import Link, Query, Scene, Snapshot, daemon_now
+from introeval_tui.table import Listing
+
+_WIDTH = 120
+_MOST_ROWS = 500
+
+
+async def _ask(path: Path) -> Snapshot:
+    poller = Poller(Client(path), time.monotonic, lambda _: None)
+    return await poller.once()
+
+
+def frame(path: Path, *, ascii_only: bool = False, width: int = _WIDTH) -> str:
+    """What the dashboard would show, without colours. Raises Unreachable."""
+    known = asyncio.run(_ask(path))
+    if known.link is not Link.UP or known.status is None or known.page is None:
+        raise Unreachable(known.reason or "the daemon speaks another version of the protocol", known.mend)
+    now = time.monotonic()
+    scene = Scene(known, daemon_now(known, time.time(), now), now, str(path))
+    listing = Listing(tuple(known.page.tasks), 0, known.page.total)
+    rows: list[Row] = [*top.top_rows(scene, width), *panels.alarm_rows(scene, width, 100)]
+    rows.append(table.title_row(listing, Query(), 0, width, focused=False))
+    rows += table.table_rows(listing, scene, width, min(len(listing.tasks), _MOST_ROWS) + 1, first=0, cursor=-1)
+    if not listing.total:
+        rows += table.empty_rows(scene, Query(), width)
+    lines = ("".join(text for text, _ in pieces).rstrip() for pieces in rows)
+    return "\n".join(to_ascii(line) if ascii_only else line for line in lines)
+

@@ -1,0 +1,428 @@
+"""Containers of a real engine: started and proven, ended for sure, put back, and each of their states."""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from docker.errors import DockerException
+
+from daemon.containers.engine import DockerEngine, Policy, translated
+from daemon.containers.host import RemoteHost
+from daemon.containers.kept import Kept
+from daemon.containers.ready import OllamaServer
+from daemon.containers.warm import HOME, read_ahead
+from daemon.core.errors import EngineError
+from daemon.core.task import Stage
+from daemon.llm.client import Request
+from tests.docker.docker_lab import OPTIONS, Alarms, Box, hosted
+from tests.docker.docker_proxy import proxied
+from tests.docker.engine import Containers
+from tests.ollama_server import Manner, serving
+
+docker = pytest.mark.docker
+pytestmark = pytest.mark.anyio
+FORM = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}},
+    "required": ["name"],
+    "additionalProperties": False,
+}
+ENDS_AT_ONCE = [sys.executable, "-c", "raise SystemExit(3)"]
+
+
+@pytest.fixture
+def box(containers: Containers) -> Box:
+    return Box(containers, "mistral")
+
+
+@docker
+async def test_a_container_runs_and_has_answered_between_start_and_stop(box: Box, tmp_path: Path) -> None:
+    box.make()
+    host = hosted(box, tmp_path).host
+    client = await host.start(OPTIONS)
+    assert host.alive
+    assert (host.identity.model, host.identity.runtime) == ("mistral", "docker")
+    assert host.identity.digest.startswith("sha256:")
+    assert host.report().state == "ready"
+    answer = await client.generate(Request("Who are you?", FORM, OPTIONS), lambda tokens: None)
+    assert json.loads(answer.text)
+    await host.stop()
+    assert (host.alive, box.status, host.report().state) == (False, "exited", "stopped")
+
+
+@docker
+async def test_stopping_what_is_gone_already_or_was_never_made_is_no_error(box: Box, tmp_path: Path) -> None:
+    host = hosted(box, tmp_path).host
+    await host.stop()
+    box.make()
+    await host.stop()
+    await host.stop()
+
+
+@docker
+async def test_a_container_that_ends_by_itself_is_a_failure_and_then_a_crash_loop(
+    box: Box, tmp_path: Path
+) -> None:
+    box.make(ENDS_AT_ONCE)
+    host = hosted(box, tmp_path).host
+    with pytest.raises(EngineError, match=r"ended by itself .exit code 3.; see: docker logs"):
+        await host.start(OPTIONS)
+    assert host.report().state == "failed"
+    with pytest.raises(EngineError, match="each time"):
+        await host.start(OPTIONS)
+    await host.stop()
+    assert (host.report().state, host.report().restarts, box.status) == ("crash_loop", 2, "exited")
+
+
+@docker
+async def test_one_that_its_policy_restarts_for_ever_is_caught_and_ended(box: Box, tmp_path: Path) -> None:
+    box.more = {"restart_policy": {"Name": "always"}}
+    made = box.make(ENDS_AT_ONCE)
+    made.start()
+    setup = hosted(box, tmp_path)
+    with pytest.raises(EngineError):
+        await setup.host.start(OPTIONS)
+    assert box.status == "exited"
+    await setup.host.restore("stop")
+    assert box.made.attrs["HostConfig"]["RestartPolicy"]["Name"] == "always"
+
+
+@docker
+async def test_a_missing_container_is_named_and_found_once_it_is_made(box: Box, tmp_path: Path) -> None:
+    host = hosted(box, tmp_path).host
+    with pytest.raises(EngineError, match=r"no container .*introeval setup"):
+        await host.start(OPTIONS)
+    assert host.report().state == "missing"
+    await host.look()
+    assert host.report().state == "missing"
+    box.make()
+    await host.look()
+    assert host.report().state == "stopped"
+    await host.start(OPTIONS)
+    box.made.remove(force=True)
+    await host.look()
+    assert not host.alive
+    box.make()
+    await host.stop()
+    await host.start(OPTIONS)
+    assert host.alive
+
+
+@docker
+async def test_a_container_renamed_while_it_runs_is_ended_all_the_same(box: Box, tmp_path: Path) -> None:
+    made = box.make()
+    host = hosted(box, tmp_path).host
+    await host.start(OPTIONS)
+    made.rename(box.containers.name("elsewhere"))
+    new = box.make()
+    await host.stop()
+    made.reload()
+    new.reload()
+    assert (made.status, new.status) == ("exited", "created")
+
+
+@docker
+async def test_a_container_that_comes_back_in_the_wrong_phase_is_ended_with_an_alarm(
+    box: Box, tmp_path: Path
+) -> None:
+    made = box.make()
+    now = [1000.0]
+    setup = hosted(box, tmp_path, calm_s=60.0, clock=lambda: now[0])
+    await setup.host.stop()
+    made.start()
+    await setup.host.look()
+    assert box.status == "exited"
+    assert "started from outside" in setup.alarms.lasting["container_extract"]
+    now[0] += 59
+    await setup.host.look()
+    assert setup.alarms.lasting
+    now[0] += 1
+    await setup.host.look()
+    assert not setup.alarms.lasting
+
+
+@docker
+async def test_a_restart_policy_is_taken_away_while_it_is_ours_and_given_back(
+    box: Box, tmp_path: Path
+) -> None:
+    box.more = {"restart_policy": {"Name": "on-failure", "MaximumRetryCount": 4}}
+    box.make().start()
+    setup = hosted(box, tmp_path)
+    await setup.host.stop()
+    assert box.made.attrs["HostConfig"]["RestartPolicy"]["Name"] == "no"
+    await setup.host.start(OPTIONS)
+    await setup.host.stop()
+    await setup.host.restore("restore")
+    policy = box.made.attrs["HostConfig"]["RestartPolicy"]
+    assert (box.status, policy) == ("running", {"Name": "on-failure", "MaximumRetryCount": 4})
+
+
+@docker
+@pytest.mark.parametrize("on_exit", ["restore", "stop"])
+@pytest.mark.parametrize("ran", [True, False])
+async def test_what_an_owner_had_is_put_back_also_by_the_next_daemon_after_a_crash(
+    box: Box, tmp_path: Path, on_exit: Any, ran: bool
+) -> None:
+    made = box.make()
+    if ran:
+        made.start()
+    await hosted(box, tmp_path).host.stop()  # and then the daemon is killed
+    await hosted(box, tmp_path).host.start(OPTIONS)  # and the next one, too
+    last = hosted(box, tmp_path).host
+    await last.stop()
+    await last.restore(on_exit)
+    assert box.status == ("running" if ran and on_exit == "restore" else "exited")
+    assert Kept(tmp_path / "containers.json").names() == set()
+
+
+@docker
+async def test_a_stop_that_outlasts_its_grace_ends_in_a_kill(box: Box, tmp_path: Path) -> None:
+    box.environment = {"OLLAMA_TEST_STOP_S": "60"}
+    box.make()
+    host = hosted(box, tmp_path, stop_timeout_s=1.0).host
+    await host.start(OPTIONS)
+    began = time.monotonic()
+    await host.stop()
+    assert (box.status, box.made.attrs["State"]["ExitCode"]) == ("exited", 137)
+    assert time.monotonic() - began < 5
+
+
+@docker
+async def test_a_stop_without_an_answer_is_seen_by_its_effect(box: Box, tmp_path: Path) -> None:
+    box.make()
+    with proxied(tmp_path / "docker.sock", box.containers.engine.socket) as proxy:
+        engine = DockerEngine(proxy.url, timeout_s=2)
+        host = hosted(box, tmp_path, engine=engine).host
+        await host.start(OPTIONS)
+        proxy.held = "/stop"
+        await host.stop()
+        assert (host.report().state, box.status) == ("stopped", "exited")
+
+
+@docker
+async def test_an_engine_that_hangs_is_a_state_of_its_own_until_it_answers(box: Box, tmp_path: Path) -> None:
+    box.make()
+    with proxied(tmp_path / "docker.sock", box.containers.engine.socket) as proxy:
+        host = hosted(box, tmp_path, engine=DockerEngine(proxy.url, timeout_s=2)).host
+        await host.start(OPTIONS)
+        proxy.held = "/containers/"
+        with pytest.raises(EngineError, match="does not answer; see: systemctl status docker"):
+            await host.stop()
+        assert (host.report().state, box.status) == ("unreachable", "running")
+        proxy.held = ""
+        await host.look()
+        assert (host.report().state, box.status) == ("stopped", "exited")
+
+
+async def test_an_engine_that_is_down_is_unreachable(tmp_path: Path) -> None:
+    engine = DockerEngine(f"unix://{tmp_path}/none.sock", timeout_s=1)
+    with pytest.raises(EngineError, match=r"no Docker engine at .*systemctl status docker") as caught:
+        await engine.inspect("mistral-container")
+    assert caught.value.state == "unreachable"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (
+            DockerException("Error ... ('Connection aborted.', PermissionError(13, 'Permission denied'))"),
+            "denied",
+        ),
+        (requests.ReadTimeout("read timed out"), "unreachable"),
+        (requests.ConnectionError("refused"), "unreachable"),
+        (ConnectionResetError("reset"), "unreachable"),
+    ],
+)
+async def test_each_error_of_the_sdk_becomes_one_line_and_a_state(error: Exception, state: str) -> None:
+    said = translated(error, "unix:///var/run/docker.sock")
+    assert said.state == state
+    assert "\n" not in str(said)
+
+
+@docker
+async def test_a_server_that_never_answers_a_generation_is_not_ready_and_left_running_by_nobody(
+    box: Box, tmp_path: Path
+) -> None:
+    box.environment = {"OLLAMA_TEST_FAULTS": "freeze*-1"}
+    box.make()
+    host = hosted(box, tmp_path, load_timeout_s=1.5).host
+    with pytest.raises(EngineError):
+        await host.start(OPTIONS)
+    assert (host.alive, host.report().state, box.status) == (False, "failed", "exited")
+
+
+@docker
+async def test_a_program_that_opens_no_port_is_given_up_after_the_load_timeout(
+    box: Box, tmp_path: Path
+) -> None:
+    box.make([sys.executable, "-c", "import time; time.sleep(60)"])
+    host = hosted(box, tmp_path, load_timeout_s=1.0, stop_timeout_s=1.0).host
+    with pytest.raises(EngineError, match="did not answer within 1 s"):
+        await host.start(OPTIONS)
+    assert box.status == "exited"
+
+
+@docker
+async def test_a_model_partly_on_the_processor_is_loaded_anew_restarted_once_then_degraded(
+    box: Box, tmp_path: Path
+) -> None:
+    box.environment = {"OLLAMA_TEST_GPU_SHARE": "0.4"}
+    box.make()
+    host = hosted(box, tmp_path, gpu=True).host
+    first = time.time()
+    await host.start(OPTIONS)
+    assert host.report().state == "degraded"
+    assert (
+        host.identity.degraded == "only 40% of mistral:latest is on the GPU; see what else holds its memory"
+    )
+    started = box.made.attrs["State"]["StartedAt"]
+    assert host.alive
+    assert started > time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(first))
+    asked = []
+
+    def lower() -> bool:
+        asked.append(True)
+        return True
+
+    less = hosted(box, tmp_path, gpu=True, lower=lower).host
+    with pytest.raises(EngineError, match="tried again with less"):
+        await less.start(OPTIONS)
+    assert asked == [True]
+
+
+@docker
+async def test_without_a_gpu_the_model_need_not_be_on_one_and_provenance_says_so(
+    box: Box, tmp_path: Path
+) -> None:
+    box.environment = {"OLLAMA_TEST_GPU_SHARE": "0"}
+    box.make()
+    host = hosted(box, tmp_path).host
+    await host.start(OPTIONS)
+    assert (host.identity.device, host.identity.degraded) == ("cpu", "")
+    assert (host.report().state, host.report().detail) == (
+        "ready",
+        "on the processor: this machine has no GPU",
+    )
+
+
+@docker
+async def test_a_start_that_is_cancelled_leaves_nothing_behind_once_it_is_stopped(
+    box: Box, tmp_path: Path
+) -> None:
+    box.environment = {"OLLAMA_TEST_LOAD_S": "30"}
+    box.make()
+    host = hosted(box, tmp_path).host
+    for delay in (0.0, 0.02, 0.1, 0.4):
+        starting = asyncio.create_task(host.start(OPTIONS))
+        await asyncio.sleep(delay)
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        await host.stop()
+        assert box.status in ("created", "exited")
+    await asyncio.sleep(0.5)
+    assert box.status in ("created", "exited")
+
+
+@docker
+async def test_a_container_that_is_killed_in_use_is_seen_and_started_again(box: Box, tmp_path: Path) -> None:
+    box.make()
+    host = hosted(box, tmp_path).host
+    await host.start(OPTIONS)
+    box.made.kill()
+    await host.look()
+    assert (host.alive, host.report().state, host.report().restarts) == (False, "failed", 1)
+    await host.stop()
+    await host.start(OPTIONS)
+    assert (host.alive, host.report().state) == (True, "ready")
+
+
+@docker
+async def test_a_paused_container_is_ended_and_started_anew(box: Box, tmp_path: Path) -> None:
+    made = box.make()
+    made.start()
+    made.pause()
+    host = hosted(box, tmp_path, stop_timeout_s=1.0).host
+    await host.start(OPTIONS)
+    assert box.status == "running"
+
+
+@docker
+async def test_a_model_that_is_loaded_anew_in_mid_phase_is_an_alarm_until_the_next_start(
+    box: Box, tmp_path: Path
+) -> None:
+    box.environment = {"OLLAMA_TEST_LOAD_S": "1.2"}
+    box.make()
+    setup = hosted(box, tmp_path)
+    client = await setup.host.start(OPTIONS)
+    box.control(fault="reload", times=1)
+    await client.generate(Request("Who are you?", FORM, OPTIONS), lambda tokens: None)
+    assert "loaded anew" in setup.alarms.lasting["reload_extract"]
+    await setup.host.stop()
+    await setup.host.start(OPTIONS)
+    assert not setup.alarms.lasting
+
+
+@docker
+async def test_the_plan_is_told_what_a_server_holds_and_what_its_model_takes(
+    box: Box, tmp_path: Path
+) -> None:
+    box.environment = {"OLLAMA_NUM_PARALLEL": "3"}
+    box.make()
+    told: list[tuple[bool, int]] = []
+    host = hosted(box, tmp_path, on_described=lambda need, slots: told.append((need is not None, slots))).host
+    await host.stop()
+    assert told == [(False, 3)]
+    await host.start(OPTIONS)
+    assert told[-1] == (True, 3)
+
+
+async def test_a_server_that_others_run_is_proven_and_left_as_it_is(tmp_path: Path) -> None:
+    async def no_gpu() -> bool:
+        return False
+
+    async with serving(Manner()) as server:
+        host = RemoteHost(Stage.RATE, OllamaServer(server.url, "llama3", no_gpu), server.url, Alarms().on)
+        await host.start(OPTIONS)
+        assert (host.alive, host.report().state) == (True, "ready")
+        await host.stop()
+        assert not host.alive
+        await host.start(OPTIONS)
+        await host.stop()
+    with pytest.raises(EngineError):
+        await host.start(OPTIONS)
+    assert host.report().state == "unreachable"
+
+
+async def test_weights_are_read_ahead_where_they_can_be_found(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    manifest = models / "manifests" / "registry.ollama.ai" / "library" / "mistral" / "latest"
+    manifest.parent.mkdir(parents=True)
+    layer = {"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:abc"}
+    manifest.write_text(json.dumps({"layers": [layer]}))
+    (models / "blobs").mkdir()
+    (models / "blobs" / "sha256-abc").write_bytes(b"w" * 100_000)
+    assert await read_ahead({HOME: str(tmp_path)}, "mistral") == 100_000
+    assert await read_ahead({HOME: str(tmp_path)}, "llama3") == 0
+    assert await read_ahead({}, "mistral") == 0
+
+
+async def test_a_record_that_is_damaged_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "containers.json"
+    file.write_text("[{")
+    with pytest.raises(EngineError, match="remove it, then look at your containers"):
+        Kept(file).names()
+
+
+def test_only_a_policy_that_starts_something_acts() -> None:
+    assert [Policy(name).acts for name in ("", "no", "always", "unless-stopped", "on-failure")] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]

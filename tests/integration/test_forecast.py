@@ -1,0 +1,182 @@
+"""The forecast in a running daemon on scripted engines."""
+
+import json
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.app import Daemon
+from daemon.core.instant import from_iso
+from daemon.core.task import Stage
+from daemon.wire import Clock, Order, Verb
+from tests.inprocess import Lab, until, worked_off
+
+pytestmark = pytest.mark.anyio
+
+SECONDS = {Stage.STT: 0.05, Stage.EXTRACT: 0.1, Stage.RATE: 0.1}
+
+
+def lab(folder: Path, **settings: Any) -> Lab:
+    return Lab(folder, seconds=SECONDS, start_seconds=0.05, settings={"run.stop_grace_s": 0, **settings})
+
+
+def receipts(a_lab: Lab) -> dict[str, dict[str, Any]]:
+    return {path.parent.name: json.loads(path.read_text()) for path in a_lab.outbox.glob("*/*.receipt.json")}
+
+
+def clock(daemon: Daemon, deadline: float | None = None) -> Clock:
+    face = daemon.forecaster.clock(deadline)
+    assert face is not None
+    return face
+
+
+async def learnt(daemon: Daemon) -> None:
+    """Wait for the end of the first class, and until the forecast knows of it."""
+    await worked_off(daemon)
+    await until(lambda: daemon.forecaster.usual_switch_s(frozenset({Stage.STT})))
+
+
+async def expected(daemon: Daemon) -> None:
+    """Ask until there is a forecast."""
+
+    def asked() -> bool:
+        daemon.forecaster.refresh()
+        return bool(daemon.forecaster.etas)
+
+    await until(asked)
+
+
+async def test_receipts_say_when_once_each_stage_was_measured_and_not_before(tmp_path: Path) -> None:
+    a_lab = lab(tmp_path)
+    async with a_lab.daemon() as daemon:
+        a_lab.hand_in("anna_1.mp4")
+        await learnt(daemon)
+        for student in ("ben", "cleo", "dan"):
+            a_lab.hand_in(f"{student}_1.mp4")
+        await worked_off(daemon)
+        said = {name: paper["estimated_completion"] for name, paper in receipts(a_lab).items()}
+        assert said["anna"] is None
+        ended = {line.student: line.ended_at for line in await daemon.journal(daemon.journal.store.tasks)}
+    for student in ("ben", "cleo", "dan"):
+        assert said[student] is not None
+        assert abs(from_iso(said[student]) - (ended[student] or 0.0)) < 2.0
+
+
+async def test_at_a_phases_end_what_is_expected_of_open_tasks_is_written(tmp_path: Path) -> None:
+    a_lab = lab(tmp_path)
+    async with a_lab.daemon() as daemon:
+        a_lab.hand_in("anna_1.mp4")
+        await learnt(daemon)
+        store = daemon.journal.store
+        store.estimate = None  # nothing at the claim, so that what is written comes from the phase's end
+        a_lab.hand_in("ben_1.mp4")
+        await daemon.intake.settle()
+        seen: list[float] = []
+
+        async def written() -> bool:
+            lines = await daemon.journal(store.tasks, limit=1)
+            seen.extend(line.estimated_completion for line in lines if line.estimated_completion)
+            return bool(seen)
+
+        while not await written():
+            assert daemon.supervisor.tasks, "it ended, and nothing was written"
+    assert seen[0] > time.time() - 60
+
+
+async def test_the_class_clock_counts_the_class_and_holds_it_against_the_deadline(tmp_path: Path) -> None:
+    a_lab = lab(tmp_path)
+    async with a_lab.daemon() as daemon:
+        assert daemon.forecaster.clock(None) is None
+        a_lab.hand_in("anna_1.mp4")
+        await learnt(daemon)
+        first = clock(daemon)
+        assert (first.done, first.total) == (1, 1)
+        a_lab.engines[Stage.RATE].seconds = 30.0
+        for student in ("ben", "cleo"):
+            a_lab.hand_in(f"{student}_1.mp4")
+        await until(lambda: len(daemon.supervisor.tasks) == 2)
+        now = time.time()
+        assert (clock(daemon).done, clock(daemon).total) == (0, 2), "a new class began"
+        await expected(daemon)
+        in_time = clock(daemon, now + 3600)
+        assert (in_time.at_risk, in_time.cause) == (False, "")
+        assert in_time.spare_s is not None
+        assert 3500 < in_time.spare_s < 3600
+        assert in_time.expected_at is not None
+        assert datetime.fromisoformat(in_time.expected_at)
+        late = clock(daemon, now + 0.001)
+        assert late.at_risk
+        assert late.spare_s is not None
+        assert late.spare_s < 0
+        assert "what is left takes" in late.cause
+        assert clock(daemon, now - 3600).deadline is None, "that was another class's"
+
+
+async def test_a_class_goes_on_after_a_restart(tmp_path: Path) -> None:
+    a_lab = lab(tmp_path)
+    a_lab.seconds = {**SECONDS, Stage.RATE: 30.0}
+    async with a_lab.daemon() as daemon:
+        a_lab.hand_in("anna_1.mp4")
+        a_lab.hand_in("ben_1.mp4")
+        await until(lambda: len(daemon.supervisor.tasks) == 2)
+        await daemon.supervisor.ask(Verb.CANCEL, min(t.id for t in daemon.supervisor.tasks))
+        await until(lambda: clock(daemon).done == 1)
+    async with a_lab.daemon() as daemon:
+        await until(lambda: daemon.supervisor.tasks)
+        assert (clock(daemon).done, clock(daemon).total) == (1, 2)
+
+
+async def test_a_burst_gets_estimates_in_its_order_and_little_is_spent_on_them(tmp_path: Path) -> None:
+    a_lab = lab(tmp_path)
+    async with a_lab.daemon() as daemon:
+        a_lab.hand_in("anna_1.mp4")
+        await learnt(daemon)
+        await daemon.supervisor.order(Order.PAUSE)
+        spent: list[float] = []
+        estimate = daemon.forecaster.expected
+
+        def timed(new: Any) -> Any:
+            began = time.perf_counter()
+            found = estimate(new)
+            spent.append(time.perf_counter() - began)
+            assert len(found) == len(new)
+            return found
+
+        daemon.journal.store.estimate = timed
+        for n in range(150):
+            a_lab.hand_in(f"s{n:03}_1.mp4")
+        await until(lambda: len(daemon.supervisor.tasks) == 150)
+        lines = await daemon.journal(daemon.journal.store.tasks, limit=150)
+        ends = [line.estimated_completion or 0.0 for line in sorted(lines, key=lambda line: line.id)]
+        assert ends[-1] - ends[0] > 149 * SECONDS[Stage.RATE] * 0.8
+        assert sum(spent) < 1.0
+
+
+async def test_the_scheduler_goes_by_what_was_measured(tmp_path: Path) -> None:
+    a_lab = lab(tmp_path)
+    a_lab.start_seconds = 0.3
+    async with a_lab.daemon() as daemon:
+        before = daemon.supervisor.policy.batch_size
+        assert daemon.supervisor.view.switch_s == 0.0
+        a_lab.hand_in("anna_1.mp4")
+        await learnt(daemon)
+        await until(lambda: daemon.supervisor.policy.batch_size != before)
+        assert 0.3 <= daemon.supervisor.view.switch_s < 2.0
+        assert daemon.supervisor.policy.batch_size == 40
+        assert daemon.forecaster.usual_switch_s(frozenset({Stage.STT})) is not None
+
+
+async def test_what_the_scheduler_waits_for_is_said_with_figures(tmp_path: Path) -> None:
+    a_lab = lab(tmp_path)
+    async with a_lab.daemon() as daemon:
+        a_lab.hand_in("anna_1.mp4")
+        await learnt(daemon)
+        a_lab.engines[Stage.STT].seconds = 30.0
+        a_lab.hand_in("ben_1.mp4")
+        await until(lambda: "1 running" in daemon.forecaster.why_detail)
+        assert daemon.forecaster.why_detail.startswith("stt: 1 running, 0 waiting")
+        await daemon.supervisor.order(Order.PAUSE)
+        await until(lambda: daemon.forecaster.why_detail.startswith("paused by the operator"))

@@ -1,0 +1,161 @@
+"""What is ordered of the whole daemon: pause now, drain, deadline; and what is asked for one task."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from daemon.core.errors import IllegalTransition, UnknownTask
+from daemon.core.task import Stage, Status
+from daemon.wire import Order, Verb
+from tests.inprocess import PHASES, TOGETHER, Lab, until, worked_off
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+@pytest.mark.parametrize("residency", [PHASES, TOGETHER], ids=["phases", "together"])
+async def test_a_pause_now_ends_what_runs_and_charges_nothing(
+    tmp_path: Path, stage: Stage, residency: list[list[str]]
+) -> None:
+    lab = Lab(tmp_path, seconds={stage: 60.0}, settings={"gpu.residency": residency})
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await until(lambda: lab.log.tried(stage))
+        await daemon.supervisor.order(Order.PAUSE, at_once=True)
+        await until(
+            lambda: (
+                daemon.supervisor.tasks[0].status.value in ("uploaded", "stt_complete", "mistral_complete")
+            )
+        )
+        (task,) = daemon.supervisor.tasks
+        assert (task.stage, task.retry_count, task.suspicion) == (stage, 0, 0)
+        for engine in lab.engines.values():
+            engine.seconds = 0.0
+        await daemon.supervisor.order(Order.RESUME)
+        await worked_off(daemon)
+    (result,) = lab.results().values()
+    assert result["outcome"] == "evaluated"
+    assert len(lab.log.tried(stage)) == 2
+
+
+async def test_a_pause_now_cancels_what_was_to_be_cancelled(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, seconds={Stage.STT: 60.0})
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await until(lambda: lab.log.tried(Stage.STT))
+        await daemon.supervisor.ask(Verb.CANCEL, 1)
+        await daemon.supervisor.order(Order.PAUSE, at_once=True)
+        await until(lambda: not daemon.supervisor.tasks)
+        await worked_off(daemon)
+    assert [r["outcome"] for r in lab.results().values()] == ["cancelled"]
+
+
+async def test_a_pause_now_with_nothing_in_hand_is_a_pause(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        await daemon.supervisor.order(Order.PAUSE, at_once=True)
+        lab.hand_in("s001_me.mp4")
+        await until(lambda: daemon.supervisor.tasks)
+        await daemon.supervisor.order(Order.RESUME)
+        await worked_off(daemon)
+    assert len(lab.results()) == 1
+
+
+async def test_a_drain_takes_nothing_new_lingers_for_nobody_and_survives_a_restart(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, start_seconds=0.3, settings={"batch.max_wait_s": 600})
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await until(lambda: daemon.supervisor.tasks)
+        await daemon.supervisor.order(Order.DRAIN)
+        lab.hand_in("s002_me.mp4")
+        await until(lambda: not daemon.supervisor.tasks)
+        status = await daemon.observer.status()
+        assert (status.draining, status.left) == (True, 0)
+    async with lab.daemon() as daemon:
+        await daemon.intake.settle()
+        await until(lambda: daemon.intake.waiting == 1)
+        assert (await daemon.observer.status()).draining
+        assert not daemon.supervisor.tasks
+        assert [r["student_id"] for r in lab.results().values()] == ["s001"]
+        await daemon.supervisor.order(Order.RESUME)
+        await worked_off(daemon)
+        assert not (await daemon.observer.status()).draining
+    assert sorted(r["student_id"] for r in lab.results().values()) == ["s001", "s002"]
+
+
+async def test_a_drain_is_finished_when_only_held_tasks_are_left(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        await daemon.supervisor.order(Order.PAUSE)
+        for student in ("s001", "s002"):
+            lab.hand_in(f"{student}_me.mp4")
+        await until(lambda: len(daemon.supervisor.tasks) == 2)
+        await daemon.supervisor.ask(Verb.HOLD, 2)
+        await daemon.supervisor.order(Order.RESUME)
+        await daemon.supervisor.order(Order.DRAIN)
+        await until(lambda: len(daemon.supervisor.tasks) == 1)
+        status = await daemon.observer.status()
+    assert (status.left, status.held, status.draining) == (0, 1, True)
+
+
+async def test_a_deadline_is_kept_through_a_restart_and_taken_away(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        await daemon.supervisor.deadline(1_800_000_000.0)
+    async with lab.daemon() as daemon:
+        await until(lambda: daemon.supervisor.orders.deadline == 1_800_000_000.0)
+        await daemon.supervisor.deadline(None)
+        assert daemon.supervisor.orders.deadline is None
+
+
+async def test_orders_that_come_at_once_do_not_undo_each_other(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        supervisor = daemon.supervisor
+        await asyncio.gather(
+            supervisor.order(Order.PAUSE), supervisor.order(Order.DRAIN), supervisor.deadline(1_800_000_000.0)
+        )
+        orders = supervisor.orders
+        assert (orders.paused, orders.draining, orders.deadline) == (True, True, 1_800_000_000.0)
+
+
+async def test_a_result_that_was_taken_away_is_put_into_the_outbox_again(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        (name,) = lab.results()
+        before = (lab.outbox / name).read_bytes()
+        (lab.outbox / name).unlink()
+        await daemon.supervisor.ask(Verb.DELIVER, 1)
+        await until(lambda: (lab.outbox / name).exists())
+        assert (lab.outbox / name).read_bytes() == before
+        with pytest.raises(UnknownTask):
+            await daemon.supervisor.ask(Verb.DELIVER, 99)
+
+
+async def test_a_result_that_there_is_not_yet_cannot_be_delivered(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, seconds={Stage.STT: 60.0}, settings={"run.stop_grace_s": 0})
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await until(lambda: lab.log.tried(Stage.STT))
+        with pytest.raises(IllegalTransition, match="no result"):
+            await daemon.supervisor.ask(Verb.DELIVER, 1)
+        assert daemon.supervisor.tasks[0].status is Status.STT_PROCESSING
+
+
+async def test_the_sequence_grows_with_every_change_of_a_task(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        seen = [(await daemon.observer.status()).seq]
+        lab.hand_in("s001_me.mp4")
+        await worked_off(daemon)
+        seen.append((await daemon.observer.status()).seq)
+        await daemon.supervisor.ask(Verb.RATE, 1)
+        seen.append((await daemon.observer.status()).seq)
+        messages = [event.message for event in daemon.journal.events.recent(100)]
+    assert seen == sorted(set(seen))
+    assert "task 1 of s001 is claimed" in messages
+    assert any(message.startswith("task 1 of s001 is done after") for message in messages)
+    assert any(message.startswith("stt is loaded after") for message in messages)

@@ -1,0 +1,106 @@
+"""The conditions of which the operator is told."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from daemon.alerts import Situation, conditions
+from daemon.config import Config
+from daemon.core.task import Status as TaskStatus
+from daemon.core.task import Task
+from daemon.sections import Alerts
+from daemon.wire import Clock, Disk, EngineReport, Status, Switching
+
+NOW = 1_700_000_000.0
+CONFIG = Config().model_copy(update={"alerts": Alerts(queue_depth=2, oldest_wait_min=10, failures=3)})
+STATUS = Status(
+    version="0",
+    pid=1,
+    running=True,
+    runtime="embedded",
+    phase="stt",
+    group=[],
+    phase_since=None,
+    why="",
+    counts={},
+    undelivered=0,
+)
+CALM = Situation(NOW, (), 0, STATUS, None)
+
+
+def task(number: int, waited_s: float = 0.0, **fields: Any) -> Task:
+    return Task(number, f"s{number}", "me.mp4", "/x", "sha", 1, 10.0, NOW - waited_s, **fields)
+
+
+def codes(situation: Situation) -> set[str]:
+    found = conditions(situation, CONFIG)
+    assert all("\n" not in message and message for message in found.values())
+    return {code.removeprefix("alert_") for code in found}
+
+
+def with_status(**fields: Any) -> Situation:
+    return replace(CALM, status=STATUS.model_copy(update=fields))
+
+
+def test_when_all_is_well_nothing_is_said() -> None:
+    well = with_status(
+        disk=Disk(free_mb=9000, total_mb=10000, min_free_mb=1000),
+        clock=Clock(done=1, total=2),
+        engines=[EngineReport(stage="stt", name="whisper", state="ready")],
+    )
+    assert codes(CALM) == codes(well) == set()
+
+
+def test_more_open_tasks_than_configured() -> None:
+    assert codes(replace(CALM, tasks=[task(1), task(2)])) == set()
+    assert codes(replace(CALM, tasks=[task(1), task(2), task(3)])) == {"queue_depth"}
+    assert codes(replace(CALM, tasks=[task(1), task(2), task(3, held=True)])) == set()
+
+
+@pytest.mark.parametrize(
+    ("waits", "is_told"),
+    [
+        (task(1, 601), True),
+        (task(1, 599), False),
+        (task(1, 601, held=True), False),
+        (task(1, 601, status=TaskStatus.STT_PROCESSING), False),
+        (task(1, 601, status=TaskStatus.MISTRAL_COMPLETE, revision=2), False),
+    ],
+    ids=["long", "not long", "held", "in work", "rated again"],
+)
+def test_a_task_that_waits_too_long(waits: Task, is_told: bool) -> None:
+    assert ("oldest_wait" in codes(replace(CALM, tasks=[waits]))) is is_told
+
+
+def test_many_failures_in_the_last_hour() -> None:
+    assert codes(replace(CALM, failed=2)) == set()
+    assert codes(replace(CALM, failed=3)) == {"failures"}
+
+
+def test_a_switch_that_does_not_end() -> None:
+    usual = with_status(switching=Switching(to=["rate"], since="", usual_s=10.0))
+    limit = CONFIG.gpu.free_timeout_s + 20
+    assert codes(replace(usual, switching_s=limit - 1)) == set()
+    assert codes(replace(usual, switching_s=limit + 1)) == {"switch_blocked"}
+    new = with_status(switching=Switching(to=["rate"], since="", usual_s=None))
+    assert codes(replace(new, switching_s=limit + 1)) == set(), "the first load of a model may take longer"
+    assert codes(replace(new, switching_s=3600)) == {"switch_blocked"}
+
+
+def test_a_disk_that_fills() -> None:
+    assert codes(with_status(disk=Disk(free_mb=1999, total_mb=10000, min_free_mb=1000))) == {"disk"}
+
+
+@pytest.mark.parametrize("state", ["missing", "crash_loop", "unreachable", "denied", "failed"])
+def test_an_engine_that_is_down(state: str) -> None:
+    engines = [EngineReport(stage="rate", name="llama3-container", state=state, detail="why")]
+    assert codes(with_status(engines=engines)) == {"engine_rate"}
+
+
+def test_a_deadline_that_cannot_be_held() -> None:
+    clock = Clock(
+        done=1, total=30, deadline="2026-03-04T10:45:00Z", at_risk=True, cause="a switch takes long"
+    )
+    found = conditions(with_status(clock=clock), CONFIG)
+    assert "it is slow" in found["alert_deadline"]

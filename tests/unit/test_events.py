@@ -1,0 +1,115 @@
+"""The ring of events: ids that grow, what a reader has missed, and how those who wait are told."""
+
+import asyncio
+
+import pytest
+
+from daemon.core.errors import Blame, Fault
+from daemon.core.task import Event, Status, Task
+from daemon.events import Events
+from daemon.ports import Change, Failed, Ticket
+
+NOW = 1_700_000_000.0
+
+
+def make(size: int = 1000, now: float = NOW) -> Events:
+    return Events(lambda: now, size)
+
+
+def said(events: Events, after: int) -> list[str] | None:
+    newer = events.after(after)
+    return None if newer is None else [event.message for event in newer]
+
+
+def test_ids_grow_also_over_a_restart() -> None:
+    before = make()
+    for number in range(50):
+        before.add("order", str(number))
+    ids = [event.id for event in before.recent(100)]
+    assert ids == sorted(set(ids))
+    assert make(now=NOW + 1).last_id > ids[-1]
+
+
+def test_a_reader_is_given_what_it_has_not_seen() -> None:
+    events = make()
+    start = events.last_id
+    for number in range(3):
+        events.add("order", str(number))
+    assert said(events, start) == ["0", "1", "2"]
+    assert said(events, start + 2) == ["2"]
+    assert said(events, start + 3) == []
+
+
+def test_who_has_missed_what_the_ring_has_lost_is_told_so() -> None:
+    events = make(size=2)
+    start = events.last_id
+    for number in range(3):
+        events.add("order", str(number))
+    assert said(events, start) is None
+    assert said(events, start + 1) == ["1", "2"]
+    assert said(events, start + 99) is None, "an id of the future is of another daemon"
+    assert said(events, 0) is None
+
+
+def test_the_ring_holds_no_more_than_its_size() -> None:
+    events = make(size=5)
+    for number in range(100):
+        events.add("order", str(number))
+    assert [event.message for event in events.recent(1000)] == ["95", "96", "97", "98", "99"]
+    assert [event.message for event in events.recent(2)] == ["98", "99"]
+
+
+def test_a_forgotten_student_is_not_spoken_of_any_more() -> None:
+    events = make()
+    start = events.last_id
+    events.add("task", "one", student="ada")
+    events.add("task", "two", student="ben")
+    events.forget("ada")
+    assert [event.message for event in events.recent(10)] == ["two"]
+    assert said(events, start) is None
+    events.add("order", "three")
+    assert said(events, events.last_id - 1) == ["three"]
+
+
+def test_every_event_and_every_change_raises_the_sequence() -> None:
+    events = make()
+    seen = [events.seq]
+    events.add("order", "x")
+    seen.append(events.seq)
+    events.changed()
+    seen.append(events.seq)
+    assert seen == sorted(set(seen))
+
+
+@pytest.mark.anyio
+async def test_all_who_wait_are_woken_by_the_next_event_and_by_the_end() -> None:
+    events = make()
+    waiting = [asyncio.create_task(events.wait(events.last_id)) for _ in range(3)]
+    await asyncio.sleep(0)
+    events.add("order", "x")
+    async with asyncio.timeout(5):
+        await asyncio.gather(*waiting)
+    last = asyncio.create_task(events.wait(events.last_id))
+    await asyncio.sleep(0)
+    assert not last.done()
+    events.close()
+    async with asyncio.timeout(5):
+        await last
+
+
+def test_transitions_are_told_of_and_mere_admissions_are_not() -> None:
+    events = make()
+    task = Task(7, "ada", "me.mp4", "/x", "sha", 1, 10.0, NOW, Status.UPLOADED)
+    running = Task(7, "ada", "me.mp4", "/x", "sha", 1, 10.0, NOW, Status.STT_PROCESSING)
+    fault = Failed(Ticket(7, 1, 1), Fault(Blame.TASK, "bad", "it broke\x1b[31m"))
+    events.committed(
+        [
+            Change(task, task, Event.ADMITTED, NOW),
+            Change(running, task, Event.RELEASED, NOW),
+            Change(running, task, Event.RELEASED, NOW, 2.0, fault),
+        ]
+    )
+    (told,) = events.recent(10)
+    assert (told.kind, told.task_id, told.student, told.status) == ("task", 7, "ada", "uploaded")
+    assert "it broke" in told.message
+    assert "\x1b" not in told.message

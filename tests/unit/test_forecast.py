@@ -1,0 +1,321 @@
+"""The forecast: how near it comes, what it learns from, what it costs, and what it says."""
+
+import time
+from dataclasses import replace
+from random import Random
+from statistics import fmean, median
+
+import pytest
+
+from daemon.core.durations import PLANNED, Durations, Loaded, Tried, crowding, learn, learn_pace
+from daemon.core.explain import Plan, explain, late, seconds
+from daemon.core.forecast import EXACTLY, Forecast, forecast
+from daemon.core.rehearsal import Coming, evenly, picture, rehearse
+from daemon.core.roll import Roll
+from daemon.core.scheduler import Batch, Decision, Group, Policy, View, Why
+from daemon.core.simulation import simulate
+from daemon.core.task import Event, Stage, Status, Task
+from daemon.core.timetable import Attempt, Load, Mark, Timetable
+from tests.unit.scheduling import APART, EVAL, EXTRACT, PAIRED, RATE, STT, TOGETHER, policy, task
+
+PLAN_S = {Stage.STT: 10.0, Stage.EXTRACT: 20.0, Stage.RATE: 20.0}
+SWITCH_S = 5.0
+LANES = Policy(APART, {Stage.STT: 1, Stage.EXTRACT: 4, Stage.RATE: 4}, 20)
+
+
+def burst(n: int) -> list[Task]:
+    return [task(id, claimed_at=0.0) for id in range(1, n + 1)]
+
+
+def fixed(switch_s: float = SWITCH_S) -> Durations:
+    """The plan's durations, with nothing that varies."""
+    return replace(PLANNED, switches=(Loaded(None, STT, switch_s),))
+
+
+def at(moment: float) -> str:
+    return f"{moment:.0f}"
+
+
+def true_class(rng: Random, a_policy: Policy, n: int = 30) -> tuple[Timetable, Durations]:
+    """A class whose durations are random by a fifth, and what is learnt from it."""
+    tries: dict[Stage, list[Tried]] = {stage: [] for stage in Stage}
+    switches: list[Loaded] = []
+
+    def a_try(a_task: Task) -> Attempt:
+        took = PLAN_S[a_task.stage] * max(0.1, rng.gauss(1.0, 0.2))
+        tries[a_task.stage].append(Tried(took, a_task.duration_s, a_policy.parallel[a_task.stage]))
+        return Attempt(took)
+
+    def a_switch(leaving: Group | None, entering: Group | None) -> Load:
+        took = SWITCH_S * max(0.1, rng.gauss(1.0, 0.2))
+        if entering is not None:
+            switches.append(Loaded(leaving, entering, took))
+        return Load(took)
+
+    view = View(0.0, burst(n), None, switch_s=SWITCH_S)
+    timetable = simulate(view, a_policy, tries=a_try, loads=a_switch)
+    learnt = learn({stage: some[::-1] for stage, some in tries.items()}, switches[::-1])
+    assert learnt is not None
+    return timetable, learnt
+
+
+# How near it comes
+
+
+@pytest.mark.parametrize("a_policy", [policy(PAIRED), LANES], ids=["in batches of ten", "four at once"])
+def test_after_one_class_of_history_the_next_is_foreseen(a_policy: Policy) -> None:
+    misses, covered, each = [], 0, []
+    for seed in range(100):
+        _, learnt = true_class(Random(f"history {seed}"), a_policy)
+        truth, _ = true_class(Random(f"truth {seed}"), a_policy)
+        expected = forecast(View(0.0, burst(30), None, switch_s=SWITCH_S), a_policy, learnt)
+        assert expected.done is not None
+        misses.append(abs(expected.done.expected / truth.makespan_s - 1))
+        covered += expected.done.earliest <= truth.makespan_s <= expected.done.latest
+        each.append(fmean(abs(expected.tasks[id].expected / end - 1) for id, end in truth.ended.items()))
+    assert median(misses) <= 0.03
+    assert sorted(misses)[94] <= 0.08
+    assert max(each) <= 0.15
+    assert 75 <= covered <= 98, "the range holds about four of five"
+
+
+def test_a_forecast_made_in_the_middle_comes_to_the_same_end() -> None:
+    views: list[View] = []
+    a_policy = policy(APART, size=5)
+    truth = simulate(
+        View(0.0, burst(12), None, switch_s=SWITCH_S),
+        a_policy,
+        tries=lambda t: Attempt(PLAN_S[t.stage]),
+        loads=lambda leaving, entering: Load(SWITCH_S if entering else 0.0),
+        watch=lambda view, decision: views.append(view),
+    )
+    for view in views:
+        past = [e for e in truth.entries if e.at <= view.now]
+        started = {e.task.id: e.at for e in past if e.task is not None and e.what is Event.STARTED}
+        since = max((e.at for e in past if e.what is Mark.SWITCHING), default=None)
+        expected = forecast(view, a_policy, fixed(), started=started, switching_since=since)
+        if expected.done is not None:
+            assert expected.done.expected == pytest.approx(truth.makespan_s), view.now
+
+
+def test_a_try_and_a_switch_under_way_are_counted_from_where_they_are() -> None:
+    running = task(1, Status.LLAMA_PROCESSING, attempt=3)
+    view = View(100.0, (running,), RATE, last_group=RATE)
+    assert forecast(view, policy(APART), fixed(), started={1: 85.0}).tasks[1].expected == 105.0
+    waiting = replace(running, status=Status.MISTRAL_COMPLETE)
+    under_way = View(100.0, (waiting,), None, switching=True, last_group=RATE)
+    assert forecast(under_way, policy(APART), fixed(), switching_since=98.0).tasks[1].expected == 123.0
+
+
+def test_what_a_try_that_runs_long_has_left_is_what_those_had_that_ran_as_long() -> None:
+    pace = learn_pace([Tried(10.0, 60.0)] * 9 + [Tried(30.0, 60.0)], by_media=False)
+    assert pace.left(60.0, 1.0, 0.0) == pytest.approx(12.0)
+    assert pace.left(60.0, 1.0, 11.0) == pytest.approx(19.0)
+    assert 0 < pace.left(60.0, 1.0, 100.0) < 12.0
+
+
+def test_held_tasks_have_no_end_and_a_pause_is_taken_as_ended_now() -> None:
+    view = View(0.0, (*burst(2), task(3, claimed_at=0.0, held=True)), None, paused=True)
+    assert set(forecast(view, policy(), fixed()).tasks) == {1, 2}
+
+
+def test_the_next_switch_and_the_end_of_the_batch_are_foreseen() -> None:
+    in_stt = [task(n, Status.STT_PENDING, claimed_at=0.0, batch_id=7) for n in (1, 2)]
+    view = View(50.0, in_stt, STT, batch=Batch(7), last_group=STT)
+    expected = forecast(view, policy(), fixed())
+    assert (expected.batch_done_at, expected.next_switch_at) == (70.0, 70.0)
+    assert expected.switching_s == SWITCH_S
+    assert forecast(View(50.0, in_stt[:1], TOGETHER[0]), policy(TOGETHER), fixed()).next_switch_at is None
+
+
+def test_however_many_are_open_a_forecast_is_bounded_and_each_has_an_end_in_order() -> None:
+    tasks = burst(5000)
+    forecast(View(0.0, burst(EXACTLY), None), policy(), fixed())
+    began = time.process_time()
+    expected = forecast(View(0.0, tasks, None), policy(), fixed())
+    assert time.process_time() - began < 1.5, "usually a fifth of a second"
+    ends = [expected.tasks[t.id].expected for t in tasks]
+    assert ends == sorted(ends)
+    assert expected.done is not None
+    exact = rehearse(evenly(400, 0.0, 60.0), policy(), fixed()).ends[-1]
+    assert expected.tasks[400].expected == pytest.approx(exact, rel=0.05)
+    assert expected.tasks[5000].latest > expected.tasks[5000].expected > expected.tasks[5000].earliest
+
+
+# What it learns from
+
+
+def test_nothing_is_foreseen_before_each_stage_was_measured() -> None:
+    one = [Tried(10.0, 60.0)]
+    assert learn({Stage.STT: one, Stage.EXTRACT: one, Stage.RATE: []}, []) is None
+    assert learn(dict.fromkeys(Stage, one), []) is not None
+
+
+def test_stt_goes_by_the_length_of_the_video_and_the_models_do_not() -> None:
+    seen = [Tried(2.0 + 0.1 * media, media) for media in range(30, 80)]
+    stt = learn_pace(seen, by_media=True)
+    assert stt.seconds(120.0, 1.0) == pytest.approx(14.0, rel=0.02)
+    assert stt.seconds(0.0, 1.0) == pytest.approx(fmean(t.seconds for t in seen)), "its length is not known"
+    model = learn_pace(seen, by_media=False)
+    assert model.seconds(120.0, 1.0) == model.seconds(10.0, 1.0)
+
+
+def test_of_one_length_alone_it_is_taken_that_twice_as_long_takes_twice_as_long() -> None:
+    assert learn_pace([Tried(6.0, 60.0)] * 5, by_media=True).seconds(120.0, 1.0) == pytest.approx(12.0)
+
+
+def test_a_try_that_hung_hardly_counts() -> None:
+    assert learn_pace([Tried(10.0, 60.0)] * 19 + [Tried(3000.0, 60.0)], by_media=False).mean_s < 12.0
+
+
+def test_how_many_run_at_once_counts_as_in_the_benchmark_until_the_history_tells() -> None:
+    assert [1 + crowding(n) for n in (1.0, 2.0, 4.0)] == pytest.approx([1.0, 2 / 1.73, 4 / 2.84])
+    alone = learn_pace([Tried(20.0, 60.0, 1.0)] * 30, by_media=False)
+    assert alone.seconds(60.0, 4.0) == pytest.approx(20.0 * 4 / 2.84)
+    both = [Tried(20.0, 60.0, 1.0), Tried(40.0, 60.0, 2.0)] * 20
+    assert learn_pace(both, by_media=False).seconds(60.0, 2.0) == pytest.approx(40.0, rel=0.05)
+
+
+def test_a_switch_costs_what_it_cost_from_there_to_there() -> None:
+    learnt = Durations(
+        PLANNED.paces, [Loaded(STT, EXTRACT, 9.0), Loaded(None, EXTRACT, 4.0), Loaded(EXTRACT, RATE, 6.0)]
+    )
+    assert learnt.switch_s(STT, EXTRACT) == 9.0
+    assert learnt.switch_s(None, EXTRACT) == 4.0
+    assert learnt.switch_s(RATE, EXTRACT) == 6.5, "any to it"
+    assert learnt.switch_s(RATE, STT) == 6.0, "any at all"
+    assert learnt.switch_s(RATE, None) == 0.0
+    assert learnt.round_s(policy(APART)) == 9.0 + 6.0 + 6.0
+    assert learnt.round_s(policy(TOGETHER)) == 0.0
+
+
+# What it says
+
+
+def foreseen(view: View) -> Forecast:
+    return forecast(view, policy(), fixed())
+
+
+def test_why_it_waits_for_more_uploads_is_said_with_what_waiting_costs_and_saves() -> None:
+    one = task(1, Status.STT_COMPLETE, claimed_at=95.0, batch_id=7)
+    view = View(100.0, (one,), STT, batch=Batch(7, frozenset({1})), switch_s=9.0, last_claim_at=95.0)
+    text = explain(view, policy(), Decision((), Why.LINGERING, 104.0), at=at, durations=fixed())
+    assert text == (
+        "waits until 104 for more uploads (1 of 10 in the batch): one switch costs 9 s; going now saves 4 s, "
+        "and an upload that comes after it would wait for 30 s"
+    )
+
+
+def test_switching_pausing_backing_off_and_working_are_said() -> None:
+    one = task(1, Status.STT_PROCESSING, claimed_at=0.0)
+    view = View(100.0, (one, *burst(3)[1:]), STT, batch=Batch(1), last_group=STT)
+    said = explain(view, policy(), Decision((), Why.WORKING), at=at, forecast=foreseen(view))
+    assert said == "stt: 1 running, 2 waiting; switches about 130"
+    leaving = replace(view, switching=True, last_group=EVAL)
+    assert explain(leaving, policy(), Decision((), Why.SWITCHING), at=at, durations=fixed()) == (
+        "loads extract + rate; that usually takes 5 s"
+    )
+    paused = replace(view, paused=True)
+    assert "2 tasks wait for resume" in explain(paused, policy(), Decision((), Why.PAUSED), at=at)
+    resting = replace(view, rests={EVAL: 160.0})
+    assert explain(resting, policy(), Decision((), Why.BACKOFF, 160.0), at=at) == (
+        "waits until 160 to try again; extract + rate rests after errors"
+    )
+    assert explain(View(1.0, (), None), policy(), Decision((), Why.IDLE), at=at) == ""
+
+
+def why_late(view: View, plan: Plan, total: int, durations: Durations) -> str:
+    a_policy = policy()
+    return late(view, a_policy, durations, forecast(view, a_policy, durations), plan, total, at)
+
+
+def test_why_the_deadline_is_at_risk_is_said_with_the_main_cause() -> None:
+    view = View(100.0, burst(30), None, switch_s=SWITCH_S)
+    plan = Plan(50.0, 30, {stage: fixed().share_s(stage, policy()) for stage in Stage})
+    assert why_late(view, plan, 30, fixed()) == "what is left takes 16.9 min, 30 s of it switches"
+    assert why_late(view, replace(plan, total=23), 30, fixed()) == "7 more than planned came after 50"
+    slow = replace(
+        fixed(), paces={**PLANNED.paces, Stage.RATE: replace(PLANNED.paces[Stage.RATE], mean_s=26.0)}
+    )
+    assert why_late(view, plan, 30, slow) == "rate takes 26 s a video, 20 s were planned"
+    assert why_late(replace(view, paused=True), plan, 30, slow) == "paused by the operator"
+    assert why_late(replace(view, rests={EVAL: 130.0}), plan, 30, slow) == (
+        "extract + rate rests until 130 after errors"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [(9.0, "9 s"), (9.46, "9.5 s"), (186.0, "3.1 min"), (8640.0, "2.4 h")]
+)
+def test_durations_are_said_as_a_person_says_them(given: float, said: str) -> None:
+    assert seconds(given) == said
+
+
+# The class
+
+
+def test_a_class_is_what_came_since_the_last_time_that_nothing_was_open() -> None:
+    roll = Roll()
+    first, second, third = burst(3)
+    assert roll.born([first], [], 10.0)
+    assert not roll.born([second], [], 11.0), "the first is on its way to the supervisor"
+    assert roll.unsaved() == {"began": 10.0, "first": 1}
+    assert roll.unsaved() is None
+    roll.moved([replace(first, status=Status.COMPLETED)], [second], 20.0)
+    assert (roll.members, roll.left([second])) == ({1, 2}, {2})
+    roll.moved([replace(second, status=Status.FAILED)], [], 30.0)
+    assert (roll.left([]), roll.ended_at) == (set(), 30.0)
+    assert roll.born([third], [], 40.0)
+    assert (roll.members, roll.began_at) == ({3}, 40.0)
+
+
+def test_what_is_taken_up_again_joins_the_class_or_begins_one() -> None:
+    roll = Roll()
+    again = task(1, Status.LLAMA_PROCESSING, revision=2)
+    roll.moved([again], [again], 5.0)
+    assert (roll.members, roll.began_at, roll.unsaved()) == ({1}, 5.0, None)
+    roll.born([task(9)], [again], 6.0)
+    assert (roll.members, roll.began_at) == ({1, 9}, 5.0)
+
+
+# Rehearsals
+
+
+@pytest.mark.parametrize(
+    ("residency", "size", "llm", "minutes"),
+    [
+        (APART, 10, 1, 25.0),
+        (PAIRED, 10, 1, 16.0),
+        (PAIRED, 30, 1, 15.3),
+        (APART, 30, 1, 25.0),
+        (APART, 30, 2, 16.6),
+        (APART, 30, 4, 12.5),
+    ],
+)
+def test_a_rehearsal_comes_to_the_plans_figures(
+    residency: tuple[Group, ...], size: int, llm: int, minutes: float
+) -> None:
+    result = rehearse(evenly(30, 0.0, 60.0), policy(residency, size=size, llm=llm), fixed(0.0))
+    assert round(result.makespan_s / 60, 1) == minutes
+    assert len(result.ends) == 30
+
+
+def test_a_rehearsal_tells_its_phases_and_draws_them() -> None:
+    result = rehearse(evenly(2, 0.0, 60.0), policy(APART), fixed(10.0))
+    told = [(sorted(p.group), p.asked, p.loaded, p.left, p.tries) for p in result.phases]
+    assert told == [
+        (["stt"], 0.0, 10.0, 30.0, 2),
+        (["extract"], 30.0, 40.0, 80.0, 2),
+        (["rate"], 80.0, 90.0, 130.0, 2),
+    ]
+    assert (result.makespan_s, result.switching_s, result.switches) == (130.0, 30.0, 3)
+    assert picture(result.phases, 13, 130.0, plain=True) == "-ss-eeee-rrrr"
+
+
+def test_a_rehearsal_waits_for_those_who_come_late() -> None:
+    late_one = [Coming(0.0, "a", 60.0), Coming(600.0, "b", 60.0)]
+    result = rehearse(late_one, policy(PAIRED), fixed())
+    assert result.makespan_s > 600.0
+    assert result.worst_wait_s == 60.0
+    idle = picture(result.phases, 40, result.makespan_s, plain=True)
+    assert "     " in idle

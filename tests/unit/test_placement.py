@@ -1,0 +1,99 @@
+"""The plan that holds: made before anything is loaded, and made anew when more is known."""
+
+from pathlib import Path
+
+import pytest
+
+from daemon.config import Config, load
+from daemon.core.memory import ModelNeed
+from daemon.core.residency import ONE_BY_ONE, SIDE_BY_SIDE, TOGETHER
+from daemon.core.task import Stage
+from daemon.placement import Placement, tokens_of
+
+GB = 1024.0
+EXTRACT, RATE = frozenset({Stage.EXTRACT}), frozenset({Stage.RATE})
+
+
+def config(folder: Path, text: str = 'runtime = "docker"\n') -> Config:
+    (folder / "introeval.toml").write_text(text)
+    return load(folder / "introeval.toml", {})
+
+
+def test_a_small_card_takes_one_model_at_a_time_with_several_requests(tmp_path: Path) -> None:
+    plan = Placement(config(tmp_path), 8 * GB).plan
+    assert plan.groups == ONE_BY_ONE
+    assert plan.parallel[Stage.EXTRACT] > 1
+    assert plan.fits
+
+
+def test_larger_cards_take_both_models_and_then_everything(tmp_path: Path) -> None:
+    settings = config(tmp_path)
+    assert Placement(settings, 24 * GB).plan.groups == SIDE_BY_SIDE
+    assert Placement(settings, 80 * GB).plan.groups == TOGETHER
+
+
+def test_the_embedded_models_need_nothing_of_the_card_and_whisper_does(tmp_path: Path) -> None:
+    placement = Placement(config(tmp_path, ""), 8 * GB)
+    assert placement.plan.groups == SIDE_BY_SIDE
+    assert placement.need_mb(frozenset({Stage.EXTRACT, Stage.RATE})) == 0.0
+    assert placement.need_mb(frozenset({Stage.STT})) > 1000.0
+    on_processor = Placement(config(tmp_path, '[stt]\ndevice = "cpu"\n'), 8 * GB)
+    assert on_processor.need_mb(frozenset({Stage.STT})) == 0.0
+
+
+@pytest.mark.parametrize(("chars", "num_ctx"), [(1_500, 2048), (9_000, 4096), (20_000, 8192), (60_000, 8192)])
+def test_the_context_is_the_smallest_that_holds_the_longest_prompt(
+    tmp_path: Path, chars: int, num_ctx: int
+) -> None:
+    placement = Placement(config(tmp_path), 24 * GB)
+    placement.expect({Stage.EXTRACT: tokens_of(chars), Stage.RATE: tokens_of(chars)})
+    assert placement.options(Stage.RATE).num_ctx == num_ctx
+
+
+def test_a_configured_context_and_number_of_requests_stay(tmp_path: Path) -> None:
+    settings = config(tmp_path, 'runtime = "docker"\n[rate]\nnum_ctx = 2048\nparallel = 1\n')
+    placement = Placement(settings, 8 * GB)
+    placement.expect({Stage.EXTRACT: 7_000, Stage.RATE: 7_000})
+    assert (placement.plan.num_ctx[Stage.RATE], placement.plan.parallel[Stage.RATE]) == (2048, 1)
+
+
+def test_no_more_requests_are_sent_than_the_server_holds(tmp_path: Path) -> None:
+    placement = Placement(config(tmp_path), 8 * GB)
+    need = ModelNeed("mistral", 4200.0, 131072, most_ctx=32768)
+    assert placement.describe(Stage.EXTRACT, need, slots=1)
+    assert placement.plan.parallel[Stage.EXTRACT] == 1
+    assert not placement.describe(Stage.EXTRACT, need, slots=1)
+
+
+def test_what_did_not_hold_is_lowered_and_stays_lowered_when_more_is_known(tmp_path: Path) -> None:
+    placement = Placement(config(tmp_path), 8 * GB)
+    before = placement.plan.parallel[Stage.RATE]
+    assert placement.lower(RATE)
+    after = placement.plan.parallel[Stage.RATE]
+    assert after < before
+    assert (
+        placement.plan.parallel[Stage.EXTRACT]
+        == Placement(config(tmp_path), 8 * GB).plan.parallel[Stage.EXTRACT]
+    )
+    placement.expect({Stage.EXTRACT: 1_000, Stage.RATE: 1_000})
+    assert placement.plan.parallel[Stage.RATE] == after
+
+
+def test_lowering_comes_to_an_end(tmp_path: Path) -> None:
+    placement = Placement(config(tmp_path), 8 * GB)
+    steps = 0
+    while placement.lower(EXTRACT):
+        steps += 1
+        assert steps < 10
+    assert steps > 0
+
+
+def test_the_largest_context_is_what_is_configured_or_the_most_that_the_model_was_trained_for(
+    tmp_path: Path,
+) -> None:
+    placement = Placement(config(tmp_path), 24 * GB)
+    assert placement.largest_ctx(Stage.RATE) == 8192
+    placement.describe(Stage.RATE, ModelNeed("tiny", 100.0, 1024, most_ctx=2048), slots=None)
+    assert placement.largest_ctx(Stage.RATE) == 2048
+    fixed = config(tmp_path, 'runtime = "docker"\n[rate]\nnum_ctx = 4096\n')
+    assert Placement(fixed, 24 * GB).largest_ctx(Stage.RATE) == 4096
