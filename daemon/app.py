@@ -212,8 +212,10 @@ async def _until(stop: asyncio.Event, endless: Coroutine[Any, Any, None]) -> Non
     running = asyncio.create_task(endless)
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait([running, stopped], return_when=asyncio.FIRST_COMPLETED)
-    for each in (running, stopped):
-        each.cancel()
+    stopped.cancel()
+    while not running.done():  # `asyncio.wait_for` may swallow a cancellation that meets its result
+        running.cancel()
+        await asyncio.wait([running], timeout=0.1)
     with contextlib.suppress(asyncio.CancelledError):
         await running
 

@@ -59,7 +59,7 @@ def task_page(
 
     Costs what is open and what is asked for, whatever else there is.
     """
-    mine = [task for task in queued if _is_wanted(task, wanted)]
+    mine = _wanted_of(queued, wanted)
     final, total, partial = _final(reader, wanted)
     if wanted.order in (TaskOrder.QUEUE, TaskOrder.ETA):
         if wanted.order is TaskOrder.ETA:
@@ -82,13 +82,16 @@ _KEYS: dict[TaskOrder, Callable[[Place], tuple[Any, ...]]] = {
 }
 
 
-def _is_wanted(task: Task, wanted: Wanted) -> bool:
-    return (
-        task.status in wanted.of_status
+def _wanted_of(tasks: Iterable[Task], wanted: Wanted) -> list[Task]:
+    statuses, needle = wanted.of_status, wanted.text.casefold()
+    return [
+        task
+        for task in tasks
+        if task.status in statuses
         and wanted.student in (None, task.student)
         and (wanted.before is None or task.id < wanted.before)
-        and (not wanted.text or matches(wanted.text.casefold(), task.id, task.student, task.filename))
-    )
+        and (not needle or matches(needle, task.id, task.student, task.filename))
+    ]
 
 
 def _final(reader: Reader, wanted: Wanted) -> tuple[list[Place], int, bool]:

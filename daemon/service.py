@@ -29,9 +29,6 @@ class Pulse:
     said: str = ""  # one line for `systemctl status`
 
 
-RESTING = Pulse(0, resting=True)
-
-
 class Watch:
     """Judges by looking again and again whether the main loop gets on."""
 
@@ -83,11 +80,10 @@ class Notifier:
             log.warning("systemd cannot be told", fields=sorted(fields), error=str(exc))
 
 
-async def feed(notifier: Notifier, look: Callable[[], Pulse], watch: Watch | None = None) -> None:
+async def feed(notifier: Notifier, look: Callable[[], Pulse], watch: Watch) -> None:
     """Feed the watchdog for ever, three times in each of its intervals, while `look` shows pulse."""
     if notifier.watchdog_s is None:
         return
-    watch = watch or Watch()
     lived = True
     while True:
         pulse = look()

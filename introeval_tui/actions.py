@@ -81,16 +81,26 @@ def _lost(tasks: "Sequence[TaskLine]") -> list[str]:
         return [f"The work of {len(running)} running stages is lost."]
     task = running[0]
     what = f"its {_WORK.get(task.stage or '', 'work')}"
-    return [f"{100 * task.progress:.0f} % of {what} is lost." if task.progress is not None else f"What there is of {what} is lost."]
+    return [
+        f"{100 * task.progress:.0f} % of {what} is lost."
+        if task.progress is not None
+        else f"What there is of {what} is lost."
+    ]
 
 
 def order_question(order: str, status: "Status") -> list[str]:
     """What the confirmation of an order for the whole daemon says."""
     running = sum(status.counts.get(name, 0) for name in RUNNING)
     if order == "pause":
-        return ["Pause the daemon?", f"The {running} running tasks end first; nothing new starts until you resume."]
+        return [
+            "Pause the daemon?",
+            f"The {running} running tasks end first; nothing new starts until you resume.",
+        ]
     if order == "pause?now=true":
-        return ["Pause now?", f"The tries of {running} running tasks are lost; they begin again when you resume."]
+        return [
+            "Pause now?",
+            f"The tries of {running} running tasks are lost; they begin again when you resume.",
+        ]
     if order == "resume":
         return ["Resume?", f"{status.left} open tasks go on."]
     if order == "drain":
@@ -99,4 +109,7 @@ def order_question(order: str, status: "Status") -> list[str]:
             f"No new video is taken in; the {status.left} open tasks are finished without waiting for more.",
             "Resume takes videos in again.",
         ]
-    return ["Go on without waiting?", "stt is left with the batch as it is; later videos go into the next one."]
+    return [
+        "Go on without waiting?",
+        "stt is left with the batch as it is; later videos go into the next one.",
+    ]

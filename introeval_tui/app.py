@@ -1,12 +1,11 @@
 """The dashboard: one poller, what it knows, and what the operator may ask for."""
 
 import asyncio
+import gc
 import signal
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from textual import work
@@ -19,6 +18,7 @@ from introeval_tui import actions
 from introeval_tui.actions import Pending
 from introeval_tui.client import Client, NoAnswer, Refused
 from introeval_tui.poll import BACKOFF_S, Poller
+from introeval_tui.setup import Setup
 from introeval_tui.state import Link, Query, Scene, Snapshot, daemon_now
 
 if TYPE_CHECKING:
@@ -27,19 +27,6 @@ if TYPE_CHECKING:
 REFRESHES_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _SAID_S = 6.0
 _RESTART_S = BACKOFF_S[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """How the dashboard was opened. `socket` finds the socket; it is called after the first paint."""
-
-    socket: Callable[[], Path]
-    read_only: bool = False
-    ascii_only: bool = False
-    refresh_s: float = 1.0
-    keys: dict[str, str] | None = None
-    wall: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
 
 
 class Dashboard(App[int]):
@@ -65,7 +52,7 @@ class Dashboard(App[int]):
     ]
 
     def __init__(self, setup: Setup) -> None:
-        super().__init__()
+        super().__init__(ansi_color=True)  # known this early, NO_COLOR takes all colours away: greys else
         self.setup = setup
         self.animation_level = "none"
         self.theme = "ansi-dark"
@@ -87,18 +74,23 @@ class Dashboard(App[int]):
 
         return Board()
 
-    def on_mount(self) -> None:
-        """Take up the work after the first paint."""
-        if self.setup.keys:
-            self.set_keymap(self.setup.keys)
+    def on_load(self) -> None:
+        """End well on a signal, from before the terminal is taken on."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
                 loop.add_signal_handler(number, self.exit, 128 + number)
+
+    def on_mount(self) -> None:
+        """Take up the work after the first paint."""
+        if self.setup.keys:
+            self.set_keymap(self.setup.keys)
         self.call_after_refresh(self.begin)
 
     def begin(self) -> None:
         """Poll from now on, and look every second whether what is shown has grown old."""
+        gc.enable()  # it was off while everything was loaded
+        gc.freeze()
         self.set_interval(1.0, self._tick)
         self.poll()
 
@@ -193,7 +185,7 @@ class Dashboard(App[int]):
         self._said = (message, style, self.setup.monotonic() + _SAID_S)
         self.draw()
 
-    def list(self, query: Query) -> None:
+    def show_list(self, query: Query) -> None:
         """List other tasks."""
         if self._poller is not None:
             self._poller.ask(query)
@@ -223,7 +215,7 @@ class Dashboard(App[int]):
             if yes and self._may_change():
                 then()
 
-        self.push_screen(Question(lines, ascii_only=self.setup.ascii_only), answered)
+        _ = self.push_screen(Question(lines, ascii_only=self.setup.ascii_only), answered)
 
     @work(group="orders")
     async def send(self, verb: str, tasks: "tuple[TaskLine, ...]") -> None:
@@ -311,7 +303,10 @@ class Dashboard(App[int]):
             self.say("no task is failed")
             return
         lines = actions.question("retry", failed)
-        self._confirm([f"Take up all {len(failed)} failed tasks again?", *lines[1:]], lambda: self.send("retry", tuple(failed)))
+        self._confirm(
+            [f"Take up all {len(failed)} failed tasks again?", *lines[1:]],
+            lambda: self.send("retry", tuple(failed)),
+        )
 
     def action_deadline(self) -> None:
         """Ask for the deadline of the class."""
@@ -349,7 +344,7 @@ class Dashboard(App[int]):
         from introeval_tui.dialogs import Help
         from introeval_tui.keys import NOTES, working
 
-        self.push_screen(Help(working(self), NOTES, ascii_only=self.setup.ascii_only))
+        _ = self.push_screen(Help(working(self), NOTES, ascii_only=self.setup.ascii_only))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action by its name, for the palette."""

@@ -21,7 +21,7 @@ from introeval_tui.table import Listing, rule
 
 if TYPE_CHECKING:
     from daemon.wire import TaskDetail, TaskLine
-    from introeval_tui.app import Dashboard
+    from introeval_tui.desk import Desk
 
 _TITLES = {2: "GPU", 3: "Engines", 4: "Failures", 5: "Events"}
 _REST_S = 0.2
@@ -69,9 +69,9 @@ class Board(Screen[None]):
         self._peeks_at: tuple[int, int] | None = None  # which task, at which state of all tasks
 
     @property
-    def dashboard(self) -> "Dashboard":
+    def dashboard(self) -> "Desk":
         """The app."""
-        return cast("Dashboard", self.app)
+        return cast("Desk", self.app)
 
     # --- what it shows
 
@@ -101,7 +101,11 @@ class Board(Screen[None]):
         """Draw what is known now."""
         scene = self.dashboard.scene
         known = scene.known
-        self.chosen.list(Listing(tuple(known.page.tasks), known.query.offset, known.page.total) if known.page else Listing())
+        self.chosen.take(
+            Listing(tuple(known.page.tasks), known.query.offset, known.page.total)
+            if known.page
+            else Listing()
+        )
         self.set_class(known.status is None and known.link in (Link.DOWN, Link.FOREIGN), "-never")
         alarms = len(panels.alarm_rows(scene, 80))
         if alarms != self._alarms:
@@ -114,8 +118,7 @@ class Board(Screen[None]):
     def redraw(self) -> None:
         """Draw the panels anew from what is known already."""
         for panel in self.query(Panel):
-            if panel.display:
-                panel.redraw()
+            panel.redraw()
         wanted = self.chosen.wanted(PAGE)
         if wanted is not None and wanted != self.query_now.offset:
             self.show_list(replace(self.query_now, offset=wanted))
@@ -141,7 +144,10 @@ class Board(Screen[None]):
         try:
             self._peeked = TaskDetail.model_validate_json(await self.dashboard.asks.get(f"/tasks/{task_id}"))
         except (NoAnswer, Refused, ValueError):
-            self._peeked, self._peeks_at = None, None  # the link shows what is wrong; it is fetched with the next change
+            self._peeked, self._peeks_at = (
+                None,
+                None,
+            )  # the link shows what is wrong; it is fetched with the next change
         self.redraw_peek()
 
     def redraw_peek(self) -> None:
@@ -172,7 +178,9 @@ class Board(Screen[None]):
     def _tasks(self, width: int, height: int) -> list[Row]:
         scene, chosen = self.dashboard.scene, self.chosen
         chosen.height = max(1, height - 2)
-        head = table.title_row(chosen.listing, self.query_now, len(chosen.marks), width, focused=self.panel == 1)
+        head = table.title_row(
+            chosen.listing, self.query_now, len(chosen.marks), width, focused=self.panel == 1
+        )
         pending = {task_id: each.verb for task_id, each in self.dashboard.pending.items()}
         rows = table.table_rows(
             chosen.listing,
@@ -181,7 +189,7 @@ class Board(Screen[None]):
             height - 1,
             first=chosen.first,
             cursor=chosen.cursor,
-            marks=chosen.marks,
+            marks=chosen.marks.keys(),
             pending=pending,
         )
         if not chosen.listing.total:
@@ -209,9 +217,16 @@ class Board(Screen[None]):
             rows = panels.failure_rows(scene, width, self._scroll[4] if self.panel == 4 else None)
         else:
             rows = panels.event_rows(scene.known.events, width)
-        self._scroll[number] = max(0, min(self._scroll[number], len(rows) - 1 if number == 4 else len(rows) - room))
+        self._scroll[number] = max(
+            0, min(self._scroll[number], len(rows) - 1 if number == 4 else len(rows) - room)
+        )
         first = max(0, self._scroll[number] - room + 1) if number == 4 else self._scroll[number]
-        title = rule(f"─[{number}]{_TITLES[number]}", f" {said} ──" if said else "", width, focused=self.panel == number)
+        title = rule(
+            f"─[{number}]{_TITLES[number]}",
+            f" {said} ──" if said else "",
+            width,
+            focused=self.panel == number,
+        )
         return top.dimmed(scene, [title, *rows[first : first + room]])
 
     def _events(self, width: int, height: int) -> list[Row]:
@@ -227,7 +242,8 @@ class Board(Screen[None]):
             return [row(width, (" ?help  R:try now  q:quit", "dim"))]
         keys = " ?help /filter enter:detail space:mark r:retry x:cancel P:pause q:quit"
         if width >= 110:
-            keys = " ?help  /filter  v:view  s:sort  enter:detail  space:mark  r:retry  x:cancel  h:hold  P:pause  D:drain  :all  q:quit"
+            keys = " ?help  /filter  v:view  s:sort  enter:detail  space:mark  r:retry  x:cancel  h:hold"
+            keys += "  P:pause  D:drain  :all  q:quit"
         return [spread(width, [(keys, "dim")], [])]
 
     # --- moving about
@@ -294,14 +310,16 @@ class Board(Screen[None]):
     def show_list(self, query: Query) -> None:
         """List other tasks."""
         self.query_now = query
-        self.dashboard.list(query)
+        self.dashboard.show_list(query)
         self.redraw()
 
     def action_view(self) -> None:
         """List the next kind of tasks."""
         views = list(View)
         self.chosen.go(0)
-        self.show_list(replace(self.query_now, view=views[(views.index(self.query_now.view) + 1) % len(views)], offset=0))
+        self.show_list(
+            replace(self.query_now, view=views[(views.index(self.query_now.view) + 1) % len(views)], offset=0)
+        )
 
     def action_sort(self) -> None:
         """Sort by something else."""
@@ -320,14 +338,14 @@ class Board(Screen[None]):
         def live(text: str) -> None:
             self.show_list(replace(self.query_now, text=text, offset=0))
 
-        self.mount(Line("/", self.query_now.text, live=live, done=live, given_up=lambda: live("")))
+        _ = self.mount(Line("/", self.query_now.text, live=live, done=live, given_up=lambda: live("")))
 
     def ask_deadline(self) -> None:
         """Ask for the deadline of the class."""
         from introeval_tui.line import Line
 
         hint = "deadline of the class, as HH:MM; nothing takes it away: "
-        self.mount(Line(hint, "", done=self.dashboard.set_deadline))
+        _ = self.mount(Line(hint, "", done=self.dashboard.set_deadline))
 
     # --- the tasks
 
@@ -351,7 +369,9 @@ class Board(Screen[None]):
     def action_hold(self) -> None:
         """Hold, or release where all of them are held."""
         targets = self.targets
-        self.dashboard.ask_for("release" if targets and all(task.held for task in targets) else "hold", targets)
+        self.dashboard.ask_for(
+            "release" if targets and all(task.held for task in targets) else "hold", targets
+        )
 
     def action_open(self, tab: str = "Overview") -> None:
         """Show the task under the cursor in detail."""
@@ -363,7 +383,7 @@ class Board(Screen[None]):
             task = self.chosen.task
             targets = [task] if task is not None else []
         if targets:
-            self.app.push_screen(Detail(targets[0], tab))
+            _ = self.app.push_screen(Detail(targets[0], tab))
 
     def action_open_log(self) -> None:
         """Show its log."""

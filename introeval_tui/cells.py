@@ -15,7 +15,7 @@ Row = list[Piece]
 
 _COMBINING = 2  # marks on one letter; more than any script of names needs
 _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_ASCII = str.maketrans("●◐○◆✓✗‖↻⊘◌■▲█░▁▂▃▄▅▆▇▌─│┬├┤┴┼…—·>•±→§×", "*oo#+!=~-.o^#. .:-=+*|-|-++-+~-.>*+>S" + "x")
+_ASCII = str.maketrans("●◐○◆✓✗‖↻⊘◌■█░▁▂▃▄▅▆▇─│┌┐└┘…·•", "*oo#+!=~-.o#. .:-=+*-|++++~.*")
 
 
 def clean(text: str) -> str:
@@ -34,7 +34,12 @@ def clean(text: str) -> str:
         elif kind in ("Mn", "Me"):
             marks += 1
             # A selector of variants changes the width of what it follows, in some terminals.
-            if marks <= _COMBINING and out and not "\ufe00" <= char <= "\ufe0f" and get_character_cell_size(char) == 0:
+            if (
+                marks <= _COMBINING
+                and out
+                and not "\ufe00" <= char <= "\ufe0f"
+                and get_character_cell_size(char) == 0
+            ):
                 out.append(char)
             continue
         elif kind in _HARMFUL or (kind != "Zs" and get_character_cell_size(char) == 0):

@@ -57,7 +57,9 @@ class Client:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._turn = asyncio.Lock()
 
-    async def get(self, path: str, params: list[tuple[str, str]] | None = None, timeout: float = 10.0) -> bytes:
+    async def get(
+        self, path: str, params: list[tuple[str, str]] | None = None, timeout: float = 10.0
+    ) -> bytes:
         """The body of the answer. Raises NoAnswer, Refused."""
         target = f"{path}?{urlencode(params)}" if params else path
         async with self._turn:
@@ -168,7 +170,9 @@ def _who_may(socket: Path) -> str:
     for place in (socket, socket.parent):
         with contextlib.suppress(OSError, KeyError):
             name = grp.getgrgid(place.stat().st_gid).gr_name
-            return f"join its group: sudo usermod -aG {name} {os.environ.get('USER', '$USER')}   and log in anew"
+            return (
+                f"join its group: sudo usermod -aG {name} {os.environ.get('USER', '$USER')}   and log in anew"
+            )
     return f"ask for the right to open {socket}"
 
 

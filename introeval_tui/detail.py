@@ -17,7 +17,7 @@ from introeval_tui.panel import Panel
 
 if TYPE_CHECKING:
     from daemon.wire import LogLine, TaskDetail, TaskLine
-    from introeval_tui.app import Dashboard
+    from introeval_tui.desk import Desk
 
 TABS = ("Overview", "Log", "Transcript", "Form", "Rating", "JSON", "Tries")
 _LOG_LINES = 2000
@@ -70,9 +70,9 @@ class Detail(Screen[None]):
         self._read_of: tuple[int, str] | None = None  # of which revision and state `results` are
 
     @property
-    def dashboard(self) -> "Dashboard":
+    def dashboard(self) -> "Desk":
         """The app."""
-        return cast("Dashboard", self.app)
+        return cast("Desk", self.app)
 
     def compose(self) -> ComposeResult:
         """One panel: the head and the tab's rows have one width."""
@@ -116,7 +116,8 @@ class Detail(Screen[None]):
 
     def draw(self) -> None:
         """Draw what is known now."""
-        self.query_one(Panel).redraw()
+        for panel in self.query(Panel):  # none yet, when an answer comes before it is composed
+            panel.redraw()
 
     def _rows(self, width: int, height: int) -> list[Row]:
         scene = self.dashboard.scene
@@ -142,10 +143,8 @@ class Detail(Screen[None]):
         for number, name in enumerate(TABS, 1):
             here = name == self.tab
             pieces += [(f" {number} {name} ", "reverse bold" if here else ""), ("─", "dim")]
-        said = f" f:follow {'on' if self._follow else 'off'} " if self.tab == "Log" else ""
         used = sum(len(text) for text, _ in pieces)
-        pieces.append(("─" * max(0, width - used - len(said)), "dim"))
-        return spread(width, pieces, [(said, "dim")] if said and used + len(said) <= width else [])
+        return row(width, *pieces, ("─" * max(0, width - used), "dim"))
 
     def _body(self, width: int) -> list[Row]:
         scene, detail = self.dashboard.scene, self.detail
@@ -171,12 +170,17 @@ class Detail(Screen[None]):
             return row(width, (fit(f" {said[0]}", width), said[1]))
         if self.trouble:
             return row(width, (fit(f" {self.trouble}", width), "bold red"))
-        where = f" {self._first + 1}-{min(self._first + self._page, self._first + 1 + self._page)} " if self._most else ""
-        return spread(width, [(" ?help esc:back [ ]:tabs r:retry x:cancel h:hold a:rate w:wrap q:quit", "dim")], [(where, "dim")] if where else [])
+        where = f" {self._first + 1}-{self._first + self._page} " if self._most else ""
+        if self.tab == "Log":
+            keys = " ?help esc:back [ ]:tabs w:wrap t:times q:quit"
+            where = f" f:follow {'on' if self._follow else 'off'}{where}"
+        else:
+            keys = " ?help esc:back [ ]:tabs r:retry x:cancel h:hold a:rate q:quit"
+        return spread(width, [(keys, "dim")], [(where, "dim")] if where else [])
 
     def action_leave(self) -> None:
         """Go back to the list."""
-        self.dismiss()
+        _ = self.dismiss()
 
     def action_tab(self, by: int) -> None:
         """Show the next tab."""

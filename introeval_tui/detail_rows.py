@@ -23,7 +23,11 @@ def head_rows(task: "TaskLine", detail: "TaskDetail | None", scene: Scene, width
     """Who, what, how it stands, and what may be done: 4 rows."""
     look = words.look(task, scene.now)
     tries = f"  {task.retry_count} tries charged" if task.retry_count else ""
-    facts = f"({took(task.duration_s)}, {size(detail.size_bytes)})" if detail is not None else f"({took(task.duration_s)})"
+    facts = (
+        f"({took(task.duration_s)}, {size(detail.size_bytes)})"
+        if detail is not None
+        else f"({took(task.duration_s)})"
+    )
     right: list[Piece] = [(f" {look.sign} {look.word}{tries} ", look.style)]
     left: list[Piece] = [
         (" < esc  ", "dim"),
@@ -40,15 +44,18 @@ def head_rows(task: "TaskLine", detail: "TaskDetail | None", scene: Scene, width
 
 
 def _way(detail: "TaskDetail") -> list[Piece]:
-    """received 13:31 > stt 3m02s (4.2x) > extract 41s > rate 20s, as far as it has come."""
+    """Received 13:31 > stt 3m02s (4.2x) > extract 41s > rate 20s, as far as it has come."""
     pieces: list[Piece] = [(f"received {clock(parse(detail.claimed_at), seconds=True)}", "")]
     for stage, ended in (("stt", "transcribed"), ("extract", "extracted"), ("rate", "rated")):
         lines = [line for line in detail.history if line.event == ended]
         if lines and lines[-1].seconds is not None:
             fast = detail.duration_s / lines[-1].seconds if stage == "stt" and lines[-1].seconds else 0.0
-            pieces.append((f" > {stage} {took(lines[-1].seconds)}{f' ({fast:.1f}x)' if fast else ''}", "green"))
+            pieces.append(
+                (f" > {stage} {took(lines[-1].seconds)}{f' ({fast:.1f}x)' if fast else ''}", "green")
+            )
         elif detail.stage == stage:
-            pieces.append((f" > {stage} …", "cyan"))
+            runs = detail.status in words.RUNNING
+            pieces.append((f" > {stage} {'…' if runs else 'waits'}", "cyan" if runs else "dim"))
     if detail.status in words.FINAL:
         failed = detail.status == "failed"
         pieces.append((f" > {detail.outcome or detail.status}", "bold red" if failed else "green"))
@@ -82,7 +89,9 @@ def overview_rows(detail: "TaskDetail", scene: Scene, width: int) -> list[Row]:
         ("batch", "-" if detail.batch_id is None else str(detail.batch_id)),
         ("delivered", clock(parse(detail.delivered_at), seconds=True)),
     ]
-    rows += [row(width, (f" {name:<10}", "dim"), (fit(value, max(0, width - 11)), "")) for name, value in facts]
+    rows += [
+        row(width, (f" {name:<10}", "dim"), (fit(value, max(0, width - 11)), "")) for name, value in facts
+    ]
     for paper in detail.papers:
         said = paper.name if paper.delivered_at else f"{paper.name} (not delivered yet)"
         rows.append(row(width, (f" {paper.kind:<10}", "dim"), (fit(said, max(0, width - 11)), "")))
@@ -110,7 +119,11 @@ def _history_row(line: "HistoryLine", scene: Scene, width: int) -> Row:
 
 def try_rows(detail: "TaskDetail", scene: Scene, width: int) -> list[Row]:
     """Only the tries: what was started, how it ended and how long it took."""
-    tries = [line for line in detail.history if line.attempt and (line.seconds is not None or line.event == "started")]
+    tries = [
+        line
+        for line in detail.history
+        if line.attempt and (line.seconds is not None or line.event == "started")
+    ]
     if not tries:
         return [row(width, (" no try yet", "dim"))]
     return [_history_row(line, scene, width) for line in tries]
@@ -129,7 +142,11 @@ def log_rows(lines: "Sequence[LogLine]", width: int, *, wrapped: bool, times: bo
         texts = wrap(line.text, room) if wrapped else [line.text]
         for at, text in enumerate(texts):
             rows.append(
-                row(width, (head if at == 0 else " " * len(head), "dim"), (fit(text, room), "red" if bad else ""))
+                row(
+                    width,
+                    (head if at == 0 else " " * len(head), "dim"),
+                    (fit(text, room), "red" if bad else ""),
+                )
             )
     return rows
 
@@ -158,7 +175,12 @@ def form_rows(result: Result | None, width: int) -> list[Row]:
     if not profile:
         return [row(width, (" no form yet" if result is None else " no form could be made", "dim"))]
     rows = _fields(profile, width)
-    return [*rows, row(width), row(width, (" speaking", "bold")), *_fields((result or {}).get("speaking") or {}, width)]
+    return [
+        *rows,
+        row(width),
+        row(width, (" speaking", "bold")),
+        *_fields((result or {}).get("speaking") or {}, width),
+    ]
 
 
 def rating_rows(result: Result | None, width: int) -> list[Row]:
@@ -171,7 +193,9 @@ def rating_rows(result: Result | None, width: int) -> list[Row]:
         value = evaluation.get(name)
         points = value if isinstance(value, int) and 0 <= value <= 10 else 0
         bar = "█" * points + "░" * (10 - points)
-        rows.append(row(width, (f" {name.replace('_', ' '):<20}", ""), (f"{bar} ", "cyan"), (f"{value}/10", "bold")))
+        rows.append(
+            row(width, (f" {name.replace('_', ' '):<20}", ""), (f"{bar} ", "cyan"), (f"{value}/10", "bold"))
+        )
     rest = {key: value for key, value in evaluation.items() if key not in _WORD}
     return [*rows, row(width), *_fields(rest, width)]
 
@@ -187,10 +211,7 @@ def json_rows(results: Sequence[Result], width: int) -> list[Row]:
 def _fields(values: Result, width: int) -> list[Row]:
     rows: list[Row] = []
     for name, value in values.items():
-        if isinstance(value, list):
-            texts = [_said(each) for each in value] or ["-"]
-        else:
-            texts = [_said(value)]
+        texts = [_said(each) for each in value] or ["-"] if isinstance(value, list) else [_said(value)]
         for at, text in enumerate(texts):
             rows += _paragraph(text, name.replace("_", " ") if at == 0 else "", width, 20)
     return rows

@@ -56,11 +56,13 @@ class Question(ModalScreen[bool]):
         said = [row(inner, (line, "")) for text in more for line in wrap(text, inner)][: max(1, height - 4)]
         no = ("  No (n)  ", "" if self._yes else "reverse")
         yes = ("  Yes (y)  ", "reverse" if self._yes else "")
-        return box(head, [*said, row(inner), row(inner, (" " * max(0, inner - 24), ""), no, ("   ", ""), yes)], width)
+        return box(
+            head, [*said, row(inner), row(inner, (" " * max(0, inner - 24), ""), no, ("   ", ""), yes)], width
+        )
 
     def action_answer(self, yes: bool) -> None:
         """Close with an answer."""
-        self.dismiss(yes)
+        _ = self.dismiss(yes)
 
     def action_other(self) -> None:
         """Light the other button."""
@@ -69,7 +71,7 @@ class Question(ModalScreen[bool]):
 
     def action_chosen(self) -> None:
         """Close with the answer that is lit."""
-        self.dismiss(self._yes)
+        _ = self.dismiss(self._yes)
 
 
 class Help(ModalScreen[None]):
@@ -97,14 +99,19 @@ class Help(ModalScreen[None]):
         two = inner >= 76
         room = inner // 2 if two else inner
         cells: list[Row] = [
-            row(room, (fit(keys, _KEYS) + " ", "bold cyan"), (fit(what, max(0, room - _KEYS - 2)), "")) for keys, what in self._keys
+            row(room, (fit(keys, _KEYS) + " ", "bold cyan"), (fit(what, max(0, room - _KEYS - 2)), ""))
+            for keys, what in self._keys
         ]
         if two:
             half = (len(cells) + 1) // 2
             cells = [
-                row(inner, *cells[at], *(cells[half + at] if half + at < len(cells) else [])) for at in range(half)
+                row(inner, *cells[at], *(cells[half + at] if half + at < len(cells) else []))
+                for at in range(half)
             ]
-        cells += [row(inner), *(row(inner, (line, "dim")) for note in self._notes for line in wrap(note, inner))]
+        cells += [
+            row(inner),
+            *(row(inner, (line, "dim")) for note in self._notes for line in wrap(note, inner)),
+        ]
         room = max(1, height - 2)
         self._first = max(0, min(self._first, len(cells) - room))
         shown = cells[self._first : self._first + room]
@@ -113,7 +120,7 @@ class Help(ModalScreen[None]):
 
     def action_close(self) -> None:
         """Close."""
-        self.dismiss(None)
+        _ = self.dismiss(None)
 
     def action_scroll(self, by: int) -> None:
         """Scroll."""

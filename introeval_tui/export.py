@@ -17,12 +17,12 @@ from introeval_tui.state import PAGE, Query
 
 if TYPE_CHECKING:
     from daemon.wire import TaskLine
-    from introeval_tui.app import Dashboard
+    from introeval_tui.desk import Desk
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-async def export(dashboard: "Dashboard", query: Query) -> None:
+async def export(dashboard: "Desk", query: Query) -> None:
     """Write all pages of a list as CSV and JSON into the working directory, and say where."""
     name = time.strftime("introeval-%Y%m%d-%H%M%S", time.localtime(dashboard.setup.wall()))
     try:
@@ -62,7 +62,10 @@ def as_csv(tasks: "Sequence[TaskLine]") -> str:
     for task in tasks:
         values = task.model_dump().values()
         writer.writerow(
-            [f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value for value in values]
+            [
+                f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+                for value in values
+            ]
         )
     return out.getvalue()
 

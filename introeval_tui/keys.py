@@ -10,12 +10,25 @@ from textual.screen import Screen
 
 NOTES = (
     "Lower case is for the selected task, or for all that are marked; UPPER case is for the whole daemon.",
-    "Colours: a state always has a sign and a word too. Quitting, or losing the connection, changes nothing in the work.",
+    "A state has a sign and a word, never a colour alone. Quitting changes nothing in the work.",
     "Keys can be changed in ~/.config/introeval/tui.toml. A stray Esc on a slow line: set ESCDELAY=200.",
 )
 _SHOWN = {"question_mark": "?", "colon": ":", "plus": "+", "equals_sign": "=", "minus": "-", "slash": "/"}
-_SHOWN |= {"left_square_bracket": "[", "right_square_bracket": "]", "escape": "Esc", "enter": "Enter", "space": "Space"}
-_SHOWN |= {"pagedown": "PgDn", "pageup": "PgUp", "home": "Home", "end": "End", "f1": "F1", "shift+tab": "S-Tab"}
+_SHOWN |= {
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "escape": "Esc",
+    "enter": "Enter",
+    "space": "Space",
+}
+_SHOWN |= {
+    "pagedown": "PgDn",
+    "pageup": "PgUp",
+    "home": "Home",
+    "end": "End",
+    "f1": "F1",
+    "shift+tab": "S-Tab",
+}
 
 
 def _own(app: App[Any], screen: Screen[Any]) -> dict[str, tuple[list[str], Binding]]:
@@ -31,7 +44,8 @@ def _own(app: App[Any], screen: Screen[Any]) -> dict[str, tuple[list[str], Bindi
 def working(app: App[Any]) -> list[tuple[str, str]]:
     """(keys, what they do) of everything that works now."""
     return [
-        (" ".join(_SHOWN.get(key, key) for key in keys), binding.description) for keys, binding in _own(app, app.screen).values()
+        (" ".join(_SHOWN.get(key, key) for key in keys), binding.description)
+        for keys, binding in _own(app, app.screen).values()
     ]
 
 
@@ -40,17 +54,9 @@ def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:
     for keys, binding in _own(app, screen).values():
         if binding.id != "palette":
             help_text = "key " + " ".join(_SHOWN.get(key, key) for key in keys)
-            yield SystemCommand(binding.description, help_text, partial(app.run_action, binding.action, screen))
+            yield SystemCommand(
+                binding.description, help_text, partial(app.run_action, binding.action, screen)
+            )
     yield SystemCommand(
         "pause now: the running tries are lost", "after a question", partial(app.run_action, "app.pause_now")
     )
-
-
-def known_ids() -> set[str]:
-    """The ids that the operator's settings may name."""
-    from introeval_tui.app import Dashboard
-    from introeval_tui.board import Board
-    from introeval_tui.detail import Detail
-
-    every: list[Any] = [*Dashboard.BINDINGS, *Board.BINDINGS, *Detail.BINDINGS]
-    return {binding.id for binding in every if isinstance(binding, Binding) and binding.id}

@@ -75,4 +75,4 @@ class Line(Horizontal):
         if self._rest is not None:
             self._rest.stop()
         self.screen.remove_class("-line")
-        self.remove()
+        _ = self.remove()

@@ -30,9 +30,10 @@ def frame(path: Path, *, ascii_only: bool = False, width: int = _WIDTH) -> str:
     listing = Listing(tuple(known.page.tasks), 0, known.page.total)
     rows: list[Row] = [*top.top_rows(scene, width), *panels.alarm_rows(scene, width, 100)]
     rows.append(table.title_row(listing, Query(), 0, width, focused=False))
-    rows += table.table_rows(listing, scene, width, min(len(listing.tasks), _MOST_ROWS) + 1, first=0, cursor=-1)
+    rows += table.table_rows(
+        listing, scene, width, min(len(listing.tasks), _MOST_ROWS) + 1, first=0, cursor=-1
+    )
     if not listing.total:
         rows += table.empty_rows(scene, Query(), width)
     lines = ("".join(text for text, _ in pieces).rstrip() for pieces in rows)
     return "\n".join(to_ascii(line) if ascii_only else line for line in lines)
-

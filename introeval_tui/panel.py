@@ -42,10 +42,19 @@ class Panel(Widget):
         self._ascii = ascii_only
         self._rows: list[Row] = []
 
+    @property
+    def shown(self) -> bool:
+        """Whether it is on its screen now: it has room, and nothing around it is hidden."""
+        return (
+            self.is_attached
+            and bool(self.size)
+            and all(node.display for node in self.ancestors_with_self if isinstance(node, Widget))
+        )
+
     def redraw(self) -> None:
         """Ask the source, and repaint what changed."""
         width, height = self.size
-        if not width or not height or not self.is_attached:
+        if not self.shown:
             return
         rows = self._source(width, height)[:height]
         blank = row(width)
@@ -65,10 +74,12 @@ class Panel(Widget):
     def render_line(self, y: int) -> Strip:
         """One line, for Textual."""
         if y >= len(self._rows):
-            return Strip.blank(self.size.width)
+            return Strip.blank(self.size.width, Style.null())  # the filters of colours need a style
         return Strip(
             [
-                Segment(to_ascii(text) if self._ascii else text, Style.parse(style) if style else Style.null())
+                Segment(
+                    to_ascii(text) if self._ascii else text, Style.parse(style) if style else Style.null()
+                )
                 for text, style in self._rows[y]
             ]
         )

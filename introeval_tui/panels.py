@@ -33,7 +33,9 @@ def gpu_rows(scene: Scene, width: int, height: int) -> list[Row]:
     points = buckets(scene.known.gpu, scene.now, cells)
     use = tower([_value(point, "utilisation") for point in points], 100.0, floors)
     memory = tower([_value(point, "used_mb") for point in points], gpu.total_mb or 1.0, floors)
-    rows = [row(width, (" use  ", "bold"), *gpu_use(gpu, max(5, min(20, width - 26))), ("  ", ""), *gpu_body(gpu))]
+    rows = [
+        row(width, (" use  ", "bold"), *gpu_use(gpu, max(5, min(20, width - 26))), ("  ", ""), *gpu_body(gpu))
+    ]
     rows += [row(width, ("      ", ""), *_coloured(line, points)) for line in use]
     rows.append(row(width, (" ", ""), *gpu_memory(gpu, max(5, min(20, width - 24)))))
     rows += [row(width, ("      ", ""), *_coloured(line, points)) for line in memory]
@@ -109,7 +111,12 @@ def _marks(points: "Sequence[GpuPoint | None]") -> list[Piece]:
             pieces.append(("·" * cells if group == [] else " " * cells, "dim"))
         else:
             name = words.group_name(group)
-            pieces.append((fit(name, cells) if cells < len(name) else f"{name}{'─' * (cells - len(name))}", words.group_style(group)))
+            pieces.append(
+                (
+                    fit(name, cells) if cells < len(name) else f"{name}{'─' * (cells - len(name))}",
+                    words.group_style(group),
+                )
+            )
         begin = end
     return pieces
 
@@ -125,12 +132,17 @@ def engine_rows(scene: Scene, width: int) -> list[Row]:
         since = parse(engine.since)
         since_said = "" if since is None else coarse(scene.now - since)
         pieces: list[Piece] = [
-            (" " + fit(engine.name, 24 if width >= _ROOMY else 17) + " ", "bold" if engine.stage in status.group else ""),
+            (
+                " " + fit(engine.name, 24 if width >= _ROOMY else 17) + " ",
+                "bold" if engine.stage in status.group else "",
+            ),
             (fit(f"{look.sign} {look.word}", 13 if len(look.word) > 8 else 11), look.style),
             (fit(since_said, 6), ""),
         ]
         if engine.restarts:
-            pieces.append((f"{engine.restarts} restarts " if width >= _ROOMY else f"↻{engine.restarts} ", "yellow"))
+            pieces.append(
+                (f"{engine.restarts} restarts " if width >= _ROOMY else f"↻{engine.restarts} ", "yellow")
+            )
         if engine.memory_mb is not None:
             pieces.append((f"{gigabytes(engine.memory_mb)}G ", ""))
         if engine.tokens_per_s is not None:
@@ -157,7 +169,11 @@ def failure_rows(scene: Scene, width: int, cursor: int | None) -> list[Row]:
         if width >= _ROOMY:
             head += f"{fit(task.error_code or 'error', 14)} "
         rows.append(
-            row(width, (head, f"red {style}".strip()), (fit(task.error_message or "", max(0, width - len(head))), style))
+            row(
+                width,
+                (head, f"red {style}".strip()),
+                (fit(task.error_message or "", max(0, width - len(head))), style),
+            )
         )
     return rows
 
@@ -184,7 +200,13 @@ def alarm_rows(scene: Scene, width: int, most: int = 3) -> list[Row]:
     alarms = status.alarms
     rows = [row(width, (fit(f" ! {alarm.message}", width), "bold red")) for alarm in alarms[:most]]
     if len(alarms) > most:
-        rows[-1] = row(width, (fit(f" ! and {len(alarms) - most + 1} more alarms; introeval status shows all", width), "bold red"))
+        rows[-1] = row(
+            width,
+            (
+                fit(f" ! and {len(alarms) - most + 1} more alarms; introeval status shows all", width),
+                "bold red",
+            ),
+        )
     return rows
 
 
@@ -203,7 +225,8 @@ def _phase_row(span: "PhaseSpan", scene: Scene, width: int) -> Row:
     left = f" {clock(began, seconds=True)} "
     found = ""
     if span.needed_mb is not None and width >= 70:
-        found = f"  freed {gigabytes(span.freed_mb)} foreign {gigabytes(span.foreign_mb)} needed {gigabytes(span.needed_mb)}G"
+        found = f"  freed {gigabytes(span.freed_mb)} foreign {gigabytes(span.foreign_mb)}"
+        found += f" needed {gigabytes(span.needed_mb)}G"
     return row(
         width,
         (left, "dim"),
@@ -211,4 +234,3 @@ def _phase_row(span: "PhaseSpan", scene: Scene, width: int) -> Row:
         (fit(f"{coarse(lasted)}{'' if ended is not None else ' now'}", 9), ""),
         (f"{span.tasks} tasks{cost}{found}", ""),
     )
-

@@ -20,7 +20,7 @@ class Selection:
     marks: "dict[int, TaskLine]" = field(default_factory=dict)
     _followed: int | None = None  # the id of the task under the cursor
 
-    def list(self, listing: Listing) -> None:
+    def take(self, listing: Listing) -> None:
         """Take a new list; the cursor stays with its task, wherever that went, or else in its place."""
         self.listing = listing
         if self._followed is not None:
@@ -72,7 +72,9 @@ class Selection:
         """From where the next page is to be asked, when what is seen is not here; None when it is."""
         listing = self.listing
         last = min(self.first + self.height, listing.total)
-        if not listing.total or (self.first >= listing.offset and last <= listing.offset + len(listing.tasks)):
+        if not listing.total or (
+            self.first >= listing.offset and last <= listing.offset + len(listing.tasks)
+        ):
             return None
         step = page // 4  # so that keys pressed while a page is on its way do not ask for yet another
         return max(0, (self.cursor - page // 2) // step * step)

@@ -1,22 +1,27 @@
 """The operator's own settings: which keys do what."""
 
-import tomllib
+import os
 from collections.abc import Collection
-from difflib import get_close_matches
 from pathlib import Path
 
-from introeval_tui.start import SettingsError
+
+class SettingsError(Exception):
+    """The file of settings says what can't be; the message is one line that says what to do."""
+
+
+def settings_file() -> Path:
+    """Where the settings of the one who looks are."""
+    config = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(config) / "introeval" / "tui.toml"
 
 
 def read_keys(file: Path, known: Collection[str]) -> dict[str, str]:
-    """The table `[keys]`: the id of what to do, and the keys for it, apart by commas.
+    """The table `[keys]`: what to do, by its id, and the keys for it. Raises SettingsError."""
+    import tomllib
+    from difflib import get_close_matches
 
-    Empty where there is no file. Raises SettingsError.
-    """
     try:
         said = tomllib.loads(file.read_text())
-    except FileNotFoundError:
-        return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise SettingsError(f"{file} can't be read: {exc}") from exc
     keys = said.pop("keys", {})
@@ -27,7 +32,8 @@ def read_keys(file: Path, known: Collection[str]) -> dict[str, str]:
     for name, value in keys.items():
         if name not in known:
             near = get_close_matches(name, known, 1)
-            raise SettingsError(f"{file}: nothing is called {name}" + (f"; did you mean {near[0]}?" if near else ""))
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise SettingsError(f"{file}: nothing is called {name}{hint}")
         if not isinstance(value, str) or not value:
             raise SettingsError(f'{file}: the keys of {name} are to be a text such as "x,ctrl+x"')
     return keys

@@ -6,15 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-
-class SettingsError(Exception):
-    """The file of settings says what can't be; the message is one line that says what to do."""
-
-
-def settings_file() -> Path:
-    """Where the settings of the one who looks are."""
-    config = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(config) / "introeval" / "tui.toml"
+from introeval_tui.settings import read_keys, settings_file
 
 
 def full_screen() -> bool:
@@ -37,15 +29,25 @@ def open_dashboard(
     refresh_s: float = 1.0,
 ) -> int:
     """Run it until it is closed; the exit code. Raises SettingsError."""
-    from introeval_tui.app import Dashboard, Setup
+    from introeval_tui.app import Dashboard
+    from introeval_tui.setup import Setup
 
     keys: dict[str, str] = {}
     if (file := settings_file()).exists():
-        from introeval_tui.keys import known_ids
-        from introeval_tui.settings import read_keys
-
-        keys = read_keys(file, known_ids())
+        keys = read_keys(file, _known_ids())
     setup = Setup(socket, read_only, ascii_only or only_ascii(), refresh_s, keys)
     dashboard = Dashboard(setup)
     said = dashboard.run(mouse=mouse)
-    return dashboard.return_code if said is None else said
+    return dashboard.return_code or 0 if said is None else said
+
+
+def _known_ids() -> set[str]:
+    """The ids that the operator's settings may name."""
+    from textual.binding import Binding
+
+    from introeval_tui.app import Dashboard
+    from introeval_tui.board import Board
+    from introeval_tui.detail import Detail
+
+    every: list[object] = [*Dashboard.BINDINGS, *Board.BINDINGS, *Detail.BINDINGS]
+    return {binding.id for binding in every if isinstance(binding, Binding) and binding.id}

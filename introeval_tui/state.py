@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from daemon.wire import EventLine, GpuHistory, Status, TaskPage
 
 STALE_S = 3.0
-PAGE = 500
+PAGE = 250  # tasks asked for at once: enough to scroll for a while, and quickly read
 
 
 class Link(StrEnum):
@@ -125,7 +125,7 @@ class Scene:
         if self.read_only:
             return "read-only: opened with --read-only"
         if not known.status.may_change:
-            return "read-only: changing things is for the daemon's user, root and the operators' group"
+            return "read-only: changes are for its user, root and the operators' group"
         return ""
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from daemon.wire import TaskLine
 
 _BAR = 5
+_TIGHT = 72  # cells below which a column is left out
 _ROOMY = 92  # cells from which more columns have room
 
 
@@ -47,10 +48,12 @@ class Listing:
 
 def columns(width: int) -> list[Column]:
     """The columns for a table of so many cells; the step gets what the others leave."""
-    student = 14 if width < _ROOMY else 18
+    student = 18 if width >= _ROOMY else 14 if width >= _TIGHT else 10
     before = [Column("", 2), Column("ID", 7), Column("STUDENT", student), Column("STATE", 13)]
     after = [Column("PROGRESS", 12), Column("AGE", 6, ">"), Column("ETA", 7, ">")]
-    if width >= _ROOMY:
+    if width < _TIGHT:
+        del after[1]
+    elif width >= _ROOMY:
         after = [Column("VIDEO", 7, ">"), Column("TRY", 4, ">"), *after]
     step = width - sum(column.width for column in (*before, *after))
     return [*before, Column("STEP", max(4, step)), *after]
@@ -93,7 +96,10 @@ def task_row(
         "TRY": (str(task.retry_count) if task.retry_count else "-", ""),
         "PROGRESS": (_progress(task), look.style),
         "AGE": (_age(task, scene.now), ""),
-        "ETA": ("-" if eta is None or scene.stale or task.status in words.FINAL else ahead(eta - scene.now), ""),
+        "ETA": (
+            "-" if eta is None or scene.stale or task.status in words.FINAL else ahead(eta - scene.now),
+            "",
+        ),
     }
     whole = "reverse" if cursor else "dim" if scene.stale else None
     return [
@@ -153,7 +159,8 @@ def empty_rows(scene: Scene, query: Query, width: int) -> list[Row]:
     if known.status is None or known.page is None:
         said = "…"
     elif query.text:
-        said = f'no {"" if query.view is View.ALL else query.view + " "}task matches "{query.text}"; Esc shows all'
+        kind = "" if query.view is View.ALL else f"{query.view} "
+        said = f'no {kind}task matches "{query.text}"; Esc shows all'
     elif query.view is not View.OPEN:
         said = "no such task yet" if query.view is View.ALL else f"no task is {query.view}"
     elif known.status.inbox is not None:

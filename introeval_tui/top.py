@@ -48,7 +48,7 @@ def wide_rows(scene: Scene, width: int) -> list[Row]:
 
 
 def dimmed(scene: Scene, rows: list[Row]) -> list[Row]:
-    """Old figures are never shown as fresh ones: all but the first row loses its colour when they are stale."""
+    """Old figures are never shown as fresh ones: they lose their colours, but for the title."""
     if not scene.stale:
         return rows
     return [rows[0], *([(text, "dim") for text, _ in pieces] for pieces in rows[1:])]
@@ -63,7 +63,9 @@ def title(scene: Scene, width: int) -> Row:
         said = " the daemon speaks another version of the protocol: read-only. Update, and open it again"
         return [(fit(said, width), "black on yellow")]
     if status is None:
-        return spread(width, [(" INTROEVAL ", "bold"), ("… connecting to ", "dim"), (scene.socket, "dim")], [])
+        return spread(
+            width, [(" INTROEVAL ", "bold"), ("… connecting to ", "dim"), (scene.socket, "dim")], []
+        )
     link: Piece = ("● live", "green")
     if scene.stale:
         link = (f"◐ stale {int(known.age(scene.monotonic))}s", "bold yellow")
@@ -78,7 +80,8 @@ def _offline(scene: Scene, width: int) -> Row:
     known = scene.known
     down = int(scene.monotonic - (known.down_since or scene.monotonic))
     wait = max(0, round((known.next_try_at or scene.monotonic) - scene.monotonic))
-    said = f" ○ daemon offline {down // 60:02d}:{down % 60:02d}, try {known.tries}, next in {wait}s (R now)  {known.reason}"
+    said = f" ○ daemon offline {down // 60:02d}:{down % 60:02d}, try {known.tries}, next in {wait}s (R now)"
+    said += f"  {known.reason}"
     when = "" if known.status is None else f" as of {clock(parse(known.status.now), seconds=True)} "
     room = width - len(when)
     return [(fit(said, room), "bold white on red"), (fit(when, width - room), "bold white on red")]
@@ -121,7 +124,10 @@ def _stt(status: "Status", scene: Scene, width: int) -> Row:
     if batch is not None and batch.total:
         done, total = batch.done, batch.total
     else:
-        done, total = 0, counts.get("uploaded", 0) + counts.get("stt_pending", 0) + counts.get("stt_processing", 0)
+        done, total = (
+            0,
+            counts.get("uploaded", 0) + counts.get("stt_pending", 0) + counts.get("stt_processing", 0),
+        )
     said = model if "stt" in status.group else "waits" if total else "nothing to do"
     return _meter("STT", "cyan", done, total, said, width)
 
@@ -151,10 +157,20 @@ def _meter(name: str, colour: str, done: int, total: int, said: str, width: int)
 def gpu_line(gpu: "GpuState", width: int) -> Row:
     """The GPU in one row."""
     if gpu.lost:
-        return row(width, (" GPU   ", "bold"), (fit(f"LOST: {gpu.absent or 'it does not answer'}", width - 7), "bold red"))
+        return row(
+            width,
+            (" GPU   ", "bold"),
+            (fit(f"LOST: {gpu.absent or 'it does not answer'}", width - 7), "bold red"),
+        )
     if gpu.absent is not None:
         return row(width, (" GPU   ", "bold"), (fit(f"not found ({gpu.absent})", width - 7), "dim"))
-    pieces: list[Piece] = [(" GPU   ", "bold"), *gpu_use(gpu, 12), ("  ", ""), *gpu_memory(gpu, 9), ("  ", "")]
+    pieces: list[Piece] = [
+        (" GPU   ", "bold"),
+        *gpu_use(gpu, 12),
+        ("  ", ""),
+        *gpu_memory(gpu, 9),
+        ("  ", ""),
+    ]
     return row(width, *pieces, *gpu_body(gpu))
 
 
@@ -215,14 +231,17 @@ def _counts(status: "Status", scene: Scene, width: int) -> Row:
     room = width - 1 - sum(len(text) for text, _ in pieces)
     while right and sum(len(text) for text, _ in right) > room:
         right.pop(0)
-    return spread(width, pieces, right + [(" ", "")] if right else [])
+    return spread(width, pieces, [*right, (" ", "")] if right else [])
 
 
 def _engines(status: "Status", width: int) -> Row:
     pieces: list[Piece] = [(" ", "")]
     for engine in status.engines:
         look = words.engine(engine.state)
-        pieces += [(fit(f"{engine.name} ", min(len(engine.name) + 1, 18)), ""), (f"{look.sign} {look.word}   ", look.style)]
+        pieces += [
+            (fit(f"{engine.name} ", min(len(engine.name) + 1, 18)), ""),
+            (f"{look.sign} {look.word}   ", look.style),
+        ]
     return row(width, *pieces)
 
 
@@ -233,7 +252,9 @@ def _class(status: "Status", scene: Scene, width: int) -> Row:
         why = f"waiting for videos in {status.inbox.path}"
         if not status.inbox.available:
             return row(width, (fit(f" the inbox {status.inbox.path} is not available", width), "bold red"))
-    return row(width, (" ", ""), *pieces, (fit(why, max(0, width - 1 - sum(len(text) for text, _ in pieces))), "dim"))
+    return row(
+        width, (" ", ""), *pieces, (fit(why, max(0, width - 1 - sum(len(text) for text, _ in pieces))), "dim")
+    )
 
 
 def class_clock(clock_: "Clock | None", scene: Scene) -> list[Piece]:
@@ -256,5 +277,10 @@ def class_clock(clock_: "Clock | None", scene: Scene) -> list[Piece]:
     if clock_.at_risk or clock_.spare_s < 0:
         how = "late" if clock_.spare_s < 0 else "to spare: at risk"
         cause = f": {clock_.cause}" if clock_.cause else ""
-        return [(f"{said}, {minutes:.1f} min {how} for {clock(deadline)}{fit(cause, min(60, len(cause)))}   ", "bold red")]
+        return [
+            (
+                f"{said}, {minutes:.1f} min {how} for {clock(deadline)}{fit(cause, min(60, len(cause)))}   ",
+                "bold red",
+            )
+        ]
     return [(f"{said}, {minutes:.1f} min to spare for {clock(deadline)}   ", "bold green")]

@@ -61,7 +61,7 @@ RUNNING = frozenset({"stt_processing", "eval_processing", "llama_processing"})
 
 def look(task: "TaskLine", now: float) -> Look:
     """How the state of a task is shown."""
-    if task.held:
+    if task.held and task.status not in FINAL:
         return HELD
     not_before = parse(task.not_before)
     if not_before is not None and not_before > now and task.status not in FINAL | RUNNING:
@@ -73,7 +73,7 @@ def look(task: "TaskLine", now: float) -> Look:
 
 def step(task: "TaskLine", now: float) -> str:
     """What is done with it, or why nothing is."""
-    if task.held:
+    if task.held and task.status not in FINAL:
         return "by operator"
     if task.status == "failed":
         return f"{task.error_code or 'error'}: {task.error_message or ''}"

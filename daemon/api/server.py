@@ -10,12 +10,16 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from daemon.core.errors import AlreadyRunning, ConfigError
+from daemon.wire import Problem
 
 _MODE = 0o660
-_MOST_BYTES = 64 * 1024  # of a request's head
+_MOST_CONNECTIONS = 200  # beyond them the answer is 503: the files that the work needs stay free
+_MOST_BYTES = 64 * 1024  # of a request's head, and of its body
 
 
 class PeerProtocol(H11Protocol):
@@ -31,6 +35,28 @@ class PeerProtocol(H11Protocol):
         self.app_state = {**self.app_state, "abort": transport.abort}
 
 
+class Bounded:
+    """Answers itself what comes with a body that no request of ours has."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as ASGI has it."""
+        app: ASGIApp = self._app
+        headers = dict(scope.get("headers", ()))
+        if b"transfer-encoding" in headers:
+            app = _problem(411, "say how long the body is, with Content-Length")
+        elif int(headers.get(b"content-length", 0)) > _MOST_BYTES:
+            app = _problem(413, f"the body is longer than {_MOST_BYTES} bytes, which no request needs")
+        await app(scope, receive, send)
+
+
+def _problem(status: int, message: str) -> ASGIApp:
+    answer = Problem(error="WrongRequest", message=message)
+    return JSONResponse(answer.model_dump(), status_code=status, headers={"connection": "close"})
+
+
 class Server(uvicorn.Server):
     """uvicorn without its signal handlers: the daemon has its own."""
 
@@ -44,12 +70,13 @@ def make_server(api: FastAPI) -> Server:
     """A server that serves `api` on a socket given to `serve`."""
     return Server(
         uvicorn.Config(
-            api,
+            Bounded(api),
             http=PeerProtocol,
             log_config=None,
             access_log=False,
             lifespan="off",
             h11_max_incomplete_event_size=_MOST_BYTES,
+            limit_concurrency=_MOST_CONNECTIONS,
             timeout_graceful_shutdown=1,
         )
     )

@@ -100,7 +100,7 @@ def task(task_id: Annotated[int, typer.Argument(metavar="ID")], as_json: AsJson 
 def wait(as_json: AsJson = False) -> None:
     """Wait until nothing is left to take, to do or to deliver.
 
-    Held tasks are not waited for. The exit code is 0 when no task failed meanwhile, and 3 when some did.
+    Held tasks are not waited for. The exit code is 0, or 3 when a task of the class failed.
     """
     settings = configuration()
     try:

@@ -75,6 +75,22 @@ def check(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def setup(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would do, do nothing.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put ours in the place of containers that somebody else made.")
+    ] = False,
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Only put back containers that a killed daemon took over.")
+    ] = False,
+) -> None:
+    """Make the containers of the docker runtime and pull their models. Run again, it changes nothing."""
+    from daemon.cli.setup import set_up
+
+    set_up(dry_run=dry_run, replace=replace, restore=restore)
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Look whether everything is as the daemon needs it, and say how to mend what is not.
 

@@ -27,7 +27,7 @@ def plain(status: Status) -> Iterator[str]:
     yield "The daemon runs." if status.running else "No daemon runs; this is what its database says."
     yield f"Alarms: {len(status.alarms) or 'none'}."
     for alarm in status.alarms:
-        yield f"Alarm since {local(alarm.since)}: {alarm.message}."
+        yield f"Alarm since {local(alarm.since)}: {alarm.message.rstrip('.')}."
     if status.paused:
         yield "Paused by the operator."
     if status.draining:
@@ -66,8 +66,9 @@ def _work(status: Status) -> Iterator[str]:
     loaded = " and ".join(status.group) or "nothing"
     since = f" since {local(status.phase_since)}" if status.phase_since else ""
     yield f"Phase {status.phase}, loaded: {loaded}{since}."
-    detail = f" {status.why_detail}" if status.why_detail else ""
-    yield f"Now: {status.why}.{detail}"
+    yield f"Now: {status.why}."
+    if status.why_detail:
+        yield f"Why: {status.why_detail.rstrip('.')}."
     if status.switching is not None:
         to = " and ".join(status.switching.to) or "nothing"
         usual = (
@@ -92,7 +93,7 @@ def _clock(clock: Clock) -> Iterator[str]:
             spare = f", {minutes:.1f} minutes {'to spare' if clock.spare_s >= 0 else 'too late'}"
         yield f"Deadline {local(clock.deadline)}{spare}."
     if clock.at_risk:
-        yield f"The deadline is at risk. {clock.cause}".rstrip()
+        yield f"The deadline is at risk: {clock.cause.rstrip('.') or 'the work takes longer'}."
 
 
 def _gpu(gpu: GpuState) -> Iterator[str]:

@@ -14,7 +14,6 @@ from rich.text import Text
 from daemon.app import DATABASE
 from daemon.config import Config
 from daemon.core.durations import PLANNED, Durations, Loaded, Pace
-from daemon.core.errors import StoreError
 from daemon.core.explain import name, seconds
 from daemon.core.rehearsal import Coming, Rehearsal, evenly, legend, picture, rehearse
 from daemon.core.residency import Plan, Residency
@@ -49,7 +48,7 @@ def rehearsals(
     parallel: Sequence[int | None],
     switch_s: float | None,
 ) -> list[tuple[Setting, Rehearsal]]:
-    """Each combination of the settings with what comes of it. Raises typer.BadParameter."""
+    """Each combination of the settings with what comes of it. Raises typer.BadParameter and StoreError."""
     learnt, media_s = _durations(config, durations, switch_s)
     coming = _coming(config, arrivals, students, media_s)
     stt = config.stt.parallel
@@ -81,24 +80,15 @@ def _timetable(result: Rehearsal) -> Table:
 
 
 def _comparison(results: Sequence[tuple[Setting, Rehearsal]]) -> Table:
-    table = Table(
-        Column("setting", no_wrap=True),
-        "done in",
-        "mean wait",
-        "worst wait",
-        "switches",
-        "switching",
-        box=None,
-        header_style="bold",
-    )
+    heads = ("setting", "done in", "mean wait", "worst", "switches")
+    table = Table(*(Column(head, no_wrap=True) for head in heads), box=None, header_style="bold")
     for setting, result in results:
         table.add_row(
             setting.title,
             seconds(result.makespan_s),
             seconds(result.mean_wait_s),
             seconds(result.worst_wait_s),
-            str(result.switches),
-            seconds(result.switching_s),
+            f"{result.switches} ({seconds(result.switching_s)})",
         )
     return table
 
@@ -126,7 +116,7 @@ def plain_values(setting: Setting, result: Rehearsal) -> dict[str, Any]:
 def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Durations, float]:
     """What things take, and the length of a usual video in seconds."""
     if asked == "measured":
-        with _reader(config) as reader:
+        with Reader(config.paths.state / DATABASE) as reader:
             found = read_durations(reader)
         if found is None:
             raise typer.BadParameter(
@@ -169,19 +159,12 @@ def _recorded(config: Config, day: str, media_s: float) -> list[Coming]:
     except ValueError:
         raise typer.BadParameter(f"{day} is no date: say recorded:YYYY-MM-DD") from None
     ends = begins + timedelta(days=1)
-    with _reader(config) as reader:
+    with Reader(config.paths.state / DATABASE) as reader:
         claims = reader.claims_of(begins.timestamp(), ends.timestamp())
     if not claims:
         raise typer.BadParameter(f"no video was claimed on {day}; see `introeval tasks`")
     first = claims[0][0]
     return [Coming(at - first, student, media or media_s) for at, student, media in claims]
-
-
-def _reader(config: Config) -> Reader:
-    try:
-        return Reader(config.paths.state / DATABASE)
-    except StoreError as exc:
-        raise typer.BadParameter(f"there is no history here: {exc}") from exc
 
 
 def _setting(

@@ -9,8 +9,10 @@ takes up and another that it does not.
 import asyncio
 import contextlib
 import faulthandler
+import math
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -56,13 +58,18 @@ class Asked:
 
 
 class Service:
-    """The daemon through its reloads. `read` gives the configuration as it stands now, or a ConfigError."""
+    """The daemon through its reloads. `read` gives the configuration as it stands now, or a ConfigError;
+    `watch` judges whether the daemon gets on.
+    """
 
-    def __init__(self, read: Read, notifier: service.Notifier) -> None:
+    def __init__(self, read: Read, notifier: service.Notifier, watch: service.Watch | None = None) -> None:
         self._read, self._notifier = read, notifier
+        self._watch = watch or service.Watch()
         self._asked = Asked()
         self._daemon: Daemon | None = None
         self._good: Config | None = None  # the last one that the daemon could start with
+        # How long there may be no daemon to look at. The first start is limited by systemd itself.
+        self._unseen_until = math.inf
 
     async def run(self) -> None:
         """Run until a signal ends it. Raises what the first start raises."""
@@ -70,7 +77,7 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked.to_end)
         loop.add_signal_handler(signal.SIGHUP, self._asked.to_reload)
-        feeding = asyncio.create_task(service.feed(self._notifier, self._look))
+        feeding = asyncio.create_task(service.feed(self._notifier, self._look, self._watch))
         try:
             await self._rounds(self._read())
         finally:
@@ -80,7 +87,7 @@ class Service:
         """One round for each configuration; one that can't be started with gives way to the last good."""
         complaint: str | None = None
         following: Config | None = config
-        while following is not None:
+        while following is not None and not self._asked.end:
             config = following
             try:
                 following = await self._round(config, complaint)
@@ -104,6 +111,7 @@ class Service:
                     self._notifier.ready(self._look().said)
                     while not await self._asked.ends():
                         if (fresh := self._reread(daemon)) is not None:
+                            self._unseen_until = time.monotonic() + config.run.stop_grace_s + STOP_MARGIN_S
                             return fresh
                 self._notifier.stopping(config.run.stop_grace_s + STOP_MARGIN_S)
         return None
@@ -136,8 +144,10 @@ class Service:
             self._daemon = None
 
     def _look(self) -> service.Pulse:
-        """How far the main loop is; while the daemon stops, systemd's own time-out watches it."""
-        return service.RESTING if self._daemon is None else self._daemon.pulse
+        """How far the main loop is; between two daemons, whether the way to the next one is not too long."""
+        if self._daemon is None:
+            return service.Pulse(0, resting=time.monotonic() < self._unseen_until)
+        return self._daemon.pulse
 
 
 def run_daemon(read: Read) -> int:

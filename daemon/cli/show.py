@@ -26,7 +26,7 @@ _COLOURS = {
 
 def status(console: Console, answer: Status) -> None:
     """The state of the system, a line a fact."""
-    console.print(status_lines(answer))
+    console.print(status_lines(answer), soft_wrap=True)
 
 
 def status_lines(answer: Status) -> Text:
@@ -79,7 +79,8 @@ def tasks(console: Console, page: TaskPage) -> None:
     if not page.tasks:
         console.print("no tasks" if page.total or page.partial else "no tasks yet")
         return
-    table = Table("id", "student", "file", "status", "outcome", "claimed", box=None, header_style="bold")
+    columns = ("id", "student", "file", "status", "outcome", "claimed", "done by")
+    table = Table(*columns, box=None, header_style="bold")
     for line in page.tasks:
         table.add_row(
             str(line.id),
@@ -88,6 +89,7 @@ def tasks(console: Console, page: TaskPage) -> None:
             line.status + (" (held)" if line.held else ""),
             _outcome(line.outcome),
             local(line.claimed_at),
+            local(line.eta)[11:] if line.eta else "-",
         )
     console.print(table)
     if page.total > len(page.tasks):

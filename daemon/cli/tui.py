@@ -1,6 +1,7 @@
 """`introeval tui`: the dashboard. Nothing heavy is imported before its first paint, and typer would be."""
 
 import argparse
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command with its arguments, by default those of this process, to its exit code."""
     from daemon.core.errors import IntroEvalError
 
+    gc.disable()  # until the first paint; the dashboard switches it on again
     chosen = _parser().parse_args(sys.argv[2:] if arguments is None else arguments)
     try:
         code = _run(chosen)
@@ -29,7 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--read-only", action="store_true", help="change nothing")
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII signs only")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
-    parser.add_argument("--refresh", type=_seconds, default=1.0, metavar="S", help="seconds between two questions (1)")
+    parser.add_argument(
+        "--refresh", type=_seconds, default=1.0, metavar="S", help="seconds between two questions (1)"
+    )
     parser.add_argument("--once", action="store_true", help="print one frame as text, and end")
     return parser
 
@@ -44,6 +48,7 @@ def _seconds(said: str) -> float:
 
 def _run(chosen: argparse.Namespace) -> int:
     from introeval_tui import start
+    from introeval_tui.settings import SettingsError
 
     socket: Path | None = chosen.socket
     where: Callable[[], Path] = _configured if socket is None else lambda: socket
@@ -60,7 +65,7 @@ def _run(chosen: argparse.Namespace) -> int:
             mouse=not chosen.no_mouse,
             refresh_s=chosen.refresh,
         )
-    except start.SettingsError as exc:
+    except SettingsError as exc:
         from daemon.core.errors import ConfigError
 
         raise ConfigError(str(exc)) from exc

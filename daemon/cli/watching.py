@@ -10,9 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from daemon import client
 from daemon.core.errors import NotRunning
 from daemon.core.task import Status as TaskStatus
-from daemon.wire import EventLine, Status
+from daemon.wire import EventLine, Status, TaskPage
 
 LOOK_S = 1.0
+_PAGE = 500
 _AWAY_S = 60.0
 _GRACE_S = 10.0  # beyond the time to settle: a file that is not taken by then can't be
 
@@ -45,7 +46,7 @@ def patiently(socket: Path, console: Console, look_s: float = LOOK_S) -> Iterato
 def wait(socket: Path, settle_s: float, console: Console) -> bool:
     """Wait until nothing is left to take, to do or to deliver; held tasks are not waited for.
 
-    Whether all went well, i.e. no task failed meanwhile. Raises NotRunning.
+    Whether all went well, i.e. no task of the class failed, and no other one meanwhile. Raises NotRunning.
     """
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -70,8 +71,17 @@ def wait(socket: Path, settle_s: float, console: Console) -> bool:
                 unclaimed_since = time.monotonic()
             taken = time.monotonic() - unclaimed_since > settle_s + _GRACE_S or not waiting
             if not left and taken and not status.undelivered:
-                return failed <= failed_before
+                return failed <= failed_before and not _failed_of_class(socket, status)
     raise AssertionError("the status is asked for ever")
+
+
+def _failed_of_class(socket: Path, status: Status) -> bool:
+    """Whether a task of the last class failed: the class are the newest tasks."""
+    size = min(status.clock.total if status.clock else 0, _PAGE)
+    if not size:
+        return False
+    page = TaskPage.model_validate(client.get(socket, "/tasks", limit=size))
+    return any(line.status == TaskStatus.FAILED for line in page.tasks)
 
 
 def follow(socket: Path, console: Console, show: Callable[[EventLine], None]) -> None:

@@ -6,17 +6,20 @@ The text has microseconds and ends in `Z`, so that all texts are of one width an
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WIDTH = len("1970-01-01T00:00:00.000000Z")
 
 
 def to_iso(seconds: float) -> str:
     """`2026-01-31T12:00:00.000000Z` for seconds since the epoch."""
     moment = _EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def from_iso(text: str) -> float:
     """Seconds since the epoch for a text of `to_iso`. Raises ValueError for another text."""
-    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    if len(text) != _WIDTH or not text.endswith("Z"):
+        raise ValueError(f"{text!r} is no time as it is written here")
+    moment = datetime.fromisoformat(text)
     return (moment - _EPOCH) / timedelta(microseconds=1) / 1_000_000
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from peewee import SqliteDatabase
+from peewee import SqliteDatabase, fn
 
 from daemon.core.durations import Loaded, Tried
 from daemon.core.instant import from_iso, to_iso
@@ -15,19 +15,19 @@ from daemon.store.models import PhaseRow, TaskRow
 _OUTCOME_OF = {Stage.STT: Event.TRANSCRIBED, Stage.EXTRACT: Event.EXTRACTED, Stage.RATE: Event.RATED}
 # From the transition to the transition: a try holds its place while it is written down, too.
 _TRIES = """
-    SELECT began.at, ended.at, task.duration_s FROM task_events AS ended
-    JOIN task_events AS began ON began.task_id = ended.task_id AND began.event = 'started'
-        AND began.revision = ended.revision AND began.attempt = ended.attempt
-    JOIN processing_tasks AS task ON task.id = ended.task_id
-    WHERE ended.event = ? AND ended.seconds IS NOT NULL ORDER BY ended.id DESC LIMIT ?
+    SELECT (
+        SELECT began.at FROM task_events AS began WHERE began.task_id = ended.task_id
+        AND began.event = 'started' AND began.revision = ended.revision AND began.attempt = ended.attempt
+    ), ended.at, (SELECT duration_s FROM processing_tasks WHERE id = ended.task_id)
+    FROM task_events AS ended WHERE event = ? AND seconds IS NOT NULL ORDER BY id DESC LIMIT ?
 """
-_MORE = 8  # beyond what is asked for: they ran beside the oldest of those
+_MORE = 0.2  # of what is asked for, beyond it: they ran beside the oldest of those
 _DIRECT_S = 2.0  # between the end of a phase and a switch that leaves it for another group
 
 
 def tries(db: SqliteDatabase, stage: Stage, last: int) -> list[Tried]:
     """The latest tries that gave the stage's outcome, the newest first."""
-    rows = db.execute_sql(_TRIES, (_OUTCOME_OF[stage].value, last + _MORE)).fetchall()
+    rows = db.execute_sql(_TRIES, (_OUTCOME_OF[stage].value, last + round(_MORE * last))).fetchall()
     spans = [(from_iso(began), from_iso(ended)) for began, ended, _ in rows]
     return [
         Tried(ended - began, media_s, _at_once((began, ended), spans))
@@ -37,7 +37,9 @@ def tries(db: SqliteDatabase, stage: Stage, last: int) -> list[Tried]:
 
 def switches(db: SqliteDatabase, last: int) -> list[Loaded]:
     """The latest verified switches, the newest first."""
-    rows: list[Any] = list(PhaseRow.select().order_by(PhaseRow.id.desc()).limit(last + 1).execute(db))
+    newest = PhaseRow.select(fn.MAX(PhaseRow.id)).scalar(db) or 0
+    latest = PhaseRow.select().where(PhaseRow.id >= newest - last).order_by(PhaseRow.id.desc())
+    rows: list[Any] = list(latest.execute(db))
     found = []
     for row, before in [*pairwise(rows), *((row, None) for row in rows[-1:])]:
         if row.switch_s is None:

@@ -2,17 +2,21 @@
 engine and to the daemon itself, and at no instant do two groups live.
 """
 
+import json
 import signal
 import sqlite3
+import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.docker.docker_class import Classroom
-from tests.docker.docker_observer import Observer
-from tests.docker.engine import Containers, until
+from tests.acceptance.lab import MODELS, SAMPLES, Lab
+from tests.docker.docker_class import STAGES, Classroom
+from tests.docker.docker_lab import Box
+from tests.docker.docker_observer import Observer, observed
+from tests.docker.engine import Containers, Dockerd, until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
 PHASES = [["stt"], ["extract", "rate"]]
@@ -107,3 +111,60 @@ def test_a_daemon_killed_and_stopped_in_each_phase_and_each_switch_loses_nothing
     apart(observer, PASSES)
     for box in room.boxes.values():
         assert (box.status, box.made.attrs["HostConfig"]["RestartPolicy"]["Name"]) == ("exited", "always")
+
+
+def test_a_class_outlives_its_docker_engine(tmp_path: Path, engine_apart: Dockerd) -> None:
+    """The engine is stopped with tasks in flight, stays away for a while, and is started again."""
+    containers = Containers(engine_apart.engine)
+    environment = {"OLLAMA_TEST_TOKEN_S": "0.004"}
+    more = {"network_mode": "host"}
+    room = Classroom(tmp_path, containers, PHASES, environment=environment, more=more)
+    room.hand_in(12)
+    room.start()
+    try:
+        room.delivered(2)
+        engine_apart.stop()
+        time.sleep(6)
+        states = [line["state"] for line in room.log() if line["event"] == "engine"]
+        assert "unreachable" in states
+        engine_apart.start()
+        room.delivered(12)
+        assert room.end() == 0
+    finally:
+        if room.daemon is not None:
+            room.daemon.kill()
+            room.daemon.wait()
+    whole(room, 12)
+
+
+def test_real_videos_become_real_results_by_models_in_containers(
+    tmp_path: Path, containers: Containers
+) -> None:
+    """Real Whisper, and SmolLM2 behind Ollama's API in two containers, through the command of a user."""
+    gguf = next((MODELS / "smollm2").resolve().glob("*.gguf"))
+    boxes = {stage: Box(containers, stem) for stem, stage in STAGES.items()}
+    for box in boxes.values():
+        flags = ["--host", "0.0.0.0", "--port", "11434", f"--version={box.name}", "--gpu-share", "0"]
+        box.make([sys.executable, "-m", "tests.docker.docker_smollm", str(gguf), *flags])
+    tables = [
+        f'[gpu]\nresidency = {json.dumps(PASSES)}\n[stt]\nmodel = "tiny.en"',
+        f'[docker]\nbase_url = "{containers.engine.url}"',
+        *(f'[{stage}]\ncontainer = "{box.name}"\nurl = "{box.url}"' for stage, box in boxes.items()),
+    ]
+    lab = Lab(tmp_path, "\n".join(tables))
+    lab.hand_in(*sorted(SAMPLES.glob("s00[1-2]_*.mp4")))
+    names = {box.name: stage for stage, box in boxes.items()}
+    with observed(containers.engine, names, tmp_path / "var" / "engines" / "stt.lock") as observer:
+        done = lab.run("run", "--once", "--runtime", "docker", "--json")
+    assert done.returncode == 0, done.stderr
+    apart(observer, PASSES)
+    results = lab.results()
+    assert sorted(results) == ["s001", "s002"]
+    for result in results.values():
+        assert result["outcome"] in ("evaluated", "needs_review")
+        assert 1 <= result["evaluation"]["overall_rating"] <= 10
+        assert result["profile"]["name"]
+        provenance = result["provenance"]["rate"]
+        assert (provenance["runtime"], provenance["device"]) == ("docker", "cpu")
+        assert provenance["server_version"] == boxes["rate"].name
+        assert "demo_model" not in {flag["code"] for flag in result["flags"]}

@@ -16,7 +16,7 @@ import structlog
 from rich.console import Console
 from rich.table import Column, Table
 
-from tests.bench import classroom, damage, idle, intake, status, stt
+from tests.bench import classroom, damage, forecast, idle, intake, status, stt, switch, tui
 from tests.bench.figures import Figure, Options, Skipped
 
 BENCHMARKS: dict[str, Callable[[Options], list[Figure]]] = {
@@ -26,6 +26,9 @@ BENCHMARKS: dict[str, Callable[[Options], list[Figure]]] = {
     "intake": intake.measure,
     "status": status.measure,
     "idle": idle.measure,
+    "forecast": forecast.measure,
+    "switch": switch.measure,
+    "tui": tui.measure,
 }
 
 

@@ -72,7 +72,7 @@ class Box:
             self.stem,
             command or [sys.executable, "-m", "tests.ollama_server", "--host", "0.0.0.0", "--port", "11434"],
             environment=self.environment,
-            ports={11434: self.port},
+            ports=None if self.more.get("network_mode") == "host" else {11434: self.port},
             **self.more,
         )
 

@@ -174,7 +174,7 @@ def engine() -> Iterator[Engine]:
     missing = unfit()
     if missing is not None:
         absent(f"no Docker engine for the tests: {missing}")
-    if (other := _other_engine()) is not None:
+    if (other := other_engine()) is not None:
         absent(
             f"no Docker engine for the tests: another one runs (process {other}), and two would share its "
             f"bridge; {SOCKET_VARIABLE} names one that the tests may use"
@@ -226,7 +226,7 @@ def unfit() -> str | None:
     return None
 
 
-def _other_engine() -> int | None:
+def other_engine() -> int | None:
     """The process id of an engine that runs on this machine, or None."""
     for process in psutil.process_iter(["name"]):
         if process.info["name"] == "dockerd":

@@ -9,12 +9,16 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from daemon import client
+from daemon.alarms import Alarms
+from daemon.cli import serve
+from daemon.config import Config, load
 from daemon.service import Notifier, Pulse, Watch, feed
 from tests.acceptance.lab import SAMPLES, Lab
 from tests.inprocess import until
@@ -130,6 +134,52 @@ async def test_a_loop_that_hangs_starves_it(listener: Listener) -> None:
     time.sleep(0.3)  # the loop itself: ten intervals in which no coroutine can run
     assert listener.waiting() == []
     feeding.cancel()
+
+
+class CountingWatch(Watch):
+    """Knows how often it was asked."""
+
+    looks = 0
+
+    def lives(self, pulse: Pulse, now: float) -> bool:
+        self.looks += 1
+        return super().lives(pulse, now)
+
+
+@pytest.mark.anyio
+async def test_a_reload_whose_daemon_never_ends_starves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.asynccontextmanager
+    async def endless(config: Config, stop: asyncio.Event) -> AsyncIterator[SimpleNamespace]:
+        pulse = Pulse(1, resting=True, said="at rest")
+        yield SimpleNamespace(pulse=pulse, config=config, alarms=Alarms(time.time))
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(serve, "running", endless)
+    monkeypatch.setattr(serve, "log_to_file", lambda config, **_: None)
+    monkeypatch.setattr(serve, "STOP_MARGIN_S", 0.2)
+    file, watch = tmp_path / "introeval.toml", CountingWatch(0.1)
+    file.write_text("[run]\nstop_grace_s = 0\n")
+    listener = Listener(str(tmp_path / "notify"))
+    serving = asyncio.create_task(serve.Service(lambda: load(file, {}), notifier(listener), watch).run())
+    await until(lambda: [m for m in listener.waiting() if "READY" in m])
+    file.write_text("[run]\nstop_grace_s = 0\n[batch]\nsize = 3\n")
+    os.kill(os.getpid(), signal.SIGHUP)
+    await until(lambda: [m for m in listener.waiting() if "RELOADING" in m])
+    await until(lambda: [m for m in listener.waiting() if "WATCHDOG" in m])  # in its time it may,
+
+    async def silent() -> bool:
+        listener.waiting()
+        seen = watch.looks
+        await until(lambda: watch.looks > seen + 5)
+        return listener.waiting() == []
+
+    async with asyncio.timeout(LIMIT_S):
+        while not await silent():  # and then no more
+            continue
+    serving.cancel()
+    listener.close()
 
 
 @pytest.fixture

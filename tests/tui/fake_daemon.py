@@ -7,6 +7,7 @@ requests and never answer, be of another version, be killed and come back.
 import asyncio
 import contextlib
 import json
+import multiprocessing
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -72,10 +73,35 @@ def a_class() -> list[TaskLine]:
     """A class in the middle of its work, with one of each state."""
     ended = to_iso(NOW - 90)
     return [
-        task(1, status="completed", stage=None, outcome="evaluated", ended_at=ended, delivered_at=ended, eta=None),
-        task(2, status="completed", stage=None, outcome="needs_review", ended_at=ended, delivered_at=ended, eta=None),
-        task(3, status="failed", stage=None, outcome="failed", ended_at=ended, retry_count=3, eta=None,
-             error_code="unreadable", error_message="the video can't be decoded: no moov atom"),
+        task(
+            1,
+            status="completed",
+            stage=None,
+            outcome="evaluated",
+            ended_at=ended,
+            delivered_at=ended,
+            eta=None,
+        ),
+        task(
+            2,
+            status="completed",
+            stage=None,
+            outcome="needs_review",
+            ended_at=ended,
+            delivered_at=ended,
+            eta=None,
+        ),
+        task(
+            3,
+            status="failed",
+            stage=None,
+            outcome="failed",
+            ended_at=ended,
+            retry_count=3,
+            eta=None,
+            error_code="unreadable",
+            error_message="the video can't be decoded: no moov atom",
+        ),
         task(4, status="cancelled", stage=None, outcome="cancelled", ended_at=ended, eta=None),
         task(5, status="llama_processing", stage="rate", progress=0.4, started_at=to_iso(NOW - 8)),
         task(6, status="eval_processing", stage="extract", progress=0.75),
@@ -116,12 +142,38 @@ def a_status(**changes: Any) -> Status:
         ),
         "rates": Rates(tasks_per_h=112.9, mean_s=51.0),
         "engines": [
-            EngineReport(stage="stt", name="whisper", state="ready", model="base", since=to_iso(NOW - 65), memory_mb=1400),
-            EngineReport(stage="extract", name="mistral-container", state="stopped", model="mistral", since=to_iso(NOW - 480)),
-            EngineReport(stage="rate", name="llama3-container", state="stopped", model="llama3", since=to_iso(NOW - 480), restarts=2),
+            EngineReport(
+                stage="stt",
+                name="whisper",
+                state="ready",
+                model="base",
+                since=to_iso(NOW - 65),
+                memory_mb=1400,
+            ),
+            EngineReport(
+                stage="extract",
+                name="mistral-container",
+                state="stopped",
+                model="mistral",
+                since=to_iso(NOW - 480),
+            ),
+            EngineReport(
+                stage="rate",
+                name="llama3-container",
+                state="stopped",
+                model="llama3",
+                since=to_iso(NOW - 480),
+                restarts=2,
+            ),
         ],
         "gpu": GpuState(
-            name="RTX 3060 Ti", utilisation=87, used_mb=7066, total_mb=8192, temperature_c=71, power_w=140, power_limit_w=160
+            name="RTX 3060 Ti",
+            utilisation=87,
+            used_mb=7066,
+            total_mb=8192,
+            temperature_c=71,
+            power_w=140,
+            power_limit_w=160,
         ),
         "inbox": Inbox(path="/srv/introeval/inbox", waiting=3),
         "disk": Disk(free_mb=61_000, total_mb=250_000, min_free_mb=2_000),
@@ -142,10 +194,25 @@ def a_history() -> GpuHistory:
         for place, group in enumerate(groups)
     ]
     phases = [
-        PhaseSpan(group=["stt"], started_at=to_iso(NOW - 75), ready_at=to_iso(NOW - 65), ended_at=None, switch_s=6.2, tasks=7),
         PhaseSpan(
-            group=["extract", "rate"], started_at=to_iso(NOW - 480), ready_at=to_iso(NOW - 470), ended_at=to_iso(NOW - 75),
-            switch_s=11.4, tasks=10, freed_mb=7700, foreign_mb=120, needed_mb=7000, margin_mb=690,
+            group=["stt"],
+            started_at=to_iso(NOW - 75),
+            ready_at=to_iso(NOW - 65),
+            ended_at=None,
+            switch_s=6.2,
+            tasks=7,
+        ),
+        PhaseSpan(
+            group=["extract", "rate"],
+            started_at=to_iso(NOW - 480),
+            ready_at=to_iso(NOW - 470),
+            ended_at=to_iso(NOW - 75),
+            switch_s=11.4,
+            tasks=10,
+            freed_mb=7700,
+            foreign_mb=120,
+            needed_mb=7000,
+            margin_mb=690,
         ),
     ]
     return GpuHistory(points=points, phases=phases)
@@ -162,8 +229,13 @@ def some_events() -> list[EventLine]:
     ]
     return [
         EventLine(
-            id=number, at=to_iso(NOW - 60 + number), kind=kind, message=message, task_id=about,
-            student=None if about is None else f"s{about:03d}", status="failed" if about == 3 else None,
+            id=number,
+            at=to_iso(NOW - 60 + number),
+            kind=kind,
+            message=message,
+            task_id=about,
+            student=None if about is None else f"s{about:03d}",
+            status="failed" if about == 3 else None,
         )
         for number, (kind, message, about) in enumerate(said, 1)
     ]
@@ -183,11 +255,26 @@ def a_result(line: TaskLine) -> dict[str, Any]:
             "language_probability": 0.98,
             "segments": [
                 {"start_s": 0.0, "end_s": 2.5, "text": " Hello, my name is Ana."},
-                {"start_s": 2.5, "end_s": 66.0, "text": " I like climbing and chess, and I want to build bridges."},
+                {
+                    "start_s": 2.5,
+                    "end_s": 66.0,
+                    "text": " I like climbing and chess, and I want to build bridges.",
+                },
             ],
         },
-        "speaking": {"speech_s": 51.2, "words_per_minute": 128.4, "pause_ratio": 0.18, "filler_words": {"um": 3}},
-        "profile": {"name": "Ana", "age": 19, "hobbies": ["climbing", "chess"], "career_goals": "build bridges", "strengths": []},
+        "speaking": {
+            "speech_s": 51.2,
+            "words_per_minute": 128.4,
+            "pause_ratio": 0.18,
+            "filler_words": {"um": 3},
+        },
+        "profile": {
+            "name": "Ana",
+            "age": 19,
+            "hobbies": ["climbing", "chess"],
+            "career_goals": "build bridges",
+            "strengths": [],
+        },
         "evaluation": {
             "overall_rating": 8,
             "clarity_of_speech": 7,
@@ -204,11 +291,25 @@ def a_detail(line: TaskLine) -> TaskDetail:
     """A task with a history."""
     begun = NOW - 600 + line.id
 
-    def step(after: float, event: str, before: str | None, to: str, stage: str | None, attempt: int, seconds: float | None,
-             **detail: Any) -> HistoryLine:
+    def step(
+        after: float,
+        event: str,
+        before: str | None,
+        to: str,
+        stage: str | None,
+        attempt: int,
+        seconds: float | None,
+        **detail: Any,
+    ) -> HistoryLine:
         return HistoryLine(
-            at=to_iso(begun + after), event=event, from_status=before, to_status=to, stage=stage, attempt=attempt,
-            seconds=seconds, detail=detail,
+            at=to_iso(begun + after),
+            event=event,
+            from_status=before,
+            to_status=to,
+            stage=stage,
+            attempt=attempt,
+            seconds=seconds,
+            detail=detail,
         )
 
     history = [
@@ -225,7 +326,11 @@ def a_detail(line: TaskLine) -> TaskDetail:
         size_bytes=310_000_000,
         flags=[{"code": "ungrounded", "field": "age", "detail": "19 was not said"}],
         history=history,
-        papers=[Paper(kind="receipt", name=f"{line.student}/{line.id}-intro.receipt.json", delivered_at=to_iso(NOW))],
+        papers=[
+            Paper(
+                kind="receipt", name=f"{line.student}/{line.id}-intro.receipt.json", delivered_at=to_iso(NOW)
+            )
+        ],
     )
 
 
@@ -291,7 +396,12 @@ class FakeDaemon:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = next(
-                    (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0
+                    (
+                        int(line.split(b":")[1])
+                        for line in head.split(b"\r\n")
+                        if line.lower().startswith(b"content-length")
+                    ),
+                    0,
                 )
                 body = await reader.readexactly(length)
                 method, target, _ = head.decode().split(" ", 2)
@@ -307,10 +417,8 @@ class FakeDaemon:
                     continue
                 code, answer = self._answer(method, target)
                 content = answer.encode()
-                writer.write(
-                    f"HTTP/1.1 {code} X\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n".encode()
-                    + content
-                )
+                fields = f"content-type: application/json\r\ncontent-length: {len(content)}"
+                writer.write(f"HTTP/1.1 {code} X\r\n{fields}\r\n\r\n".encode() + content)
                 await writer.drain()
         except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             pass  # its end: the loop's own note of a cancelled connection would be noise
@@ -370,7 +478,11 @@ class FakeDaemon:
         if self.refuse is not None:
             return self.refuse[0], json.dumps({"error": "IllegalTransition", "message": self.refuse[1]})
         if parts[0] != "tasks":
-            changes = {"pause": {"paused": True}, "resume": {"paused": False, "draining": False}, "drain": {"draining": True}}
+            changes = {
+                "pause": {"paused": True},
+                "resume": {"paused": False, "draining": False},
+                "drain": {"draining": True},
+            }
             self.says(**changes.get(parts[0], {}))
             return 200, self.status.model_dump_json()
         number, verb = int(parts[1]), parts[2]
@@ -395,9 +507,30 @@ def alarmed() -> list[Alarm]:
     """Alarms of all kinds of length."""
     since = to_iso(NOW - 100)
     return [
-        Alarm(code="outbox", message="the outbox /srv/introeval/outbox is full: free some space", since=since),
-        Alarm(code="switch", message="the GPU is not free: pid 812 (python3 of ana) holds 2.1 GB", since=since),
+        Alarm(
+            code="outbox", message="the outbox /srv/introeval/outbox is full: free some space", since=since
+        ),
+        Alarm(
+            code="switch", message="the GPU is not free: pid 812 (python3 of ana) holds 2.1 GB", since=since
+        ),
     ]
+
+
+@contextlib.contextmanager
+def in_process(fake: FakeDaemon) -> Iterator[None]:
+    """The fake in a process of its own, so that it takes no time from the one who measures."""
+
+    async def serve() -> None:
+        await fake.start()
+        await asyncio.Event().wait()
+
+    process = multiprocessing.get_context("fork").Process(target=lambda: asyncio.run(serve()), daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.join()
 
 
 @contextlib.contextmanager
@@ -411,7 +544,7 @@ def in_thread(fake: FakeDaemon) -> Iterator[FakeDaemon]:
 
     def run() -> None:
         asyncio.set_event_loop(loop)
-        loop.create_task(serve())
+        loop.run_until_complete(serve())
         loop.run_forever()
 
     thread = threading.Thread(target=run, daemon=True)

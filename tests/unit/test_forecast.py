@@ -7,6 +7,7 @@ from statistics import fmean, median
 
 import pytest
 
+from daemon.core.doubt import Span
 from daemon.core.durations import PLANNED, Durations, Loaded, Tried, crowding, learn, learn_pace
 from daemon.core.explain import Plan, explain, late, seconds
 from daemon.core.forecast import EXACTLY, Forecast, forecast
@@ -16,6 +17,8 @@ from daemon.core.scheduler import Batch, Decision, Group, Policy, View, Why
 from daemon.core.simulation import simulate
 from daemon.core.task import Event, Stage, Status, Task
 from daemon.core.timetable import Attempt, Load, Mark, Timetable
+from daemon.forecast.face import face
+from daemon.wire import Clock
 from tests.unit.scheduling import APART, EVAL, EXTRACT, PAIRED, RATE, STT, TOGETHER, policy, task
 
 PLAN_S = {Stage.STT: 10.0, Stage.EXTRACT: 20.0, Stage.RATE: 20.0}
@@ -276,6 +279,47 @@ def test_what_is_taken_up_again_joins_the_class_or_begins_one() -> None:
     assert (roll.members, roll.began_at, roll.unsaved()) == ({1}, 5.0, None)
     roll.born([task(9)], [again], 6.0)
     assert (roll.members, roll.began_at) == ({1, 9}, 5.0)
+
+
+# The clock
+
+
+def held_in(roll: Roll, left: set[int], end: Span | None, deadline: float | None, now: float = 50.0) -> Clock:
+    clock = face(roll, left, end, deadline, now, lambda: "why")
+    assert clock is not None
+    return clock
+
+
+def test_the_class_clock_says_what_there_is_to_spare_and_is_at_risk_before_it_is_too_late() -> None:
+    roll, end = Roll(), Span(100.0, 90.0, 112.0)
+    assert face(roll, set(), None, None, 0.0, lambda: "") is None
+    roll.born(burst(3), [], 10.0)
+    good = held_in(roll, {2, 3}, end, 120.0)
+    assert (good.done, good.total, good.spare_s, good.at_risk, good.cause) == (1, 3, 20.0, False, "")
+    tight = held_in(roll, {2, 3}, end, 110.0)
+    assert (tight.spare_s, tight.at_risk, tight.cause) == (10.0, True, "why")
+    lost = held_in(roll, {2, 3}, end, 95.0)
+    assert (lost.spare_s, lost.at_risk) == (-5.0, True)
+    assert held_in(roll, {2, 3}, end, 9.0).deadline is None, "before the class began"
+
+
+def test_without_a_forecast_only_a_deadline_that_has_passed_is_at_risk() -> None:
+    roll = Roll()
+    roll.born(burst(1), [], 10.0)
+    unknown = held_in(roll, {1}, None, 60.0)
+    assert (unknown.expected_at, unknown.spare_s, unknown.at_risk) == (None, None, False)
+    passed = held_in(roll, {1}, None, 40.0)
+    assert (passed.spare_s, passed.at_risk, passed.cause) == (-10.0, True, "why")
+
+
+def test_a_class_that_is_done_keeps_its_end() -> None:
+    roll = Roll()
+    (one,) = burst(1)
+    roll.born([one], [], 10.0)
+    roll.moved([replace(one, status=Status.COMPLETED)], [], 30.0)
+    over = held_in(roll, set(), None, 40.0)
+    assert (over.done, over.spare_s, over.at_risk, over.cause) == (1, 10.0, False, "")
+    assert over.expected_at == over.latest_at == "1970-01-01T00:00:30.000000Z"
 
 
 # Rehearsals

@@ -18,10 +18,10 @@ from daemon.core.durations import Durations, learn
 from daemon.core.errors import StoreError
 from daemon.core.explain import Plan, explain, late
 from daemon.core.forecast import Forecast, forecast
-from daemon.core.instant import to_iso
 from daemon.core.roll import Roll
 from daemon.core.scheduler import Decision, Group, Policy, View
 from daemon.core.task import Stage, Task
+from daemon.forecast.face import face
 from daemon.ports import Change
 from daemon.store.reader import Reader
 from daemon.store.store import SqliteStore
@@ -195,37 +195,18 @@ class Forecaster:
 
     def clock(self, deadline: float | None) -> Clock | None:
         """The class clock, against a deadline; one from before the class began is another class's."""
-        members, left = self._class.members, self._class.left(self._work.tasks)
-        if not members:
-            return None
-        if deadline is not None and deadline < self._class.began_at:
-            deadline = None
-        now, done = self._now(), len(members) - len(left)
-        end = self._latest.done if self._latest is not None else None
-        if not left:
-            ended = self._class.ended_at
-            end = Span(ended, ended, ended)
-        face = Clock(
-            done=done,
-            total=len(members),
-            expected_at=None if end is None else to_iso(end.expected),
-            earliest_at=None if end is None else to_iso(end.earliest),
-            latest_at=None if end is None else to_iso(end.latest),
-            deadline=None if deadline is None else to_iso(deadline),
-        )
-        if deadline is None:
-            return face
-        if end is None:
-            over = "the deadline has passed" if now > deadline else ""
-            return face.model_copy(
-                update={"at_risk": bool(over), "cause": over, "spare_s": deadline - now if over else None}
-            )
-        plan = self._plan_against(deadline, len(members))
-        at_risk = end.latest > deadline
-        cause = self._why_late(plan, len(members)) if at_risk and left else ""
-        return face.model_copy(
-            update={"at_risk": at_risk, "cause": cause, "spare_s": deadline - end.expected}
-        )
+        roll, tasks, latest = self._class, self._work.tasks, self._latest
+        left = roll.left(tasks)
+        # One that knows of none of them was made of an earlier class.
+        end = latest.done if latest is not None and not left.isdisjoint(latest.tasks) else None
+        plan = None if deadline is None else self._plan_against(deadline, len(roll.members))
+
+        def why_late() -> str:
+            if all(task.held for task in tasks if task.id in left):
+                return "only held tasks are left"
+            return self._why_late(plan, len(roll.members))
+
+        return face(roll, left, end, deadline, self._now(), why_late)
 
     def expected(self, new: Sequence[Task]) -> Mapping[int, float]:
         """When tasks that are being born are expected to be done, by their ids; empty when nothing is known.
@@ -319,7 +300,7 @@ class Forecaster:
 
     def _why_late(self, plan: Plan | None, total: int) -> str:
         if plan is None or self._latest is None or self._durations is None:
-            return ""
+            return "not every stage was measured yet"
         work = self._work
         return late(work.view, work.policy, self._durations, self._latest, plan, total, _shown)
 

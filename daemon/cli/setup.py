@@ -1,0 +1,143 @@
+"""`introeval setup`: the two containers of the docker runtime, made, filled and put back."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from daemon.app import owned
+from daemon.cli.common import ERR, OUT, configuration
+from daemon.config import Config
+from daemon.containers.container import Container
+from daemon.containers.engine import DockerEngine
+from daemon.containers.kept import Kept
+from daemon.containers.setup import (
+    Finding,
+    Wanted,
+    fill,
+    find,
+    has_image,
+    has_nvidia,
+    make,
+    published_port,
+    pull_image,
+)
+from daemon.core.errors import AlreadyRunning, ConfigError
+from daemon.core.task import Stage
+from daemon.engines import containers_file
+from daemon.gpu.nvml import NvmlGpu
+from daemon.llm.ollama_api import OnPull
+from daemon.placement import Placement
+
+
+def set_up(*, dry_run: bool, replace: bool, restore: bool) -> None:
+    """Make and fill the containers; or say what would be done; or put back what a killed daemon left."""
+    config = configuration()
+    if dry_run:
+        asyncio.run(_set_up(config, OUT, dry_run=True, replace=replace))
+        return
+    with _alone(config):
+        if restore:
+            asyncio.run(_restore(config, OUT))
+        else:
+            asyncio.run(_set_up(config, OUT, dry_run=False, replace=replace))
+
+
+@contextlib.contextmanager
+def _alone(config: Config) -> Iterator[None]:
+    """No daemon may run meanwhile: a pull needs a container that runs, in whichever phase."""
+    try:
+        with owned(config.paths.state):
+            yield
+    except AlreadyRunning as exc:
+        raise AlreadyRunning(f"{exc}; stop it for the setup") from None
+
+
+async def _restore(config: Config, console: Console) -> None:
+    engine, kept = DockerEngine(config.docker.base_url), Kept(containers_file(config.paths.state))
+    for name in sorted(kept.names()):
+        await Container(engine, kept, name).restore(config.docker.on_exit)
+        _say(console, name, "put back as it was")
+    await engine.aclose()
+
+
+async def _set_up(config: Config, console: Console, *, dry_run: bool, replace: bool) -> None:
+    engine = DockerEngine(config.docker.base_url)
+    wanted = await _wanted(config, engine)
+    findings = [await find(engine, each, replace=replace) for each in wanted]
+    if any(each.make for each in findings) and not await has_image(engine, config.docker.image):
+        _say(console, config.docker.image, "pull the image")
+        if not dry_run:
+            with _shown(config.docker.image) as on_pull:
+                await pull_image(engine, config.docker.image, on_pull)
+    for finding in findings:
+        await _do(engine, finding, console, dry_run=dry_run)
+    await engine.aclose()
+
+
+async def _do(engine: DockerEngine, finding: Finding, console: Console, *, dry_run: bool) -> None:
+    wanted = finding.wanted
+    _say(console, wanted.name, finding.text)
+    if finding.make and not dry_run:
+        await make(engine, finding)
+    if not finding.ours:
+        return
+    if dry_run:
+        _say(console, wanted.name, f"see that it has {wanted.model}, and pull it if not")
+        return
+    with _shown(wanted.model) as on_pull:
+        pulled = await fill(engine, wanted, on_pull)
+    _say(console, wanted.name, f"{wanted.model} was pulled" if pulled else f"has {wanted.model}")
+
+
+async def _wanted(config: Config, engine: DockerEngine) -> list[Wanted]:
+    """What the configuration asks for on this machine. Raises ConfigError."""
+    placement = Placement(
+        config.model_copy(update={"runtime": "docker"}), (await NvmlGpu().reading()).total_mb
+    )
+    gpu = await has_nvidia(engine)
+    wanted = []
+    for stage, model in ((Stage.EXTRACT, config.extract), (Stage.RATE, config.rate)):
+        if not model.container:
+            continue
+        if model.api != "ollama":
+            raise ConfigError(
+                f'{stage}.api is "{model.api}": setup makes containers of Ollama; make yours by hand'
+            )
+        wanted.append(
+            Wanted(
+                name=model.container,
+                image=config.docker.image,
+                model=model.model,
+                port=published_port(model.url),
+                volume=f"{model.container}-models",
+                parallel=placement.plan.parallel[stage],
+                num_ctx=placement.plan.num_ctx[stage],
+                gpu=gpu,
+            )
+        )
+    return wanted
+
+
+@contextlib.contextmanager
+def _shown(what: str) -> Iterator[OnPull]:
+    """The progress of a pull; on no terminal a bar is noise in somebody's log."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=ERR, transient=True, disable=not ERR.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+
+        def on_pull(step: str, done: int, total: int) -> None:
+            bar.update(task, description=f"{what}: {step}", completed=done, total=total or None)
+
+        yield on_pull
+
+
+def _say(console: Console, name: str, text: str) -> None:
+    console.print(f"{name}: {text}", highlight=False, markup=False, soft_wrap=True)

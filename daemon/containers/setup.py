@@ -1,0 +1,226 @@
+"""Makes the lab's two containers, each with its model, and changes nothing that is as it should be.
+
+A container of ours carries a label with the hash of what it was made from; so one that is of an older
+configuration is known, and one that somebody else made is left alone.
+"""
+
+import asyncio
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import docker
+from docker.errors import ImageNotFound
+from docker.types import DeviceRequest
+
+from daemon.containers.engine import NEVER, ContainerError, DockerEngine, Seen
+from daemon.containers.warm import HOME
+from daemon.core.errors import ConfigError, EngineError, ModelError
+from daemon.llm.ollama_api import OllamaApi, OnPull, full_name
+
+LABEL = "introeval.made-from"
+INSIDE = 11434
+"""The port of Ollama inside a container."""
+
+_UP_S = 120.0
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A container as it should be: published on a port of loopback, its models in a volume of its own."""
+
+    name: str
+    image: str
+    model: str
+    port: int
+    volume: str
+    parallel: int
+    num_ctx: int
+    gpu: bool
+
+    @property
+    def url(self) -> str:
+        """Where its server answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """How its server is told to work; without a limit of time the model stays until it is stopped."""
+        return {
+            "OLLAMA_NUM_PARALLEL": str(self.parallel),
+            "OLLAMA_CONTEXT_LENGTH": str(self.num_ctx),
+            "OLLAMA_FLASH_ATTENTION": "1",
+            "OLLAMA_KEEP_ALIVE": "-1",
+            "OLLAMA_MAX_LOADED_MODELS": "1",
+        }
+
+    @property
+    def hash(self) -> str:
+        """What it is made from, in short."""
+        content = json.dumps([asdict(self), self.environment], sort_keys=True).encode()
+        return hashlib.sha256(content).hexdigest()[:16]
+
+
+def published_port(url: str) -> int:
+    """The port of a container's url, which must be of this machine. Raises ConfigError."""
+    parts = urlsplit(url)
+    if parts.hostname not in ("127.0.0.1", "localhost", "::1") or not parts.port:
+        raise ConfigError(
+            f"{url} is no port of this machine; setup makes containers for http://127.0.0.1:PORT"
+        )
+    return parts.port
+
+
+async def has_nvidia(engine: DockerEngine) -> bool:
+    """Whether the engine can give a GPU to a container. Raises ContainerError."""
+    info: dict[str, Any] = await engine.call(lambda api: api.info())
+    return "nvidia" in info.get("Runtimes", {})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What stands, if anything, and what is to be done. `ours`: the container is ours, or is going to be."""
+
+    wanted: Wanted
+    seen: Seen | None
+    make: bool
+    ours: bool
+    text: str
+
+
+async def find(engine: DockerEngine, wanted: Wanted, *, replace: bool) -> Finding:
+    """Look what is to be done. Raises ContainerError."""
+    seen = await engine.inspect(wanted.name)
+    if seen is None:
+        on = "the GPU" if wanted.gpu else "the processor (the engine has no nvidia runtime)"
+        return Finding(
+            wanted, None, True, True, f"make it from {wanted.image}, on port {wanted.port}, for {on}"
+        )
+    made_from = seen.labels.get(LABEL)
+    if made_from == wanted.hash:
+        return Finding(wanted, seen, False, True, "it is as it should be")
+    if made_from is not None:
+        return Finding(
+            wanted, seen, True, True, "make it anew: the configuration is another; its models stay"
+        )
+    if replace:
+        old = _kept_name(seen)
+        return Finding(
+            wanted, seen, True, True, f"rename the one that stands to {old} and stop it; make a new one"
+        )
+    return Finding(wanted, seen, False, False, "somebody else made it: it is left alone (see --replace)")
+
+
+async def make(engine: DockerEngine, finding: Finding) -> None:
+    """Make the container, in place of the one that stands. Raises ContainerError."""
+    wanted, seen = finding.wanted, finding.seen
+    if seen is not None:
+        if seen.policy.acts:
+            await engine.set_policy(seen.id, NEVER)
+        await engine.stop(seen.id, 10.0)
+        if LABEL in seen.labels:
+            await engine.call(lambda api: api.remove_container(seen.id))
+        else:
+            await engine.call(lambda api: api.rename(seen.id, _kept_name(seen)))
+    await engine.call(lambda api: _create(api, wanted))
+
+
+async def has_image(engine: DockerEngine, image: str) -> bool:
+    """Whether the engine has the image. Raises ContainerError."""
+
+    def look(api: docker.APIClient) -> bool:
+        try:
+            api.inspect_image(image)  # type: ignore[no-untyped-call]
+        except ImageNotFound:
+            return False
+        return True
+
+    return await engine.call(look)
+
+
+async def pull_image(engine: DockerEngine, image: str, on_pull: OnPull) -> None:
+    """Fetch the image. Raises ModelError, which says why not."""
+    loop = asyncio.get_running_loop()
+
+    def pull(api: docker.APIClient) -> str:
+        name, tag = image, "latest"
+        if ":" in image.rpartition("/")[2]:
+            name, _, tag = image.rpartition(":")
+        for event in api.pull(name, tag=tag, stream=True, decode=True):
+            if "error" in event:
+                return str(event["error"])
+            progress = event.get("progressDetail") or {}
+            done, total = progress.get("current", 0), progress.get("total", 0)
+            loop.call_soon_threadsafe(on_pull, str(event.get("status", "")), done, total)
+        return ""
+
+    try:
+        wrong = await engine.call(pull)
+    except ContainerError as exc:
+        wrong = str(exc)
+    if wrong:
+        raise ModelError(
+            f"the image {image} was not pulled: {wrong}; see that the engine reaches the registry, or bring"
+            " it with docker load"
+        )
+
+
+async def fill(engine: DockerEngine, wanted: Wanted, on_pull: OnPull) -> bool:
+    """See that the container has its model, and pull it if not. Whether it was pulled.
+
+    The container runs meanwhile, and is left as it was. Raises ContainerError, EngineError and ModelError.
+    """
+    before = await engine.inspect(wanted.name)
+    if before is None:
+        raise ContainerError("missing", f"there is no container {wanted.name}")
+    await engine.start(before.id)
+    try:
+        async with OllamaApi(wanted.url) as api:
+            await _up(api, wanted)
+            if any(each.name == full_name(wanted.model) for each in await api.tags()):
+                return False
+            await api.pull(wanted.model, on_pull)
+            return True
+    finally:
+        if not before.alive:
+            await engine.stop(before.id, 10.0)
+
+
+async def _up(api: OllamaApi, wanted: Wanted) -> None:
+    loop = asyncio.get_running_loop()
+    limit = loop.time() + _UP_S
+    while True:
+        try:
+            await api.version()
+            return
+        except EngineError as exc:
+            if loop.time() > limit:
+                raise EngineError(
+                    f"{wanted.name} does not answer: {exc}; see: docker logs {wanted.name}"
+                ) from exc
+        await asyncio.sleep(_POLL_S)
+
+
+def _create(api: docker.APIClient, wanted: Wanted) -> None:
+    gpu = [DeviceRequest(driver="nvidia", count=-1, capabilities=[["gpu"]])] if wanted.gpu else None
+    host = api.create_host_config(
+        port_bindings={f"{INSIDE}/tcp": ("127.0.0.1", wanted.port)},
+        binds={wanted.volume: {"bind": HOME, "mode": "rw"}},
+        restart_policy={"Name": "no"},
+        device_requests=gpu,
+    )
+    api.create_container(
+        wanted.image,
+        name=wanted.name,
+        ports=[INSIDE],
+        environment=wanted.environment,
+        labels={LABEL: wanted.hash},
+        host_config=host,
+    )
+
+
+def _kept_name(seen: Seen) -> str:
+    return f"{seen.name}-before-{seen.id[:6]}"

@@ -1,0 +1,19 @@
+"""How the dashboard was opened."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """`socket` finds the socket, and is called after the first paint; tests hold the clocks still."""
+
+    socket: Callable[[], Path]
+    read_only: bool = False
+    ascii_only: bool = False
+    refresh_s: float = 1.0
+    keys: dict[str, str] | None = None
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic

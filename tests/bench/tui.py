@@ -1,0 +1,146 @@
+"""`tui`: what the dashboard costs, in a pseudo-terminal of 120x40 at one refresh a second."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from daemon.core.instant import to_iso
+from tests.bench.figures import Figure, Options, at_most, percentile
+from tests.tui.fake_daemon import NOW, FakeDaemon, in_process, in_thread, task
+from tests.tui.terminal import Terminal, dashboard, terminal
+
+PAINTS = 15
+KEYS = 100
+WATCHED_S = 20.0
+SETTLING_S = 3.0
+MANY = 5000
+BETWEEN_KEYS_S = 0.3  # so that they meet the refresh of each second at every moment
+_EMPTY = """
+from textual.app import App
+from textual.widgets import Label
+
+
+class Empty(App):
+    def compose(self):
+        yield Label("MARKER")
+
+
+Empty().run()
+"""
+
+
+def measure(options: Options) -> list[Figure]:
+    """First paint, bytes, processor, memory, and how fast a key is answered."""
+    with tempfile.TemporaryDirectory() as folder:
+        return [*_paint(Path(folder)), *_at_work(Path(folder)), *_keys(Path(folder))]
+
+
+def _paint(folder: Path) -> list[Figure]:
+    """The three in turn, so that whatever else the machine does meets all of them."""
+    empty = folder / "empty.py"
+    empty.write_text(_EMPTY)
+    with in_thread(FakeDaemon(folder / "up.sock")) as fake:
+        ways = {
+            "empty": ([str(empty)], "MARKER"),
+            "up": (dashboard(fake.path), "STUDENT"),
+            "down": (dashboard(folder / "none"), "STUDENT"),
+        }
+        times: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(PAINTS):
+            for name, (arguments, marker) in ways.items():
+                times[name].append(_first_paint(arguments, marker))
+    empty_s, up_s, down_s = (statistics.median(times[name]) for name in ways)
+    return [
+        Figure("tui: first paint, an empty Textual app", 1000 * empty_s, "ms"),
+        Figure("tui: first paint, daemon up", 1000 * up_s, "ms"),
+        Figure("tui: first paint, daemon down", 1000 * down_s, "ms"),
+        Figure("tui: first paint, daemon up, to an empty app", up_s / empty_s, "x", at_most(1.3)),
+        Figure("tui: first paint, daemon down, to an empty app", down_s / empty_s, "x", at_most(1.3)),
+    ]
+
+
+def _first_paint(arguments: list[str], marker: str) -> float:
+    with terminal(arguments) as seen:
+        return seen.until(lambda: marker.encode() in seen.written)
+
+
+@contextmanager
+def _open(fake: FakeDaemon) -> Iterator[Terminal]:
+    with in_thread(fake), terminal(dashboard(fake.path)) as seen:
+        _settle(seen)
+        yield seen
+
+
+def _settle(seen: Terminal) -> None:
+    seen.until(lambda: seen.shows("live") and seen.shows("s005"))
+    seen.pump(SETTLING_S)
+
+
+def _at_work(folder: Path) -> list[Figure]:
+    """Nothing changes; then three of thirty tasks change each second."""
+    fake = FakeDaemon(folder / "work.sock", tasks=[task(number) for number in range(1, 31)])
+    for number in (1, 2, 3):
+        fake.change(number, status="stt_processing", progress=0.1)
+    moving = False
+
+    def move(daemon: FakeDaemon) -> None:
+        if moving:
+            step(daemon)
+
+    fake.before = move
+    with _open(fake) as seen:
+        idle_bytes, idle_cpu = _watch(seen)
+        moving = True
+        work_bytes, work_cpu = _watch(seen)
+        memory = psutil.Process(seen.pid).memory_info().rss / 1e6
+    return [
+        Figure("tui: nothing changes, bytes", idle_bytes, "B/s", at_most(50)),
+        Figure("tui: nothing changes, processor", idle_cpu, "% of a core", at_most(0.5)),
+        Figure("tui: three tasks change, bytes", work_bytes, "B/s", at_most(1500)),
+        Figure("tui: three tasks change, processor", work_cpu, "% of a core", at_most(1.5)),
+        Figure("tui: resident memory", memory, "MB", at_most(60)),
+    ]
+
+
+def step(daemon: FakeDaemon) -> None:
+    """Let a second of work be seen: three tasks go on, and the GPU's use changes."""
+    seconds = daemon.status.seq
+    for number in (1, 2, 3):
+        daemon.change(number, progress=0.10 + (seconds % 80) / 100)
+    gpu = daemon.status.gpu.model_copy(update={"utilisation": 50 + seconds % 40})
+    daemon.says(now=to_iso(NOW + seconds / 3), gpu=gpu)
+
+
+def _watch(seen: Terminal) -> tuple[float, float]:
+    """Bytes a second, and the share of a core in percent."""
+    process = psutil.Process(seen.pid)
+    before = process.cpu_times()
+    written = seen.pump(WATCHED_S)
+    after = process.cpu_times()
+    return written / WATCHED_S, 100 * (after.user + after.system - before.user - before.system) / WATCHED_S
+
+
+def _keys(folder: Path) -> list[Figure]:
+    """From a key to the first byte of its answer, with thousands of open tasks of which some change."""
+    fake = FakeDaemon(folder / "many.sock", tasks=[task(number) for number in range(1, MANY + 1)])
+    fake.before = step
+    with in_process(fake), terminal(dashboard(fake.path)) as seen:
+        _settle(seen)
+        times = []
+        for _ in range(KEYS):
+            seen.pump(BETWEEN_KEYS_S)
+            began = time.perf_counter()
+            seen.press(b"j")
+            seen.more(1.0)
+            times.append(1000 * (time.perf_counter() - began))
+    return [
+        Figure(f"tui: a key with {MANY:,} open tasks, median", statistics.median(times), "ms"),
+        Figure(
+            f"tui: a key with {MANY:,} open tasks, 95th percentile", percentile(times, 95), "ms", at_most(30)
+        ),
+    ]

@@ -1,0 +1,156 @@
+"""Pages of tasks: their order, filters and totals; they cost what is asked for, not what there is."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.core.task import Event, Status
+from daemon.report import Wanted, queue, task_page
+from daemon.store import SqliteStore
+from daemon.store.lists import WINDOW
+from daemon.wire import TaskOrder, TaskPage
+from tests.integration.store.test_cost import steps
+from tests.integration.stores import NOW, birth, born, completed, grow, walk
+
+FINISHED = 3000
+STUDENTS = ("eve", "anna", "ben", "fay", "cleo", "dan")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    """Six finished tasks, of which the last failed, and three open ones: 7 held, 8, and 9 of anna."""
+    with SqliteStore(tmp_path / "introeval.db") as opened:
+        for number, student in enumerate(STUDENTS):
+            (task,) = born(opened, birth(f"c-{student}", student), now=NOW + number)
+            if student == "dan":
+                walk(opened, task, Event.FAILED, at=NOW + 100)
+            else:
+                completed(opened, task, at=NOW + 100)
+        for number, student in enumerate(("zoe", "gil", "anna")):
+            born(opened, birth(f"open-{student}", student), now=NOW + 10 + number)
+        opened.hold(7, NOW, held=True)
+        yield opened
+
+
+def page(store: SqliteStore, **wanted: Any) -> TaskPage:
+    etas = {8: NOW + 200, 9: NOW + 100}
+    return task_page(store, Wanted(**wanted), queue(store.open_tasks()), etas)
+
+
+def ids(store: SqliteStore, **wanted: Any) -> list[int]:
+    return [line.id for line in page(store, **wanted).tasks]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, [9, 8, 7, 6, 5, 4, 3, 2, 1]),
+        ({"descending": True}, [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        ({"order": TaskOrder.QUEUE}, [8, 9, 7, 6, 5, 4, 3, 2, 1]),
+        ({"order": TaskOrder.QUEUE, "descending": True}, [7, 9, 8, 6, 5, 4, 3, 2, 1]),
+        ({"order": TaskOrder.ETA}, [9, 8, 7, 6, 5, 4, 3, 2, 1]),
+        ({"order": TaskOrder.STUDENT}, [2, 9, 3, 5, 6, 1, 4, 8, 7]),
+        ({"order": TaskOrder.STUDENT, "descending": True}, [7, 8, 4, 1, 6, 5, 3, 9, 2]),
+        ({"order": TaskOrder.STATUS}, [9, 8, 7, 5, 4, 3, 2, 1, 6]),
+        ({"order": TaskOrder.STATUS, "descending": True}, [6, 1, 2, 3, 4, 5, 7, 8, 9]),
+        ({"only_open": True}, [9, 8, 7]),
+        ({"statuses": frozenset({Status.FAILED})}, [6]),
+        ({"statuses": frozenset({Status.FAILED, Status.UPLOADED})}, [9, 8, 7, 6]),
+        ({"statuses": frozenset({Status.COMPLETED}), "only_open": True}, []),
+        ({"student": "anna"}, [9, 2]),
+        ({"student": "anna", "order": TaskOrder.STUDENT}, [2, 9]),
+        ({"text": "AN"}, [9, 6, 2]),
+        ({"text": "AN", "only_open": True}, [9]),
+        ({"text": "6"}, [6]),
+        ({"text": "intro"}, [9, 8, 7, 6, 5, 4, 3, 2, 1]),
+        ({"text": "intro", "student": "anna"}, [9, 2]),
+        ({"before": 8}, [7, 6, 5, 4, 3, 2, 1]),
+    ],
+)
+def test_tasks_are_listed_as_wanted(store: SqliteStore, wanted: dict[str, Any], expected: list[int]) -> None:
+    assert ids(store, **wanted) == expected
+
+
+@pytest.mark.parametrize("order", list(TaskOrder))
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("only_open", [False, True])
+def test_pages_put_together_are_the_whole(
+    store: SqliteStore, order: TaskOrder, descending: bool, only_open: bool
+) -> None:
+    how = {"order": order, "descending": descending, "only_open": only_open}
+    whole = page(store, **how)
+    parts = [page(store, offset=offset, limit=2, **how) for offset in range(0, 12, 2)]
+    assert [line.id for part in parts for line in part.tasks] == [line.id for line in whole.tasks]
+    assert {part.total for part in parts} == {whole.total} == {3 if only_open else 9}
+
+
+def test_totals_are_of_all_pages(store: SqliteStore) -> None:
+    assert page(store, limit=1, statuses=frozenset({Status.COMPLETED})).total == 5
+    assert page(store, limit=1, student="anna").total == 2
+    assert page(store, limit=1, text="an").total == 3
+
+
+def test_a_text_is_searched_in_all_open_tasks_and_in_the_newest_finished_ones(store: SqliteStore) -> None:
+    assert not page(store, text="an").partial
+    grow(store, WINDOW)
+    found = page(store, text="zoe")
+    assert [line.id for line in found.tasks] == [7]
+    assert found.partial
+    assert not page(store, text="zoe", only_open=True).partial
+
+
+QUESTIONS: dict[str, Callable[[SqliteStore], Any]] = {
+    **{
+        f"by {order}{' the other way round' if descending else ''}": partial(
+            page, order=order, descending=descending, limit=5
+        )
+        for order in TaskOrder
+        for descending in (False, True)
+    },
+    "open alone": lambda store: page(store, only_open=True, order=TaskOrder.QUEUE),
+    "of a status": lambda store: page(store, statuses=frozenset({Status.COMPLETED}), limit=4),
+    "the next page": lambda store: page(store, limit=4, before=6),
+    "of a student": lambda store: page(store, student="ben"),
+    "what ended lately": lambda store: store.lately(NOW + 200),
+    "the last phases": lambda store: store.last_phases(5),
+    "lines by their ids": lambda store: store.listed([1, 2, 3]),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_list_costs_the_same_with_a_long_history(store: SqliteStore, question: str) -> None:
+    ask = QUESTIONS[question]
+    few = steps(store, ask)
+    grow(store, FINISHED)
+    assert steps(store, ask) <= 2 * few + 100
+
+
+def test_a_search_costs_its_window(store: SqliteStore) -> None:
+    grow(store, WINDOW)
+    few = steps(store, lambda store: page(store, text="nobody"))
+    db: Any = store._db
+    with db.atomic():
+        grow_more(store)
+    assert steps(store, lambda store: page(store, text="nobody")) <= 1.1 * few
+
+
+def grow_more(store: SqliteStore) -> None:
+    """As many finished tasks again, with ids above all others."""
+    db: Any = store._db
+    columns = [row[1] for row in db.execute_sql("PRAGMA table_info(processing_tasks)")]
+    kept = {"id": "id + 100000", "claim_id": "claim_id || 'again'"}
+    values = ", ".join(kept.get(column, column) for column in columns)
+    claims = [row[1] for row in db.execute_sql("PRAGMA table_info(claims)")]
+    copied = ", ".join("id || 'again'" if column == "id" else column for column in claims)
+    db.execute_sql(f"INSERT INTO claims SELECT {copied} FROM claims WHERE id LIKE 'copy%'")
+    db.execute_sql(f"INSERT INTO processing_tasks SELECT {values} FROM processing_tasks WHERE id >= 1000")
+
+
+def test_what_ended_lately_is_counted_with_the_seconds_of_its_tries(store: SqliteStore) -> None:
+    lately = store.lately(NOW + 50)
+    assert (lately.ended, lately.failed) == (6, 1)
+    assert lately.mean_s == pytest.approx((5 * 3 * 1.5 + 1.5) / 6)
+    assert store.lately(NOW + 200).ended == 0

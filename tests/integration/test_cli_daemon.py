@@ -1,0 +1,339 @@
+"""The commands against a running daemon: what they change, what they print, and how they end."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+import typer
+from typer.testing import CliRunner, Result
+
+from daemon.app import owned
+from daemon.cli.commands import add_commands
+from daemon.cli.common import Chosen
+from daemon.cli.looking import add_looking
+from daemon.core.errors import Blame, Fault, IllegalTransition, IntroEvalError, NotRunning, UnknownStudent
+from daemon.core.task import Stage
+from daemon.ports import Ticket
+from daemon.wire import Order
+from tests.inprocess import Lab, until, worked_off
+
+pytestmark = pytest.mark.anyio
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _own_output() -> Iterator[None]:
+    """The daemon beside the command in this process does not print where the command does."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
+    yield
+    structlog.reset_defaults()
+    Chosen.file = None
+
+
+def commands() -> typer.Typer:
+    app = typer.Typer()
+    add_looking(app)
+    add_commands(app)
+    return app
+
+
+def invoke(lab: Lab, *arguments: str, typed: str | None = None) -> Result:
+    """Run a command here, on this thread."""
+    Chosen.file = lab.folder / "introeval.toml"
+    return CliRunner().invoke(commands(), arguments, input=typed)
+
+
+async def run(lab: Lab, *arguments: str, typed: str | None = None) -> Result:
+    return await asyncio.to_thread(invoke, lab, *arguments, typed=typed)
+
+
+async def told(lab: Lab, *arguments: str) -> Any:
+    """What a command says with --json; it must end well."""
+    done = await run(lab, *arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+@dataclass
+class Process:
+    """A command as a process of its own that has ended."""
+
+    code: int | None
+    out: str
+    err: str
+
+
+async def process(lab: Lab, *arguments: str) -> Process:
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "daemon", "--config", str(lab.folder / "introeval.toml"), *arguments),
+        cwd=REPOSITORY,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await child.communicate()
+    return Process(child.returncode, out.decode(), err.decode())
+
+
+def fails_twice() -> Any:
+    """A script in which the first tasks fail at rating, until `mended` is set."""
+
+    class Script:
+        mended = False
+
+        def __call__(self, stage: Stage, ticket: Ticket) -> Fault | None:
+            bad = stage is Stage.RATE and ticket.task_id <= 2 and not self.mended
+            return Fault(Blame.PERMANENT, "hopeless", "it cannot be rated") if bad else None
+
+    return Script()
+
+
+async def test_every_failed_task_is_taken_up_again_with_one_command(tmp_path: Path) -> None:
+    script = fails_twice()
+    lab = Lab(tmp_path, script=script)
+    for student in ("s001", "s002", "s003"):
+        lab.hand_in(f"{student}_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        script.mended = True
+        again = await told(lab, "retry", "--failed")
+        assert sorted(task["id"] for task in again) == [1, 2]
+        await worked_off(daemon)
+        assert await told(lab, "retry", "--failed") == []
+        counts = (await told(lab, "status"))["counts"]
+    assert counts["completed"] == 3
+
+
+async def test_of_several_tasks_the_possible_is_done_and_the_rest_is_told(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        await daemon.supervisor.order(Order.PAUSE)
+        for student in ("s001", "s002"):
+            lab.hand_in(f"{student}_me.mp4")
+        await until(lambda: len(daemon.supervisor.tasks) == 2)
+        assert [task["held"] for task in await told(lab, "hold", "1", "2")] == [True, True]
+        assert [task["held"] for task in await told(lab, "release", "1", "2")] == [False, False]
+        assert [task["status"] for task in await told(lab, "cancel", "1")] == ["cancelled"]
+        partly = await run(lab, "cancel", "1", "2")
+        assert isinstance(partly.exception, IllegalTransition)
+        assert not daemon.supervisor.tasks
+
+
+async def test_a_result_is_delivered_again(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        (name,) = lab.results()
+        (lab.outbox / name).unlink()
+        await told(lab, "deliver", "1")
+        await until(lambda: (lab.outbox / name).exists())
+
+
+async def test_pause_drain_deadline_and_resume_are_commands(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        assert (await told(lab, "pause", "--now"))["paused"]
+        assert (await told(lab, "drain"))["draining"]
+        assert (await told(lab, "go"))["paused"]
+        resumed = await told(lab, "resume")
+        assert (resumed["paused"], resumed["draining"]) == (False, False)
+        await told(lab, "deadline", "+15m")
+        at = daemon.supervisor.orders.deadline
+        await told(lab, "deadline", "none")
+        off = daemon.supervisor.orders.deadline
+        wrong = await run(lab, "deadline", "soon")
+    assert at is not None
+    assert abs(at - datetime.now().astimezone().timestamp() - 900) < 60
+    assert off is None
+    assert wrong.exit_code == 2
+
+
+async def test_the_plain_status_says_everything_in_sentences(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        daemon.alarms.set("outbox", "the outbox is full; make room")
+        await daemon.supervisor.order(Order.PAUSE)
+        lines = (await run(lab, "status", "--plain")).stdout.splitlines()
+        short = (await run(lab, "status")).stdout
+    assert all(line.endswith(".") for line in lines), lines
+    for expected in ("Alarms: 1.", "Paused by the operator.", "Tasks completed: 1.", "GPU: "):
+        assert any(expected in line for line in lines), expected
+    assert any("the outbox is full; make room" in line for line in lines)
+    assert "completed 1" in short
+    assert "paused" in short
+
+
+async def test_tasks_are_listed_found_and_paged(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    for student in ("zoe", "ada", "ben"):
+        lab.hand_in(f"{student}_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        page = await told(lab, "tasks", "--order", "student", "--limit", "2")
+        found = await told(lab, "tasks", "--find", "ZO")
+        table = (await run(lab, "tasks", "--limit", "1")).stdout
+    assert (page["total"], [task["student"] for task in page["tasks"]]) == (3, ["ada", "ben"])
+    assert [task["student"] for task in found["tasks"]] == ["zoe"]
+    assert "1 of 3" in table
+    offline = await told(lab, "tasks", "--order", "student")
+    assert [task["student"] for task in offline["tasks"]] == ["ada", "ben", "zoe"]
+
+
+async def test_what_happened_is_told_line_by_line(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        done = await run(lab, "events", "--json")
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        plain = (await run(lab, "events", "--limit", "3")).stdout.splitlines()
+    assert any(event["status"] == "completed" and event["student"] == "s001" for event in events)
+    assert len(plain) == 3
+
+
+async def test_following_the_events_goes_on_over_a_restart_of_the_daemon(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    arguments = ("--config", str(lab.folder / "introeval.toml"), "events", "--follow", "--json")
+    async with lab.daemon():
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "daemon", *arguments),
+            cwd=REPOSITORY,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        seen: list[str] = []
+
+        async def read() -> None:
+            assert child.stdout is not None
+            while line := await child.stdout.readline():
+                seen.append(json.loads(line)["message"])
+
+        reading = asyncio.create_task(read())
+        try:
+            await _repeat_until(lab, Order.PAUSE, lambda: "pause" in seen)
+        except BaseException:
+            child.kill()
+            raise
+    try:
+        async with lab.daemon():
+            await _repeat_until(lab, Order.GO, lambda: "go" in seen)
+    finally:
+        child.kill()
+        await child.wait()
+        await reading
+
+
+async def _repeat_until(lab: Lab, order: Order, condition: Any) -> None:
+    """Give an order again and again: the command says nothing before there is an event."""
+    async with asyncio.timeout(30):
+        while not condition():
+            await told(lab, order.value)
+            await asyncio.sleep(0.2)
+
+
+async def test_wait_ends_with_3_when_a_task_of_the_class_failed_and_with_0_else(tmp_path: Path) -> None:
+    script = fails_twice()
+    lab = Lab(tmp_path, script=script, seconds={Stage.STT: 0.5})
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await until(lambda: daemon.supervisor.tasks)
+        failed = await process(lab, "wait")
+        assert failed.code == 3, failed.err
+        assert not daemon.supervisor.tasks
+        script.mended = True
+        lab.hand_in("s002_me.mp4")
+        well = await process(lab, "wait", "--json")
+        assert well.code == 0, well.err
+        assert json.loads(well.out)["counts"]["completed"] == 1
+        assert daemon.idle
+
+
+async def test_rating_all_anew_from_the_command_line_shows_what_changed(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    for student in ("s001", "s002"):
+        lab.hand_in(f"{student}_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        done = await process(lab, "rate", "--all", "--json")
+        assert done.code == 0, done.err
+        await worked_off(daemon)
+    compared = json.loads(done.out)
+    assert [(each["id"], each["revision"], each["changed"]) for each in compared] == [(1, 2, []), (2, 2, [])]
+    assert len(lab.results()) == 4
+
+
+@pytest.mark.parametrize(("form", "paused"), [("--json", b'"paused":true'), ("--plain", b"Paused by")])
+async def test_a_watched_status_is_shown_again_when_it_changes_and_ends_with_ctrl_c(
+    tmp_path: Path, form: str, paused: bytes
+) -> None:
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "daemon", "--config", str(lab.folder / "introeval.toml")),
+            *("status", "--watch", form),
+            cwd=REPOSITORY,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        assert child.stdout is not None
+        try:
+            async with asyncio.timeout(30):
+                await child.stdout.readline()
+                await daemon.supervisor.order(Order.PAUSE)
+                while paused not in await child.stdout.readline():
+                    pass
+                child.send_signal(signal.SIGINT)
+                assert await child.wait() == 0
+        finally:
+            if child.returncode is None:
+                child.kill()
+
+
+async def test_forgetting_asks_first_and_needs_no_daemon(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    for student in ("ada", "ben", "cleo"):
+        lab.hand_in(f"{student}_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        refused = await run(lab, "forget", "ada", typed="n\n")
+        assert refused.exit_code == 1
+        assert len(lab.results()) == 3
+        assert (await run(lab, "forget", "ada", typed="y\n")).exit_code == 0
+        assert (await told(lab, "forget", "ben", "--yes"))["tasks"] == 1
+        again = await run(lab, "forget", "ben", "--yes")
+        assert isinstance(again.exception, UnknownStudent)
+    gone = await told(lab, "forget", "cleo", "--yes")
+    assert (gone["tasks"], gone["files"]) == (1, 3)
+    assert not lab.results()
+    with owned(lab.config.paths.state):
+        assert isinstance((await run(lab, "forget", "cleo", "--yes")).exception, IntroEvalError)
+
+
+async def test_logs_are_shown_with_and_without_a_daemon(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    log = lab.config.paths.state / "log" / "daemon.log"
+    log.parent.mkdir(parents=True)
+    log.write_text('{"event": "began", "task": 1}\n{"event": "ended", "task": 2}\n')
+    async with lab.daemon():
+        assert [line["text"] for line in await told(lab, "logs", "--task", "2")] == ["ended task=2"]
+    assert (await run(lab, "logs")).stdout.splitlines() == ["began task=1", "ended task=2"]
+
+
+async def test_without_a_daemon_what_changes_says_how_to_start_one(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    assert lab.config
+    for arguments in (("pause",), ("retry", "1"), ("wait",), ("events",), ("forget", "ada", "--yes")):
+        done = await run(lab, *arguments)
+        assert isinstance(done.exception, NotRunning), arguments
+        assert "introeval run" in str(done.exception)

@@ -1,0 +1,127 @@
+"""`introeval simulate`, and that it comes to what a real run of the same class came to."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from daemon.cli.common import Chosen
+from daemon.cli.rehearsals import rehearsals
+from daemon.cli.simulate import simulate
+from daemon.core.errors import StoreError
+from daemon.core.task import Stage
+from tests.inprocess import PASSES, PHASES, Lab, worked_off
+
+COMMAND = typer.Typer()
+COMMAND.command()(simulate)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own, with nothing of the machine's configuration."""
+    file = tmp_path / "introeval.toml"
+    file.write_text('[gpu]\nresidency = [["stt"], ["extract", "rate"]]\n')
+    monkeypatch.setattr(Chosen, "file", file)
+    for name in [name for name in os.environ if name.startswith("INTROEVAL_")]:
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+def said(*options: str, code: int = 0) -> str:
+    result = CliRunner(env={"COLUMNS": "100"}).invoke(COMMAND, options)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def answer(*options: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(said(*options, "--json"))
+    return found
+
+
+def test_the_plans_class_takes_as_long_as_the_plan_says(folder: Path) -> None:
+    found = answer(
+        *("--switch-s", "0", "--residency", "stt/extract/rate", "--residency", "stt/extract+rate"),
+        *("--batch", "10", "--batch", "30"),
+    )
+    assert [round(one["makespan_s"] / 60, 1) for one in found] == [25.0, 25.0, 16.0, 15.3]
+    apart = answer(
+        *("--switch-s", "0", "--residency", "stt/extract/rate", "--batch", "30"),
+        *("--parallel", "2", "--parallel", "4"),
+    )
+    assert [round(one["makespan_s"] / 60, 1) for one in apart] == [16.6, 12.5]
+
+
+def test_one_setting_shows_its_timetable_and_several_stand_side_by_side(folder: Path) -> None:
+    one = said("--ascii")
+    assert "0:00:05  0:01:45  stt" in one
+    assert "\n|sssss" in one
+    assert one.isascii()
+    two = said("--batch", "5", "--batch", "20")
+    assert "stt/extract+rate, batch 5 " in two
+    assert "stt/extract+rate, batch 20 " in two
+    assert "0:00:05" not in two
+
+
+def test_durations_and_arrivals_may_be_given(folder: Path) -> None:
+    (found,) = answer("--durations", "1,2,3", "--students", "2", "--arrivals", "over:5m", "--switch-s", "1")
+    assert found["makespan_s"] == pytest.approx(300 + 1 + 1 + 1 + 2 + 3)
+    assert found["worst_wait_s"] == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--durations", "1,2"),
+        ("--arrivals", "over:soon"),
+        ("--arrivals", "recorded:2026-02-30"),
+        ("--residency", "stt/rate"),
+        ("--batch", "0"),
+    ],
+)
+def test_what_cannot_be_is_one_error_that_says_what_to_give(folder: Path, options: tuple[str, ...]) -> None:
+    assert "say" in said(*options, code=2)
+
+
+def test_without_a_history_it_says_how_to_get_one(folder: Path) -> None:
+    for options in (("--durations", "measured"), ("--arrivals", "recorded:2026-02-03")):
+        with pytest.raises(StoreError, match="start the daemon once"):
+            CliRunner().invoke(COMMAND, options, catch_exceptions=False)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("residency", "name", "batch"), [(PHASES, "stt/extract+rate", 3), (PASSES, "stt/extract/rate", 6)]
+)
+async def test_it_comes_to_what_a_real_run_came_to(
+    folder: Path, residency: list[list[str]], name: str, batch: int
+) -> None:
+    lab = Lab(
+        folder,
+        seconds={Stage.STT: 0.25, Stage.EXTRACT: 0.5, Stage.RATE: 0.5},
+        start_seconds=0.2,
+        settings={"gpu.residency": residency, "batch.size": batch},
+    )
+    async with lab.daemon() as daemon:
+        for n in range(6):
+            lab.hand_in(f"s{n}_1.mp4")
+        await worked_off(daemon)
+        lines = await daemon.journal(daemon.journal.store.tasks)
+        phases = await daemon.journal(daemon.journal.store.last_phases, 10)
+    # From the first switch on: in a class of seconds, hashing and probing the files is no small part.
+    real_s = max(line.ended_at or 0.0 for line in lines) - phases[-1].started_at
+    ((_, found),) = rehearsals(
+        lab.config,
+        students=6,
+        arrivals="at-once",
+        durations="measured",
+        batch=[str(batch)],
+        residency=[name],
+        parallel=[None],
+        switch_s=None,
+    )
+    assert found.makespan_s == pytest.approx(real_s, rel=0.05)
+    assert found.switches == len(residency) * 6 // batch

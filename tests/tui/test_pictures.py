@@ -1,0 +1,166 @@
+"""A picture of every state at 80x24, and of the main screen at all three sizes.
+
+After a wanted change of what is drawn: `pytest tests/tui/test_pictures.py --snapshot-update`, then look.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from daemon.core.instant import to_iso
+from daemon.wire import Clock, Switching
+from introeval_tui.app import Dashboard
+from introeval_tui.setup import Setup
+from introeval_tui.state import Link
+from tests.inprocess import until
+from tests.tui.fake_daemon import NOW, FakeDaemon, alarmed, in_thread
+from tests.tui.opened import Desk, Hand
+
+SIZES = {"narrow": (80, 24), "wide": (120, 40), "huge": (200, 50)}
+
+
+@dataclass
+class State:
+    """What is so before it is opened, the keys that are pressed then, and what is to be seen at the end."""
+
+    prepare: Callable[[FakeDaemon], None] = lambda _: None
+    keys: tuple[str, ...] = ()
+    sees: str = "[1]Tasks"
+    later_s: float = 0.0  # how far the clock is moved on at the end
+    here: bool = True  # whether there is a daemon
+    setup: dict[str, Any] = field(default_factory=dict)
+
+
+def _says(**changes: Any) -> Callable[[FakeDaemon], None]:
+    return lambda fake: fake.says(**changes)
+
+
+def _empty(fake: FakeDaemon) -> None:
+    fake.tasks = []
+    fake.says(
+        left=0,
+        group=[],
+        counts={"completed": 30},
+        clock=None,
+        batch=None,
+        held=0,
+        next_switch_at=None,
+        why="idle",
+    )
+
+
+def _hostile(fake: FakeDaemon) -> None:
+    names = [
+        "[red]x[/]",
+        "\x1b[2J\x1b[31m",
+        "\u202egnp.exe",
+        "漢字漢字漢字漢字",
+        "e" + "\u0301" * 90,
+        "x" * 10_000,
+    ]
+    for number, name in enumerate(names, 11):
+        fake.change(number, student=name, filename=name)
+
+
+_AT_RISK = Clock(
+    done=12,
+    total=30,
+    expected_at=to_iso(NOW + 1800),
+    deadline=to_iso(NOW + 1500),
+    spare_s=-300.0,
+    at_risk=True,
+    cause="rate is slow",
+)
+_SWITCHING = Switching(to=["extract", "rate"], since=to_iso(NOW - 6), usual_s=12.0)
+
+STATES = {
+    "live": State(),
+    "stale": State(later_s=4, sees="stale 4s"),
+    "never": State(here=False, sees="No daemon answers"),
+    "foreign": State(_says(api_version=2), sees="another version"),
+    "gpu_absent": State(
+        lambda fake: fake.says(gpu=fake.status.gpu.model_copy(update={"absent": "NVML: driver not loaded"}))
+    ),
+    "gpu_lost": State(
+        lambda fake: fake.says(
+            gpu=fake.status.gpu.model_copy(update={"absent": "GPU is lost", "lost": True})
+        ),
+        sees="LOST",
+    ),
+    "paused": State(_says(paused=True), sees="PAUSED"),
+    "draining": State(_says(draining=True), sees="DRAINING 26 left"),
+    "switching": State(_says(switching=_SWITCHING), sees="SWITCHING"),
+    "empty": State(_empty, sees="waiting for videos"),
+    "alarms": State(_says(alarms=alarmed()), sees="pid 812"),
+    "at_risk": State(_says(clock=_AT_RISK), sees="5.0 min late"),
+    "read_only": State(setup={"read_only": True}, sees="read-only"),
+    "hostile": State(_hostile, sees="[red]x"),
+    "marked": State(keys=("space", "space"), sees="2 marked"),
+    "filtered": State(keys=("slash", "s", "0", "1", "enter"), sees="Tasks 10"),
+    "confirm": State(keys=("j", "j", "x"), sees="Cancel 0007"),
+    "help": State(keys=("question_mark",), sees="UPPER case"),
+    "gpu": State(keys=("2",), sees="[2]GPU"),
+    "engines": State(keys=("3",), sees="[3]Engines"),
+    "failures": State(keys=("4",), sees="[4]Failures"),
+    "events": State(keys=("5",), sees="[5]Events"),
+    "detail": State(keys=("enter",), sees="transcribed"),
+    "detail_log": State(keys=("l",), sees="answer was no JSON"),
+    "detail_rating": State(keys=("v", "v", "enter", "5"), sees="overall rating"),
+    "frozen": State(keys=("z",), sees="frozen"),
+}
+
+
+@pytest.fixture
+def still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One zone for all, and a socket whose path is always the same."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def _same(state: State, size: tuple[int, int], snap_compare: Any) -> bool:
+    fake = FakeDaemon(Path("d.sock"))
+    state.prepare(fake)
+    hand = Hand()
+    app = Dashboard(Setup(lambda: fake.path, wall=lambda: NOW, monotonic=hand, **state.setup))
+
+    async def ready(pilot: Pilot[int]) -> None:
+        desk = Desk(app, pilot, fake, hand)
+        await until(lambda: app.known.page is not None or app.known.link in (Link.DOWN, Link.FOREIGN))
+        await pilot.pause()
+        for key in state.keys:
+            await desk.press(key)
+            await until(lambda: app._poller is None or app.known.query == app._poller.query)
+        if state.later_s:
+            fake.silent = True
+            hand.at += state.later_s
+            app._tick()
+        await desk.sees(state.sees)
+        await pilot.pause()
+
+    with ExitStack() as stack:
+        if state.here:
+            stack.enter_context(in_thread(fake))
+        return bool(snap_compare(app, terminal_size=size, run_before=ready))
+
+
+@pytest.mark.usefixtures("still")
+@pytest.mark.parametrize("name", STATES)
+def test_a_state_looks_as_it_was_accepted(name: str, snap_compare: Any) -> None:
+    assert _same(STATES[name], SIZES["narrow"], snap_compare)
+
+
+@pytest.mark.usefixtures("still")
+@pytest.mark.parametrize("size", ["wide", "huge"])
+def test_the_main_screen_looks_as_it_was_accepted(size: str, snap_compare: Any) -> None:
+    seen = State(sees="sha256" if size == "huge" else "[5]Events")
+    assert _same(seen, SIZES[size], snap_compare)

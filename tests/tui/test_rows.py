@@ -1,0 +1,289 @@
+"""What is drawn, as rows: every figure of every size, and texts that are attacks."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from daemon.core.instant import to_iso
+from daemon.wire import Clock, GpuState, Inbox, LogLine, Switching, TaskPage
+from introeval_tui import actions, detail_rows, panels, table, top, trouble
+from introeval_tui.cells import Row
+from introeval_tui.selection import Selection
+from introeval_tui.state import Link, Query, Scene, Snapshot, View
+from introeval_tui.table import Listing
+from tests.tui.fake_daemon import (
+    NOW,
+    a_class,
+    a_detail,
+    a_history,
+    a_result,
+    a_status,
+    alarmed,
+    some_events,
+    task,
+)
+
+HOSTILE = [
+    "[red]bold[/red]",
+    "[/",
+    "\x1b[2J\x1b]52;c;YQ==\x07",
+    "\u202egnp.exe\u202c",
+    "漢字漢字漢字漢字漢字",
+    "e" + "\u0301" * 500,
+    "👩‍👩‍👧‍👦" * 20,
+    "x" * 10_000,
+    "\u200b\ufeff\u2066",
+    "a\r\nb\tc",
+    "\ud800",
+]
+ANY = st.text(max_size=60) | st.sampled_from(HOSTILE)
+
+
+def a_scene(**changes: Any) -> Scene:
+    known = Snapshot(
+        link=Link.UP,
+        at=1000.0,
+        status=a_status(**changes),
+        page=TaskPage(total=30, tasks=a_class()),
+        gpu=a_history(),
+        failures=TaskPage(total=1, tasks=[a_class()[2]]),
+        events=tuple(some_events()),
+    )
+    return Scene(known, NOW, 1000.0, "/run/x.sock")
+
+
+def said(rows: list[Row]) -> str:
+    return "\n".join("".join(text for text, _ in pieces) for pieces in rows)
+
+
+def widths(rows: list[Row]) -> set[int]:
+    return {sum(cell_len(text) for text, _ in pieces) for pieces in rows}
+
+
+def everything(scene: Scene, width: int) -> list[Row]:
+    """Every row of every panel."""
+    known = scene.known
+    page = known.page
+    assert page is not None
+    listing = Listing(tuple(page.tasks), 0, page.total)
+    rows = top.top_rows(scene, width) + top.wide_rows(scene, width) + panels.alarm_rows(scene, width)
+    rows += [table.title_row(listing, Query(text="\x1b" * 99), 3, width, focused=True)]
+    rows += table.table_rows(listing, scene, width, 40, first=0, cursor=1, marks={5}, pending={7: "cancel"})
+    for height in (3, 6, 12, 30):
+        rows += panels.gpu_rows(scene, width, height)
+    rows += panels.engine_rows(scene, width) + panels.failure_rows(scene, width, 0)
+    rows += panels.event_rows(known.events, width) + panels.phase_rows(scene, width)
+    for line in page.tasks:
+        detail = a_detail(line)
+        rows += detail_rows.head_rows(line, detail, scene, width) + detail_rows.overview_rows(
+            detail, scene, width
+        )
+        rows += detail_rows.try_rows(detail, scene, width)
+    return rows
+
+
+@pytest.mark.parametrize("width", [60, 76, 80, 98, 120, 200])
+def test_every_row_fills_its_width(width: int) -> None:
+    assert widths(everything(a_scene(alarms=alarmed()), width)) == {width}
+
+
+@settings(max_examples=60, deadline=None)
+@given(ANY, ANY, st.sampled_from([60, 80, 98]))
+def test_what_a_student_writes_changes_nothing_but_its_own_cell(name: str, text: str, width: int) -> None:
+    scene = a_scene()
+    line = task(
+        7, student=name, filename=text, error_code=name, error_message=text, status="failed", outcome="failed"
+    )
+    listing = Listing((line,), 0, 1)
+    shown = table.table_rows(listing, scene, width, 3, first=0, cursor=0)
+    plain = table.table_rows(
+        Listing((task(7, status="failed", outcome="failed"),), 0, 1), scene, width, 3, first=0, cursor=0
+    )
+    assert [cell_len(piece) for piece, _ in shown[1]] == [cell_len(piece) for piece, _ in plain[1]]
+    result = a_result(line)
+    result["transcript"]["segments"][0]["text"] = text
+    result["profile"]["name"] = name
+    result["evaluation"]["feedback"] = text
+    rows = [
+        *shown,
+        *detail_rows.head_rows(line, a_detail(line), scene, width),
+        *detail_rows.transcript_rows(result, width),
+        *detail_rows.form_rows(result, width),
+        *detail_rows.rating_rows(result, width),
+        *detail_rows.json_rows([result], width),
+        *detail_rows.log_rows([LogLine(at=None, source="stt", text=text)], width, wrapped=True, times=True),
+    ]
+    assert widths(rows) == {width}
+    assert not set(said(rows)) & set("\x1b\u202e\u202c\u200b\ufeff\x07\r\t")
+
+
+def test_the_class_clock_says_when_and_how_much_is_to_spare() -> None:
+    assert "30 of 30 by" in said(top.top_rows(a_scene(), 80))
+    assert "2.1 min to spare" in said(top.top_rows(a_scene(), 80))
+
+
+def test_a_deadline_at_risk_is_red_and_says_why() -> None:
+    clock = Clock(
+        done=2, total=30, expected_at=to_iso(NOW + 60), deadline=to_iso(NOW), spare_s=-60.0, at_risk=True,
+        cause="LLaMA 3 is down",
+    )  # fmt: skip
+    pieces = top.class_clock(clock, a_scene())
+    assert "1.0 min late" in pieces[0][0]
+    assert "LLaMA 3 is down" in pieces[0][0]
+    assert pieces[0][1] == "bold red"
+
+
+@pytest.mark.parametrize(
+    ("changes", "mode"),
+    [
+        ({}, "RUN"),
+        ({"paused": True}, "PAUSED"),
+        ({"draining": True, "left": 4}, "DRAINING 4 left"),
+        ({"left": 0, "group": []}, "IDLE"),
+        (
+            {"switching": Switching(to=["extract", "rate"], since=to_iso(NOW - 6), usual_s=12.0)},
+            "SWITCHING to EVAL 6s of ~12s",
+        ),
+    ],
+)
+def test_the_title_says_in_which_mode_the_daemon_is(changes: dict[str, Any], mode: str) -> None:
+    assert mode in said(top.top_rows(a_scene(**changes), 80)[:1])
+
+
+def test_a_gpu_that_is_not_there_keeps_its_row() -> None:
+    absent = top.gpu_line(GpuState(absent="NVML: driver not loaded"), 80)
+    assert "not found (NVML: driver not loaded)" in said([absent])
+    lost = top.gpu_line(GpuState(absent="GPU is lost", lost=True), 80)
+    assert ("LOST: GPU is lost", "bold red") in [(text.strip(), style) for text, style in lost]
+    assert "N/A" in said([top.gpu_line(GpuState(name="x"), 80)])
+
+
+def test_a_gpu_with_full_memory_is_red() -> None:
+    pieces = top.gpu_memory(GpuState(used_mb=8100, total_mb=8192), 9)
+    assert pieces[0][0].startswith("VRAM!")
+    assert pieces[0][1] == "bold red"
+
+
+def test_old_figures_lose_their_colours_and_their_estimates() -> None:
+    scene = a_scene()
+    old = Scene(scene.known, NOW, scene.monotonic + 4, scene.socket)
+    assert "◐ stale 4s" in said(top.top_rows(old, 80))
+    assert {style for pieces in top.top_rows(old, 80)[1:] for _, style in pieces} == {"dim"}
+    listing = Listing(tuple(a_class()), 0, 30)
+    assert "~5m" in said(table.table_rows(listing, scene, 80, 9, first=0, cursor=-1))
+    assert "~5m" not in said(table.table_rows(listing, old, 80, 9, first=0, cursor=-1))
+
+
+def test_the_phases_are_marked_under_the_history_of_the_gpu() -> None:
+    rows = panels.gpu_rows(a_scene(), 43, 11)
+    assert "EVAL" in said(rows)
+    assert "STT" in said(rows)
+    assert "10 tasks switch 11.4s" in said(panels.gpu_rows(a_scene(), 78, 16))
+
+
+def test_the_history_stands_still_until_a_span_is_over() -> None:
+    history = a_history()
+    assert panels.buckets(history, NOW, 30) == panels.buckets(history, NOW + 4, 30)
+    assert panels.buckets(None, NOW, 10) == [None] * 10
+
+
+def test_an_empty_inbox_says_where_it_waits() -> None:
+    scene = a_scene(left=0, group=[], counts={}, clock=None, batch=None)
+    assert "waiting for videos in /srv/introeval/inbox" in said(top.top_rows(scene, 80))
+    assert "waiting for videos in /srv" in said(table.empty_rows(scene, Query(), 80))
+    assert 'no open task matches "ana"' in said(table.empty_rows(scene, Query(text="ana"), 80))
+    assert "no task is failed" in said(table.empty_rows(scene, Query(view=View.FAILED), 80))
+    gone = a_scene(left=0, group=[], inbox=Inbox(path="/srv/inbox", waiting=0, available=False))
+    assert "is not available" in said(top.top_rows(gone, 80))
+
+
+def test_more_alarms_than_fit_are_counted() -> None:
+    rows = panels.alarm_rows(a_scene(alarms=alarmed() * 3), 80)
+    assert len(rows) == 3
+    assert "and 4 more alarms" in said(rows)
+
+
+def test_a_socket_that_nobody_may_open_says_which_group_to_join() -> None:
+    known = Snapshot(
+        link=Link.DOWN, reason="permission denied", mend="join its group: sudo usermod -aG lab ana"
+    )
+    rows = trouble.never_rows(Scene(known, NOW, 0.0, "/run/introeval/x.sock"), 80, 20)
+    for words in ("/run/introeval/x.sock", "permission denied", "usermod -aG lab"):
+        assert words in said(rows)
+
+
+def test_the_cursor_stays_with_its_task_when_the_list_changes() -> None:
+    chosen = Selection(height=5)
+    tasks = a_class()
+    chosen.take(Listing(tuple(tasks), 0, 30))
+    chosen.move(6)
+    assert chosen.task is not None
+    followed = chosen.task.id
+    chosen.take(Listing(tuple(tasks[3:]), 0, 27))
+    assert chosen.task is not None
+    assert chosen.task.id == followed
+    chosen.take(Listing((), 0, 0))
+    assert chosen.targets == []
+
+
+@given(
+    st.lists(
+        st.sampled_from(["down", "up", "page", "end", "top", "mark", "grow", "shrink", "away"]), max_size=30
+    )
+)
+def test_the_cursor_is_always_on_the_list_and_in_sight(moves: list[str]) -> None:
+    chosen = Selection(height=4)
+    total = 12
+    tasks = [task(number) for number in range(1, 40)]
+    chosen.take(Listing(tuple(tasks[:total]), 0, total))
+    for move in moves:
+        match move:
+            case "down" | "up":
+                chosen.move(1 if move == "down" else -1)
+            case "page" | "end" | "top":
+                chosen.move({"page": 4, "end": 999, "top": -999}[move])
+            case "mark":
+                chosen.mark()
+            case "grow":
+                chosen.height += 1
+                chosen.move(0)
+            case "shrink":
+                chosen.height = max(1, chosen.height - 1)
+                chosen.move(0)
+            case _:
+                total = max(0, total - 5)
+                chosen.take(Listing(tuple(tasks[:total]), 0, total))
+        assert 0 <= chosen.cursor < max(1, total)
+        assert chosen.first <= chosen.cursor < chosen.first + chosen.height
+
+
+def test_a_page_is_asked_for_only_when_it_is_not_here() -> None:
+    chosen = Selection(height=10)
+    chosen.take(Listing(tuple(task(number) for number in range(1, 501)), 0, 5000))
+    assert chosen.wanted(500) is None
+    chosen.go(495)
+    assert chosen.wanted(500) is None
+    chosen.go(500)
+    assert chosen.wanted(500) == 250
+    chosen.go(4999)
+    assert 4500 <= (chosen.wanted(500) or 0) <= 4990
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [("cancel", ["Cancel 0007 of s007?", "78 % of its transcription is lost"]), ("rate", ["new revision"])],
+)
+def test_a_question_names_what_is_lost(verb: str, words: list[str]) -> None:
+    lines = "\n".join(actions.question(verb, [a_class()[6]]))
+    assert all(word in lines for word in words)
+
+
+def test_a_question_about_many_names_their_number() -> None:
+    lines = actions.question("cancel", a_class())
+    assert lines[0] == "Cancel 30 tasks?"
+    assert "The work of 3 running stages is lost." in lines
+    assert actions.must_ask("hold", a_class())
+    assert not actions.must_ask("hold", a_class()[:1])
