@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from daemon.core.errors import IntroEvalError
 from daemon.core.naming import printable
 from daemon.wire import LogLine, LogSource
 
@@ -14,10 +15,14 @@ _TASK_KEYS = ("task", "task_id", "tasks")
 _KNOWN = {"timestamp", "level", "event"}
 
 
+class LogUnreadable(IntroEvalError):
+    """A log is there and can't be read."""
+
+
 def last_lines(folder: Path, source: LogSource, task_id: int | None, most: int) -> list[LogLine]:
     """At most so many lines of one log of `folder`, oldest first; those that name a task, if one is given.
 
-    Only the last megabyte is looked at. What a line holds is made printable. Raises OSError.
+    Only the last megabyte is looked at. What a line holds is made printable. Raises LogUnreadable.
     """
     path = folder / f"{source.value}.log"
     lines = _end_of(path)
@@ -29,7 +34,7 @@ def last_lines(folder: Path, source: LogSource, task_id: int | None, most: int) 
 
 
 def _end_of(path: Path) -> list[bytes]:
-    """The whole lines of the end of a file; none where there is no file."""
+    """The whole lines of the end of a file; none where there is no file. Raises LogUnreadable."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -37,6 +42,8 @@ def _end_of(path: Path) -> list[bytes]:
             lines = file.read(_MOST_BYTES).splitlines()
     except FileNotFoundError:
         return []
+    except OSError as exc:
+        raise LogUnreadable(f"{path} cannot be read: {exc.strerror}; see whose it is") from exc
     return lines[1:] if size > _MOST_BYTES else lines
 
 

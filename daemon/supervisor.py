@@ -8,15 +8,13 @@ nothing is ever done that a crash could make forget, and a turn costs one fsync.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from daemon.ahead import Ahead
 from daemon.alarms import Alarms
 from daemon.attempts import Attempts, Ended
 from daemon.book import Book
 from daemon.core.errors import Blame, EngineError, Fault, IntroEvalError
-from daemon.core.instant import to_iso
 from daemon.core.lifecycle import RetryPolicy, backoff_s
 from daemon.core.scheduler import (
     Action,
@@ -38,6 +36,8 @@ from daemon.fairness import Fairness
 from daemon.journal import Extent, Journal, Orders, Payload
 from daemon.phases import Phases, Switched
 from daemon.ports import Failed, Node, Ticket
+from daemon.standing import StandingOrders
+from daemon.verbs import Asked, obey
 from daemon.wire import Order, Verb
 
 
@@ -57,27 +57,9 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A person asks for something; `answer` gets the task as it is then, or the error."""
-
-    verb: Verb
-    task_id: int
-    extract: bool
-    answer: asyncio.Future[Task | None]
-
-
-@dataclass(frozen=True, slots=True)
 class Interrupted:
     """A person wants a pause now: what runs is to wait again."""
 
-
-_DONE = {
-    Verb.RETRY: "is taken up again",
-    Verb.RATE: "is rated again",
-    Verb.CANCEL: "is to be cancelled",
-    Verb.HOLD: "is held",
-    Verb.RELEASE: "is let go on",
-}
 
 async def _nothing_to_prepare(group: Group) -> None:
     return None
@@ -117,8 +99,7 @@ class Supervisor:
         self._woken = asyncio.Event()
         self._error: BaseException | None = None
         self.decision = Decision((), Why.IDLE)
-        self.orders = Orders()
-        self._ordering, self._on_orders = asyncio.Lock(), on_orders
+        self._standing = StandingOrders(journal, clock, on_orders)
         self._on_switch = on_switch
         self._recovered = False
         self.turns, self.turning = 0, False  # what the watchdog sees of us
@@ -157,9 +138,12 @@ class Supervisor:
     @property
     def view(self) -> View:
         """What stands now, as the next decision sees it."""
-        view = self._phases.view(self._book.tasks, self._book.last_claim_at)
-        orders = self.orders
-        return replace(view, paused=orders.paused, go_at=orders.go_at, draining=orders.draining)
+        return self._standing.seen_by(self._phases.view(self._book.tasks, self._book.last_claim_at))
+
+    @property
+    def orders(self) -> Orders:
+        """What the operator ordered."""
+        return self._standing.now
 
     @property
     def started(self) -> Mapping[int, float]:
@@ -203,35 +187,18 @@ class Supervisor:
 
         A pause that is `at_once` ends what runs: those tasks wait again, and are charged nothing.
         """
-        match order:
-            case Order.PAUSE:
-                await self._keep("pause now" if at_once else "pause", paused=True)
-            case Order.RESUME:
-                await self._keep("resume", paused=False, draining=False)
-            case Order.DRAIN:
-                await self._keep("drain", draining=True)
-            case Order.GO:
-                await self._keep("go", go_at=self._clock())
+        await self._standing.give(order, at_once=at_once)
         if at_once:
             self._happened(Interrupted())
+        self._woken.set()
 
     async def deadline(self, at: float | None) -> None:
         """By when the class is to be done, in epoch seconds; kept through a restart. Raises StoreError."""
-        await self._keep("no deadline" if at is None else f"deadline {to_iso(at)}", deadline=at)
-
-    async def _keep(self, told: str, **ordered: Any) -> None:
-        async with self._ordering:
-            orders = replace(self.orders, **ordered)
-            await self._journal.keep_orders(orders)
-            self.orders = orders
-        self._on_orders(orders)
-        self._journal.events.add("order", told)
-        self._woken.set()
+        await self._standing.deadline(at)
 
     async def run(self, stop: asyncio.Event, grace_s: float) -> None:
         """Work until `stop`, then let running attempts end within `grace_s` seconds; nothing is lost."""
-        self.orders = await self._journal.orders()
-        self._on_orders(self.orders)
+        await self._standing.recall()
         self._book.add(await self._journal.recover())
         self._on_final()  # the recovery may have ended tasks
         await self._fairness.recall()
@@ -338,27 +305,7 @@ class Supervisor:
 
     async def _obey(self, asked: Asked) -> Task | None:
         await self._commit()  # what the store now sees of the task must be all that happened to it
-        store, now = self._journal.store, self._clock()
-        if asked.verb is Verb.DELIVER:
-            await self._journal(store.deliver_again, asked.task_id)
-            self._journal.events.add("order", f"task {asked.task_id}: deliver again", task_id=asked.task_id)
-            self._on_final()
-            return None
-        if asked.verb is Verb.RETRY:
-            task = await self._journal(store.retry, asked.task_id, now)
-        elif asked.verb is Verb.RATE:
-            task = await self._journal(store.rate_again, asked.task_id, now, extract=asked.extract)
-        elif asked.verb is Verb.CANCEL:
-            task = await self._journal(store.request_cancel, asked.task_id, now)
-        else:
-            task = await self._journal(store.hold, asked.task_id, now, held=asked.verb is Verb.HOLD)
-        self._book.put(task)
-        self._journal.events.of_task(task, _DONE[asked.verb])
-        if asked.verb is Verb.CANCEL and task.status not in RUNNING:
-            return self._book.move(task.id, Event.CANCELLED)
-        if asked.verb is Verb.CANCEL and task.stage is not Stage.STT:
-            self._attempts.cancel(task.id)
-        return task
+        return await obey(asked, self._journal, self._book, self._attempts, self._clock(), self._on_final)
 
     async def _end_attempt(self, ended: Ended) -> None:
         outcome = ended.outcome
@@ -375,9 +322,8 @@ class Supervisor:
             and outcome.fault.died
             and self._book.changes[-1].event is Event.FAILED
         ):
-            self._phases.worked(
-                task.stage
-            )  # it is the video that ends engines: of this one nothing is to mend
+            # It is the video that ends engines: of this one nothing is to mend.
+            self._phases.worked(task.stage)
         await self._fairness.check(task.stage, outcome)
 
     async def _commit(self, starts: Sequence[Task] = ()) -> dict[int, Payload]:

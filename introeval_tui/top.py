@@ -103,16 +103,15 @@ def _phase(status: "Status", scene: Scene) -> list[Piece]:
 
 def mode(status: "Status", now: float) -> Piece:
     """RUN, or what keeps it from running."""
+    held_up = " PAUSED" if status.paused else f" DRAINING {status.left} left" if status.draining else ""
     if status.switching is not None:
         since = parse(status.switching.since)
         for_s = "" if since is None else f" {max(0, int(now - since))}s"
         usual = "" if status.switching.usual_s is None else f" of ~{status.switching.usual_s:.0f}s"
         to = words.group_name(status.switching.to)
-        return (f" SWITCHING to {to}{for_s}{usual} ", "black on cyan")
-    if status.paused:
-        return (" PAUSED ", "black on yellow")
-    if status.draining:
-        return (f" DRAINING {status.left} left ", "black on yellow")
+        return (f"{held_up} SWITCHING to {to}{for_s}{usual} ", f"black on {'yellow' if held_up else 'cyan'}")
+    if held_up:
+        return (f"{held_up} ", "black on yellow")
     return (" RUN ", "black on green") if status.left or status.group else (" IDLE ", "reverse")
 
 

@@ -84,7 +84,7 @@ class Answers(Protocol):
         ...
 
     async def logs(self, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:
-        """The last lines of a log, oldest first."""
+        """The last lines of a log, oldest first. Raises LogUnreadable."""
         ...
 
     async def metrics(self) -> tuple[bytes, str]:

@@ -54,15 +54,12 @@ def tasks(config: Config, wanted: Wanted) -> TaskPage:
 
 
 def logs(config: Config, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:
-    """The last lines of a log, from the daemon or from its file. Raises NotRunning."""
+    """The last lines of a log, from the daemon or from its file. Raises LogUnreadable."""
     try:
         params = {"source": source.value, "task_id": task_id, "lines": lines}
         return [LogLine.model_validate(line) for line in client.get(config.paths.socket, "/logs", **params)]
-    except NotRunning as exc:
-        try:
-            return last_lines(config.paths.state / "log", source, task_id, lines)
-        except OSError:
-            raise exc from None
+    except NotRunning:
+        return last_lines(config.paths.state / "log", source, task_id, lines)
 
 
 def task(config: Config, task_id: int) -> TaskDetail:

@@ -1,8 +1,9 @@
 """What a switch costs, against a shell script that stops and starts the same containers and asks them.
 
 Both have the test server in them, which takes a second to load its model and answers 50 tokens a second.
-The script waits for one answer of each; ours also proves the schema, that too long a prompt is refused, and
-warms up the prompt. The rounds take turns, so that a busy machine is busy for both.
+The script waits for one answer of each, as long as our proof's; ours also reads what was loaded, sees that
+too long a prompt is refused, and warms up the prompt. The rounds take turns, so that a busy machine is busy
+for both.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from daemon.containers.container import Container
@@ -22,6 +23,7 @@ from daemon.containers.engine import DockerEngine
 from daemon.containers.host import ContainerHost
 from daemon.containers.kept import Kept
 from daemon.containers.ready import OllamaServer
+from daemon.core.answers import FormAnswer, RatingAnswer
 from daemon.core.task import Stage
 from daemon.llm.client import Options as Asking
 from daemon.llm.client import Request
@@ -37,12 +39,7 @@ from tests.scripted import Log, ScriptedEngine
 ROUNDS = 5
 ASKING = Asking(temperature=0.1, top_p=0.9, seed=1, num_ctx=2048, num_predict=200)
 _EVAL = frozenset({Stage.EXTRACT, Stage.RATE})
-_FORM = {
-    "type": "object",
-    "properties": {"name": {"type": "string"}},
-    "required": ["name"],
-    "additionalProperties": False,
-}
+_PROOF_TOKENS = 24
 _SCRIPT = """
 docker -H {engine} stop {names} > /dev/null
 docker -H {engine} start {names} > /dev/null
@@ -132,7 +129,9 @@ def _command(lab: Lab, folder: Path) -> str:
     asking = []
     for stage, url in lab.urls.items():
         body = folder / f"{stage}.json"
-        body.write_text(json.dumps(generate_body(MODELS[stage], Request("Who are you?", _FORM, ASKING))))
+        schema = (FormAnswer if stage is Stage.EXTRACT else RatingAnswer).json_schema()
+        request = Request("Who are you?", schema, replace(ASKING, num_predict=_PROOF_TOKENS))
+        body.write_text(json.dumps(generate_body(MODELS[stage], request)))
         asking.append(f"ask {body} {url} &")
     names = " ".join(lab.names.values())
     return _SCRIPT.format(engine=lab.engine, names=names, asking="\n".join(asking))

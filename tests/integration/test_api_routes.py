@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from daemon.app import DATABASE
-from daemon.core.errors import Blame, Fault
+from daemon.core.errors import Blame, Fault, StoreError
 from daemon.core.instant import from_iso, to_iso
 from daemon.core.task import Stage
 from daemon.ports import Ticket
@@ -289,6 +289,22 @@ async def test_a_body_without_a_length_or_of_any_length_is_refused(tmp_path: Pat
         async with httpx.AsyncClient(transport=transport, base_url="http://introeval") as client:
             assert (await client.post("/pause", content=endless())).status_code == 411
         assert not daemon.supervisor.orders.paused
+
+
+async def test_a_database_that_cannot_be_read_is_a_problem_that_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise StoreError("the database cannot be read: disk I/O error; see the log")
+
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        with monkeypatch.context() as patched:
+            patched.setattr(daemon.journal.store, "counts", broken)
+            answers = [await ask(lab, "GET", path) for path in ("/status", "/healthz", "/metrics")]
+        assert [answer.status_code for answer in answers] == [503] * 3
+        assert {answer.json()["error"] for answer in answers} == {"StoreError"}
+        assert (await ask(lab, "GET", "/status")).status_code == 200
 
 
 async def test_more_connections_than_anyone_needs_are_refused_and_harm_nothing(tmp_path: Path) -> None:

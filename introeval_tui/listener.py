@@ -1,0 +1,163 @@
+"""The app as far as it listens: it polls, keeps what it hears, and lets the screens draw it."""
+
+import asyncio
+import gc
+import signal
+from contextlib import suppress
+from dataclasses import replace
+
+from textual import work
+from textual.app import App
+from textual.worker import Worker, WorkerState
+
+from introeval_tui.actions import Pending
+from introeval_tui.client import Client, Unreachable
+from introeval_tui.poll import BACKOFF_S, Poller
+from introeval_tui.setup import Setup
+from introeval_tui.state import Link, Query, Scene, Snapshot, daemon_now
+
+_SAID_S = 6.0
+_RESTART_S = BACKOFF_S[-1]
+
+
+class Listener(App[int]):
+    """It never stops in silence, and what it shows is never older than it says."""
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__(ansi_color=True)  # known this early, NO_COLOR takes all colours away: greys else
+        self.setup = setup
+        self.animation_level = "none"
+        self.theme = "ansi-dark"
+        self.socket = ""
+        self.known = Snapshot()
+        self.pending: dict[int, Pending] = {}
+        self.refresh_s = setup.refresh_s
+        self._frozen: tuple[Snapshot, float] | None = None
+        self._poller: Poller | None = None
+        self._asks: Client | None = None
+        self._said: tuple[str, str, float] | None = None
+        self._drawn_at = 0.0
+
+    # --- life
+
+    def on_load(self) -> None:
+        """End well on a signal, from before the terminal is taken on."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
+                loop.add_signal_handler(number, self.exit, 128 + number)
+
+    def on_mount(self) -> None:
+        """Take up the work after the first paint."""
+        if self.setup.keys:
+            self.set_keymap(self.setup.keys)
+        self.call_after_refresh(self.begin)
+
+    def begin(self) -> None:
+        """Poll from now on, and look every second whether what is shown has grown old."""
+        gc.enable()  # it was off while everything was loaded
+        gc.freeze()
+        self.set_interval(1.0, self._tick)
+        self.poll()
+
+    @work(exclusive=True, group="poll", exit_on_error=False)
+    async def poll(self) -> None:
+        """Ask the daemon, for ever."""
+        path = await asyncio.to_thread(self.setup.socket)
+        self.socket = str(path)
+        self._asks = self._asks or Client(path)
+        poller = Poller(Client(path), self.setup.monotonic, self._heard, self.refresh_s)
+        if self._poller is not None:
+            poller.query, poller.known = self._poller.query, self.known
+        self._poller = poller
+        await poller.run()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A poller that broke is shown and begun again: it never stops in silence."""
+        if event.worker.group == "poll" and event.state is WorkerState.ERROR:
+            now = self.setup.monotonic()
+            self._heard(
+                replace(
+                    self.known,
+                    link=Link.DOWN,
+                    reason=f"{type(event.worker.error).__name__}: {event.worker.error}",
+                    down_since=self.known.down_since or now,
+                    next_try_at=now + _RESTART_S,
+                )
+            )
+            self.set_timer(_RESTART_S, self.poll)
+
+    def on_unmount(self) -> None:
+        """Leave the daemon in peace."""
+        if self._asks is not None:
+            self._asks.close()
+        if self._poller is not None:
+            self._poller.close()
+
+    def _heard(self, known: Snapshot) -> None:
+        self.known = known
+        tasks = {task.id: task for task in known.page.tasks} if known.page is not None else {}
+        for task_id, pending in list(self.pending.items()):
+            task = tasks.get(task_id)
+            gone = task is None and pending.answered
+            if gone or (task is not None and pending.came_true(task)):
+                del self.pending[task_id]
+        if self._frozen is None:
+            self.draw()
+
+    def _tick(self) -> None:
+        if self.setup.monotonic() - self._drawn_at > 0.9:
+            self.draw()
+
+    def draw(self) -> None:
+        """Let the screens that show something of the daemon draw it."""
+        self._drawn_at = self.setup.monotonic()
+        for screen in self.screen_stack:
+            redraw = getattr(screen, "draw", None)
+            if redraw is not None:
+                redraw()
+
+    # --- what the screens ask
+
+    @property
+    def scene(self) -> Scene:
+        """All that is needed to draw."""
+        known, monotonic = self._frozen or (self.known, self.setup.monotonic())
+        return Scene(
+            known=known,
+            now=daemon_now(known, self.setup.wall(), monotonic),
+            monotonic=monotonic,
+            socket=self.socket,
+            read_only=self.setup.read_only,
+            frozen=self._frozen is not None,
+            refresh_s=self.refresh_s,
+        )
+
+    @property
+    def asks(self) -> Client:
+        """The connection for what is asked beside the polling. Raises Unreachable before there is one."""
+        if self._asks is None:
+            raise Unreachable("the daemon's socket is not known yet")
+        return self._asks
+
+    @property
+    def said(self) -> tuple[str, str] | None:
+        """The message that stands now, and its style."""
+        if self._said is None or self.setup.monotonic() > self._said[2]:
+            return None
+        return self._said[:2]
+
+    def say(self, message: str, style: str = "bold yellow") -> None:
+        """Show a message for some seconds."""
+        self._said = (message, style, self.setup.monotonic() + _SAID_S)
+        self.draw()
+
+    def show_list(self, query: Query) -> None:
+        """List other tasks."""
+        if self._poller is not None:
+            self._poller.ask(query)
+
+    def hurry(self) -> None:
+        """Ask for everything, now."""
+        if self._poller is not None:
+            self._poller.hurry()
