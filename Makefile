@@ -64,23 +64,20 @@ format: setup ## put the code into its form
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-lock: ## pin requirements.txt anew from pyproject.toml, then set up again
+lock: ## pin both requirements files anew from pyproject.toml, then set up again
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
 	$(PYTHON) -m venv "$$tmp/venv" && \
 	"$$tmp/venv/bin/python" -m pip install --disable-pip-version-check --quiet uv && \
-	env -u UV_FIND_LINKS -u UV_INDEX "$$tmp/venv/bin/uv" pip compile --quiet --upgrade --universal \
+	compile() { env -u UV_FIND_LINKS -u UV_INDEX "$$tmp/venv/bin/uv" pip compile --quiet --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-		--extra dev --group build --output-file "$$tmp/requirements.txt" pyproject.toml && \
-	{ echo '# Every package of .venv, pinned and hashed, for Python 3.11 and later.'; \
+		--group build --output-file "$$tmp/$$1" $$2 pyproject.toml && \
+	{ echo "# $$3, pinned and hashed, for Python 3.11 and later."; \
 	  echo '# Made from pyproject.toml by "make lock"; do not edit.'; \
-	  cat "$$tmp/requirements.txt"; } > requirements.txt
+	  cat "$$tmp/$$1"; } > "$$1"; } && \
+	compile requirements.txt "--upgrade --extra dev" "Every package of .venv" && \
+	cp "$$tmp/requirements.txt" "$$tmp/requirements-run.txt" && \
+	compile requirements-run.txt "" "Every package of the service"
 	@$(MAKE) --no-print-directory setup
-
-install: ## install the service (as root; PREFIX=/usr/local, DESTDIR= for a staged one)
-	@systemd/install --python '$(PYTHON)' --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
-
-uninstall: ## stop and remove the service; configuration, students' files and results stay
-	@systemd/uninstall --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
 
 clean: ## remove what was built, except .venv and what the daemon wrote (var/, inbox/, outbox/)
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

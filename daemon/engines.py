@@ -61,13 +61,14 @@ def make_node(config: Config, site: Site) -> Node:
 def embedded_node(config: Config, site: Site) -> Node:
     """Whisper and llama.cpp in children of the daemon. Raises ModelError when a model is not here."""
     state = config.paths.state
+    whisper = _whisper(config)
     gguf = model_path(state / "models", config.embedded.model)
     return LocalNode(
-        _whisper(config),
+        whisper,
         _extractor(_server(Stage.EXTRACT, gguf, state, config.extract, site.placement), config, site),
         _rater(_server(Stage.RATE, gguf, state, config.rate, site.placement), config, site),
         site.on_progress,
-        _guard(config, site, lambda: (os.getpid(),)),
+        memory_guard(config, site, lambda: (os.getpid(),)),
     )
 
 
@@ -90,7 +91,7 @@ def docker_node(config: Config, site: Site, transcriber: Transcriber | None = No
         _extractor(extract, config, site),
         _rater(rate, config, site),
         site.on_progress,
-        _guard(config, site, ours),
+        memory_guard(config, site, ours),
         engine=engine,
         hosts=hosts,
         on_exit=config.docker.on_exit,
@@ -152,7 +153,8 @@ def _rater(host: ModelHost, config: Config, site: Site) -> IntroductionRater:
     return IntroductionRater(host, prompt, lambda: placement.options(Stage.RATE), largest)
 
 
-def _guard(config: Config, site: Site, ours: Callable[[], Iterable[int]]) -> VramGuard:
+def memory_guard(config: Config, site: Site, ours: Callable[[], Iterable[int]]) -> VramGuard:
+    """What waits for room on the GPU; `ours` are the processes that may hold memory all the while."""
     return VramGuard(
         site.read_gpu,
         site.placement.need_mb,

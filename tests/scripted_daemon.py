@@ -14,7 +14,7 @@ from daemon.app import owned, running
 from daemon.config import Config, load
 from daemon.core.errors import Fault
 from daemon.core.task import Stage
-from daemon.engines import Site
+from daemon.engines import Site, memory_guard
 from daemon.node import LocalNode
 from daemon.ports import Node, Ticket
 from tests.scripted import Log, ScriptedEngine, ScriptedMedia
@@ -31,7 +31,8 @@ def main(folder: Path, seconds: float, poison: int | None) -> None:
     def make_node(config: Config, site: Site) -> Node:
         log = Log()
         stt, extract, rate = (ScriptedEngine(stage, log, seconds, script) for stage in Stage)
-        return LocalNode(stt, extract, rate, site.on_progress)
+        guard = memory_guard(config, site, lambda: (os.getpid(),))
+        return LocalNode(stt, extract, rate, site.on_progress, guard)
 
     async def run(config: Config) -> None:
         stop = asyncio.Event()

@@ -54,3 +54,19 @@ def test_the_daemons_process_loads_nothing_heavy(module: str) -> None:
     result = run_python("-c", program)
     assert result.returncode == 0, result.stderr
     assert result.stdout.split() == []
+
+
+def pins(file: str) -> set[str]:
+    lines = (CHECKOUT / file).read_text(encoding="utf-8").splitlines()
+    return {line.split(" ")[0] for line in lines if "==" in line}
+
+
+def test_the_service_gets_the_very_packages_that_were_tested() -> None:
+    assert pins("requirements-run.txt") < pins("requirements.txt")
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-run.txt"])
+def test_every_pin_has_hashes_and_no_address(file: str) -> None:
+    text = (CHECKOUT / file).read_text(encoding="utf-8")
+    assert "--hash=sha256:" in text
+    assert "://" not in text

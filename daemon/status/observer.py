@@ -4,32 +4,31 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from daemon import __version__, report
 from daemon.alarms import Alarms
 from daemon.alerts import Situation
 from daemon.config import Config
 from daemon.core.instant import to_iso
-from daemon.core.scheduler import Group, Why
+from daemon.core.scheduler import Group
 from daemon.core.task import Phase, Task, phase_of
 from daemon.events import Events
-from daemon.journal import Extent, Journal, Orders
+from daemon.journal import Extent, Journal
 from daemon.logs import last_lines
 from daemon.metrics import Metrics
 from daemon.report import Wanted
+from daemon.status.parts import Forecast, GpuWatch, Inlet, Work
 from daemon.store.lists import Lately
 from daemon.store.reader import Reader
 from daemon.wire import (
     Alarm,
     BatchState,
-    Clock,
     Disk,
     EngineReport,
     GpuHistory,
-    GpuPoint,
     GpuState,
     Inbox,
     LogLine,
@@ -47,111 +46,6 @@ _LATELY_EVERY_S = 5.0
 _PHASES = 50
 
 Line = TypeVar("Line", bound=TaskLine)
-
-
-class Work(Protocol):
-    """The supervisor, as it is seen from here."""
-
-    @property
-    def tasks(self) -> Sequence[Task]:
-        """Every open task."""
-        ...
-
-    @property
-    def group(self) -> Group | None:
-        """The group that is loaded."""
-        ...
-
-    @property
-    def phase_since(self) -> float | None:
-        """Since when it is."""
-        ...
-
-    @property
-    def extent(self) -> Extent:
-        """How far the batch or phase has come."""
-        ...
-
-    @property
-    def why(self) -> Why:
-        """What the scheduler does or waits for."""
-        ...
-
-    @property
-    def started(self) -> Mapping[int, float]:
-        """When each try that runs began, by task id."""
-        ...
-
-    @property
-    def switching(self) -> tuple[Group | None, float] | None:
-        """The switch that runs: to which group, and since when."""
-        ...
-
-    orders: Orders
-    turns: int
-
-
-class Inlet(Protocol):
-    """The intake, as it is seen from here."""
-
-    @property
-    def waiting(self) -> int:
-        """How many files were seen and are not claimed yet."""
-        ...
-
-    @property
-    def available(self) -> bool:
-        """Whether the inbox can be read."""
-        ...
-
-    @property
-    def polling(self) -> bool:
-        """Whether no event tells of new files."""
-        ...
-
-
-class Forecast(Protocol):
-    """What is expected. Each of these is cheap."""
-
-    @property
-    def etas(self) -> Mapping[int, float]:
-        """When each open task will be done, by task id."""
-        ...
-
-    @property
-    def next_switch_at(self) -> float | None:
-        """When the next switch begins."""
-        ...
-
-    @property
-    def why_detail(self) -> str:
-        """Why the scheduler waits or switches, with figures."""
-        ...
-
-    def refresh(self) -> None:
-        """Have it computed anew soon, if something changed."""
-        ...
-
-    def clock(self, deadline: float | None) -> Clock | None:
-        """The class clock."""
-        ...
-
-    def usual_switch_s(self, to: Group | None) -> float | None:
-        """What a switch to a group usually takes."""
-        ...
-
-
-class GpuWatch(Protocol):
-    """Who reads the GPU."""
-
-    @property
-    def latest(self) -> GpuState:
-        """The last reading."""
-        ...
-
-    def points(self) -> list[GpuPoint]:
-        """The last minutes, oldest first."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
