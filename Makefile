@@ -41,10 +41,10 @@ $(STAMP): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --quiet --no-index --no-deps --no-build-isolation -e .
 	@printf '%s' '$(CURDIR)' > $@
 
-run: setup ## evaluate what is in inbox/ (the sample clips, if it is empty) and end
+run: setup ## evaluate what is in inbox/ (the sample clips, if it is empty); in a terminal, open the dashboard on it
 	$(BIN)/introeval models pull
 	$(BIN)/introeval samples
-	$(BIN)/introeval run --once $(ARGS)
+	$(BIN)/introeval run --once --dashboard $(ARGS)
 
 test: setup ## run the tests (TEST_ARGS='-q -k intake')
 	$(BIN)/introeval models pull $(TEST_MODELS)

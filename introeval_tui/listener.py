@@ -17,6 +17,7 @@ from introeval_tui.setup import Setup
 from introeval_tui.state import Link, Query, Scene, Snapshot, daemon_now
 
 _SAID_S = 6.0
+_REDRAW_S = 4.5  # ages are shown in steps of 10 s: while nothing else changes, they need no more than this
 _RESTART_S = BACKOFF_S[-1]
 
 
@@ -95,18 +96,21 @@ class Listener(App[int]):
             self._poller.close()
 
     def _heard(self, known: Snapshot) -> None:
-        self.known = known
+        before, self.known = self.known, known
         tasks = {task.id: task for task in known.page.tasks} if known.page is not None else {}
         for task_id, pending in list(self.pending.items()):
             task = tasks.get(task_id)
             gone = task is None and pending.answered
             if gone or (task is not None and pending.came_true(task)):
                 del self.pending[task_id]
-        if self._frozen is None:
+        aged = self.setup.monotonic() - self._drawn_at >= _REDRAW_S
+        if self._frozen is None and (aged or known.news(before)):
             self.draw()
 
     def _tick(self) -> None:
-        if self.setup.monotonic() - self._drawn_at > 0.9:
+        """Nothing may have been heard for a while: then what is shown grows old, and is to say so."""
+        known, monotonic = self.known, self.setup.monotonic()
+        if self._frozen is None and (known.link is not Link.UP or known.age(monotonic) > self.refresh_s + 1):
             self.draw()
 
     def draw(self) -> None:
@@ -150,6 +154,7 @@ class Listener(App[int]):
     def say(self, message: str, style: str = "bold yellow") -> None:
         """Show a message for some seconds."""
         self._said = (message, style, self.setup.monotonic() + _SAID_S)
+        self.set_timer(_SAID_S + 0.1, self.draw)
         self.draw()
 
     def show_list(self, query: Query) -> None:

@@ -89,9 +89,26 @@ class Snapshot:
         """Seconds since the last answer; 0 before the first."""
         return 0.0 if self.at is None else max(0.0, monotonic - self.at)
 
-    def stale(self, monotonic: float) -> bool:
-        """Whether what is known may not be taken for what is."""
-        return self.status is not None and (self.link is Link.DOWN or self.age(monotonic) > STALE_S)
+    def stale(self, monotonic: float, refresh_s: float) -> bool:
+        """Whether what is known may not be taken for what is, when it is asked for every `refresh_s`."""
+        old = self.age(monotonic) > max(STALE_S, refresh_s + STALE_S - 1)
+        return self.status is not None and (self.link is Link.DOWN or old)
+
+    def news(self, before: "Snapshot") -> bool:
+        """Whether it says more than that time has gone by since `before`."""
+        now, then = self.status, before.status
+        if now is None or then is None or now.switching is not None or self.link is not before.link:
+            return True
+        if self.link is not Link.UP or before.age(self.at or 0.0) > STALE_S - 1:
+            return True
+        if any(one is not other for one, other in zip(self.parts, before.parts, strict=True)):
+            return True
+        return now.model_copy(update={"now": then.now}) != then
+
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """What is replaced only when it was asked for anew."""
+        return (self.page, self.gpu, self.failures, self.events, self.query)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +129,7 @@ class Scene:
     @property
     def stale(self) -> bool:
         """Whether the figures are to be shown as old."""
-        return self.known.stale(self.monotonic)
+        return self.known.stale(self.monotonic, self.refresh_s)
 
     @property
     def forbidden(self) -> str:

@@ -40,19 +40,29 @@ def options(
 @app.command()
 def run(
     once: Annotated[bool, typer.Option("--once", help="Work off what is in the inbox, then end.")] = False,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="Open the dashboard on it, where there is a terminal for it.")
+    ] = False,
     runtime: Annotated[str | None, typer.Option(help="Who hosts the LLMs: embedded or docker.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Watch the inbox and evaluate what comes, until told to stop.
 
     With --once the exit code is 0 when every task was delivered and none failed, and 3 when some failed.
+    With --dashboard in a terminal the daemon runs apart from it, and the end asks whether to leave it
+    running; elsewhere, or with --json, that option changes nothing.
     """
+    from daemon.cli.attended import has_operator, run_attended
     from daemon.cli.run import run_once
     from daemon.cli.serve import run_daemon
 
     def read() -> config.Config:
         return config.load(Chosen.file, runtime=runtime)
 
+    if dashboard and not as_json and has_operator():
+        options = () if Chosen.file is None else ("--config", str(Chosen.file))
+        command = () if runtime is None else ("--runtime", runtime)
+        raise typer.Exit(run_attended(read(), options, command, ERR))
     if not once:
         raise typer.Exit(run_daemon(read))
     report = run_once(read(), ERR)

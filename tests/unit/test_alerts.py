@@ -99,8 +99,6 @@ def test_an_engine_that_is_down(state: str) -> None:
 
 
 def test_a_deadline_that_cannot_be_held() -> None:
-    clock = Clock(
-        done=1, total=30, deadline="2026-03-04T10:45:00Z", at_risk=True, cause="a switch takes long"
-    )
+    clock = Clock(done=1, total=30, deadline="2026-03-04T10:45:00Z", at_risk=True, cause="it is slow")
     found = conditions(with_status(clock=clock), CONFIG)
     assert "it is slow" in found["alert_deadline"]

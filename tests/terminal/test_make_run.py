@@ -1,0 +1,122 @@
+"""`make run` in a terminal opens the dashboard on a daemon of its own, and quitting asks what becomes of that."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.terminal.desk import Desk
+from tests.terminal.tmux import INTROEVAL, REPOSITORY, Terminal, environment, plain, until
+
+pytestmark = pytest.mark.terminal
+
+_COMMAND = [*INTROEVAL, "run", "--once", "--dashboard"]
+_QUESTION = "Leave the daemon running?"
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Path]:
+    """A lab with nothing in its inbox, whose daemon ends with the test."""
+    (tmp_path / "introeval.toml").write_text('[paths]\nsocket = "s"\n')
+    yield tmp_path
+    process = _daemon(tmp_path)
+    if process is not None:
+        process.terminate()
+        process.wait(60)
+
+
+def _daemon(lab: Path) -> psutil.Process | None:
+    """The daemon of a lab, if it lives."""
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        line = process.info["cmdline"] or []
+        if process.info["cwd"] == str(lab) and line[-1:] == ["run"]:
+            return process
+    return None
+
+
+def _runs(lab: Path) -> psutil.Process:
+    process = _daemon(lab)
+    assert process is not None
+    return process
+
+
+def _gone(lab: Path) -> None:
+    until(lambda: _daemon(lab) is None, lambda: "the end of the daemon")
+
+
+def _open(desk: Desk, lab: Path, **variables: str) -> Terminal:
+    return desk.terminal(f"cd {lab} && " + plain(_COMMAND, environment(lab, **variables)))
+
+
+def test_make_run_says_the_command_that_is_tested_here() -> None:
+    shown = subprocess.run(["make", "-n", "run"], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.strip().endswith("introeval run --once --dashboard")
+
+
+@pytest.mark.parametrize("answer", ["", "n", "C-c"])
+def test_quitting_and_not_wanting_it_stops_the_daemon(desk: Desk, lab: Path, answer: str) -> None:
+    terminal = _open(desk, lab)
+    terminal.sees("● live", "IDLE", "Tasks 0")
+    assert _runs(lab).ppid() == terminal.program("--dashboard").pid
+    terminal.type("q")
+    terminal.sees(_QUESTION)
+    assert _runs(lab)
+    terminal.type(*([answer] if answer == "C-c" else [*answer, "Enter"]))
+    terminal.sees("Stopping the daemon")
+    assert terminal.ended() == 0
+    _gone(lab)
+
+
+def test_a_daemon_that_may_stay_stays_and_is_found_again(desk: Desk, lab: Path) -> None:
+    terminal = _open(desk, lab)
+    terminal.sees("● live", "IDLE")
+    first = _runs(lab)
+    terminal.type("q")
+    terminal.sees(_QUESTION)
+    terminal.type("y", "Enter")
+    said = terminal.sees("The daemon runs on")
+    assert terminal.ended() == 0
+    assert re.search(rf"kill\s+{first.pid}", said)
+
+    again = _open(desk, lab)
+    again.sees("● live", "IDLE")
+    again.type("q")
+    assert again.ended() == 0  # it is not this one's daemon: nothing is asked
+    assert _QUESTION not in again.text
+    assert _runs(lab).pid == first.pid
+
+
+def test_a_closed_terminal_and_a_signal_leave_the_daemon_at_work(desk: Desk, lab: Path) -> None:
+    terminal = _open(desk, lab)
+    terminal.sees("● live", "IDLE")
+    daemon = _runs(lab)
+    terminal.program("--dashboard").terminate()
+    assert terminal.ended() == 143
+    again = _open(desk, lab)
+    again.sees("● live", "IDLE")
+    shown = again.program("--dashboard")
+    desk.close()
+    shown.wait(30)
+    assert _runs(lab).pid == daemon.pid and daemon.is_running()
+
+
+def test_a_daemon_that_cannot_start_says_why_in_one_line(desk: Desk, lab: Path) -> None:
+    (lab / "introeval.toml").write_text('[paths]\nsocket = "s"\n[api]\noperators = "no-such-group"\n')
+    terminal = _open(desk, lab)
+    seen = terminal.sees("ended with ", "the daemon did not start")
+    assert terminal.ended() not in (0, 1)
+    assert "no-such-group" in seen and "Traceback" not in seen
+    _gone(lab)
+
+
+def test_without_a_terminal_or_in_ci_it_works_the_inbox_off_as_ever(desk: Desk, lab: Path) -> None:
+    done = subprocess.run(_COMMAND, cwd=lab, capture_output=True, text=True, env=environment(lab), timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    terminal = _open(desk, lab, CI="true")
+    assert terminal.ended() == 0
+    _gone(lab)
