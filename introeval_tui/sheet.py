@@ -93,6 +93,10 @@ class Sheet(Screen[None]):
         if self.has_class("-huge"):
             self._follow()
 
+    def on_resize(self) -> None:
+        """Another size shows other panels."""
+        self.call_after_refresh(self.redraw)
+
     def _follow(self) -> None:
         """Fetch the task under the cursor, when it is another or has changed."""
         task, status = self.chosen.task, self.dashboard.known.status

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from daemon.app import Daemon, running
+from daemon.app import running
+from daemon.assembly import Daemon
 from daemon.config import Config, load
 from daemon.core.task import Stage
 from daemon.engines import Site

@@ -10,13 +10,14 @@ import signal
 import sys
 from pathlib import Path
 
-from daemon.app import owned, running
+from daemon.app import running
 from daemon.config import Config, load
 from daemon.core.errors import Fault
 from daemon.core.task import Stage
 from daemon.engines import Site, memory_guard
 from daemon.node import LocalNode
 from daemon.ports import Node, Ticket
+from daemon.state import owned
 from tests.scripted import Log, ScriptedEngine, ScriptedMedia
 
 

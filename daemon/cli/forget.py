@@ -39,8 +39,8 @@ def forget(
 
 
 def _without_daemon(settings: Config, student: str, unreached: NotRunning) -> Forgotten:
-    from daemon.app import DATABASE, owned
     from daemon.forget import delete_files
+    from daemon.state import DATABASE, owned
     from daemon.store.store import SqliteStore
 
     database = settings.paths.state / DATABASE

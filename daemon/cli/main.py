@@ -122,8 +122,8 @@ def schema() -> None:
 @app.command()
 def samples() -> None:
     """Copy the sample class into the inbox, if that is empty and has seen none of them yet."""
-    from daemon.app import DATABASE
     from daemon.samples import hand_in
+    from daemon.state import DATABASE
 
     settings = configuration()
     copies = hand_in(settings.paths.inbox, settings.paths.state / DATABASE)

@@ -1,12 +1,12 @@
 """What the reading commands show: from the daemon or, when none runs, from its database."""
 
 from daemon import __version__, client, report
-from daemon.app import DATABASE
 from daemon.config import Config
 from daemon.core.errors import NotRunning, StoreError
 from daemon.core.task import Phase
 from daemon.logs import last_lines
 from daemon.report import Wanted
+from daemon.state import DATABASE
 from daemon.store.reader import Reader
 from daemon.wire import LogLine, LogSource, Status, TaskDetail, TaskPage
 

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from daemon.app import DATABASE
 from daemon.config import Config
 from daemon.core.durations import PLANNED, Durations, Loaded, Pace
 from daemon.core.explain import name, seconds
@@ -23,6 +22,7 @@ from daemon.forecast import read_durations
 from daemon.gpu.nvml import NvmlGpu
 from daemon.placement import Placement
 from daemon.plan import batch_size, streams
+from daemon.state import DATABASE
 from daemon.store.reader import Reader
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}

@@ -20,10 +20,12 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from daemon.app import Daemon, owned, running
+from daemon.app import running
+from daemon.assembly import Daemon
 from daemon.config import Config
 from daemon.core.task import FINAL, Status
 from daemon.ports import Kind
+from daemon.state import owned
 
 _LOOK_S = 0.2
 _LOG_BYTES = 10_000_000

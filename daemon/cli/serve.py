@@ -19,10 +19,12 @@ from dataclasses import dataclass, field
 import structlog
 
 from daemon import service
-from daemon.app import Daemon, owned, running
+from daemon.app import running
+from daemon.assembly import Daemon
 from daemon.cli.run import log_to_file
 from daemon.config import Config
 from daemon.core.errors import ConfigError, IntroEvalError
+from daemon.state import owned
 
 log = structlog.get_logger()
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from daemon.app import owned
 from daemon.cli.common import ERR, OUT, configuration
 from daemon.config import Config
 from daemon.containers.container import Container
@@ -30,6 +29,7 @@ from daemon.engines import containers_file
 from daemon.gpu.nvml import NvmlGpu
 from daemon.llm.ollama_api import OnPull
 from daemon.placement import Placement
+from daemon.state import owned
 
 
 def set_up(*, dry_run: bool, replace: bool, restore: bool) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from daemon.app import DATABASE
 from daemon.config import Config, load
+from daemon.state import DATABASE
 from tests.bench.figures import MODELS, model_folder
 
 _START_S = 60.0

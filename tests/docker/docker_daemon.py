@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from daemon.app import owned, running
+from daemon.app import running
 from daemon.child import Child, ChildDied, gone
 from daemon.cli.run import log_to_file
 from daemon.config import Config, load
@@ -15,6 +15,7 @@ from daemon.core.errors import Blame, Fault
 from daemon.core.task import Stage
 from daemon.engines import Site, docker_node
 from daemon.ports import Failed, Node, Outcome, Progress, SttWork, Transcribed
+from daemon.state import owned
 from daemon.wire import EngineReport
 from tests.scripted import SPEAKING, TRANSCRIPT, ScriptedMedia
 

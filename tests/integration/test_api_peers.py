@@ -9,19 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from daemon.app import _may_change
-from daemon.config import Config
+from daemon.api.operators import operators
 from tests.inprocess import Lab
 
 NOBODY = 65534
 
 
-def config(operators: str) -> Config:
-    return Config().model_copy(update={"api": Config().api.model_copy(update={"operators": operators})})
-
-
 def test_the_owner_and_root_may_and_others_may_not() -> None:
-    may = _may_change(config(""))
+    may = operators("")
     assert may(0)
     assert may(os.geteuid())
     assert not may(NOBODY)
@@ -31,9 +26,9 @@ def test_the_owner_and_root_may_and_others_may_not() -> None:
 def test_who_is_in_the_operators_group_may() -> None:
     someone = next(user for user in pwd.getpwall() if user.pw_uid not in (0, os.geteuid()))
     group = grp.getgrgid(someone.pw_gid).gr_name
-    assert _may_change(config(group))(someone.pw_uid)
-    assert not _may_change(config("no such group"))(someone.pw_uid)
-    assert not _may_change(config(group))(4_000_000), "a user id that nobody has"
+    assert operators(group)(someone.pw_uid)
+    assert not operators("no such group")(someone.pw_uid)
+    assert not operators(group)(4_000_000), "a user id that nobody has"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to ask as somebody else")

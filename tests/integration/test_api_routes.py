@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
-from daemon.app import DATABASE
 from daemon.core.errors import Blame, Fault, StoreError
 from daemon.core.instant import from_iso, to_iso
 from daemon.core.task import Stage
 from daemon.ports import Ticket
+from daemon.state import DATABASE
 from daemon.store import SqliteStore
 from daemon.wire import EventLine, GpuHistory, Order, Status, TaskPage, Verb
 from tests.inprocess import Lab, until, worked_off
@@ -87,7 +87,7 @@ async def test_the_orders_of_the_socket_are_carried_out(tmp_path: Path) -> None:
 async def test_who_is_no_operator_reads_and_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.app._may_change", lambda config: lambda uid: False)
+    monkeypatch.setattr("daemon.app.operators", lambda name: lambda uid: False)
     lab = Lab(tmp_path)
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from daemon.app import Daemon
+from daemon.assembly import Daemon
 from daemon.core.durations import Loaded
 from daemon.core.instant import from_iso
 from daemon.core.scheduler import Group

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from daemon.app import owned
 from daemon.containers.setup import published_port
 from daemon.core.errors import ConfigError
+from daemon.state import owned
 from tests.docker.docker_image import ollama_image
 from tests.docker.docker_lab import free_port
 from tests.docker.engine import REPOSITORY, Containers

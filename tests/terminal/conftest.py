@@ -1,6 +1,5 @@
 """What the tests in real terminals share: one tmux server, one scripted daemon a module, folders for both."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -66,10 +65,3 @@ def ssh() -> Iterator[Server]:
             yield server
     finally:
         shutil.rmtree(path)
-
-
-@pytest.fixture(autouse=True)
-def _no_colour_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing that this shell has set is to decide how the tests' terminals look."""
-    for name in [name for name in os.environ if name.startswith("INTROEVAL_") and name != "INTROEVAL_CI"]:
-        monkeypatch.delenv(name)

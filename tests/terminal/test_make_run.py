@@ -1,5 +1,6 @@
 """`make run` in a terminal opens the dashboard on a daemon of its own, and quitting asks what becomes of that."""
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.acceptance.lab import MODELS
 from tests.terminal.desk import Desk
 from tests.terminal.tmux import INTROEVAL, REPOSITORY, Terminal, environment, plain, until
 
@@ -21,6 +23,8 @@ _QUESTION = "Leave the daemon running?"
 def lab(tmp_path: Path) -> Iterator[Path]:
     """A lab with nothing in its inbox, whose daemon ends with the test."""
     (tmp_path / "introeval.toml").write_text('[paths]\nsocket = "s"\n')
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "models").symlink_to(os.environ.get("INTROEVAL_TEST_MODELS", MODELS))
     yield tmp_path
     process = _daemon(tmp_path)
     if process is not None:

@@ -23,6 +23,7 @@ _AFTER = (
     "printf 'line: %s.\\n' \"$(stty -a | tr ' ;' '\\n\\n' | grep -xE -- '-?(isig|icanon|echo)' | tr '\\n' ' ')\"; "
     "exec sleep 3600"
 )
+_OVER = "line: "
 SANE = "line: isig icanon echo ."
 LIMIT_S = 30.0
 
@@ -136,7 +137,9 @@ class Terminal:
         def there() -> bool:
             nonlocal seen
             seen = self.text
-            return all(word in seen for word in words)
+            whole = all(word in seen for word in words)
+            assert whole or _OVER not in seen, f"{words} did not come before the end of the command:\n{seen}"
+            return whole
 
         until(there, lambda: f"{words} in\n{seen}", limit_s)
         return seen
