@@ -6,7 +6,8 @@ from pathlib import Path
 
 from daemon.core.errors import Fault
 from daemon.core.task import Task
-from daemon.ports import Decoded, Media
+from daemon.ports import Media
+from daemon.values import Decoded
 
 
 class Ahead:

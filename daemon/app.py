@@ -21,10 +21,11 @@ from daemon.forget import Forgetting
 from daemon.gpu.nvml import NvmlGpu
 from daemon.hooks import Hooks
 from daemon.placement import Placement
-from daemon.ports import Media, Node, Ticket
+from daemon.ports import Media, Node
 from daemon.retention import Retention
 from daemon.state import DATABASE
 from daemon.store.store import SqliteStore
+from daemon.values import Ticket
 
 log = structlog.get_logger()
 

@@ -27,11 +27,12 @@ from daemon.metrics import Metrics
 from daemon.outbox import Outbox
 from daemon.placement import Placement
 from daemon.plan import make_policy
-from daemon.ports import Born, Media, Node
+from daemon.ports import Media, Node
 from daemon.service import Pulse
 from daemon.status import Observer
 from daemon.store.store import SqliteStore
 from daemon.supervisor import Supervisor
+from daemon.values import Born
 
 
 @dataclass

@@ -8,16 +8,8 @@ from daemon.ahead import Ahead
 from daemon.core.errors import Blame, EngineError, ExclusionError, Fault
 from daemon.core.task import Stage, Task
 from daemon.journal import Payload
-from daemon.ports import (
-    ExtractWork,
-    Failed,
-    Node,
-    Outcome,
-    RateWork,
-    SttWork,
-    Ticket,
-    Transcribed,
-)
+from daemon.ports import Node
+from daemon.values import ExtractWork, Failed, Outcome, RateWork, SttWork, Ticket, Transcribed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import structlog
 
 from daemon.core.lifecycle import RetryPolicy, advance, after_fault
 from daemon.core.task import FINAL, RUNNING, Event, Task
-from daemon.ports import Change, Extracted, Failed, Outcome, Rated, Ticket, Transcribed, Unscorable
+from daemon.values import Change, Extracted, Failed, Outcome, Rated, Ticket, Transcribed, Unscorable
 
 log = structlog.get_logger()
 

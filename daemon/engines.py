@@ -23,10 +23,11 @@ from daemon.node import LocalNode
 from daemon.node.docker import DockerNode
 from daemon.placement import ANSWER_TOKENS, Placement, tokens_of
 from daemon.plan import streams
-from daemon.ports import Media, Node, OnAlarm, Progress, Transcriber
+from daemon.ports import Media, Node, Transcriber
 from daemon.sections import Model
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
+from daemon.values import OnAlarm, Progress
 from daemon.wire import GpuState
 
 _ASIDE_CHARS = 600  # what the sound shows, and what was wrong with the last answer

@@ -13,7 +13,7 @@ from typing import Protocol
 from daemon.core.instant import to_iso
 from daemon.core.naming import printable
 from daemon.core.task import STAGE_OF, Event, Task
-from daemon.ports import Change, Failed, Unscorable
+from daemon.values import Change, Failed, Unscorable
 from daemon.wire import EventLine
 
 RING = 1000

@@ -9,7 +9,7 @@ from daemon.alarms import Alarms
 from daemon.core.sameness import changed, identity
 from daemon.core.task import Stage
 from daemon.journal import Journal
-from daemon.ports import Extracted, Outcome, Rated, Transcribed
+from daemon.values import Extracted, Outcome, Rated, Transcribed
 
 _SETTING = "class_identity"
 _ALARM = "class_changed"

@@ -16,9 +16,9 @@ from daemon.core.errors import StoreError
 from daemon.core.scheduler import Group
 from daemon.core.task import Phase, Stage, Task
 from daemon.events import Events
-from daemon.ports import Change, Ledger
 from daemon.store.phases import group_name
 from daemon.store.store import SqliteStore
+from daemon.values import Change, Ledger
 
 P = ParamSpec("P")
 R = TypeVar("R")

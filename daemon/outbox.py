@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from daemon.core.errors import ConfigError, DeliveryError
 from daemon.durable import Identity, identity, sync_folder
-from daemon.ports import Document
+from daemon.values import Document
 
 _TEMPORARY = ".introeval-{id}.tmp"
 

@@ -12,7 +12,8 @@ from daemon.core.lifecycle import backoff_s
 from daemon.core.scheduler import NOTHING, Batch, Group, Policy, Switch, View
 from daemon.core.task import Phase, Stage, Task
 from daemon.journal import Extent, Journal
-from daemon.ports import Ledger, Node
+from daemon.ports import Node
+from daemon.values import Ledger
 
 log = structlog.get_logger()
 

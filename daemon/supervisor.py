@@ -35,8 +35,9 @@ from daemon.core.task import FINAL, PENDING, RUNNING, Event, Stage, Task
 from daemon.fairness import Fairness
 from daemon.journal import Extent, Journal, Orders, Payload
 from daemon.phases import Phases, Switched
-from daemon.ports import Failed, Node, Ticket
+from daemon.ports import Node
 from daemon.standing import StandingOrders
+from daemon.values import Failed, Ticket
 from daemon.verbs import Asked, obey
 from daemon.wire import Order, Verb
 

@@ -13,8 +13,9 @@ from daemon.intake.alarm import Alarm
 from daemon.intake.claim import Limits
 from daemon.intake.files import Files
 from daemon.intake.intake import Intake
-from daemon.ports import Born, Decoded, Probe, Store
+from daemon.ports import Store
 from daemon.store import SqliteStore
+from daemon.values import Born, Decoded, Probe
 
 P = ParamSpec("P")
 T = TypeVar("T")

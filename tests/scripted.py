@@ -8,7 +8,7 @@ from pathlib import Path
 from daemon.core.document import Evaluation, Evidence, Profile, Segment, Speaking, Transcript
 from daemon.core.errors import EngineError, Fault
 from daemon.core.task import Stage
-from daemon.ports import (
+from daemon.values import (
     Decoded,
     Extracted,
     ExtractWork,

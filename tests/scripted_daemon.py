@@ -16,8 +16,9 @@ from daemon.core.errors import Fault
 from daemon.core.task import Stage
 from daemon.engines import Site, memory_guard
 from daemon.node import LocalNode
-from daemon.ports import Node, Ticket
+from daemon.ports import Node
 from daemon.state import owned
+from daemon.values import Ticket
 from tests.scripted import Log, ScriptedEngine, ScriptedMedia
 
 

@@ -24,8 +24,8 @@ from daemon.app import running
 from daemon.assembly import Daemon
 from daemon.config import Config
 from daemon.core.task import FINAL, Status
-from daemon.ports import Kind
 from daemon.state import owned
+from daemon.values import Kind
 
 _LOOK_S = 0.2
 _LOG_BYTES = 10_000_000

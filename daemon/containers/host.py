@@ -15,7 +15,7 @@ from daemon.core.instant import to_iso
 from daemon.core.memory import ModelNeed
 from daemon.core.task import Stage
 from daemon.llm.client import Identity, ModelClient, Options
-from daemon.ports import OnAlarm
+from daemon.values import OnAlarm
 from daemon.wire import EngineReport
 
 log = structlog.get_logger()

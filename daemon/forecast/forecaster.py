@@ -22,9 +22,9 @@ from daemon.core.roll import Roll
 from daemon.core.scheduler import Decision, Group, Policy, View
 from daemon.core.task import Stage, Task
 from daemon.forecast.face import face
-from daemon.ports import Change
 from daemon.store.reader import Reader
 from daemon.store.store import SqliteStore
+from daemon.values import Change
 from daemon.wire import Clock
 
 log = structlog.get_logger()

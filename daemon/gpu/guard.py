@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from daemon.core.memory import capacity_mb
 from daemon.gpu.owner import descends_from
-from daemon.ports import Group, Ledger, OnAlarm
+from daemon.values import Group, Ledger, OnAlarm
 from daemon.wire import GpuState, Holder
 
 MEMORY = "gpu_memory"

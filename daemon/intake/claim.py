@@ -26,7 +26,8 @@ from daemon.intake.alarm import Alarm, reason_of, shown
 from daemon.intake.files import Files
 from daemon.intake.mover import Mover, Where, has_changed
 from daemon.intake.places import Places, hidden
-from daemon.ports import Birth, Born, Claim, ClaimStep, Media, Store
+from daemon.ports import Media, Store
+from daemon.values import Birth, Born, Claim, ClaimStep
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -22,7 +22,8 @@ from daemon.intake.files import Files
 from daemon.intake.places import Places
 from daemon.intake.scan import InboxUnavailable, Scan, Scanner
 from daemon.intake.watcher import Poll, Watcher, Watching
-from daemon.ports import Born, Claim, Media, Store
+from daemon.ports import Media, Store
+from daemon.values import Born, Claim
 
 GROUP = 64
 _GROUPS_AT_ONCE = 2

@@ -14,7 +14,7 @@ from enum import Enum, auto
 from daemon.intake.alarm import Alarm, reason_of, shown
 from daemon.intake.files import Files
 from daemon.intake.places import Places, hidden, put_back_names
-from daemon.ports import Claim, ClaimStep
+from daemon.values import Claim, ClaimStep
 
 
 class Where(Enum):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from daemon.core.naming import CLAIM_PREFIX, rejected_name, suffix
 from daemon.durable import make_folder
-from daemon.ports import Claim
+from daemon.values import Claim
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from pathlib import PurePath
 from daemon.core.naming import Named, Refusal, Refused, printable, read_name, reason_name
 from daemon.core.receipt import Reason, part_bytes
 from daemon.core.stability import Seen
-from daemon.ports import Born, Claim, Document, Kind
+from daemon.values import Born, Claim, Document, Kind
 
 
 def judge(entry: Seen, relative: PurePath, student_pattern: str) -> Named | Refusal:

@@ -19,7 +19,7 @@ from daemon.core.untrusted import addresses_evaluator, impartial, neutralise
 from daemon.llm.asking import A, Asked, Asker
 from daemon.llm.client import AnswerFailed, ModelHost, OnToken, Options
 from daemon.llm.prompts import Prompt
-from daemon.ports import (
+from daemon.values import (
     Extracted,
     ExtractWork,
     Failed,

@@ -11,7 +11,8 @@ from daemon.containers.host import ContainerHost
 from daemon.core.errors import EngineError
 from daemon.core.task import Stage
 from daemon.node.local import LocalNode
-from daemon.ports import Extractor, Group, Ledger, MemoryGuard, Progress, Rater, Transcriber
+from daemon.ports import Extractor, MemoryGuard, Rater, Transcriber
+from daemon.values import Group, Ledger, Progress
 
 log = structlog.get_logger()
 

@@ -12,22 +12,8 @@ from typing import TypeVar
 
 from daemon.core.errors import Blame, EngineError, ExclusionError
 from daemon.core.task import Stage
-from daemon.ports import (
-    Engine,
-    Extractor,
-    ExtractWork,
-    Failed,
-    Group,
-    Ledger,
-    MemoryGuard,
-    NodeState,
-    Outcome,
-    Progress,
-    Rater,
-    RateWork,
-    SttWork,
-    Transcriber,
-)
+from daemon.ports import Engine, Extractor, MemoryGuard, Rater, Transcriber
+from daemon.values import ExtractWork, Failed, Group, Ledger, NodeState, Outcome, Progress, RateWork, SttWork
 from daemon.wire import EngineReport
 
 W = TypeVar("W", SttWork, ExtractWork, RateWork)

@@ -9,11 +9,11 @@ from daemon.core.document import Flag
 from daemon.core.naming import Refused, Resubmission, receipt_name
 from daemon.core.receipt import part_bytes, receipt
 from daemon.core.task import OPEN, Event, Phase, Status, Task
-from daemon.ports import Birth, Born, Change, ClaimStep, Document, Failed, Kind, Provenance, Ticket
 from daemon.store import claims, codec, commits, history
 from daemon.store.documents import add_document
 from daemon.store.measured import set_estimates
 from daemon.store.models import CountRow, TaskRow, UserRow
+from daemon.values import Birth, Born, Change, ClaimStep, Document, Failed, Kind, Provenance, Ticket
 
 Estimate = Callable[[Sequence[Task]], Mapping[int, float]]
 """Given a group of new tasks: when each is expected to be completed, in epoch seconds by id, if known."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from peewee import SqliteDatabase, chunked
 
 from daemon.core.errors import StoreError
-from daemon.ports import Claim, ClaimStep, Document
 from daemon.store.documents import add_document
 from daemon.store.models import ClaimRow
+from daemon.values import Claim, ClaimStep, Document
 
 _OPEN_STEPS = (ClaimStep.SEEN.value, ClaimStep.SPOOLED.value)
 _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement

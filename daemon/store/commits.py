@@ -11,7 +11,10 @@ from daemon.core.errors import Fault, IllegalTransition, UnknownTask
 from daemon.core.naming import result_name
 from daemon.core.result import Dossier, compose, to_bytes
 from daemon.core.task import FINAL, Event, Stage, next_status, phase_of
-from daemon.ports import (
+from daemon.store import codec, history
+from daemon.store.documents import add_document
+from daemon.store.models import TaskRow
+from daemon.values import (
     Change,
     Document,
     Extracted,
@@ -23,9 +26,6 @@ from daemon.ports import (
     Transcribed,
     Unscorable,
 )
-from daemon.store import codec, history
-from daemon.store.documents import add_document
-from daemon.store.models import TaskRow
 
 _ANSWERS: dict[Event, type[Outcome]] = {
     Event.TRANSCRIBED: Transcribed,

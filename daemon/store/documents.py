@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from peewee import SqliteDatabase
 
 from daemon.core.errors import IllegalTransition
-from daemon.ports import Document, Kind
 from daemon.store.models import DocumentRow, TaskRow
+from daemon.values import Document, Kind
 
 
 def add_document(

@@ -7,7 +7,6 @@ from typing import Any, Self
 from daemon.core.document import Profile, Speaking, Transcript
 from daemon.core.durations import Loaded, Tried
 from daemon.core.task import Stage, Status, Task
-from daemon.ports import Claim, Document, Kind
 from daemon.store import (
     claims,
     codec,
@@ -23,6 +22,7 @@ from daemon.store import (
 )
 from daemon.store.commits import find
 from daemon.store.database import CheckedDatabase, border, connect, reading
+from daemon.values import Claim, Document, Kind
 
 
 class Reader:

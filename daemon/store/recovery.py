@@ -7,10 +7,10 @@ from peewee import SqliteDatabase, fn
 from daemon.core.errors import Blame, Fault
 from daemon.core.result import SUCCEEDED
 from daemon.core.task import OPEN, PENDING, RUNNING, Event, Task, next_status
-from daemon.ports import Change, Failed, Outcome, Provenance, Ticket
 from daemon.store import codec, settings
 from daemon.store.commits import commit
 from daemon.store.models import EventRow, TaskRow
+from daemon.values import Change, Failed, Outcome, Provenance, Ticket
 
 DEATHS_IN_A_ROW = 8
 """A task in hand at so many deaths of the daemon, with nothing committed between, is what kills it."""

@@ -9,10 +9,10 @@ from peewee import Expression, SqliteDatabase
 
 from daemon.core.document import Flag, Outcome
 from daemon.core.task import Event, Phase, Stage, Status
-from daemon.ports import Kind
 from daemon.store import codec, documents
 from daemon.store.commits import find
 from daemon.store.models import CountRow, EventRow, TaskRow
+from daemon.values import Kind
 
 _OUTCOME_OF = {Stage.STT: Event.TRANSCRIBED, Stage.EXTRACT: Event.EXTRACTED, Stage.RATE: Event.RATED}
 

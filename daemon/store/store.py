@@ -7,7 +7,6 @@ from typing import Any
 
 from daemon.core.naming import Resubmission
 from daemon.core.task import Phase, Stage, Task
-from daemon.ports import Birth, Born, Change, Claim, ClaimStep, Document, Ledger, Provenance
 from daemon.store import (
     again,
     births,
@@ -24,6 +23,7 @@ from daemon.store import (
 from daemon.store.births import Estimate
 from daemon.store.database import border, connect, writing
 from daemon.store.reader import Reader
+from daemon.values import Birth, Born, Change, Claim, ClaimStep, Document, Ledger, Provenance
 
 _UNMEASURED = Ledger()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from daemon.child import Child, ChildDied, Message
 from daemon.core.document import Flag
 from daemon.core.errors import Blame, Fault
-from daemon.ports import Decoded, Probe
+from daemon.values import Decoded, Probe
 
 _START_S = 30.0
 _BYTES_PER_S = 20_000_000  # a slow disk: what a probe may have to read of a large file

@@ -12,10 +12,10 @@ from daemon.core.document import Flag
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.speaking import speaking
 from daemon.core.task import Stage
-from daemon.ports import Failed, Outcome, Progress, Provenance, SttWork, Transcribed, Unscorable
 from daemon.stt.conversation import Conversation
 from daemon.stt.protocol import Heard, Ready, Refusal
 from daemon.stt.verdict import transcript, unscorable
+from daemon.values import Failed, Outcome, Progress, Provenance, SttWork, Transcribed, Unscorable
 from daemon.wire import EngineReport
 
 PROBE = Path(__file__).with_name("probe.wav")

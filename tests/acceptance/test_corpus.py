@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from daemon.core.errors import Blame, Fault
-from daemon.ports import Decoded, Probe
 from daemon.stt.decoder import MediaReader
+from daemon.values import Decoded, Probe
 from tests.acceptance.lab import SAMPLES
 from tests.clips import film, silence
 from tests.damaged import Corpus, Damaged, beginnings, corpus

@@ -16,9 +16,9 @@ from daemon.alarms import Alarms
 from daemon.intake.alarm import Alarm
 from daemon.intake.intake import Intake
 from daemon.journal import Journal
-from daemon.ports import Born
 from daemon.store import SqliteStore
 from daemon.stt.decoder import MediaReader
+from daemon.values import Born
 from tests.bench.clips import short_clips
 from tests.bench.figures import Figure, Options, at_least, at_most, percentile
 

@@ -24,10 +24,10 @@ from typing import TypeVar
 
 from daemon.core.errors import Fault
 from daemon.plan import streams
-from daemon.ports import Decoded, SttWork, Ticket, Transcribed
 from daemon.sections import Stt
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
+from daemon.values import Decoded, SttWork, Ticket, Transcribed
 from tests.bench.clips import spoken_clips
 from tests.bench.figures import Figure, Options, at_least, model_folder
 

@@ -1,9 +1,9 @@
 """What a switch costs, against a shell script that stops and starts the same containers and asks them.
 
 Both have the test server in them, which takes a second to load its model and answers 50 tokens a second.
-The script waits for one answer of each, as long as our proof's; ours also reads what was loaded, sees that
-too long a prompt is refused, and warms up the prompt. The rounds take turns, so that a busy machine is busy
-for both.
+The script waits for the beginning of one answer of each to the work's own prompt; ours also reads what was
+loaded, and sees that too long a prompt is refused and the schema held to. The rounds take turns, so that a
+busy machine is busy for both.
 """
 
 import asyncio
@@ -130,7 +130,8 @@ def _command(lab: Lab, folder: Path) -> str:
     for stage, url in lab.urls.items():
         body = folder / f"{stage}.json"
         schema = (FormAnswer if stage is Stage.EXTRACT else RatingAnswer).json_schema()
-        request = Request("Who are you?", schema, replace(ASKING, num_predict=_PROOF_TOKENS))
+        prompt = load_prompt(stage, None).render("Hello.")
+        request = Request(prompt, schema, replace(ASKING, num_predict=_PROOF_TOKENS))
         body.write_text(json.dumps(generate_body(MODELS[stage], request)))
         asking.append(f"ask {body} {url} &")
     names = " ".join(lab.names.values())

@@ -14,8 +14,9 @@ from daemon.config import Config, load
 from daemon.core.errors import Blame, Fault
 from daemon.core.task import Stage
 from daemon.engines import Site, docker_node
-from daemon.ports import Failed, Node, Outcome, Progress, SttWork, Transcribed
+from daemon.ports import Node
 from daemon.state import owned
+from daemon.values import Failed, Outcome, Progress, SttWork, Transcribed
 from daemon.wire import EngineReport
 from tests.scripted import SPEAKING, TRANSCRIPT, ScriptedMedia
 

@@ -9,7 +9,9 @@ from daemon.core.document import Evaluation, Evidence, Flag, Profile, Speaking, 
 from daemon.core.errors import Blame, Fault
 from daemon.core.lifecycle import advance
 from daemon.core.task import FINAL, Event, Task
-from daemon.ports import (
+from daemon.ports import Store
+from daemon.store import SqliteStore
+from daemon.values import (
     Birth,
     Change,
     Claim,
@@ -18,12 +20,10 @@ from daemon.ports import (
     Kind,
     Outcome,
     Rated,
-    Store,
     Ticket,
     Transcribed,
     Unscorable,
 )
-from daemon.store import SqliteStore
 
 NOW = 1_700_000_000.0
 TRANSCRIPT = Transcript(text="I am Anna.", language="en", language_probability=0.99)

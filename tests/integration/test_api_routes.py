@@ -15,9 +15,9 @@ import pytest
 from daemon.core.errors import Blame, Fault, StoreError
 from daemon.core.instant import from_iso, to_iso
 from daemon.core.task import Stage
-from daemon.ports import Ticket
 from daemon.state import DATABASE
 from daemon.store import SqliteStore
+from daemon.values import Ticket
 from daemon.wire import EventLine, GpuHistory, Order, Status, TaskPage, Verb
 from tests.inprocess import Lab, until, worked_off
 

@@ -18,7 +18,7 @@ from daemon.intake.files import Digest, Files
 from daemon.intake.mover import has_changed
 from daemon.intake.places import Places
 from daemon.intake.scan import Scan, Scanner
-from daemon.ports import Claim, Document, Kind
+from daemon.values import Claim, Document, Kind
 from tests.fakes_intake import Crash, Fuse, FusedFiles, FusedStore, Lab, lab
 
 NOW = 1_700_000_000.0

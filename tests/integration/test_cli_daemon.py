@@ -20,8 +20,8 @@ from daemon.cli.common import Chosen
 from daemon.cli.looking import add_looking
 from daemon.core.errors import Blame, Fault, IllegalTransition, IntroEvalError, NotRunning, UnknownStudent
 from daemon.core.task import Stage
-from daemon.ports import Ticket
 from daemon.state import owned
+from daemon.values import Ticket
 from daemon.wire import Order
 from tests.inprocess import Lab, until, worked_off
 

@@ -19,7 +19,7 @@ from daemon.llm.client import AnswerFailed, Options, Request
 from daemon.llm.embedded import EmbeddedServer
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.prompts import load_prompt
-from daemon.ports import Extracted, ExtractWork, Failed, Rated, RateWork, Ticket
+from daemon.values import Extracted, ExtractWork, Failed, Rated, RateWork, Ticket
 from tests.models import model_folder
 
 MODEL = model_folder("smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -10,7 +10,7 @@ from daemon.core.result import REVIEW_FLAGS
 from daemon.core.task import Stage
 from daemon.llm.evaluator import IntroductionRater
 from daemon.llm.prompts import load_prompt
-from daemon.ports import Rated, RateWork
+from daemon.values import Rated, RateWork
 from tests.injections import ATTACKS, Attack
 from tests.integration.test_embedded import MODEL, RATING_OPTIONS, TICKET, host, ignore
 

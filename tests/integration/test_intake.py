@@ -16,7 +16,7 @@ from daemon.core.task import Status
 from daemon.intake.files import Files
 from daemon.intake.intake import Intake
 from daemon.intake.watcher import Watching
-from daemon.ports import Claim
+from daemon.values import Claim
 from tests.fakes_intake import Crash, Fuse, FusedFiles, FusedStore, Lab, lab, until
 
 

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from daemon.core.errors import Blame, Fault
-from daemon.ports import Decoded, Probe
 from daemon.stt.decoder import MediaReader
+from daemon.values import Decoded, Probe
 from tests.clips import cut_off, film, silence, spoil, tone
 
 pytestmark = pytest.mark.anyio

@@ -15,7 +15,7 @@ from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.ollama import RELOAD_S, OllamaClient
 from daemon.llm.ollama_api import LoadedModel, ModelShape, OllamaApi, StoredModel, full_name
 from daemon.llm.prompts import load_prompt
-from daemon.ports import Extracted, ExtractWork, Failed, Rated, RateWork, Ticket
+from daemon.values import Extracted, ExtractWork, Failed, Rated, RateWork, Ticket
 from daemon.wire import EngineReport
 from tests.inprocess import until
 from tests.ollama_server import Manner, OllamaServer, serving

@@ -13,7 +13,7 @@ from daemon.llm.client import Answer, AnswerFailed, Finish, Identity, Options, R
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.openai import OpenAIClient
 from daemon.llm.prompts import load_prompt
-from daemon.ports import Extracted, ExtractWork, Failed, Outcome, Rated, RateWork, Ticket
+from daemon.values import Extracted, ExtractWork, Failed, Outcome, Rated, RateWork, Ticket
 from daemon.wire import EngineReport
 from tests.scripted_http import Script, answers, close, event, hang, refuses, says, scripted, token
 

@@ -9,7 +9,7 @@ import pytest
 from daemon.core.errors import ConfigError, DeliveryError
 from daemon.intake.archive import archive
 from daemon.outbox import Outbox
-from daemon.ports import Document, Kind
+from daemon.values import Document, Kind
 
 
 def document(name: str = "s01/0001-intro.result.json", content: bytes = b"{}\n", id_: int = 1) -> Document:

@@ -10,7 +10,7 @@ import pytest
 from daemon.core.errors import Blame, Fault, IllegalTransition, UnknownTask
 from daemon.core.scheduler import Why
 from daemon.core.task import Stage
-from daemon.ports import Ticket
+from daemon.values import Ticket
 from daemon.wire import Order, Verb
 from tests.inprocess import PASSES, PHASES, TOGETHER, Lab, until, worked_off
 from tests.scripted import ScriptedMedia

@@ -18,9 +18,9 @@ import pytest
 
 from daemon.child import holder
 from daemon.core.errors import Blame, EngineError
-from daemon.ports import Decoded, Failed, Outcome, SttWork, Ticket, Transcribed, Unscorable
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
+from daemon.values import Decoded, Failed, Outcome, SttWork, Ticket, Transcribed, Unscorable
 from tests.models import model_folder
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]

@@ -7,7 +7,7 @@ import pytest
 from daemon.core.errors import Blame, Fault
 from daemon.core.task import Event, Status, Task
 from daemon.events import Events
-from daemon.ports import Change, Failed, Ticket
+from daemon.values import Change, Failed, Ticket
 
 NOW = 1_700_000_000.0
 

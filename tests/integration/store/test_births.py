@@ -10,8 +10,8 @@ from daemon.core.document import Flag
 from daemon.core.errors import StoreError
 from daemon.core.naming import reason_name
 from daemon.core.task import Event, Status
-from daemon.ports import ClaimStep, Document, Kind
 from daemon.store import SqliteStore
+from daemon.values import ClaimStep, Document, Kind
 from tests.integration.stores import (
     FAULT,
     NOW,

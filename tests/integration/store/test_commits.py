@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from daemon.core.errors import IllegalTransition, UnknownTask
 from daemon.core.task import OPEN, TRANSITIONS, Event, Stage, Status
-from daemon.ports import Change, Extracted, Ticket, Transcribed
 from daemon.store import SqliteStore
+from daemon.values import Change, Extracted, Ticket, Transcribed
 from tests.integration.stores import (
     NOW,
     PROFILE,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from daemon.core.task import FINAL, OPEN, Event, Phase, Stage, Status
-from daemon.ports import ClaimStep
 from daemon.store import SqliteStore
+from daemon.values import ClaimStep
 from tests.integration.stores import FAULT, NOW, birth, born, claim, completed, deliver_all, grow, walk
 
 FINISHED = 3000

@@ -8,8 +8,8 @@ import pytest
 from daemon.core.errors import IllegalTransition
 from daemon.core.naming import reason_name
 from daemon.core.task import Status
-from daemon.ports import Document, Kind
 from daemon.store import SqliteStore
+from daemon.values import Document, Kind
 from tests.integration.stores import (
     NOW,
     WAY,

@@ -7,8 +7,8 @@ import pytest
 from daemon.core.document import Flag, Segment
 from daemon.core.errors import IllegalTransition
 from daemon.core.task import Event, Status
-from daemon.ports import Extracted, Failed, Rated, Ticket, Transcribed
 from daemon.store import SqliteStore
+from daemon.values import Extracted, Failed, Rated, Ticket, Transcribed
 from tests.integration.stores import (
     FAULT,
     NOW,

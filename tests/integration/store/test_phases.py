@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from daemon.core.task import Event, Phase, Stage
-from daemon.ports import Ledger
 from daemon.store import SqliteStore
+from daemon.values import Ledger
 from tests.integration.stores import NOW, TRANSCRIPT, WAY, birth, born, change, outcome_of, walk
 
 
