@@ -23,7 +23,7 @@ from daemon.hooks import Hooks
 from daemon.placement import Placement
 from daemon.ports import Media, Node
 from daemon.retention import Retention
-from daemon.state import DATABASE
+from daemon.state import DATABASE, make_folder
 from daemon.store.store import SqliteStore
 from daemon.values import Ticket
 
@@ -44,8 +44,8 @@ async def running(
 
     The caller owns the state folder. Raises ConfigError, ModelError or StoreError before anything starts.
     """
-    config.paths.inbox.mkdir(parents=True, exist_ok=True)
-    config.paths.outbox.mkdir(parents=True, exist_ok=True)
+    make_folder("inbox", config.paths.inbox)
+    make_folder("outbox", config.paths.outbox)
     executor = ThreadPoolExecutor(1, "database")
     loop = asyncio.get_running_loop()
     progress: dict[int, float] = {}

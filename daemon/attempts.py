@@ -71,6 +71,7 @@ class Attempts:
     def _done(self, task_id: int, attempt: asyncio.Task[None]) -> None:
         if self._running.get(task_id) is attempt:
             del self._running[task_id], self.started[task_id]
+            self._unwanted.discard(task_id)  # however it ended, the next try is wanted
         if not attempt.cancelled() and (error := attempt.exception()) is not None:
             self._on_break(error)
 
@@ -85,7 +86,6 @@ class Attempts:
         except asyncio.CancelledError:
             if task.id not in self._unwanted:
                 raise
-            self._unwanted.discard(task.id)
             outcome = Failed(ticket, Fault(Blame.TASK, "cancelled", "the operator cancelled it"))
         finally:
             self._progress.pop(task.id, None)

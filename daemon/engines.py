@@ -8,9 +8,10 @@ from pathlib import Path
 from daemon.config import Config
 from daemon.containers.container import Container
 from daemon.containers.engine import DockerEngine
-from daemon.containers.host import ContainerHost, RemoteHost
+from daemon.containers.host import ContainerHost
 from daemon.containers.kept import Kept
 from daemon.containers.ready import OllamaServer, OpenAIServer
+from daemon.containers.served import RemoteHost
 from daemon.core.memory import ModelNeed, known_model
 from daemon.core.task import Stage
 from daemon.gpu.guard import VramGuard
@@ -143,15 +144,23 @@ def _whisper(config: Config) -> WhisperEngine:
 def _extractor(host: ModelHost, config: Config, site: Site) -> FormExtractor:
     prompt = load_prompt("extract", config.prompts.folder)
     placement = site.placement
-    largest = placement.largest_ctx(Stage.EXTRACT)
-    return FormExtractor(host, prompt, lambda: placement.options(Stage.EXTRACT), largest)
+    return FormExtractor(
+        host,
+        prompt,
+        lambda: placement.options(Stage.EXTRACT),
+        lambda num_ctx: placement.outgrown(Stage.EXTRACT, num_ctx),
+    )
 
 
 def _rater(host: ModelHost, config: Config, site: Site) -> IntroductionRater:
     prompt = load_prompt("rate", config.prompts.folder)
     placement = site.placement
-    largest = placement.largest_ctx(Stage.RATE)
-    return IntroductionRater(host, prompt, lambda: placement.options(Stage.RATE), largest)
+    return IntroductionRater(
+        host,
+        prompt,
+        lambda: placement.options(Stage.RATE),
+        lambda num_ctx: placement.outgrown(Stage.RATE, num_ctx),
+    )
 
 
 def memory_guard(config: Config, site: Site, ours: Callable[[], Iterable[int]]) -> VramGuard:

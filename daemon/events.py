@@ -58,7 +58,7 @@ class Events:
     ) -> None:
         """Something happened: `kind` is one of those of EventLine."""
         if len(self._ring) == self._ring.maxlen:
-            self._dropped = self._ring[0].id
+            self._dropped = max(self._dropped, self._ring[0].id)  # what was forgotten does not come back
         self.last_id += 1
         self._ring.append(
             EventLine(

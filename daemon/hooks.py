@@ -108,9 +108,12 @@ class Hooks:
         except TimeoutError:
             return f"alerts.command was ended after {self._timeout_s:g} s without an end; mend the command"
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)  # the command, and what it left
-            await child.wait()
+            # The command, and what it left; what has become another user's (sudo) is not ours to end.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._timeout_s):
+                    await child.wait()
         if child.returncode:
             return f"alerts.command ended with exit code {child.returncode}; mend the command"
         return None

@@ -52,7 +52,7 @@ def _read(line: bytes, source: LogSource) -> tuple[LogLine, list[Any]]:
     text = line.decode(errors="replace")
     try:
         said = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the line of an engine, with anything in it
         said = None
     if not isinstance(said, dict):
         return LogLine(at=None, source=source, text=printable(text)[:_MOST_CHARS]), []

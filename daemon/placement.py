@@ -35,6 +35,7 @@ class Placement:
     def __init__(self, config: Config, card_mb: float | None) -> None:
         self._models: Mapping[Stage, Model] = {Stage.EXTRACT: config.extract, Stage.RATE: config.rate}
         self._whisper_on_gpu = card_mb is not None and config.stt.device != "cpu"
+        self._least: dict[Stage, int] = {}  # tokens; more than a context that did not hold a prompt
         chosen = config.gpu.residency
         batch = config.stt.batch_size
         whisper = whisper_mb(config.stt.model, config.stt.compute_type, *([] if batch == "auto" else [batch]))
@@ -81,7 +82,15 @@ class Placement:
 
     def expect(self, longest: Mapping[Stage, int]) -> bool:
         """Plan for prompts of so many tokens, answers included. Whether the plan is another now."""
-        return self._replan(replace(self._plan.asked, longest=dict(longest)))
+        tokens = {stage: max(count, self._least.get(stage, 0)) for stage, count in longest.items()}
+        return self._replan(replace(self._plan.asked, longest=tokens))
+
+    def outgrown(self, stage: Stage, num_ctx: int) -> bool:
+        """A context of so many tokens did not hold a prompt: it had more tokens than its characters told, as
+        figures have. Whether the next phase can have a larger one; then it has.
+        """
+        self._least[stage] = max(self._least.get(stage, 0), num_ctx + 1)
+        return num_ctx < self.largest_ctx(stage)
 
     def describe(self, stage: Stage, need: ModelNeed, slots: int | None) -> bool:
         """Plan with what a model really takes, and how many requests its server holds (None: not said).

@@ -86,8 +86,10 @@ class MemoryGuard(Protocol):
         ...
 
     async def clear(self, group: Group) -> Ledger:
-        """Return once there is measured room for `group`. Never goes on regardless: it waits, and says
-        in an alarm who holds the memory. Without a GPU it returns at once.
+        """Return once there is measured room for these engines, which are about to start.
+
+        Never goes on regardless: it waits, and says in an alarm who holds the memory. Without a GPU it
+        returns at once.
         """
         ...
 

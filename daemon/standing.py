@@ -23,7 +23,8 @@ class StandingOrders:
 
     async def recall(self) -> None:
         """Take up what was ordered before the last stop."""
-        self.now = await self._journal.orders()
+        async with self._one_by_one:  # one that is given meanwhile adds to them
+            self.now = await self._journal.orders()
         self._on_change(self.now)
 
     def seen_by(self, view: View) -> View:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 TABS = ("Overview", "Log", "Transcript", "Form", "Rating", "JSON", "Tries")
 _LOG_LINES = 2000
+_SOURCES = ("daemon", "stt", "media", "extract", "rate")  # of the first, only the lines that name the task
 
 
 class Detail(Screen[None]):
@@ -37,6 +38,7 @@ class Detail(Screen[None]):
         Binding("l", "show_tab('Log')", "the log", id="detail_log"),
         Binding("o", "show_tab('Transcript')", "the transcript", id="detail_transcript"),
         Binding("f", "follow", "follow the log", id="follow"),
+        Binding("s", "source", "the log of the next source", id="source"),
         Binding("w", "wrap", "wrap lines", id="wrap"),
         Binding("t", "times", "show times in the log", id="times"),
         Binding("down,j", "scroll_by(1)", "down", id="detail_down", show=False),
@@ -60,6 +62,7 @@ class Detail(Screen[None]):
         self.detail: TaskDetail | None = None
         self.results: list[Result] = []
         self.log_lines: tuple[LogLine, ...] = ()
+        self.source = _SOURCES[0]
         self.trouble = ""
         self._first = 0
         self._most = 0  # the last place to which it can be scrolled
@@ -111,7 +114,10 @@ class Detail(Screen[None]):
             self.results = [each for each in results if isinstance(each, dict)]
             self._read_of = read_of
         if self.tab == "Log":
-            body = await asks.get("/logs", [("task_id", str(self.line.id)), ("lines", str(_LOG_LINES))])
+            params = [("source", self.source), ("lines", str(_LOG_LINES))]
+            if self.source == _SOURCES[0]:
+                params.append(("task_id", str(self.line.id)))
+            body = await asks.get("/logs", params)
             self.log_lines = tuple(LogLine.model_validate(each) for each in json.loads(body))
 
     def draw(self) -> None:
@@ -172,7 +178,7 @@ class Detail(Screen[None]):
             return row(width, (fit(f" {self.trouble}", width), "bold red"))
         where = f" {self._first + 1}-{self._first + self._page} " if self._most else ""
         if self.tab == "Log":
-            keys = " ?help esc:back [ ]:tabs w:wrap t:times q:quit"
+            keys = f" ?help esc:back [ ]:tabs s:source ({self.source}) w:wrap t:times q:quit"
             where = f" f:follow {'on' if self._follow else 'off'}{where}"
         else:
             keys = " ?help esc:back [ ]:tabs r:retry x:cancel h:hold a:rate q:quit"
@@ -197,6 +203,12 @@ class Detail(Screen[None]):
         """Stay at the end of the log, or not."""
         self._follow = not self._follow
         self.draw()
+
+    def action_source(self) -> None:
+        """Show the log of the daemon about this task, or the whole log of an engine."""
+        self.source = _SOURCES[(_SOURCES.index(self.source) + 1) % len(_SOURCES)]
+        self.log_lines = ()
+        self.action_show_tab("Log")
 
     def action_wrap(self) -> None:
         """Wrap the lines of the log, or cut them."""

@@ -132,7 +132,7 @@ def try_rows(detail: "TaskDetail", scene: Scene, width: int) -> list[Row]:
 def log_rows(lines: "Sequence[LogLine]", width: int, *, wrapped: bool, times: bool) -> list[Row]:
     """The log, oldest first."""
     if not lines:
-        return [row(width, (" nothing in the log", "dim"))]
+        return [row(width, (" nothing in this log; s shows the next one, 1 the timeline", "dim"))]
     rows = []
     for line in lines:
         head = f" {clock(parse(line.at), seconds=True):<9}" if times else " "

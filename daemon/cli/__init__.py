@@ -6,10 +6,13 @@ import sys
 def main() -> None:
     """Run the command line. The dashboard comes up without loading what the other commands need."""
     if sys.argv[1:2] == ["tui"]:
-        from daemon.cli.tui import main as run
+        from daemon.cli import tui
+
+        tui.main()
     else:
-        from daemon.cli.main import main as run
-    run()
+        from daemon.cli.main import main as run_any
+
+        run_any()
 
 
 __all__ = ["main"]

@@ -1,4 +1,4 @@
-"""`introeval run --dashboard`: the daemon apart from the terminal, the dashboard on it, and a question at the end.
+"""`introeval run --dashboard`: the daemon apart from the terminal, the dashboard on it, a question at last.
 
 The daemon is a process of a session of its own, so that neither a ctrl+c nor a closed terminal reaches it.
 Only who answers the question with no ends it, and then it ends as on every other SIGTERM.

@@ -94,7 +94,7 @@ class Service:
             try:
                 following = await self._round(config, complaint)
                 complaint = None
-            except IntroEvalError as exc:
+            except (IntroEvalError, OSError) as exc:  # a folder of the new one may be away, or not ours
                 if self._good is None or config is self._good:
                     raise
                 complaint = _complaint(str(exc))

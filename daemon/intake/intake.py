@@ -206,7 +206,12 @@ class Intake:
 
     async def _has_room(self) -> bool:
         """Whether the disk of the state folder has room for more; else nothing is taken until it has."""
-        free = await asyncio.to_thread(self._free_bytes)
+        try:
+            free = await asyncio.to_thread(self._free_bytes)
+        except OSError as exc:
+            message = f"{self._state} cannot be looked at: {reason_of(exc)}; no video is taken until it can"
+            self._alarms.put("disk", [Alarm("disk_low", str(self._state), message)])
+            return False
         if free >= self._min_free_bytes:
             self._alarms.put("disk", [])
             return True

@@ -45,7 +45,8 @@ _NOTHING_LEFT = "all that was said addresses the evaluator"
 class _Evaluator(Generic[A]):
     """What both engines share: their life, and asking about one transcript.
 
-    `options` gives those of the next phase, and `largest_ctx` is the most that they can ever hold.
+    `options` gives those of the next phase. `outgrown` is told of a context, in tokens, that did not hold a
+    prompt, and says whether the next phase can have a larger one.
     """
 
     stage: Stage
@@ -56,12 +57,12 @@ class _Evaluator(Generic[A]):
         prompt: Prompt,
         answer: type[A],
         options: Callable[[], Options],
-        largest_ctx: int,
+        outgrown: Callable[[int], bool],
         usual: int,
     ) -> None:
         self._asker = Asker(host, answer, options)
         self._prompt = prompt
-        self._largest_ctx = largest_ctx
+        self._outgrown = outgrown
         self._usual_tokens = usual
 
     @property
@@ -103,8 +104,9 @@ class _Evaluator(Generic[A]):
         try:
             return await self._asker.ask(render, schema, _share_of(self._usual_tokens, ticket, progress))
         except AnswerFailed as exc:
-            small = self._asker.options.num_ctx < self._largest_ctx
-            return Failed(ticket, _SMALL if small and exc.fault.code == "transcript_too_long" else exc.fault)
+            too_long = exc.fault.code == "transcript_too_long"
+            larger = too_long and self._outgrown(self._asker.options.num_ctx)
+            return Failed(ticket, _SMALL if larger else exc.fault)
 
     def _flags(self) -> tuple[Flag, ...]:
         identity = self._asker.host.identity
@@ -133,9 +135,13 @@ class FormExtractor(_Evaluator[FormAnswer]):
     stage = Stage.EXTRACT
 
     def __init__(
-        self, host: ModelHost, prompt: Prompt, options: Callable[[], Options], largest_ctx: int = 0
+        self,
+        host: ModelHost,
+        prompt: Prompt,
+        options: Callable[[], Options],
+        outgrown: Callable[[int], bool] = lambda num_ctx: False,
     ) -> None:
-        super().__init__(host, prompt, FormAnswer, options, largest_ctx, usual=110)
+        super().__init__(host, prompt, FormAnswer, options, outgrown, usual=110)
 
     async def extract(self, work: ExtractWork, progress: Progress) -> Outcome:
         """Read the form: an Extracted, with no profile and a flag when no answer was valid, or a Failed."""
@@ -160,9 +166,13 @@ class IntroductionRater(_Evaluator[RatingAnswer]):
     stage = Stage.RATE
 
     def __init__(
-        self, host: ModelHost, prompt: Prompt, options: Callable[[], Options], largest_ctx: int = 0
+        self,
+        host: ModelHost,
+        prompt: Prompt,
+        options: Callable[[], Options],
+        outgrown: Callable[[int], bool] = lambda num_ctx: False,
     ) -> None:
-        super().__init__(host, prompt, RatingAnswer, options, largest_ctx, usual=180)
+        super().__init__(host, prompt, RatingAnswer, options, outgrown, usual=180)
 
     async def rate(self, work: RateWork, progress: Progress) -> Outcome:
         """Rate: a Rated, with no evaluation and a flag when no answer was valid, or a Failed."""

@@ -55,7 +55,7 @@ class _Figures:
     counts: dict[str, int]
     undelivered: int
     lately: Lately
-    disk: Disk
+    disk: Disk | None
 
 
 class Observer:
@@ -174,13 +174,19 @@ class Observer:
         now = self._clock()
         if self._lately is None or not 0 <= now - self._lately[0] < _LATELY_EVERY_S:
             self._lately = now, reader.lately(now - LATELY_S)
-        usage = shutil.disk_usage(self._config.paths.state)
-        disk = Disk(
+        return _Figures(report.counts(reader), report.undelivered(reader), self._lately[1], self._disk())
+
+    def _disk(self) -> Disk | None:
+        """The room where the state lies; None while that can't be told."""
+        try:
+            usage = shutil.disk_usage(self._config.paths.state)
+        except OSError:
+            return None
+        return Disk(
             free_mb=usage.free / 1e6,
             total_mb=usage.total / 1e6,
             min_free_mb=self._config.intake.min_free_mb,
         )
-        return _Figures(report.counts(reader), report.undelivered(reader), self._lately[1], disk)
 
     def _foresee(self) -> None:
         """Take the newest forecast; another one changes what lists say."""

@@ -129,8 +129,9 @@ def _command(lab: Lab, folder: Path) -> str:
     asking = []
     for stage, url in lab.urls.items():
         body = folder / f"{stage}.json"
-        schema = (FormAnswer if stage is Stage.EXTRACT else RatingAnswer).json_schema()
-        prompt = load_prompt(stage, None).render("Hello.")
+        extracts = stage is Stage.EXTRACT
+        schema = (FormAnswer if extracts else RatingAnswer).json_schema()
+        prompt = load_prompt("extract" if extracts else "rate", None).render("Hello.")
         request = Request(prompt, schema, replace(ASKING, num_predict=_PROOF_TOKENS))
         body.write_text(json.dumps(generate_body(MODELS[stage], request)))
         asking.append(f"ask {body} {url} &")

@@ -12,17 +12,20 @@ import requests
 from docker.errors import DockerException
 
 from daemon.containers.engine import DockerEngine, Policy, translated
-from daemon.containers.host import RemoteHost
 from daemon.containers.kept import Kept
 from daemon.containers.ready import OllamaServer
+from daemon.containers.served import RemoteHost
 from daemon.containers.warm import HOME, read_ahead
 from daemon.core.errors import EngineError
 from daemon.core.task import Stage
 from daemon.llm.client import Request
+from daemon.node.docker import DockerNode
 from tests.docker.docker_lab import OPTIONS, Alarms, Box, hosted
 from tests.docker.docker_proxy import proxied
 from tests.docker.engine import Containers
+from tests.inprocess import until
 from tests.ollama_server import Manner, serving
+from tests.scripted import Log, ScriptedEngine
 
 docker = pytest.mark.docker
 pytestmark = pytest.mark.anyio
@@ -379,6 +382,32 @@ async def test_the_plan_is_told_what_a_server_holds_and_what_its_model_takes(
     assert told == [(False, 3)]
     await host.start(OPTIONS)
     assert told[-1] == (True, 3)
+
+
+@docker
+async def test_a_node_looks_after_its_containers_and_puts_them_back_once(box: Box, tmp_path: Path) -> None:
+    box.make().start()
+    setup = hosted(box, tmp_path)
+    log = Log()
+    stt, extract, rate = (ScriptedEngine(stage, log) for stage in Stage)
+    node = DockerNode(
+        stt,
+        extract,
+        rate,
+        lambda ticket, done: None,
+        engine=setup.engine,
+        hosts={Stage.EXTRACT: setup.host},
+        patrol_s=0.1,
+    )
+    await setup.host.stop()
+    await node.ensure(frozenset({Stage.STT}))
+    box.made.start()
+    await until(lambda: "container_extract" in setup.alarms.ever)
+    await until(lambda: setup.host.report().state == "stopped" and box.status == "exited")
+    await node.aclose()
+    assert box.status == "running"
+    await node.aclose()
+    assert box.status == "running"
 
 
 async def test_a_server_that_others_run_is_proven_and_left_as_it_is(tmp_path: Path) -> None:

@@ -328,22 +328,29 @@ async def test_a_server_that_does_not_hold_to_the_schema_is_not_ready_and_not_le
 
 
 @pytest.mark.parametrize(
-    ("largest_ctx", "blame", "code"),
+    ("larger", "blame", "code"),
     [
-        (OPTIONS.num_ctx, Blame.PERMANENT, "transcript_too_long"),
-        (2 * OPTIONS.num_ctx, Blame.ENGINE, "context_too_small"),
+        (False, Blame.PERMANENT, "transcript_too_long"),
+        (True, Blame.ENGINE, "context_too_small"),
     ],
 )
 async def test_a_prompt_that_a_larger_context_would_hold_is_no_fault_of_the_students(
-    largest_ctx: int, blame: Blame, code: str
+    larger: bool, blame: Blame, code: str
 ) -> None:
+    outgrown: list[int] = []
+
+    def is_outgrown(num_ctx: int) -> bool:
+        outgrown.append(num_ctx)
+        return larger
+
     too_long = refuses(400, b'{"error":{"message":"the request exceeds the available context size"}}')
     async with scripted(PROOF, WARM_UP, too_long) as server:
-        engine = FormExtractor(Host(server.url), load_prompt("extract"), lambda: OPTIONS, largest_ctx)
+        engine = FormExtractor(Host(server.url), load_prompt("extract"), lambda: OPTIONS, is_outgrown)
         await engine.start()
         outcome = await extract(engine)
     assert isinstance(outcome, Failed)
     assert (outcome.fault.blame, outcome.fault.code) == (blame, code)
+    assert outgrown == [OPTIONS.num_ctx]
 
 
 def rating(**change: Any) -> Script:

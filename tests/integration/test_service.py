@@ -243,8 +243,11 @@ def test_the_daemon_says_when_it_is_ready_alive_and_ends(
         ("[stt]\nmodel = 'none such'\n", "model 'whisper-none such' is unknown"),
         ("[stt\n", "is no TOML"),
         ("[stt]\nmodel = 'tiny.en'\n[outbox]\ngroup = 'no such group'\n", "'no such group' of the outbox"),
+        ("[stt]\nmodel = 'tiny.en'\n[paths]\noutbox = 'introeval.toml'\n", "cannot be a folder"),
+        ("[stt]\nmodel = 'tiny.en'\n[paths]\nstate = 'introeval.toml'\n", "cannot be a folder"),
+        ("[stt]\nmodel = 'tiny.en'\n[paths]\nstate = '/proc/none'\n", "No such file"),
     ],
-    ids=["key", "model", "syntax", "group"],
+    ids=["key", "model", "syntax", "group", "outbox", "state", "away"],
 )
 def test_a_configuration_that_cannot_be_used_keeps_the_old_one_and_says_so(
     running: tuple[Lab, Listener, "subprocess.Popen[str]"], settings: str, complaint: str

@@ -66,7 +66,9 @@ class Desk:
         dashboard = [*INTROEVAL, "tui", "--socket", str(socket or self.folder / "s"), *options]
         return f"cd {self.folder} && " + plain(dashboard, environment(self.folder, **variables))
 
-    def terminal(self, command: str, width: int = 80, height: int = 24, *, term: str = "xterm-256color") -> Terminal:
+    def terminal(
+        self, command: str, width: int = 80, height: int = 24, *, term: str = "xterm-256color"
+    ) -> Terminal:
         """A terminal in which a shell runs `command`."""
         terminal = self.tmux.open(command, width, height, term=term)
         self.opened.append(terminal)
@@ -76,7 +78,7 @@ class Desk:
         self, *options: str, width: int = 80, height: int = 24, term: str = "xterm-256color", **variables: str
     ) -> Terminal:
         """A terminal with a dashboard."""
-        return self.terminal(self.command(*options, **variables), width, height, term=term)
+        return self.terminal(self.command(*options, socket=None, **variables), width, height, term=term)
 
     def close(self) -> None:
         """Close every window."""
@@ -108,7 +110,14 @@ class RealDaemon:
         self.socket.unlink(missing_ok=True)
         with log.open("ab") as output:
             process = subprocess.Popen(
-                [*self.wrapper, sys.executable, "-m", "tests.scripted_daemon", str(self.folder), str(self.seconds)],
+                [
+                    *self.wrapper,
+                    sys.executable,
+                    "-m",
+                    "tests.scripted_daemon",
+                    str(self.folder),
+                    str(self.seconds),
+                ],
                 cwd=REPOSITORY,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -38,7 +38,7 @@ class Server:
     port: int
 
     def client(self, command: str, *options: str) -> list[str]:
-        """The command line that runs a shell command over there; `-tt` among the options gives it a terminal."""
+        """The command line that runs a shell command over there; the option `-tt` gives it a terminal."""
         return [
             *("ssh", "-F", "/dev/null", "-p", str(self.port), "-i", str(self.folder / "client")),
             *("-o", f"UserKnownHostsFile={self.folder / 'known'}", "-o", "StrictHostKeyChecking=yes"),
@@ -93,4 +93,3 @@ def _listens(port: int, process: "subprocess.Popen[bytes]") -> bool:
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, f"{shlex.join(command)}: {done.stderr}"
-

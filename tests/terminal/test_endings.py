@@ -27,7 +27,9 @@ def test_quitting_restores_the_terminal(desk: Desk, daemon: Played, key: str) ->
     daemon.reset()
     terminal = desk.open()
     terminal.sees("live", "0005")
-    assert terminal.modes.alternate and terminal.modes.mouse and not terminal.modes.cursor
+    assert terminal.modes.alternate
+    assert terminal.modes.mouse
+    assert not terminal.modes.cursor
     terminal.type(key)
     assert terminal.ended() == 0
     nothing_left_behind(str(desk.folder))
@@ -88,7 +90,9 @@ def test_a_closed_terminal_leaves_no_process(desk: Desk, daemon: Played) -> None
     nothing_left_behind(str(desk.folder))
 
 
-def test_a_daemon_that_takes_requests_and_never_answers_does_not_delay_the_end(desk: Desk, daemon: Played) -> None:
+def test_a_daemon_that_takes_requests_and_never_answers_does_not_delay_the_end(
+    desk: Desk, daemon: Played
+) -> None:
     daemon.reset().silent = True
     terminal = desk.open()
     until(lambda: daemon.fake.asked("GET /status"), lambda: terminal.text)

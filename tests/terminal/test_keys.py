@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
+from textual.binding import Binding
 
 from introeval_tui.app import Dashboard
 from introeval_tui.board import Board
 from introeval_tui.detail import Detail
 from tests.terminal.desk import Desk, Played
 from tests.terminal.tmux import Terminal, until
-from textual.binding import Binding
 
 pytestmark = pytest.mark.terminal
 
@@ -65,7 +65,10 @@ class Keyboard:
     def moves(self, key: str, to: str) -> None:
         """Press a key, and wait for the cursor to stand at a task."""
         self(key)
-        until(lambda: _cursor(self.terminal.text) == to, lambda: f"the cursor at {to} after {key}:\n{self.terminal.text}")
+        until(
+            lambda: _cursor(self.terminal.text) == to,
+            lambda: f"the cursor at {to} after {key}:\n{self.terminal.text}",
+        )
 
     def changes(self, key: str, seen: Callable[[str], bool]) -> None:
         """Press a key, and wait for a screen of that kind."""
@@ -148,7 +151,8 @@ def test_every_key_of_the_board(desk: Desk, daemon: Played) -> None:
     key("v", "─ open ─")
     key("E", "tasks are in introeval-")
     exported = json.loads(next(desk.folder.glob("introeval-*.json")).read_text())
-    assert len(exported) == len(fake.tasks) - 4 and next(desk.folder.glob("introeval-*.csv")).stat().st_size > 1000
+    assert len(exported) == len(fake.tasks) - 4
+    assert next(desk.folder.glob("introeval-*.csv")).stat().st_size > 1000
 
     _whole_daemon(key, daemon)
     _general(key)
@@ -242,14 +246,19 @@ def test_every_key_of_a_task(desk: Desk, daemon: Played) -> None:
     key("home", "schema_version")
     for down, up in (("down", "up"), ("j", "k")):
         before = terminal.sees("schema_version")
-        key.changes(down, lambda text, before=before: text != before)
-        key.changes(up, lambda text, before=before: text == before)
+        key.changes(down, before.__ne__)
+        key.changes(up, before.__eq__)
     for down, up in (("pagedown", "pageup"), ("space", "pageup")):
         key.changes(down, lambda text: "schema_version" not in text)
         key(up, "schema_version")
     key("l", "task 1: transcribing", "f:follow")
     key.changes("f", lambda text: ("follow on" in text) or ("follow off" in text))
-    key.changes("w", lambda text: text.count("xxxxx") > 0 and sum(set(line.strip()) == {"x"} for line in text.splitlines()) > 1)
+    key.changes(
+        "w",
+        lambda text: (
+            text.count("xxxxx") > 0 and sum(set(line.strip()) == {"x"} for line in text.splitlines()) > 1
+        ),
+    )
     key.changes("t", lambda text: "22:12:50" not in text)
     key("d")
     daemon.was_asked("POST /tasks/1/deliver")

@@ -20,7 +20,9 @@ def test_every_kind_of_terminal_shows_all(desk: Desk, daemon: Played, term: str)
     terminal = desk.open(term=term)
     seen = terminal.sees("INTROEVAL ● live", "batch 7/10", "> 0005", "◆ EVAL", "0017", "?help")
     lines = seen.splitlines()
-    assert len(lines) == 24 and lines[0].startswith(" INTROEVAL") and lines[-1].startswith(" ?help")
+    assert len(lines) == 24
+    assert lines[0].startswith(" INTROEVAL")
+    assert lines[-1].startswith(" ?help")
     terminal.type("Down")
     terminal.sees("> 0006")
     terminal.type("q")
@@ -48,7 +50,9 @@ def _coloured(code: str) -> bool:
         place = parts.index("38") if "38" in parts else parts.index("48")
         said = parts[place + 1 :]
         return not (said[:1] == ["2"] and len(set(said[-3:])) == 1)  # a grey has three equal parts
-    return any(part in {str(base + hue) for base in (30, 40, 90, 100) for hue in range(1, 7)} for part in parts)
+    return any(
+        part in {str(base + hue) for base in (30, 40, 90, 100) for hue in range(1, 7)} for part in parts
+    )
 
 
 def test_a_posix_locale_gets_ascii_signs_in_the_same_columns(desk: Desk, daemon: Played) -> None:
@@ -79,21 +83,28 @@ def test_a_terminal_that_cannot_draw_gets_one_frame_as_text(desk: Desk, daemon: 
 
 def test_a_pipe_gets_one_frame_as_text_without_an_escape(desk: Desk, daemon: Played) -> None:
     daemon.reset()
-    done = subprocess.run(["/bin/sh", "-c", desk.command(TERM="xterm-256color")], capture_output=True, timeout=60)
+    done = subprocess.run(
+        ["/bin/sh", "-c", desk.command(TERM="xterm-256color")], capture_output=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
-    assert b"0005" in done.stdout and b"INTROEVAL" in done.stdout
+    assert b"0005" in done.stdout
+    assert b"INTROEVAL" in done.stdout
     assert b"\x1b" not in done.stdout
 
 
 def test_a_pipe_without_a_daemon_ends_with_an_error_that_says_what_to_do(desk: Desk) -> None:
     command = desk.command(socket=desk.folder / "none", TERM="xterm-256color")
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60)
-    assert done.returncode not in (0, 1) and done.stdout == ""
-    assert "no daemon answers" in done.stderr and "start it" in done.stderr
+    assert done.returncode not in (0, 1)
+    assert done.stdout == ""
+    assert "no daemon answers" in done.stderr
+    assert "start it" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_every_size_shows_what_has_room_and_a_storm_of_sizes_leaves_it_whole(desk: Desk, daemon: Played) -> None:
+def test_every_size_shows_what_has_room_and_a_storm_of_sizes_leaves_it_whole(
+    desk: Desk, daemon: Played
+) -> None:
     daemon.reset()
     terminal = desk.open(width=120, height=40)
     terminal.sees("live", "[1]Tasks", "[2]GPU", "[3]Engines", "[4]Failures", "[5]Events", "0030")
@@ -128,4 +139,5 @@ def test_the_mouse_is_left_to_the_terminal_on_demand(desk: Desk, daemon: Played)
     daemon.reset()
     terminal = desk.open("--no-mouse")
     terminal.sees("live", "0005")
-    assert not terminal.modes.mouse and terminal.modes.alternate
+    assert not terminal.modes.mouse
+    assert terminal.modes.alternate

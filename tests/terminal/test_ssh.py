@@ -1,4 +1,4 @@
-"""The dashboard through a real SSH server: it attaches to another user's daemon, and never outlives its line."""
+"""The dashboard through a real SSH server: it attaches to others' daemons, and never outlives its line."""
 
 import os
 import shlex
@@ -14,7 +14,17 @@ import pytest
 from tests.docker.engine import absent
 from tests.terminal.desk import Desk, Played, RealDaemon
 from tests.terminal.ssh import Server
-from tests.terminal.tmux import BEFORE, INTROEVAL, SANE, Modes, Terminal, environment, nothing_left_behind, plain, until
+from tests.terminal.tmux import (
+    BEFORE,
+    INTROEVAL,
+    SANE,
+    Modes,
+    Terminal,
+    environment,
+    nothing_left_behind,
+    plain,
+    until,
+)
 
 pytestmark = pytest.mark.terminal
 
@@ -23,7 +33,12 @@ _LINE = ("TERM", "SSH_CONNECTION", "SSH_TTY")
 
 
 def _far(
-    desk: Desk, ssh: Server, *options: str, socket: Path | None = None, wrapper: Sequence[str] = (), tty: bool = True
+    desk: Desk,
+    ssh: Server,
+    *options: str,
+    socket: Path | None = None,
+    wrapper: Sequence[str] = (),
+    tty: bool = True,
 ) -> list[str]:
     """The client's command line that opens a dashboard over there."""
     dashboard = [*INTROEVAL, "tui", "--socket", str(socket or desk.folder / "s"), *options]
@@ -33,12 +48,16 @@ def _far(
     return ssh.client(there, *(["-tt"] if tty else []))
 
 
-def _open(desk: Desk, client: Sequence[str], term: str = "xterm-256color", width: int = 80, height: int = 24) -> Terminal:
+def _open(
+    desk: Desk, client: Sequence[str], term: str = "xterm-256color", width: int = 80, height: int = 24
+) -> Terminal:
     return desk.terminal(shlex.join(client), width, height, term=term)
 
 
 @pytest.mark.parametrize("term", ["xterm-256color", "linux"])
-def test_it_is_the_same_through_ssh_and_quits_in_peace(desk: Desk, daemon: Played, ssh: Server, term: str) -> None:
+def test_it_is_the_same_through_ssh_and_quits_in_peace(
+    desk: Desk, daemon: Played, ssh: Server, term: str
+) -> None:
     daemon.reset()
     terminal = _open(desk, _far(desk, ssh), term)
     seen = terminal.sees("INTROEVAL ● live", "> 0005", "0017", "?help")
@@ -64,7 +83,9 @@ def test_without_a_terminal_over_there_it_prints_one_frame(desk: Desk, daemon: P
     daemon.reset()
     done = subprocess.run(_far(desk, ssh, tty=False), capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert "INTROEVAL" in done.stdout and "0005" in done.stdout and "\x1b" not in done.stdout
+    assert "INTROEVAL" in done.stdout
+    assert "0005" in done.stdout
+    assert "\x1b" not in done.stdout
 
 
 @pytest.mark.parametrize("stalled", [False, True], ids=["at once", "after the line stood still"])
@@ -96,7 +117,9 @@ def _dashboard(desk: Desk) -> psutil.Process:
         found[:] = [
             process
             for process in psutil.process_iter(["cmdline"])
-            if "tui" in (line := process.info["cmdline"] or []) and str(desk.folder / "s") in line and "-m" == line[1]
+            if "tui" in (line := process.info["cmdline"] or [])
+            and str(desk.folder / "s") in line
+            and line[1] == "-m"
         ]
         return len(found) == 1
 
@@ -169,7 +192,9 @@ def test_who_is_not_in_it_is_told_which_group_to_join(desk: Desk, theirs: RealDa
     assert terminal.ended() == 0
 
 
-def test_root_attaches_to_anyones_daemon_and_may_change_things(desk: Desk, theirs: RealDaemon, ssh: Server) -> None:
+def test_root_attaches_to_anyones_daemon_and_may_change_things(
+    desk: Desk, theirs: RealDaemon, ssh: Server
+) -> None:
     first, second = (_open(desk, _far(desk, ssh, socket=theirs.socket)) for _ in range(2))
     for terminal in (first, second):
         seen = terminal.sees("● live")

@@ -1,4 +1,4 @@
-"""Whatever becomes of the daemon, an open dashboard stays, says so, and recovers by itself. And the reverse."""
+"""Whatever becomes of the daemon, an open dashboard says so, stays, and recovers. And the reverse."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,8 @@ def real(folder: Path) -> Iterator[RealDaemon]:
 
 def _same(terminal: Terminal, dashboard: psutil.Process) -> None:
     """Assert that it is still the same process that draws."""
-    assert dashboard.is_running() and terminal.modes.alternate
+    assert dashboard.is_running()
+    assert terminal.modes.alternate
 
 
 def test_a_daemon_that_dies_and_comes_back_is_shown_as_it_is(desk: Desk, daemon: Played) -> None:
@@ -64,7 +65,11 @@ def test_garbage_another_version_and_slowness_are_told_apart_and_outlived(desk: 
     terminal.sees("live", "0005")
     dashboard = terminal.program()
 
-    for garbage in (b"\x00\xff" * 50_000, b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n[1,2,3]", b"HTTP/1.1 200 \r\n\r\n"):
+    for garbage in (
+        b"\x00\xff" * 50_000,
+        b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n[1,2,3]",
+        b"HTTP/1.1 200 \r\n\r\n",
+    ):
         fake.garbage = garbage
         terminal.sees("daemon offline", "no IntroEval daemon")
         fake.garbage = None
@@ -80,7 +85,8 @@ def test_garbage_another_version_and_slowness_are_told_apart_and_outlived(desk: 
 
     fake.silent = True
     seen = terminal.sees("stale", "0005")
-    assert "live" not in seen.splitlines()[0] and "switch in" not in seen.splitlines()[0]
+    assert "live" not in seen.splitlines()[0]
+    assert "switch in" not in seen.splitlines()[0]
     terminal.type("Down")
     until(lambda: "> 0006" in terminal.text, lambda: terminal.text, 3.0)
     fake.silent = False  # it takes new requests, and never answers the one that waits
@@ -88,7 +94,9 @@ def test_garbage_another_version_and_slowness_are_told_apart_and_outlived(desk: 
     _same(terminal, dashboard)
 
 
-def test_a_dashboard_opened_before_the_daemon_says_what_to_do_and_then_shows_it(desk: Desk, folder: Path) -> None:
+def test_a_dashboard_opened_before_the_daemon_says_what_to_do_and_then_shows_it(
+    desk: Desk, folder: Path
+) -> None:
     home = folder / "late"
     home.mkdir()
     late = RealDaemon(home)
@@ -139,4 +147,5 @@ def test_a_dashboard_that_is_killed_or_quit_changes_nothing_in_the_work(desk: De
     killed.sees("ended with 137")
     assert real.results < before + len(names), "the work was over before the dashboards were"
     until(lambda: real.results == before + len(names), lambda: f"{real.results} results")
-    assert work.is_running() and real.process.poll() is None
+    assert work.is_running()
+    assert real.process.poll() is None

@@ -20,7 +20,8 @@ INTROEVAL = (sys.executable, "-m", "daemon")
 BEFORE = "what stood here before"
 _AFTER = (
     "code=$?; printf '\\nended with %s\\n' $code; "
-    "printf 'line: %s.\\n' \"$(stty -a | tr ' ;' '\\n\\n' | grep -xE -- '-?(isig|icanon|echo)' | tr '\\n' ' ')\"; "
+    "said=$(stty -a | tr ' ;' '\\n\\n' | grep -xE -- '-?(isig|icanon|echo)' | tr '\\n' ' '); "
+    "printf 'line: %s.\\n' \"$said\"; "
     "exec sleep 3600"
 )
 _OVER = "line: "
@@ -42,10 +43,18 @@ RESTORED = Modes(alternate=False, mouse=False, cursor=True)
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """The environment of an operator who has set nothing: the tests' own must not count."""
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8", "PYTHONPATH": str(REPOSITORY), **more}
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "LC_ALL": "C.UTF-8",
+        "PYTHONPATH": str(REPOSITORY),
+        **more,
+    }
 
 
-def plain(command: Sequence[str], variables: Mapping[str, str], *, inherited: Sequence[str] = ("TERM",)) -> str:
+def plain(
+    command: Sequence[str], variables: Mapping[str, str], *, inherited: Sequence[str] = ("TERM",)
+) -> str:
     """A shell command line that runs `command` with these variables alone, and those that the shell has."""
     kept = [f'{name}="${name}"' for name in inherited if name not in variables]
     given = [shlex.quote(f"{name}={value}") for name, value in variables.items()]
@@ -71,19 +80,28 @@ class Tmux:
     def run(self, *arguments: str) -> str:
         """Run a command of tmux; what it prints."""
         command = ["tmux", "-u", "-f", "/dev/null", "-S", str(self._socket), *arguments]
-        clean = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TERM": "xterm-256color", "SHELL": "/bin/sh"}
+        clean = {
+            "PATH": os.environ["PATH"],
+            "LC_ALL": "C.UTF-8",
+            "TERM": "xterm-256color",
+            "SHELL": "/bin/sh",
+        }
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=clean)
         if done.returncode != 0:
             raise AssertionError(f"tmux {shlex.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
 
-    def open(self, command: str, width: int = 80, height: int = 24, *, term: str = "xterm-256color") -> "Terminal":
+    def open(
+        self, command: str, width: int = 80, height: int = 24, *, term: str = "xterm-256color"
+    ) -> "Terminal":
         """A terminal of that size that calls itself `term`, with a shell that runs `command`."""
         self._opened += 1
         name = f"t{self._opened}"
-        script = f"TERM={term}; export TERM; echo {shlex.quote(BEFORE)}; {command}; {_AFTER}"
+        script = f"trap : INT; TERM={term}; export TERM; echo {shlex.quote(BEFORE)}; {command}; {_AFTER}"
         size = ("-x", str(width), "-y", str(height))
-        shown = self.run("new-session", "-d", "-P", "-F", "#{pane_pid}", "-s", name, *size, "--", "/bin/sh", "-c", script)
+        shown = self.run(
+            "new-session", "-d", "-P", "-F", "#{pane_pid}", "-s", name, *size, "--", "/bin/sh", "-c", script
+        )
         return Terminal(self, name, int(shown))
 
     def close(self) -> None:
@@ -161,7 +179,11 @@ class Terminal:
         found: list[psutil.Process] = []
 
         def there() -> bool:
-            found[:] = [each for each in psutil.Process(self.shell).children(recursive=True) if word in _arguments(each)]
+            found[:] = [
+                each
+                for each in psutil.Process(self.shell).children(recursive=True)
+                if word in _arguments(each)
+            ]
             return bool(found)
 
         until(there, lambda: f"a process with the argument {word}")

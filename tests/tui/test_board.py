@@ -220,6 +220,10 @@ async def test_the_log_follows_wraps_and_hides_its_times(fake: FakeDaemon) -> No
         before = desk.text
         await desk.press("t")
         assert desk.text != before
+        assert "source=daemon&lines=2000&task_id=5" in await desk.asked("GET /logs")
+        await desk.press("s")
+        await desk.sees("s:source (stt)")
+        await desk.asked("GET /logs?source=stt&lines=2000")
 
 
 async def test_actions_work_in_the_detail_too(fake: FakeDaemon) -> None:

@@ -69,7 +69,6 @@ async def test_a_restarted_daemon_is_asked_for_everything_again(fake: FakeDaemon
         await desk.sees("daemon offline")
         fake.tasks = fake.tasks[:10]  # its count of changes is the same as before
         await fake.restart()
-        await desk.press("R")
         await desk.sees("Tasks 6")
 
 

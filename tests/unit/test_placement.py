@@ -97,3 +97,19 @@ def test_the_largest_context_is_what_is_configured_or_the_most_that_the_model_wa
     assert placement.largest_ctx(Stage.RATE) == 2048
     fixed = config(tmp_path, 'runtime = "docker"\n[rate]\nnum_ctx = 4096\n')
     assert Placement(fixed, 24 * GB).largest_ctx(Stage.RATE) == 4096
+
+
+@pytest.mark.parametrize("text", ['runtime = "docker"\n', 'runtime = "docker"\n[rate]\nnum_ctx = 4096\n'])
+def test_a_prompt_of_more_tokens_than_its_characters_tell_is_not_loaded_for_again_and_again(
+    tmp_path: Path, text: str
+) -> None:
+    placement = Placement(config(tmp_path, text), 8 * GB)
+    tried = []
+    while True:  # as the daemon does: plan by the characters, load, find that it does not hold
+        placement.expect({Stage.EXTRACT: 1_000, Stage.RATE: 1_000})
+        tried.append(placement.options(Stage.RATE).num_ctx)
+        if not placement.outgrown(Stage.RATE, tried[-1]):
+            break
+        assert len(tried) < 5, f"the same context is loaded for ever: {tried}"
+    assert tried in ([2048, 4096, 8192], [4096])
+    assert placement.options(Stage.EXTRACT).num_ctx == 2048
