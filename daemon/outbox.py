@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from daemon.core.errors import ConfigError, DeliveryError
+from daemon.core.naming import temporary_name
 from daemon.durable import Identity, identity, sync_folder
 from daemon.values import Document
 
-_TEMPORARY = ".introeval-{id}.tmp"
+_TEMPORARY_FOLDER = ".introeval-{name}.tmp"
 
 
 @dataclass(slots=True)
@@ -84,7 +85,7 @@ class Outbox:
         self._ensure_folder(target.parent)
         if _holds(target, document.content):
             return target.parent
-        temporary = target.with_name(_TEMPORARY.format(id=document.id))
+        temporary = self._root / temporary_name(document.name, document.id)
         with open(temporary, "wb", opener=_private) as file:
             file.write(document.content)
             file.flush()
@@ -98,7 +99,7 @@ class Outbox:
         if folder.is_dir():
             return
         self._ensure_folder(folder.parent)
-        temporary = folder.with_name(_TEMPORARY.format(id=folder.name))
+        temporary = folder.with_name(_TEMPORARY_FOLDER.format(name=folder.name))
         temporary.mkdir(mode=0o700, exist_ok=True)
         fd = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY)
         try:

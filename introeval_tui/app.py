@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from textual import work
+from textual import events, work
 from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
@@ -160,12 +160,22 @@ class Dashboard(Listener):
             lambda: self.send("retry", tuple(failed)),
         )
 
-    def action_deadline(self) -> None:
+    def on_key(self, event: events.Key) -> None:
+        """Give a line what was typed ahead of it: after a fast "/" no letter may be taken for an order."""
+        if event.character is None or not event.is_printable or not self.screen.has_class("-line"):
+            return
+        from introeval_tui.line import Line
+
+        for line in self.screen.query(Line):
+            event.prevent_default()
+            line.write(event.character)
+
+    async def action_deadline(self) -> None:
         """Ask for the deadline of the class."""
         if self._may_change():
             ask = getattr(self.screen, "ask_deadline", None)
             if ask is not None:
-                ask()
+                await ask()
 
     def set_deadline(self, said: str) -> None:
         """Send a deadline that was written as HH:MM, or nothing to take it away."""

@@ -125,21 +125,25 @@ class Board(Sheet):
         """Turn the order round."""
         self.show_list(replace(self.query_now, descending=not self.query_now.descending, offset=0))
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """Ask for the filter; the list follows each letter."""
         from introeval_tui.line import Line
 
         def live(text: str) -> None:
             self.show_list(replace(self.query_now, text=text, offset=0))
 
-        _ = self.mount(Line("/", self.query_now.text, live=live, done=live, given_up=lambda: live("")))
+        line = Line("/", self.query_now.text, live=live, done=live, given_up=lambda: live(""))
+        await self.mount(line)  # the keys that follow wait for it
+        line.take_focus()
 
-    def ask_deadline(self) -> None:
+    async def ask_deadline(self) -> None:
         """Ask for the deadline of the class."""
         from introeval_tui.line import Line
 
         hint = "deadline of the class, as HH:MM; nothing takes it away: "
-        _ = self.mount(Line(hint, "", done=self.dashboard.set_deadline))
+        line = Line(hint, "", done=self.dashboard.set_deadline)
+        await self.mount(line)
+        line.take_focus()
 
     # --- the tasks
 

@@ -44,9 +44,16 @@ class Line(Horizontal):
         yield Input(self._value, classes="line", max_length=200)
 
     def on_mount(self) -> None:
-        """Write into it at once."""
+        """Make room for it."""
         self.screen.add_class("-line")
-        self.query_one(Input).focus()
+
+    def take_focus(self) -> None:
+        """Have every key from now on."""
+        self.screen.set_focus(self.query_one(Input))
+
+    def write(self, text: str) -> None:
+        """Take what was typed ahead, before it had the focus."""
+        self.query_one(Input).insert_text_at_cursor(text)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Follow what is written."""

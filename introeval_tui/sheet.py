@@ -210,8 +210,12 @@ class Sheet(Screen[None]):
     def _keys(self, width: int, _: int) -> list[Row]:
         if (said := self.dashboard.said) is not None:
             return [row(width, (fit(f" {said[0]}", width), said[1]))]
-        if self.has_class("-never"):
-            return [row(width, (" ?help  R:try now  q:quit", "dim"))]
+        known = self.dashboard.known
+        if self.has_class("-never") or known.link is Link.DOWN:
+            reason = "" if self.has_class("-never") else f"   {known.reason}"
+            return [
+                row(width, (" ?help  R:try now  q:quit", "dim"), (fit(reason, max(0, width - 25)), "red"))
+            ]
         keys = " ?help /filter enter:detail space:mark r:retry x:cancel P:pause q:quit"
         if width >= 110:
             keys = " ?help  /filter  v:view  s:sort  enter:detail  space:mark  r:retry  x:cancel  h:hold"

@@ -6,6 +6,7 @@ from fastapi import Depends, FastAPI, Header, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from daemon.api.stream import Stream
@@ -170,7 +171,9 @@ def _add_reading(api: FastAPI, answers: Answers, operators: Operators) -> None:
     @api.get("/status", response_model=Status, responses=down)
     async def get_status(request: Request) -> Response:
         """What the system is doing now."""
-        return _json(await answers.status(may_change=operators(_uid(request))))
+        # Whose groups they are may be asked of another machine: that must not hold up the loop.
+        may_change = await run_in_threadpool(operators, _uid(request))
+        return _json(await answers.status(may_change=may_change))
 
     @api.get("/tasks", response_model=TaskPage, responses=down)
     async def get_tasks(

@@ -18,7 +18,9 @@ from daemon.core.errors import AlreadyRunning, ConfigError
 from daemon.wire import Problem
 
 _MODE = 0o660
-_MOST_CONNECTIONS = 200  # beyond them the answer is 503: the files that the work needs stay free
+_MOST_CONNECTIONS = 200  # beyond them the answer is 503,
+_MOST_OPEN = 2 * _MOST_CONNECTIONS  # and beyond these there is none: the files that the work needs stay free
+_SILENT_S = 10.0  # who has asked nothing by then
 _MOST_BYTES = 64 * 1024  # of a request's head, and of its body
 
 
@@ -31,6 +33,10 @@ class PeerProtocol(H11Protocol):
         peer = transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         _, uid, _ = struct.unpack("3i", peer)
         self.client = (str(uid), 0)
+        if len(self.connections) > _MOST_OPEN:
+            transport.abort()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(_SILENT_S, self.timeout_keep_alive_handler)
         # For who must end a connection whose other end reads nothing: closing it would wait for that.
         self.app_state = {**self.app_state, "abort": transport.abort}
 
@@ -74,6 +80,7 @@ def make_server(api: FastAPI) -> Server:
             http=PeerProtocol,
             log_config=None,
             access_log=False,
+            proxy_headers=False,  # who asks is the kernel's word, whatever a header and the environment say
             lifespan="off",
             h11_max_incomplete_event_size=_MOST_BYTES,
             limit_concurrency=_MOST_CONNECTIONS,

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from pathlib import PurePath
+from pathlib import PurePath, PurePosixPath
 from typing import Literal
 
 MEDIA_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .mpg .wav .mp3 .m4a .ogg .opus .flac".split())
@@ -123,6 +123,11 @@ def receipt_name(student: str, task_id: int, filename: str) -> str:
 def reason_name(claim_id: str, filename: str) -> str:
     """The path of a refusal's reason below the outbox. No student's id begins with `_`."""
     return f"_rejected/{claim_id}-{slug(filename)}.reason.json"
+
+
+def temporary_name(name: str, document_id: int) -> str:
+    """What a file of the outbox is called until it is whole; one that could not be finished stays so."""
+    return str(PurePosixPath(name).with_name(f".introeval-{document_id}.tmp"))
 
 
 def rejected_name(claim_id: str, filename: str) -> str:

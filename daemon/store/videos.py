@@ -7,7 +7,7 @@ from pathlib import Path
 from peewee import Expression, SqliteDatabase
 
 from daemon.core.errors import IllegalTransition, UnknownStudent
-from daemon.core.naming import reason_name, rejected_name
+from daemon.core.naming import reason_name, rejected_name, temporary_name
 from daemon.core.task import FINAL, Task
 from daemon.store.codec import to_task
 from daemon.store.models import ClaimRow, DocumentRow, TaskRow, UserRow
@@ -76,15 +76,22 @@ def kept_of(db: SqliteDatabase, student: str) -> Kept:
         raise UnknownStudent(f"nothing is kept of a student {student!r}; see `introeval tasks`")
     papers: list[str] = []
     for row in rows:
-        mine = DocumentRow.select(DocumentRow.name).where(DocumentRow.task_id == row.id)
-        papers += [paper.name for paper in mine.execute(db)]
+        papers += _papers(db, DocumentRow.task_id == row.id)
+    for claim in claims:
+        papers += _papers(db, DocumentRow.name == reason_name(claim.id, claim.filename))
     return Kept(
         student=student,
         tasks=len(rows),
         videos=tuple(Path(row.file_path) for row in rows if row.video != "gone"),
-        papers=(*papers, *(reason_name(claim.id, claim.filename) for claim in claims)),
+        papers=tuple(papers),
         refused=tuple(rejected_name(claim.id, claim.filename) for claim in claims),
     )
+
+
+def _papers(db: SqliteDatabase, condition: Expression) -> list[str]:
+    """The names of documents, and of what is left of them where an outbox was full."""
+    found = DocumentRow.select(DocumentRow.id, DocumentRow.name).where(condition).execute(db)
+    return [name for paper in found for name in (paper.name, temporary_name(paper.name, paper.id))]
 
 
 def forget(db: SqliteDatabase, student: str) -> list[Path]:

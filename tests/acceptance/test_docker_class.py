@@ -65,8 +65,8 @@ def test_a_class_whose_containers_and_servers_fail_in_every_way_is_delivered(
         intruded = time.time()
         until(lambda: rate.status == "exited", 10, "the end of the intruder")
         assert observer.alive == {"stt"}
-        room.asks_for("extract", FAULTS)
         room.asks_for("rate", FAULTS[::-1])
+        room.asks_for("extract", FAULTS)
         room.delivered(3)
         extract.made.kill()
         room.delivered(6)

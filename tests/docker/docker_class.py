@@ -6,11 +6,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 from tests.docker.docker_lab import Box
 from tests.docker.docker_observer import Observer, observed
@@ -112,20 +111,27 @@ class Classroom:
         until(lambda: stage in observer.alive, 60, f"the {stage} engine")
 
     def asks_for(self, stage: str, faults: Sequence[str]) -> None:
-        """Have a stage's server fail in these ways, one request after the other, once it is up."""
+        """Have a stage's server fail in these ways, one request after the other, once it is at work."""
 
-        def told() -> bool:
-            with suppress(URLError, OSError):
-                for fault in faults:
-                    self.boxes[stage].control(fault=fault, times=1)
-                return True
-            return False
+        def told(fault: str) -> bool:
+            if stage not in self.loaded():
+                return False
+            try:
+                self.boxes[stage].control(fault=fault, times=1)
+            except OSError:  # a fault before it has ended the container
+                return False
+            return True
 
-        until(told, 60, f"the {stage} server")
+        for fault in faults:
+            until(lambda fault=fault: told(fault), 60, f"the {stage} engine at work")  # type: ignore[misc]
+
+    def loaded(self) -> list[str]:
+        """The group that was switched to last."""
+        return next((line["to"] for line in reversed(self.log()) if line["event"] == "switched"), [])
 
     def log(self) -> list[dict[str, Any]]:
         """The daemon's log."""
-        lines = (self.folder / "var" / "log" / "daemon.log").read_text().splitlines()
+        lines = (self.folder / "var" / "log" / "daemon.log").read_text().split("\n")[:-1]  # the last is begun
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     @contextmanager

@@ -154,3 +154,16 @@ async def test_what_a_command_leaves_running_is_ended_with_it(tmp_path: Path) ->
         await until(lambda: pid.exists() and pid.read_text())
         stat = Path(f"/proc/{pid.read_text()}/stat")
         await until(lambda: not stat.exists() or stat.read_text().rpartition(") ")[2].startswith("Z"))
+
+
+async def test_a_command_that_became_another_users_is_an_alarm_and_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(pid: int, number: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.killpg", denied)
+    sleeps = (sys.executable, "-c", "import time; time.sleep(1)")
+    async with hooks(Alerts(command=sleeps), timeout_s=0.1) as alarms:
+        alarms.set("outbox", "the outbox is full")
+        await until(lambda: CODE in [alarm.code for alarm in alarms.all])

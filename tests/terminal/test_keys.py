@@ -211,6 +211,20 @@ def _general(key: Keyboard) -> None:
     key("equals_sign", "refresh every 0.5 s")
 
 
+def test_what_is_typed_right_after_a_slash_is_the_filter_and_no_order(desk: Desk, daemon: Played) -> None:
+    fake = daemon.reset()
+    terminal = desk.open()
+    terminal.sees("live", "> 0005")
+    for text in ("xy", "s02", "rad"):  # cancel, yes; sort, panel 2; retry, rate, deliver
+        terminal.write(f"/{text}")  # in one write, as it comes over a slow line
+        seen = terminal.sees(f" /{text}")
+        assert "[1]Tasks" in seen
+        assert "sort:queue" in seen
+        terminal.type("Escape")
+        terminal.sees("Tasks 26", "?help")
+    assert not fake.asked("POST")
+
+
 def test_every_key_of_a_task(desk: Desk, daemon: Played) -> None:
     fake = daemon.reset()
     terminal = desk.open()

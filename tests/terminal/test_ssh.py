@@ -103,7 +103,7 @@ def test_a_killed_client_leaves_no_process_and_its_terminal_can_be_mended(
         assert _dashboard(desk).is_running()
     client.kill()
     nothing_left_behind(str(desk.folder))
-    terminal.sees("line: ")
+    terminal.sees("\nline: ")
     # Nothing can reach that terminal any more but what its user types there.
     assert terminal.modes == Modes(alternate=False, mouse=False, cursor=True)
     assert SANE in terminal.text

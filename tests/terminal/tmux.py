@@ -24,7 +24,7 @@ _AFTER = (
     "printf 'line: %s.\\n' \"$said\"; "
     "exec sleep 3600"
 )
-_OVER = "line: "
+_OVER = "\nline: "
 SANE = "line: isig icanon echo ."
 LIMIT_S = 30.0
 
@@ -131,6 +131,11 @@ class Terminal:
         return self.tmux.run("capture-pane", "-p", "-t", self.name)
 
     @property
+    def joined(self) -> str:
+        """What is seen, where a line that was wrapped is one line."""
+        return self.tmux.run("capture-pane", "-J", "-p", "-t", self.name)
+
+    @property
     def colours(self) -> str:
         """What is seen, with its escape sequences."""
         return self.tmux.run("capture-pane", "-e", "-p", "-t", self.name)
@@ -191,7 +196,7 @@ class Terminal:
 
     def ended(self) -> int:
         """Wait until the command has ended and the terminal stands as before; the exit code."""
-        seen = self.sees("ended with ", "line: ")
+        seen = self.sees("ended with ", _OVER)
         assert self.modes == RESTORED
         assert SANE in seen, seen
         assert BEFORE in seen, seen

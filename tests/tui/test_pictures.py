@@ -34,6 +34,7 @@ class State:
     sees: str = "[1]Tasks"
     later_s: float = 0.0  # how far the clock is moved on at the end
     here: bool = True  # whether there is a daemon
+    breaks: bool = False  # whether it ends after it was seen
     setup: dict[str, Any] = field(default_factory=dict)
 
 
@@ -82,6 +83,7 @@ _SWITCHING = Switching(to=["extract", "rate"], since=to_iso(NOW - 6), usual_s=12
 STATES = {
     "live": State(),
     "stale": State(later_s=4, sees="stale 4s"),
+    "offline": State(breaks=True, sees="daemon offline"),
     "never": State(here=False, sees="No daemon answers"),
     "foreign": State(_says(api_version=2), sees="another version"),
     "gpu_absent": State(
@@ -144,7 +146,11 @@ def _same(state: State, size: tuple[int, int], snap_compare: Any) -> bool:
             fake.silent = True
             hand.at += state.later_s
             app._tick()
+        fake.garbage = b"NO\r\n\r\n" if state.breaks else None
         await desk.sees(state.sees)
+        fake.silent = (
+            state.breaks or fake.silent
+        )  # so that the next try is under way for as long as one looks
         await pilot.pause()
 
     with ExitStack() as stack:

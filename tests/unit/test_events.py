@@ -113,3 +113,15 @@ def test_transitions_are_told_of_and_mere_admissions_are_not() -> None:
     assert (told.kind, told.task_id, told.student, told.status) == ("task", 7, "ada", "uploaded")
     assert "it broke" in told.message
     assert "\x1b" not in told.message
+
+
+def test_who_was_there_before_a_student_was_forgotten_never_sees_an_event_twice() -> None:
+    events = make(size=3)
+    events.add("task", "claimed", student="s001")
+    events.add("order", "pause")
+    seen = events.last_id
+    events.add("task", "claimed", student="s002")
+    events.forget("s001")
+    for number in range(2):  # the ring is full again, and drops what is older than the forgetting
+        events.add("order", str(number))
+    assert said(events, seen) is None

@@ -63,3 +63,9 @@ def test_a_log_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "daemon.log").mkdir()
     with pytest.raises(LogUnreadable, match="cannot be read"):
         texts(tmp_path)
+
+
+def test_a_line_nested_without_end_is_a_line_like_every_other(tmp_path: Path) -> None:
+    (tmp_path / "daemon.log").write_text("[" * 100_000 + "\n")
+    (text,) = texts(tmp_path)
+    assert set(text) == {"["}

@@ -1,0 +1,132 @@
+"""What a hostile reviewer tried on the running parts, and what must come of it."""
+
+import asyncio
+import os
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from daemon import client
+from daemon.ahead import Ahead
+from daemon.attempts import Attempts, Ended
+from daemon.core.task import Stage, Status, Task
+from daemon.node import LocalNode
+from tests.inprocess import Lab, until, worked_off
+from tests.scripted import Log, ScriptedEngine, ScriptedMedia
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_state_folder_that_cannot_be_looked_at_for_room_does_not_end_the_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = Lab(tmp_path)
+    real = shutil.disk_usage
+
+    def broken(path: Any) -> Any:
+        raise OSError(5, "Input/output error")
+
+    async with lab.daemon() as daemon:
+        monkeypatch.setattr(shutil, "disk_usage", broken)
+        lab.hand_in("s001_me.mp4")
+        await until(lambda: any("cannot be looked at" in alarm.message for alarm in daemon.alarms.all))
+        assert (await daemon.observer.situation()).status.disk is None
+        monkeypatch.setattr(shutil, "disk_usage", real)
+        await worked_off(daemon)
+    assert len(lab.results()) == 1
+
+
+async def test_a_stop_after_a_pause_that_met_a_try_before_its_first_step_charges_the_task_nothing(
+    tmp_path: Path,
+) -> None:
+    video = tmp_path / "me.mp4"
+    video.write_bytes(b"me")
+    task = Task(
+        id=1, student="s001", filename="me.mp4", path=str(video), sha256="0" * 64, size_bytes=2,
+        duration_s=10.0, claimed_at=0.0, status=Status.STT_PROCESSING, attempt=1,
+    )  # fmt: skip
+    log, ended, broke = Log(), list[Ended](), list[BaseException]()
+    stt, extract, rate = (ScriptedEngine(stage, log, seconds=60.0) for stage in Stage)
+    node = LocalNode(stt, extract, rate, lambda ticket, done: None)
+    await node.ensure(frozenset({Stage.STT}))
+    ahead = Ahead(ScriptedMedia(), tmp_path / "decoded", lambda task_id, fault: None)
+    attempts = Attempts(node, ahead, {}, lambda: 0.0, ended.append, broke.append)
+    attempts.start(task, None)
+    await attempts.interrupt([1])  # a pause now, in the turn after the start
+    ended.clear()
+    attempts.start(task, None)  # resumed
+    await until(lambda: log.tried(Stage.STT))
+    await attempts.join(0.0)  # the daemon stops
+    await ahead.aclose()
+    await node.aclose()
+    assert (ended, broke) == ([], []), "a try that the stop cut off is no try that an operator cancelled"
+
+
+async def test_what_a_full_outbox_left_of_a_result_is_forgotten_with_its_student(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        store = daemon.journal.store
+        kept = await daemon.journal(store.kept_of, "s001")
+        for name in kept.papers:  # as a write that came to nothing in the middle leaves them
+            if Path(name).name.startswith("."):
+                (lab.outbox / name).write_text("My name is Ada")
+        left = sorted(path.name for path in (lab.outbox / "s001").iterdir())
+        assert [name for name in left if name.startswith(".")], left
+        gone = await asyncio.to_thread(client.post, lab.config.paths.socket, "/forget/s001")
+    assert gone["tasks"] == 1
+    assert not (lab.outbox / "s001").exists()
+
+
+async def test_who_opens_the_control_socket_again_and_again_and_says_nothing_leaves_files_for_the_work(
+    tmp_path: Path,
+) -> None:
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        opened = [await asyncio.open_unix_connection(lab.config.paths.socket) for _ in range(900)]
+        held = len(os.listdir("/proc/self/fd")) - len(opened)
+        lab.hand_in("s001_me.mp4")
+        await worked_off(daemon)
+        for _, writer in opened:
+            writer.close()
+    assert held < 600, "each of them costs a file of the daemon's"
+    assert len(lab.results()) == 1
+
+
+async def test_nobody_becomes_another_by_a_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")  # set for other servers of the machine
+    asked = await _asked_of_operators(tmp_path, monkeypatch, {"X-Forwarded-For": "4000000"})
+    assert {uid for uid, _ in asked} == {os.geteuid()}
+
+
+async def test_whose_groups_they_are_is_never_asked_on_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = await _asked_of_operators(tmp_path, monkeypatch, {})
+    assert len(asked) == 2
+    assert threading.get_ident() not in {thread for _, thread in asked}
+
+
+async def _asked_of_operators(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> list[tuple[int, int]]:
+    """Who is asked about, and on which thread, when a status is read and a pause ordered."""
+    asked: list[tuple[int, int]] = []
+
+    def may_change(uid: int) -> bool:
+        asked.append((uid, threading.get_ident()))
+        return True
+
+    monkeypatch.setattr("daemon.app.operators", lambda name: may_change)
+    lab = Lab(folder)
+    async with lab.daemon():
+        transport = httpx.AsyncHTTPTransport(uds=str(lab.config.paths.socket))
+        async with httpx.AsyncClient(transport=transport, base_url="http://introeval") as asks:
+            await asks.get("/status", headers=headers)
+            await asks.post("/pause", headers=headers)
+    return asked
