@@ -93,8 +93,7 @@ async def assemble(
         """Give the models a context that holds the longest prompt of their phase."""
         if not group.isdisjoint(MODELS):
             chars = await journal.surely(store.longest_transcript)
-            if placement.expect(prompt_tokens(config, chars)):
-                forecaster.replan()
+            placement.expect(prompt_tokens(config, chars))
 
     supervisor = Supervisor(
         node=node,
@@ -119,6 +118,7 @@ async def assemble(
         time.time,
     )
     await forecaster.begin()
+    placement.on_change = forecaster.replan
     store.estimate = forecaster.expected
     events.tallies.append(forecaster)
 

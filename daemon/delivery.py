@@ -21,6 +21,7 @@ from daemon.outbox import Outbox
 log = structlog.get_logger()
 
 _GROUP = 64
+_ARCHIVED_AT_ONCE = 4  # the work waits for the database meanwhile
 
 
 class Delivery:
@@ -88,19 +89,30 @@ class Delivery:
         return True
 
     async def _archive(self) -> bool:
-        while tasks := await self._journal(self._journal.store.archivable, _GROUP):
-            try:
-                moved, lost = await asyncio.to_thread(self._move, tasks)
-            except OSError as exc:
-                advice = "see that the state folder can be written and has room"
-                self._alarms.set("archive", f"a video can't be archived: {exc.strerror}; {advice}")
-                return False
-            if lost:
-                log.warning("videos were taken out of the spool by somebody", tasks=lost)
-                await self._journal(self._journal.store.removed, lost)
-            await self._journal(self._journal.store.archived, moved, self._clock())
+        try:
+            while await self._journal(self._archive_some):
+                continue
+        except OSError as exc:
+            advice = "see that the state folder can be written and has room"
+            self._alarms.set("archive", f"a video can't be archived: {exc.strerror}; {advice}")
+            return False
         self._alarms.clear("archive")
         return True
+
+    def _archive_some(self) -> bool:
+        """Archive a few videos; whether there were any. Raises OSError, StoreError.
+
+        Called on the database thread, so that no task is taken up again with the path that its video leaves.
+        """
+        store = self._journal.store
+        tasks = store.archivable(_ARCHIVED_AT_ONCE)
+        moved, lost = self._move(tasks)
+        if lost:
+            log.warning("videos were taken out of the spool by somebody", tasks=lost)
+            store.removed(lost)
+        if moved:
+            store.archived(moved, self._clock())
+        return bool(tasks)
 
     def _move(self, tasks: list[Task]) -> tuple[list[tuple[int, Path]], list[int]]:
         """Archive the videos. Where they are now, and the tasks whose video is nowhere. Raises OSError."""

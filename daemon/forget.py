@@ -34,8 +34,10 @@ class Forgetting:
         async with self._still:
             kept = await self._journal(store.kept_of, student)
             files = await asyncio.to_thread(delete_files, kept, self._outbox, self._state)
-            await self._journal(store.forget, student)
-        self._journal.events.forget(student)
+            try:
+                await self._journal(store.forget, student)
+            finally:
+                self._journal.events.forget(student)
         self._journal.events.add("order", f"a student is forgotten: {kept.tasks} tasks, {files} files")
         return Forgotten(student=student, tasks=kept.tasks, files=files)
 

@@ -6,7 +6,7 @@ and that something did not hold. Who goes by it (the node, the scheduler's polic
 each time, so that nothing has to be told.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from daemon.config import Config
@@ -24,16 +24,24 @@ ANSWER_TOKENS: Mapping[Stage, int] = {Stage.EXTRACT: FORM_TOKENS, Stage.RATE: RA
 _CHARS_PER_TOKEN = 3  # English has above four; names and other scripts have fewer
 
 
+def _nobody() -> None:
+    return None
+
+
 def tokens_of(chars: int) -> int:
     """At most so many tokens, for what is put before a model as so many characters."""
     return chars // _CHARS_PER_TOKEN + 1
 
 
 class Placement:
-    """The plan that holds now. `card_mb` is the GPU's memory, None without one."""
+    """The plan that holds now. `card_mb` is the GPU's memory, None without one.
+
+    `on_change` is called whenever the plan is another.
+    """
 
     def __init__(self, config: Config, card_mb: float | None) -> None:
         self._models: Mapping[Stage, Model] = {Stage.EXTRACT: config.extract, Stage.RATE: config.rate}
+        self.on_change: Callable[[], None] = _nobody
         self._whisper_on_gpu = card_mb is not None and config.stt.device != "cpu"
         self._least: dict[Stage, int] = {}  # tokens; more than a context that did not hold a prompt
         chosen = config.gpu.residency
@@ -117,12 +125,16 @@ class Placement:
             for stage in MODELS
         }
         self._plan = replace(plan, asked=replace(plan.asked, wishes=kept, residency=plan.groups))
+        self.on_change()
         return True
 
     def _replan(self, asked: Asked) -> bool:
         before, self._plan = self._plan, make_plan(asked)
         now = self._plan
-        return (before.groups, before.parallel, before.num_ctx) != (now.groups, now.parallel, now.num_ctx)
+        changed = (before.groups, before.parallel, before.num_ctx) != (now.groups, now.parallel, now.num_ctx)
+        if changed:
+            self.on_change()
+        return changed
 
 
 def _wish(model: Model) -> Wish:

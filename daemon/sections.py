@@ -145,7 +145,7 @@ class Model(Section):
     timeout_s: Positive = 300.0
     """How long an answer may take."""
     stall_s: Positive = 20.0
-    """How long it may say nothing while it answers."""
+    """How long it may say nothing while it answers. A model on the processor has six times that."""
 
 
 class RateModel(Model):

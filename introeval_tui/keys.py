@@ -6,6 +6,7 @@ from typing import Any
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.dom import DOMNode
 from textual.screen import Screen
 
 NOTES = (
@@ -31,13 +32,13 @@ _SHOWN |= {
 }
 
 
-def _own(app: App[Any], screen: Screen[Any]) -> dict[str, tuple[list[str], Binding]]:
-    """The bindings of the app and the screen that say what they do: by action, with all their keys."""
-    found: dict[str, tuple[list[str], Binding]] = {}
+def _own(app: App[Any], screen: Screen[Any]) -> dict[str, tuple[list[str], Binding, DOMNode]]:
+    """The bindings of the app and the screen that say what they do: by action, with all keys, and whose."""
+    found: dict[str, tuple[list[str], Binding, DOMNode]] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
         if active.node in (app, screen) and binding.description and binding.id:
-            found.setdefault(binding.action, ([], binding))[0].append(binding.key)
+            found.setdefault(binding.action, ([], binding, active.node))[0].append(binding.key)
     return found
 
 
@@ -45,17 +46,17 @@ def working(app: App[Any]) -> list[tuple[str, str]]:
     """(keys, what they do) of everything that works now."""
     return [
         (" ".join(_SHOWN.get(key, key) for key in keys), binding.description)
-        for keys, binding in _own(app, app.screen).values()
+        for keys, binding, _ in _own(app, app.screen).values()
     ]
 
 
 def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:
     """Every action as a command of the palette."""
-    for keys, binding in _own(app, screen).values():
+    for keys, binding, owner in _own(app, screen).values():
         if binding.id != "palette":
             help_text = "key " + " ".join(_SHOWN.get(key, key) for key in keys)
             yield SystemCommand(
-                binding.description, help_text, partial(app.run_action, binding.action, screen)
+                binding.description, help_text, partial(app.run_action, binding.action, owner)
             )
     yield SystemCommand(
         "pause now: the running tries are lost", "after a question", partial(app.run_action, "app.pause_now")

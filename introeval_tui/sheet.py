@@ -204,7 +204,8 @@ class Sheet(Screen[None]):
     def _events(self, width: int, height: int) -> list[Row]:
         scene = self.dashboard.scene
         if height == 1:
-            return panels.event_rows(scene.known.events[:1], width)
+            rows = panels.event_rows(scene.known.events[:1], width)
+            return [[(text, "dim") for text, _ in pieces] for pieces in rows] if scene.stale else rows
         return self._numbered(5, width, height)
 
     def _keys(self, width: int, _: int) -> list[Row]:

@@ -15,6 +15,7 @@ from daemon.llm.ollama_api import LoadedModel, OllamaApi
 from daemon.llm.openai import OpenAIClient
 
 _WHOLE = 0.99  # of a model's bytes; the rest are tables that never go to the GPU
+_SLOWER = 6.0  # a processor reads a long prompt, and gives no sign of life meanwhile
 _SETTLE_S = 2.0  # until memory that was just given back is offered again
 
 HasGpu = Callable[[], Awaitable[bool]]
@@ -74,6 +75,7 @@ class OllamaServer:
         self._stall_s = stall_s
         self._timeout_s = timeout_s
         self._settle_s = settle_s
+        self._on_processor = False
 
     async def answers(self) -> bool:
         """See Server."""
@@ -93,13 +95,14 @@ class OllamaServer:
                 await api.unload(self.model)
                 await asyncio.sleep(self._settle_s)
                 loaded = await api.load(self.model, options, self._load_timeout_s)
+            self._on_processor = loaded.vram_bytes == 0
             identity = Identity(
                 self.model,
                 loaded.digest,
                 await api.version(),
                 "docker",
                 degraded=_lack(loaded) if on_gpu else "",
-                device="gpu" if loaded.vram_bytes else "cpu",
+                device="cpu" if self._on_processor else "gpu",
             )
             shape = await api.show(self.model)
             size_mb = (await api.stored(self.model)).size_bytes / MB
@@ -111,7 +114,7 @@ class OllamaServer:
         return OllamaClient(
             self._url,
             self.model,
-            stall_s=self._stall_s,
+            stall_s=self._stall_s * (_SLOWER if self._on_processor else 1.0),
             timeout_s=self._timeout_s,
             on_reload=on_reload,
         )

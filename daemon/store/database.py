@@ -16,7 +16,14 @@ from daemon.core.errors import StoreError
 
 BUSY_TIMEOUT_S = 15.0
 _ERRORS = (PeeweeException, sqlite3.Error)
-_PRAGMAS: dict[str, str | int] = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 2}
+_CHECKPOINT_TIMEOUT_MS = 500
+# Always with `secure_delete`: what an update leaves behind is not there any more when a student is forgotten.
+_PRAGMAS: dict[str, str | int] = {
+    "journal_mode": "wal",
+    "foreign_keys": 1,
+    "synchronous": 2,
+    "secure_delete": 1,
+}
 
 
 class CheckedDatabase(SqliteDatabase):
@@ -86,6 +93,23 @@ def reading(database: SqliteDatabase) -> Iterator[None]:
     """One read transaction: all its queries see the same moment. Raises StoreError."""
     with border(database, "read"), database.atomic():
         yield
+
+
+def overwrite(database: SqliteDatabase) -> None:
+    """Write all that was changed into the database file, and empty the log beside it.
+
+    Raises StoreError when another program reads what was there before.
+    """
+    database.pragma("busy_timeout", _CHECKPOINT_TIMEOUT_MS)
+    try:
+        (busy, *_) = database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        database.pragma("busy_timeout", int(BUSY_TIMEOUT_S * 1000))
+    if busy:
+        raise StoreError(
+            f"it is deleted, but the files of {database.database} still hold it while another program reads "
+            "them; end that program and restart the daemon"
+        )
 
 
 def _read_only_uri(path: Path) -> str:

@@ -21,7 +21,7 @@ from daemon.store import (
     videos,
 )
 from daemon.store.births import Estimate
-from daemon.store.database import border, connect, writing
+from daemon.store.database import border, connect, overwrite, writing
 from daemon.store.reader import Reader
 from daemon.values import Birth, Born, Change, Claim, ClaimStep, Document, Ledger, Provenance
 
@@ -148,14 +148,13 @@ class SqliteStore(Reader):
         """Delete a student with every task, document and claim, and give where their videos lie.
 
         What is deleted is overwritten, too. Raises UnknownStudent, and IllegalTransition while a task of
-        the student is open or a video is being taken in.
+        the student is open or a video is being taken in; StoreError also when all is deleted and another
+        program keeps it from being overwritten.
         """
-        with border(self._db, "written"):
-            self._db.pragma("secure_delete", 1)
         with writing(self._db):
             paths = videos.forget(self._db, student)
         with border(self._db, "written"):
-            self._db.pragma("wal_checkpoint", "TRUNCATE")
+            overwrite(self._db)
         return paths
 
     def open_batch(self, now: float, size: int) -> int:

@@ -1,9 +1,12 @@
 """What a hostile reviewer tried on the running parts, and what must come of it."""
 
 import asyncio
+import contextlib
 import os
 import shutil
+import sqlite3
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,15 @@ import pytest
 from daemon import client
 from daemon.ahead import Ahead
 from daemon.attempts import Attempts, Ended
+from daemon.core.errors import Blame, Fault, StoreError, UnknownStudent
 from daemon.core.task import Stage, Status, Task
+from daemon.intake.archive import archive
 from daemon.node import LocalNode
+from daemon.state import DATABASE
+from daemon.values import Decoded
+from daemon.wire import Order, Verb
 from tests.inprocess import Lab, until, worked_off
-from tests.scripted import Log, ScriptedEngine, ScriptedMedia
+from tests.scripted import SAID, Log, ScriptedEngine, ScriptedMedia
 
 pytestmark = pytest.mark.anyio
 
@@ -130,3 +138,57 @@ async def _asked_of_operators(
             await asks.get("/status", headers=headers)
             await asks.post("/pause", headers=headers)
     return asked
+
+
+async def test_a_task_that_is_taken_up_again_while_its_video_is_archived_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, retried = threading.Event(), threading.Event()
+    archived = tmp_path / "var" / "archive" / "s001"
+
+    class Busy(ScriptedMedia):
+        """Comes to a video only when others are decoded."""
+
+        async def decode(self, path: Path, pcm: Path) -> Decoded | Fault:
+            await until(archived.is_dir)
+            if not path.exists():
+                return Fault(Blame.PERMANENT, "damaged", "there is no such file")
+            return await super().decode(path, pcm)
+
+    def slow(*args: Any) -> Path:
+        begun.set()
+        retried.wait(1.0)  # a disk that is busy, while the operator asks
+        return archive(*args)
+
+    monkeypatch.setattr("daemon.delivery.archive", slow)
+    lab = Lab(tmp_path, media=Busy())
+    async with lab.daemon() as daemon:
+        await daemon.supervisor.order(Order.PAUSE)
+        lab.hand_in("s001_me.mp4")
+        await until(lambda: daemon.supervisor.tasks)
+        await daemon.supervisor.ask(Verb.CANCEL, 1)
+        await until(begun.is_set)
+        await daemon.supervisor.ask(Verb.RETRY, 1)
+        retried.set()
+        await daemon.supervisor.order(Order.RESUME)
+        await worked_off(daemon)
+    assert sorted(result["outcome"] for result in lab.results().values()) == ["cancelled", "evaluated"]
+
+
+async def test_a_reader_that_keeps_the_deleted_in_the_databases_files_is_told_of_soon(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        database = tmp_path / "var" / DATABASE
+        with contextlib.closing(sqlite3.connect(database)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM users").fetchall()
+            began = time.monotonic()
+            with pytest.raises(StoreError, match="another program reads"):
+                await asyncio.to_thread(client.post, lab.config.paths.socket, "/forget/s001")
+            assert time.monotonic() - began < 5.0, "the work waits for the database meanwhile"
+        assert "s001" not in " ".join(event.message for event in daemon.observer.events.recent(1000))
+        with pytest.raises(UnknownStudent):
+            await daemon.journal(daemon.journal.store.kept_of, "s001")
+    assert SAID.encode() not in b"".join(path.read_bytes() for path in database.parent.glob(f"{DATABASE}*"))

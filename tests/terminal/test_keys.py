@@ -274,6 +274,8 @@ def test_every_key_of_a_task(desk: Desk, daemon: Played) -> None:
         ),
     )
     key.changes("t", lambda text: "22:12:50" not in text)
+    before = terminal.sees("s:source (")
+    key.changes("s", lambda text: "s:source (" in text and text.splitlines()[-1] != before.splitlines()[-1])
     key("d")
     daemon.was_asked("POST /tasks/1/deliver")
     key("y", "copied: 1")

@@ -138,6 +138,8 @@ def _same(state: State, size: tuple[int, int], snap_compare: Any) -> bool:
     async def ready(pilot: Pilot[int]) -> None:
         desk = Desk(app, pilot, fake, hand)
         await until(lambda: app.known.page is not None or app.known.link in (Link.DOWN, Link.FOREIGN))
+        if not state.here:
+            app.workers.cancel_group(app, "poll")  # the tries that follow would be counted on the picture
         await pilot.pause()
         for key in state.keys:
             await desk.press(key)
