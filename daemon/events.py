@@ -10,11 +10,15 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Protocol
 
+import structlog
+
 from daemon.core.instant import to_iso
 from daemon.core.naming import printable
 from daemon.core.task import STAGE_OF, Event, Task
 from daemon.values import Change, Failed, Unscorable
 from daemon.wire import EventLine
+
+log = structlog.get_logger()
 
 RING = 1000
 
@@ -94,7 +98,8 @@ class Events:
         self.add("alarm" if lasts else "cleared", message)
 
     def of_task(self, task: Task, message: str) -> None:
-        """Something happened to a task, which is now as given."""
+        """Something happened to a task, which is now as given. The log names the task and not the student."""
+        log.info(message, task_id=task.id, status=task.status.value)
         told = f"task {task.id} of {task.student} {message}"
         self.add("task", told, task_id=task.id, student=task.student, status=task.status.value)
 

@@ -25,16 +25,22 @@ app = typer.Typer(
 )
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"introeval {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     config_file: Annotated[Path | None, typer.Option("--config", help="The configuration file.")] = None,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and end."),
+    ] = False,
 ) -> None:
     """Options that all commands share."""
     Chosen.file = config_file
-    if version:
-        typer.echo(f"introeval {__version__}")
-        raise typer.Exit
 
 
 @app.command()

@@ -160,7 +160,7 @@ def _slowdown(denser: Sequence[float], ratios: Sequence[float], crowd: float) ->
     """
     assumed = 1.0 / (1.0 + crowd)
     highest = 1.0 / (_AT_TWO + crowd)  # two at once take twice as long
-    belief = _BELIEF * _AT_TWO ** 2
+    belief = _BELIEF * _AT_TWO**2
     rise = sum(more * (ratio - 1.0) for more, ratio in zip(denser, ratios, strict=True))
     slowdown = (rise + belief * assumed) / (sum(more * more for more in denser) + belief)
     return min(max(slowdown, 0.0), highest)

@@ -48,9 +48,7 @@ async def test_a_child_that_takes_too_much_memory_is_ended_and_it_is_said_why(tm
 
 
 @pytest.mark.anyio
-async def test_a_child_below_its_limit_is_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_child_below_its_limit_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daemon.child._MEMORY_LOOK_S", 0.0)  # it looks between any two messages
     modest = await child(tmp_path, MODEST)
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon import __version__
 from tests.acceptance.lab import Lab
 
 
@@ -83,3 +84,8 @@ def test_files_that_cannot_become_tasks_get_their_answer(lab: Lab) -> None:
     }
     reasons = [json.loads(p.read_text()) for p in lab.folder.glob("outbox/_rejected/*.reason.json")]
     assert sorted(r["filename"] for r in reasons) == ["nobody.mp4", "s001_notes.txt"]
+
+
+def test_the_version_is_told_without_a_command(lab: Lab) -> None:
+    done = lab.run("--version", timeout=30)
+    assert (done.returncode, done.stdout) == (0, f"introeval {__version__}\n")
