@@ -79,6 +79,12 @@ lock: ## pin both requirements files anew from pyproject.toml, then set up again
 	compile requirements-run.txt "" "Every package of the service"
 	@$(MAKE) --no-print-directory setup
 
+install: ## install the service (as root; PREFIX=/usr/local, DESTDIR= for a staged one)
+	@systemd/install --python '$(PYTHON)' --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
+
+uninstall: ## stop and remove the service; configuration, students' files and results stay
+	@systemd/uninstall --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
+
 clean: ## remove what was built, except .venv and what the daemon wrote (var/, inbox/, outbox/)
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info

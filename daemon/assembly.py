@@ -20,6 +20,7 @@ from daemon.forecast import Forecaster
 from daemon.gpu.history import GpuRecorder
 from daemon.gpu.nvml import NvmlGpu
 from daemon.intake.alarm import Alarm as IntakeAlarm
+from daemon.intake.alarm import named
 from daemon.intake.claim import Limits
 from daemon.intake.intake import Intake
 from daemon.journal import Journal
@@ -132,7 +133,7 @@ async def assemble(
         delivery.hint()
 
     def intake_alarms(lasting: Sequence[IntakeAlarm]) -> None:
-        alarms.replace("intake_", {f"intake_{a.code} {a.path}": a.message for a in lasting})
+        alarms.replace("intake_", named(lasting))
 
     intake = Intake(
         config.paths.inbox,

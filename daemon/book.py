@@ -35,6 +35,7 @@ class Book:
         self._retry, self._clock = retry, clock
         self._newest_only = newest_only
         self._tasks: dict[int, Task] = {}
+        self._asked_early: set[int] = set()  # a person was faster than the word that they were born
         self.changes: list[Change] = []
         self.last_claim_at = 0.0
 
@@ -46,7 +47,10 @@ class Book:
     def add(self, tasks: Iterable[Task]) -> None:
         """Tasks that stand in the database, open."""
         for task in tasks:
-            self._tasks.setdefault(task.id, task)
+            if task.id in self._asked_early:  # it stands here already, and may have ended since
+                self._asked_early.discard(task.id)
+            else:
+                self._tasks.setdefault(task.id, task)
             self.last_claim_at = max(self.last_claim_at, task.claimed_at)
         if self._newest_only:
             for task in superseded(self._tasks.values()):
@@ -54,6 +58,8 @@ class Book:
 
     def put(self, task: Task) -> None:
         """A task as the database has it now, after what a person asked for."""
+        if task.id not in self._tasks and task.revision == 1:
+            self._asked_early.add(task.id)
         self._tasks[task.id] = task
 
     def get(self, task_id: int) -> Task | None:

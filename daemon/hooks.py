@@ -102,6 +102,8 @@ class Hooks:
             )
         except OSError as exc:
             return f"alerts.command cannot be started: {exc.strerror}; mend the command"
+        except ValueError as exc:  # a text that no program can be given
+            return f"alerts.command cannot be started: {exc}; mend the command"
         try:
             async with asyncio.timeout(self._timeout_s):
                 await child.communicate(said)
@@ -133,6 +135,6 @@ class Hooks:
                         if answer.is_success:
                             return None
                         why = f"it answers {answer.status_code}"
-                except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as exc:
+                except (httpx.HTTPError, httpx.InvalidURL, ValueError, TimeoutError) as exc:
                     why = str(exc) or type(exc).__name__
         return f"alerts.webhook cannot be reached: {why}; see that its server runs, or mend the address"

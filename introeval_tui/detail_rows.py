@@ -197,6 +197,7 @@ def rating_rows(result: Result | None, width: int) -> list[Row]:
             row(width, (f" {name.replace('_', ' '):<20}", ""), (f"{bar} ", "cyan"), (f"{value}/10", "bold"))
         )
     rest = {key: value for key, value in evaluation.items() if key not in _WORD}
+    rest["evidence"] = [_quoted(each) for each in evaluation.get("evidence") or []]
     return [*rows, row(width), *_fields(rest, width)]
 
 
@@ -215,6 +216,12 @@ def _fields(values: Result, width: int) -> list[Row]:
         for at, text in enumerate(texts):
             rows += _paragraph(text, name.replace("_", " ") if at == 0 else "", width, 20)
     return rows
+
+
+def _quoted(evidence: Result) -> str:
+    start = evidence.get("start_s")
+    at = f"at {start // 60:.0f}:{start % 60:04.1f}" if isinstance(start, int | float) else "not found"
+    return f'"{evidence.get("quote")}" {at}'
 
 
 def _said(value: object) -> str:

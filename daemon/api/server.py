@@ -31,7 +31,7 @@ class PeerProtocol(H11Protocol):
         """Learn who it is."""
         super().connection_made(transport)
         peer = transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        _, uid, _ = struct.unpack("3i", peer)
+        _, uid, _ = struct.unpack("iII", peer)  # domain users have ids above 2^31
         self.client = (str(uid), 0)
         if len(self.connections) > _MOST_OPEN:
             transport.abort()

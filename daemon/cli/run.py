@@ -115,6 +115,10 @@ async def _once(config: Config, console: Console) -> Report:
         with _progress(console) as progress:
             finished = await _work_off(daemon, stop, progress)
         alarms = [alarm.message for alarm in daemon.alarms.all]
+        if (waiting := daemon.intake.waiting) and daemon.supervisor.orders.draining:
+            finished = False
+            told = f"{waiting} files were not taken, since a drain was ordered"
+            alarms.append(f"{told}; start `introeval run`, and take new videos with `introeval resume`")
         rows = await daemon.journal(_rows, daemon)
         refused = daemon.intake.refused
     return Report(rows, refused, config.paths.outbox, alarms, finished)

@@ -10,7 +10,7 @@ from daemon.core.errors import Blame, Fault
 from daemon.core.task import FINAL, STAGE_OF, Event, Task, next_status
 
 _BACKOFF_FIRST_S = 5.0
-_BACKOFF_MOST_S = 60.0
+BACKOFF_MOST_S = 60.0
 _DEATHS_ALONE = 2
 
 
@@ -23,7 +23,7 @@ class RetryPolicy:
 
 def backoff_s(failures: int) -> float:
     """Seconds to wait after the n-th failure in a row: 5, 10, 20, 40, 60, 60, ..."""
-    return min(_BACKOFF_MOST_S, _BACKOFF_FIRST_S * 2.0 ** min(failures - 1, 10))
+    return min(BACKOFF_MOST_S, _BACKOFF_FIRST_S * 2.0 ** min(failures - 1, 10))
 
 
 def advance(task: Task, event: Event, *, batch_id: int | None = None) -> Task:

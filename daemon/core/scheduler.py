@@ -29,6 +29,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from daemon.core.lifecycle import BACKOFF_MOST_S
 from daemon.core.task import PENDING, RUNNING, Stage, Status, Task
 
 Group = frozenset[Stage]
@@ -230,8 +231,13 @@ def _may_start(task: Task) -> bool:
 
 def _ready_at(task: Task, view: View, policy: Policy) -> float:
     if not view.rests:  # asked of every task at every event: what is usual must be cheap
-        return task.not_before
-    return max(task.not_before, view.rests.get(policy.group_of(task.stage), 0.0))
+        return _believed(task.not_before, view)
+    return _believed(max(task.not_before, view.rests.get(policy.group_of(task.stage), 0.0)), view)
+
+
+def _believed(until: float, view: View) -> float:
+    """The end of a backoff; now, where it is further away than any: the clock was set back meanwhile."""
+    return until if until <= view.now + BACKOFF_MOST_S else view.now
 
 
 def _next_ready_at(view: View, policy: Policy) -> float | None:
@@ -314,6 +320,8 @@ def _linger_until(view: View, policy: Policy) -> float:
         return 0.0
     if len(batch.taken) >= policy.batch_size or view.last_claim_at <= view.go_at:
         return 0.0
+    if view.last_claim_at > view.now:  # the clock was set back: by it, the wait might be of days
+        return 0.0
     waiting = (t for t in view.tasks if t.batch_id == batch.id and not t.held and t.not_before <= view.now)
     oldest = min((t.claimed_at for t in waiting), default=view.now)
     return min(view.last_claim_at + view.switch_s, oldest + policy.max_wait_s)
@@ -338,6 +346,6 @@ def _stop(releases: tuple[Action, ...], view: View) -> Decision:
     """R4: there is nothing to do at all."""
     if view.group is None and not view.alive:
         return Decision(releases, Why.IDLE)
-    if (until := view.rests.get(NOTHING, 0.0)) > view.now:
+    if (until := _believed(view.rests.get(NOTHING, 0.0), view)) > view.now:
         return Decision(releases, Why.BACKOFF, until)
     return Decision((*releases, Switch(None)), Why.IDLE)

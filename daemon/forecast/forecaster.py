@@ -93,7 +93,7 @@ class Forecaster:
         self._outcomes = False  # since the history was read
         self._latest: Forecast | None = None
         self._made_of = -1
-        self._next_at = 0.0
+        self._made_until, self._rest_s = 0.0, 0.0
         self._etas: Mapping[int, float] = {}
         self._tail: tuple[float, Span, float] | None = None
         self._class = Roll()
@@ -164,7 +164,8 @@ class Forecaster:
 
     def refresh(self) -> None:
         """Have it computed anew soon, if something changed."""
-        if self._stale and self._now() >= self._next_at:
+        since = self._now() - self._made_until
+        if self._stale and not 0 <= since < self._rest_s:  # below 0 the clock was set back
             self._wake()
 
     @property
@@ -216,7 +217,7 @@ class Forecaster:
         if self._durations is None:
             return {}
         now, tail = self._now(), self._tail
-        if tail is None or now - tail[0] > _TAIL_S:
+        if tail is None or not 0 <= now - tail[0] <= _TAIL_S:
             view = self._work.view
             known = {task.id for task in new}
             tasks = [*(task for task in view.tasks if task.id not in known), *new]
@@ -267,8 +268,8 @@ class Forecaster:
         self._latest = await asyncio.to_thread(self._run, view) if view.tasks else Forecast(view.now)
         if self._latest is not None:
             self._etas = {task_id: span.expected for task_id, span in self._latest.tasks.items()}
-        ended = self._now()
-        self._next_at = ended + max(_SOONEST_S, _SHARE * (ended - began))
+        self._made_until = ended = self._now()
+        self._rest_s = max(_SOONEST_S, _SHARE * (ended - began))
 
     def _run(self, view: View, exactly: int | None = None) -> Forecast | None:
         durations, switching = self._durations, self._work.switching

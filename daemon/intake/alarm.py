@@ -1,11 +1,14 @@
 """What the intake wants a person to know: it lasts until it is mended."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.core.naming import printable
+
+_NAMED = 20  # of each kind
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,3 +48,21 @@ class Alarms:
         self._by_source[source] = frozenset(alarms)
         if self.all != before:
             self._on_change(self.all)
+
+
+def named(alarms: Iterable[Alarm]) -> dict[str, str]:
+    """Messages by codes of their own: of each kind the first few, and how many more there are.
+
+    Anyone who may write into the inbox can bring about any number of them.
+    """
+    messages: dict[str, str] = {}
+    more: Counter[str] = Counter()
+    for alarm in alarms:
+        more[alarm.code] += 1
+        if more[alarm.code] <= _NAMED:
+            messages[f"intake_{alarm.code} {alarm.path}"] = alarm.message
+    for code, count in more.items():
+        if count > _NAMED:
+            told = f"{count - _NAMED} more of the inbox are as these ({code.replace('_', ' ')})"
+            messages[f"intake_{code}"] = f"{told}; mend those that are named, and these are shown"
+    return messages

@@ -208,7 +208,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Worked:
     assert done.returncode in (2, 3), done.stderr
     results = [json.loads(path.read_bytes()) for path in lab.folder.glob("outbox/*/*.result.json")]
     reasons = [json.loads(path.read_bytes()) for path in lab.folder.glob("outbox/_rejected/*.reason.json")]
-    listed = json.loads(lab.run("tasks", "--json").stdout)
+    listed = json.loads(lab.run("tasks", "--json").stdout)["tasks"]
     return Worked(
         rows,
         lab,

@@ -118,7 +118,7 @@ def test_the_tables_of_the_lab_s_tools_tell_the_same(worked: Worked) -> None:
 def test_the_reading_commands_work_without_a_daemon(worked: Worked) -> None:
     status = json.loads(worked.lab.run("status", "--json").stdout)
     assert (status["running"], status["counts"]["completed"]) == (False, len(WORDS))
-    (first, *_) = json.loads(worked.lab.run("tasks", "--json").stdout)
+    (first, *_) = json.loads(worked.lab.run("tasks", "--json").stdout)["tasks"]
     detail = json.loads(worked.lab.run("task", str(first["id"]), "--json").stdout)
     assert {line["event"] for line in detail["history"]} >= {"admitted", "started"}
     missing = worked.lab.run("task", "999")

@@ -2,23 +2,28 @@
 
 import asyncio
 import contextlib
+import io
 import os
 import shutil
 import sqlite3
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from rich.console import Console
 
 from daemon import client
 from daemon.ahead import Ahead
 from daemon.attempts import Attempts, Ended
+from daemon.cli import run
 from daemon.core.errors import Blame, Fault, StoreError, UnknownStudent
 from daemon.core.task import Stage, Status, Task
 from daemon.intake.archive import archive
+from daemon.intake.files import Files
 from daemon.node import LocalNode
 from daemon.state import DATABASE
 from daemon.values import Decoded
@@ -192,3 +197,55 @@ async def test_a_reader_that_keeps_the_deleted_in_the_databases_files_is_told_of
         with pytest.raises(UnknownStudent):
             await daemon.journal(daemon.journal.store.kept_of, "s001")
     assert SAID.encode() not in b"".join(path.read_bytes() for path in database.parent.glob(f"{DATABASE}*"))
+
+
+async def test_a_task_that_is_cancelled_before_the_supervisor_hears_of_its_birth_stays_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        tell, late = daemon.supervisor.arrived, list[Iterable[Task]]()
+        monkeypatch.setattr(daemon.supervisor, "arrived", late.append)
+        lab.hand_in("s001_me.mp4")
+        await until(lambda: late)
+        await daemon.supervisor.ask(Verb.CANCEL, 1)
+        tell(late[0])
+        await worked_off(daemon)
+        lab.hand_in("s002_me.mp4")
+        await until(lambda: len(late) == 2)
+        await daemon.supervisor.ask(Verb.HOLD, 2)
+        tell(late[1])
+        await daemon.supervisor.ask(Verb.RELEASE, 2)
+        await worked_off(daemon)
+    assert sorted(result["outcome"] for result in lab.results().values()) == ["cancelled", "evaluated"]
+
+
+async def test_a_run_that_takes_nothing_for_a_drain_of_before_does_not_say_that_all_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        await daemon.supervisor.order(Order.DRAIN)
+    lab.hand_in("s001_me.mp4")
+    monkeypatch.setattr(run, "running", lambda config, stop: lab.daemon())
+    report = await run._once(lab.config, Console(file=io.StringIO()))
+    assert report.exit_code == 2
+    assert "introeval resume" in " ".join(report.alarms)
+
+
+async def test_a_thousand_files_that_cannot_be_taken_are_a_few_alarms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(files: Files, path: bytes) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(Files, "check_right", denied)
+    lab = Lab(tmp_path)
+    for number in range(1000):
+        lab.hand_in(f"s001_{number}.mp4", b"")
+    async with lab.daemon() as daemon:
+        await until(lambda: daemon.alarms.all)
+        said = [alarm.message for alarm in (await daemon.observer.status()).alarms]
+    assert len(said) < 50
+    assert sum("cannot be taken" in message for message in said) >= 10
+    assert any("980 more" in message for message in said), said[-1]

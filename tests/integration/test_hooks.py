@@ -167,3 +167,14 @@ async def test_a_command_that_became_another_users_is_an_alarm_and_ends_nothing(
     async with hooks(Alerts(command=sleeps), timeout_s=0.1) as alarms:
         alarms.set("outbox", "the outbox is full")
         await until(lambda: CODE in [alarm.code for alarm in alarms.all])
+
+
+@pytest.mark.parametrize(
+    "config",
+    [Alerts(webhook="http://xn--/"), Alerts(command=("/bin/sh\0x",))],
+    ids=["no host name", "no program's name"],
+)
+async def test_what_can_be_no_webhook_and_no_command_is_an_alarm_and_ends_nothing(config: Alerts) -> None:
+    async with hooks(config, tries=1) as alarms:
+        alarms.set("outbox", "the outbox is full")
+        await until(lambda: CODE in [alarm.code for alarm in alarms.all])

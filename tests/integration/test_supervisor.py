@@ -27,7 +27,7 @@ HOPELESS = Fault(Blame.PERMANENT, "too_long", "the transcript is too long")
 def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Backoffs of milliseconds: their lengths are the subject of the lifecycle's own tests."""
     monkeypatch.setattr("daemon.core.lifecycle._BACKOFF_FIRST_S", 0.02)
-    monkeypatch.setattr("daemon.core.lifecycle._BACKOFF_MOST_S", 0.05)
+    monkeypatch.setattr("daemon.core.lifecycle.BACKOFF_MOST_S", 0.05)
 
 
 @pytest.fixture(params=[PHASES, PASSES, TOGETHER], ids=["phases", "passes", "together"])

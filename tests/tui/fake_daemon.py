@@ -282,7 +282,7 @@ def a_result(line: TaskLine) -> dict[str, Any]:
             "confidence_level": 9,
             "feedback": "A clear and friendly introduction. The goals could be more concrete.",
             "suggestions": ["Name one project.", "Pause less."],
-            "evidence": [{"quote": "I want to build bridges", "at_s": 40.0}],
+            "evidence": [{"quote": "I want to build bridges", "start_s": 40.0, "end_s": 42.5}],
         },
     }
 

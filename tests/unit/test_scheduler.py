@@ -488,3 +488,19 @@ def test_a_decision_that_was_carried_out_is_followed_by_none(residency: tuple[Gr
             after.append(replace(t, status=RUNNING_AT[t.stage] if t.id in going else status))
         taken = frozenset(id for id in going if Stage.STT in group)
         assert decide(replace(now, tasks=after, batch=Batch(1, taken)), p).actions == ()
+
+
+@pytest.mark.parametrize("residency", [PAIRED, APART])
+def test_a_clock_that_was_set_back_by_a_day_keeps_nobody_waiting(residency: tuple[Group, ...]) -> None:
+    day = NOW + 86_400.0
+    waiting = task(1, not_before=day + 5.0, claimed_at=day)
+    assert started(view(STT, waiting, batch=batch()), policy(residency)) == [1]
+    assert started(view(STT, task(1), rests={STT: day + 5.0}, batch=batch()), policy(residency)) == [1]
+    transcribed = task(2, Status.STT_COMPLETE, claimed_at=day, batch_id=1)
+    leaving = view(STT, transcribed, batch=batch(2), last_claim_at=day, switch_s=10.0)
+    assert decide(leaving, policy(residency)).why is Why.NEXT_GROUP
+    assert decide(view(STT, rests={NOTHING: day}), policy(residency)).actions == (Switch(None),)
+
+
+def test_a_backoff_is_kept_to_its_end() -> None:
+    assert started(view(STT, task(1, not_before=NOW + 60.0), batch=batch()), policy()) == []
