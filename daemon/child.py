@@ -7,6 +7,7 @@ gone, also when the daemon that started it was killed.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -129,7 +130,9 @@ class Child:
     def kill(self) -> None:
         """End it at once, with SIGKILL; `stop` still has to reap it."""
         if self.alive:
-            self._process.kill()
+            # Not by asyncio's own `kill`: that reaps a child that has just died, and how it died is lost.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
     async def _stay_below(self, limit: int) -> None:
         """End it when it takes more, before the machine has none left for the daemon and the others.

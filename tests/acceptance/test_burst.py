@@ -37,7 +37,7 @@ async def test_a_burst_of_five_thousand_is_taken_in_bounded_memory(tmp_path: Pat
         process = psutil.Process()
         assert process.memory_info().rss - before < 150_000_000
         assert process.num_fds() <= files + 8
-        assert daemon.alarms.all == []
+        assert {alarm.code for alarm in daemon.alarms.all} <= {"alert_queue_depth"}
     with sqlite3.connect(tmp_path / "var" / "introeval.db") as database:
         tasks = database.execute("SELECT filename FROM processing_tasks ORDER BY id").fetchall()
     assert len({name for (name,) in tasks}) == len(tasks) == BURST

@@ -109,6 +109,7 @@ async def test_a_sample_is_probed_and_decoded(media: MediaReader, tmp_path: Path
         (b"ffconcat version 1.0\nfile /etc/passwd\n", "not_media"),
         (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(5000), "damaged"),
     ],
+    ids=["empty", "text", "zeros", "playlist", "list", "torn"],  # zeros would not fit the environment
 )
 async def test_what_is_no_video_is_a_fault(
     media: MediaReader, tmp_path: Path, content: bytes, code: str

@@ -56,7 +56,15 @@ def _open(desk: Desk, lab: Path, **variables: str) -> Terminal:
 
 
 def test_make_run_says_the_command_that_is_tested_here() -> None:
-    shown = subprocess.run(["make", "-n", "run"], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    apart = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    shown = subprocess.run(
+        ["make", "-n", "--no-print-directory", "run"],
+        cwd=REPOSITORY,
+        env=apart,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.strip().endswith("introeval run --once --dashboard")
 
