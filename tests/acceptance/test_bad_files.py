@@ -260,7 +260,10 @@ def test_nothing_is_left_over_and_nothing_is_answered_twice(worked: Worked) -> N
     assert list((worked.lab.folder / "var" / "spool").iterdir()) == []
 
 
-def test_no_name_gets_out_of_the_outbox_or_is_more_than_a_line(worked: Worked) -> None:
+def test_no_name_gets_out_of_the_outbox_or_is_more_than_a_line(
+    worked: Worked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
     for path in (worked.lab.folder / "outbox").rglob("*"):
         assert re.fullmatch(r"[A-Za-z0-9._-]+", path.name)
         assert len(path.relative_to(worked.lab.folder / "outbox").parts) <= 2
