@@ -14,7 +14,7 @@ from daemon.containers.warm import read_ahead
 from daemon.core.errors import EngineError
 from daemon.core.memory import ModelNeed
 from daemon.core.task import Stage
-from daemon.llm.client import ModelClient, Options
+from daemon.llm.client import Request, Started
 from daemon.values import OnAlarm
 
 log = structlog.get_logger()
@@ -73,13 +73,13 @@ class ContainerHost(ServedHost):
         """The process id on this machine of the container's first process while it is in use."""
         return self._seen.pid if self._seen is not None and self.alive else None
 
-    async def start(self, options: Options) -> ModelClient:
-        """Run the container and return a client for its model, which has answered with `options` by then."""
+    async def start(self, first: Request) -> Started:
+        """Run the container until its model has answered `first`."""
         async with self._busy:
             self._wanted, self._confirmed = True, False
             self._become("starting")
             try:
-                return self._ready(await self._bring_up(options))
+                return self._ready(await self._bring_up(first))
             except EngineError as exc:
                 self._become(exc.state if isinstance(exc, ContainerError) else "failed", str(exc))
                 self._wanted = False
@@ -168,12 +168,12 @@ class ContainerHost(ServedHost):
         self._seen = None
         self._describe(self._loaded.need if self._loaded is not None else None)
 
-    async def _bring_up(self, options: Options) -> Loaded:
-        loaded = await self._run(options)
+    async def _bring_up(self, first: Request) -> Loaded:
+        loaded = await self._run(first)
         if loaded.lacks:
             log.warning("the container is restarted once", name=self.name, why=loaded.lacks)
             await self._container.end()
-            loaded = await self._run(options)
+            loaded = await self._run(first)
         self._describe(loaded.need)
         if loaded.lacks and self._lower():
             raise ContainerError("failed", f"{loaded.lacks}; it is tried again with less")
@@ -184,12 +184,12 @@ class ContainerHost(ServedHost):
             said = self._container.last.environment.get(_SLOTS, "")
             self._on_described(need, int(said) if said.isdecimal() and int(said) else 1)
 
-    async def _run(self, options: Options) -> Loaded:
+    async def _run(self, first: Request) -> Loaded:
         """Run the container until its model has answered, and see that it has not ended in between."""
         began = self._seen = await self._container.run()
         try:
             await self._until_up(began)
-            loaded = await self._server.load(options)
+            loaded = await self._server.load(first)
         except EngineError as exc:
             await self._stable(began, exc)  # the container's end is the better reason
             raise

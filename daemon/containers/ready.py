@@ -4,12 +4,12 @@ was answered, by a model that is wholly on the GPU. No status route proves any o
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from daemon.core.errors import EngineError
 from daemon.core.memory import MB, ModelNeed
-from daemon.llm.client import Identity, ModelClient, Options, Request
+from daemon.llm.client import Answer, Identity, ModelClient, Options, Request
 from daemon.llm.ollama import OllamaClient, OnReload
 from daemon.llm.ollama_api import LoadedModel, OllamaApi
 from daemon.llm.openai import OpenAIClient
@@ -24,9 +24,12 @@ HasGpu = Callable[[], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model that answered; where the server says, what it takes of memory, and would take of a GPU's."""
+    """A model, and what it answered; where the server says, what it takes of memory, and would take of a
+    GPU's.
+    """
 
     identity: Identity
+    answer: Answer
     memory_mb: float | None = None
     need: ModelNeed | None = None
 
@@ -45,8 +48,8 @@ class Server(Protocol):
         """Whether its API is up: no proof that it works."""
         ...
 
-    async def load(self, options: Options) -> Loaded:
-        """Load the model as `options` want it, and have it answer. Raises EngineError."""
+    async def load(self, first: Request) -> Loaded:
+        """Load the model as the options of `first` want it, by having it answer that. Raises EngineError."""
         ...
 
     def client(self, on_reload: OnReload) -> ModelClient:
@@ -76,6 +79,8 @@ class OllamaServer:
         self._timeout_s = timeout_s
         self._settle_s = settle_s
         self._on_processor = False
+        self._refusing: tuple[str, str] | None = None  # version and digest seen to refuse what does not fit
+        self._need: dict[str, ModelNeed] = {}  # by digest
 
     async def answers(self) -> bool:
         """See Server."""
@@ -86,15 +91,15 @@ class OllamaServer:
                 return False
         return True
 
-    async def load(self, options: Options) -> Loaded:
+    async def load(self, first: Request) -> Loaded:
         """See Server. A model that is not wholly on the GPU is loaded once more."""
         on_gpu = await self._has_gpu()
         async with OllamaApi(self._url) as api:
-            loaded = await api.load(self.model, options, self._load_timeout_s)
+            loaded, answer = await api.load(self.model, first, self._load_timeout_s)
             if on_gpu and loaded.gpu_share < _WHOLE:
                 await api.unload(self.model)
                 await asyncio.sleep(self._settle_s)
-                loaded = await api.load(self.model, options, self._load_timeout_s)
+                loaded, answer = await api.load(self.model, first, self._load_timeout_s)
             self._on_processor = loaded.vram_bytes == 0
             identity = Identity(
                 self.model,
@@ -104,10 +109,24 @@ class OllamaServer:
                 degraded=_lack(loaded) if on_gpu else "",
                 device="cpu" if self._on_processor else "gpu",
             )
+            await self._see_that_it_refuses(api, identity, first.options)
+            need = await self._needs(api, loaded.digest)
+        memory_mb = (loaded.vram_bytes if on_gpu else loaded.size_bytes) / MB
+        return Loaded(identity, answer, memory_mb, need)
+
+    async def _see_that_it_refuses(self, api: OllamaApi, identity: Identity, options: Options) -> None:
+        """Once for each version and model: neither changes it from one start to the next."""
+        now = (identity.server_version, identity.digest)
+        if now != self._refusing:
+            await api.refuses_what_does_not_fit(self.model, options, self._load_timeout_s)
+            self._refusing = now
+
+    async def _needs(self, api: OllamaApi, digest: str) -> ModelNeed:
+        if digest not in self._need:
             shape = await api.show(self.model)
             size_mb = (await api.stored(self.model)).size_bytes / MB
-        need = ModelNeed(self.model, size_mb, shape.kv_bytes_per_token, shape.max_ctx)
-        return Loaded(identity, (loaded.vram_bytes if on_gpu else loaded.size_bytes) / MB, need)
+            self._need = {digest: ModelNeed(self.model, size_mb, shape.kv_bytes_per_token, shape.max_ctx)}
+        return self._need[digest]
 
     def client(self, on_reload: OnReload) -> OllamaClient:
         """See Server."""
@@ -146,16 +165,16 @@ class OpenAIServer:
         finally:
             await client.aclose()
 
-    async def load(self, options: Options) -> Loaded:
+    async def load(self, first: Request) -> Loaded:
         """See Server. Such a server says neither its version nor a digest of its weights."""
         client = OpenAIClient(
             self._url, self.model, stall_s=self._load_timeout_s, timeout_s=self._load_timeout_s
         )
         try:
-            await client.generate(Request("Are you ready?", _FORM, replace(options, num_predict=1)), _unheard)
+            answer = await client.generate(first, _unheard)
         finally:
             await client.aclose()
-        return Loaded(Identity(self.model, "", "", "docker"))
+        return Loaded(Identity(self.model, "", "", "docker"), answer)
 
     def client(self, on_reload: OnReload) -> OpenAIClient:
         """See Server. Such a server does not say what it loads."""
@@ -166,14 +185,6 @@ def _lack(loaded: LoadedModel) -> str:
     if loaded.gpu_share >= _WHOLE:
         return ""
     return f"only {loaded.gpu_share:.0%} of {loaded.name} is on the GPU; see what else holds its memory"
-
-
-_FORM = {
-    "type": "object",
-    "properties": {"ready": {"type": "boolean"}},
-    "required": ["ready"],
-    "additionalProperties": False,
-}
 
 
 def _unheard(_: float) -> None:

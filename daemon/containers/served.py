@@ -9,7 +9,7 @@ from daemon.containers.ready import Loaded, Server
 from daemon.core.errors import EngineError
 from daemon.core.instant import to_iso
 from daemon.core.task import Stage
-from daemon.llm.client import Identity, ModelClient, Options
+from daemon.llm.client import Identity, ModelClient, Request, Started
 from daemon.values import OnAlarm
 from daemon.wire import EngineReport
 
@@ -64,7 +64,7 @@ class ServedHost:
             log.info("engine", name=self.name, stage=self.stage, state=state, detail=detail)
         self._state, self._detail = state, detail
 
-    def _ready(self, loaded: Loaded) -> ModelClient:
+    def _ready(self, loaded: Loaded) -> Started:
         self._loaded = loaded
         self._client = self._server.client(self._reloaded)
         self._ended = False
@@ -74,7 +74,7 @@ class ServedHost:
         else:
             on_cpu = loaded.identity.device == "cpu"
             self._become("ready", "on the processor: this machine has no GPU" if on_cpu else "")
-        return self._client
+        return Started(self._client, loaded.answer)
 
     def _reloaded(self, seconds: float) -> None:
         self._on_alarm(
@@ -103,11 +103,11 @@ class RemoteHost(ServedHost):
     ) -> None:
         super().__init__(stage, url, server, on_alarm, clock)
 
-    async def start(self, options: Options) -> ModelClient:
+    async def start(self, first: Request) -> Started:
         """Have the server answer."""
         self._become("starting")
         try:
-            return self._ready(await self._server.load(options))
+            return self._ready(await self._server.load(first))
         except EngineError as exc:
             self._become("unreachable", str(exc))
             raise

@@ -13,7 +13,17 @@ from pydantic import ValidationError
 
 from daemon.core.answers import AnswerModel, complaint
 from daemon.core.errors import Blame, EngineError, Fault
-from daemon.llm.client import Answer, AnswerFailed, Finish, ModelClient, ModelHost, OnToken, Options, Request
+from daemon.llm.client import (
+    Answer,
+    AnswerFailed,
+    Finish,
+    Identity,
+    ModelClient,
+    ModelHost,
+    OnToken,
+    Options,
+    Request,
+)
 
 A = TypeVar("A", bound=AnswerModel)
 
@@ -47,24 +57,34 @@ class Asker(Generic[A]):
         self.tokens_per_s: float | None = None
         self._answer = answer
         self._client: ModelClient | None = None
+        self._proven: Identity | None = None
 
     async def start(self, warm_up: str) -> None:
         """Bring the server up and prove it. Raises EngineError, with nothing left running.
 
         `warm_up` is a prompt of the work's kind: the server keeps its work on what all of them share, so
         that the first student's is done as every other's is. Seen: the same prompt and seed gave another
-        rating when the shared part was new to the server.
+        rating when the shared part was new to the server. A server that is known to hold to the schema is
+        asked nothing else: the proof is for each version and model, that it lives is for each start.
         """
-        proved = False
+        warm = False
         self.options = self._choose()
+        warming = Request(warm_up, self.schema, replace(self.options, num_predict=1))
+        known = self._proven
         try:
-            self._client = await self.host.start(self.options)
-            await self._prove(self._client)
-            options = replace(self.options, num_predict=1)
-            await self._client.generate(Request(warm_up, self.schema, options), lambda tokens: None)
-            proved = True
+            started = await self.host.start(self._proof() if known is None else warming)
+            self._client = started.client
+            if known is None:
+                self._hold(started.answer)
+            elif self.host.identity != known:
+                await self._prove(self._client)
+            if self.host.identity != known:
+                await self._client.generate(warming, _unheard)
+            # One that names no version can be another one at the next start.
+            self._proven = self.host.identity if self.host.identity.server_version else None
+            warm = True
         finally:
-            if not proved:
+            if not warm:
                 await self.stop()
 
     async def stop(self) -> None:
@@ -148,13 +168,22 @@ class Asker(Generic[A]):
         return await client.generate(request, heard)
 
     async def _prove(self, client: ModelClient) -> None:
-        """See that a real generation, with the work's schema and options, answers in that schema.
+        self._hold(await client.generate(self._proof(), _unheard))
 
-        The prompt asks for prose: only a server that enforces the schema begins with its first key.
-        Older builds ignored a schema that they could not convert, and answered 200.
+    def _proof(self) -> Request:
+        """A real generation with the work's schema and options, and a prompt that asks for prose.
+
+        Only a server that enforces the schema begins its answer with the first key. Older builds ignored
+        a schema that they could not convert, and answered 200.
         """
-        options = replace(self.options, num_predict=_PROOF_TOKENS)
-        answer = await client.generate(Request(_PROOF_PROMPT, self.schema, options), lambda tokens: None)
+        return Request(_PROOF_PROMPT, self.schema, replace(self.options, num_predict=_PROOF_TOKENS))
+
+    def _hold(self, answer: Answer) -> None:
+        """See that what came of the proof is held to the schema."""
         first = next(iter(self.schema["properties"]))
         if not "".join(answer.text.split()).startswith(f'{{"{first}":'):
             raise EngineError("the server answers but does not hold to the JSON Schema; update it")
+
+
+def _unheard(_: int) -> None:
+    """Nobody follows the tokens of a start."""

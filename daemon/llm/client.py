@@ -87,6 +87,14 @@ class ModelClient(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Started:
+    """A server that is up: who speaks with it, and what it answered to the first question."""
+
+    client: ModelClient
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Which model answers: part of every result's provenance.
 
@@ -120,8 +128,12 @@ class ModelHost(Protocol):
         """The server as the operator sees it."""
         ...
 
-    async def start(self, options: Options) -> ModelClient:
-        """Bring it up for work with these options. Raises EngineError, and then nothing is left running."""
+    async def start(self, first: Request) -> Started:
+        """Bring it up and have it answer `first`, with whose options it is to work.
+
+        That answer is the proof that it lives: no status route is one. Raises EngineError, and then nothing
+        is left running.
+        """
         ...
 
     async def stop(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from daemon import child
 from daemon.core.errors import EngineError
 from daemon.core.task import Stage
-from daemon.llm.client import Identity, Options
+from daemon.llm.client import Identity, Request, Started
 from daemon.llm.openai import OpenAIClient
 from daemon.wire import EngineReport
 
@@ -67,17 +67,18 @@ class EmbeddedServer:
             stage=self._stage, name=f"embedded {self._stage}", state=state, model=self._model.stem
         )
 
-    async def start(self, options: Options) -> OpenAIClient:
-        """Load the model and return a client for it, once the server says that it is healthy."""
+    async def start(self, first: Request) -> Started:
+        """See ModelHost."""
         await self.stop()
-        started = False
+        answered = False
         try:
-            client = await self._bring_up(options.num_ctx)
-            started = True
+            client = await self._bring_up(first.options.num_ctx)
+            answer = await client.generate(first, lambda tokens: None)
+            answered = True
         finally:
-            if not started:
+            if not answered:
                 await self.stop()
-        return client
+        return Started(client, answer)
 
     async def stop(self) -> None:
         """End the child, and one that an earlier daemon left: the lock says when it is gone."""

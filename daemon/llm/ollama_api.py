@@ -14,7 +14,7 @@ from typing import Any, Self
 import httpx
 
 from daemon.core.errors import EngineError, ModelError
-from daemon.llm.client import AnswerFailed, Options, Request
+from daemon.llm.client import Answer, AnswerFailed, Options, Request
 from daemon.llm.ollama import OllamaClient, parse_line
 from daemon.llm.streaming import connection, excerpt
 
@@ -130,39 +130,44 @@ class OllamaApi:
             for each in models
         ]
 
-    async def load(self, model: str, options: Options, load_timeout_s: float) -> LoadedModel:
-        """Load `model` by a real generation of one token with the work's options, and see what was loaded.
+    async def load(self, model: str, first: Request, load_timeout_s: float) -> tuple[LoadedModel, Answer]:
+        """Load `model` by having it answer `first`, and see what was loaded.
 
         Raises EngineError (AnswerFailed when no answer came in `load_timeout_s`), also when the server gives
-        less context than asked, or would shorten a prompt that does not fit.
+        less context than asked.
         """
-        stored = await self.stored(model)
-        one = replace(options, num_predict=1)
-        client = OllamaClient(self.url, model, stall_s=load_timeout_s, timeout_s=load_timeout_s)
-        try:
-            await client.generate(Request("Are you ready?", _FORM, one), _unheard)
-            loaded = next((each for each in await self.ps() if each.digest == stored.digest), None)
-            if loaded is None:
-                raise EngineError(f"the server at {self.url} answered, but does not hold {model} in memory")
-            if loaded.num_ctx and loaded.num_ctx < options.num_ctx:
-                raise EngineError(
-                    f"{model} was given {loaded.num_ctx} tokens of context instead of {options.num_ctx};"
-                    " lower num_ctx"
-                )
-            await self._refuses_what_does_not_fit(client, one)
-        finally:
-            await client.aclose()
-        return loaded
+        digest = (await self.stored(model)).digest
+        answer = await self._once(model, first, load_timeout_s)
+        loaded = next((each for each in await self.ps() if each.digest == digest), None)
+        if loaded is None:
+            raise EngineError(f"the server at {self.url} answered, but does not hold {model} in memory")
+        if loaded.num_ctx and loaded.num_ctx < first.options.num_ctx:
+            raise EngineError(
+                f"{model} was given {loaded.num_ctx} tokens of context instead of {first.options.num_ctx};"
+                " lower num_ctx"
+            )
+        return loaded, answer
 
-    async def _refuses_what_does_not_fit(self, client: OllamaClient, options: Options) -> None:
-        """See that a prompt of twice the context is refused: an old server cuts it and answers 200."""
+    async def refuses_what_does_not_fit(self, model: str, options: Options, timeout_s: float) -> None:
+        """See that a prompt of twice the context is refused: an old server cuts it and answers 200.
+
+        Raises EngineError when it is not.
+        """
+        long = Request("word " * (2 * options.num_ctx), _FORM, replace(options, num_predict=1))
         try:
-            await client.generate(Request("word " * (2 * options.num_ctx), _FORM, options), _unheard)
+            await self._once(model, long, timeout_s)
         except AnswerFailed as exc:
             if exc.fault.code == "transcript_too_long":
                 return
             raise
         raise EngineError(f"the server at {self.url} cuts a prompt that is too long; update Ollama")
+
+    async def _once(self, model: str, request: Request, timeout_s: float) -> Answer:
+        client = OllamaClient(self.url, model, stall_s=timeout_s, timeout_s=timeout_s)
+        try:
+            return await client.generate(request, _unheard)
+        finally:
+            await client.aclose()
 
     async def unload(self, model: str, timeout_s: float = 10.0) -> None:
         """Have `model` out of memory: the server says so at once, but it waits for the running answer.

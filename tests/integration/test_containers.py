@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ FORM = {
     "required": ["name"],
     "additionalProperties": False,
 }
+FIRST = Request("Are you ready?", FORM, replace(OPTIONS, num_predict=1))
 ENDS_AT_ONCE = [sys.executable, "-c", "raise SystemExit(3)"]
 
 
@@ -47,7 +49,7 @@ def box(containers: Containers) -> Box:
 async def test_a_container_runs_and_has_answered_between_start_and_stop(box: Box, tmp_path: Path) -> None:
     box.make()
     host = hosted(box, tmp_path).host
-    client = await host.start(OPTIONS)
+    client = (await host.start(FIRST)).client
     assert host.alive
     assert (host.identity.model, host.identity.runtime) == ("mistral", "docker")
     assert host.identity.digest.startswith("sha256:")
@@ -74,10 +76,10 @@ async def test_a_container_that_ends_by_itself_is_a_failure_and_then_a_crash_loo
     box.make(ENDS_AT_ONCE)
     host = hosted(box, tmp_path).host
     with pytest.raises(EngineError, match=r"ended by itself .exit code 3.; see: docker logs"):
-        await host.start(OPTIONS)
+        await host.start(FIRST)
     assert host.report().state == "failed"
     with pytest.raises(EngineError, match="each time"):
-        await host.start(OPTIONS)
+        await host.start(FIRST)
     await host.stop()
     assert (host.report().state, host.report().restarts, box.status) == ("crash_loop", 2, "exited")
 
@@ -89,7 +91,7 @@ async def test_one_that_its_policy_restarts_for_ever_is_caught_and_ended(box: Bo
     made.start()
     setup = hosted(box, tmp_path)
     with pytest.raises(EngineError):
-        await setup.host.start(OPTIONS)
+        await setup.host.start(FIRST)
     assert box.status == "exited"
     await setup.host.restore("stop")
     assert box.made.attrs["HostConfig"]["RestartPolicy"]["Name"] == "always"
@@ -99,20 +101,20 @@ async def test_one_that_its_policy_restarts_for_ever_is_caught_and_ended(box: Bo
 async def test_a_missing_container_is_named_and_found_once_it_is_made(box: Box, tmp_path: Path) -> None:
     host = hosted(box, tmp_path).host
     with pytest.raises(EngineError, match=r"no container .*introeval setup"):
-        await host.start(OPTIONS)
+        await host.start(FIRST)
     assert host.report().state == "missing"
     await host.look()
     assert host.report().state == "missing"
     box.make()
     await host.look()
     assert host.report().state == "stopped"
-    await host.start(OPTIONS)
+    await host.start(FIRST)
     box.made.remove(force=True)
     await host.look()
     assert not host.alive
     box.make()
     await host.stop()
-    await host.start(OPTIONS)
+    await host.start(FIRST)
     assert host.alive
 
 
@@ -120,7 +122,7 @@ async def test_a_missing_container_is_named_and_found_once_it_is_made(box: Box, 
 async def test_a_container_renamed_while_it_runs_is_ended_all_the_same(box: Box, tmp_path: Path) -> None:
     made = box.make()
     host = hosted(box, tmp_path).host
-    await host.start(OPTIONS)
+    await host.start(FIRST)
     made.rename(box.containers.name("elsewhere"))
     new = box.make()
     await host.stop()
@@ -158,7 +160,7 @@ async def test_a_restart_policy_is_taken_away_while_it_is_ours_and_given_back(
     setup = hosted(box, tmp_path)
     await setup.host.stop()
     assert box.made.attrs["HostConfig"]["RestartPolicy"]["Name"] == "no"
-    await setup.host.start(OPTIONS)
+    await setup.host.start(FIRST)
     await setup.host.stop()
     await setup.host.restore("restore")
     policy = box.made.attrs["HostConfig"]["RestartPolicy"]
@@ -175,7 +177,7 @@ async def test_what_an_owner_had_is_put_back_also_by_the_next_daemon_after_a_cra
     if ran:
         made.start()
     await hosted(box, tmp_path).host.stop()  # and then the daemon is killed
-    await hosted(box, tmp_path).host.start(OPTIONS)  # and the next one, too
+    await hosted(box, tmp_path).host.start(FIRST)  # and the next one, too
     last = hosted(box, tmp_path).host
     await last.stop()
     await last.restore(on_exit)
@@ -188,7 +190,7 @@ async def test_a_stop_that_outlasts_its_grace_ends_in_a_kill(box: Box, tmp_path:
     box.environment = {"OLLAMA_TEST_STOP_S": "60"}
     box.make()
     host = hosted(box, tmp_path, stop_timeout_s=1.0).host
-    await host.start(OPTIONS)
+    await host.start(FIRST)
     began = time.monotonic()
     await host.stop()
     assert (box.status, box.made.attrs["State"]["ExitCode"]) == ("exited", 137)
@@ -201,7 +203,7 @@ async def test_a_stop_without_an_answer_is_seen_by_its_effect(box: Box, tmp_path
     with proxied(tmp_path / "docker.sock", box.containers.engine.socket) as proxy:
         engine = DockerEngine(proxy.url, timeout_s=2)
         host = hosted(box, tmp_path, engine=engine).host
-        await host.start(OPTIONS)
+        await host.start(FIRST)
         proxy.held = "/stop"
         await host.stop()
         assert (host.report().state, box.status) == ("stopped", "exited")
@@ -212,7 +214,7 @@ async def test_an_engine_that_hangs_is_a_state_of_its_own_until_it_answers(box: 
     box.make()
     with proxied(tmp_path / "docker.sock", box.containers.engine.socket) as proxy:
         host = hosted(box, tmp_path, engine=DockerEngine(proxy.url, timeout_s=2)).host
-        await host.start(OPTIONS)
+        await host.start(FIRST)
         proxy.held = "/containers/"
         with pytest.raises(EngineError, match="does not answer; see: systemctl status docker"):
             await host.stop()
@@ -255,7 +257,7 @@ async def test_a_server_that_never_answers_a_generation_is_not_ready_and_left_ru
     box.make()
     host = hosted(box, tmp_path, load_timeout_s=1.5).host
     with pytest.raises(EngineError):
-        await host.start(OPTIONS)
+        await host.start(FIRST)
     assert (host.alive, host.report().state, box.status) == (False, "failed", "exited")
 
 
@@ -266,7 +268,7 @@ async def test_a_program_that_opens_no_port_is_given_up_after_the_load_timeout(
     box.make([sys.executable, "-c", "import time; time.sleep(60)"])
     host = hosted(box, tmp_path, load_timeout_s=1.0, stop_timeout_s=1.0).host
     with pytest.raises(EngineError, match="did not answer within 1 s"):
-        await host.start(OPTIONS)
+        await host.start(FIRST)
     assert box.status == "exited"
 
 
@@ -278,7 +280,7 @@ async def test_a_model_partly_on_the_processor_is_loaded_anew_restarted_once_the
     box.make()
     host = hosted(box, tmp_path, gpu=True).host
     first = time.time()
-    await host.start(OPTIONS)
+    await host.start(FIRST)
     assert host.report().state == "degraded"
     assert (
         host.identity.degraded == "only 40% of mistral:latest is on the GPU; see what else holds its memory"
@@ -294,7 +296,7 @@ async def test_a_model_partly_on_the_processor_is_loaded_anew_restarted_once_the
 
     less = hosted(box, tmp_path, gpu=True, lower=lower).host
     with pytest.raises(EngineError, match="tried again with less"):
-        await less.start(OPTIONS)
+        await less.start(FIRST)
     assert asked == [True]
 
 
@@ -305,7 +307,7 @@ async def test_without_a_gpu_the_model_need_not_be_on_one_and_provenance_says_so
     box.environment = {"OLLAMA_TEST_GPU_SHARE": "0"}
     box.make()
     host = hosted(box, tmp_path).host
-    await host.start(OPTIONS)
+    await host.start(FIRST)
     assert (host.identity.device, host.identity.degraded) == ("cpu", "")
     assert (host.report().state, host.report().detail) == (
         "ready",
@@ -321,7 +323,7 @@ async def test_a_start_that_is_cancelled_leaves_nothing_behind_once_it_is_stoppe
     box.make()
     host = hosted(box, tmp_path).host
     for delay in (0.0, 0.02, 0.1, 0.4):
-        starting = asyncio.create_task(host.start(OPTIONS))
+        starting = asyncio.create_task(host.start(FIRST))
         await asyncio.sleep(delay)
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
@@ -335,12 +337,12 @@ async def test_a_start_that_is_cancelled_leaves_nothing_behind_once_it_is_stoppe
 async def test_a_container_that_is_killed_in_use_is_seen_and_started_again(box: Box, tmp_path: Path) -> None:
     box.make()
     host = hosted(box, tmp_path).host
-    await host.start(OPTIONS)
+    await host.start(FIRST)
     box.made.kill()
     await host.look()
     assert (host.alive, host.report().state, host.report().restarts) == (False, "failed", 1)
     await host.stop()
-    await host.start(OPTIONS)
+    await host.start(FIRST)
     assert (host.alive, host.report().state) == (True, "ready")
 
 
@@ -350,7 +352,7 @@ async def test_a_paused_container_is_ended_and_started_anew(box: Box, tmp_path: 
     made.start()
     made.pause()
     host = hosted(box, tmp_path, stop_timeout_s=1.0).host
-    await host.start(OPTIONS)
+    await host.start(FIRST)
     assert box.status == "running"
 
 
@@ -361,12 +363,12 @@ async def test_a_model_that_is_loaded_anew_in_mid_phase_is_an_alarm_until_the_ne
     box.environment = {"OLLAMA_TEST_LOAD_S": "1.2"}
     box.make()
     setup = hosted(box, tmp_path)
-    client = await setup.host.start(OPTIONS)
+    client = (await setup.host.start(FIRST)).client
     box.control(fault="reload", times=1)
     await client.generate(Request("Who are you?", FORM, OPTIONS), lambda tokens: None)
     assert "loaded anew" in setup.alarms.lasting["reload_extract"]
     await setup.host.stop()
-    await setup.host.start(OPTIONS)
+    await setup.host.start(FIRST)
     assert not setup.alarms.lasting
 
 
@@ -380,7 +382,7 @@ async def test_the_plan_is_told_what_a_server_holds_and_what_its_model_takes(
     host = hosted(box, tmp_path, on_described=lambda need, slots: told.append((need is not None, slots))).host
     await host.stop()
     assert told == [(False, 3)]
-    await host.start(OPTIONS)
+    await host.start(FIRST)
     assert told[-1] == (True, 3)
 
 
@@ -416,15 +418,34 @@ async def test_a_server_that_others_run_is_proven_and_left_as_it_is(tmp_path: Pa
 
     async with serving(Manner()) as server:
         host = RemoteHost(Stage.RATE, OllamaServer(server.url, "llama3", no_gpu), server.url, Alarms().on)
-        await host.start(OPTIONS)
+        await host.start(FIRST)
         assert (host.alive, host.report().state) == (True, "ready")
         await host.stop()
         assert not host.alive
-        await host.start(OPTIONS)
+        await host.start(FIRST)
         await host.stop()
     with pytest.raises(EngineError):
-        await host.start(OPTIONS)
+        await host.start(FIRST)
     assert host.report().state == "unreachable"
+
+
+async def test_a_server_is_asked_once_for_each_version_whether_it_refuses_what_does_not_fit() -> None:
+    async def no_gpu() -> bool:
+        return False
+
+    async with serving(Manner()) as server:
+        ollama = OllamaServer(server.url, "llama3", no_gpu)
+        asked = []
+        for generation in ("0.32", "0.32", "0.25"):
+            server.manner.generation = generation
+            before = len(server.requests)
+            await ollama.load(FIRST)
+            asked.append(len(server.requests) - before)
+        assert asked == [2, 1, 2]
+        server.manner.generation = "0.32"
+        server.faults.add("shift", -1)
+        with pytest.raises(EngineError, match="update Ollama"):
+            await ollama.load(FIRST)
 
 
 async def test_weights_are_read_ahead_where_they_can_be_found(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -29,6 +30,7 @@ TICKET = Ticket(task_id=1, revision=1, attempt=1)
 FORM_OPTIONS = Options(temperature=0.1, top_p=0.9, seed=1, num_ctx=2048, num_predict=FORM_TOKENS)
 RATING_OPTIONS = Options(temperature=0.2, top_p=0.9, seed=1, num_ctx=2048, num_predict=RATING_TOKENS)
 PROSE = Request("Tell me a long story about the sea.", FormAnswer.json_schema(), FORM_OPTIONS)
+FIRST = Request("Are you ready?", PROSE.schema, replace(FORM_OPTIONS, num_predict=1))
 
 pytestmark = [
     pytest.mark.anyio,
@@ -103,14 +105,14 @@ async def test_an_introduction_is_rated_with_evidence_that_was_said(tmp_path: Pa
 async def test_the_schema_is_enforced_on_a_prompt_that_asks_for_prose(
     server: EmbeddedServer, model: type[FormAnswer] | type[RatingAnswer]
 ) -> None:
-    client = await server.start(FORM_OPTIONS)
+    client = (await server.start(FIRST)).client
     request = Request(PROSE.prompt, model.json_schema(), RATING_OPTIONS)
     answer = await client.generate(request, ignore)
     assert set(json.loads(answer.text)) == set(model.model_fields)
 
 
 async def test_two_requests_are_served_at_once(server: EmbeddedServer) -> None:
-    client = await server.start(FORM_OPTIONS)
+    client = (await server.start(FIRST)).client
     both = asyncio.Barrier(2)
 
     async def ask() -> str:
@@ -144,7 +146,7 @@ async def test_a_server_killed_in_mid_answer_is_a_death_and_its_lock_is_free(ser
 
 
 async def test_a_cancelled_answer_frees_its_slot(server: EmbeddedServer) -> None:
-    client = await server.start(FORM_OPTIONS)
+    client = (await server.start(FIRST)).client
     for _ in range(3):
         first = asyncio.Event()
         asking = asyncio.create_task(client.generate(PROSE, lambda _, first=first: first.set()))  # type: ignore[misc]
@@ -156,16 +158,16 @@ async def test_a_cancelled_answer_frees_its_slot(server: EmbeddedServer) -> None
 
 
 async def test_a_transcript_that_does_not_fit_the_context_is_permanent(server: EmbeddedServer) -> None:
-    client = await server.start(FORM_OPTIONS)
+    client = (await server.start(FIRST)).client
     with pytest.raises(AnswerFailed) as caught:
         await client.generate(Request(SAID * 60, PROSE.schema, FORM_OPTIONS), ignore)
     assert caught.value.fault.code == "transcript_too_long"
 
 
 async def test_a_start_ends_what_an_earlier_daemon_left(tmp_path: Path, server: EmbeddedServer) -> None:
-    await server.start(FORM_OPTIONS)
+    await server.start(FIRST)
     later = host(tmp_path)
-    await later.start(FORM_OPTIONS)
+    await later.start(FIRST)
     try:
         assert holder(server.lock) == later.pid
     finally:
@@ -177,11 +179,11 @@ async def test_a_damaged_model_does_not_start_and_leaves_nothing(tmp_path: Path)
     damaged.write_bytes(MODEL.read_bytes()[:5_000_000])
     broken = host(tmp_path, model=damaged)
     with pytest.raises(EngineError, match="ended"):
-        await broken.start(FORM_OPTIONS)
+        await broken.start(FIRST)
     assert not broken.alive
     assert holder(broken.lock) is None
 
 
 async def test_a_missing_model_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="models pull"):
-        await host(tmp_path, model=tmp_path / "none.gguf").start(FORM_OPTIONS)
+        await host(tmp_path, model=tmp_path / "none.gguf").start(FIRST)

@@ -10,7 +10,7 @@ import pytest
 from daemon.core.answers import FormAnswer, RatingAnswer, rating_schema
 from daemon.core.document import Speaking, Transcript
 from daemon.core.errors import Blame, EngineError, Fault, ModelError
-from daemon.llm.client import Answer, AnswerFailed, Finish, Identity, Options, Request
+from daemon.llm.client import Answer, AnswerFailed, Finish, Identity, Options, Request, Started
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.ollama import RELOAD_S, OllamaClient
 from daemon.llm.ollama_api import LoadedModel, ModelShape, OllamaApi, StoredModel, full_name
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.anyio
 
 OPTIONS = Options(temperature=0.1, top_p=0.9, seed=7, num_ctx=2048, num_predict=400)
 REQUEST = Request("Who are you?", FormAnswer.json_schema(), OPTIONS)
+FIRST = replace(REQUEST, options=replace(OPTIONS, num_predict=1))
 TICKET = Ticket(task_id=1, revision=1, attempt=1)
 SAID = "Hello, I am Mira Pillai and I like chess. I am twenty-one. I worked in a shop for two years."
 TRANSCRIPT = Transcript(text=SAID, language="en", language_probability=0.9)
@@ -286,7 +287,7 @@ async def test_work_is_done_on_the_model_that_was_loaded_for_it(generation: str)
         OllamaApi(server.url) as api,
         asked_at(server.url) as client,
     ):
-        await api.load("mistral", OPTIONS, 10)
+        await api.load("mistral", FIRST, 10)
         for options in (OPTIONS, replace(OPTIONS, num_predict=24), replace(OPTIONS, seed=9, temperature=1)):
             await client.generate(replace(REQUEST, options=options), ignore)
         await client.generate(replace(REQUEST, schema=RatingAnswer.json_schema()), ignore)
@@ -306,9 +307,9 @@ class Host:
     def report(self) -> EngineReport:
         raise NotImplementedError
 
-    async def start(self, options: Options) -> OllamaClient:
+    async def start(self, first: Request) -> Started:
         self._client = OllamaClient(self._url, "mistral", stall_s=2)
-        return self._client
+        return Started(self._client, await self._client.generate(first, ignore))
 
     async def stop(self) -> None:
         if self._client is not None:
@@ -419,11 +420,12 @@ async def test_a_shape_that_is_not_said_is_an_error_that_says_what_to_set() -> N
 @both
 async def test_loading_is_a_real_generation_and_says_what_was_loaded(generation: str) -> None:
     async with api_of(Manner(generation=generation, gpu_share=0.4)) as (server, api):
-        loaded = await api.load("mistral", OPTIONS, 10)
+        loaded, answer = await api.load("mistral", FIRST, 10)
         size = 98_363_007 + 23_040 * 2048
         assert loaded == LoadedModel("mistral:latest", f"sha256:{DIGEST}", size, int(size * 0.4), 2048)
         assert loaded.gpu_share == pytest.approx(0.4)
-        assert server.requests[0]["prompt"].strip()
+        assert answer.answer_tokens == 1
+        assert server.requests[0]["prompt"] == FIRST.prompt
         assert server.requests[0]["options"] == {
             "num_ctx": 2048,
             "num_predict": 1,
@@ -435,17 +437,17 @@ async def test_loading_is_a_real_generation_and_says_what_was_loaded(generation:
 
 async def test_the_other_name_of_the_same_weights_counts_as_loaded() -> None:
     async with api_of() as (_, api):
-        await api.load("mistral", OPTIONS, 10)
-        assert (await api.load("llama3", OPTIONS, 10)).name == "mistral:latest"
+        await api.load("mistral", FIRST, 10)
+        assert (await api.load("llama3", FIRST, 10))[0].name == "mistral:latest"
 
 
 async def test_loading_takes_its_own_time_and_no_more() -> None:
     async with api_of(Manner(load_s=0.3)) as (server, api):
-        assert await api.load("mistral", OPTIONS, 5)
+        assert await api.load("mistral", FIRST, 5)
         server.manner.load_s = 30
         server.memory.drop()
         with pytest.raises(AnswerFailed) as caught:
-            await api.load("mistral", OPTIONS, 0.2)
+            await api.load("mistral", FIRST, 0.2)
     assert caught.value.fault.died
 
 
@@ -454,32 +456,32 @@ async def test_a_server_that_cannot_answer_is_not_loaded(fault: str) -> None:
     async with api_of() as (server, api):
         server.faults.add(fault)
         with pytest.raises(EngineError):
-            await api.load("mistral", OPTIONS, 0.5)
+            await api.load("mistral", FIRST, 0.5)
 
 
 async def test_a_context_that_is_clamped_is_an_error() -> None:
     async with api_of(Manner(max_ctx=1024)) as (_, api):
         with pytest.raises(EngineError, match="1024 tokens of context instead of 2048"):
-            await api.load("mistral", OPTIONS, 10)
+            await api.load("mistral", FIRST, 10)
 
 
 async def test_a_server_that_cuts_prompts_in_silence_is_not_used() -> None:
     async with api_of() as (server, api):
         server.faults.add("shift", -1)
         with pytest.raises(EngineError, match="update Ollama"):
-            await api.load("mistral", OPTIONS, 10)
+            await api.refuses_what_does_not_fit("mistral", OPTIONS, 10)
 
 
 async def test_a_model_that_is_not_there_names_the_setup() -> None:
     async with api_of(Manner(models="llama3")) as (_, api):
         with pytest.raises(EngineError, match="introeval setup"):
-            await api.load("mistral", OPTIONS, 10)
+            await api.load("mistral", FIRST, 10)
 
 
 @both
 async def test_unloading_waits_until_the_model_is_gone(generation: str) -> None:
     async with api_of(Manner(generation=generation, token_s=0.01)) as (server, api):
-        await api.load("mistral", OPTIONS, 10)
+        await api.load("mistral", FIRST, 10)
         async with asked_at(server.url) as client:
             answering = asyncio.ensure_future(client.generate(REQUEST, ignore))
             await until(lambda: server.memory.loaded is not None and server.memory.loaded.running)

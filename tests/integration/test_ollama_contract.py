@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ REAL = os.environ.get("INTROEVAL_TEST_OLLAMA_URL", "")
 MODEL = os.environ.get("INTROEVAL_TEST_OLLAMA_MODEL", "mistral")
 STD = {"num_ctx": 2048, "temperature": 0, "seed": 1}
 OPTIONS = Options(temperature=0.0, top_p=0.9, seed=1, num_ctx=2048, num_predict=400)
+FIRST = Request("Are you ready?", FormAnswer.json_schema(), replace(OPTIONS, num_predict=1))
 LEFT_OUT = {
     "modelfile",
     "parameters",
@@ -191,7 +192,7 @@ async def test_a_schema_reloads_nothing(server: Server) -> None:
 
 
 async def test_unloading_is_said_at_once_and_true_a_little_later(server: Server) -> None:
-    await server.api.load(MODEL, OPTIONS, 120)
+    await server.api.load(MODEL, FIRST, 120)
     assert await server.api.ps()
     reply = await server.generate(keep_alive=0)
     assert reply["done_reason"] == "unload"
@@ -249,7 +250,7 @@ async def test_who_hangs_up_leaves_the_server_free(server: Server) -> None:
 
 
 async def test_our_form_comes_whole_from_the_client(server: Server) -> None:
-    loaded = await server.api.load(MODEL, OPTIONS, 120)
+    loaded, _ = await server.api.load(MODEL, FIRST, 120)
     assert loaded.num_ctx == OPTIONS.num_ctx
     client = server.client()
     heard: list[int] = []

@@ -2,6 +2,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from daemon.core.answers import FormAnswer
 from daemon.core.document import Speaking, Transcript
 from daemon.core.errors import Blame, EngineError, Fault
-from daemon.llm.client import Answer, AnswerFailed, Finish, Identity, Options, Request
+from daemon.llm.client import Answer, AnswerFailed, Finish, Identity, Options, Request, Started
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.openai import OpenAIClient
 from daemon.llm.prompts import load_prompt
@@ -176,8 +177,9 @@ class Host:
     def report(self) -> EngineReport:
         return EngineReport(stage="extract", name="test", state="ready")
 
-    async def start(self, options: Options) -> OpenAIClient:
-        return OpenAIClient(self._url, "mistral", stall_s=5)
+    async def start(self, first: Request) -> Started:
+        client = OpenAIClient(self._url, "mistral", stall_s=5)
+        return Started(client, await client.generate(first, lambda tokens: None))
 
     async def stop(self) -> None:
         self.stopped = True
@@ -325,6 +327,38 @@ async def test_a_server_that_does_not_hold_to_the_schema_is_not_ready_and_not_le
         with pytest.raises(EngineError):
             await engine.start()
     assert host.stopped
+
+
+def first_words(server: Any) -> list[str]:
+    return [each["messages"][0]["content"].split()[0] for each in server.requests]
+
+
+async def test_a_server_that_is_known_is_only_warmed_and_another_version_is_proved_anew() -> None:
+    async with extractor(WARM_UP, WARM_UP, PROOF, WARM_UP) as (engine, server, host):
+        proof, warm_up = first_words(server)
+        await engine.start()
+        assert first_words(server)[2:] == [warm_up]
+        host.identity = replace(host.identity, server_version="test 2")
+        await engine.start()
+        assert first_words(server)[3:] == [warm_up, proof, warm_up]
+
+
+async def test_one_that_was_changed_for_one_that_does_not_hold_to_the_schema_is_not_ready() -> None:
+    async with extractor(WARM_UP, answers("It is sunny today.")) as (engine, _, host):
+        host.identity = replace(host.identity, server_version="test 2")
+        with pytest.raises(EngineError, match="does not hold to the JSON Schema"):
+            await engine.start()
+    assert host.stopped
+
+
+async def test_one_that_names_no_version_is_proved_at_each_start() -> None:
+    async with scripted(PROOF, WARM_UP, PROOF, WARM_UP) as server:
+        host = Host(server.url)
+        host.identity = replace(host.identity, server_version="")
+        engine = FormExtractor(host, load_prompt("extract"), lambda: OPTIONS)
+        await engine.start()
+        await engine.start()
+        assert first_words(server)[2:] == first_words(server)[:2]
 
 
 @pytest.mark.parametrize(
