@@ -171,7 +171,7 @@ class DockerEngine:
     def _ask(self, ask: Callable[[docker.APIClient], T]) -> T:
         try:
             if self._api is None:
-                self._api = self._connect()
+                self._api = self.connect()
             return ask(self._api)
         except (DockerException, requests.RequestException, OSError) as exc:
             error = translated(exc, self._where)
@@ -179,7 +179,8 @@ class DockerEngine:
                 self._api = None  # another version may answer the next time
             raise error from exc
 
-    def _connect(self) -> docker.APIClient:
+    def connect(self) -> docker.APIClient:
+        """A connection of its own, for what has no time limit. Blocks; raises what the SDK raises."""
         settings: dict[str, Any] = dict(kwargs_from_env())
         if self._base_url:
             settings = {"base_url": self._base_url}

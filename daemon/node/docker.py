@@ -7,6 +7,7 @@ import structlog
 
 from daemon.containers.container import OnExit
 from daemon.containers.engine import DockerEngine
+from daemon.containers.hints import Hints
 from daemon.containers.host import ContainerHost
 from daemon.core.errors import EngineError
 from daemon.core.task import Stage
@@ -23,7 +24,8 @@ class DockerNode(LocalNode):
     """A LocalNode that looks after its containers, reads weights ahead of a switch, and at its end leaves the
     containers as `on_exit` says.
 
-    `hosts` are those in containers, by their stages. `patrol_s` is the time between two looks at them.
+    `hosts` are those in containers, by their stages. They are looked at when the engine tells that one was
+    started or ended, and every `patrol_s` seconds, since it may not tell.
     """
 
     def __init__(
@@ -44,13 +46,15 @@ class DockerNode(LocalNode):
         self._hosts = hosts
         self._on_exit: OnExit = on_exit
         self._patrol_s = patrol_s
+        self._hints = Hints(engine, [host.name for host in hosts.values()])
         self._patrol: asyncio.Task[None] | None = None
         self._closed = False
 
     async def ensure(self, group: Group | None, *, fresh: bool = False) -> Ledger:
         """See LocalNode. The weights of the engines that start are read while the others stop."""
         if self._patrol is None:
-            self._patrol = asyncio.create_task(self._look_for_ever(), name="patrol")
+            if self._hosts:
+                self._patrol = asyncio.create_task(self._look_for_ever(), name="patrol")
         elif self._patrol.done() and not self._closed:
             self._patrol.result()  # what broke it must not go unseen
         starting = [self._hosts[s] for s in group or () if s in self._hosts and not self._hosts[s].alive]
@@ -71,6 +75,7 @@ class DockerNode(LocalNode):
         self._closed = True
         if self._patrol is not None:
             await _cancelled([self._patrol])
+        await self._hints.aclose()
         try:
             await super().aclose()
             for host in self._hosts.values():
@@ -81,7 +86,7 @@ class DockerNode(LocalNode):
 
     async def _look_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(self._patrol_s)
+            await self._hints.wait(self._patrol_s)
             await asyncio.gather(*(host.look() for host in self._hosts.values()))
 
 

@@ -4,7 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -15,10 +15,18 @@ class Proxy:
     path: Path
     target: Path
     held: str = ""
+    clients: list[socket.socket] = field(default_factory=list)
 
     @property
     def url(self) -> str:
         return f"unix://{self.path}"
+
+    def hang_up(self) -> None:
+        """End the connections that stand, as an engine does that stops."""
+        for client in self.clients:
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+        self.clients.clear()
 
     def serve(self, listener: socket.socket) -> None:
         while True:
@@ -26,6 +34,7 @@ class Proxy:
                 client, _ = listener.accept()
             except OSError:
                 return  # closed: the test is over
+            self.clients.append(client)
             threading.Thread(target=self._carry, args=(client,), daemon=True).start()
 
     def _carry(self, client: socket.socket) -> None:

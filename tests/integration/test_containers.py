@@ -13,6 +13,7 @@ import requests
 from docker.errors import DockerException
 
 from daemon.containers.engine import DockerEngine, Policy, translated
+from daemon.containers.hints import Hints
 from daemon.containers.kept import Kept
 from daemon.containers.ready import OllamaServer
 from daemon.containers.served import RemoteHost
@@ -21,7 +22,7 @@ from daemon.core.errors import EngineError
 from daemon.core.task import Stage
 from daemon.llm.client import Request
 from daemon.node.docker import DockerNode
-from tests.docker.docker_lab import OPTIONS, Alarms, Box, hosted
+from tests.docker.docker_lab import OPTIONS, Alarms, Box, Hosted, hosted
 from tests.docker.docker_proxy import proxied
 from tests.docker.engine import Containers
 from tests.inprocess import until
@@ -386,30 +387,63 @@ async def test_the_plan_is_told_what_a_server_holds_and_what_its_model_takes(
     assert told[-1] == (True, 3)
 
 
-@docker
-async def test_a_node_looks_after_its_containers_and_puts_them_back_once(box: Box, tmp_path: Path) -> None:
-    box.make().start()
-    setup = hosted(box, tmp_path)
+def node_of(setup: Hosted, patrol_s: float) -> DockerNode:
     log = Log()
     stt, extract, rate = (ScriptedEngine(stage, log) for stage in Stage)
-    node = DockerNode(
+    return DockerNode(
         stt,
         extract,
         rate,
         lambda ticket, done: None,
         engine=setup.engine,
         hosts={Stage.EXTRACT: setup.host},
-        patrol_s=0.1,
+        patrol_s=patrol_s,
     )
-    await setup.host.stop()
-    await node.ensure(frozenset({Stage.STT}))
-    box.made.start()
-    await until(lambda: "container_extract" in setup.alarms.ever)
-    await until(lambda: setup.host.report().state == "stopped" and box.status == "exited")
-    await node.aclose()
-    assert box.status == "running"
-    await node.aclose()
-    assert box.status == "running"
+
+
+@docker
+@pytest.mark.parametrize(
+    ("events", "patrol_s"), [(False, 0.1), (True, 3600.0)], ids=["by looking", "by hints"]
+)
+async def test_a_node_looks_after_its_containers_and_puts_them_back_once(
+    box: Box, tmp_path: Path, events: bool, patrol_s: float
+) -> None:
+    box.make().start()
+    with proxied(tmp_path / "docker.sock", box.containers.engine.socket) as proxy:
+        proxy.held = "" if events else "/events"
+        setup = hosted(box, tmp_path, engine=DockerEngine(proxy.url))
+        node = node_of(setup, patrol_s)
+        await setup.host.stop()
+        await node.ensure(frozenset({Stage.STT}))
+        box.made.start()
+        await until(lambda: "container_extract" in setup.alarms.ever)
+        await until(lambda: setup.host.report().state == "stopped" and box.status == "exited")
+        await node.aclose()
+        assert box.status == "running"
+        await node.aclose()
+        assert box.status == "running"
+
+
+@docker
+async def test_hints_go_on_after_the_engine_hung_up(box: Box, tmp_path: Path) -> None:
+    made = box.make()
+    with proxied(tmp_path / "docker.sock", box.containers.engine.socket) as proxy:
+        hints = Hints(DockerEngine(proxy.url), [box.name])
+        made.start()
+        assert await hints.wait(10)
+        proxy.hang_up()
+        made.kill()
+        assert any([await hints.wait(0.1) for _ in range(20)])
+        await hints.aclose()
+
+
+@docker
+async def test_hints_end_though_the_engine_does_not_answer(box: Box, tmp_path: Path) -> None:
+    with proxied(tmp_path / "docker.sock", box.containers.engine.socket) as proxy:
+        proxy.held = "/events"
+        hints = Hints(DockerEngine(proxy.url), [box.name])
+        assert not await hints.wait(0.1)
+        await asyncio.wait_for(hints.aclose(), 10)
 
 
 async def test_a_server_that_others_run_is_proven_and_left_as_it_is(tmp_path: Path) -> None:
