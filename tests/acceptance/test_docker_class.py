@@ -115,27 +115,42 @@ def test_a_daemon_killed_and_stopped_in_each_phase_and_each_switch_loses_nothing
 
 
 def test_a_class_outlives_its_docker_engine(tmp_path: Path, engine_apart: Dockerd) -> None:
-    """The engine is stopped with tasks in flight, stays away for a while, and is started again."""
+    """The engine is restarted, and brings a container back by its policy, while Whisper works; then it stays
+    away with tasks in flight.
+    """
     containers = Containers(engine_apart.engine)
     environment = {"OLLAMA_TEST_TOKEN_S": "0.004"}
     more = {"network_mode": "host"}
-    room = Classroom(tmp_path, containers, PHASES, environment=environment, more=more)
-    room.hand_in(12)
+    room = Classroom(tmp_path, containers, PHASES, seconds=1.5, environment=environment, more=more)
+    rate = room.boxes["rate"]
+    rate.made.start()  # the engine brings back none that never ran
+    rate.made.stop(timeout=1)
+    room.hand_in(8)
     room.start()
     try:
+        until(lambda: room.at_work() == ["stt"], what="the first stt phase")
+        rate.made.update(restart_policy={"Name": "always"})
+        began = rate.made.attrs["State"]["StartedAt"]
+        engine_apart.stop()
+        engine_apart.start()
+        until(lambda: rate.made.attrs["State"]["StartedAt"] != began, what="the rater, by its policy")
+        until(lambda: rate.status == "exited", 10, "the rater's end")
+        assert room.at_work() == ["stt"]
+        assert rate.made.attrs["HostConfig"]["RestartPolicy"]["Name"] == "no"
         room.delivered(2)
         engine_apart.stop()
         time.sleep(AWAY_S)
         states = [line["state"] for line in room.log() if line["event"] == "engine"]
         assert "unreachable" in states
         engine_apart.start()
-        room.delivered(12)
+        room.delivered(8)
         assert room.end() == 0
     finally:
         if room.daemon is not None:
             room.daemon.kill()
             room.daemon.wait()
-    whole(room, 12)
+    whole(room, 8)
+    assert any("started from outside" in line.get("message", "") for line in room.log())
 
 
 def test_real_videos_become_real_results_by_models_in_containers(

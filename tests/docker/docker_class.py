@@ -114,7 +114,7 @@ class Classroom:
         """Have a stage's server fail in these ways, one request after the other, once it is at work."""
 
         def told(fault: str) -> bool:
-            if stage not in self.loaded():
+            if stage not in self.at_work():
                 return False
             try:
                 self.boxes[stage].control(fault=fault, times=1)
@@ -125,13 +125,14 @@ class Classroom:
         for fault in faults:
             until(lambda fault=fault: told(fault), 60, f"the {stage} engine at work")  # type: ignore[misc]
 
-    def loaded(self) -> list[str]:
+    def at_work(self) -> list[str]:
         """The group that was switched to last."""
         return next((line["to"] for line in reversed(self.log()) if line["event"] == "switched"), [])
 
     def log(self) -> list[dict[str, Any]]:
         """The daemon's log."""
-        lines = (self.folder / "var" / "log" / "daemon.log").read_text().split("\n")[:-1]  # the last is begun
+        file = self.folder / "var" / "log" / "daemon.log"
+        lines = file.read_text().split("\n")[:-1] if file.exists() else []  # the last is begun
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     @contextmanager
