@@ -134,7 +134,9 @@ def _shown(what: str) -> Iterator[OnPull]:
         task = bar.add_task(what, total=None)
 
         def on_pull(step: str, done: int, total: int) -> None:
-            bar.update(task, description=f"{what}: {step}", completed=done, total=total or None)
+            bar.update(task, description=f"{what}: {step}")
+            if total:  # some steps have no figures
+                bar.update(task, completed=done, total=total)
 
         yield on_pull
 

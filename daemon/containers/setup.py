@@ -5,15 +5,21 @@ configuration is known, and one that somebody else made is left alone.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import docker
-from docker.errors import ImageNotFound
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, StreamParseError
 from docker.types import DeviceRequest
+from docker.utils import parse_repository_tag
+from urllib3.exceptions import HTTPError
 
 from daemon.containers.engine import NEVER, ContainerError, DockerEngine, Seen
 from daemon.containers.warm import HOME
@@ -26,6 +32,8 @@ INSIDE = 11434
 
 _UP_S = 120.0
 _POLL_S = 0.1
+_PULL_STALL_S = 300.0  # the last of a large layer is written without a word
+_END = "end"  # the key of the last thing told of a pull, which no event of the engine's has
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,30 +150,58 @@ async def has_image(engine: DockerEngine, image: str) -> bool:
 
 
 async def pull_image(engine: DockerEngine, image: str, on_pull: OnPull) -> None:
-    """Fetch the image. Raises ModelError, which says why not."""
+    """Fetch the image. Raises ContainerError, and ModelError, which says why not; a pull can be repeated."""
+    api = await engine.call(lambda api: api)
     loop = asyncio.get_running_loop()
+    events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
-    def pull(api: docker.APIClient) -> str:
-        name, tag = image, "latest"
-        if ":" in image.rpartition("/")[2]:
-            name, _, tag = image.rpartition(":")
-        for event in api.pull(name, tag=tag, stream=True, decode=True):
-            if "error" in event:
-                return str(event["error"])
-            progress = event.get("progressDetail") or {}
-            done, total = progress.get("current", 0), progress.get("total", 0)
-            loop.call_soon_threadsafe(on_pull, str(event.get("status", "")), done, total)
-        return ""
+    def tell(event: dict[str, Any]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(events.put_nowait, event)
 
+    # A thread of its own, which nobody has to wait for: a ctrl+c ends the program and with it the connection,
+    # and the engine ends the pull.
+    threading.Thread(target=_pull, args=(api, image, tell), daemon=True).start()
+    layers: dict[str, tuple[int, int]] = {}
     try:
-        wrong = await engine.call(pull)
-    except ContainerError as exc:
-        wrong = str(exc)
+        while _END not in (event := await asyncio.wait_for(events.get(), _PULL_STALL_S)):
+            _count(event, layers)
+            done, total = (sum(figures) for figures in zip((0, 0), *layers.values(), strict=True))
+            on_pull(str(event.get("status", "")), done, total)
+        wrong = event[_END]
+    except TimeoutError:
+        wrong = f"nothing came for {_PULL_STALL_S:.0f} s"
     if wrong:
         raise ModelError(
             f"the image {image} was not pulled: {wrong}; see that the engine reaches the registry, or bring"
             " it with docker load"
         )
+
+
+def _pull(api: docker.APIClient, image: str, tell: Callable[[dict[str, Any]], None]) -> None:
+    """Tell each event of a pull, and at last what went wrong, or nothing."""
+    name, tag = parse_repository_tag(image)
+    wrong: object = ""
+    try:
+        for event in api.pull(name, tag=tag or "latest", stream=True, decode=True):
+            if "error" in event:
+                wrong = event["error"]
+                break
+            tell(event)
+    except APIError as exc:
+        wrong = exc.explanation or exc
+    except (DockerException, StreamParseError, requests.RequestException, HTTPError, OSError):
+        wrong = "the connection to the Docker engine was lost"
+    tell({_END: " ".join(str(wrong).split())})
+
+
+def _count(event: Mapping[str, Any], layers: dict[str, tuple[int, int]]) -> None:
+    """Keep how many bytes of how many are here of each layer; they come several at a time."""
+    layer, progress = event.get("id", ""), event.get("progressDetail") or {}
+    if event.get("status") == "Downloading" and progress.get("total"):
+        layers[layer] = (progress.get("current", 0), progress["total"])
+    elif event.get("status") == "Download complete" and layer in layers:
+        layers[layer] = (layers[layer][1], layers[layer][1])
 
 
 async def fill(engine: DockerEngine, wanted: Wanted, on_pull: OnPull) -> bool:

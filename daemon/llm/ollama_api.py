@@ -195,9 +195,11 @@ class OllamaApi:
             ):
                 if not reply.is_success:
                     raise _not_pulled(model, excerpt(await reply.aread()))
+                last = ""
                 async for line in reply.aiter_lines():
-                    stall.reschedule(asyncio.get_running_loop().time() + _PULL_STALL_S)
-                    event = parse_line(line)
+                    if line != last:  # it says the same again many times a second while nothing comes
+                        stall.reschedule(asyncio.get_running_loop().time() + _PULL_STALL_S)
+                    last, event = line, parse_line(line)
                     on_pull(str(event.get("status", "")), event.get("completed", 0), event.get("total", 0))
                     finished = event.get("status") == "success"
         except TimeoutError as exc:

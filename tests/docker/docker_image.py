@@ -1,5 +1,6 @@
 """An image with the test server and a Python of its own, for containers that the product makes itself."""
 
+import hashlib
 import io
 import re
 import subprocess
@@ -7,9 +8,10 @@ import sys
 import tarfile
 from pathlib import Path
 
-from tests.docker.engine import REPOSITORY, Engine
+from tests.docker.engine import LABEL, REPOSITORY, Engine
 
 OLLAMA = "introeval-test:ollama"
+_SERVER = REPOSITORY / "tests" / "ollama_server"
 _LEFT_OUT = (
     "test",
     "site-packages",
@@ -23,15 +25,14 @@ _LEFT_OUT = (
 
 
 def ollama_image(engine: Engine) -> str:
-    """Make the image, unless the engine has it. Its name."""
-    import docker.errors
-
-    try:
-        engine.client.images.get(OLLAMA)
-    except docker.errors.ImageNotFound:
+    """Make the image, unless the engine has it with the test server as it is now. Its name."""
+    sources = b"".join(path.read_bytes() for path in sorted(_SERVER.glob("*.py")))
+    made_from = hashlib.sha256(sources).hexdigest()
+    if not engine.client.images.list(OLLAMA, filters={"label": f"{LABEL}={made_from}"}):
         repository, _, tag = OLLAMA.partition(":")
         server = f'"{_python()}", "-m", "tests.ollama_server", "--host", "0.0.0.0", "--port", "11434"'
         changes = [f"ENTRYPOINT [{server}]", "WORKDIR /server", "ENV PYTHONDONTWRITEBYTECODE=1"]
+        changes.append(f"LABEL {LABEL}={made_from}")
         engine.client.api.import_image_from_data(_tar(), repository=repository, tag=tag, changes=changes)
     return OLLAMA
 
@@ -50,7 +51,7 @@ def _tar() -> bytes:
         for path in (*files, *shared):
             tar.add(path, str(path).lstrip("/"))
         tar.add(python, _python().lstrip("/"))
-        for path in (REPOSITORY / "tests" / "ollama_server").glob("*.py"):
+        for path in _SERVER.glob("*.py"):
             tar.add(path, f"server/tests/ollama_server/{path.name}")
         tar.addfile(tarfile.TarInfo("server/tests/__init__.py"))
     return buffer.getvalue()

@@ -508,8 +508,12 @@ async def test_a_pull_tells_how_far_it_is() -> None:
         await api.pull("mistral", lambda *step: told.append(step))
     assert told == [
         ("pulling manifest", 0, 0),
-        ("pulling 5cbd7fba935a", 0, 98_363_007),
-        ("pulling 5cbd7fba935a", 98_363_007, 98_363_007),
+        ("pulling b179c9523d0e", 98_362_432, 98_362_432),
+        ("pulling e3b2721cec51", 102, 102),
+        ("pulling f02dd72bb242", 59, 59),
+        ("pulling 220cbc249776", 414, 414),
+        ("verifying sha256 digest", 0, 0),
+        ("writing manifest", 0, 0),
         ("success", 0, 0),
     ]
 

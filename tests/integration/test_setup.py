@@ -1,12 +1,9 @@
 """`introeval setup` on a real engine: makes the lab's containers, and leaves what is as it should be."""
 
 import json
-import os
-import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,67 +11,22 @@ from daemon.containers.setup import published_port
 from daemon.core.errors import ConfigError
 from daemon.state import owned
 from tests.docker.docker_image import ollama_image
-from tests.docker.docker_lab import free_port
-from tests.docker.engine import REPOSITORY, Containers
+from tests.docker.docker_setup import SetupLab
+from tests.docker.engine import Containers
 
 docker = pytest.mark.docker
 THEIRS = [sys.executable, "-c", "import signal; signal.sigwait({signal.SIGTERM})"]
 
 
-@dataclass
-class Lab:
-    """A configuration for containers of this test, and the command."""
-
-    folder: Path
-    containers: Containers
-    image: str
-    model: str = "mistral"
-
-    def __post_init__(self) -> None:
-        self.ports = [free_port(), free_port()]
-        self.write()
-
-    def write(self, **extract: Any) -> None:
-        """Write the configuration, with more keys for the extractor."""
-        lines = [
-            'runtime = "docker"\n[docker]',
-            f'base_url = "{self.containers.engine.url}"\nimage = "{self.image}"',
-            self._model("extract", "mistral", self.model, self.ports[0]),
-            *(f"{key} = {json.dumps(value)}" for key, value in extract.items()),
-            self._model("rate", "llama3", "llama3", self.ports[1]),
-        ]
-        (self.folder / "introeval.toml").write_text("\n".join(lines))
-
-    def _model(self, stage: str, stem: str, model: str, port: int) -> str:
-        name = self.containers.name(stem)
-        return f'[{stage}]\ncontainer = "{name}"\nmodel = "{model}"\nurl = "http://127.0.0.1:{port}"'
-
-    def setup(self, *options: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "daemon", "setup", *options],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    def inspect(self, stem: str) -> dict[str, Any]:
-        client = self.containers.engine.client
-        attrs: dict[str, Any] = client.api.inspect_container(self.containers.name(stem))
-        return attrs
-
-    def ids(self) -> list[str]:
-        return [self.inspect(stem)["Id"] for stem in ("mistral", "llama3")]
-
-
 @pytest.fixture
-def lab(containers: Containers, tmp_path: Path) -> Lab:
-    return Lab(tmp_path, containers, ollama_image(containers.engine))
+def lab(containers: Containers, tmp_path: Path) -> Iterator[SetupLab]:
+    lab = SetupLab(tmp_path, containers, ollama_image(containers.engine))
+    yield lab
+    lab.remove()
 
 
 @docker
-def test_both_containers_are_made_as_the_lab_has_them_and_a_second_run_changes_nothing(lab: Lab) -> None:
+def test_both_containers_are_made_as_the_lab_has_them_and_a_second_run_changes_nothing(lab: SetupLab) -> None:
     shown = lab.setup("--dry-run")
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.count("make it from") == 2
@@ -98,11 +50,10 @@ def test_both_containers_are_made_as_the_lab_has_them_and_a_second_run_changes_n
     changed = lab.setup()
     assert "its models stay" in changed.stdout
     assert [old == new for old, new in zip(before, lab.ids(), strict=True)] == [False, True]
-    _remove_volumes(lab)
 
 
 @docker
-def test_a_container_that_somebody_else_made_is_left_alone_unless_told(lab: Lab) -> None:
+def test_a_container_that_somebody_else_made_is_left_alone_unless_told(lab: SetupLab) -> None:
     theirs = lab.containers.create("mistral", THEIRS)
     theirs.start()
     done = lab.setup()
@@ -115,11 +66,10 @@ def test_a_container_that_somebody_else_made_is_left_alone_unless_told(lab: Lab)
     assert theirs.status == "exited"
     assert str(theirs.name).startswith(f"{lab.containers.name('mistral')}-before-")
     assert lab.inspect("mistral")["Id"] != theirs.id
-    _remove_volumes(lab)
 
 
 @docker
-def test_without_a_registry_it_says_so_in_one_line(lab: Lab) -> None:
+def test_without_a_registry_it_says_so_in_one_line(lab: SetupLab) -> None:
     lab.model = "unheard-of"
     lab.write()
     done = lab.setup()
@@ -133,11 +83,10 @@ def test_without_a_registry_it_says_so_in_one_line(lab: Lab) -> None:
     done = lab.setup("--replace")
     assert (done.returncode, done.stderr.count("\n")) == (8, 1)
     assert "the image introeval-test:never-made was not pulled" in done.stderr
-    _remove_volumes(lab)
 
 
 @docker
-def test_it_is_refused_while_a_daemon_runs(lab: Lab) -> None:
+def test_it_is_refused_while_a_daemon_runs(lab: SetupLab) -> None:
     with owned(lab.folder / "var"):
         done = lab.setup()
     assert (done.returncode, done.stderr.count("\n")) == (5, 1)
@@ -145,7 +94,7 @@ def test_it_is_refused_while_a_daemon_runs(lab: Lab) -> None:
 
 
 @docker
-def test_what_a_killed_daemon_took_over_is_put_back_by_hand(lab: Lab) -> None:
+def test_what_a_killed_daemon_took_over_is_put_back_by_hand(lab: SetupLab) -> None:
     theirs = lab.containers.create("mistral", THEIRS)
     record = {"id": theirs.id, "name": theirs.name, "ran": True, "policy": {"name": "always", "most": 0}}
     (lab.folder / "var").mkdir()
@@ -162,10 +111,3 @@ def test_only_a_port_of_this_machine_can_be_published() -> None:
     for url in ("http://10.0.0.7:11434", "http://127.0.0.1"):
         with pytest.raises(ConfigError, match="setup makes containers for"):
             published_port(url)
-
-
-def _remove_volumes(lab: Lab) -> None:
-    lab.containers.remove()
-    for volume in lab.containers.engine.client.volumes.list():
-        if volume.name.startswith(lab.containers.name("")):
-            volume.remove()

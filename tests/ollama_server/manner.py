@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 DIGEST = "5cbd7fba935abd37f5a5b3266e0d8c3cc17022a2e5e8cecbfec71e14f3c4e265"
 VARIABLE = "OLLAMA_TEST_"
@@ -16,8 +17,9 @@ class Manner:
     `digests` are those of the models, in order; the last one counts for the rest, so that by default all
     names are of the same weights. `gpu_share` is how much of a model comes to lie on the GPU. `backend` is
     an OpenAI-compatible server that makes the answers; without one they are made up to fit the schema.
-    `stop_s` is how long SIGTERM takes. `faults` are those from the start: `NAME` or
-    `NAME*TIMES`, comma-separated.
+    `stop_s` is how long SIGTERM takes. `registry` are models that it lacks and can pull, for which the
+    weights take `pull_s`; what was pulled is kept in the file `store`, where one is named. `faults` are those
+    from the start: `NAME` or `NAME*TIMES`, comma-separated.
     """
 
     host: str = "127.0.0.1"
@@ -37,6 +39,9 @@ class Manner:
     stop_s: float = 0.0
     backend: str = ""
     backend_key: str = ""
+    registry: str = ""
+    pull_s: float = 0.0
+    store: str = ""
     faults: str = ""
 
     @property
@@ -47,7 +52,21 @@ class Manner:
     @property
     def names(self) -> list[str]:
         """Its models, with their tags."""
-        return [each if ":" in each else f"{each}:latest" for each in self.models.split(",") if each]
+        kept = Path(self.store).read_text() if self.store and Path(self.store).exists() else ""
+        return _tagged(f"{self.models},{kept}")
+
+    @property
+    def offered(self) -> list[str]:
+        """What can be pulled, with tags."""
+        return _tagged(self.registry)
+
+    def keep(self, name: str) -> None:
+        """Have one model more."""
+        if self.store:
+            with Path(self.store).open("a") as store:
+                store.write(f"{name},")
+        else:
+            self.models = f"{self.models},{name}"
 
     def digest(self, name: str) -> str:
         """The digest of one of its models."""
@@ -70,3 +89,7 @@ def read(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> M
             help=f"default {default!r}",
         )
     return Manner(**vars(parser.parse_args(arguments)))
+
+
+def _tagged(names: str) -> list[str]:
+    return [each if ":" in each else f"{each}:latest" for each in names.split(",") if each]

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from tests.ollama_server import checks, making
+from tests.ollama_server import checks, making, pulling
 from tests.ollama_server.checks import Refused
 from tests.ollama_server.faults import Faults
 from tests.ollama_server.generation import DIED, Generation, answer, head
@@ -16,7 +16,6 @@ from tests.ollama_server.manner import Manner
 from tests.ollama_server.memory import Loaded, Memory
 
 _DEFAULT_CTX = 4096
-_REGISTRY = 'pull model manifest: Get "https://registry.invalid/{}/manifests/latest": dial tcp: no such host'
 Route = Callable[[Incoming], Awaitable[None]]
 
 
@@ -110,18 +109,12 @@ class OllamaServer:
 
     async def _pull(self, incoming: Incoming) -> None:
         request = checks.parsed(incoming.body)
-        name = str(request.get("model", ""))
-        steps: list[dict[str, Any]] = [{"status": "pulling manifest"}]
-        if _tagged(name) in self.manner.names:
-            size = self.manner.size
-            layer = {"status": "pulling 5cbd7fba935a", "total": size}
-            steps += [layer, {**layer, "completed": size}, {"status": "success"}]
-        else:
-            steps.append({"error": _REGISTRY.format(name)})
+        steps = pulling.pull(self.manner, _tagged(str(request.get("model", ""))))
         if not request.get("stream", True):
-            return incoming.send(500 if "error" in steps[-1] else 200, steps[-1])
+            last = [step async for step in steps][-1]
+            return incoming.send(500 if "error" in last else 200, last)
         incoming.open()
-        for step in steps:
+        async for step in steps:
             await incoming.line(step)
         incoming.end()
 
