@@ -1,8 +1,8 @@
 """How long things take on this machine, learnt from its own history.
 
 stt goes by the length of the video, the models by their stage, a switch by what it leaves and what it
-loads. A try also goes by how many ran beside it, in the shape of llama.cpp's batched benchmark of a 7B model
-(two at once 1.73 times as fast as one, four 2.84; ggml-org/llama.cpp#16894), as much as the history shows.
+loads. A try also goes by how many ran beside it, in the shape of `daemon.core.benchmark`, as much as the
+history shows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean, median
 
+from daemon.core.benchmark import longer
 from daemon.core.scheduler import Group, Policy
 from daemon.core.task import Stage
 
 _OUTLIER = 4.0  # times the median: a try that hung says nothing of the next one
 _USUAL_SPREAD = 0.2
-_AT_TWO, _AT_FOUR = 2 / 1.73 - 1, 4 / 2.84 - 1  # so much longer than alone, with so many at once
+_AT_TWO, _AT_FOUR = longer(2), longer(4)
 _BELIEF = 2.0  # so many tries is that worth which was assumed before anything was measured
 _LEAST_LEFT = 0.1
 _PLANNED_S = {Stage.STT: 10.0, Stage.EXTRACT: 20.0, Stage.RATE: 20.0}

@@ -5,8 +5,8 @@ All of it is arithmetic on what the card has and what the engines need (`daemon.
 1. A group fits when the needs of its engines together are at most what the card offers.
 2. Of what fits, that is chosen with which the language models are through a class first: side by side as
    long as the slower one takes, one after the other as long as both. Several requests at a time are faster
-   as llama.cpp's own batched benchmark of a 7B model shows (ggml-org/llama.cpp#16894). So two models with
-   two requests each win over one with four, and one with four over two with one each.
+   as `daemon.core.benchmark` has it. So two models with two requests each win over one with four, and one
+   with four over two with one each.
 3. Everything stays resident only where that leaves a third of the card free, with as many requests as are
    wanted and the largest context: no switch would ever clear the card again, widen a context, or make way
    for a batch of Whisper's that is larger than foreseen. That is why 24 GB give both language models, and
@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 
+from daemon.core.benchmark import speedup
 from daemon.core.memory import ModelNeed, capacity_mb
 from daemon.core.scheduler import Group
 from daemon.core.task import Stage
@@ -32,7 +33,6 @@ ONE_BY_ONE: Residency = tuple(frozenset({stage}) for stage in Stage)
 _USUAL_CONTEXT = 4096  # until a prompt was counted
 _MOST_PARALLEL = 4
 _SETTLED = 2 / 3  # of a card may be taken for good
-_SPEEDUP = {1: 1.0, 2: 1.73, 4: 2.84}  # of so many requests at a time, over one
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,13 +236,9 @@ def _step_down(n: int) -> int:
 def _rank(plan: Plan) -> tuple[float, int, float]:
     """Rule 2: how long the models take, in units of one request alone; then switches; then memory."""
     seconds = [
-        max((1 / _speedup(plan.parallel[s]) for s in g if s in MODELS), default=0.0) for g in plan.groups
+        max((1 / speedup(plan.parallel[s]) for s in g if s in MODELS), default=0.0) for g in plan.groups
     ]
     return sum(seconds), len(plan.groups), sum(plan.needs.values())
-
-
-def _speedup(n: int) -> float:
-    return _SPEEDUP[max(step for step in _SPEEDUP if step <= n)]
 
 
 def _gb(mb: float) -> str:

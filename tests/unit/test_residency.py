@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.core import benchmark
+from daemon.core.durations import crowding
 from daemon.core.memory import KNOWN, MB, ModelNeed, capacity_mb, known_model, whisper_mb
 from daemon.core.residency import (
     CONTEXTS,
@@ -272,3 +275,9 @@ def test_lowering_ends_and_each_step_takes_less_or_has_fewer_engines_at_a_time(w
             assert sum(after.needs.values()) < sum(before.needs.values())
         else:
             assert len(after.groups) > len(before.groups)
+
+
+def test_the_figures_of_the_benchmark_stand_in_one_place() -> None:
+    files = Path(benchmark.__file__).parents[1].rglob("*.py")
+    assert [file.name for file in files if "1.73" in file.read_text()] == ["benchmark.py"]
+    assert [round(crowding(n) - benchmark.longer(n), 9) for n in (1, 2, 4)] == [0.0, 0.0, 0.0]
