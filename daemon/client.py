@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from daemon.core.errors import (
+    Crowded,
     IllegalTransition,
     IntroEvalError,
     NotAllowed,
@@ -19,7 +20,7 @@ from daemon.core.errors import (
 from daemon.wire import EventLine, Problem
 
 _ERRORS: dict[str, type[IntroEvalError]] = {
-    e.__name__: e for e in (IllegalTransition, NotAllowed, StoreError, UnknownStudent, UnknownTask)
+    e.__name__: e for e in (Crowded, IllegalTransition, NotAllowed, StoreError, UnknownStudent, UnknownTask)
 }
 _PATIENCE_S = 30.0  # a pause at once waits for what it ends
 _SILENCE_S = 40.0  # more than two heartbeats
@@ -38,12 +39,15 @@ def post(socket: Path, path: str, body: dict[str, Any] | None = None, **params: 
 def follow(socket: Path, after: int | None) -> Iterator[EventLine | None]:
     """What happens, as it happens, from the event `after` on; None when events in between are lost.
 
-    Ends when the daemon ends. Raises NotRunning when none answers.
+    Ends when the daemon ends. Raises NotRunning when none answers, and what the daemon says.
     """
     headers = {} if after is None else {"last-event-id": str(after)}
     with _client(socket, timeout=_SILENCE_S) as client:
         try:
             with client.stream("GET", "/events", headers=headers) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _refused(socket, answer)
                 yield from _events(answer.iter_lines())
         except httpx.TransportError as exc:
             raise _unreached(socket, exc) from exc
@@ -80,11 +84,16 @@ def _request(
             raise _unreached(socket, exc) from exc
     if answer.is_success:
         return answer.json()
+    raise _refused(socket, answer)
+
+
+def _refused(socket: Path, answer: httpx.Response) -> IntroEvalError:
+    """What the daemon says. Raises NotRunning for what none says."""
     try:
         problem = Problem.model_validate_json(answer.content)
     except ValueError as exc:
         raise NotRunning(f"{socket} answers {answer.status_code}, which no IntroEval daemon does") from exc
-    raise _ERRORS.get(problem.error, IntroEvalError)(problem.message)
+    return _ERRORS.get(problem.error, IntroEvalError)(problem.message)
 
 
 def _reachable(socket: Path) -> bool:

@@ -1,6 +1,7 @@
 """The control socket: HTTP over a Unix socket, the one way in for the dashboard, commands and other tools."""
 
-from daemon.api.routes import Answers, Commands, make_api
+from daemon.api.behind import Answers, Commands
+from daemon.api.routes import make_api
 from daemon.api.server import Server, bind, make_server
 
 __all__ = ["Answers", "Commands", "Server", "bind", "make_api", "make_server"]

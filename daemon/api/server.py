@@ -14,12 +14,11 @@ from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from daemon.api.shares import Refusal, refusal
 from daemon.core.errors import AlreadyRunning, ConfigError
 from daemon.wire import Problem
 
 _MODE = 0o660
-_MOST_CONNECTIONS = 200  # beyond them the answer is 503,
-_MOST_OPEN = 2 * _MOST_CONNECTIONS  # and beyond these there is none: the files that the work needs stay free
 _SILENT_S = 10.0  # who has asked nothing by then
 _MOST_BYTES = 64 * 1024  # of a request's head, and of its body
 
@@ -27,22 +26,27 @@ _MOST_BYTES = 64 * 1024  # of a request's head, and of its body
 class PeerProtocol(H11Protocol):
     """HTTP whose client is named by its user id: the kernel's word for who opened the socket."""
 
+    uid = -1
+    refusal: Refusal | None = None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Learn who it is."""
+        """Learn who it is, and whether there is room for one more of theirs."""
+        others = [peer for peer in self.connections if isinstance(peer, PeerProtocol)]
         super().connection_made(transport)
         peer = transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        _, uid, _ = struct.unpack("iII", peer)  # domain users have ids above 2^31
-        self.client = (str(uid), 0)
-        if len(self.connections) > _MOST_OPEN:
+        _, self.uid, _ = struct.unpack("iII", peer)  # domain users have ids above 2^31
+        self.client = (str(self.uid), 0)
+        self.refusal = refusal(self.uid, others)
+        if self.refusal is not None and self.refusal.mute:
             transport.abort()
         else:
             self.timeout_keep_alive_task = self.loop.call_later(_SILENT_S, self.timeout_keep_alive_handler)
         # For who must end a connection whose other end reads nothing: closing it would wait for that.
-        self.app_state = {**self.app_state, "abort": transport.abort}
+        self.app_state = {**self.app_state, "abort": transport.abort, "refusal": self.refusal}
 
 
 class Bounded:
-    """Answers itself what comes with a body that no request of ours has."""
+    """Answers itself what comes beyond a limit: of connections, or of a request's body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -51,16 +55,22 @@ class Bounded:
         """Answer as ASGI has it."""
         app: ASGIApp = self._app
         headers = dict(scope.get("headers", ()))
-        if b"transfer-encoding" in headers:
-            app = _problem(411, "say how long the body is, with Content-Length")
+        refused: Refusal | None = scope.get("state", {}).get("refusal")
+        if refused is not None:
+            app = _answer(refused.status, refused.problem)
+        elif b"transfer-encoding" in headers:
+            app = _wrong(411, "say how long the body is, with Content-Length")
         elif int(headers.get(b"content-length", 0)) > _MOST_BYTES:
-            app = _problem(413, f"the body is longer than {_MOST_BYTES} bytes, which no request needs")
+            app = _wrong(413, f"the body is longer than {_MOST_BYTES} bytes, which no request needs")
         await app(scope, receive, send)
 
 
-def _problem(status: int, message: str) -> ASGIApp:
-    answer = Problem(error="WrongRequest", message=message)
-    return JSONResponse(answer.model_dump(), status_code=status, headers={"connection": "close"})
+def _wrong(status: int, message: str) -> ASGIApp:
+    return _answer(status, Problem(error="WrongRequest", message=message))
+
+
+def _answer(status: int, problem: Problem) -> ASGIApp:
+    return JSONResponse(problem.model_dump(), status_code=status, headers={"connection": "close"})
 
 
 class Server(uvicorn.Server):
@@ -83,7 +93,6 @@ def make_server(api: FastAPI) -> Server:
             proxy_headers=False,  # who asks is the kernel's word, whatever a header and the environment say
             lifespan="off",
             h11_max_incomplete_event_size=_MOST_BYTES,
-            limit_concurrency=_MOST_CONNECTIONS,
             timeout_graceful_shutdown=1,
         )
     )
@@ -95,7 +104,10 @@ def bind(path: Path) -> socket.socket:
     The caller owns the state folder; a socket that nobody answers on is a crash's and is replaced.
     Raises AlreadyRunning when somebody does, and ConfigError when it can't be bound.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ConfigError(f"the control socket {path} cannot be made: {exc}; set paths.socket") from exc
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))

@@ -7,6 +7,8 @@ IntroEvalError
 ├── UnknownTask           no task has this id
 ├── UnknownStudent        nothing is kept of this student
 ├── NotAllowed            the user may not change things
+├── Crowded               too many connections to the control socket are open
+├── Paused                a pause stands, and nobody is there to end it
 ├── IllegalTransition     the event is not allowed in the task's status
 ├── ModelError            a model is unknown, damaged or cannot be fetched
 ├── StoreError            the database cannot be read or written
@@ -68,6 +70,18 @@ class NotAllowed(IntroEvalError):
     """This user may read, but not change things."""
 
     exit_code = 11
+
+
+class Crowded(IntroEvalError):
+    """Too many connections to the control socket are open, or too many of this user's."""
+
+    exit_code = 14
+
+
+class Paused(IntroEvalError):
+    """A pause of an earlier run stands, so that nothing would ever start."""
+
+    exit_code = 13
 
 
 class IllegalTransition(IntroEvalError):

@@ -1,6 +1,7 @@
 """Who may change things: the kernel's word for who asks, held against the owner and the operators' group."""
 
 import asyncio
+import contextlib
 import grp
 import os
 import pwd
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from daemon.api.operators import operators
+from daemon.api.shares import SHARE
 from tests.inprocess import Lab
 
 NOBODY = 65534
@@ -42,6 +44,24 @@ async def test_another_user_reads_and_is_refused_to_change(tmp_path: Path) -> No
             refused = await _answer(change, b"POST /pause HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
             assert b" 403 " in refused
         assert not daemon.supervisor.orders.paused
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to ask as somebody else")
+@pytest.mark.anyio
+async def test_another_users_streams_leave_room_for_the_operator(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    async with lab.daemon():
+        path = lab.config.paths.socket
+        with contextlib.ExitStack() as opened:
+            streams = [opened.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(SHARE + 1)]
+            _connect_as_nobody(path, *streams)
+            for stream in streams[:-1]:
+                assert b" 200 " in await _answer(stream, b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+            refused = await _answer(streams[-1], b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b" 429 " in refused
+            operator = opened.enter_context(socket.socket(socket.AF_UNIX))
+            operator.connect(str(path))
+            assert b" 200 " in await _answer(operator, b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n")
 
 
 def _connect_as_nobody(path: Path, *sockets: socket.socket) -> None:
