@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -46,7 +48,6 @@ async def running(
     """
     make_folder("inbox", config.paths.inbox)
     make_folder("outbox", config.paths.outbox)
-    executor = ThreadPoolExecutor(1, "database")
     loop = asyncio.get_running_loop()
     progress: dict[int, float] = {}
     alarms, events = Alarms(time.time), Events(time.time)
@@ -64,11 +65,17 @@ async def running(
         on_progress,
         alarms.on,
     )
-    node = make_node(config, site)
-    store = await loop.run_in_executor(executor, _open_store, config)
-    listener = api.bind(config.paths.socket)
-    media = make_media(config)
-    try:
+    async with contextlib.AsyncExitStack() as opened:  # so that also a start that fails leaves nothing open
+        executor = ThreadPoolExecutor(1, "database")
+        opened.callback(executor.shutdown)
+        node, media = make_node(config, site), make_media(config)
+        store = await loop.run_in_executor(executor, _open_store, config)
+        opened.push_async_callback(_on_thread, executor, store.close)
+        listener = api.bind(config.paths.socket)
+        # Not before the socket is ours: closing the node ends engines, which may be another daemon's.
+        opened.push_async_callback(media.aclose)
+        opened.push_async_callback(node.aclose)
+        opened.callback(_unbind, listener, config.paths.socket)
         daemon = await assemble(
             config, node, media, store, executor, progress, alarms, events, placement, gpu
         )
@@ -80,13 +87,15 @@ async def running(
         )
         async with _all_running(daemon, server, listener, stop):
             yield daemon
-    finally:
-        listener.close()
-        config.paths.socket.unlink(missing_ok=True)
-        await node.aclose()
-        await media.aclose()
-        await loop.run_in_executor(executor, store.close)
-        executor.shutdown()
+
+
+def _unbind(listener: socket.socket, path: Path) -> None:
+    listener.close()
+    path.unlink(missing_ok=True)
+
+
+async def _on_thread(executor: ThreadPoolExecutor, call: Callable[[], None]) -> None:
+    await asyncio.get_running_loop().run_in_executor(executor, call)
 
 
 @contextlib.asynccontextmanager

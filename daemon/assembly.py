@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from daemon.ahead import Ahead
 from daemon.alarms import Alarms
@@ -23,7 +23,7 @@ from daemon.intake.alarm import Alarm as IntakeAlarm
 from daemon.intake.alarm import named
 from daemon.intake.claim import Limits
 from daemon.intake.intake import Intake
-from daemon.journal import Journal
+from daemon.journal import Journal, Orders
 from daemon.metrics import Metrics
 from daemon.outbox import Outbox
 from daemon.placement import Placement
@@ -49,7 +49,9 @@ class Daemon:
     observer: Observer
     forecaster: Forecaster
     recorder: GpuRecorder
-    seen: set[int] = field(default_factory=set)
+    first_id: int
+    """What is born from now on has this id or a later one."""
+    born: int = 0
 
     @property
     def idle(self) -> bool:
@@ -82,79 +84,33 @@ async def assemble(
     gpu: NvmlGpu,
 ) -> Daemon:
     """The parts, put together; nothing runs yet. Raises StoreError."""
-    state = config.paths.state
     journal = Journal(store, executor, alarms, time.time, events)
     outbox = Outbox(config.paths.outbox, mode=int(config.outbox.mode, 8), group=config.outbox.group or None)
-    delivery = Delivery(journal, outbox, state, alarms, time.time)
-
-    def ahead(on_fault: Callable[[int, Fault], None]) -> Ahead:
-        return Ahead(media, state / "decoded", on_fault)
-
-    async def prepare(group: Group) -> None:
-        """Give the models a context that holds the longest prompt of their phase."""
-        if not group.isdisjoint(MODELS):
-            chars = await journal.surely(store.longest_transcript)
-            placement.expect(prompt_tokens(config, chars))
-
-    supervisor = Supervisor(
-        node=node,
-        journal=journal,
-        ahead=ahead,
-        policy=make_policy(config, placement.plan, None),
-        retry=RetryPolicy(config.retry.max_retry_count),
-        alarms=alarms,
-        clock=time.time,
+    delivery = Delivery(journal, outbox, config.paths.state, alarms, time.time)
+    supervisor = _make_supervisor(
+        config,
+        node,
+        media,
+        journal,
+        placement,
+        alarms,
+        progress,
         on_final=delivery.hint,
-        progress=progress,
-        newest_only=config.intake.resubmission == "newest",
         on_orders=lambda orders: intake.close(closed=orders.draining),
         on_switch=lambda: forecaster.phase_ended(),
-        prepare=prepare,
     )
-    forecaster = Forecaster(
-        supervisor,
-        store,
-        journal,
-        lambda durations: make_policy(config, placement.plan, durations),
-        time.time,
-    )
-    await forecaster.begin()
-    placement.on_change = forecaster.replan
-    store.estimate = forecaster.expected
-    events.tallies.append(forecaster)
+    forecaster = await _make_forecaster(config, supervisor, journal, placement)
 
     def born(births: Sequence[Born]) -> None:
         tasks = [birth.task for birth in births if birth.task is not None]
-        daemon.seen |= {task.id for task in tasks}
+        daemon.born += len(tasks)
         for task in tasks:
             events.of_task(task, "is claimed" if task.status in OPEN else f"is claimed, and {task.status}")
         forecaster.born(tasks)
         supervisor.arrived(task for task in tasks if task.status in OPEN)
         delivery.hint()
 
-    def intake_alarms(lasting: Sequence[IntakeAlarm]) -> None:
-        alarms.replace("intake_", named(lasting))
-
-    intake = Intake(
-        config.paths.inbox,
-        state,
-        store=store,
-        on_database=journal,
-        media=media,
-        on_born=born,
-        on_alarms=intake_alarms,
-        settle_s=config.intake.settle_s,
-        rescan_s=config.intake.rescan_s,
-        poll=config.intake.poll,
-        ignore=config.intake.ignore,
-        min_free_bytes=config.intake.min_free_mb * 1_000_000,
-        limits=Limits(
-            max_size_bytes=config.intake.max_size_mb * 1_000_000,
-            max_duration_s=config.intake.max_duration_s,
-            student_pattern=config.intake.student_pattern,
-            done_marker=config.intake.done_marker,
-        ),
-    )
+    intake = _make_intake(config, journal, media, alarms, born)
     intake.close(closed=(await journal.orders()).draining)
     metrics = Metrics()
     events.tallies.append(metrics)
@@ -171,5 +127,101 @@ async def assemble(
         forecast=forecaster,
         gpu=recorder,
     )
-    daemon = Daemon(config, supervisor, delivery, intake, journal, alarms, observer, forecaster, recorder)
+    first_id = await journal(store.next_id)
+    daemon = Daemon(
+        config, supervisor, delivery, intake, journal, alarms, observer, forecaster, recorder, first_id
+    )
     return daemon
+
+
+def _make_supervisor(
+    config: Config,
+    node: Node,
+    media: Media,
+    journal: Journal,
+    placement: Placement,
+    alarms: Alarms,
+    progress: dict[int, float],
+    *,
+    on_final: Callable[[], None],
+    on_orders: Callable[[Orders], None],
+    on_switch: Callable[[], None],
+) -> Supervisor:
+    """What decides, with what it decodes ahead and what it prepares a phase with."""
+
+    def ahead(on_fault: Callable[[int, Fault], None]) -> Ahead:
+        return Ahead(media, config.paths.state / "decoded", on_fault)
+
+    async def prepare(group: Group) -> None:
+        """Give the models a context that holds the longest prompt of their phase."""
+        if not group.isdisjoint(MODELS):
+            chars = await journal.surely(journal.store.longest_transcript)
+            placement.expect(prompt_tokens(config, chars))
+
+    return Supervisor(
+        node=node,
+        journal=journal,
+        ahead=ahead,
+        policy=make_policy(config, placement.plan, None),
+        retry=RetryPolicy(config.retry.max_retry_count),
+        alarms=alarms,
+        clock=time.time,
+        on_final=on_final,
+        progress=progress,
+        newest_only=config.intake.resubmission == "newest",
+        on_orders=on_orders,
+        on_switch=on_switch,
+        prepare=prepare,
+    )
+
+
+async def _make_forecaster(
+    config: Config, supervisor: Supervisor, journal: Journal, placement: Placement
+) -> Forecaster:
+    """What expects, told of all that happens and asked at each birth. Raises StoreError."""
+    forecaster = Forecaster(
+        supervisor,
+        journal.store,
+        journal,
+        lambda durations: make_policy(config, placement.plan, durations),
+        time.time,
+    )
+    await forecaster.begin()
+    placement.on_change = forecaster.replan
+    journal.store.estimate = forecaster.expected
+    journal.events.tallies.append(forecaster)
+    return forecaster
+
+
+def _make_intake(
+    config: Config,
+    journal: Journal,
+    media: Media,
+    alarms: Alarms,
+    on_born: Callable[[Sequence[Born]], None],
+) -> Intake:
+    """What takes videos out of the inbox, as it is configured."""
+
+    def intake_alarms(lasting: Sequence[IntakeAlarm]) -> None:
+        alarms.replace("intake_", named(lasting))
+
+    return Intake(
+        config.paths.inbox,
+        config.paths.state,
+        store=journal.store,
+        on_database=journal,
+        media=media,
+        on_born=on_born,
+        on_alarms=intake_alarms,
+        settle_s=config.intake.settle_s,
+        rescan_s=config.intake.rescan_s,
+        poll=config.intake.poll,
+        ignore=config.intake.ignore,
+        min_free_bytes=config.intake.min_free_mb * 1_000_000,
+        limits=Limits(
+            max_size_bytes=config.intake.max_size_mb * 1_000_000,
+            max_duration_s=config.intake.max_duration_s,
+            student_pattern=config.intake.student_pattern,
+            done_marker=config.intake.done_marker,
+        ),
+    )

@@ -8,13 +8,12 @@ nothing is ever done that a crash could make forget, and a turn costs one fsync.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from daemon.ahead import Ahead
 from daemon.alarms import Alarms
 from daemon.attempts import Attempts, Ended
 from daemon.book import Book
-from daemon.core.errors import Blame, EngineError, Fault, IntroEvalError
+from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.lifecycle import RetryPolicy, backoff_s
 from daemon.core.scheduler import (
     Action,
@@ -33,40 +32,18 @@ from daemon.core.scheduler import (
 )
 from daemon.core.task import FINAL, PENDING, RUNNING, Event, Stage, Task
 from daemon.fairness import Fairness
+from daemon.happenings import Arrived, Happening, Happenings, Interrupted, Unreadable
 from daemon.journal import Extent, Journal, Orders, Payload
 from daemon.phases import Phases, Switched
 from daemon.ports import Node
 from daemon.standing import StandingOrders
 from daemon.values import Failed, Ticket
-from daemon.verbs import Asked, obey
+from daemon.verbs import Asked, answer, obey
 from daemon.wire import Order, Verb
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """New tasks stand in the database."""
-
-    tasks: tuple[Task, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A video can't be decoded, as was found ahead of its turn."""
-
-    task_id: int
-    fault: Fault
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupted:
-    """A person wants a pause now: what runs is to wait again."""
 
 
 async def _nothing_to_prepare(group: Group) -> None:
     return None
-
-
-Happening = Asked | Interrupted | Arrived | Unreadable | Switched | Ended
 
 
 class Supervisor:
@@ -91,14 +68,12 @@ class Supervisor:
     ) -> None:
         self._node, self._journal, self._policy = node, journal, policy
         self._alarms, self._clock, self._on_final = alarms, clock, on_final
-        self._ahead = ahead(lambda task_id, fault: self._happened(Unreadable(task_id, fault)))
-        self._attempts = Attempts(node, self._ahead, progress, clock, self._happened, self._broke)
-        self._phases = Phases(node, journal, policy, alarms, clock, self._happened, self._broke, prepare)
+        self._happenings = came = Happenings(clock)
+        self._ahead = ahead(lambda task_id, fault: came.add(Unreadable(task_id, fault)))
+        self._attempts = Attempts(node, self._ahead, progress, clock, came.add, came.broke)
+        self._phases = Phases(node, journal, policy, alarms, clock, came.add, came.broke, prepare)
         self._fairness = Fairness(journal, alarms)
         self._book = Book(retry, clock, newest_only=newest_only)
-        self._happenings: list[Happening] = []
-        self._woken = asyncio.Event()
-        self._error: BaseException | None = None
         self.decision = Decision((), Why.IDLE)
         self._standing = StandingOrders(journal, clock, on_orders)
         self._on_switch = on_switch
@@ -167,11 +142,11 @@ class Supervisor:
         self._policy = self._phases.policy = policy
         if switch_s is not None:
             self._phases.usual_switch_s = switch_s
-        self._woken.set()
+        self._happenings.wake()
 
     def arrived(self, tasks: Iterable[Task]) -> None:
         """New tasks stand in the database."""
-        self._happened(Arrived(tuple(tasks)))
+        self._happenings.add(Arrived(tuple(tasks)))
 
     async def ask(self, verb: Verb, task_id: int, *, extract: bool = False) -> Task | None:
         """Do what a person asks for a task. With `extract`, a new rating begins with the form.
@@ -179,9 +154,9 @@ class Supervisor:
         Gives the task where it is open then. Raises UnknownTask, and IllegalTransition for what the task's
         status does not allow.
         """
-        answer: asyncio.Future[Task | None] = asyncio.get_running_loop().create_future()
-        self._happened(Asked(verb, task_id, extract, answer))
-        return await answer
+        asked = Asked(verb, task_id, extract, asyncio.get_running_loop().create_future())
+        self._happenings.add(asked)
+        return await asked.answer
 
     async def order(self, order: Order, *, at_once: bool = False) -> None:
         """Pause, go on, drain, or go; kept through a restart. Raises StoreError.
@@ -190,8 +165,8 @@ class Supervisor:
         """
         await self._standing.give(order, at_once=at_once)
         if at_once:
-            self._happened(Interrupted())
-        self._woken.set()
+            self._happenings.add(Interrupted())
+        self._happenings.wake()
 
     async def deadline(self, at: float | None) -> None:
         """By when the class is to be done, in epoch seconds; kept through a restart. Raises StoreError."""
@@ -205,12 +180,12 @@ class Supervisor:
         await self._fairness.recall()
         await self._begin_clean(stop)
         self._recovered = True
-        stopping = asyncio.create_task(self._wake_at(stop))
+        stopping = asyncio.create_task(self._happenings.wake_at(stop))
         while not stop.is_set():
             self.turns, self.turning = self.turns + 1, True
             wake_at = await self._turn()
             self.turning = False
-            await self._wait(wake_at)
+            await self._happenings.wait(wake_at)
         stopping.cancel()
         await self._finish(grace_s)
 
@@ -231,9 +206,8 @@ class Supervisor:
 
     async def _turn(self) -> float | None:
         """Take the events, decide, commit, act. When to look again at the latest."""
-        if self._error is not None:
-            raise self._error
-        for happening in self._take_happenings():
+        self._happenings.check()
+        for happening in self._happenings.take():
             await self._take(happening)
         starts: list[Task] = []
         switch = None
@@ -288,15 +262,8 @@ class Supervisor:
                 await self._end_attempt(happening)
             case Interrupted():
                 await self._interrupt()
-            case Asked(answer=answer):
-                try:
-                    task = await self._obey(happening)
-                except IntroEvalError as exc:
-                    if not answer.cancelled():
-                        answer.set_exception(exc)
-                else:
-                    if not answer.cancelled():
-                        answer.set_result(task)
+            case Asked():
+                await answer(happening, self._obey(happening))
 
     async def _interrupt(self) -> None:
         running = [task for task in self._book.tasks if task.status in RUNNING]
@@ -345,35 +312,11 @@ class Supervisor:
         waiting = in_order(t for t in mine if t.status not in RUNNING)
         self._ahead.want([t for t in mine if t.status in RUNNING] + waiting[: self._policy.batch_size])
 
-    def _happened(self, happening: Happening) -> None:
-        self._happenings.append(happening)
-        self._woken.set()
-
-    def _broke(self, error: BaseException) -> None:
-        """A fault of ours, not of a video: the daemon ends loudly, and its next start counts the death."""
-        self._error = error
-        self._woken.set()
-
-    def _take_happenings(self) -> list[Happening]:
-        self._woken.clear()
-        taken, self._happenings = self._happenings, []
-        return taken
-
-    async def _wait(self, wake_at: float | None) -> None:
-        timeout = None if wake_at is None else max(0.0, wake_at - self._clock())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await self._woken.wait()
-
-    async def _wake_at(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._woken.set()
-
     async def _finish(self, grace_s: float) -> None:
         """1. let attempts end; 2. release the others; 3. end every engine; 4. end the decoding."""
         await self._attempts.join(grace_s)
         await self._phases.stop_switching()
-        for happening in self._take_happenings():
+        for happening in self._happenings.take():
             if not isinstance(happening, Switched):
                 await self._take(happening)
         for task in self._book.tasks:

@@ -1,11 +1,12 @@
 """What a person may ask for one task, done in the store and in the book."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from daemon.attempts import Attempts
 from daemon.book import Book
+from daemon.core.errors import IntroEvalError
 from daemon.core.task import RUNNING, Event, Stage, Task
 from daemon.journal import Journal
 from daemon.wire import Verb
@@ -27,6 +28,18 @@ class Asked:
     task_id: int
     extract: bool
     answer: asyncio.Future[Task | None]
+
+
+async def answer(asked: Asked, obeying: Awaitable[Task | None]) -> None:
+    """Tell who asked what came of it, if they still wait."""
+    try:
+        task = await obeying
+    except IntroEvalError as exc:
+        if not asked.answer.cancelled():
+            asked.answer.set_exception(exc)
+    else:
+        if not asked.answer.cancelled():
+            asked.answer.set_result(task)
 
 
 async def obey(

@@ -54,7 +54,8 @@ def run(
 ) -> None:
     """Watch the inbox and evaluate what comes, until told to stop.
 
-    With --once the exit code is 0 when every task was delivered and none failed, and 3 when some failed.
+    With --once the exit code is 0 when every task was delivered and none failed, 3 when some failed, and 13
+    when a pause that was ordered before keeps all from starting.
     With --dashboard in a terminal the daemon runs apart from it, and the end asks whether to leave it
     running; elsewhere, or with --json, that option changes nothing.
     """

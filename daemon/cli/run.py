@@ -5,6 +5,7 @@ import json
 import logging
 import logging.handlers
 import signal
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from rich.progress import (
 from daemon.app import running
 from daemon.assembly import Daemon
 from daemon.config import Config
+from daemon.core.errors import Paused
 from daemon.core.task import FINAL, Status
 from daemon.state import owned
 from daemon.values import Kind
@@ -30,6 +32,9 @@ from daemon.values import Kind
 _LOOK_S = 0.2
 _LOG_BYTES = 10_000_000
 _LOG_FILES = 5
+_PAUSED = (
+    "nothing starts: a pause was ordered before and stands; start `introeval run`, then `introeval resume`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,26 +116,36 @@ def log_to_file(config: Config, *, also_stderr: bool = False) -> None:
 async def _once(config: Config, console: Console) -> Report:
     stop = _stopped_by_signals()
     async with running(config, stop) as daemon:
-        daemon.seen |= {task.id for task in await daemon.journal(daemon.journal.store.open_tasks)}
+        found = await daemon.journal(daemon.journal.store.open_tasks)
+        earlier = [task.id for task in found if task.id < daemon.first_id]
+        paused = (await daemon.journal.orders()).paused
         with _progress(console) as progress:
-            finished = await _work_off(daemon, stop, progress)
+            finished = await _work_off(daemon, stop, progress, len(earlier), paused=paused)
         alarms = [alarm.message for alarm in daemon.alarms.all]
         if (waiting := daemon.intake.waiting) and daemon.supervisor.orders.draining:
             finished = False
             told = f"{waiting} files were not taken, since a drain was ordered"
             alarms.append(f"{told}; start `introeval run`, and take new videos with `introeval resume`")
-        rows = await daemon.journal(_rows, daemon)
+        rows = await daemon.journal(_rows, daemon, earlier)
         refused = daemon.intake.refused
     return Report(rows, refused, config.paths.outbox, alarms, finished)
 
 
-async def _work_off(daemon: Daemon, stop: asyncio.Event, progress: Progress) -> bool:
-    """Wait until nothing is left. False when it was told to stop before, or a file could not be taken."""
+async def _work_off(
+    daemon: Daemon, stop: asyncio.Event, progress: Progress, earlier: int, *, paused: bool
+) -> bool:
+    """Wait until nothing is left. False when it was told to stop before, or a file could not be taken.
+
+    `earlier` tasks were open before. Raises Paused when there is something to do and it was `paused` before.
+    A pause that is ordered during the run is waited for: who ordered it is there to end it.
+    """
     bar = progress.add_task("looking at the inbox", total=None)
     settled = asyncio.create_task(daemon.intake.settle())
     while not (settled.done() and daemon.idle) and not stop.is_set():
         supervisor = daemon.supervisor
-        total, open_now = len(daemon.seen), len(supervisor.tasks)
+        if paused and supervisor.orders.paused and (supervisor.tasks or daemon.intake.waiting):
+            raise Paused(_PAUSED)
+        total, open_now = earlier + daemon.born, len(supervisor.tasks)
         group = " and ".join(sorted(supervisor.group or ())) or "no engine"
         progress.update(
             bar, total=total or None, completed=total - open_now, description=f"{group}: {supervisor.why}"
@@ -141,7 +156,8 @@ async def _work_off(daemon: Daemon, stop: asyncio.Event, progress: Progress) -> 
         except TimeoutError:
             continue
     settled.cancel()
-    progress.update(bar, total=len(daemon.seen) or None, completed=len(daemon.seen), description="done")
+    total = earlier + daemon.born
+    progress.update(bar, total=total or None, completed=total, description="done")
     return not stop.is_set() and not daemon.intake.alarms
 
 
@@ -153,14 +169,18 @@ def _progress(console: Console) -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    return Progress(*columns, console=console, transient=True)
+    # Elsewhere it would show nothing, and leave an empty line before the one that says what is wrong.
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _rows(daemon: Daemon) -> list[Row]:
-    """The tasks of this run, by id. Called on the database thread."""
-    rows = []
-    for task_id in sorted(daemon.seen):
-        detail = daemon.journal.store.task(task_id)
+def _rows(daemon: Daemon, earlier: Sequence[int]) -> list[Row]:
+    """The tasks of this run, by id: those that were open before it, and those that were born in it.
+
+    Called on the database thread.
+    """
+    rows, store = [], daemon.journal.store
+    for task_id in (*earlier, *store.ids_from(daemon.first_id)):
+        detail = store.task(task_id)
         listed = detail.task
         papers = [p for p in detail.papers if p.kind is Kind.RESULT and p.delivered_at is not None]
         said = _read_result(daemon.config.paths.outbox / papers[-1].name) if papers else {}

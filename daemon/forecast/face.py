@@ -21,7 +21,7 @@ def face(
 
     It is at risk when it may well not be held, so that there is time to act, and not only when it can't be.
     """
-    if not roll.members:
+    if not roll.total:
         return None
     if not left:
         end = Span(roll.ended_at, roll.ended_at, roll.ended_at)
@@ -33,8 +33,8 @@ def face(
         at_risk = latest > deadline
         spare_s = None if end is None and not at_risk else deadline - expected
     return Clock(
-        done=len(roll.members) - len(left),
-        total=len(roll.members),
+        done=roll.total - len(left),
+        total=roll.total,
         expected_at=None if end is None else to_iso(end.expected),
         earliest_at=None if end is None else to_iso(end.earliest),
         latest_at=None if end is None else to_iso(end.latest),

@@ -109,8 +109,9 @@ class Forecaster:
         known = await self._db(self._store.setting, _CLASS)
         open_ids = {task.id for task in await self._db(self._store.open_tasks)}
         if open_ids:
-            since = await self._db(self._store.ids_from, known["first"]) if known else []
-            self._class.take_up(known["began"] if known else self._now(), {*since, *open_ids})
+            first = known["first"] if known else None
+            born = set() if first is None else set(await self._db(self._store.ids_from, first))
+            self._class.take_up(known["began"] if known else self._now(), first, len(born), open_ids - born)
         self.replan()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -200,12 +201,12 @@ class Forecaster:
         left = roll.left(tasks)
         # One that knows of none of them was made of an earlier class.
         end = latest.done if latest is not None and not left.isdisjoint(latest.tasks) else None
-        plan = None if deadline is None else self._plan_against(deadline, len(roll.members))
+        plan = None if deadline is None else self._plan_against(deadline, roll.total)
 
         def why_late() -> str:
             if all(task.held for task in tasks if task.id in left):
                 return "only held tasks are left"
-            return self._why_late(plan, len(roll.members))
+            return self._why_late(plan, roll.total)
 
         return face(roll, left, end, deadline, self._now(), why_late)
 

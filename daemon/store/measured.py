@@ -61,8 +61,14 @@ def claims_of(db: SqliteDatabase, since: float, until: float) -> list[tuple[floa
 
 
 def ids_from(db: SqliteDatabase, first: int) -> list[int]:
-    """The tasks with this id or a later one."""
-    return [row.id for row in TaskRow.select(TaskRow.id).where(TaskRow.id >= first).execute(db)]
+    """The tasks with this id or a later one, by id."""
+    mine = TaskRow.select(TaskRow.id).where(TaskRow.id >= first).order_by(TaskRow.id)
+    return [row.id for row in mine.execute(db)]
+
+
+def next_id(db: SqliteDatabase) -> int:
+    """The tasks that are born from now on have this id or a later one: none is ever given again."""
+    return (TaskRow.select(fn.MAX(TaskRow.id)).scalar(db) or 0) + 1
 
 
 def set_estimates(db: SqliteDatabase, estimates: Sequence[tuple[int, float | None]]) -> None:

@@ -175,9 +175,14 @@ class Reader:
             return measured.claims_of(self._db, since, until)
 
     def ids_from(self, first: int) -> list[int]:
-        """The tasks with this id or a later one."""
+        """The tasks with this id or a later one, by id."""
         with reading(self._db):
             return measured.ids_from(self._db, first)
+
+    def next_id(self) -> int:
+        """The tasks that are born from now on have this id or a later one."""
+        with reading(self._db):
+            return measured.next_id(self._db)
 
     def setting(self, key: str, default: Any = None) -> Any:
         """What was put under `key`, or `default`."""

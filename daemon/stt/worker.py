@@ -14,12 +14,15 @@ from importlib.metadata import version
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from daemon.child import Wire, attach
 from daemon.stt.protocol import Ready, Refusal
 from daemon.stt.scribe import Audio, OnePass, Scribe, is_out_of_memory
 from daemon.stt.windows import LIMIT, PADDING, RATE, Piece
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
 
 VAD: dict[str, Any] = {
     "min_silence_duration_ms": 160,  # a shorter pause does not end a stretch of speech
@@ -107,63 +110,11 @@ def answer(scribe: Scribe, pcm: Path, progress: Callable[[float], None]) -> dict
 
 def load(options: argparse.Namespace) -> tuple[list[Scribe], Ready]:
     """The model on its device, with a scribe for each stream. Raises Unusable."""
-    folder: Path = options.model
-    missing = [name for name in NEEDED if not (folder / name).is_file()]
-    if not any((folder / name).is_file() for name in VOCABULARY):
-        missing.append(VOCABULARY[0])
-    if missing:
-        raise Unusable(
-            f"the Whisper model in {folder} lacks {', '.join(missing)}; run: introeval models pull"
-        )
-
-    import ctranslate2
-    from faster_whisper import BatchedInferencePipeline, WhisperModel
-    from faster_whisper.vad import VadOptions, get_speech_timestamps
-
-    # `auto` is resolved here: left to CTranslate2, a GPU that is missing shows in a log line alone.
-    device = options.device
-    if device == "auto":
-        device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
-    compute_type = options.compute_type
-    if compute_type == "auto":
-        compute_type = "int8_float16" if device == "cuda" else "int8"
-    try:
-        model = WhisperModel(
-            str(folder),
-            device=device,
-            compute_type=compute_type,
-            # One stream a core is 1.4 times as fast as one on two (tiny.en), and four, CTranslate2's own
-            # default, are slower than the cores that there are.
-            cpu_threads=max(1, len(os.sched_getaffinity(0)) // options.streams),
-            num_workers=options.streams,
-            local_files_only=True,
-        )
-    except (RuntimeError, ValueError, OSError) as exc:
-        if is_out_of_memory(exc):
-            raise Unusable(f"the {device} has no room for the Whisper model in {folder}: {exc}") from exc
-        raise Unusable(f"Whisper does not load from {folder} on {device} as {compute_type}: {exc}") from exc
-
-    def find_speech(audio: Audio) -> list[Piece]:
-        found = get_speech_timestamps(audio, VadOptions(**VAD))
-        return [(int(piece["start"]), int(piece["end"])) for piece in found]
-
+    check_whole(options.model)
+    device, compute_type = choose_device(options.device, options.compute_type)
+    model = load_model(options.model, device, compute_type, options.streams)
     batch_size = 8 if options.batch_size == "auto" else int(options.batch_size)
-    scribes = []
-    for _ in range(options.streams):
-        one_pass = OnePass(model)
-        pipeline = BatchedInferencePipeline(one_pass)
-        expected = options.language_expected or None
-        scribes.append(
-            Scribe(
-                model,
-                one_pass,
-                pipeline,
-                find_speech,
-                batch_size=batch_size,
-                expected=expected,
-                hotwords=options.hotwords or None,
-            )
-        )
+    scribes = [make_scribe(model, batch_size, options) for _ in range(options.streams)]
     ready = Ready(
         device=device,
         compute_type=model.model.compute_type,
@@ -173,6 +124,73 @@ def load(options: argparse.Namespace) -> tuple[list[Scribe], Ready]:
         vad=VAD,
     )
     return scribes, ready
+
+
+def check_whole(folder: Path) -> None:
+    """Raises Unusable where a file of the model is missing."""
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    if not any((folder / name).is_file() for name in VOCABULARY):
+        missing.append(VOCABULARY[0])
+    if missing:
+        raise Unusable(
+            f"the Whisper model in {folder} lacks {', '.join(missing)}; run: introeval models pull"
+        )
+
+
+def choose_device(device: str, compute_type: str) -> tuple[str, str]:
+    """`auto` resolved: left to CTranslate2, a GPU that is missing shows in a log line alone."""
+    import ctranslate2
+
+    if device == "auto":
+        device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+    if compute_type == "auto":
+        compute_type = "int8_float16" if device == "cuda" else "int8"
+    return device, compute_type
+
+
+def load_model(folder: Path, device: str, compute_type: str, streams: int) -> "WhisperModel":
+    """faster-whisper's model. Raises Unusable."""
+    from faster_whisper import WhisperModel
+
+    try:
+        return WhisperModel(
+            str(folder),
+            device=device,
+            compute_type=compute_type,
+            # One stream a core is 1.4 times as fast as one on two (tiny.en), and four, CTranslate2's own
+            # default, are slower than the cores that there are.
+            cpu_threads=max(1, len(os.sched_getaffinity(0)) // streams),
+            num_workers=streams,
+            local_files_only=True,
+        )
+    except (RuntimeError, ValueError, OSError) as exc:
+        if is_out_of_memory(exc):
+            raise Unusable(f"the {device} has no room for the Whisper model in {folder}: {exc}") from exc
+        raise Unusable(f"Whisper does not load from {folder} on {device} as {compute_type}: {exc}") from exc
+
+
+def make_scribe(model: "WhisperModel", batch_size: int, options: argparse.Namespace) -> Scribe:
+    """What transcribes on one stream of the model."""
+    from faster_whisper import BatchedInferencePipeline
+
+    one_pass = OnePass(model)
+    return Scribe(
+        model,
+        one_pass,
+        BatchedInferencePipeline(one_pass),
+        find_speech,
+        batch_size=batch_size,
+        expected=options.language_expected or None,
+        hotwords=options.hotwords or None,
+    )
+
+
+def find_speech(audio: Audio) -> list[Piece]:
+    """Where somebody speaks, in samples."""
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    found = get_speech_timestamps(audio, VadOptions(**VAD))
+    return [(int(piece["start"]), int(piece["end"])) for piece in found]
 
 
 if __name__ == "__main__":

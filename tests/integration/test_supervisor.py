@@ -251,9 +251,9 @@ async def test_newest_cancels_what_has_not_started_of_the_same_student(tmp_path:
         await daemon.supervisor.order(Order.PAUSE)
         for take in range(3):
             lab.hand_in(f"s001_take{take}.mp4")
-            await until(lambda count=take + 1: len(daemon.seen) == count)  # type: ignore[misc]
+            await until(lambda count=take + 1: daemon.born == count)  # type: ignore[misc]
         lab.hand_in("s002_me.mp4")
-        await until(lambda: len(daemon.seen) == 4)
+        await until(lambda: daemon.born == 4)
         await daemon.supervisor.order(Order.RESUME)
         await worked_off(daemon)
     outcomes = {r["source"]["filename"]: r["outcome"] for r in lab.results().values()}

@@ -265,20 +265,52 @@ def test_a_class_is_what_came_since_the_last_time_that_nothing_was_open() -> Non
     assert roll.unsaved() == {"began": 10.0, "first": 1}
     assert roll.unsaved() is None
     roll.moved([replace(first, status=Status.COMPLETED)], [second], 20.0)
-    assert (roll.members, roll.left([second])) == ({1, 2}, {2})
+    assert (roll.total, roll.left([second])) == (2, {2})
     roll.moved([replace(second, status=Status.FAILED)], [], 30.0)
     assert (roll.left([]), roll.ended_at) == (set(), 30.0)
     assert roll.born([third], [], 40.0)
-    assert (roll.members, roll.began_at) == ({3}, 40.0)
+    assert (roll.total, roll.left([first, second]), roll.began_at) == (1, {3}, 40.0)
 
 
 def test_what_is_taken_up_again_joins_the_class_or_begins_one() -> None:
     roll = Roll()
     again = task(1, Status.LLAMA_PROCESSING, revision=2)
     roll.moved([again], [again], 5.0)
-    assert (roll.members, roll.began_at, roll.unsaved()) == ({1}, 5.0, None)
+    assert (roll.total, roll.left([again]), roll.began_at, roll.unsaved()) == (1, {1}, 5.0, None)
     roll.born([task(9)], [again], 6.0)
-    assert (roll.members, roll.began_at) == ({1, 9}, 5.0)
+    assert (roll.total, roll.left([again]), roll.began_at) == (2, {1, 9}, 5.0)
+    twice = replace(again, revision=3)
+    roll.moved([replace(again, status=Status.COMPLETED)], [task(9)], 7.0)
+    roll.moved([twice], [twice, task(9)], 8.0)
+    assert (roll.total, roll.left([twice, task(9)])) == (2, {1, 9}), "taken up twice, it is one task"
+
+
+def test_a_class_goes_on_with_all_that_came_since_its_first_and_the_older_that_are_open() -> None:
+    roll = Roll()
+    roll.take_up(5.0, 100, 3, {7})
+    held = [task(7), task(101)]
+    assert (roll.total, roll.left([*held, task(8)]), roll.began_at) == (4, {7, 101}, 5.0)
+    roll.born([task(103)], held, 6.0)
+    assert (roll.total, roll.unsaved()) == (5, None)
+
+
+def test_a_task_that_a_person_asked_for_before_it_was_told_of_is_counted_once() -> None:
+    roll = Roll()
+    early = task(1, held=True)
+    roll.moved([early], [early], 1.0)
+    roll.born([task(1)], [early], 2.0)
+    assert (roll.total, roll.left([early])) == (1, {1})
+
+
+def test_a_class_that_one_held_task_keeps_open_does_not_grow_in_memory() -> None:
+    roll, held = Roll(), task(1, held=True)
+    roll.born([held], [], 0.0)
+    for number in range(2, 2002):
+        roll.born([task(number)], [held], float(number))
+        roll.moved([task(number, Status.STT_PENDING)], [held, task(number)], float(number))
+        roll.moved([task(number, Status.COMPLETED)], [held], float(number))
+    assert (roll.total, roll.left([held])) == (2001, {1})
+    assert sum(len(kept) for kept in vars(roll).values() if hasattr(kept, "__len__")) < 10
 
 
 # The clock

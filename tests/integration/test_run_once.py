@@ -1,0 +1,86 @@
+"""`introeval run --once` against what an earlier run left standing."""
+
+import asyncio
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from daemon.cli import run
+from daemon.core.errors import Paused
+from daemon.core.task import Stage
+from daemon.wire import Order
+from tests.inprocess import Lab, until, worked_off
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """A lab whose `run --once` is this process's, on scripted engines."""
+    lab = Lab(tmp_path)
+    monkeypatch.setattr(run, "running", lambda config, stop: lab.daemon())
+    return lab
+
+
+async def once(lab: Lab) -> run.Report:
+    async with asyncio.timeout(20):
+        return await run._once(lab.config, Console(file=io.StringIO()))
+
+
+async def paused_before(lab: Lab) -> None:
+    async with lab.daemon() as daemon:
+        await daemon.supervisor.order(Order.PAUSE)
+
+
+async def test_a_pause_of_before_is_told_at_once_with_the_way_on(lab: Lab) -> None:
+    await paused_before(lab)
+    lab.hand_in("s001_me.mp4")
+    with pytest.raises(Paused, match="`introeval resume`") as refused:
+        await once(lab)
+    assert (refused.value.exit_code, str(refused.value).count("\n")) == (13, 0)
+    async with lab.daemon() as daemon:
+        await until(lambda: daemon.supervisor.orders.paused)  # it still stands
+        await daemon.supervisor.order(Order.RESUME)
+        await worked_off(daemon)
+    assert len(lab.results()) == 1
+
+
+async def test_a_pause_of_before_does_not_matter_where_there_is_nothing_to_do(lab: Lab) -> None:
+    await paused_before(lab)
+    assert (await once(lab)).exit_code == 0
+
+
+async def test_a_pause_that_is_ordered_during_the_run_is_waited_for(lab: Lab) -> None:
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+
+        async def operate() -> None:
+            await daemon.supervisor.order(Order.PAUSE)
+            await until(lambda: daemon.supervisor.tasks)
+            await asyncio.sleep(3 * run._LOOK_S)  # it looks again, and has to wait on
+            await daemon.supervisor.order(Order.RESUME)
+
+        operating = asyncio.create_task(operate())
+        with run._progress(Console(file=io.StringIO())) as progress:
+            assert await run._work_off(daemon, asyncio.Event(), progress, 0, paused=False)
+        await operating
+    assert len(lab.results()) == 1
+
+
+async def test_the_table_is_of_what_was_open_before_and_of_what_was_born_since(lab: Lab) -> None:
+    lab.settings["run.stop_grace_s"] = 0
+    lab.hand_in("s001_done.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        lab.engines[Stage.STT].seconds = 60.0
+        lab.hand_in("s002_open.mp4")
+        await until(lambda: daemon.supervisor.tasks)
+    lab.hand_in("s003_new.mp4")
+    report = await once(lab)
+    assert [(row.id, row.student, row.outcome) for row in report.rows] == [
+        (2, "s002", "evaluated"),
+        (3, "s003", "evaluated"),
+    ]
+    assert report.exit_code == 0
