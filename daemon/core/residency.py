@@ -11,6 +11,9 @@ All of it is arithmetic on what the card has and what the engines need (`daemon.
    wanted and the largest context: no switch would ever clear the card again, widen a context, or make way
    for a batch of Whisper's that is larger than foreseen. That is why 24 GB give both language models, and
    80 GB no switching at all.
+4. On the processor it is the cores that are shared. Servers that each compute on all of them are loaded one
+   by one: their threads wait for each other at every layer, and two such servers keep each other waiting.
+   Seen with two Ollamas on two cores: forms that took 8 s alone took 19 to 195 s side by side.
 """
 
 from collections.abc import Iterator, Mapping
@@ -50,7 +53,8 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is known before anything is loaded. `card_mb` is None without a GPU.
+    """What is known before anything is loaded. `card_mb` is None without a GPU; then `all_cores` says that
+    each model's server computes on all of the machine's cores.
 
     `longest` is the longest prompt with its answer, in tokens, of the stages where it was counted.
     """
@@ -60,6 +64,7 @@ class Asked:
     models: Mapping[Stage, ModelNeed]
     wishes: Mapping[Stage, Wish]
     residency: Residency | None = None
+    all_cores: bool = False
     longest: Mapping[Stage, int] = field(default_factory=dict)
 
 
@@ -134,8 +139,9 @@ def context_for(tokens: int | None, most: int | None = None) -> int:
 def make_plan(asked: Asked) -> Plan:
     """The best plan that fits, by the rules above; when none does, the smallest."""
     if asked.card_mb is None:
-        # On the processor a second request makes both slower, and there is memory for two models.
-        return _plan(asked, asked.residency or SIDE_BY_SIDE, {s: _widest(asked.wishes[s], 1) for s in MODELS})
+        groups = asked.residency or (ONE_BY_ONE if asked.all_cores else SIDE_BY_SIDE)
+        # On the processor a second request makes both slower.
+        return _plan(asked, groups, {s: _widest(asked.wishes[s], 1) for s in MODELS})
     plans = [plan for residency in _residencies(asked) for plan in _wider_first(asked, residency)]
     return min((plan for plan in plans if plan.fits), key=_rank, default=plans[-1])
 

@@ -83,11 +83,13 @@ def test_one_model_with_four_requests_wins_over_two_with_one_each() -> None:
     assert plan.parallel == {EXTRACT: 4, RATE: 4}
 
 
-def test_without_a_gpu_both_models_share_the_processor_with_one_request_at_a_time() -> None:
+def test_without_a_gpu_models_share_the_processor_only_where_each_leaves_cores_to_the_other() -> None:
     plan = make_plan(asked(None))
     assert (plan.groups, plan.parallel) == (SIDE_BY_SIDE, {EXTRACT: 1, RATE: 1})
     assert plan.fits
     assert any("on the processor" in line for line in plan.lines)
+    assert make_plan(replace(asked(None), all_cores=True)).groups == ONE_BY_ONE
+    assert make_plan(replace(asked(None), all_cores=True, residency=SIDE_BY_SIDE)).groups == SIDE_BY_SIDE
     assert make_plan(asked(None, parallel=3)).parallel == {EXTRACT: 3, RATE: 3}
     assert make_plan(asked(None, parallel=3, slots=2)).parallel == {EXTRACT: 2, RATE: 2}
 
