@@ -18,6 +18,7 @@ log = structlog.get_logger()
 STUCK_S = 120.0
 """A turn of the supervisor that takes longer hangs: it waits for the database and, at most, for an answer of
 the Docker engine. The tries at a database that can't be written now count as steps of their own."""
+_ROOM_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,11 @@ class Watch:
 
 
 class Notifier:
-    """Tells systemd. A message that can't be sent is logged: the work does not depend on it."""
+    """Tells systemd. A message that can't be sent is logged: the work does not depend on it.
+
+    systemd holds ten messages that it has not read. What comes only once waits a second for room: without
+    the end of a reload a unit would stay "reloading". The watchdog's is sent again soon enough.
+    """
 
     def __init__(self, environ: Mapping[str, str], pid: int) -> None:
         """`pid` is ours: a watchdog that is meant for another process is not fed."""
@@ -54,26 +59,28 @@ class Notifier:
 
     def ready(self, said: str) -> None:
         """The daemon answers on its socket; also the end of a reload."""
-        self._send(READY="1", STATUS=said)
+        self._send(_ROOM_S, READY="1", STATUS=said)
 
     def reloading(self) -> None:
         """The configuration is read anew; `ready` or `stopping` follows."""
-        self._send(RELOADING="1", MONOTONIC_USEC=str(time.monotonic_ns() // 1000), STATUS="reloading")
+        now = str(time.monotonic_ns() // 1000)
+        self._send(_ROOM_S, RELOADING="1", MONOTONIC_USEC=now, STATUS="reloading")
 
     def stopping(self, within_s: float) -> None:
         """The daemon ends, within so many seconds."""
-        self._send(STOPPING="1", EXTEND_TIMEOUT_USEC=str(int(within_s * 1e6)), STATUS="stopping")
+        within = str(int(within_s * 1e6))
+        self._send(_ROOM_S, STOPPING="1", EXTEND_TIMEOUT_USEC=within, STATUS="stopping")
 
     def alive(self, said: str) -> None:
         """Feed the watchdog."""
-        self._send(WATCHDOG="1", **({"STATUS": said} if said else {}))
+        self._send(0.0, WATCHDOG="1", **({"STATUS": said} if said else {}))
 
-    def _send(self, **fields: str) -> None:
+    def _send(self, wait_s: float, /, **fields: str) -> None:
         if self._address is None:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-                sender.setblocking(False)
+                sender.settimeout(wait_s)
                 sender.connect(self._address)
                 sender.send(message(fields))
         except OSError as exc:

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -82,6 +83,22 @@ def test_what_is_said_arrives(listener: Listener) -> None:
     assert reloading["RELOADING"] == "1"
     assert int(reloading["MONOTONIC_USEC"]) <= time.monotonic_ns() // 1000
     assert (stopping["STOPPING"], stopping["EXTEND_TIMEOUT_USEC"]) == ("1", "80000000")
+
+
+def test_what_comes_only_once_waits_for_room_and_the_watchdog_does_not(listener: Listener) -> None:
+    told = notifier(listener)
+    for _ in range(1000):
+        told.alive("")
+    held = listener.waiting()
+    assert 0 < len(held) < 1000
+    for _ in held:
+        told.alive("")
+    reading = threading.Timer(0.1, lambda: found.append(listener.next("READY")))
+    found: list[dict[str, str]] = []
+    reading.start()
+    told.ready("at rest")
+    reading.join()
+    assert found == [{"READY": "1", "STATUS": "at rest"}]
 
 
 def test_without_systemd_nothing_is_said() -> None:
@@ -207,6 +224,7 @@ def reload(running: tuple[Lab, Listener, "subprocess.Popen[str]"], settings: str
     """Reload with these settings; what the daemon says of itself when that is over."""
     lab, listener, process = running
     (lab.folder / "introeval.toml").write_text(settings)
+    listener.waiting()  # a socket full of what nobody read would lose what comes now
     process.send_signal(signal.SIGHUP)
     listener.next("RELOADING")
     return listener.next("READY")["STATUS"]
@@ -246,8 +264,9 @@ def test_the_daemon_says_when_it_is_ready_alive_and_ends(
         ("[stt]\nmodel = 'tiny.en'\n[paths]\noutbox = 'introeval.toml'\n", "cannot be a folder"),
         ("[stt]\nmodel = 'tiny.en'\n[paths]\nstate = 'introeval.toml'\n", "cannot be a folder"),
         ("[stt]\nmodel = 'tiny.en'\n[paths]\nstate = '/proc/none'\n", "No such file"),
+        ("[stt]\nmodel = 'tiny.en'\n[paths]\nsocket = 'introeval.toml/s'\n", "toml/s cannot be made"),
     ],
-    ids=["key", "model", "syntax", "group", "outbox", "state", "away"],
+    ids=["key", "model", "syntax", "group", "outbox", "state", "away", "socket"],
 )
 def test_a_configuration_that_cannot_be_used_keeps_the_old_one_and_says_so(
     running: tuple[Lab, Listener, "subprocess.Popen[str]"], settings: str, complaint: str
