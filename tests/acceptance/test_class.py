@@ -1,7 +1,15 @@
-"""The sample class through the real daemon: real Whisper, real language models, real files."""
+"""The sample class through the real daemon: real Whisper, real language models, real files.
+
+Twice: undisturbed, and with the daemon killed at random moments. All that is asked of the one is asked of the
+other, as if nothing had happened: nothing is lost, nothing is done twice.
+"""
 
 import json
+import random
+import signal
 import sqlite3
+import subprocess
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +23,11 @@ from tests.acceptance.wording import errors
 WORDS: dict[str, dict[str, Any]] = json.loads((SAMPLES / "words.json").read_text())
 SPOKEN = {name: facts for name, facts in WORDS.items() if facts["words"]}
 SILENT = next(name for name, facts in WORDS.items() if not facts["words"])
+GROUPS = {"base": [["stt"], ["extract", "rate"]], "tiny.en": [["stt"], ["extract"], ["rate"]]}
+KILLS = {"base": 0, "tiny.en": 20}
+SUCCESSES = {"transcribed": "stt", "unscorable": "stt", "extracted": "extract", "rated": "rate"}
+
+pytestmark = pytest.mark.timeout(900)
 
 
 @dataclass
@@ -31,14 +44,27 @@ class Worked:
 @pytest.fixture(scope="module", params=["base", "tiny.en"])
 def worked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Worked:
     model: str = request.param
-    groups = {"base": [["stt"], ["extract", "rate"]], "tiny.en": [["stt"], ["extract"], ["rate"]]}
-    settings = f'[stt]\nmodel = "{model}"\n[gpu]\nresidency = {json.dumps(groups[model])}\n'
+    settings = f'[stt]\nmodel = "{model}"\n[gpu]\nresidency = {json.dumps(GROUPS[model])}\n'
     lab = Lab(tmp_path_factory.mktemp("lab"), settings)
     lab.hand_in(*(SAMPLES / name for name in WORDS))
+    moments = random.Random(7)
     with observed(lab.folder) as observer:
+        for _ in range(KILLS[model]):
+            killed_after(lab, moments.uniform(0.5, 7.0))
         done = lab.run("run", "--once", "--json")
     assert done.returncode == 0, done.stderr
     return Worked(lab, json.loads(done.stdout), lab.results(), observer, model)
+
+
+def killed_after(lab: Lab, seconds: float) -> None:
+    """Start the daemon and kill it so many seconds later, wherever it is then."""
+    daemon = lab.start("run")
+    try:
+        daemon.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        daemon.kill()
+    _, err = daemon.communicate()
+    assert daemon.returncode == -signal.SIGKILL, err
 
 
 def by_file(worked: Worked) -> dict[str, dict[str, Any]]:
@@ -92,6 +118,24 @@ def test_no_two_groups_lived_at_one_time(worked: Worked) -> None:
     assert worked.observer.together() <= allowed
     assert {engine for group in worked.observer.seen for engine in group} == {"stt", "extract", "rate"}
     assert worked.observer.looks > 100
+
+
+def test_each_stage_is_done_once_and_what_is_delivered_is_what_was_frozen(worked: Worked) -> None:
+    with sqlite3.connect(worked.lab.database) as database:
+        history = database.execute("SELECT task_id, event, stage FROM task_events ORDER BY id").fetchall()
+        frozen = database.execute("SELECT name, content FROM documents WHERE kind = 'result'").fetchall()
+    done_stages: set[tuple[int, str]] = set()
+    for task, event, stage in history:
+        assert event != "started" or (task, stage) not in done_stages
+        if event in SUCCESSES:
+            assert (task, SUCCESSES[event]) not in done_stages
+            done_stages.add((task, SUCCESSES[event]))
+    per_stage = Counter(stage for _, stage in done_stages)
+    assert per_stage == {"stt": len(WORDS), "extract": len(SPOKEN), "rate": len(SPOKEN)}
+    for name, content in frozen:
+        assert (worked.lab.folder / "outbox" / name).read_bytes() == content
+    assert len(frozen) == len(WORDS)
+    assert worked.report["finished"]
 
 
 def test_a_second_run_has_nothing_to_do(worked: Worked) -> None:

@@ -16,7 +16,7 @@ from daemon.core.answers import FORM_TOKENS, RATING_TOKENS, FormAnswer, RatingAn
 from daemon.core.document import Speaking, Transcript
 from daemon.core.errors import EngineError
 from daemon.core.task import Stage
-from daemon.llm.client import AnswerFailed, Options, Request
+from daemon.llm.client import AnswerFailed, ModelClient, Options, Request
 from daemon.llm.embedded import EmbeddedServer
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.prompts import load_prompt
@@ -48,6 +48,20 @@ def host(
         log=folder / "log" / f"{stage}.log",
         parallel=parallel,
     )
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """One loop for all tests here, so that those that end no server can share one."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ModelClient]:
+    """A server that is asked and never ended, with two slots."""
+    running = host(tmp_path_factory.mktemp("shared"), parallel=2)
+    yield (await running.start(FIRST)).client
+    await running.stop()
 
 
 @pytest.fixture
@@ -103,16 +117,14 @@ async def test_an_introduction_is_rated_with_evidence_that_was_said(tmp_path: Pa
 
 @pytest.mark.parametrize("model", [FormAnswer, RatingAnswer])
 async def test_the_schema_is_enforced_on_a_prompt_that_asks_for_prose(
-    server: EmbeddedServer, model: type[FormAnswer] | type[RatingAnswer]
+    client: ModelClient, model: type[FormAnswer] | type[RatingAnswer]
 ) -> None:
-    client = (await server.start(FIRST)).client
     request = Request(PROSE.prompt, model.json_schema(), RATING_OPTIONS)
     answer = await client.generate(request, ignore)
     assert set(json.loads(answer.text)) == set(model.model_fields)
 
 
-async def test_two_requests_are_served_at_once(server: EmbeddedServer) -> None:
-    client = (await server.start(FIRST)).client
+async def test_two_requests_are_served_at_once(client: ModelClient) -> None:
     both = asyncio.Barrier(2)
 
     async def ask() -> str:
@@ -145,8 +157,7 @@ async def test_a_server_killed_in_mid_answer_is_a_death_and_its_lock_is_free(ser
     assert isinstance(await engine.extract(work(), ignore), Extracted)
 
 
-async def test_a_cancelled_answer_frees_its_slot(server: EmbeddedServer) -> None:
-    client = (await server.start(FIRST)).client
+async def test_a_cancelled_answer_frees_its_slot(client: ModelClient) -> None:
     for _ in range(3):
         first = asyncio.Event()
         asking = asyncio.create_task(client.generate(PROSE, lambda _, first=first: first.set()))  # type: ignore[misc]
@@ -157,8 +168,7 @@ async def test_a_cancelled_answer_frees_its_slot(server: EmbeddedServer) -> None
     assert (await client.generate(PROSE, ignore)).text
 
 
-async def test_a_transcript_that_does_not_fit_the_context_is_permanent(server: EmbeddedServer) -> None:
-    client = (await server.start(FIRST)).client
+async def test_a_transcript_that_does_not_fit_the_context_is_permanent(client: ModelClient) -> None:
     with pytest.raises(AnswerFailed) as caught:
         await client.generate(Request(SAID * 60, PROSE.schema, FORM_OPTIONS), ignore)
     assert caught.value.fault.code == "transcript_too_long"

@@ -1,7 +1,6 @@
 """What the small model makes of an introduction with an attack in it: no grade, no better rating."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -27,9 +26,16 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-async def rater(tmp_path: Path) -> AsyncIterator[IntroductionRater]:
-    engine = IntroductionRater(host(tmp_path, Stage.RATE), load_prompt("rate"), lambda: RATING_OPTIONS)
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """One loop for all tests here, so that the model is loaded once."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def rater(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[IntroductionRater]:
+    folder = tmp_path_factory.mktemp("rater")
+    engine = IntroductionRater(host(folder, Stage.RATE), load_prompt("rate"), lambda: RATING_OPTIONS)
     await engine.start()
     yield engine
     await engine.stop()

@@ -13,11 +13,18 @@ import pytest
 
 from daemon.core.errors import StoreError
 from daemon.core.task import Status
+from daemon.intake import watcher
 from daemon.intake.files import Files
 from daemon.intake.intake import Intake
 from daemon.intake.watcher import Watching
 from daemon.values import Claim
 from tests.fakes_intake import Crash, Fuse, FusedFiles, FusedStore, Lab, lab, until
+
+
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quiet watch is checked many times a second, and so is known to stand at once."""
+    monkeypatch.setattr(watcher, "_CHECK_MS", 100)
 
 
 @pytest.fixture

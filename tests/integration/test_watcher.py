@@ -37,6 +37,13 @@ def can_mount() -> bool:
 CAN_MOUNT = can_mount()
 
 
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quiet watch is checked many times a second, and a lost one made anew at once."""
+    monkeypatch.setattr(module, "_CHECK_MS", 100)
+    monkeypatch.setattr(module, "_RETRY_S", (0.05, 0.1, 0.2))
+
+
 class Hints:
     def __init__(self) -> None:
         self.count = 0

@@ -61,16 +61,39 @@ async def started(engine: WhisperEngine) -> AsyncIterator[WhisperEngine]:
     assert holder(engine.lock) is None
 
 
-async def pcm_of(folder: Path, *clips: Path) -> SttWork:
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """One loop for all tests here, so that what harms no engine can share one."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def tiny(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WhisperEngine]:
+    async with started(whisper(tmp_path_factory.mktemp("tiny"))) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+async def base(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WhisperEngine]:
+    async with started(whisper(tmp_path_factory.mktemp("base"), "whisper-base")) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+async def media(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MediaReader]:
+    reader = MediaReader(tmp_path_factory.mktemp("media") / "media.log")
+    yield reader
+    await reader.aclose()
+
+
+async def pcm_of(media: MediaReader, folder: Path, *clips: Path) -> SttWork:
     """The clips, decoded one after the other."""
-    media = MediaReader(folder / "media.log")
     joined = folder / f"{clips[0].stem}.pcm"
     with joined.open("wb") as file:
         for clip in clips:
             part = await media.decode(clip, folder / "part.pcm")
             assert isinstance(part, Decoded), part
             file.write(part.pcm.read_bytes())
-    await media.aclose()
     return SttWork(Ticket(1, 1, 1), joined, joined.stat().st_size / 32_000)
 
 
@@ -101,46 +124,59 @@ def errors(expected: Sequence[str], found: Sequence[str]) -> int:
     return row[-1]
 
 
-@pytest.mark.parametrize(("model", "most"), [("whisper-tiny.en", 0.08), ("whisper-base", 0.05)])
-async def test_the_samples_are_understood(tmp_path: Path, model: str, most: float) -> None:
+async def understood(engine: WhisperEngine, media: MediaReader, folder: Path) -> float:
+    """The share of the samples' words that it does not hear as they were said."""
     wrong = total = 0
-    async with started(whisper(tmp_path, model)) as engine:
-        for name in SPOKEN:
-            outcome = await heard(engine, await pcm_of(tmp_path, SAMPLES / name))
-            expected = plain(WORDS[name]["words"])
-            wrong += errors(expected, said(outcome))
-            total += len(expected)
-            assert isinstance(outcome, Transcribed)
-            assert 100 < outcome.speaking.words_per_minute < 260
-            assert outcome.provenance["digest"].startswith("sha256:")
-            assert outcome.provenance["model"] == model
-    assert wrong / total <= most
+    for name in SPOKEN:
+        outcome = await heard(engine, await pcm_of(media, folder, SAMPLES / name))
+        expected = plain(WORDS[name]["words"])
+        wrong += errors(expected, said(outcome))
+        total += len(expected)
+        assert isinstance(outcome, Transcribed)
+        assert 100 < outcome.speaking.words_per_minute < 260
+        assert outcome.provenance["digest"].startswith("sha256:")
+        assert outcome.provenance["model"] == engine.report().model
+    return wrong / total
 
 
-async def test_what_cannot_be_rated_is_unscorable(tmp_path: Path) -> None:
-    async with started(whisper(tmp_path, "whisper-base")) as engine:
-        for clip, code in (
-            (SAMPLES / "s007_silent.mp4", "no_speech"),
-            (MEDIA / "noise.mp4", "no_speech"),
-            (MEDIA / "german.mp4", "wrong_language"),
-        ):
-            outcome = await heard(engine, await pcm_of(tmp_path, clip))
-            assert isinstance(outcome, Unscorable), outcome
-            assert outcome.code == code
-            assert outcome.message
-            assert outcome.speaking is not None
+async def test_the_samples_are_understood_by_tiny(
+    tmp_path: Path, tiny: WhisperEngine, media: MediaReader
+) -> None:
+    assert await understood(tiny, media, tmp_path) <= 0.08
+    assert tiny.report().model == "whisper-tiny.en"
 
 
-async def test_ninety_seconds_lose_no_words(tmp_path: Path) -> None:
+async def test_the_samples_are_understood_by_base(
+    tmp_path: Path, base: WhisperEngine, media: MediaReader
+) -> None:
+    assert await understood(base, media, tmp_path) <= 0.05
+    assert base.report().model == "whisper-base"
+
+
+async def test_what_cannot_be_rated_is_unscorable(
+    tmp_path: Path, base: WhisperEngine, media: MediaReader
+) -> None:
+    for clip, code in (
+        (SAMPLES / "s007_silent.mp4", "no_speech"),
+        (MEDIA / "noise.mp4", "no_speech"),
+        (MEDIA / "german.mp4", "wrong_language"),
+    ):
+        outcome = await heard(base, await pcm_of(media, tmp_path, clip))
+        assert isinstance(outcome, Unscorable), outcome
+        assert outcome.code == code
+        assert outcome.message
+        assert outcome.speaking is not None
+
+
+async def test_ninety_seconds_lose_no_words(tmp_path: Path, tiny: WhisperEngine, media: MediaReader) -> None:
     """A VadOptions object in place of our options dropped two thirds of the words, and a window's
     answer that breaks off loses its rest."""
     clips = [SAMPLES / name for name in SPOKEN[:5]]
     expected = [word for name in SPOKEN[:5] for word in plain(WORDS[name]["words"])]
     done: list[float] = []
-    async with started(whisper(tmp_path)) as engine:
-        work = await pcm_of(tmp_path, *clips)
-        assert work.duration_s > 85
-        outcome = await engine.transcribe(work, lambda ticket, share: done.append(share))
+    work = await pcm_of(media, tmp_path, *clips)
+    assert work.duration_s > 85
+    outcome = await tiny.transcribe(work, lambda ticket, share: done.append(share))
     assert errors(expected, said(outcome)) / len(expected) <= 0.10
     assert isinstance(outcome, Transcribed)
     segments = outcome.transcript.segments
@@ -150,8 +186,23 @@ async def test_ninety_seconds_lose_no_words(tmp_path: Path) -> None:
     assert done[-1] == 1.0
 
 
-async def test_a_dead_worker_is_the_engines_fault_and_its_neighbours_are_unhurt(tmp_path: Path) -> None:
-    work = await pcm_of(tmp_path, SAMPLES / SPOKEN[0])
+async def test_a_file_that_cannot_be_read_costs_the_worker_nothing(
+    tmp_path: Path, tiny: WhisperEngine, media: MediaReader
+) -> None:
+    work = await pcm_of(media, tmp_path, SAMPLES / SPOKEN[0])
+    pid = tiny.pid
+    outcome = await heard(tiny, SttWork(work.ticket, tmp_path / "missing.pcm", 5.0))
+    assert isinstance(outcome, Failed)
+    assert (outcome.fault.blame, outcome.fault.code) == (Blame.TASK, "stt_error")
+    assert not outcome.fault.died
+    assert len(said(await heard(tiny, work))) > 30
+    assert tiny.pid == pid
+
+
+async def test_a_dead_worker_is_the_engines_fault_and_its_neighbours_are_unhurt(
+    tmp_path: Path, media: MediaReader
+) -> None:
+    work = await pcm_of(media, tmp_path, SAMPLES / SPOKEN[0])
     async with started(whisper(tmp_path)) as engine:
         assert engine.pid is not None
         os.kill(engine.pid, signal.SIGSTOP)  # so that it dies with the video in hand
@@ -172,8 +223,8 @@ async def test_a_dead_worker_is_the_engines_fault_and_its_neighbours_are_unhurt(
         assert len(said(await heard(engine, work))) > 30
 
 
-async def test_a_worker_that_hangs_is_ended(tmp_path: Path) -> None:
-    work = await pcm_of(tmp_path, SAMPLES / SPOKEN[0])
+async def test_a_worker_that_hangs_is_ended(tmp_path: Path, media: MediaReader) -> None:
+    work = await pcm_of(media, tmp_path, SAMPLES / SPOKEN[0])
     async with started(whisper(tmp_path, limit_s=0.5, limit_factor=0.0)) as engine:
         assert engine.pid is not None
         os.kill(engine.pid, signal.SIGSTOP)
@@ -184,20 +235,8 @@ async def test_a_worker_that_hangs_is_ended(tmp_path: Path) -> None:
         assert not engine.alive
 
 
-async def test_a_file_that_cannot_be_read_costs_the_worker_nothing(tmp_path: Path) -> None:
-    work = await pcm_of(tmp_path, SAMPLES / SPOKEN[0])
-    async with started(whisper(tmp_path)) as engine:
-        pid = engine.pid
-        outcome = await heard(engine, SttWork(work.ticket, tmp_path / "missing.pcm", 5.0))
-        assert isinstance(outcome, Failed)
-        assert (outcome.fault.blame, outcome.fault.code) == (Blame.TASK, "stt_error")
-        assert not outcome.fault.died
-        assert len(said(await heard(engine, work))) > 30
-        assert engine.pid == pid
-
-
-async def test_a_cancelled_try_leaves_no_worker_that_answers_late(tmp_path: Path) -> None:
-    work = await pcm_of(tmp_path, SAMPLES / SPOKEN[0])
+async def test_a_cancelled_try_leaves_no_worker_that_answers_late(tmp_path: Path, media: MediaReader) -> None:
+    work = await pcm_of(media, tmp_path, SAMPLES / SPOKEN[0])
     async with started(whisper(tmp_path)) as engine:
         assert engine.pid is not None
         os.kill(engine.pid, signal.SIGSTOP)
