@@ -13,7 +13,7 @@ All of it is arithmetic on what the card has and what the engines need (`daemon.
    80 GB no switching at all.
 4. On the processor it is the cores that are shared. Servers that each compute on all of them are loaded one
    by one: their threads wait for each other at every layer, and two such servers keep each other waiting.
-   Seen with two Ollamas on two cores: forms that took 8 s alone took 19 to 195 s side by side.
+   Seen with two Ollamas on two cores: a class of six took 84 s one by one, and 558 s side by side.
 """
 
 from collections.abc import Iterator, Mapping
