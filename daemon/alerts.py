@@ -59,10 +59,10 @@ def conditions(situation: Situation, config: Config) -> dict[str, str]:
         )
     for engine in status.engines:
         if engine.state in _BROKEN:
-            detail = f": {engine.detail}" if engine.detail else ""
-            found[f"engine_{engine.stage}"] = (
-                f"{engine.name} is {engine.state}{detail}; see `introeval doctor`"
-            )
+            said = engine.detail
+            if engine.name not in said:
+                said = f"{engine.name} is {engine.state}" + (f": {said}" if said else "")
+            found[f"engine_{engine.stage}"] = f"{said}; see `introeval doctor`"
     clock = status.clock
     if clock is not None and clock.at_risk:
         cause = f": {clock.cause}" if clock.cause else ""

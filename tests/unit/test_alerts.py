@@ -98,6 +98,19 @@ def test_an_engine_that_is_down(state: str) -> None:
     assert codes(with_status(engines=engines)) == {"engine_rate"}
 
 
+@pytest.mark.parametrize(
+    ("detail", "message"),
+    [
+        ("llama3 ends by itself", "llama3 ends by itself; see `introeval doctor`"),
+        ("no engine", "llama3 is failed: no engine; see `introeval doctor`"),
+        ("", "llama3 is failed; see `introeval doctor`"),
+    ],
+)
+def test_an_engine_is_named_once(detail: str, message: str) -> None:
+    engines = [EngineReport(stage="rate", name="llama3", state="failed", detail=detail)]
+    assert list(conditions(with_status(engines=engines), CONFIG).values()) == [message]
+
+
 def test_a_deadline_that_cannot_be_held() -> None:
     clock = Clock(done=1, total=30, deadline="2026-03-04T10:45:00Z", at_risk=True, cause="it is slow")
     found = conditions(with_status(clock=clock), CONFIG)
