@@ -14,7 +14,7 @@ import structlog
 from daemon import __version__, api
 from daemon.alarms import Alarms
 from daemon.alerts import Alerts
-from daemon.api.operators import operators
+from daemon.api.operators import kept_for, operators
 from daemon.assembly import Daemon, assemble
 from daemon.config import Config
 from daemon.engines import Site, make_node, media_reader
@@ -82,8 +82,9 @@ async def running(
         forgetting = Forgetting(
             daemon.journal, daemon.delivery.still, config.paths.outbox, config.paths.state
         )
+        may_change, kept = operators(config.api.operators), kept_for(config.api.operators)
         server = api.make_server(
-            api.make_api(daemon.observer, daemon.supervisor, forgetting, operators(config.api.operators))
+            api.make_api(daemon.observer, daemon.supervisor, forgetting, may_change), kept
         )
         async with _all_running(daemon, server, listener, stop):
             yield daemon

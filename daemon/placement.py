@@ -55,7 +55,8 @@ class Placement:
                 models={stage: known_model(model.model) for stage, model in self._models.items()},
                 wishes={stage: _wish(model) for stage, model in self._models.items()},
                 residency=None if chosen == "auto" else tuple(frozenset(group) for group in chosen),
-                all_cores=config.runtime == "docker",  # the embedded servers take half of them each
+                # The embedded servers take half of the cores each; one that others run may be elsewhere.
+                all_cores=config.runtime == "docker" and all(m.container for m in self._models.values()),
             )
         )
 

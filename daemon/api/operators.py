@@ -1,9 +1,11 @@
-"""Who may change things through the control socket."""
+"""Who may change things through the control socket, and has a part of its connections."""
 
 import grp
 import os
 import pwd
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+
+from daemon.api.shares import Kept
 
 
 def operators(name: str) -> Callable[[int], bool]:
@@ -22,3 +24,24 @@ def operators(name: str) -> Callable[[int], bool]:
         return group in os.getgrouplist(user.pw_name, user.pw_gid)
 
     return may_change
+
+
+def kept_for(name: str) -> Kept:
+    """For whom connections are kept: root, the daemon's user and who is listed in the group `name` now.
+
+    Whose primary group it is is not listed, and is as every reader here.
+    """
+    owners = frozenset({0, os.geteuid()})
+    try:
+        listed = grp.getgrnam(name).gr_mem if name else []
+    except KeyError:
+        listed = []
+    return Kept(owners, frozenset(_ids(listed)))
+
+
+def _ids(users: Iterable[str]) -> Iterator[int]:
+    for user in users:
+        try:
+            yield pwd.getpwnam(user).pw_uid
+        except KeyError:  # listed, but no user of this machine
+            continue

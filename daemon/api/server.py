@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import socket
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -14,7 +16,7 @@ from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from daemon.api.shares import Refusal, refusal
+from daemon.api.shares import Kept, Refusal, refusal
 from daemon.core.errors import AlreadyRunning, ConfigError
 from daemon.wire import Problem
 
@@ -29,6 +31,11 @@ class PeerProtocol(H11Protocol):
     uid = -1
     refusal: Refusal | None = None
 
+    def __init__(self, *arguments: Any, kept: Kept, **named: Any) -> None:
+        """As uvicorn makes it, with those for whom connections are kept."""
+        super().__init__(*arguments, **named)
+        self._kept = kept
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Learn who it is, and whether there is room for one more of theirs."""
         others = [peer for peer in self.connections if isinstance(peer, PeerProtocol)]
@@ -36,7 +43,7 @@ class PeerProtocol(H11Protocol):
         peer = transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         _, self.uid, _ = struct.unpack("iII", peer)  # domain users have ids above 2^31
         self.client = (str(self.uid), 0)
-        self.refusal = refusal(self.uid, others)
+        self.refusal = refusal(self.uid, others, self._kept)
         if self.refusal is not None and self.refusal.mute:
             transport.abort()
         else:
@@ -82,12 +89,12 @@ class Server(uvicorn.Server):
         yield
 
 
-def make_server(api: FastAPI) -> Server:
+def make_server(api: FastAPI, kept: Kept) -> Server:
     """A server that serves `api` on a socket given to `serve`."""
     return Server(
         uvicorn.Config(
             Bounded(api),
-            http=PeerProtocol,
+            http=cast(Any, functools.partial(PeerProtocol, kept=kept)),
             log_config=None,
             access_log=False,
             proxy_headers=False,  # who asks is the kernel's word, whatever a header and the environment say

@@ -4,8 +4,7 @@ A connection that is beyond a limit is answered with a line that says so, and cl
 which may not come: so at twice the limit there is no answer at all.
 """
 
-import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +14,7 @@ from daemon.wire import Problem
 MOST = 200
 """So many connections are served; the files that the work needs stay free."""
 SHARE = MOST // 4
-"""So many of them one user may hold, and so many are kept for root and the daemon's user."""
+"""So many of them one user may hold, and so many are kept for root, the daemon's user and the operators."""
 
 _TOO_MANY, _UNAVAILABLE = 429, 503
 
@@ -46,14 +45,17 @@ class _Limit:
     message: str
 
 
-def is_exempt(uid: int) -> bool:
-    """Whether a user has no share: root and the daemon's own."""
-    return uid in (0, os.geteuid())
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """For whom a part is kept: `owners` (root and the daemon's user) have no share, `operators` have one."""
+
+    owners: Set[int]
+    operators: Set[int] = frozenset()
 
 
-def refusal(uid: int, others: Collection[Peer]) -> Refusal | None:
+def refusal(uid: int, others: Collection[Peer], kept: Kept) -> Refusal | None:
     """Why one more connection of a user is not served beside the `others` that are open; None if it is."""
-    for limit in _limits(uid, others):
+    for limit in _limits(uid, others, kept):
         served = sum(peer.refusal is None for peer in limit.of)
         if served >= limit.most:
             problem = Problem(error=Crowded.__name__, message=limit.message)
@@ -61,14 +63,16 @@ def refusal(uid: int, others: Collection[Peer]) -> Refusal | None:
     return None
 
 
-def _limits(uid: int, others: Collection[Peer]) -> Iterator[_Limit]:
-    if not is_exempt(uid):
+def _limits(uid: int, others: Collection[Peer], kept: Kept) -> Iterator[_Limit]:
+    if uid not in kept.owners:
         mine = [peer for peer in others if peer.uid == uid]
         told = f"user {uid} holds {SHARE} connections, which is the share of one; close some, and ask again"
         yield _Limit(mine, SHARE, _TOO_MANY, told)
-        users = [peer for peer in others if not is_exempt(peer.uid)]
+    known = kept.owners | kept.operators
+    if uid not in known:
+        users = [peer for peer in others if peer.uid not in known]
         most = MOST - SHARE
-        told = f"{most} connections are open, and the others are kept for the operator; ask again later"
+        told = f"{most} connections are open, and the others are kept for the operators; ask again later"
         yield _Limit(users, most, _UNAVAILABLE, told)
     told = f"{MOST} connections are open, which is all that there are; ask again later"
     yield _Limit(list(others), MOST, _UNAVAILABLE, told)

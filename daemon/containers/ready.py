@@ -95,11 +95,13 @@ class OllamaServer:
         """See Server. A model that is not wholly on the GPU is loaded once more."""
         on_gpu = await self._has_gpu()
         async with OllamaApi(self._url) as api:
-            loaded, answer = await api.load(self.model, first, self._load_timeout_s)
+            # A processor reads the question, which may be a long one, after it has loaded.
+            limit_s = self._load_timeout_s + (self._client_stall_s if self._on_processor else 0.0)
+            loaded, answer = await api.load(self.model, first, limit_s)
             if on_gpu and loaded.gpu_share < _WHOLE:
                 await api.unload(self.model)
                 await asyncio.sleep(self._settle_s)
-                loaded, answer = await api.load(self.model, first, self._load_timeout_s)
+                loaded, answer = await api.load(self.model, first, limit_s)
             self._on_processor = loaded.vram_bytes == 0
             identity = Identity(
                 self.model,
@@ -128,12 +130,16 @@ class OllamaServer:
             self._need = {digest: ModelNeed(self.model, size_mb, shape.kv_bytes_per_token, shape.max_ctx)}
         return self._need[digest]
 
+    @property
+    def _client_stall_s(self) -> float:
+        return self._stall_s * (_SLOWER if self._on_processor else 1.0)
+
     def client(self, on_reload: OnReload) -> OllamaClient:
         """See Server."""
         return OllamaClient(
             self._url,
             self.model,
-            stall_s=self._stall_s * (_SLOWER if self._on_processor else 1.0),
+            stall_s=self._client_stall_s,
             timeout_s=self._timeout_s,
             on_reload=on_reload,
         )

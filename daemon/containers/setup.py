@@ -190,7 +190,9 @@ def _pull(api: docker.APIClient, image: str, tell: Callable[[dict[str, Any]], No
             tell(event)
     except APIError as exc:
         wrong = exc.explanation or exc
-    except (DockerException, StreamParseError, requests.RequestException, HTTPError, OSError):
+    except DockerException as exc:  # before the engine was asked, e.g. for want of the registry's password
+        wrong = exc
+    except (StreamParseError, requests.RequestException, HTTPError, OSError):
         wrong = "the connection to the Docker engine was lost"
     tell({_END: " ".join(str(wrong).split())})
 

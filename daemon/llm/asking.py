@@ -76,9 +76,10 @@ class Asker(Generic[A]):
             self._client = started.client
             if known is None:
                 self._hold(started.answer)
-            elif self.host.identity != known:
+            elif self.host.identity != known or not self._begins(started.answer):
+                known = None
                 await self._prove(self._client)
-            if self.host.identity != known:
+            if known is None:
                 await self._client.generate(warming, _unheard)
             # One that names no version can be another one at the next start.
             self._proven = self.host.identity if self.host.identity.server_version else None
@@ -180,9 +181,18 @@ class Asker(Generic[A]):
 
     def _hold(self, answer: Answer) -> None:
         """See that what came of the proof is held to the schema."""
-        first = next(iter(self.schema["properties"]))
-        if not "".join(answer.text.split()).startswith(f'{{"{first}":'):
+        if not "".join(answer.text.split()).startswith(self._opening):
             raise EngineError("the server answers but does not hold to the JSON Schema; update it")
+
+    def _begins(self, answer: Answer) -> bool:
+        """Whether an answer that was not let end has begun as the schema says."""
+        text = "".join(answer.text.split())[: len(self._opening)]
+        return answer.finish is not Finish.CUT and text != "" and self._opening.startswith(text)
+
+    @property
+    def _opening(self) -> str:
+        first = next(iter(self.schema["properties"]))
+        return f'{{"{first}":'
 
 
 def _unheard(_: int) -> None:

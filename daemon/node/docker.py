@@ -53,7 +53,7 @@ class DockerNode(LocalNode):
     async def ensure(self, group: Group | None, *, fresh: bool = False) -> Ledger:
         """See LocalNode. The weights of the engines that start are read while the others stop."""
         if self._patrol is None:
-            if self._hosts:
+            if self._hosts and not self._closed:
                 self._patrol = asyncio.create_task(self._look_for_ever(), name="patrol")
         elif self._patrol.done() and not self._closed:
             self._patrol.result()  # what broke it must not go unseen

@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from daemon import api
 from daemon.api import stream
+from daemon.api.shares import Kept
 from daemon.events import Events
 from tests.inprocess import until
 
@@ -63,7 +64,7 @@ async def served(path: Path, events: Events, patience_s: float = 10.0) -> AsyncI
             events, None if last is None else int(last), heartbeat_s=0.05, patience_s=patience_s
         )
 
-    server = api.make_server(app)
+    server = api.make_server(app, Kept(frozenset()))
     with api.bind(path) as listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:

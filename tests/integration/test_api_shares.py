@@ -1,18 +1,21 @@
 """Nobody can hold all connections of the control socket: each user has a share, one is the operator's."""
 
 import asyncio
+import grp
 import os
+import pwd
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from daemon import client
-from daemon.api import shares
-from daemon.api.shares import MOST, SHARE, Peer, Refusal, refusal
+from daemon.api.operators import kept_for
+from daemon.api.shares import MOST, SHARE, Kept, Peer, Refusal, refusal
 from daemon.core.errors import Crowded
 from tests.inprocess import Lab
 
@@ -22,6 +25,8 @@ ANNA, BEN, CLEO, DORA = (
     4_000_000_003,
     4_000_000_004,
 )  # domain users, nobody here
+OLGA = 4_000_000_010  # an operator
+KEPT = Kept(frozenset({0, os.geteuid()}), frozenset({OLGA}))
 
 
 @dataclass
@@ -36,7 +41,7 @@ def connect(opened: list[Peer], uid: int, times: int = 1) -> list[Refusal | None
     """Open more; what each is told. One that is told nothing at all is closed."""
     told = []
     for _ in range(times):
-        told.append(refusal(uid, opened))
+        told.append(refusal(uid, opened, KEPT))
         if told[-1] is None or not told[-1].mute:
             opened.append(Open(uid, told[-1]))
     return told
@@ -56,24 +61,48 @@ def test_one_user_has_a_quarter_and_the_others_are_served_beside_him() -> None:
     assert connect(opened, ANNA) == [None], "what is refused counts for nothing"
 
 
-def test_a_quarter_is_kept_for_root_and_the_daemons_user_whoever_holds_the_others() -> None:
+def test_a_quarter_is_kept_for_who_operates_whoever_holds_the_others() -> None:
     opened: list[Peer] = []
     for user in (ANNA, BEN, CLEO):
         connect(opened, user, 10 * MOST)
     (late,) = connect(opened, DORA)
     assert late is not None
     assert late.status == 503
+    assert connect(opened, OLGA) == [None]
     assert connect(opened, 0) == [None]
-    assert connect(opened, os.geteuid(), SHARE - 1) == [None] * (SHARE - 1)
+    assert connect(opened, os.geteuid(), SHARE - 2) == [None] * (SHARE - 2)
     (full,) = connect(opened, 0)
     assert full is not None
     assert (full.status, full.mute) == (503, False)
 
 
+def test_an_operator_has_a_share_as_well() -> None:
+    opened: list[Peer] = []
+    assert connect(opened, OLGA, SHARE) == [None] * SHARE
+    (beyond,) = connect(opened, OLGA)
+    assert beyond is not None
+    assert beyond.status == 429
+
+
+def test_the_operators_are_who_is_listed_in_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        grp, "getgrnam", {"staff": SimpleNamespace(gr_mem=["daemon", "no such user"])}.__getitem__
+    )
+    assert kept_for("staff") == Kept({0, os.geteuid()}, {pwd.getpwnam("daemon").pw_uid})
+    assert kept_for("nobody has it") == kept_for("") == Kept({0, os.geteuid()}, set())
+
+
 @pytest.fixture
-def streams(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
-    """Fills one user's share with event streams, where this process's user is as every other."""
-    monkeypatch.setattr(shares, "is_exempt", lambda uid: False)
+def owners(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """The daemon's owners, of whom this process's user is none until he is added."""
+    owners: set[int] = set()
+    monkeypatch.setattr("daemon.app.kept_for", lambda name: Kept(owners))
+    return owners
+
+
+@pytest.fixture
+def streams() -> Iterator[Callable[[Path], None]]:
+    """Fills this user's share with event streams."""
     with ExitStack() as opened:
 
         def fill(path: Path) -> None:
@@ -87,7 +116,7 @@ def streams(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]
 
 @pytest.mark.anyio
 async def test_who_holds_his_share_of_streams_is_told_in_one_line_and_the_operator_is_served(
-    tmp_path: Path, streams: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, streams: Callable[[Path], None], owners: set[int]
 ) -> None:
     lab = Lab(tmp_path)
     path = lab.config.paths.socket
@@ -102,5 +131,5 @@ async def test_who_holds_his_share_of_streams_is_told_in_one_line_and_the_operat
     async with lab.daemon():
         await asyncio.to_thread(streams, path)
         await asyncio.to_thread(ask)
-        monkeypatch.undo()  # now he is the daemon's own user again
+        owners.add(os.geteuid())
         assert (await asyncio.to_thread(client.get, path, "/status"))["paused"] is False

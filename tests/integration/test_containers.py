@@ -24,7 +24,7 @@ from daemon.llm.client import Request
 from daemon.node.docker import DockerNode
 from tests.docker.docker_lab import OPTIONS, Alarms, Box, Hosted, hosted
 from tests.docker.docker_proxy import proxied
-from tests.docker.engine import Containers
+from tests.docker.engine import Containers, Engine
 from tests.inprocess import until
 from tests.ollama_server import Manner, serving
 from tests.scripted import Log, ScriptedEngine
@@ -424,6 +424,15 @@ async def test_a_node_looks_after_its_containers_and_puts_them_back_once(
         assert box.status == "running"
 
 
+async def test_a_node_that_is_closed_before_its_first_switch_looks_after_nothing(tmp_path: Path) -> None:
+    socket = tmp_path / "none.sock"
+    engine = DockerEngine(f"unix://{socket}", timeout_s=1)
+    box = Box(Containers(Engine(socket)), "mistral")
+    node = node_of(hosted(box, tmp_path, engine=engine), 0.01)
+    await node.aclose()
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "patrol"]
+
+
 @docker
 async def test_hints_go_on_after_the_engine_hung_up(box: Box, tmp_path: Path) -> None:
     made = box.make()
@@ -480,6 +489,18 @@ async def test_a_server_is_asked_once_for_each_version_whether_it_refuses_what_d
         server.faults.add("shift", -1)
         with pytest.raises(EngineError, match="update Ollama"):
             await ollama.load(FIRST)
+
+
+async def test_on_a_processor_a_question_may_be_read_for_longer_than_a_model_may_load() -> None:
+    async def no_gpu() -> bool:
+        return False
+
+    async with serving(Manner(gpu_share=0.0)) as server:
+        ollama = OllamaServer(server.url, "llama3", no_gpu, load_timeout_s=1.0, stall_s=1.0)
+        await ollama.load(FIRST)
+        server.memory.drop()
+        server.manner.load_s = 1.5
+        assert (await ollama.load(FIRST)).identity.device == "cpu"
 
 
 async def test_weights_are_read_ahead_where_they_can_be_found(tmp_path: Path) -> None:

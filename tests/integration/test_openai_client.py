@@ -343,6 +343,14 @@ async def test_a_server_that_is_known_is_only_warmed_and_another_version_is_prov
         assert first_words(server)[3:] == [warm_up, proof, warm_up]
 
 
+@pytest.mark.parametrize("answer", [answers("{", finish="repeat"), answers("It"), answers("  ")])
+async def test_a_known_server_whose_answer_does_not_begin_well_is_proved_anew(answer: Script) -> None:
+    async with extractor(answer, answers("It is sunny today.")) as (engine, _, host):
+        with pytest.raises(EngineError, match="does not hold to the JSON Schema"):
+            await engine.start()
+    assert host.stopped
+
+
 async def test_one_that_was_changed_for_one_that_does_not_hold_to_the_schema_is_not_ready() -> None:
     async with extractor(WARM_UP, answers("It is sunny today.")) as (engine, _, host):
         host.identity = replace(host.identity, server_version="test 2")

@@ -246,6 +246,16 @@ async def test_an_engine_that_goes_away_in_the_middle_is_one_line() -> None:
 
 
 @pytest.mark.anyio
+async def test_why_the_engine_could_not_be_asked_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text('{"credsStore": "none-of-this-name"}')
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with fake_engine() as engine, pytest.raises(ModelError, match=r"not pulled: .*none-of-this-name"):
+        await pulled(engine)
+
+
+@pytest.mark.anyio
 async def test_an_image_of_which_nothing_comes_any_more_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(product, "_PULL_STALL_S", 0.2)
     with (

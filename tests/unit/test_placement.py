@@ -6,7 +6,7 @@ import pytest
 
 from daemon.config import Config, load
 from daemon.core.memory import ModelNeed
-from daemon.core.residency import ONE_BY_ONE, SIDE_BY_SIDE, TOGETHER
+from daemon.core.residency import ONE_BY_ONE, SIDE_BY_SIDE, TOGETHER, Residency
 from daemon.core.task import Stage
 from daemon.placement import Placement, tokens_of
 
@@ -30,6 +30,20 @@ def test_larger_cards_take_both_models_and_then_everything(tmp_path: Path) -> No
     settings = config(tmp_path)
     assert Placement(settings, 24 * GB).plan.groups == SIDE_BY_SIDE
     assert Placement(settings, 80 * GB).plan.groups == TOGETHER
+
+
+@pytest.mark.parametrize(
+    ("text", "groups"),
+    [
+        ("", SIDE_BY_SIDE),  # the embedded ones, which leave each other cores
+        ('runtime = "docker"', ONE_BY_ONE),
+        ('runtime = "docker"\n[extract]\ncontainer = ""\nurl = "http://elsewhere:11434"', SIDE_BY_SIDE),
+    ],
+)
+def test_without_a_gpu_two_containers_are_not_at_work_at_a_time(
+    tmp_path: Path, text: str, groups: Residency
+) -> None:
+    assert Placement(config(tmp_path, text), None).plan.groups == groups
 
 
 def test_the_embedded_models_need_nothing_of_the_card_and_whisper_does(tmp_path: Path) -> None:
