@@ -15,6 +15,7 @@ import docker
 import requests
 from docker.errors import DockerException
 from docker.types.daemon import CancellableStream
+from urllib3.exceptions import HTTPError
 
 from daemon.containers.engine import DockerEngine
 
@@ -58,7 +59,8 @@ class Hints:
             await asyncio.to_thread(self._thread.join, _END_S)
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
-        with suppress(DockerException, requests.RequestException, OSError):  # the next wait listens anew
+        # Whatever ended it, the next wait listens anew, and the next look says what is wrong.
+        with suppress(DockerException, requests.RequestException, HTTPError, OSError):
             api = self._engine.connect()
             try:
                 self._heed(api, loop)
