@@ -64,6 +64,7 @@ async def running(
         gpu.reading,
         on_progress,
         alarms.on,
+        lambda: daemon.supervisor.try_again(),
     )
     async with contextlib.AsyncExitStack() as opened:  # so that also a start that fails leaves nothing open
         executor = ThreadPoolExecutor(1, "database")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from daemon.ahead import Ahead
 from daemon.alarms import Alarms
 from daemon.config import Config
+from daemon.core.decision import Group
 from daemon.core.errors import Fault
 from daemon.core.lifecycle import RetryPolicy
 from daemon.core.residency import MODELS
-from daemon.core.scheduler import Group
 from daemon.core.task import OPEN
 from daemon.delivery import Delivery
 from daemon.engines import prompt_tokens

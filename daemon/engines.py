@@ -36,12 +36,16 @@ _ASIDE_CHARS = 600  # what the sound shows, and what was wrong with the last ans
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a node works: the plan that it goes by, the GPU, and who is told of what happens."""
+    """Where a node works: the plan that it goes by, the GPU, and who is told of what happens.
+
+    `on_return` is told when the Docker engine answers again.
+    """
 
     placement: Placement
     read_gpu: Callable[[], Awaitable[GpuState]]
     on_progress: Progress
     on_alarm: OnAlarm
+    on_return: Callable[[], None]
 
 
 def whisper_name(config: Config) -> str:
@@ -199,6 +203,7 @@ def _host(
         site.on_alarm,
         on_described=described,
         lower=lower,
+        on_return=site.on_return,
         load_timeout_s=model.load_timeout_s,
     )
 

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import ParamSpec, TypeVar
 
 from daemon.alarms import Alarms
+from daemon.core.decision import Group
 from daemon.core.document import Profile, Speaking, Transcript
 from daemon.core.errors import StoreError
-from daemon.core.scheduler import Group
 from daemon.core.task import Phase, Stage, Task
 from daemon.events import Events
 from daemon.store.phases import group_name

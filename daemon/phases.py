@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 import structlog
 
 from daemon.alarms import Alarms
+from daemon.core.decision import NOTHING, Batch, Group, Policy, Switch, View
 from daemon.core.errors import EngineError, Fault
 from daemon.core.lifecycle import backoff_s
-from daemon.core.scheduler import NOTHING, Batch, Group, Policy, Switch, View
 from daemon.core.task import Phase, Stage, Task
 from daemon.journal import Extent, Journal
 from daemon.ports import Node
@@ -132,6 +132,10 @@ class Phases:
     def failed(self, stage: Stage, fault: Fault) -> None:
         """The engine of a stage is to blame. A death is answered by a fresh engine at once."""
         self._failed(self.policy.group_of(stage), fault.message, rests=not fault.died)
+
+    def try_again(self) -> None:
+        """Let no group rest any longer."""
+        self._rests.clear()
 
     async def begin(self, switch: Switch) -> None:
         """Begin to load a group. Loading the last one anew goes on with its batch and its phase."""

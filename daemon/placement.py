@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from daemon.config import Config
 from daemon.core.answers import FORM_TOKENS, RATING_TOKENS
+from daemon.core.decision import Group
 from daemon.core.memory import ModelNeed, known_model, whisper_mb
 from daemon.core.residency import CONTEXTS, MODELS, Asked, Plan, Wish, context_for, lower, make_plan
-from daemon.core.scheduler import Group
 from daemon.core.task import Stage
 from daemon.llm.client import Options
 from daemon.sections import Model

@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from daemon.config import Config
+from daemon.core.decision import Policy
 from daemon.core.durations import PLANNED, Durations
 from daemon.core.residency import Plan
-from daemon.core.scheduler import Policy, auto_batch_size
+from daemon.core.scheduler import auto_batch_size
 from daemon.core.task import Stage
 from daemon.sections import Stt
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from daemon.core.decision import Group
 from daemon.core.errors import Fault
 from daemon.core.task import Stage, Task
 from daemon.values import (
@@ -19,7 +20,6 @@ from daemon.values import (
     Decoded,
     Document,
     ExtractWork,
-    Group,
     Ledger,
     NodeState,
     Outcome,

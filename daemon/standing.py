@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from daemon.core.decision import View
 from daemon.core.instant import to_iso
-from daemon.core.scheduler import View
 from daemon.journal import Journal, Orders
 from daemon.wire import Order
 

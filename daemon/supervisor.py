@@ -13,9 +13,7 @@ from daemon.ahead import Ahead
 from daemon.alarms import Alarms
 from daemon.attempts import Attempts, Ended
 from daemon.book import Book
-from daemon.core.errors import Blame, EngineError, Fault
-from daemon.core.lifecycle import RetryPolicy, backoff_s
-from daemon.core.scheduler import (
+from daemon.core.decision import (
     Action,
     Admit,
     Decision,
@@ -27,9 +25,10 @@ from daemon.core.scheduler import (
     Switch,
     View,
     Why,
-    decide,
-    in_order,
 )
+from daemon.core.errors import Blame, EngineError, Fault
+from daemon.core.lifecycle import RetryPolicy, backoff_s
+from daemon.core.scheduler import decide, in_order
 from daemon.core.task import FINAL, PENDING, RUNNING, Event, Stage, Task
 from daemon.fairness import Fairness
 from daemon.happenings import Arrived, Happening, Happenings, Interrupted, Unreadable
@@ -142,6 +141,11 @@ class Supervisor:
         self._policy = self._phases.policy = policy
         if switch_s is not None:
             self._phases.usual_switch_s = switch_s
+        self._happenings.wake()
+
+    def try_again(self) -> None:
+        """Let no group rest any longer: what was in the way of its engine is gone."""
+        self._phases.try_again()
         self._happenings.wake()
 
     def arrived(self, tasks: Iterable[Task]) -> None:

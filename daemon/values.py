@@ -6,12 +6,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from daemon.core.decision import Group
 from daemon.core.document import Evaluation, Flag, Profile, Speaking, Transcript
 from daemon.core.errors import Fault
 from daemon.core.naming import Refused
 from daemon.core.task import Event, Stage, Task
 
-Group = frozenset[Stage]
 Provenance = Mapping[str, Any]
 
 

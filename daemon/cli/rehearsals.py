@@ -12,11 +12,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from daemon.config import Config
+from daemon.core.decision import Policy
 from daemon.core.durations import PLANNED, Durations, Loaded, Pace
 from daemon.core.explain import name, seconds
 from daemon.core.rehearsal import Coming, Rehearsal, evenly, legend, picture, rehearse
 from daemon.core.residency import Plan, Residency
-from daemon.core.scheduler import Policy
 from daemon.core.task import Stage
 from daemon.forecast import read_durations
 from daemon.gpu.nvml import NvmlGpu

@@ -28,7 +28,8 @@ _LOOK_S = 0.25
 _CALM_S = 60.0
 _LOOPS = 2  # ends by itself, one after the other, that make a crash loop
 _TOLD = ("missing", "crash_loop", "failed")  # what a stop does not mend is still shown after it
-_PASSING = ("unreachable", "denied", "stopping")  # what an answer of the engine shows to be over
+_AWAY = ("unreachable", "denied")
+_PASSING = (*_AWAY, "stopping")  # what an answer of the engine shows to be over
 
 
 class ContainerHost(ServedHost):
@@ -39,7 +40,8 @@ class ContainerHost(ServedHost):
 
     `on_described` is told what the model takes, once that is known, and how many requests the container's
     server holds at a time. `lower` is asked when the model does not fit on the GPU, also on a fresh start:
-    whether the plan asks for less now; without that the work goes on, degraded.
+    whether the plan asks for less now; without that the work goes on, degraded. `on_return` is told when a
+    look finds that the Docker engine answers again.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class ContainerHost(ServedHost):
         *,
         on_described: OnDescribed = lambda need, slots: None,
         lower: Callable[[], bool] = lambda: False,
+        on_return: Callable[[], None] = lambda: None,
         load_timeout_s: float = 180.0,
         calm_s: float = _CALM_S,
         clock: Callable[[], float] = time.time,
@@ -59,6 +62,7 @@ class ContainerHost(ServedHost):
         self._container = container
         self._on_described = on_described
         self._lower = lower
+        self._on_return = on_return
         self._load_timeout_s = load_timeout_s
         self._calm_s = calm_s
         self._busy = asyncio.Lock()
@@ -114,6 +118,7 @@ class ContainerHost(ServedHost):
         if self._busy.locked():
             return
         async with self._busy:
+            away = self._state in _AWAY
             try:
                 running = await self._container.running()
                 if self._wanted:
@@ -122,6 +127,9 @@ class ContainerHost(ServedHost):
                     await self._look_out(running)
             except ContainerError as exc:
                 self._become(exc.state, str(exc))
+            else:
+                if away:
+                    self._on_return()
 
     def _look_after(self, running: list[Seen]) -> None:
         """It is in use: see whether it still is the one that was started."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
 
+from daemon.core.decision import Policy
 from daemon.core.durations import Pace
-from daemon.core.scheduler import Policy
 from daemon.core.task import Stage
 
 _LIKELY = 1.2816  # standard deviations to either side, for four of five

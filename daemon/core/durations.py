@@ -11,7 +11,7 @@ from math import sqrt
 from statistics import fmean, median
 
 from daemon.core.benchmark import longer
-from daemon.core.scheduler import Group, Policy
+from daemon.core.decision import Group, Policy
 from daemon.core.task import Stage
 
 _OUTLIER = 4.0  # times the median: a try that hung says nothing of the next one

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from daemon.core.decision import Decision, Group, Policy, View, Why
 from daemon.core.durations import Durations
 from daemon.core.forecast import Forecast
-from daemon.core.scheduler import Decision, Group, Policy, View, Why
 from daemon.core.task import RUNNING, Stage
 
 Shown = Callable[[float], str]

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from daemon.core.decision import Group, Policy, View
 from daemon.core.doubt import Doubt, Span, behind
 from daemon.core.durations import Durations
-from daemon.core.scheduler import Group, Policy, View, in_order
+from daemon.core.scheduler import in_order
 from daemon.core.simulation import simulate
 from daemon.core.task import FINAL, RUNNING, Event, Stage, Task
 from daemon.core.timetable import Attempt, Load, Mark, Timetable

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from daemon.core.decision import Group, Policy, View
 from daemon.core.durations import Durations
-from daemon.core.scheduler import Group, Policy, View
 from daemon.core.simulation import simulate
 from daemon.core.task import FINAL, Event, Stage, Task
 from daemon.core.timetable import Attempt, Input, Load, Mark, Timetable, What

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 from daemon.core.benchmark import speedup
+from daemon.core.decision import Group
 from daemon.core.memory import ModelNeed, capacity_mb
-from daemon.core.scheduler import Group
 from daemon.core.task import Stage
 
 Residency = tuple[Group, ...]

@@ -13,9 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from daemon.core.errors import Blame, Fault
-from daemon.core.lifecycle import RetryPolicy, advance, after_fault, backoff_s
-from daemon.core.scheduler import (
+from daemon.core.decision import (
     NOTHING,
     Action,
     Admit,
@@ -28,8 +26,10 @@ from daemon.core.scheduler import (
     Start,
     Switch,
     View,
-    decide,
 )
+from daemon.core.errors import Blame, Fault
+from daemon.core.lifecycle import RetryPolicy, advance, after_fault, backoff_s
+from daemon.core.scheduler import decide
 from daemon.core.task import FINAL, PENDING, RUNNING, Event, Stage, Task
 from daemon.core.timetable import Attempt, Entry, Input, Load, Mark, Timetable, What
 

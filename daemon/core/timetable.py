@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from daemon.core.decision import Group
 from daemon.core.errors import Fault
-from daemon.core.scheduler import Group
 from daemon.core.task import FINAL, Event, Task
 
 

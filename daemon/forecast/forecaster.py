@@ -13,13 +13,13 @@ from typing import ParamSpec, Protocol, TypeVar
 
 import structlog
 
+from daemon.core.decision import Decision, Group, Policy, View
 from daemon.core.doubt import Span, behind
 from daemon.core.durations import Durations, learn
 from daemon.core.errors import StoreError
 from daemon.core.explain import Plan, explain, late
 from daemon.core.forecast import Forecast, forecast
 from daemon.core.roll import Roll
-from daemon.core.scheduler import Decision, Group, Policy, View
 from daemon.core.task import Stage, Task
 from daemon.forecast.face import face
 from daemon.store.reader import Reader

@@ -10,9 +10,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+from daemon.core.decision import Group
 from daemon.core.memory import capacity_mb
 from daemon.gpu.owner import descends_from
-from daemon.values import Group, Ledger, OnAlarm
+from daemon.values import Ledger, OnAlarm
 from daemon.wire import GpuState, Holder
 
 MEMORY = "gpu_memory"

@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from daemon.core.decision import Group
 from daemon.core.errors import Blame, EngineError, ExclusionError
 from daemon.core.task import Stage
 from daemon.ports import Engine, Extractor, MemoryGuard, Rater, Transcriber
-from daemon.values import ExtractWork, Failed, Group, Ledger, NodeState, Outcome, Progress, RateWork, SttWork
+from daemon.values import ExtractWork, Failed, Ledger, NodeState, Outcome, Progress, RateWork, SttWork
 from daemon.wire import EngineReport
 
 W = TypeVar("W", SttWork, ExtractWork, RateWork)

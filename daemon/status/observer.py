@@ -12,8 +12,8 @@ from daemon import __version__, report
 from daemon.alarms import Alarms
 from daemon.alerts import Situation
 from daemon.config import Config
+from daemon.core.decision import Group
 from daemon.core.instant import to_iso
-from daemon.core.scheduler import Group
 from daemon.core.task import Phase, Task, phase_of
 from daemon.events import Events
 from daemon.journal import Extent, Journal

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from daemon.core.scheduler import Group, Why
+from daemon.core.decision import Group, Why
 from daemon.core.task import Task
 from daemon.journal import Extent, Orders
 from daemon.wire import Clock, GpuPoint, GpuState

@@ -6,9 +6,9 @@ from typing import Any
 
 from peewee import SqliteDatabase, fn
 
+from daemon.core.decision import Group
 from daemon.core.durations import Loaded, Tried
 from daemon.core.instant import from_iso, to_iso
-from daemon.core.scheduler import Group
 from daemon.core.task import Event, Stage
 from daemon.store.models import PhaseRow, TaskRow
 

@@ -214,15 +214,22 @@ async def test_a_stop_without_an_answer_is_seen_by_its_effect(box: Box, tmp_path
 async def test_an_engine_that_hangs_is_a_state_of_its_own_until_it_answers(box: Box, tmp_path: Path) -> None:
     box.make()
     with proxied(tmp_path / "docker.sock", box.containers.engine.socket) as proxy:
-        host = hosted(box, tmp_path, engine=DockerEngine(proxy.url, timeout_s=2)).host
+        returns: list[str] = []
+        engine = DockerEngine(proxy.url, timeout_s=2)
+        host = hosted(box, tmp_path, engine=engine, on_return=lambda: returns.append("")).host
         await host.start(FIRST)
+        await host.look()
         proxy.held = "/containers/"
         with pytest.raises(EngineError, match="does not answer; see: systemctl status docker"):
             await host.stop()
         assert (host.report().state, box.status) == ("unreachable", "running")
+        await host.look()
+        assert not returns
         proxy.held = ""
         await host.look()
         assert (host.report().state, box.status) == ("stopped", "exited")
+        await host.look()
+        assert len(returns) == 1
 
 
 async def test_an_engine_that_is_down_is_unreachable(tmp_path: Path) -> None:

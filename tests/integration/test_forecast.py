@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from daemon.assembly import Daemon
+from daemon.core.decision import Group
 from daemon.core.durations import Loaded
 from daemon.core.instant import from_iso
-from daemon.core.scheduler import Group
 from daemon.core.task import Stage
 from daemon.wire import Clock, Order, Verb
 from tests.inprocess import PASSES, Lab, until, worked_off

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon.core.decision import Why
 from daemon.core.errors import Blame, Fault, IllegalTransition, UnknownTask
-from daemon.core.scheduler import Why
 from daemon.core.task import Stage
 from daemon.values import Ticket
 from daemon.wire import Order, Verb
@@ -130,6 +130,23 @@ async def test_an_engine_that_does_not_start_is_an_alarm_until_it_does(tmp_path:
         lab.engines[Stage.STT].fails_to_start = 3
         await until(lambda: any(a.code == "engine_stt" for a in daemon.alarms.all))
         await worked_off(daemon)
+        assert daemon.alarms.all == []
+    (result,) = lab.results().values()
+    assert result["outcome"] == "evaluated"
+
+
+async def test_what_was_in_an_engine_s_way_is_gone_and_it_rests_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.core.lifecycle._BACKOFF_FIRST_S", 60.0)
+    monkeypatch.setattr("daemon.core.lifecycle.BACKOFF_MOST_S", 60.0)
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        lab.engines[Stage.STT].fails_to_start = 1
+        await until(lambda: daemon.supervisor.why is Why.BACKOFF)
+        daemon.supervisor.try_again()
+        await worked_off(daemon, 20.0)
         assert daemon.alarms.all == []
     (result,) = lab.results().values()
     assert result["outcome"] == "evaluated"

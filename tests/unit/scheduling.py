@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from daemon.core.scheduler import Group, Policy
+from daemon.core.decision import Group, Policy
 from daemon.core.task import Stage, Status, Task
 
 STT: Group = frozenset({Stage.STT})

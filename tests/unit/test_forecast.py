@@ -7,13 +7,13 @@ from statistics import fmean, median
 
 import pytest
 
+from daemon.core.decision import Batch, Decision, Group, Policy, View, Why
 from daemon.core.doubt import Span
 from daemon.core.durations import PLANNED, Durations, Loaded, Tried, crowding, learn, learn_pace
 from daemon.core.explain import Plan, explain, late, seconds
 from daemon.core.forecast import EXACTLY, Forecast, forecast
 from daemon.core.rehearsal import Coming, evenly, picture, rehearse
 from daemon.core.roll import Roll
-from daemon.core.scheduler import Batch, Decision, Group, Policy, View, Why
 from daemon.core.simulation import simulate
 from daemon.core.task import Event, Stage, Status, Task
 from daemon.core.timetable import Attempt, Load, Mark, Timetable

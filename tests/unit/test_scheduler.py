@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from daemon.core.scheduler import (
+from daemon.core.decision import (
     NOTHING,
     Action,
     Admit,
@@ -18,11 +18,8 @@ from daemon.core.scheduler import (
     Switch,
     View,
     Why,
-    auto_batch_size,
-    batch_limit,
-    decide,
-    in_order,
 )
+from daemon.core.scheduler import auto_batch_size, batch_limit, decide, in_order
 from daemon.core.task import Stage, Status, Task
 from tests.unit.scheduling import ALL, APART, EVAL, EXTRACT, PAIRED, RATE, STT, TOGETHER, policy, task
 

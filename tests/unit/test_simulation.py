@@ -8,21 +8,10 @@ from random import Random
 
 import pytest
 
+from daemon.core.decision import Admit, Decision, Group, OpenBatch, Policy, Release, Start, Switch, View, Why
 from daemon.core.errors import Blame, Fault
 from daemon.core.lifecycle import RetryPolicy
-from daemon.core.scheduler import (
-    Admit,
-    Decision,
-    Group,
-    OpenBatch,
-    Policy,
-    Release,
-    Start,
-    Switch,
-    View,
-    Why,
-    auto_batch_size,
-)
+from daemon.core.scheduler import auto_batch_size
 from daemon.core.simulation import simulate
 from daemon.core.task import FINAL, PENDING, RUNNING, Event, Stage, Status, Task
 from daemon.core.timetable import Attempt, Entry, Input, Load, Mark, Timetable, What
