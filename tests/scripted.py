@@ -1,7 +1,7 @@
 """Engines and media that do what a script says, for what the real ones cannot be made to do on demand."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableSequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def goes_well(stage: Stage, ticket: Ticket) -> Fault | None:
 class Log:
     """What the engines saw, in its order: ("start" | "stop" | "begin" | "end", stage, task id or None)."""
 
-    entries: list[tuple[str, Stage, int | None]] = field(default_factory=list)
+    entries: MutableSequence[tuple[str, Stage, int | None]] = field(default_factory=list)
     alive: set[Stage] = field(default_factory=set)
 
     def tried(self, stage: Stage) -> list[int]:

@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections import deque
 from pathlib import Path
 
 from daemon.app import running
@@ -31,7 +32,7 @@ def main(folder: Path, seconds: float, poison: int | None) -> None:
         return None
 
     def make_node(config: Config, site: Site) -> Node:
-        log = Log()
+        log = Log(deque(maxlen=0))  # nobody reads it here, and it would grow with every task
         stt, extract, rate = (ScriptedEngine(stage, log, seconds, script) for stage in Stage)
         guard = memory_guard(config, site, lambda: (os.getpid(),))
         return LocalNode(stt, extract, rate, site.on_progress, guard)

@@ -16,7 +16,7 @@ import structlog
 from rich.console import Console
 from rich.table import Column, Table
 
-from tests.bench import classroom, damage, forecast, idle, intake, status, stt, switch, tui
+from tests.bench import classroom, damage, forecast, idle, intake, soak, status, stt, switch, tui
 from tests.bench.figures import Figure, Options, Skipped
 
 BENCHMARKS: dict[str, Callable[[Options], list[Figure]]] = {
@@ -29,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[Options], list[Figure]]] = {
     "forecast": forecast.measure,
     "switch": switch.measure,
     "tui": tui.measure,
+    "soak": soak.measure,
 }
 
 
@@ -41,13 +42,16 @@ def main() -> int:
     parser.add_argument(
         "--scale", type=float, default=usual.scale, help="divides a class's durations (default: %(default)g)"
     )
+    parser.add_argument(
+        "--minutes", type=float, default=usual.minutes, help="how long to soak (default: %(default)g)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON for other programs")
     chosen = parser.parse_args()
     if unknown := set(chosen.names) - BENCHMARKS.keys():
         parser.error(f"there is no {', '.join(sorted(unknown))}, but {', '.join(BENCHMARKS)}")
     quiet = structlog.make_filtering_bound_logger(logging.WARNING)
     structlog.configure(wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    figures = _run(chosen.names or list(BENCHMARKS), Options(chosen.whisper, chosen.scale))
+    figures = _run(chosen.names or list(BENCHMARKS), Options(chosen.whisper, chosen.scale, chosen.minutes))
     if chosen.json:
         print(json.dumps([{**asdict(figure), "met": figure.met} for figure in figures], indent=2))
     else:

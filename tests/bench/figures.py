@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-MODELS = Path(__file__).resolve().parents[2] / "var" / "models"
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = ROOT / "var" / "models"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,13 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says: the Whisper model, and by what the class's durations are divided."""
+    """What the command line says: the Whisper model, by what the class's durations are divided, how long to
+    soak.
+    """
 
     whisper: str = "tiny.en"
     scale: float = 20.0
+    minutes: float = 3.0
 
 
 class Skipped(Exception):

@@ -7,13 +7,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from daemon.config import Config, load
 from daemon.state import DATABASE
-from tests.bench.figures import MODELS, model_folder
+from tests.bench.figures import MODELS, ROOT, model_folder
 
 _START_S = 60.0
 _STOP_S = 30.0
@@ -61,14 +61,17 @@ def database(config: Config) -> Path:
 
 
 @contextmanager
-def running(file: Path, config: Config) -> Iterator[int]:
-    """`introeval run` with this configuration, once it answers on its socket. Gives its process id."""
+def running(file: Path, config: Config, command: Sequence[str] = ()) -> Iterator[int]:
+    """`introeval run` with this configuration, once it answers on its socket. Gives its process id.
+
+    `command` takes its place.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("INTROEVAL_")}
     with (file.parent / "daemon.out").open("w+") as output:
         daemon = subprocess.Popen(
-            [sys.executable, "-m", "daemon", "--config", str(file), "run"],
+            command or [sys.executable, "-m", "daemon", "--config", str(file), "run"],
             cwd=file.parent,
-            env=environment,
+            env=environment | {"PYTHONPATH": str(ROOT)},
             stdout=output,
             stderr=output,
         )
