@@ -55,6 +55,17 @@ def test_the_plans_class_takes_as_long_as_the_plan_says(folder: Path) -> None:
     assert [round(one["makespan_s"] / 60, 1) for one in apart] == [16.6, 12.5]
 
 
+def test_the_readme_says_how_long_a_class_takes(folder: Path) -> None:
+    found = answer(
+        *("--switch-s", "5", "--residency", "stt/extract/rate", "--residency", "stt/extract+rate"),
+        *("--parallel", "1", "--parallel", "2", "--parallel", "4"),
+    )
+    minutes = [f"{one['makespan_s'] / 60:.1f} min" for one in found]
+    rows = [" | ".join(minutes[:3]), " | ".join(minutes[3:])]
+    lines = (Path(__file__).parents[2] / "README.md").read_text().splitlines()
+    assert [row for row in rows if not any(line.endswith(f"| {row} |") for line in lines)] == []
+
+
 def test_one_setting_shows_its_timetable_and_several_stand_side_by_side(folder: Path) -> None:
     one = said("--ascii")
     assert "0:00:05  0:01:45  stt" in one
