@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from textual import events, work
+from textual import work
 from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
@@ -36,7 +36,6 @@ class Dashboard(Listener):
         Binding("D", "drain", "drain: take nothing new", id="drain"),
         Binding("N", "go", "go, without a full batch", id="go"),
         Binding("R", "retry_failed", "retry failed; reconnect", id="retry_failed"),
-        Binding("C", "deadline", "deadline of the class", id="deadline"),
         Binding("z", "freeze", "freeze the display", id="freeze"),
         Binding("plus,equals_sign", "refresh_rate(-1)", "refresh more often", id="faster"),
         Binding("minus", "refresh_rate(1)", "refresh less often", id="slower"),
@@ -48,7 +47,8 @@ class Dashboard(Listener):
 
         return Board()
 
-    def _may_change(self) -> bool:
+    def may_change(self) -> bool:
+        """Whether the operator may change things now; if not, it is said why."""
         if forbidden := self.scene.forbidden:
             self.say(forbidden)
             return False
@@ -58,7 +58,7 @@ class Dashboard(Listener):
         """Ask the daemon for something for some tasks, after a confirmation where one is due."""
         if not tasks:
             self.say("no task is selected")
-        elif self._may_change():
+        elif self.may_change():
             if actions.must_ask(verb, tasks):
                 self._confirm(actions.question(verb, tasks), lambda: self.send(verb, tuple(tasks)))
             else:
@@ -68,7 +68,7 @@ class Dashboard(Listener):
         from introeval_tui.dialogs import Question
 
         def answered(yes: bool | None) -> None:
-            if yes and self._may_change():
+            if yes and self.may_change():
                 then()
 
         _ = self.push_screen(Question(lines, ascii_only=self.setup.ascii_only), answered)
@@ -96,7 +96,7 @@ class Dashboard(Listener):
 
     def _order(self, order: str) -> None:
         status = self.known.status
-        if self._may_change() and status is not None:
+        if self.may_change() and status is not None:
             self._confirm(actions.order_question(order, status), lambda: self.send_order(order))
 
     @work(group="orders")
@@ -132,7 +132,7 @@ class Dashboard(Listener):
         if self.known.link is Link.DOWN:
             self.hurry()
             return
-        if self._may_change():
+        if self.may_change():
             self.ask_failed()
 
     @work(group="orders")
@@ -159,23 +159,6 @@ class Dashboard(Listener):
             [f"Take up all {len(failed)} failed tasks again?", *lines[1:]],
             lambda: self.send("retry", tuple(failed)),
         )
-
-    def on_key(self, event: events.Key) -> None:
-        """Give a line what was typed ahead of it: after a fast "/" no letter may be taken for an order."""
-        if event.character is None or not event.is_printable or not self.screen.has_class("-line"):
-            return
-        from introeval_tui.line import Line
-
-        for line in self.screen.query(Line):
-            event.prevent_default()
-            line.write(event.character)
-
-    async def action_deadline(self) -> None:
-        """Ask for the deadline of the class."""
-        if self._may_change():
-            ask = getattr(self.screen, "ask_deadline", None)
-            if ask is not None:
-                await ask()
 
     def set_deadline(self, said: str) -> None:
         """Send a deadline that was written as HH:MM, or nothing to take it away."""

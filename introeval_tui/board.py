@@ -13,10 +13,13 @@ from introeval_tui.state import OrderBy, View
 
 if TYPE_CHECKING:
     from daemon.wire import TaskLine
+    from introeval_tui.line import Line
 
 
 class Board(Sheet):
-    """Lower case keys are for the chosen tasks; those for the whole daemon are the app's."""
+    """Lower case keys are for the chosen tasks; those for the whole daemon are the app's, but
+    for its deadline, which is written here.
+    """
 
     BINDINGS = [
         Binding("down,j", "move(1)", "down", id="down", show=False),
@@ -28,7 +31,9 @@ class Board(Sheet):
         Binding("enter", "open", "the task in detail", id="open"),
         Binding("l", "open_log", "the task's log", id="log"),
         Binding("escape", "back", "back, unmark, no filter", id="back"),
-        Binding("slash", "filter", "filter: id, student, file", id="filter"),
+        # With priority, as the deadline below, the app does it itself and passes no further key on before the
+        # line has the focus: after a fast "/" no letter may be taken for an order.
+        Binding("slash", "filter", "filter: id, student, file", id="filter", priority=True),
         Binding("v", "view", "open, failed, done, all", id="view"),
         Binding("s", "sort", "sort by the next column", id="sort"),
         Binding("S", "reverse", "reverse the order", id="reverse"),
@@ -44,6 +49,7 @@ class Board(Sheet):
             Binding(str(number), f"panel({number})", f"panel: {name}", id=f"panel_{number}")
             for number, name in ((1, "tasks"), (2, "GPU"), (3, "engines"), (4, "failures"), (5, "events"))
         ),
+        Binding("C", "deadline", "deadline of the class", id="deadline", priority=True),
     ]
 
     # --- moving about
@@ -132,18 +138,23 @@ class Board(Sheet):
         def live(text: str) -> None:
             self.show_list(replace(self.query_now, text=text, offset=0))
 
-        line = Line("/", self.query_now.text, live=live, done=live, given_up=lambda: live(""))
-        await self.mount(line)  # the keys that follow wait for it
-        line.take_focus()
+        await self._open(Line("/", self.query_now.text, live=live, done=live, given_up=lambda: live("")))
 
-    async def ask_deadline(self) -> None:
+    async def action_deadline(self) -> None:
         """Ask for the deadline of the class."""
         from introeval_tui.line import Line
 
-        hint = "deadline of the class, as HH:MM; nothing takes it away: "
-        line = Line(hint, "", done=self.dashboard.set_deadline)
+        if self.dashboard.may_change():
+            hint = "deadline of the class, as HH:MM; nothing takes it away: "
+            await self._open(Line(hint, "", done=self.dashboard.set_deadline))
+
+    async def _open(self, line: "Line") -> None:
         await self.mount(line)
         line.take_focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """While a line is open its keys are letters."""
+        return action not in ("filter", "deadline") or not self.has_class("-line")
 
     # --- the tasks
 

@@ -42,6 +42,10 @@ class Desk(Protocol):
         """List other tasks."""
         ...
 
+    def may_change(self) -> bool:
+        """Whether the operator may change things now; if not, it is said why."""
+        ...
+
     def ask_for(self, verb: str, tasks: "Sequence[TaskLine]") -> None:
         """Ask the daemon for something for some tasks."""
         ...

@@ -51,10 +51,6 @@ class Line(Horizontal):
         """Have every key from now on."""
         self.screen.set_focus(self.query_one(Input))
 
-    def write(self, text: str) -> None:
-        """Take what was typed ahead, before it had the focus."""
-        self.query_one(Input).insert_text_at_cursor(text)
-
     def on_input_changed(self, event: Input.Changed) -> None:
         """Follow what is written."""
         event.stop()
@@ -81,5 +77,6 @@ class Line(Horizontal):
     def _leave(self) -> None:
         if self._rest is not None:
             self._rest.stop()
+        self._live = None  # a letter that is on its way now is nobody's
         self.screen.remove_class("-line")
         _ = self.remove()

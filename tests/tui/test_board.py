@@ -1,11 +1,15 @@
 """Every key: what the daemon is asked, and what is seen then."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 
+from introeval_tui.line import Line
 from introeval_tui.panel import Panel
+from tests.inprocess import until
 from tests.tui.fake_daemon import FakeDaemon, alarmed, task
 from tests.tui.opened import Desk, at, opened
 
@@ -65,6 +69,22 @@ async def test_the_filter_follows_what_is_written_and_esc_takes_it_away(fake: Fa
         await desk.press("escape")
         await desk.sees("Tasks 26")
         assert desk.board().query_now.text == ""
+
+
+@pytest.mark.parametrize("ahead", range(4))
+async def test_keys_that_come_at_once_are_all_the_lines(fake: FakeDaemon, ahead: int) -> None:
+    async with opened(fake) as desk:
+        for number in range(5):
+            for place, character in enumerate("/xy2r"):
+                desk.app.post_message(Key("slash" if character == "/" else character, character))
+                if place >= ahead:
+                    await asyncio.sleep(0)
+            await until(lambda: desk.board().query_now.text)
+            assert desk.board().query_now.text == "xy2r", number
+            await desk.press("escape")
+            await until(lambda: not desk.board().query(Line))
+        assert desk.board().panel == 1
+        assert not fake.asked("POST")
 
 
 async def test_a_filter_that_finds_nothing_says_so(fake: FakeDaemon) -> None:
