@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import threading
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -183,11 +184,13 @@ def _pull(api: docker.APIClient, image: str, tell: Callable[[dict[str, Any]], No
     name, tag = parse_repository_tag(image)
     wrong: object = ""
     try:
-        for event in api.pull(name, tag=tag or "latest", stream=True, decode=True):
-            if "error" in event:
-                wrong = event["error"]
-                break
-            tell(event)
+        with warnings.catch_warnings():  # of a helper for passwords that is missing, which it raises as well
+            warnings.filterwarnings("ignore", module=r"docker\.credentials")
+            for event in api.pull(name, tag=tag or "latest", stream=True, decode=True):
+                if "error" in event:
+                    wrong = event["error"]
+                    break
+                tell(event)
     except APIError as exc:
         wrong = exc.explanation or exc
     except DockerException as exc:  # before the engine was asked, e.g. for want of the registry's password

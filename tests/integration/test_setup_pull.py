@@ -247,12 +247,13 @@ async def test_an_engine_that_goes_away_in_the_middle_is_one_line() -> None:
 
 @pytest.mark.anyio
 async def test_why_the_engine_could_not_be_asked_is_said(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recwarn: pytest.WarningsRecorder
 ) -> None:
     (tmp_path / "config.json").write_text('{"credsStore": "none-of-this-name"}')
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     with fake_engine() as engine, pytest.raises(ModelError, match=r"not pulled: .*none-of-this-name"):
         await pulled(engine)
+    assert not recwarn.list
 
 
 @pytest.mark.anyio
