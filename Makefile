@@ -68,7 +68,7 @@ lock: ## pin both requirements files anew from pyproject.toml, then set up again
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
 	$(PYTHON) -m venv "$$tmp/venv" && \
 	"$$tmp/venv/bin/python" -m pip install --disable-pip-version-check --quiet uv && \
-	compile() { env -u UV_FIND_LINKS -u UV_INDEX "$$tmp/venv/bin/uv" pip compile --quiet --universal \
+	compile() { env -u UV_FIND_LINKS -u UV_INDEX "$$tmp/venv/bin/uv" pip compile --quiet --universal --fork-strategy fewest \
 		--python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		--group build --output-file "$$tmp/$$1" $$2 pyproject.toml && \
 	{ echo "# $$3, pinned and hashed, for Python 3.11 and later."; \

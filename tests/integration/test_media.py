@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import struct
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -117,6 +118,15 @@ async def test_what_is_no_video_is_a_fault(
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
     assert await faults(media, path) == (code, Blame.PERMANENT)
+
+
+async def test_a_title_in_another_encoding_is_no_fault(media: MediaReader, tmp_path: Path) -> None:
+    whole = (MEDIA / "probe.wav").read_bytes()
+    title = b"LIST" + struct.pack("<I", 16) + b"INFOINAM" + struct.pack("<I", 4) + b"caf\xe9"
+    body = whole[8:36] + title + whole[36:]  # after the header, the form and the format
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+    assert isinstance(await media.probe(path), Probe)
 
 
 @pytest.mark.parametrize(
