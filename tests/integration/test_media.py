@@ -120,6 +120,14 @@ async def test_what_is_no_video_is_a_fault(
     assert await faults(media, path) == (code, Blame.PERMANENT)
 
 
+async def test_a_decoder_that_is_broken_itself_blames_no_video(
+    media: MediaReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import av\nav.open = lambda file, mode: None\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert await faults(media, SAMPLE) == ("decoder_failed", Blame.ENGINE)
+
+
 async def test_a_title_in_another_encoding_is_no_fault(media: MediaReader, tmp_path: Path) -> None:
     whole = (MEDIA / "probe.wav").read_bytes()
     title = b"LIST" + struct.pack("<I", 16) + b"INFOINAM" + struct.pack("<I", 4) + b"caf\xe9"
