@@ -29,6 +29,7 @@ from daemon.outbox import Outbox
 from daemon.placement import Placement
 from daemon.plan import make_policy
 from daemon.ports import Media, Node
+from daemon.remains import Reconciliation
 from daemon.service import Pulse
 from daemon.status import Observer
 from daemon.store.store import SqliteStore
@@ -126,6 +127,9 @@ async def assemble(
         engines=node.reports,
         forecast=forecaster,
         gpu=recorder,
+    )
+    await Reconciliation(journal, alarms, config.paths.inbox, config.paths.outbox, config.paths.state)(
+        time.time()
     )
     first_id = await journal(store.next_id)
     daemon = Daemon(
