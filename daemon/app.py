@@ -15,7 +15,7 @@ from daemon import __version__, api
 from daemon.alarms import Alarms
 from daemon.alerts import Alerts
 from daemon.api.operators import kept_for, operators
-from daemon.assembly import Daemon, assemble
+from daemon.assembly import Daemon, assemble, ownership
 from daemon.config import Config
 from daemon.engines import Site, make_node, media_reader
 from daemon.events import Events
@@ -173,4 +173,5 @@ def _open_store(config: Config) -> SqliteStore:
         config.paths.state / DATABASE,
         provenance={"program": f"introeval {__version__}"},
         resubmission=config.intake.resubmission,
+        ownership=ownership(config),
     )

@@ -11,6 +11,7 @@ from daemon.config import Config
 from daemon.core.decision import Group
 from daemon.core.errors import Fault
 from daemon.core.lifecycle import RetryPolicy
+from daemon.core.ownership import Ownership
 from daemon.core.residency import MODELS
 from daemon.core.task import OPEN
 from daemon.delivery import Delivery
@@ -19,6 +20,7 @@ from daemon.events import Events
 from daemon.forecast import Forecaster
 from daemon.gpu.history import GpuRecorder
 from daemon.gpu.nvml import NvmlGpu
+from daemon.intake.accounts import accounts
 from daemon.intake.alarm import Alarm as IntakeAlarm
 from daemon.intake.alarm import named
 from daemon.intake.claim import Limits
@@ -138,6 +140,11 @@ async def assemble(
     return daemon
 
 
+def ownership(config: Config) -> Ownership:
+    """What the accounts of files mean, as it is configured. Raises ConfigError."""
+    return Ownership(config.intake.owner, accounts(config.intake.shared_accounts))
+
+
 def _make_supervisor(
     config: Config,
     node: Node,
@@ -172,7 +179,7 @@ def _make_supervisor(
         clock=time.time,
         on_final=on_final,
         progress=progress,
-        newest_only=config.intake.resubmission == "newest",
+        newest_only=ownership(config) if config.intake.resubmission == "newest" else None,
         on_orders=on_orders,
         on_switch=on_switch,
         prepare=prepare,
@@ -227,5 +234,6 @@ def _make_intake(
             max_duration_s=config.intake.max_duration_s,
             student_pattern=config.intake.student_pattern,
             done_marker=config.intake.done_marker,
+            ownership=ownership(config),
         ),
     )

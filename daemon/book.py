@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 
 from daemon.core.lifecycle import RetryPolicy, advance, after_fault
+from daemon.core.ownership import Ownership
 from daemon.core.task import FINAL, RUNNING, Event, Task
 from daemon.values import Change, Extracted, Failed, Outcome, Rated, Ticket, Transcribed, Unscorable
 
@@ -18,20 +19,34 @@ _EVENT_OF: dict[type[Outcome], Event] = {
 }
 
 
-def superseded(tasks: Iterable[Task]) -> list[Task]:
-    """The tasks that have not started and whose student has handed in a newer video since."""
-    newest: dict[str, tuple[float, int]] = {}
+def superseded(tasks: Iterable[Task], ownership: Ownership) -> list[Task]:
+    """The tasks that have not started and whose student has handed in a newer video since.
+
+    A video that the account of somebody else has put there under the student's name is not the student's.
+    """
+    newest: dict[str, dict[str | None, tuple[float, int]]] = {}
     listed = list(tasks)
     for task in listed:
-        newest[task.student] = max(newest.get(task.student, (0.0, 0)), (task.claimed_at, task.id))
+        of_student = newest.setdefault(task.student, {})
+        of_student[task.account] = max(of_student.get(task.account, (0.0, 0)), (task.claimed_at, task.id))
     waiting = (t for t in listed if t.attempt == 0 and t.revision == 1 and t.status not in RUNNING)
-    return [t for t in waiting if (t.claimed_at, t.id) != newest[t.student]]
+    return [
+        task
+        for task in waiting
+        if any(
+            latest > (task.claimed_at, task.id) and ownership.concerns(task.account, account)
+            for account, latest in newest[task.student].items()
+        )
+    ]
 
 
 class Book:
     """The one place in memory where a task changes. Nothing may be done on a change before its commit."""
 
-    def __init__(self, retry: RetryPolicy, clock: Callable[[], float], *, newest_only: bool = False) -> None:
+    def __init__(
+        self, retry: RetryPolicy, clock: Callable[[], float], *, newest_only: Ownership | None = None
+    ) -> None:
+        """`newest_only`: whose newer video cancels a student's earlier ones; None when nobody's does."""
         self._retry, self._clock = retry, clock
         self._newest_only = newest_only
         self._tasks: dict[int, Task] = {}
@@ -52,8 +67,8 @@ class Book:
             else:
                 self._tasks.setdefault(task.id, task)
             self.last_claim_at = max(self.last_claim_at, task.claimed_at)
-        if self._newest_only:
-            for task in superseded(self._tasks.values()):
+        if self._newest_only is not None:
+            for task in superseded(self._tasks.values(), self._newest_only):
                 self.move(task.id, Event.CANCELLED)
 
     def put(self, task: Task) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from daemon.core.naming import STUDENT_PATTERN, Resubmission
+from daemon.core.ownership import OwnerRule
 from daemon.core.task import Stage
 
 Auto = Literal["auto"]
@@ -58,6 +59,12 @@ class Intake(Section):
     """With less room on the disk of the state folder nothing is taken, until there is room again."""
     resubmission: Resubmission = "all"
     """More videos of one student: `all` are evaluated, the `newest` of those that wait, or `reject`."""
+    owner: OwnerRule = "record"
+    """The account that owns a file: `ignore` it; `record` it, and let no file take the place of one from
+    another account; or `require` that its name is the student's id."""
+    shared_accounts: tuple[str, ...] = ()
+    """Accounts, and groups of them as `@tutors`, whose files count for every student: on some shares one
+    account owns all."""
 
 
 class BatchSection(Section):

@@ -28,6 +28,7 @@ from daemon.core.decision import (
 )
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.lifecycle import RetryPolicy, backoff_s
+from daemon.core.ownership import Ownership
 from daemon.core.scheduler import decide, in_order
 from daemon.core.task import FINAL, PENDING, RUNNING, Event, Stage, Task
 from daemon.fairness import Fairness
@@ -60,7 +61,7 @@ class Supervisor:
         clock: Callable[[], float],
         on_final: Callable[[], None],
         progress: dict[int, float],
-        newest_only: bool = False,
+        newest_only: Ownership | None = None,
         on_orders: Callable[[Orders], None] = lambda orders: None,
         on_switch: Callable[[], None] = lambda: None,
         prepare: Callable[[Group], Awaitable[None]] = _nothing_to_prepare,

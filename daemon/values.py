@@ -166,7 +166,8 @@ class Claim:
     """One file on its way out of the inbox.
 
     `path` is absolute, as the file system's bytes. `student` is None for a file to be refused,
-    and `reason` then says why. `owner` is the number of the account that owned the file.
+    and `reason` then says why. `owner` is the number of the account that owned the file, `account` its
+    name, or None where it is not to be recorded.
     """
 
     id: str
@@ -181,6 +182,7 @@ class Claim:
     reason: str | None = None
     step: ClaimStep = ClaimStep.SEEN
     owner: int = 0
+    account: str | None = None
 
     @property
     def lane(self) -> str:

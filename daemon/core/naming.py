@@ -40,6 +40,7 @@ class Refused(StrEnum):
     DUPLICATE = "duplicate"
     HANDED_IN = "handed_in"
     VANISHED = "vanished"
+    NOT_OWNER = "not_owner"
 
 
 @dataclass(frozen=True, slots=True)

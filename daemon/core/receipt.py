@@ -8,12 +8,16 @@ from daemon.core.task import OPEN, Task
 
 
 class Receipt(Part):
-    """A video was taken. `place_in_queue` is 1 for the next; null for one that failed at once."""
+    """A video was taken. `place_in_queue` is 1 for the next; null for one that failed at once.
+
+    `account` is that of the operating system to which the file belonged; null where it is not recorded.
+    """
 
     schema_version: Literal[1] = 1
     task_id: int
     student_id: str
     filename: str
+    account: str | None
     sha256: str | None
     size_bytes: int
     duration_s: float | None
@@ -23,12 +27,13 @@ class Receipt(Part):
 
 
 class Reason(Part):
-    """A file was refused. `student_id` is null when the name gave none."""
+    """A file was refused. `student_id` is null when the name gave none; `account` as in a receipt."""
 
     schema_version: Literal[1] = 1
     claim_id: str
     filename: str
     student_id: str | None
+    account: str | None
     reason: str
     sha256: str | None
     at: str
@@ -41,6 +46,7 @@ def receipt(task: Task, place: int, estimated: float | None) -> Receipt:
         task_id=task.id,
         student_id=task.student,
         filename=task.filename,
+        account=task.account,
         sha256=task.sha256 or None,
         size_bytes=task.size_bytes,
         duration_s=task.duration_s or None,

@@ -23,10 +23,14 @@ from daemon.core.document import (
 )
 from daemon.core.errors import IllegalTransition
 from daemon.core.instant import to_iso
+from daemon.core.ownership import OTHER_ACCOUNT
 from daemon.core.task import Event, Task
 
 REVIEW_FLAGS = frozenset(
-    {"no_valid_form", "no_valid_rating", "evidence_not_found", "no_evidence", "addresses_evaluator"}
+    {
+        *("no_valid_form", "no_valid_rating", "evidence_not_found", "no_evidence", "addresses_evaluator"),
+        OTHER_ACCOUNT,
+    }
 )
 """The codes of flags for which a person must look before the rating is used."""
 

@@ -118,7 +118,8 @@ class Task:
     stages, so that an outcome can be matched to the try that it answers. `retry_count` counts the
     faults charged to the task at its present stage. `suspicion` is above zero when an engine died or
     failed with the task in hand, `not_before` then being the time of it; `deaths_alone` counts the
-    deaths in which it was tried alone for that reason.
+    deaths in which it was tried alone for that reason. `account` is that of the operating system which
+    handed the video in, if it was recorded.
     """
 
     id: int
@@ -139,6 +140,7 @@ class Task:
     held: bool = False
     cancel_requested: bool = False
     batch_id: int | None = None
+    account: str | None = None
 
     @property
     def stage(self) -> Stage:

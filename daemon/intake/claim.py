@@ -23,9 +23,11 @@ from typing import ParamSpec, Protocol, TypeVar
 from daemon.core.errors import Blame, Fault
 from daemon.core.instant import to_iso
 from daemon.core.naming import STUDENT_PATTERN, Named, Refusal, printable
+from daemon.core.ownership import Ownership
 from daemon.core.stability import Seen
 from daemon.folder import Entry, Folder
 from daemon.intake import refusal
+from daemon.intake.accounts import account_name
 from daemon.intake.alarm import Alarm, reason_of, shown
 from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.mover import Fetched, Mover, Where
@@ -54,6 +56,7 @@ class Limits:
     max_size_bytes: int = 4096 * 1024 * 1024
     student_pattern: str = STUDENT_PATTERN
     done_marker: str = ""
+    ownership: Ownership = field(default_factory=Ownership)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ class Claimer:
 
     async def take(self, ready: Sequence[Seen]) -> Taken:
         """Steps 1 and 2, in this order of files. Nothing of them is in the inbox's sight afterwards."""
-        claims = self._claims(ready)
+        claims = await asyncio.to_thread(self._claims, ready)
         await self._db(self._store.add_claims, claims)
         hiding = await asyncio.to_thread(self._mover.hide, claims)
         await self._step([*hiding.late, *(claim for claim, _ in hiding.denied)], ClaimStep.LOST)
@@ -239,7 +242,8 @@ class Claimer:
 
     def _claim(self, entry: Seen, now: float) -> Claim:
         relative = PurePath(os.fsdecode(entry.path)).relative_to(self._inbox)
-        judged: Named | Refusal = refusal.judge(entry, relative, self._limits.student_pattern)
+        ownership, account = self._limits.ownership, account_name(entry.owner)
+        judged = refusal.judge(entry, relative, self._limits.student_pattern, ownership, account)
         return Claim(
             id=self._next_id(now),
             path=entry.path,
@@ -252,6 +256,7 @@ class Claimer:
             claimed_at=now,
             reason=str(judged) if isinstance(judged, Refusal) else None,
             owner=entry.owner,
+            account=None if ownership.rule == "ignore" else account,
         )
 
     def _next_id(self, now: float) -> str:

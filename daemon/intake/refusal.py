@@ -3,17 +3,24 @@
 from pathlib import PurePath
 
 from daemon.core.naming import Named, Refusal, Refused, printable, read_name, reason_name
+from daemon.core.ownership import Ownership
 from daemon.core.receipt import Reason, part_bytes
 from daemon.core.stability import Seen
 from daemon.values import Born, Claim, Document, Kind
 
 
-def judge(entry: Seen, relative: PurePath, student_pattern: str) -> Named | Refusal:
-    """Whose video an entry of the inbox is, or why it is none."""
+def judge(
+    entry: Seen, relative: PurePath, student_pattern: str, ownership: Ownership, account: str
+) -> Named | Refusal:
+    """Whose video an entry of the inbox is, which an account owns; or why it is none."""
     if entry.special:
         message = f"{printable(relative.name)} is a link or a special file; send the video itself"
         return Refusal(Refused.SPECIAL_FILE, message)
-    return read_name(relative, student_pattern)
+    named = read_name(relative, student_pattern)
+    if isinstance(named, Named) and not ownership.allows(account, named.student):
+        told = f"{named.filename} belongs to the account {printable(account)}, not to {named.student}"
+        return Refusal(Refused.NOT_OWNER, f"{told}; hand it in from your own account, under your own name")
+    return named
 
 
 def again(born: Born) -> Refusal:
@@ -37,6 +44,7 @@ def reason_document(claim: Claim, reason: str, at: str, sha256: str | None = Non
         claim_id=claim.id,
         filename=claim.filename,
         student_id=claim.student,
+        account=claim.account,
         reason=reason,
         sha256=sha256,
         at=at,

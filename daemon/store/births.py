@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from peewee import Expression, SqliteDatabase
+from peewee import Expression, SqliteDatabase, fn
 
 from daemon.core.document import Flag
 from daemon.core.naming import Refused, Resubmission, receipt_name
+from daemon.core.ownership import OTHER_ACCOUNT, Ownership
 from daemon.core.receipt import part_bytes, receipt
 from daemon.core.task import OPEN, Event, Phase, Status, Task
 from daemon.store import claims, codec, commits, history
@@ -30,9 +31,10 @@ def bear(
     estimate: Estimate | None,
     common: Provenance,
     resubmission: Resubmission,
+    ownership: Ownership,
 ) -> list[Born]:
     """One Born for each birth, in their order. The claim of one that is refused stays open: do refuse it."""
-    born = [_bear_one(db, birth, now, common, resubmission) for birth in births]
+    born = [_bear_one(db, birth, now, common, resubmission, ownership) for birth in births]
     _add_receipts(db, [one.task for one in born if one.task is not None], now, estimate)
     return born
 
@@ -43,6 +45,7 @@ def _bear_one(
     now: float,
     common: Provenance,
     resubmission: Resubmission,
+    ownership: Ownership,
 ) -> Born:
     student = birth.claim.student
     if student is None:
@@ -51,11 +54,15 @@ def _bear_one(
     is_known = bool(birth.sha256)  # a file that is too large was not read
     if is_known and (earlier := _first(db, stands & (TaskRow.sha256 == birth.sha256))) is not None:
         return Born(birth.claim, None, Refused.DUPLICATE, earlier)
-    if resubmission == "reject" and (earlier := _first(db, stands)) is not None:
-        return Born(birth.claim, None, Refused.HANDED_IN, earlier)
+    same, other = _by_account(db, stands, birth.claim.account, ownership)
+    if resubmission == "reject" and same is not None:
+        return Born(birth.claim, None, Refused.HANDED_IN, same)
+    if other is not None:
+        birth = replace(birth, flags=(*birth.flags, _other_account(*other)))
     UserRow.insert(username=student, created_at=now).on_conflict_ignore().execute(db)
     task = _insert(db, birth, student, now)
-    history.record(db, task, "claimed", now, before=None, detail={"claim": birth.claim.id})
+    detail = {"claim": birth.claim.id, "account": birth.claim.account}
+    history.record(db, task, "claimed", now, before=None, detail=detail)
     if birth.fault is not None:
         failed = replace(task, status=Status.FAILED)
         outcome = Failed(Ticket(task.id, task.revision, task.attempt), birth.fault)
@@ -68,6 +75,26 @@ def _bear_one(
 def _first(db: SqliteDatabase, condition: Expression) -> int | None:
     query = TaskRow.select(TaskRow.id).where(condition).order_by(TaskRow.id).limit(1)
     return next((row.id for row in query.execute(db)), None)
+
+
+def _by_account(
+    db: SqliteDatabase, stands: Expression, account: str | None, ownership: Ownership
+) -> tuple[int | None, tuple[int, str] | None]:
+    """The first standing task of the student that the account has to do with; and one that it has not."""
+    first: int | None = None
+    other: tuple[int, str] | None = None
+    query = TaskRow.select(TaskRow.account, fn.MIN(TaskRow.id).alias("id"))
+    for row in query.where(stands).group_by(TaskRow.account).execute(db):
+        if ownership.concerns(account, row.account):
+            first = row.id if first is None else min(first, row.id)
+        else:
+            other = row.id, row.account
+    return first, other
+
+
+def _other_account(task_id: int, account: str) -> Flag:
+    detail = f"task {task_id} of this student was handed in by the account {account}"
+    return Flag(code=OTHER_ACCOUNT, field="source", detail=detail)
 
 
 def _insert(db: SqliteDatabase, birth: Birth, student: str, now: float) -> Task:
@@ -86,6 +113,7 @@ def _insert(db: SqliteDatabase, birth: Birth, student: str, now: float) -> Task:
         phase=Phase.STT.value,
         last_updated=now,
         claim_id=claim.id,
+        account=claim.account,
         sha256=birth.sha256,
         size_bytes=birth.size_bytes,
         duration_s=birth.duration_s,

@@ -28,6 +28,8 @@ def add(db: SqliteDatabase, claims: Sequence[Claim]) -> None:
             claimed_at=claim.claimed_at,
             reason=claim.reason,
             step=claim.step.value,
+            owner=claim.owner,
+            account=claim.account,
         ).execute(db)
 
 
@@ -69,4 +71,6 @@ def _claim(row: ClaimRow) -> Claim:
         claimed_at=row.claimed_at,
         reason=row.reason,
         step=ClaimStep(row.step),
+        owner=row.owner,
+        account=row.account,
     )

@@ -76,6 +76,7 @@ def to_task(row: TaskRow) -> Task:
         size_bytes=row.size_bytes,
         duration_s=row.duration_s,
         claimed_at=row.upload_timestamp,
+        account=row.account,
         status=Status(row.status),
         revision=row.revision,
         attempt=row.attempt,

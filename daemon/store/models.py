@@ -72,6 +72,8 @@ class ClaimRow(Model):
     claimed_at: Any = InstantField()
     reason = TextField(null=True)
     step = TextField()
+    owner = IntegerField(default=0)
+    account = TextField(null=True)
 
     class Meta:
         table_name = "claims"
@@ -124,6 +126,7 @@ class TaskRow(Model):
     delivered_at: Any = InstantField(null=True)
     video = TextField(default="spool")
     archived_at: Any = InstantField(null=True)
+    account = TextField(null=True)
 
     class Meta:
         table_name = "processing_tasks"

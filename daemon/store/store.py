@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.core.naming import Resubmission
+from daemon.core.ownership import Ownership
 from daemon.core.task import Phase, Stage, Task
 from daemon.store import (
     again,
@@ -42,6 +43,7 @@ class SqliteStore(Reader):
         *,
         provenance: Provenance | None = None,
         resubmission: Resubmission = "all",
+        ownership: Ownership | None = None,
     ) -> None:
         """Open the database, made if it is missing and brought to this program's schema.
 
@@ -50,6 +52,7 @@ class SqliteStore(Reader):
         self.estimate: Estimate | None = None  # when new tasks are expected to be completed
         self._common: Provenance = dict(provenance or {})
         self._resubmission: Resubmission = resubmission
+        self._ownership = ownership or Ownership()
         self._open(connect(path))
         with border(self._db, "brought to this version"):
             schema.migrate(self._db, path)
@@ -84,7 +87,9 @@ class SqliteStore(Reader):
         The claim of one that is refused stays open, for the caller to close.
         """
         with writing(self._db):
-            return births.bear(self._db, group, now, self.estimate, self._common, self._resubmission)
+            return births.bear(
+                self._db, group, now, self.estimate, self._common, self._resubmission, self._ownership
+            )
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Commit transitions, their payloads and history; freeze the result of each that is final.

@@ -1,0 +1,98 @@
+"""Files that the accounts of others have put into the inbox under a student's name."""
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.core.errors import ConfigError
+from daemon.intake.accounts import account_name, accounts
+from daemon.wire import Order
+from tests.inprocess import Lab, until, worked_off
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other accounts"),
+]
+
+MALLORY, VICTIM = 61_001, 61_002
+
+
+def hand_in(lab: Lab, name: str, owner: int) -> None:
+    path = lab.inbox / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".part").write_text(f"{name} of {owner}")
+    os.chown(path.with_suffix(".part"), owner, -1)
+    path.with_suffix(".part").rename(path)
+
+
+def papers(lab: Lab, pattern: str) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted(lab.outbox.glob(pattern))]
+
+
+async def test_the_account_stands_in_the_receipt_and_in_the_history(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    hand_in(lab, "s001_intro.mp4", VICTIM)
+    hand_in(lab, "nobody.mp4", MALLORY)
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    assert [paper["account"] for paper in papers(lab, "s001/*.receipt.json")] == [str(VICTIM)]
+    assert [paper["account"] for paper in papers(lab, "_rejected/*.reason.json")] == [str(MALLORY)]
+    with sqlite3.connect(tmp_path / "var" / "introeval.db") as database:
+        (detail,) = database.execute("SELECT detail FROM task_events WHERE event = 'claimed'").fetchone()
+    assert json.loads(detail)["account"] == str(VICTIM)
+
+
+async def test_a_newer_video_of_another_account_cancels_nobodys(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, settings={"intake.resubmission": "newest"})
+    hand_in(lab, "s001_intro.mp4", VICTIM)
+    async with lab.daemon() as daemon:
+        await daemon.supervisor.order(Order.PAUSE)
+        await until(lambda: len(daemon.supervisor.tasks) == 1)
+        hand_in(lab, "s001_prank.mp4", MALLORY)
+        await until(lambda: len(daemon.supervisor.tasks) == 2)
+        hand_in(lab, "s001_better.mp4", VICTIM)
+        await until(lambda: len(list(lab.outbox.glob("s001/*.result.json"))) == 1)
+        await daemon.supervisor.order(Order.RESUME)
+        await worked_off(daemon)
+    outcomes = {result["source"]["filename"]: result for result in lab.results().values()}
+    assert {name: result["outcome"] for name, result in outcomes.items()} == {
+        "s001_intro.mp4": "cancelled",
+        "s001_prank.mp4": "needs_review",
+        "s001_better.mp4": "needs_review",
+    }
+    assert [flag["code"] for flag in outcomes["s001_prank.mp4"]["flags"]].count("other_account") == 1
+
+
+async def test_a_video_of_another_account_does_not_keep_the_students_own_out(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, settings={"intake.resubmission": "reject"})
+    hand_in(lab, "s001_prank.mp4", MALLORY)
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        hand_in(lab, "s001_intro.mp4", VICTIM)
+        await worked_off(daemon)
+        hand_in(lab, "s001_again.mp4", VICTIM)
+        await worked_off(daemon)
+    assert len(lab.results()) == 2
+    assert len(papers(lab, "_rejected/*.reason.json")) == 1
+
+
+async def test_where_it_is_required_only_the_students_own_account_counts(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, settings={"intake.owner": "require", "intake.shared_accounts": ["root"]})
+    hand_in(lab, "s001_prank.mp4", MALLORY)
+    hand_in(lab, f"{VICTIM}_intro.mp4", VICTIM)
+    hand_in(lab, "s002_intro.mp4", 0)
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    assert sorted(result["student_id"] for result in lab.results().values()) == [str(VICTIM), "s002"]
+    (reason,) = papers(lab, "_rejected/*.reason.json")
+    assert reason["reason"].startswith("not_owner: s001_prank.mp4 belongs to the account")
+
+
+def test_groups_of_accounts_are_their_members() -> None:
+    assert accounts(["mallory", "@root"]) >= {"mallory", account_name(0)}
+    with pytest.raises(ConfigError, match="no-such-group"):
+        accounts(["@no-such-group"])
