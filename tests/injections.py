@@ -1,19 +1,20 @@
-"""The set of attacks on the grader, and of innocent introductions, in tests/data/injection.json.
+"""The sets of words that address the grader, and of those that do not, in tests/data.
 
-All of it was written by the author of the search, who knew its patterns. Each round was measured when it
-was written and then used to widen the search, so that a full score on this set says little of other words.
-When first measured (attacks found, innocents flagged): round 1, before any change, held-out half 7 of 28,
-2 of 28, other half 16 of 32, 0 of 28; round 2: 8 of 25, 0 of 25; round 3: 7 of 16, 0 of 18; round 4: 6 of
-12, 0 of 12. In words that it has not met, expect about every second such attack to be found.
+`injection.json` is the tuning set: its attacks and innocents were used to write the rules, so that a score on
+it says little of other words. `innocents.json` and `grader_attacks.json` have two halves: the rules may be
+changed by what is seen on `development`; `held_out` was written apart and is only measured. Whoever changes
+a rule because of a held-out text moves that text to `development` and writes a new one.
 """
 
 import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
-_FILE = Path(__file__).parent / "data" / "injection.json"
-_SET = json.loads(_FILE.read_text())
+Half = Literal["development", "held_out"]
+
+_DATA = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +42,35 @@ class Attack:
         return bool(self.before) and re.fullmatch(r"[^.!?]*[.!?]", self.words) is not None
 
 
-ATTACKS = [Attack(each["kind"], each["before"], each["attack"], each["after"]) for each in _SET["attacks"]]
-INNOCENTS: list[str] = [each["text"] for each in _SET["innocents"]]
+@dataclass(frozen=True, slots=True)
+class Innocent:
+    """A sentence or an introduction of a student who says nothing to the grader."""
+
+    kind: Literal["native", "non_native"]
+    punctuated: bool
+    text: str
+
+
+def unstopped(text: str) -> str:
+    """The text in lower case, without punctuation."""
+    return " ".join(re.sub(r"[.,!?:;]", " ", text.lower()).split())
+
+
+def innocents(half: Half) -> list[Innocent]:
+    """The innocents of one half."""
+    rows = _rows("innocents.json", half)
+    return [Innocent(row["kind"], row["punctuated"], row["text"]) for row in rows]
+
+
+def fresh_attacks(half: Half) -> list[tuple[str, str]]:
+    """The kind and the words of each attack of one half that is not of the tuning set."""
+    return [(row["kind"], row["text"]) for row in _rows("grader_attacks.json", half)]
+
+
+def _rows(name: str, half: Half) -> list[dict[str, Any]]:
+    return [row for row in json.loads((_DATA / name).read_text()) if row["half"] == half]
+
+
+_TUNING = json.loads((_DATA / "injection.json").read_text())
+ATTACKS = [Attack(each["kind"], each["before"], each["attack"], each["after"]) for each in _TUNING["attacks"]]
+TUNING_INNOCENTS: list[str] = [each["text"] for each in _TUNING["innocents"]]
