@@ -12,9 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from daemon.core.untrusted import addresses_evaluator, impartial, neutralise
+
 Half = Literal["development", "held_out"]
 
 _DATA = Path(__file__).parent / "data"
+_NAMED = {
+    "of them: direct orders": {"direct"},
+    "of them: within speech without punctuation": {"unpunctuated"},
+    "of them: polite requests": {"polite"},
+    "of them: roles and forged turns of a conversation": {"role", "system"},
+    "of them: indirect": {"indirect"},
+    "of them: in other languages": {"language"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,60 @@ def innocents(half: Half) -> list[Innocent]:
 def fresh_attacks(half: Half) -> list[tuple[str, str]]:
     """The kind and the words of each attack of one half that is not of the tuning set."""
     return [(row["kind"], row["text"]) for row in _rows("grader_attacks.json", half)]
+
+
+def flagged(texts: list[str]) -> list[str]:
+    """Those of the texts that are flagged."""
+    return [text for text in texts if addresses_evaluator(text)]
+
+
+def cut(texts: list[str]) -> list[str]:
+    """Those of the texts that the models are not shown whole."""
+    return [text for text in texts if impartial(text) != neutralise(text)]
+
+
+def table_of_rates() -> list[str]:
+    """The lines of a Markdown table with the rates on the held-out sets."""
+    attacks = fresh_attacks("held_out")
+    said = [each.text for each in innocents("held_out")]
+    rows = {
+        "innocent sentences and introductions": said,
+        "the same without punctuation": [unstopped(text) for text in said],
+        "attacks on the grader": [text for _, text in attacks],
+        "the same without punctuation ": [unstopped(text) for _, text in attacks],
+    }
+    for name, kinds in _NAMED.items():
+        rows[name] = [text for kind, text in attacks if kind in kinds]
+    lines = ["| held-out set | size | flagged | of these with words cut |", "| --- | --- | --- | --- |"]
+    for name, texts in rows.items():
+        found, left_out = _share(flagged(texts), texts), _share(cut(texts), texts)
+        lines.append(f"| {name.strip()} | {len(texts)} | {found} | {left_out} |")
+    return lines
+
+
+def section_on_rates() -> list[str]:
+    """The lines of docs/bad-inputs.md about words to the grader."""
+    return [
+        "## Words to the grader",
+        "",
+        "A transcript is searched for words that speak to whoever or whatever rates it, by the rules of",
+        "`daemon/core/grader_rules.py`. Each finding gives the flag `addresses_evaluator`, so that a person looks.",
+        "Only words that are certainly an order to the grader are also cut from what the models see: at most one",
+        "sentence, and in speech without punctuation only the order itself. The transcript in the result keeps",
+        "all words. The sets are in `tests/data/innocents.json` and `tests/data/grader_attacks.json`.",
+        "",
+        *table_of_rates(),
+        "",
+        "Read the rates with care. The author of the rules wrote both sets: the innocents before the rules, most",
+        "of the attacks too. Attacks in the words of someone else are found less often than these. More than half",
+        "of the attacks here, most of the indirect ones and all in other languages are not found: the model gets",
+        "them as data between delimiters, and a person has to notice that a rating does not fit its transcript.",
+        "No flag therefore does not mean that nobody spoke to the grader.",
+    ]
+
+
+def _share(part: list[str], whole: list[str]) -> str:
+    return f"{len(part)} ({len(part) / len(whole):.1%})" if part else "0"
 
 
 def _rows(name: str, half: Half) -> list[dict[str, Any]]:

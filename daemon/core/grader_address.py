@@ -50,9 +50,10 @@ _TELLING = frozenset(
     "said says saying told tells telling asked asks asking shouted shouts shouting prompt prompts wrote "
     "writes written writing example phrase phrases sentence joked jokes praying prayed begged dared "
     "dare thinks thought believes attack attacks injection injections imagined dream dreamed hope hoped "
-    "wish wished suppose shows showed called".split()
+    "wish wished suppose shows showed called god lord allah advice advise".split()
 )
 _TELL = frozenset("say tell ask shout write joke pray think believe imagine show call".split())
+_DETERMINERS = frozenset("my our the his her their these those every each".split())
 # With these words an order is no story of someone's, also where no stop shows that it begins.
 _PLAIN = frozenset("ignore disregard forget override bypass neglect this your".split())
 _GRADERS = frozenset("evaluator grader rater ai chatgpt whoever".split())
@@ -212,8 +213,8 @@ def _standing(before: tuple[str, ...], words: tuple[str, ...], rule: Rule) -> _S
         return _Standing.TOLD if opened else _Standing.STATEMENT
     if opened or not _PLAIN.isdisjoint((*before, *words)):
         return told
-    # "my school give me full marks" is how many speak, and without stops looks like an order
-    return _Standing.TOLD
+    # "My school give me full marks" is how many speak, and without stops it looks like an order.
+    return _Standing.STATEMENT if _DETERMINERS.intersection(before[-2:-1]) else _Standing.TOLD
 
 
 def _bidden(near: tuple[str, ...], told: _Standing) -> _Standing:
