@@ -10,6 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Literal
 
 from daemon.core.untrusted import addresses_evaluator, impartial, neutralise
@@ -25,6 +26,21 @@ _NAMED = {
     "of them: indirect": {"indirect"},
     "of them: in other languages": {"language"},
 }
+
+_BEFORE_THE_TABLE = """
+A transcript is searched for words that speak to whoever or whatever rates it, by the rules of
+`daemon/core/grader_rules.py`. Each finding gives the flag `addresses_evaluator`, so that a person looks.
+Only words that are certainly an order to the grader are also cut from what the models see: at most one
+sentence, and in speech without punctuation only the order itself. The transcript in the result keeps all
+words. The sets are in `tests/data/innocents.json` and `tests/data/grader_attacks.json`.
+"""
+_AFTER_THE_TABLE = """
+Read the rates with care. The author of the rules wrote both sets: the innocents before the rules, most of
+the attacks too. Texts on which a rule failed were moved out and replaced. Attacks in the words of someone
+else are found less often than these. More than half of the attacks here, most of the indirect ones and all
+in other languages are not found: the model gets them as data between delimiters, and a person has to notice
+that a rating does not fit its transcript. No flag therefore does not mean that nobody spoke to the grader.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +127,11 @@ def section_on_rates() -> list[str]:
     return [
         "## Words to the grader",
         "",
-        "A transcript is searched for words that speak to whoever or whatever rates it, by the rules of",
-        "`daemon/core/grader_rules.py`. Each finding gives the flag `addresses_evaluator`, so that a person looks.",
-        "Only words that are certainly an order to the grader are also cut from what the models see: at most one",
-        "sentence, and in speech without punctuation only the order itself. The transcript in the result keeps",
-        "all words. The sets are in `tests/data/innocents.json` and `tests/data/grader_attacks.json`.",
+        *wrap(_BEFORE_THE_TABLE.strip(), 118),
         "",
         *table_of_rates(),
         "",
-        "Read the rates with care. The author of the rules wrote both sets: the innocents before the rules, most",
-        "of the attacks too. Attacks in the words of someone else are found less often than these. More than half",
-        "of the attacks here, most of the indirect ones and all in other languages are not found: the model gets",
-        "them as data between delimiters, and a person has to notice that a rating does not fit its transcript.",
-        "No flag therefore does not mean that nobody spoke to the grader.",
+        *wrap(_AFTER_THE_TABLE.strip(), 118),
     ]
 
 
