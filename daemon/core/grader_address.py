@@ -34,8 +34,9 @@ _POLITE = frozenset("could would can".split())
 _KINDLY = (("kind", "as", "to"), ("kind", "enough", "to"), ("nice", "enough", "to"))
 _AUXILIARIES = frozenset(
     "to would could can will did do does don't didn't should must have shall may might never not cannot "
-    "can't won't wouldn't let let's".split()
+    "can't won't wouldn't dont didnt cant wont let let's".split()
 )
+_BIDDING = _AUXILIARIES | _ADVERBS | frozenset("want need are required ordered obliged ask beg".split())
 _PEOPLE = frozenset(
     "they he she people everyone everybody nobody somebody someone teachers teacher professors "
     "professor judges judge examiners friends friend parents students colleagues customers coaches "
@@ -204,8 +205,9 @@ def _standing(before: tuple[str, ...], words: tuple[str, ...], rule: Rule) -> _S
         return told
     if before[-1:] == ("and",) and not _ASKING.isdisjoint(before):
         return told
-    if "you" in before[-4:]:
-        return _bidden(before[-4:], told)
+    if _bids_you(before[-4:]):
+        supposed = before[-1] not in _POLITE and not {"if", "when"}.isdisjoint(before[-4:])
+        return _Standing.TOLD if supposed or before[-1] == "you" else told
     if before and before[-1] in _AUXILIARIES | _TELLERS:
         return _Standing.STATEMENT if _GRADERS.isdisjoint(before) else _Standing.TOLD
     opened = not before or not passed.isdisjoint(_OPENING)
@@ -217,14 +219,12 @@ def _standing(before: tuple[str, ...], words: tuple[str, ...], rule: Rule) -> _S
     return _Standing.STATEMENT if _DETERMINERS.intersection(before[-2:-1]) else _Standing.TOLD
 
 
-def _bidden(near: tuple[str, ...], told: _Standing) -> _Standing:
-    """How words after "you" are said: "you must", but neither "you know they" nor "if you"."""
+def _bids_you(near: tuple[str, ...]) -> bool:
+    """Whether the words end in "you", "you must" or the like; "you know they" and "thank you my" do not."""
+    if "you" not in near:
+        return False
     after = near[len(near) - near[::-1].index("you") :]
-    if not _TELLERS.isdisjoint(after):
-        return _Standing.STATEMENT
-    if not {"if", "when"}.isdisjoint(near) and near[-1] not in _POLITE:
-        return _Standing.TOLD
-    return told
+    return _BIDDING.issuperset(after)
 
 
 def _is_told(before: tuple[str, ...]) -> bool:
