@@ -36,6 +36,7 @@ _AUXILIARIES = frozenset(
     "to would could can will did do does don't didn't should must have shall may might never not cannot "
     "can't won't wouldn't dont didnt cant wont let let's".split()
 )
+_NEGATIONS = frozenset("don't dont not never".split())
 _BIDDING = _AUXILIARIES | _ADVERBS | frozenset("want need are required ordered obliged ask beg".split())
 _PEOPLE = frozenset(
     "they he she people everyone everybody nobody somebody someone teachers teacher professors "
@@ -206,6 +207,8 @@ def _standing(before: tuple[str, ...], words: tuple[str, ...], rule: Rule) -> _S
     if before[-1:] == ("and",) and not _ASKING.isdisjoint(before):
         return told
     if _bids_you(before[-4:]):
+        if not _NEGATIONS.isdisjoint(before):
+            return _Standing.STATEMENT
         supposed = before[-1] not in _POLITE and not {"if", "when"}.isdisjoint(before[-4:])
         return _Standing.TOLD if supposed or before[-1] == "you" else told
     if before and before[-1] in _AUXILIARIES | _TELLERS:
@@ -229,8 +232,9 @@ def _bids_you(near: tuple[str, ...]) -> bool:
 
 def _is_told(before: tuple[str, ...]) -> bool:
     """Whether the words tell of what others say, write or wish."""
-    return not _TELLING.isdisjoint(before) or any(
-        verb in _TELL and who in _TELLERS for who, verb in pairwise(before)
+    words = [word for word in before if word not in _ADVERBS]
+    return not _TELLING.isdisjoint(words) or any(
+        verb in _TELL and who in _TELLERS for who, verb in pairwise(words)
     )
 
 
