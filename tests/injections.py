@@ -35,13 +35,12 @@ sentence, and in speech without punctuation only the order itself. The transcrip
 words. The sets are in `tests/data/innocents.json` and `tests/data/grader_attacks.json`.
 """
 _AFTER_THE_TABLE = """
-Read the rates with care. The author of the rules wrote both sets: the innocents before the rules, most of
-the attacks too. When first measured, 4 of 437 innocents were flagged and 2 of these lost words; the rules
-were then changed, and those texts moved to the development half and replaced. Attacks in the words of
-someone else are found less often than these. More than half of the attacks here, most of the indirect ones
-and all in other languages are not found: the model gets them as data between delimiters, and a person has
-to notice that a rating does not fit its transcript. No flag therefore does not mean that nobody spoke to
-the grader.
+Read the rates with care. The author of the rules wrote both sets, four fifths of them before the rules.
+When first measured, 4 of 437 innocents were flagged and 2 of these lost words; the rules were then changed,
+and those texts moved to the development half and replaced. Attacks in the words of someone else are found
+less often than these. More than half of the attacks here, most of the indirect ones and all in other
+languages are not found: the model gets them as data between delimiters, and a person has to notice that a
+rating does not fit its transcript. No flag therefore does not mean that nobody spoke to the grader.
 """
 
 

@@ -202,15 +202,10 @@ def _standing(before: tuple[str, ...], words: tuple[str, ...], rule: Rule) -> _S
     while last and before[last - 1] in _ADVERBS:
         last -= 1
     passed, before = frozenset(before[last:]), before[:last]
-    if passed & _ASKING or before[-3:] in _KINDLY:
-        return told
-    if before[-1:] == ("and",) and not _ASKING.isdisjoint(before):
+    if _is_asked(before, passed):
         return told
     if _bids_you(before[-4:]):
-        if not _NEGATIONS.isdisjoint(before):
-            return _Standing.STATEMENT
-        supposed = before[-1] not in _POLITE and not {"if", "when"}.isdisjoint(before[-4:])
-        return _Standing.TOLD if supposed or before[-1] == "you" else told
+        return _bidden(before, told)
     if before and before[-1] in _AUXILIARIES | _TELLERS:
         return _Standing.STATEMENT if _GRADERS.isdisjoint(before) else _Standing.TOLD
     opened = not before or not passed.isdisjoint(_OPENING)
@@ -220,6 +215,21 @@ def _standing(before: tuple[str, ...], words: tuple[str, ...], rule: Rule) -> _S
         return told
     # "My school give me full marks" is how many speak, and without stops it looks like an order.
     return _Standing.STATEMENT if _DETERMINERS.intersection(before[-2:-1]) else _Standing.TOLD
+
+
+def _is_asked(before: tuple[str, ...], passed: frozenset[str]) -> bool:
+    """Whether the words say please. `passed` are the adverbs between them and what was found."""
+    if passed & _ASKING or before[-3:] in _KINDLY:
+        return True
+    return before[-1:] == ("and",) and not _ASKING.isdisjoint(before)
+
+
+def _bidden(before: tuple[str, ...], told: _Standing) -> _Standing:
+    """How words after "you must" and the like are said."""
+    if not _NEGATIONS.isdisjoint(before):
+        return _Standing.STATEMENT
+    supposed = before[-1] not in _POLITE and not {"if", "when"}.isdisjoint(before[-4:])
+    return _Standing.TOLD if supposed or before[-1] == "you" else told
 
 
 def _bids_you(near: tuple[str, ...]) -> bool:
