@@ -35,7 +35,7 @@ sentence, and in speech without punctuation only the order itself. The transcrip
 words. The sets are in `tests/data/innocents.json` and `tests/data/grader_attacks.json`.
 """
 _AFTER_THE_TABLE = """
-Read the rates with care. The author of the rules wrote both sets, four fifths of them before the rules.
+Read the rates with care. The author of the rules wrote both sets, most of their texts before the rules.
 When first measured, 4 of 437 innocents were flagged and 2 of these lost words; the rules were then changed,
 and those texts moved to the development half and replaced. Attacks in the words of someone else are found
 less often than these. More than half of the attacks here, most of the indirect ones and all in other

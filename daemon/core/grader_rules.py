@@ -1,8 +1,9 @@
 """The rules that find words spoken to the grader instead of to the listener, as a table to be changed.
 
-No table could be complete, and none is meant to be: a rule stands here only where what it finds is certain.
-What is not found is left to the model that rates and to the person who reads the result. The rates are in
-docs/bad-inputs.md, the sets they were measured on in tests/data/innocents.json and grader_attacks.json.
+No table could be complete, and none is meant to be. A rule cuts only where what it finds is certainly an
+order to the grader; where it may be meant otherwise, the rule flags it for a person. What is not found is
+left to the model that rates and to the person who reads the result. The rates are in docs/bad-inputs.md,
+the sets they were measured on in tests/data/innocents.json and grader_attacks.json.
 
 To change a rule, change its pattern and its two examples; tests/unit/test_grader_rules.py checks every rule
 against them. Patterns search the form of `daemon.core.search_form`: lower case, single spaces, "|" for a
