@@ -1,19 +1,47 @@
-"""The set of attacks on the grader, and of innocent introductions, in tests/data/injection.json.
+"""The sets of words that address the grader, and of those that do not, in tests/data.
 
-All of it was written by the author of the search, who knew its patterns. Each round was measured when it
-was written and then used to widen the search, so that a full score on this set says little of other words.
-When first measured (attacks found, innocents flagged): round 1, before any change, held-out half 7 of 28,
-2 of 28, other half 16 of 32, 0 of 28; round 2: 8 of 25, 0 of 25; round 3: 7 of 16, 0 of 18; round 4: 6 of
-12, 0 of 12. In words that it has not met, expect about every second such attack to be found.
+`injection.json` is the tuning set: its attacks and innocents were used to write the rules, so that a score on
+it says little of other words. `innocents.json` and `grader_attacks.json` have two halves: the rules may be
+changed by what is seen on `development`; `held_out` was written apart and is only measured. Whoever changes
+a rule because of a held-out text moves that text to `development` and writes a new one.
 """
 
 import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
+from typing import Any, Literal
 
-_FILE = Path(__file__).parent / "data" / "injection.json"
-_SET = json.loads(_FILE.read_text())
+from daemon.core.untrusted import addresses_evaluator, impartial, neutralise
+
+Half = Literal["development", "held_out"]
+
+_DATA = Path(__file__).parent / "data"
+_NAMED = {
+    "of them: direct orders": {"direct"},
+    "of them: within speech without punctuation": {"unpunctuated"},
+    "of them: polite requests": {"polite"},
+    "of them: roles and forged turns of a conversation": {"role", "system"},
+    "of them: indirect": {"indirect"},
+    "of them: in other languages": {"language"},
+}
+
+_BEFORE_THE_TABLE = """
+A transcript is searched for words that speak to whoever or whatever rates it, by the rules of
+`daemon/core/grader_rules.py`. Each finding gives the flag `addresses_evaluator`, so that a person looks.
+Only words that are certainly an order to the grader are also cut from what the models see: at most one
+sentence, and in speech without punctuation only the order itself. The transcript in the result keeps all
+words. The sets are in `tests/data/innocents.json` and `tests/data/grader_attacks.json`.
+"""
+_AFTER_THE_TABLE = """
+Read the rates with care. The author of the rules wrote both sets, most of their texts before the rules.
+When first measured, 4 of 437 innocents were flagged and 2 of these lost words; the rules were then changed,
+and those texts moved to the development half and replaced. Attacks in the words of someone else are found
+less often than these. More than half of the attacks here, most of the indirect ones and all in other
+languages are not found: the model gets them as data between delimiters, and a person has to notice that a
+rating does not fit its transcript. No flag therefore does not mean that nobody spoke to the grader.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +69,81 @@ class Attack:
         return bool(self.before) and re.fullmatch(r"[^.!?]*[.!?]", self.words) is not None
 
 
-ATTACKS = [Attack(each["kind"], each["before"], each["attack"], each["after"]) for each in _SET["attacks"]]
-INNOCENTS: list[str] = [each["text"] for each in _SET["innocents"]]
+@dataclass(frozen=True, slots=True)
+class Innocent:
+    """A sentence or an introduction of a student who says nothing to the grader."""
+
+    kind: Literal["native", "non_native"]
+    punctuated: bool
+    text: str
+
+
+def unstopped(text: str) -> str:
+    """The text in lower case, without punctuation."""
+    return " ".join(re.sub(r"[.,!?:;]", " ", text.lower()).split())
+
+
+def innocents(half: Half) -> list[Innocent]:
+    """The innocents of one half."""
+    rows = _rows("innocents.json", half)
+    return [Innocent(row["kind"], row["punctuated"], row["text"]) for row in rows]
+
+
+def fresh_attacks(half: Half) -> list[tuple[str, str]]:
+    """The kind and the words of each attack of one half that is not of the tuning set."""
+    return [(row["kind"], row["text"]) for row in _rows("grader_attacks.json", half)]
+
+
+def flagged(texts: list[str]) -> list[str]:
+    """Those of the texts that are flagged."""
+    return [text for text in texts if addresses_evaluator(text)]
+
+
+def cut(texts: list[str]) -> list[str]:
+    """Those of the texts that the models are not shown whole."""
+    return [text for text in texts if impartial(text) != neutralise(text)]
+
+
+def table_of_rates() -> list[str]:
+    """The lines of a Markdown table with the rates on the held-out sets."""
+    attacks = fresh_attacks("held_out")
+    said = [each.text for each in innocents("held_out")]
+    rows = {
+        "innocent sentences and introductions": said,
+        "the same without punctuation": [unstopped(text) for text in said],
+        "attacks on the grader": [text for _, text in attacks],
+        "the same without punctuation ": [unstopped(text) for _, text in attacks],
+    }
+    for name, kinds in _NAMED.items():
+        rows[name] = [text for kind, text in attacks if kind in kinds]
+    lines = ["| held-out set | size | flagged | of these with words cut |", "| --- | --- | --- | --- |"]
+    for name, texts in rows.items():
+        found, left_out = _share(flagged(texts), texts), _share(cut(texts), texts)
+        lines.append(f"| {name.strip()} | {len(texts)} | {found} | {left_out} |")
+    return lines
+
+
+def section_on_rates() -> list[str]:
+    """The lines of docs/bad-inputs.md about words to the grader."""
+    return [
+        "## Words to the grader",
+        "",
+        *wrap(_BEFORE_THE_TABLE.strip(), 118),
+        "",
+        *table_of_rates(),
+        "",
+        *wrap(_AFTER_THE_TABLE.strip(), 118),
+    ]
+
+
+def _share(part: list[str], whole: list[str]) -> str:
+    return f"{len(part)} ({len(part) / len(whole):.1%})" if part else "0"
+
+
+def _rows(name: str, half: Half) -> list[dict[str, Any]]:
+    return [row for row in json.loads((_DATA / name).read_text()) if row["half"] == half]
+
+
+_TUNING = json.loads((_DATA / "injection.json").read_text())
+ATTACKS = [Attack(each["kind"], each["before"], each["attack"], each["after"]) for each in _TUNING["attacks"]]
+TUNING_INNOCENTS: list[str] = [each["text"] for each in _TUNING["innocents"]]

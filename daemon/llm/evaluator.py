@@ -1,7 +1,7 @@
 """The two engines that a language model serves: the one that reads the form, and the one that rates.
 
-Neither is shown a sentence that is found to address the grader: the prompt is that of the same clip without
-it. A sentence that the search does not find reaches them, delimited and as data.
+Neither is shown words that certainly address the grader. Words that may address it, and those that the search
+does not find, reach them, delimited and as data.
 """
 
 import hashlib

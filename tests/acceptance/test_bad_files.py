@@ -19,6 +19,7 @@ import pytest
 from tests.acceptance.lab import MEDIA, REPOSITORY, SAMPLES, Lab
 from tests.clips import chords, film, silence, spoken, tone
 from tests.hostile import hours_of_silence, many_streams
+from tests.injections import section_on_rates
 
 PAGE = REPOSITORY / "docs" / "bad-inputs.md"
 PROBE = MEDIA / "probe.wav"
@@ -305,4 +306,4 @@ def as_page(worked: Worked) -> str:
                 "  |", " |"
             )
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *section_on_rates()]) + "\n"

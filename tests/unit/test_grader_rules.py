@@ -1,0 +1,69 @@
+import pytest
+
+from daemon.core.grader_address import Finding, findings
+from daemon.core.grader_rules import GRADER_RULES, MARKUP_RULES, Rule
+from daemon.core.search_form import on_one_line
+from daemon.core.untrusted import addresses_evaluator
+
+RULES = (*GRADER_RULES, *MARKUP_RULES)
+
+each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+
+
+def found_by(rule: Rule, text: str) -> list[Finding]:
+    return [each for each in findings(on_one_line(text)) if rule.id in each.rules]
+
+
+def test_ids_are_unique_and_every_rule_says_why() -> None:
+    assert len({rule.id for rule in RULES}) == len(RULES)
+    assert all(rule.why for rule in RULES)
+
+
+@each_rule
+def test_a_rule_finds_its_example_and_says_whether_it_is_cut(rule: Rule) -> None:
+    found = found_by(rule, rule.finds)
+    assert found
+    assert any(each.cut for each in found) or not rule.cuts
+
+
+@each_rule
+def test_a_rule_that_only_flags_cuts_nothing_by_itself(rule: Rule) -> None:
+    alone = [each for each in found_by(rule, rule.finds) if each.rules == (rule.id,)]
+    assert rule.cuts or not any(each.cut for each in alone)
+
+
+@each_rule
+def test_a_rule_spares_its_counter_example(rule: Rule) -> None:
+    assert not found_by(rule, rule.spares)
+
+
+@each_rule
+def test_a_flag_names_its_rule_and_the_words(rule: Rule) -> None:
+    flag = addresses_evaluator(rule.finds)
+    assert flag is not None
+    assert rule.id in flag.detail
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "a ",
+        "ignore all the ",
+        "give me with with ",
+        "overall ten clarity ",
+        "you are the very ",
+        "rubric says ",
+        "< ",
+        "<a ",
+        "<| ",
+        "`` ",
+        "overall_rating ",
+        "a.b.",
+        "a-b c ",
+        "忽略",
+        "Please. Give. ",
+        "according to to to to | | ",
+    ],
+)
+def test_twenty_thousand_words_of_junk_are_searched_in_the_time_of_a_test(junk: str) -> None:
+    findings(on_one_line(junk * (20_000 // len(junk.split()))))
