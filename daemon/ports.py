@@ -163,6 +163,10 @@ class Store(Protocol):
         """The claims that are not DONE or LOST, oldest first: what a crash left."""
         ...
 
+    def closed_claims(self, ids: Sequence[str]) -> list[Claim]:
+        """Those of at most 400 claims that are DONE or LOST."""
+        ...
+
     def bear(self, births: Sequence[Birth], now: float) -> list[Born]:
         """Turn spooled claims into tasks, with users, history, receipts and the claims' last step."""
         ...

@@ -16,7 +16,7 @@ import errno
 import os
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -31,10 +31,12 @@ from daemon.intake.accounts import account_name
 from daemon.intake.alarm import Alarm, reason_of, shown
 from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.mover import Fetched, Mover, Where
-from daemon.intake.places import Places, hidden
+from daemon.intake.places import Places, claim_id_of, hidden
 from daemon.intake.room import Room
 from daemon.ports import Media, Store
 from daemon.values import Birth, Born, Claim, ClaimStep
+
+_TIDIED_AT_ONCE = 400
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -134,9 +136,18 @@ class Claimer:
         """Every claim that stands open, oldest first: what a crash left, and what is in work."""
         return await self._db(self._store.open_claims)
 
-    async def open_names(self) -> frozenset[bytes]:
-        """The hidden names of every claim that stands open."""
-        return frozenset(map(hidden, await self.open_claims()))
+    async def tidy(self, hidden_files: Sequence[Seen]) -> list[Seen]:
+        """Put right claimed files whose folder was renamed while they waited. Those of no claim of ours.
+
+        What was taken is removed; what was lost by it gets its name back, and is claimed anew.
+        """
+        ours = frozenset(map(hidden, await self.open_claims()))
+        loose = {claim_id_of(entry.path): entry for entry in hidden_files if entry.path not in ours}
+        for claim in await self._db(self._store.closed_claims, list(loose)[:_TIDIED_AT_ONCE]):
+            folder = os.path.dirname(loose.pop(claim.id).path)
+            moved = replace(claim, path=os.path.join(folder, os.path.basename(claim.path)))
+            await asyncio.to_thread(self._mover.tidy, moved)
+        return list(loose.values())
 
     async def fetch(self, claim: Claim, halted: Halted) -> Landed:
         """Steps 3 and 4, from wherever the file is. Raises Interrupted, and no OSError."""

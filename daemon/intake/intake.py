@@ -225,9 +225,8 @@ class Intake:
     async def _watch_hidden(self, look: Scan, now: float) -> None:
         observed = observe(self._hidden, look.hidden, now, _ORPHAN_S)
         self._hidden = observed.known
-        with contextlib.suppress(StoreError):  # told of elsewhere
-            ours = await self._claimer.open_names() if observed.ready else frozenset[bytes]()
-            forgotten = [entry for entry in observed.ready if entry.path not in ours]
+        with contextlib.suppress(StoreError, OSError):  # told of elsewhere, and tried at the next look
+            forgotten = await self._claimer.tidy(observed.ready) if observed.ready else []
             self._alarms.put("orphans", orphans(forgotten))
 
     async def _take_ready(self) -> bool:

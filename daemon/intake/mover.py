@@ -106,6 +106,18 @@ class Mover:
                 return self._take(claim, source, found, target, halted)
             return Fetched(self._search(claim, reach, target))
 
+    def tidy(self, claim: Claim) -> None:
+        """Remove the hidden file of a claim that is done, or give it its name back. Raises OSError."""
+        with Reach(self._inbox) as reach:
+            source = self._hidden(claim, reach)
+            found = self._files.stat(source) if source else None
+            if source is None or found is None:
+                return
+            if claim.step is ClaimStep.DONE and is_the_one(found, claim):
+                self._files.unlink(source)
+            else:
+                self._give_name(source, put_back_names(claim))
+
     def sync(self) -> None:
         """Make durable what came into the state folder."""
         with Folder.open(self._places.spool) as spool, Folder.open(self._places.rejected) as rejected:

@@ -49,6 +49,11 @@ def hidden(claim: Claim) -> bytes:
     return os.path.join(os.path.dirname(claim.path), hidden_name(claim))
 
 
+def claim_id_of(path: bytes) -> str:
+    """The id of the claim that a file with a hidden name is of."""
+    return os.path.basename(path).removeprefix(os.fsencode(CLAIM_PREFIX)).decode("ascii", "replace")
+
+
 def put_back_names(claim: Claim) -> list[bytes]:
     """The names under which a file goes back into its folder: its own, or one that nobody has."""
     return _names(claim, b"")

@@ -51,6 +51,12 @@ def still_open(db: SqliteDatabase) -> list[Claim]:
     return [_claim(row) for row in query.execute(db)]
 
 
+def closed(db: SqliteDatabase, ids: Sequence[str]) -> list[Claim]:
+    """Those of at most 400 claims that are done or lost."""
+    mine = ClaimRow.id.in_(ids) & ClaimRow.step.not_in(_OPEN_STEPS)
+    return [_claim(row) for row in ClaimRow.select().where(mine).execute(db)]
+
+
 def refuse(db: SqliteDatabase, refusals: Sequence[tuple[Claim, Document]]) -> None:
     """Close the claims of refused files, each with the document that says why."""
     for claim, document in refusals:

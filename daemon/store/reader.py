@@ -61,6 +61,11 @@ class Reader:
         with reading(self._db):
             return claims.still_open(self._db)
 
+    def closed_claims(self, ids: Sequence[str]) -> list[Claim]:
+        """Those of at most 400 claims that are DONE or LOST."""
+        with reading(self._db):
+            return claims.closed(self._db, ids)
+
     def open_tasks(self) -> list[Task]:
         """Every task that is not final, by id."""
         with reading(self._db):

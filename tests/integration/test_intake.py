@@ -15,7 +15,7 @@ from daemon.core.errors import StoreError
 from daemon.core.task import Status
 from daemon.folder import Entry
 from daemon.intake import watcher
-from daemon.intake.files import Files
+from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.intake import Intake
 from daemon.intake.watcher import Watching
 from daemon.values import Claim
@@ -371,6 +371,31 @@ def test_a_claimed_file_that_no_claim_of_ours_knows_is_told_of(here: Lab) -> Non
     intake = here.intake(ticks=ticks)
     during(intake, check)
     assert left_in(here.inbox) == [".introeval-0123"]
+
+
+def test_a_file_whose_folder_is_renamed_while_it_waits_is_taken_in_its_new_place(here: Lab) -> None:
+    class Renaming(Files):
+        def copy(self, source: Entry, target: Entry, halted: Halted) -> Digest:
+            digest = super().copy(source, target, halted)
+            if folder.exists():  # after the claim of both, before the second is brought in
+                folder.rename(here.inbox / "s02")
+            return digest
+
+    ticks = Ticks()
+
+    async def check() -> None:
+        await until(lambda: len(here.born) == 1)
+        await intake.settle()
+        ticks.now += 61.0
+        while left_in(here.inbox):
+            await intake.settle()
+
+    folder = here.drop("s01/one.mp4", b"11 seconds").parent
+    here.drop("s01/two.mp4", b"12 seconds")
+    intake = here.intake(files=Renaming(), ticks=ticks, settle_s=0.0)
+    during(intake, check)
+    assert students(here) == ["s01", "s02"]
+    assert intake.alarms == ()
 
 
 def test_a_burst_is_taken_in_groups(here: Lab) -> None:
