@@ -25,7 +25,7 @@ from daemon.hooks import Hooks
 from daemon.placement import Placement
 from daemon.ports import Media, Node
 from daemon.retention import Retention
-from daemon.state import DATABASE, make_folder
+from daemon.state import DATABASE
 from daemon.store.store import SqliteStore
 from daemon.values import Ticket
 
@@ -46,8 +46,6 @@ async def running(
 
     The caller owns the state folder. Raises ConfigError, ModelError or StoreError before anything starts.
     """
-    make_folder("inbox", config.paths.inbox)
-    make_folder("outbox", config.paths.outbox)
     loop = asyncio.get_running_loop()
     progress: dict[int, float] = {}
     alarms, events = Alarms(time.time), Events(time.time)
@@ -85,7 +83,7 @@ async def running(
         )
         may_change, kept = operators(config.api.operators), kept_for(config.api.operators)
         server = api.make_server(
-            api.make_api(daemon.observer, daemon.supervisor, forgetting, may_change), kept
+            api.make_api(daemon.observer, daemon.supervisor, daemon.acceptance, forgetting, may_change), kept
         )
         async with _all_running(daemon, server, listener, stop):
             yield daemon

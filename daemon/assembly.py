@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from daemon.acceptance import Acceptance, recall
 from daemon.ahead import Ahead
 from daemon.alarms import Alarms
 from daemon.config import Config
@@ -26,6 +27,7 @@ from daemon.intake.intake import Intake
 from daemon.journal import Journal, Orders
 from daemon.metrics import Metrics
 from daemon.outbox import Outbox
+from daemon.place import Place
 from daemon.placement import Placement
 from daemon.plan import make_policy
 from daemon.ports import Media, Node
@@ -34,6 +36,7 @@ from daemon.status import Observer
 from daemon.store.store import SqliteStore
 from daemon.supervisor import Supervisor
 from daemon.values import Born
+from daemon.wire import PlaceName
 
 
 @dataclass
@@ -49,6 +52,7 @@ class Daemon:
     observer: Observer
     forecaster: Forecaster
     recorder: GpuRecorder
+    acceptance: Acceptance
     first_id: int
     """What is born from now on has this id or a later one."""
     born: int = 0
@@ -83,9 +87,13 @@ async def assemble(
     placement: Placement,
     gpu: NvmlGpu,
 ) -> Daemon:
-    """The parts, put together; nothing runs yet. Raises StoreError."""
+    """The parts, put together; nothing runs yet. Raises ConfigError, StoreError."""
     journal = Journal(store, executor, alarms, time.time, events)
-    outbox = Outbox(config.paths.outbox, mode=int(config.outbox.mode, 8), group=config.outbox.group or None)
+    inlet = await recall(PlaceName.INBOX, config.paths.inbox, journal)
+    outlet = await recall(PlaceName.OUTBOX, config.paths.outbox, journal)
+    for place in (inlet, outlet):
+        place.prepare()
+    outbox = Outbox(outlet, mode=int(config.outbox.mode, 8), group=config.outbox.group or None)
     delivery = Delivery(journal, outbox, config.paths.state, alarms, time.time)
     supervisor = _make_supervisor(
         config,
@@ -110,7 +118,7 @@ async def assemble(
         supervisor.arrived(task for task in tasks if task.status in OPEN)
         delivery.hint()
 
-    intake = _make_intake(config, journal, media, alarms, born)
+    intake = _make_intake(config, inlet, journal, media, alarms, born)
     intake.close(closed=(await journal.orders()).draining)
     metrics = Metrics()
     events.tallies.append(metrics)
@@ -126,10 +134,27 @@ async def assemble(
         engines=node.reports,
         forecast=forecaster,
         gpu=recorder,
+        places=(inlet, outlet),
     )
+
+    def accepted() -> None:
+        intake.hint()
+        delivery.try_again()
+
+    acceptance = Acceptance((inlet, outlet), journal, accepted)
     first_id = await journal(store.next_id)
     daemon = Daemon(
-        config, supervisor, delivery, intake, journal, alarms, observer, forecaster, recorder, first_id
+        config,
+        supervisor,
+        delivery,
+        intake,
+        journal,
+        alarms,
+        observer,
+        forecaster,
+        recorder,
+        acceptance,
+        first_id,
     )
     return daemon
 
@@ -195,6 +220,7 @@ async def _make_forecaster(
 
 def _make_intake(
     config: Config,
+    place: Place,
     journal: Journal,
     media: Media,
     alarms: Alarms,
@@ -206,8 +232,9 @@ def _make_intake(
         alarms.replace("intake_", named(lasting))
 
     return Intake(
-        config.paths.inbox,
+        place.path,
         config.paths.state,
+        place=place,
         store=journal.store,
         on_database=journal,
         media=media,
