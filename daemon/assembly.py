@@ -53,6 +53,7 @@ class Daemon:
     forecaster: Forecaster
     recorder: GpuRecorder
     acceptance: Acceptance
+    outlet: Place
     first_id: int
     """What is born from now on has this id or a later one."""
     born: int = 0
@@ -154,6 +155,7 @@ async def assemble(
         forecaster,
         recorder,
         acceptance,
+        outlet,
         first_id,
     )
     return daemon

@@ -10,7 +10,9 @@ import structlog
 
 from daemon.assembly import Daemon
 from daemon.core.errors import PlaceError
-from daemon.wire import PlaceName, Status
+from daemon.doctor import Finding, Level, folders
+from daemon.doctor.facts import gather
+from daemon.wire import Status
 from tests.inprocess import Lab, until, worked_off
 from tests.integration.test_cli_daemon import run, told
 from tests.places import mark_of, share_at
@@ -221,9 +223,54 @@ async def test_a_result_whose_name_is_taken_after_a_lost_database_destroys_nothi
         assert (lab.outbox / name).read_bytes() != before
 
 
-async def test_an_order_to_accept_needs_a_name_that_there_is(lab: Lab) -> None:
+@pytest.mark.parametrize("runs", [True, False])
+async def test_a_student_is_not_forgotten_while_the_results_are_on_a_share_that_is_away(
+    lab: Lab, *, runs: bool
+) -> None:
+    with share_at(lab.outbox) as share:
+        await work_off(lab, "s001")
+        share.take_away()
+        if runs:
+            async with lab.daemon():
+                refused = await run(lab, "forget", "s001", "--yes")
+        else:
+            refused = await run(lab, "forget", "s001", "--yes")
+        assert "mount it again" in str(refused.exception)
+        share.show()
+        assert (await told(lab, "forget", "s001", "--yes"))["files"] == 3
+        assert students(lab) == []
+
+
+async def test_doctor_names_the_state_of_each_place_with_and_without_a_daemon(lab: Lab) -> None:
+    async def found() -> dict[str, Finding]:
+        facts = await gather(lab.config, None, {}, ())
+        return {finding.check: finding for finding in folders.places(facts)}
+
+    assert await found() == {}
+    with share_at(lab.outbox) as share:
+        await work_off(lab, "s001")
+        assert {each.level for each in (await found()).values()} == {Level.OK}
+        share.take_away()
+        without = await found()
+        async with lab.daemon() as daemon:
+            await until(lambda: alarm(daemon, "outbox"))
+            await until(lambda: daemon.intake.available)
+            beside = await found()
+        share.show()
+        assert {each.level for each in (await found()).values()} == {Level.OK}
+    for each in (without, beside):
+        assert each["place inbox"].level is Level.OK
+        assert each["place outbox"].level is Level.FAIL
+        assert each["place outbox"].text.startswith("unknown: ")
+        assert each["place outbox"].mend.endswith("run: introeval accept outbox")
+
+
+async def test_an_inbox_that_is_gone_is_away(lab: Lab) -> None:
     async with lab.daemon() as daemon:
-        for name in PlaceName:
-            await daemon.acceptance(name)
         await worked_off(daemon)
-        assert states(await daemon.observer.status()) == {"inbox": "known", "outbox": "known"}
+        lab.inbox.rename(lab.folder / "elsewhere")
+        await until(lambda: not daemon.intake.available)
+        assert states(await daemon.observer.status())["inbox"] == "away"
+        (lab.folder / "elsewhere").rename(lab.inbox)
+        await until(lambda: daemon.intake.available)
+        assert states(await daemon.observer.status())["inbox"] == "known"
