@@ -39,6 +39,7 @@ class _Ended(Enum):
 
 
 _RESTS = (_Ended.DONE, _Ended.BLOCKED, _Ended.IDLE)
+_FAILURES = {_Ended.DONE: 0, _Ended.AWAY: 1, _Ended.IDLE: 1}
 
 
 class Delivery:
@@ -79,7 +80,8 @@ class Delivery:
             self._again.clear()
             async with self.still:
                 ended = await self._round()
-            failures = 0 if ended is _Ended.DONE else failures + 1
+            # To look whether the outbox is back costs little, and results wait for it.
+            failures = _FAILURES.get(ended, failures + 1)
             if stop.is_set():
                 break
             if ended in _RESTS and not self._hinted.is_set():
