@@ -78,10 +78,13 @@ async def running(
         daemon = await assemble(
             config, node, media, store, executor, progress, alarms, events, placement, gpu
         )
-        forgetting = Forgetting(daemon.journal, daemon.delivery.still, daemon.outlet, config.paths.state)
+        forgetting = Forgetting(
+            daemon.journal, daemon.delivery.still, daemon.places.outbox, config.paths.state
+        )
         may_change, kept = operators(config.api.operators), kept_for(config.api.operators)
         server = api.make_server(
-            api.make_api(daemon.observer, daemon.supervisor, daemon.acceptance, forgetting, may_change), kept
+            api.make_api(daemon.observer, daemon.supervisor, daemon.places.accept, forgetting, may_change),
+            kept,
         )
         async with _all_running(daemon, server, listener, stop):
             yield daemon

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from daemon.acceptance import Acceptance, recall
 from daemon.ahead import Ahead
 from daemon.alarms import Alarms
 from daemon.config import Config
@@ -29,6 +28,7 @@ from daemon.metrics import Metrics
 from daemon.outbox import Outbox
 from daemon.place import Place
 from daemon.placement import Placement
+from daemon.places import Places, recall
 from daemon.plan import make_policy
 from daemon.ports import Media, Node
 from daemon.service import Pulse
@@ -36,7 +36,6 @@ from daemon.status import Observer
 from daemon.store.store import SqliteStore
 from daemon.supervisor import Supervisor
 from daemon.values import Born
-from daemon.wire import PlaceName
 
 
 @dataclass
@@ -52,8 +51,7 @@ class Daemon:
     observer: Observer
     forecaster: Forecaster
     recorder: GpuRecorder
-    acceptance: Acceptance
-    outlet: Place
+    places: Places
     first_id: int
     """What is born from now on has this id or a later one."""
     born: int = 0
@@ -90,12 +88,8 @@ async def assemble(
 ) -> Daemon:
     """The parts, put together; nothing runs yet. Raises ConfigError, StoreError."""
     journal = Journal(store, executor, alarms, time.time, events)
-    inlet = await recall(PlaceName.INBOX, config.paths.inbox, journal)
-    outlet = await recall(PlaceName.OUTBOX, config.paths.outbox, journal)
-    for place in (inlet, outlet):
-        place.prepare()
-    outbox = Outbox(outlet, mode=int(config.outbox.mode, 8), group=config.outbox.group or None)
-    delivery = Delivery(journal, outbox, config.paths.state, alarms, time.time)
+    places = await recall(config.paths.inbox, config.paths.outbox, journal)
+    delivery = _make_delivery(config, places.outbox, journal, alarms)
     supervisor = _make_supervisor(
         config,
         node,
@@ -119,7 +113,7 @@ async def assemble(
         supervisor.arrived(task for task in tasks if task.status in OPEN)
         delivery.hint()
 
-    intake = _make_intake(config, inlet, journal, media, alarms, born)
+    intake = _make_intake(config, places.inbox, journal, media, alarms, born)
     intake.close(closed=(await journal.orders()).draining)
     metrics = Metrics()
     events.tallies.append(metrics)
@@ -135,30 +129,20 @@ async def assemble(
         engines=node.reports,
         forecast=forecaster,
         gpu=recorder,
-        places=(inlet, outlet),
+        places=places.all,
     )
-
-    def accepted() -> None:
-        intake.hint()
-        delivery.try_again()
-
-    acceptance = Acceptance((inlet, outlet), journal, accepted)
-    first_id = await journal(store.next_id)
+    places.listeners += [intake.hint, delivery.try_again]
+    first = await journal(store.next_id)
     daemon = Daemon(
-        config,
-        supervisor,
-        delivery,
-        intake,
-        journal,
-        alarms,
-        observer,
-        forecaster,
-        recorder,
-        acceptance,
-        outlet,
-        first_id,
+        config, supervisor, delivery, intake, journal, alarms, observer, forecaster, recorder, places, first
     )
     return daemon
+
+
+def _make_delivery(config: Config, place: Place, journal: Journal, alarms: Alarms) -> Delivery:
+    """What puts the results into the outbox. Raises ConfigError."""
+    outbox = Outbox(place, mode=int(config.outbox.mode, 8), group=config.outbox.group or None)
+    return Delivery(journal, outbox, config.paths.state, alarms, time.time)
 
 
 def _make_supervisor(
