@@ -31,6 +31,7 @@ from daemon.placement import Placement
 from daemon.places import Places, recall
 from daemon.plan import make_policy
 from daemon.ports import Media, Node
+from daemon.remains import Reconciliation
 from daemon.service import Pulse
 from daemon.status import Observer
 from daemon.store.store import SqliteStore
@@ -132,6 +133,9 @@ async def assemble(
         places=places.all,
     )
     places.listeners += [intake.hint, delivery.try_again]
+    await Reconciliation(journal, alarms, config.paths.inbox, config.paths.outbox, config.paths.state)(
+        time.time()
+    )
     first = await journal(store.next_id)
     daemon = Daemon(
         config, supervisor, delivery, intake, journal, alarms, observer, forecaster, recorder, places, first

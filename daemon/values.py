@@ -166,7 +166,7 @@ class Claim:
     """One file on its way out of the inbox.
 
     `path` is absolute, as the file system's bytes. `student` is None for a file to be refused,
-    and `reason` then says why.
+    and `reason` then says why. `owner` is the number of the account that owned the file.
     """
 
     id: str
@@ -180,11 +180,20 @@ class Claim:
     claimed_at: float
     reason: str | None = None
     step: ClaimStep = ClaimStep.SEEN
+    owner: int = 0
+
+    @property
+    def lane(self) -> str:
+        """The student whose turn this takes."""
+        return self.student or ""
 
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """A spooled claim that becomes a task, which is failed at once when there is a fault."""
+    """A spooled claim that becomes a task, which is failed at once when there is a fault.
+
+    `sha256` is empty for a file that is too large to be read. One that is not `kept` was left in the inbox.
+    """
 
     claim: Claim
     spooled: Path
@@ -193,6 +202,7 @@ class Birth:
     duration_s: float
     fault: Fault | None = None
     flags: tuple[Flag, ...] = ()
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)

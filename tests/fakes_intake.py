@@ -87,7 +87,7 @@ class Fuse:
         return step
 
 
-_CHANGES = ("rename", "rename_new", "unlink", "copy", "digest", "sync")
+_CHANGES = ("rename", "unlink", "copy", "digest", "sync")
 
 
 class FusedFiles(Files):

@@ -106,7 +106,7 @@ class Source(Part):
     """The video as it was claimed."""
 
     filename: str
-    sha256: str
+    sha256: str | None
     size_bytes: int
     duration_s: float | None
     uploaded_at: str

@@ -13,7 +13,9 @@ from pathlib import PurePath, PurePosixPath
 from typing import Literal
 
 MEDIA_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .mpg .wav .mp3 .m4a .ogg .opus .flac".split())
-IGNORED_SUFFIXES = frozenset(".part .tmp .crdownload .filepart".split())
+TOO_LARGE_SUFFIX = ".too-large"
+"""What a file's name gets that is left in the inbox since it is larger than is allowed."""
+IGNORED_SUFFIXES = frozenset((*".part .tmp .crdownload .filepart".split(), TOO_LARGE_SUFFIX))
 IGNORED_NAMES = frozenset(
     (
         *("@eadir", "#recycle", "@recycle", "#snapshot", "$recycle.bin", "lost+found"),
@@ -87,13 +89,17 @@ def read_name(relative: PurePath, student_pattern: str = STUDENT_PATTERN) -> Nam
     if relative.suffix.lower() not in MEDIA_SUFFIXES:
         accepted = " ".join(sorted(MEDIA_SUFFIXES))
         return Refusal(Refused.NO_MEDIA_TYPE, f"{filename} is no video or audio file; send one of {accepted}")
-    first, underscore, _ = relative.name.partition("_")
-    student = relative.parts[0] if len(relative.parts) > 1 else first if underscore else ""
-    student = unicodedata.normalize("NFC", student)
+    student = unicodedata.normalize("NFC", lane(relative))
     if not (re.fullmatch(student_pattern, student) and _is_safe(student)):
         advice = f"put it into the folder <student>/ or call it <student>_{filename}, and send it again"
         return Refusal(Refused.NO_STUDENT, f"{filename} does not name its student; {advice}")
     return Named(student, filename)
+
+
+def lane(relative: PurePath) -> str:
+    """Who seems to hand in a path below the inbox, whether or not that can be a student's id."""
+    first, underscore, _ = relative.name.partition("_")
+    return relative.parts[0] if len(relative.parts) > 1 else first if underscore else ""
 
 
 def slug(filename: str) -> str:
@@ -128,6 +134,17 @@ def reason_name(claim_id: str, filename: str) -> str:
 def temporary_name(name: str, document_id: int) -> str:
     """What a file of the outbox is called until it is whole; one that could not be finished stays so."""
     return str(PurePosixPath(name).with_name(f".introeval-{document_id}.tmp"))
+
+
+def spool_name(claim_id: str, student: str, filename: str) -> str:
+    """The name of a claimed video in the spool: whose it is can be told without the database."""
+    return f"{claim_id}-{student}{suffix(filename)}"
+
+
+def read_spool_name(name: str) -> tuple[str, str, str] | None:
+    """The claim's id, the student and the suffix in a name of the spool, or None when it is not one."""
+    match = re.fullmatch(r"([0-9a-f]{20})-(.+?)(\.[a-z0-9]{1,10})?", name)
+    return (match[1], match[2], match[3] or "") if match and _is_safe(match[2]) else None
 
 
 def rejected_name(claim_id: str, filename: str) -> str:

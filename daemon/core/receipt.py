@@ -14,7 +14,7 @@ class Receipt(Part):
     task_id: int
     student_id: str
     filename: str
-    sha256: str
+    sha256: str | None
     size_bytes: int
     duration_s: float | None
     claimed_at: str
@@ -41,7 +41,7 @@ def receipt(task: Task, place: int, estimated: float | None) -> Receipt:
         task_id=task.id,
         student_id=task.student,
         filename=task.filename,
-        sha256=task.sha256,
+        sha256=task.sha256 or None,
         size_bytes=task.size_bytes,
         duration_s=task.duration_s or None,
         claimed_at=to_iso(task.claimed_at),

@@ -77,7 +77,7 @@ def compose(dossier: Dossier) -> Result:
         flags=tuple(dict.fromkeys(dossier.flags)),
         source=Source(
             filename=task.filename,
-            sha256=task.sha256,
+            sha256=task.sha256 or None,
             size_bytes=task.size_bytes,
             duration_s=task.duration_s or None,
             uploaded_at=to_iso(task.claimed_at),

@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 class Seen:
     """One entry of the inbox at one look. `path` is absolute, as the file system's bytes.
 
-    `special` marks what is no regular file: a symbolic link, a FIFO, a socket, a device.
+    `special` marks what is no regular file: a symbolic link, a FIFO, a socket, a device. `owner` is the
+    number of the account that the system names as the owner, `lane` what stands in the student's place in
+    the path: whose turn it is.
     """
 
     path: bytes
@@ -22,6 +24,8 @@ class Seen:
     size_bytes: int
     mtime_ns: int
     special: bool = False
+    owner: int = 0
+    lane: str = ""
 
 
 @dataclass(frozen=True, slots=True)

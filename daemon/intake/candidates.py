@@ -1,12 +1,22 @@
-"""Which of the settled files can be taken now, and what to tell of those that can't."""
+"""Which of the settled files are taken next, and the alarms of those that can't be."""
 
-from collections.abc import Collection, Mapping, Sequence
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from daemon.core.stability import Known, Seen
+from daemon.core.turns import Load, in_turn
+from daemon.folder import Entry
 from daemon.intake.alarm import Alarm, reason_of, shown
 from daemon.intake.files import Files
+from daemon.intake.reach import NO_SUCH_PLACE, Reach
+from daemon.values import Claim
 
+_GROUP = 64
+_IN_WORK = 128  # claims at once, so that whoever comes next is not behind thousands
+_OF_ONE = 16  # of these, of one student
 _LONGEST_WAIT_S = 600.0
 _HELD_OPEN_S = 600.0
 
@@ -27,37 +37,87 @@ class _Denial:
 
 
 class Candidates:
-    """Remembers what could not be taken for lack of rights, so that it is tried ever more rarely.
+    """The files that have settled and wait their turn, and those of them that could not be taken.
 
     A file that is only not readable is looked at each time, which costs nothing; one whose taking
     failed waits `retry_s` seconds, then twice as long and so on. A change of the file begins anew.
     """
 
-    def __init__(self, files: Files, retry_s: float) -> None:
+    def __init__(self, inbox: Path, files: Files, retry_s: float) -> None:
+        self._inbox = inbox
         self._files = files
         self._retry_s = retry_s
+        self._queue: Sequence[Seen] = ()
         self._denials: dict[Seen, _Denial] = {}
+        self._written: set[bytes] = set()
 
-    def choose(self, ready: Sequence[Seen], now: float) -> Choice:
-        """Sort the settled files. Opens each of them for a moment: for a thread."""
-        present = set(ready)
-        self._denials = {entry: denial for entry, denial in self._denials.items() if entry in present}
+    @property
+    def waiting(self) -> bool:
+        """Whether files wait to be taken that were not tried since the last look."""
+        return bool(self._queue)
+
+    def replace(self, settled: Sequence[Seen], load: Load) -> None:
+        """Let those files wait, and no others, that a look found settled; `load` is what is in work."""
+        self._queue = in_turn(settled, load)
+        there = set(settled)
+        self._denials = {entry: denial for entry, denial in self._denials.items() if entry in there}
+        self._written &= {entry.path for entry in settled}
+
+    def next(self, in_work: Sequence[Claim], now: float) -> Choice | None:
+        """The next files for which there is room beside those in work, or None when there are none.
+
+        Opens each of them for a moment: for a thread.
+        """
+        picked = self._pick(in_work)
+        if not picked:
+            return None
+        choice = self._choose(picked, now)
+        self._written -= {entry.path for entry in picked}
+        self._written |= {entry.path for entry in choice.written}
+        return choice
+
+    def _pick(self, in_work: Sequence[Claim]) -> list[Seen]:
+        lanes = Counter(claim.lane for claim in in_work)
+        most = min(_GROUP, _IN_WORK - len(in_work))
+        picked: list[Seen] = []
+        rest: list[Seen] = []
+        for entry in self._queue:
+            if len(picked) < most and lanes[entry.lane] < _OF_ONE:
+                lanes[entry.lane] += 1
+                picked.append(entry)
+            else:
+                rest.append(entry)
+        self._queue = rest
+        return picked
+
+    def _choose(self, picked: Sequence[Seen], now: float) -> Choice:
         takeable: list[Seen] = []
         written: list[Seen] = []
-        for entry in ready:
-            denial = self._denials.get(entry)
-            if denial is not None and now < denial.not_before:
-                continue
-            try:
-                self._files.check_right(entry.path)
-                is_written = not entry.special and self._files.is_written_to(entry.path)
-            except PermissionError as exc:
-                self._denials[entry] = _Denial(exc, 0, now)
-                continue
-            if denial is not None and not denial.tries:
-                del self._denials[entry]
-            (written if is_written else takeable).append(entry)
+        with Reach(os.fsencode(self._inbox)) as reach:
+            for entry in picked:
+                denial = self._denials.get(entry)
+                if denial is not None and now < denial.not_before:
+                    continue
+                try:
+                    is_written = self._is_written_to(entry, reach)
+                except PermissionError as exc:
+                    self._denials[entry] = _Denial(exc, 0, now)
+                    continue
+                if denial is not None and not denial.tries:
+                    del self._denials[entry]
+                (written if is_written else takeable).append(entry)
         return Choice(tuple(takeable), tuple(written))
+
+    def _is_written_to(self, entry: Seen, reach: Reach) -> bool:
+        """Whether a file is being written to. Raises PermissionError when it may not be taken."""
+        try:
+            folder = reach(entry.path)
+        except NO_SUCH_PLACE:
+            folder = None
+        if folder is None:
+            return False  # gone: the claim will find out
+        self._files.check_right(folder)
+        return not entry.special and self._files.is_written_to(Entry(folder, os.path.basename(entry.path)))
 
     def deny(self, entry: Seen, error: OSError, now: float) -> None:
         """Note that taking it failed."""
@@ -66,18 +126,19 @@ class Candidates:
         wait_s = min(self._retry_s * 2.0 ** (tries - 1), _LONGEST_WAIT_S)
         self._denials[entry] = _Denial(error, tries, now + wait_s)
 
-    def alarms(self) -> list[Alarm]:
-        """One for each file that we may not take."""
+    def denied(self) -> list[Alarm]:
+        """One alarm for each file that we may not take."""
         return [_denied(entry, denial.error) for entry, denial in self._denials.items()]
 
-
-def held_open(written: Collection[Seen], known: Mapping[bytes, Known], now: float) -> list[Alarm]:
-    """Files that stopped changing and that a program has had open for writing for ten minutes."""
-    long = [each.path for each in written if now - known[each.path].first_seen > _HELD_OPEN_S]
-    mend = "end the copy, or the program that holds it"
-    return [
-        Alarm("held_open", shown(path), f"{shown(path)} is still open for writing; {mend}") for path in long
-    ]
+    def held_open(self, known: Mapping[bytes, Known], now: float) -> list[Alarm]:
+        """One for each that stopped changing and that a program has had open for writing for ten minutes."""
+        since = {path: known[path].first_seen for path in self._written if path in known}
+        long = [path for path, seen in since.items() if now - seen > _HELD_OPEN_S]
+        fix = "end the copy, or the program that holds it"
+        return [
+            Alarm("held_open", shown(path), f"{shown(path)} is still open for writing; {fix}")
+            for path in long
+        ]
 
 
 def orphans(forgotten: Sequence[Seen]) -> list[Alarm]:
@@ -95,5 +156,5 @@ def orphans(forgotten: Sequence[Seen]) -> list[Alarm]:
 
 def _denied(entry: Seen, error: OSError) -> Alarm:
     path = shown(entry.path)
-    mend = "give this user the right to read the file and to write its folder"
-    return Alarm("no_right", path, f"{path} cannot be taken: {reason_of(error)}; {mend}")
+    fix = "give this user the right to read the file and to write its folder"
+    return Alarm("no_right", path, f"{path} cannot be taken: {reason_of(error)}; {fix}")

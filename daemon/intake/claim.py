@@ -2,18 +2,21 @@
 
 1. The claims' rows stand in the database.
 2. Each file is renamed, in its own folder, to a name that its claim alone has: one claimer wins.
-3. It is checked to be the file that was seen, and moved to the spool (or the refused ones).
-4. It is hashed and probed.
-5. The tasks are born, or the refusals recorded, in one transaction a group.
+3. It is checked to be the file that was seen, and copied to the spool (or moved to the refused ones).
+4. It is probed.
+5. The copies and their steps are durable, and the files leave the inbox.
+6. The tasks are born, or the refusals recorded, in one transaction a group.
 
-A crash between any two steps is finished by `recover`, from the rows.
+`take` does the first two for a group, `fetch` the next two for one file, which may take long, and `settle`
+the rest for a group. A crash between any two steps is finished from the rows.
 """
 
 import asyncio
+import errno
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -21,11 +24,13 @@ from daemon.core.errors import Blame, Fault
 from daemon.core.instant import to_iso
 from daemon.core.naming import STUDENT_PATTERN, Named, Refusal, printable
 from daemon.core.stability import Seen
+from daemon.folder import Entry, Folder
 from daemon.intake import refusal
 from daemon.intake.alarm import Alarm, reason_of, shown
-from daemon.intake.files import Files
-from daemon.intake.mover import Mover, Where, has_changed
+from daemon.intake.files import Digest, Files, Halted
+from daemon.intake.mover import Fetched, Mover, Where
 from daemon.intake.places import Places, hidden
+from daemon.intake.room import Room
 from daemon.ports import Media, Store
 from daemon.values import Birth, Born, Claim, ClaimStep
 
@@ -60,23 +65,31 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """What became of claims: how many tasks and refusals, and what keeps the rest (`alarms`) open."""
+class Landed:
+    """A claim whose file was fetched: where it is, and the birth where it becomes a task.
 
-    born: int = 0
-    refused: int = 0
-    alarms: tuple[Alarm, ...] = ()
+    With an alarm it stays open, since nothing can be said of the file now.
+    """
+
+    claim: Claim
+    where: Where
+    birth: Birth | None = None
+    alarm: Alarm | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Changed:
-    claim: Claim
+class Settled:
+    """What became of claims: how many tasks and refusals, and what keeps the rest open, by claim."""
+
+    born: int = 0
+    refused: int = 0
+    delayed: Mapping[str, Alarm] = field(default_factory=dict)
 
 
 class Claimer:
     """Claims files of one inbox into one state folder, and tells `on_born` of each group of new tasks as
-    soon as they stand. Every method may raise StoreError or OSError; what is then half done is finished
-    by `recover`.
+    soon as they stand. Every method may raise StoreError or OSError; what is then half done stays an open
+    claim, and is finished by fetching and settling it again.
     """
 
     def __init__(
@@ -91,7 +104,7 @@ class Claimer:
         clock: Callable[[], float],
         limits: Limits,
         files: Files,
-        concurrency: int = 4,
+        room: Room,
     ) -> None:
         self._inbox = inbox
         self._places = places
@@ -102,8 +115,7 @@ class Claimer:
         self._clock = clock
         self._limits = limits
         self._files = files
-        self._mover = Mover(places, files)
-        self._slots = asyncio.Semaphore(concurrency)
+        self._mover = Mover(inbox, places, files, room, limits.max_size_bytes)
         self._last_us = 0
 
     async def take(self, ready: Sequence[Seen]) -> Taken:
@@ -115,74 +127,97 @@ class Claimer:
         seen_as = {entry.path: entry for entry in ready}
         return Taken(hiding.won, tuple((seen_as[claim.path], error) for claim, error in hiding.denied))
 
+    async def open_claims(self) -> list[Claim]:
+        """Every claim that stands open, oldest first: what a crash left, and what is in work."""
+        return await self._db(self._store.open_claims)
+
     async def open_names(self) -> frozenset[bytes]:
         """The hidden names of every claim that stands open."""
-        return frozenset(map(hidden, await self._db(self._store.open_claims)))
+        return frozenset(map(hidden, await self.open_claims()))
 
-    async def recover(self) -> Finished:
-        """Finish every claim that stands open in the database. None of them may be in work."""
-        return await self.finish(await self._db(self._store.open_claims))
+    async def fetch(self, claim: Claim, halted: Halted) -> Landed:
+        """Steps 3 and 4, from wherever the file is. Raises Interrupted, and no OSError."""
+        try:
+            fetched = await asyncio.to_thread(self._mover.fetch, claim, halted)
+        except OSError as exc:
+            return Landed(claim, Where.AWAY, alarm=_not_moved(claim, exc))
+        if fetched.where is Where.AWAY:
+            return Landed(claim, Where.AWAY, alarm=_away(claim))
+        if claim.student is None or fetched.where not in (Where.TAKEN, Where.ASIDE):
+            return Landed(claim, fetched.where)
+        try:
+            birth = await self._inspect(claim, fetched, halted)
+        except OSError as exc:
+            path = self._places.spooled(claim)
+            fix = "give this user the right to, or check the disk"
+            alarm = Alarm("claim_waits", str(path), f"{path} cannot be read: {reason_of(exc)}; {fix}")
+            return Landed(claim, Where.TAKEN, alarm=alarm)
+        if birth.fault is not None and birth.fault.blame is Blame.ENGINE:
+            told = f"{claim.filename} cannot be looked at: {birth.fault.message}"
+            return Landed(claim, Where.TAKEN, alarm=Alarm("claim_waits", shown(claim.path), told))
+        return Landed(claim, fetched.where, birth)
 
-    async def finish(self, claims: Sequence[Claim]) -> Finished:
-        """Steps 3 to 5, from wherever each file is."""
-        brought = await asyncio.to_thread(self._mover.bring, claims)
-        taken = brought.claims[Where.TAKEN]
-        await self._step(brought.claims[Where.LOST], ClaimStep.LOST)
-        await self._step([claim for claim in taken if claim.student is not None], ClaimStep.SPOOLED)
-        reasons = [(claim, claim.reason or "") for claim in taken if claim.student is None]
-        reasons += [(claim, str(refusal.vanished(claim))) for claim in brought.claims[Where.VANISHED]]
+    async def settle(self, landed: Sequence[Landed]) -> Settled:
+        """Steps 5 and 6, for a group."""
+        delayed = {each.claim.id: each.alarm for each in landed if each.alarm is not None}
+        done = [each for each in landed if each.alarm is None]
+        await self._step([each.claim for each in done if each.where is Where.LOST], ClaimStep.LOST)
+        taken = [each.claim for each in done if each.where in (Where.TAKEN, Where.ASIDE)]
+        if taken:
+            await asyncio.to_thread(self._mover.sync)
+            await self._step([claim for claim in taken if claim.student is not None], ClaimStep.SPOOLED)
+            leaving = await asyncio.to_thread(self._mover.leave, taken)
+            await self._step(leaving.changed, ClaimStep.LOST)
+            delayed |= {claim.id: _not_moved(claim, exc) for claim, exc in leaving.failed}
+            gone = {claim.id for claim in leaving.changed} | delayed.keys()
+            done = [each for each in done if each.claim.id not in gone]
+        reasons = [(each.claim, reason) for each in done if (reason := _reason(each)) is not None]
         await self._refuse(reasons)
-        born, duplicates, alarms = await self._bear([claim for claim in taken if claim.student is not None])
+        born, duplicates = await self._bear([each.birth for each in done if each.birth is not None])
         if self._limits.done_marker:
             await asyncio.to_thread(self._mover.drop_markers, taken, self._limits.done_marker)
-        alarms += [*brought.alarms, *map(_away, brought.claims[Where.AWAY])]
-        return Finished(born, len(reasons) + duplicates, tuple(alarms))
+        return Settled(born, len(reasons) + duplicates, delayed)
 
-    async def _bear(self, claims: Sequence[Claim]) -> tuple[int, int, list[Alarm]]:
-        inspected = await asyncio.gather(*map(self._inspect, claims))
-        changed = [each.claim for each in inspected if isinstance(each, _Changed)]
-        births = [each for each in inspected if isinstance(each, Birth)]
-        alarms = [each for each in inspected if isinstance(each, Alarm)]
-        if changed:
-            await asyncio.to_thread(self._mover.put_back, changed)
-            await self._step(changed, ClaimStep.LOST)
+    async def _bear(self, births: Sequence[Birth]) -> tuple[int, int]:
+        """How many births became tasks, and how many were refused: videos that were handed in before."""
         every = await self._db(self._store.bear, births, self._clock()) if births else []
         if tasks := [each for each in every if each.task is not None]:
             self._on_born(tasks)
-        refused = [each for each in every if each.task is None]
-        if refused:
+        if refused := [each for each in every if each.task is None]:
             await asyncio.to_thread(self._mover.refuse, [each.claim for each in refused])
             await self._refuse([(each.claim, str(refusal.again(each))) for each in refused])
-        return len(tasks), len(refused), alarms
+        return len(tasks), len(refused)
 
-    async def _inspect(self, claim: Claim) -> Birth | _Changed | Alarm:
-        """Step 4 for one file. An Alarm when it is not the file's fault: the claim stays open."""
+    async def _inspect(self, claim: Claim, fetched: Fetched, halted: Halted) -> Birth:
+        """Step 4. Raises OSError, Interrupted."""
         path = self._places.spooled(claim)
-        async with self._slots:
-            try:
-                digest = await asyncio.to_thread(self._files.digest, os.fsencode(path))
-            except OSError as exc:
-                message = (
-                    f"{path} cannot be read: {reason_of(exc)}; give this user the right to, or check the disk"
-                )
-                return Alarm("claim_waits", str(path), message)
-            if has_changed(claim, digest.found):
-                return _Changed(claim)
-            size = digest.found.st_size
-            duration_s, fault = await self._judge(claim, path, size)
-        if fault is not None and fault.blame is Blame.ENGINE:
-            return Alarm("claim_waits", str(path), f"{claim.filename} cannot be looked at: {fault.message}")
-        return Birth(claim, path, digest.sha256, size, duration_s, fault)
+        if claim.size_bytes > self._limits.max_size_bytes:
+            # Not even read: a sparse file of many terabytes costs its owner nothing.
+            is_aside = fetched.where is Where.ASIDE
+            path = self._mover.aside(claim) if is_aside else path
+            too_large = self._too_large(claim)
+            return Birth(claim, path, "", claim.size_bytes, 0.0, too_large, kept=not is_aside)
+        digest = fetched.digest
+        if digest is None:
+            digest = await asyncio.to_thread(self._digest, path, halted)
+        duration_s, fault = await self._judge(claim, path)
+        return Birth(claim, path, digest.sha256, digest.found.st_size, duration_s, fault)
 
-    async def _judge(self, claim: Claim, path: Path, size_bytes: int) -> tuple[float, Fault | None]:
+    def _digest(self, path: Path, halted: Halted) -> Digest:
+        with Folder.open(path.parent) as folder:
+            return self._files.digest(Entry(folder, os.fsencode(path.name)), halted)
+
+    def _too_large(self, claim: Claim) -> Fault:
+        size, most = claim.size_bytes / 1e6, self._limits.max_size_bytes / 1e6
+        told = f"{claim.filename} has {size:.1f} MB, and {most:.1f} are allowed; send a smaller one"
+        return Fault(Blame.PERMANENT, "too_large", told)
+
+    async def _judge(self, claim: Claim, path: Path) -> tuple[float, Fault | None]:
         """The duration in seconds, 0 when unknown, and what is wrong with the video."""
-        most, longest_s = self._limits.max_size_bytes, self._limits.max_duration_s
-        if size_bytes > most:
-            told = f"{claim.filename} has {size_bytes / 1e6:.1f} MB, and {most / 1e6:.1f} are allowed"
-            return 0.0, Fault(Blame.PERMANENT, "too_large", f"{told}; send a smaller one")
         probe = await self._media.probe(path)
         if isinstance(probe, Fault):
             return 0.0, probe
+        longest_s = self._limits.max_duration_s
         if probe.duration_s > longest_s:
             told = f"{claim.filename} lasts {probe.duration_s:.0f} s, and {longest_s:.0f} are allowed"
             return probe.duration_s, Fault(Blame.PERMANENT, "too_long", f"{told}; send a shorter one")
@@ -216,6 +251,7 @@ class Claimer:
             mtime_ns=entry.mtime_ns,
             claimed_at=now,
             reason=str(judged) if isinstance(judged, Refusal) else None,
+            owner=entry.owner,
         )
 
     def _next_id(self, now: float) -> str:
@@ -224,6 +260,21 @@ class Claimer:
         return f"{self._last_us:013x}{secrets.randbits(28):07x}"
 
 
+def _reason(landed: Landed) -> str | None:
+    """Why a claim is refused, or None when it is not."""
+    if landed.where is Where.VANISHED:
+        return str(refusal.vanished(landed.claim))
+    taken = landed.where in (Where.TAKEN, Where.ASIDE)
+    return (landed.claim.reason or "") if taken and landed.claim.student is None else None
+
+
 def _away(claim: Claim) -> Alarm:
     path = shown(claim.path)
     return Alarm("claim_waits", path, f"{path} was claimed and is out of reach; mount its file system again")
+
+
+def _not_moved(claim: Claim, error: OSError) -> Alarm:
+    path = shown(claim.path)
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    fix = "make room on its disk" if is_full else "see that the state folder can be written"
+    return Alarm("claim_waits", path, f"{path} was claimed and cannot be moved: {reason_of(error)}; {fix}")

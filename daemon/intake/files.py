@@ -1,7 +1,6 @@
 """The file operations of a claim, one by one, so that a test can fail or cut short any of them.
 
-Paths are bytes. Each method raises OSError as the system gives it; nothing here follows a link at the
-end of a path.
+Each method raises OSError as the system gives it. No link is followed.
 """
 
 import ctypes
@@ -9,97 +8,102 @@ import errno
 import fcntl
 import hashlib
 import os
-import shutil
 import signal
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
-from daemon.durable import sync_folders
+from daemon.folder import Entry, Folder
 
-_AT_FDCWD = -100
-_RENAME_NOREPLACE = 1
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
-_CHUNK = 1024 * 1024
+_READ = os.O_RDONLY | os.O_NONBLOCK
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
+_CHUNK = 1 << 20
+_SLICE = 32 << 20  # is on the disk within a moment: waiting for more can't be interrupted
+_WRITE_AND_WAIT = 7  # sync_file_range(2): all three of its flags
 _libc = ctypes.CDLL(None, use_errno=True)
+
+Halted = Callable[[], bool]
+"""Whether the daemon is to stop, so that long work is left for the next start."""
+
+
+class Interrupted(Exception):
+    """The daemon is to stop, and the work on a file was left. Nothing of it remains."""
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """The SHA-256 of a file's content, in hex, and what the file was when the reading ended."""
+    """The SHA-256 of a file's content, in hex, and the state of the file when the reading ended."""
 
     sha256: str
     found: os.stat_result
 
 
 class Files:
-    """What a claim does to files."""
+    """File operations on entries of open folders."""
 
-    def lstat(self, path: bytes) -> os.stat_result | None:
-        """What stands at a path, or None when nothing does."""
-        try:
-            return os.lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+    def stat(self, entry: Entry) -> os.stat_result | None:
+        """The state of what has this name, or None when nothing has."""
+        return entry.folder.stat(entry.name)
 
-    def rename(self, source: bytes, target: bytes) -> None:
-        """Rename within a file system. OSError EXDEV across two."""
-        os.rename(source, target)
+    def rename(self, source: Entry, target: Entry) -> None:
+        """Rename within a file system, never onto something. OSError EXDEV across two."""
+        source.folder.rename(source.name, target.folder, target.name)
 
-    def rename_new(self, source: bytes, target: bytes) -> None:
-        """Rename, but never onto something: FileExistsError.
-
-        A file system that can't (NFS) makes a second name and removes the first.
-        """
-        if _libc.renameat2(_AT_FDCWD, source, _AT_FDCWD, target, _RENAME_NOREPLACE) == 0:
-            return
-        code = ctypes.get_errno()
-        if code not in _UNSUPPORTED:
-            raise OSError(code, os.strerror(code), source)
-        os.link(source, target, follow_symlinks=False)
-        os.unlink(source)
-
-    def unlink(self, path: bytes) -> None:
+    def unlink(self, entry: Entry) -> None:
         """Remove a name; one that is gone already is fine."""
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            return
+        entry.folder.unlink(entry.name)
 
-    def copy(self, source: bytes, target: bytes) -> None:
-        """Copy to another file system. `target` appears whole, durable and compared, or not at all."""
-        found = os.lstat(source)
-        if not stat.S_ISREG(found.st_mode):
-            self._copy_special(source, target, found)
-            return
-        partial = target + b".partial"
-        with open(os.open(source, _READ), "rb") as reader, open(partial, "wb") as writer:
-            shutil.copyfileobj(reader, writer, _CHUNK)
-            writer.flush()
-            os.fsync(writer.fileno())
-        if self.digest(source).sha256 != self.digest(partial).sha256:
-            raise OSError(errno.EIO, "the copy differs from the file")
-        self.rename(partial, target)
+    def copy(self, source: Entry, target: Entry, halted: Halted) -> Digest:
+        """Copy a regular file. `target` appears whole, on the disk and compared, or not at all.
 
-    def digest(self, path: bytes) -> Digest:
-        """Read a regular file to its end, and make its content durable."""
-        with open(os.open(path, _READ), "rb") as reader:
-            digest = hashlib.file_digest(reader, "sha256")
-            os.fsync(reader.fileno())
-            found = os.fstat(reader.fileno())
-        return Digest(digest.hexdigest(), found)
+        Holes stay holes. The digest tells the state of `source` when its last byte was read. Raises
+        Interrupted.
+        """
+        partial = Entry(target.folder, target.name + b".partial")
+        self.unlink(partial)
+        with open(source.folder.open_file(source.name, _READ), "rb", buffering=0) as reader:
+            if not stat.S_ISREG(os.fstat(reader.fileno()).st_mode):
+                raise OSError(errno.ESTALE, "it is no regular file any more", source.path)
+            try:
+                with open(partial.folder.open_file(partial.name, _NEW), "w+b", buffering=0) as writer:
+                    sha256 = _pour(reader, writer, halted)
+                    os.fsync(writer.fileno())
+                    if _sha256(writer, halted) != sha256:
+                        raise OSError(errno.EIO, "the copy differs from the file", source.path)
+                self.rename(partial, target)
+            except BaseException:
+                self.unlink(partial)
+                raise
+            return Digest(sha256, os.fstat(reader.fileno()))
 
-    def sync(self, folders: Iterable[bytes]) -> None:
-        """Make what was renamed in these folders durable."""
-        sync_folders(folders)
+    def copy_special(self, source: Entry, target: Entry) -> None:
+        """Make the like of a link, FIFO, socket or device: it has no content."""
+        found = source.folder.stat(source.name)
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source.path)
+        if stat.S_ISLNK(found.st_mode):
+            goal = os.readlink(source.name, dir_fd=source.folder.fd)
+            os.symlink(goal, target.name, dir_fd=target.folder.fd)
+        else:
+            os.mknod(target.name, found.st_mode, found.st_rdev, dir_fd=target.folder.fd)
 
-    def check_right(self, path: bytes) -> None:
-        """Raise PermissionError when nothing can be taken out of the file's folder."""
-        if not os.access(os.path.dirname(path), os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, "its folder cannot be written", path)
+    def digest(self, entry: Entry, halted: Halted) -> Digest:
+        """Read a regular file to its end. Raises Interrupted."""
+        with open(entry.folder.open_file(entry.name, _READ), "rb", buffering=0) as reader:
+            return Digest(_sha256(reader, halted), os.fstat(reader.fileno()))
 
-    def is_written_to(self, path: bytes) -> bool:
+    def sync(self, folders: Iterable[Folder]) -> None:
+        """Make what was renamed in these folders durable, in this order."""
+        for folder in folders:
+            folder.sync()
+
+    def check_right(self, folder: Folder) -> None:
+        """Raise PermissionError when nothing can be taken out of a folder."""
+        if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder.fd):
+            raise PermissionError(errno.EACCES, "its folder cannot be written", folder.path)
+
+    def is_written_to(self, entry: Entry) -> bool:
         """Whether a program on this machine has the file open for writing: an upload that only pauses.
 
         Asks for a read lease, which the kernel refuses while there is a writer. Where it can't say (a
@@ -107,7 +111,7 @@ class Files:
         we may not even read it.
         """
         try:
-            fd = os.open(path, _READ)
+            fd = entry.folder.open_file(entry.name, _READ)
         except PermissionError:
             raise
         except OSError:
@@ -124,10 +128,73 @@ class Files:
             os.close(fd)
         return False
 
-    @staticmethod
-    def _copy_special(source: bytes, target: bytes, found: os.stat_result) -> None:
-        """Make the like of a link, FIFO, socket or device: it has no content to compare."""
-        if stat.S_ISLNK(found.st_mode):
-            os.symlink(os.readlink(source), target)
-        else:
-            os.mknod(target, found.st_mode, found.st_rdev)
+
+def _pour(reader: BinaryIO, writer: BinaryIO, halted: Halted) -> str:
+    """Copy from an open file to an empty one, to where it ended when this began. Its SHA-256, in hex."""
+    size = os.fstat(reader.fileno()).st_size
+    sha256 = hashlib.sha256()
+    written = 0
+    for chunk, at, is_hole in _chunks(reader, size, halted):
+        sha256.update(chunk)
+        if is_hole:
+            continue
+        _write(writer, chunk, at)
+        written += len(chunk)
+        if written % _SLICE < len(chunk) and written >= _SLICE:
+            _libc.sync_file_range(writer.fileno(), ctypes.c_int64(0), ctypes.c_int64(0), _WRITE_AND_WAIT)
+    os.ftruncate(writer.fileno(), size)
+    return sha256.hexdigest()
+
+
+def _write(writer: BinaryIO, chunk: memoryview, at: int) -> None:
+    while chunk:
+        done = os.pwrite(writer.fileno(), chunk, at)
+        chunk, at = chunk[done:], at + done
+
+
+def _sha256(reader: BinaryIO, halted: Halted) -> str:
+    sha256 = hashlib.sha256()
+    for chunk, _, _ in _chunks(reader, os.fstat(reader.fileno()).st_size, halted):
+        sha256.update(chunk)
+    return sha256.hexdigest()
+
+
+def _chunks(reader: BinaryIO, size: int, halted: Halted) -> Iterator[tuple[memoryview, int, bool]]:
+    """The content up to `size`: each chunk, where it begins, and whether it lies in a hole.
+
+    Ends early where the file ends. Raises Interrupted.
+    """
+    buffer = bytearray(min(_CHUNK, size))
+    zeros = memoryview(bytes(len(buffer)))
+    view = memoryview(buffer)
+    for start, end, is_hole in _extents(reader.fileno(), size):
+        at = start
+        while at < end:
+            if halted():
+                raise Interrupted
+            length = min(_CHUNK, end - at)
+            if not is_hole:
+                length = os.preadv(reader.fileno(), [view[:length]], at)
+                if not length:
+                    return
+            yield (zeros if is_hole else view)[:length], at, is_hole
+            at += length
+
+
+def _extents(fd: int, size: int) -> Iterator[tuple[int, int, bool]]:
+    """The stretches of a file up to `size`: where each begins and ends, and whether it is a hole."""
+    at = 0
+    while at < size:
+        try:
+            data = min(os.lseek(fd, at, os.SEEK_DATA), size)
+            end = min(os.lseek(fd, data, os.SEEK_HOLE), size) if data < size else size
+        except OSError as exc:
+            if exc.errno != errno.ENXIO:  # a file system without the call: it is all content
+                yield at, size, False
+                return
+            data = end = size  # nothing but a hole comes any more
+        if data > at:
+            yield at, data, True
+        if end > data:
+            yield data, end, False
+        at = max(end, data)

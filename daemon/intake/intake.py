@@ -1,35 +1,35 @@
 """The intake: watches the inbox, and turns what is finished there into tasks.
 
-One loop looks at the inbox whenever a hint came, a file may have settled, or `rescan_s` is over, and
-takes what is ready. What was taken is brought in, hashed, probed and born beside it, at most two groups
-at a time, so that a burst is worked off while the next look happens.
+One loop looks at the inbox whenever a hint came, a file may have settled, or `rescan_s` is over. What is
+ready then waits its turn, is claimed as there is capacity, and goes through the pipeline beside the loop.
 """
 
 import asyncio
 import contextlib
-import os
+import math
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from daemon.core.errors import StoreError
-from daemon.core.stability import Known, Observation, Seen, observe, restart
+from daemon.core.stability import Known, Seen, observe, restart
 from daemon.intake.alarm import Alarm, Alarms, reason_of, shown
-from daemon.intake.candidates import Candidates, held_open, orphans
-from daemon.intake.claim import Claimer, Limits, OnDatabase
+from daemon.intake.candidates import Candidates, orphans
+from daemon.intake.claim import Claimer, Limits, OnDatabase, Settled
 from daemon.intake.files import Files
+from daemon.intake.pipeline import Pipeline
 from daemon.intake.places import Places
+from daemon.intake.room import Room
 from daemon.intake.scan import InboxUnavailable, Scan, Scanner
 from daemon.intake.watcher import Poll, Watcher, Watching
 from daemon.place import Place
 from daemon.ports import Media, Store
 from daemon.values import Born, Claim
 
-GROUP = 64
-_GROUPS_AT_ONCE = 2
 _ORPHAN_S = 60.0  # a claim takes its file out of the inbox within seconds
 _SHORTEST_GAP_S = 0.05
+_GAP_FACTOR, _LONGEST_GAP_S = 4.0, 2.0
 _LONGEST_RETRY_S = 60.0
 _TRIES_BEFORE_REST = 3
 _EVENT_LATEST_S = 3.0  # after the file itself; what comes later comes never
@@ -68,8 +68,7 @@ class Intake:
         inbox, limits, files = inbox.absolute(), limits or Limits(), files or Files()
         self._inbox = inbox
         self._state = state.absolute()
-        self._min_free_bytes = min_free_bytes
-        self._free_bytes = free_bytes or (lambda: shutil.disk_usage(self._state).free)
+        self._room = Room(free_bytes or (lambda: shutil.disk_usage(self._state).free), min_free_bytes)
         self._settle_s = settle_s
         self._rescan_s = rescan_s
         self._ticks = ticks
@@ -78,7 +77,7 @@ class Intake:
         self._scanner = Scanner(inbox, ignore=ignore, done_marker=limits.done_marker, place=place)
         self._watcher = Watcher(inbox, self.hint, poll=poll)
         self._suspicion: tuple[float, int] | None = None
-        self._candidates = Candidates(files, rescan_s)
+        self._candidates = Candidates(inbox, files, rescan_s)
         self._claimer = Claimer(
             inbox,
             Places.below(state.absolute()),
@@ -89,22 +88,26 @@ class Intake:
             clock=clock,
             limits=limits,
             files=files,
+            room=self._room,
         )
+        self._pipeline = Pipeline(self._claimer, self._settled)
         self._known: Mapping[bytes, Known] = {}
         self._hidden: Mapping[bytes, Known] = {}
-        self._groups: set[asyncio.Task[None]] = set()
-        self._hinted = asyncio.Event()
+        self._wake = asyncio.Event()
         self._rested = asyncio.Event()
-        self._nothing_settles = False
-        self._gap_s = _SHORTEST_GAP_S
-        self._recover_at: float | None = ticks()
-        self._recoveries = 0
+        self._hinted = True
+        self._rests_until = 0.0  # by the loop's clock: no look before, whatever is hinted
+        self._look_at = ticks()
+        self._settles_at: float | None = None
+        self._retry_at: float | None = ticks()  # a start goes on with what is open
+        self._tries = 0
+        self._delayed: dict[str, Alarm] = {}
         self._closed = False
         self.refused = 0
 
     @property
     def alarms(self) -> tuple[Alarm, ...]:
-        """What hinders the intake now."""
+        """All that hinders the intake now."""
         return self._alarms.all
 
     @property
@@ -133,9 +136,10 @@ class Intake:
         return self._watcher.watching is Watching.POLLING
 
     def hint(self) -> None:
-        """Something may have changed: look soon."""
-        self._hinted.set()
+        """Look soon: something may have changed."""
+        self._hinted = True
         self._rested.clear()
+        self._wake.set()
 
     def close(self, *, closed: bool) -> None:
         """Take nothing new, or take again what waits; what was taken is brought in either way."""
@@ -151,50 +155,64 @@ class Intake:
         await self._rested.wait()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Take until `stop`, then finish what was taken."""
+        """Take until `stop`. What takes longer then is left for the next start."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watcher.run(stop))
+            self._pipeline.begin(tasks, stop)
             stopper = tasks.create_task(self._wake_for(stop))
             while not stop.is_set():
-                if self._recover_at is not None and self._recover_at <= self._ticks():
-                    await self._recover()
-                events = None if self._hinted.is_set() else self._watcher.events
-                self._hinted.clear()
-                self._nothing_settles = False
-                wake_at = await self._look(tasks, events)
-                self._nothing_settles = wake_at is None
-                if self._recover_at is None:
-                    self._recoveries = 0
-                    self._alarms.put("claims", [])
-                self._consider_rest()
-                await self._wait(stop, wake_at)
+                self._wake.clear()
+                await self._take_up_open()
+                await self._look()
+                is_taking = await self._take_ready()
+                self._consider_rest(is_taking=is_taking)
+                await self._wait()
             stopper.cancel()
 
-    async def _look(self, tasks: asyncio.TaskGroup, events: int | None) -> float | None:
-        """Look once and take what is ready. When the next file may have settled, if one is to.
+    async def _take_up_open(self) -> None:
+        """Go on with claims that a crash or an error left open, if it is time to."""
+        if self._retry_at is None or self._retry_at > self._ticks():
+            return
+        self._retry_at = None
+        try:
+            claims = await self._claimer.open_claims()
+        except StoreError as exc:
+            self._delay({"": Alarm("store", shown(self._inbox), str(exc))})
+            return
+        self._delayed.pop("", None)
+        inside = {claim.id for claim in self._pipeline.claims}
+        self._pipeline.put(claim for claim in claims if claim.id not in inside)
+        self._tell_delayed()
 
-        `events` is how many had come when this look began, None where a hint led to it.
-        """
-        began = time.monotonic()
+    async def _look(self) -> None:
+        """Look at the inbox, if it is time to: what is ready waits its turn then."""
+        if self._look_in() > 0:
+            return
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        # `None` where a hint led to the look: only a timed one can tell that events are missing.
+        events = None if self._hinted else self._watcher.events
+        self._hinted = False
         look = await asyncio.to_thread(self._scanner.scan)
-        # A share where a look takes seconds is not looked at all the time.
-        self._gap_s = max(_SHORTEST_GAP_S, time.monotonic() - began)
+        now = self._ticks()
+        self._look_at, self._settles_at = now + self._rescan_s, None
         if isinstance(look, InboxUnavailable):
             self._alarms.put("inbox", [Alarm("inbox_unavailable", shown(self._inbox), look.message)])
-            return None
+        else:
+            await self._see(look, now, events)
+        # A share where a look takes seconds is not looked at all the time, nor is an inbox of many thousands.
+        took = loop.time() - began
+        self._rests_until = loop.time() + max(_SHORTEST_GAP_S, took, min(_GAP_FACTOR * took, _LONGEST_GAP_S))
+
+    async def _see(self, look: Scan, now: float, events: int | None) -> None:
         if look.replaced:
             self._watcher.restart()
-        now = self._ticks()
         self._doubt_events(look, now, events)
-        observed = observe(self._known, look.files, now, self._settle_s)
-        choice = await asyncio.to_thread(self._candidates.choose, observed.ready, now)
-        self._known = restart(observed.known, {entry.path for entry in choice.written}, now)
-        self._alarms.put("inbox", [*look.alarms, *held_open(choice.written, self._known, now)])
+        observed = await asyncio.to_thread(observe, self._known, look.files, now, self._settle_s)
+        self._known, self._settles_at = observed.known, observed.wake_at
+        await asyncio.to_thread(self._candidates.replace, observed.ready, self._pipeline.load)
+        self._alarms.put("inbox", look.alarms)
         await self._watch_hidden(look, now)
-        if not self._closed and await self._has_room():
-            await self._take(choice.takeable, tasks)
-        self._alarms.put("rights", self._candidates.alarms())
-        return self._next_look(observed, bool(choice.written), now)
 
     def _doubt_events(self, look: Scan, now: float, events: int | None) -> None:
         """Notice that files come of which no event tells: found by a timed look, and still untold later."""
@@ -206,28 +224,6 @@ class Intake:
         if seeing and events is not None and any(entry.path not in self._known for entry in look.files):
             self._suspicion = now + _EVENT_LATEST_S, events
 
-    async def _has_room(self) -> bool:
-        """Whether the disk of the state folder has room for more; else nothing is taken until it has."""
-        try:
-            free = await asyncio.to_thread(self._free_bytes)
-        except OSError as exc:
-            message = f"{self._state} cannot be looked at: {reason_of(exc)}; no video is taken until it can"
-            self._alarms.put("disk", [Alarm("disk_low", str(self._state), message)])
-            return False
-        if free >= self._min_free_bytes:
-            self._alarms.put("disk", [])
-            return True
-        told = f"{self._state} has {free / 1e6:.0f} MB free, and {self._min_free_bytes / 1e6:.0f} are kept"
-        message = f"{told}: no video is taken until there is room; delete what is not needed on that disk"
-        self._alarms.put("disk", [Alarm("disk_low", str(self._state), message)])
-        return False
-
-    def _next_look(self, observed: Observation, is_written: bool, now: float) -> float | None:
-        if not is_written:
-            return observed.wake_at
-        again = now + self._settle_s
-        return again if observed.wake_at is None else min(again, observed.wake_at)
-
     async def _watch_hidden(self, look: Scan, now: float) -> None:
         observed = observe(self._hidden, look.hidden, now, _ORPHAN_S)
         self._hidden = observed.known
@@ -236,71 +232,91 @@ class Intake:
             forgotten = [entry for entry in observed.ready if entry.path not in ours]
             self._alarms.put("orphans", orphans(forgotten))
 
-    async def _take(self, files: Sequence[Seen], tasks: asyncio.TaskGroup) -> None:
-        for start in range(0, len(files), GROUP):
-            while len(self._groups) >= _GROUPS_AT_ONCE:
-                await asyncio.wait(self._groups, return_when=asyncio.FIRST_COMPLETED)
-            try:
-                taken = await self._claimer.take(files[start : start + GROUP])
-            except StoreError as exc:
-                self._put_off([Alarm("store", shown(self._inbox), str(exc))])
-                return
-            for entry, error in taken.denied:
-                self._candidates.deny(entry, error, self._ticks())
-            if taken.claims:
-                group = tasks.create_task(self._finish(taken.claims))
-                self._groups.add(group)
-                group.add_done_callback(self._end_group)
+    async def _take_ready(self) -> bool:
+        """Claim of the settled files what there is room for in work. Whether any may be claimed at all."""
+        if self._closed or not await self._has_room():
+            return False
+        while choice := await asyncio.to_thread(
+            self._candidates.next, self._pipeline.claims, now := self._ticks()
+        ):
+            if choice.written:  # somebody still writes to these: they settle anew
+                self._known = restart(self._known, {entry.path for entry in choice.written}, now)
+                self._settles_at = min(now + self._settle_s, self._settles_at or math.inf)
+            if choice.takeable and not await self._take(choice.takeable):
+                break
+        self._alarms.put("held", self._candidates.held_open(self._known, self._ticks()))
+        self._alarms.put("rights", self._candidates.denied())
+        return True
 
-    async def _finish(self, claims: Sequence[Claim] | None) -> None:
-        """Bring a group in, or with None every claim that stands open."""
+    async def _take(self, files: Sequence[Seen]) -> bool:
+        """Claim these. Whether the database could be written."""
         try:
-            finished = await (self._claimer.recover() if claims is None else self._claimer.finish(claims))
+            taken = await self._claimer.take(files)
         except StoreError as exc:
-            self._put_off([Alarm("store", shown(self._inbox), str(exc))])
+            self._delay({"": Alarm("store", shown(self._inbox), str(exc))})
+            return False
+        for entry, error in taken.denied:
+            self._candidates.deny(entry, error, self._ticks())
+        self._pipeline.put(taken.claims)
+        return True
+
+    async def _has_room(self) -> bool:
+        """Whether the disk of the state folder has room for more; else nothing is taken until it has."""
+        try:
+            lacking = await asyncio.to_thread(self._room.lacking)
         except OSError as exc:
-            path = shown(os.fsencode(exc.filename)) if exc.filename else "the state folder"
-            mend = "see that it can be written and has room"
-            self._put_off([Alarm("claim_waits", path, f"{path}: {reason_of(exc)}; {mend}")])
-        else:
-            self.refused += finished.refused
-            if finished.refused:
-                self._on_born([])
-            if finished.alarms:
-                self._put_off(finished.alarms)
+            message = f"{self._state} cannot be looked at: {reason_of(exc)}; no video is taken until it can"
+            self._alarms.put("disk", [Alarm("disk_low", str(self._state), message)])
+            return False
+        if not lacking:
+            self._alarms.put("disk", [])
+            return True
+        told = f"the disk of {self._state} lacks {lacking / 1e6:.0f} MB of what is to stay free"
+        message = f"{told}: no video is taken until there is room; delete what is not needed on that disk"
+        self._alarms.put("disk", [Alarm("disk_low", str(self._state), message)])
+        return False
 
-    def _end_group(self, group: asyncio.Task[None]) -> None:
-        self._groups.discard(group)
-        self._consider_rest()
+    def _settled(self, group: Sequence[Claim], settled: Settled) -> None:
+        self.refused += settled.refused
+        if settled.refused:
+            self._on_born([])
+        for claim in group:
+            self._delayed.pop(claim.id, None)
+        self._delay(settled.delayed)
+        self._wake.set()
 
-    async def _recover(self) -> None:
-        """Finish what a crash or an error left open, once no group is in work."""
-        if self._groups:
-            await asyncio.wait(self._groups)
-        self._recover_at = None
-        await self._finish(None)
+    def _delay(self, alarms: Mapping[str, Alarm]) -> None:
+        """Claims stay open: go on with them later, ever more rarely."""
+        self._delayed |= alarms
+        if alarms and self._retry_at is None:
+            self._retry_at = self._ticks() + min(2.0**self._tries, _LONGEST_RETRY_S)
+            self._tries += 1
+        self._tell_delayed()
 
-    def _put_off(self, alarms: Sequence[Alarm]) -> None:
-        """Claims stay open: finish them later, ever more rarely."""
-        self._alarms.put("claims", alarms)
-        self._recover_at = self._ticks() + min(2.0**self._recoveries, _LONGEST_RETRY_S)
-        self._recoveries += 1
-        self.hint()
+    def _tell_delayed(self) -> None:
+        if not self._delayed:
+            self._tries = 0
+        self._alarms.put("claims", self._delayed.values())
 
-    def _consider_rest(self) -> None:
-        stuck = self._recoveries >= _TRIES_BEFORE_REST
-        recovering = self._recover_at is not None and not stuck
-        if self._nothing_settles and not self._groups and not recovering and not self._hinted.is_set():
+    def _consider_rest(self, *, is_taking: bool) -> None:
+        trying = self._retry_at is not None and self._tries < _TRIES_BEFORE_REST
+        left = self._settles_at is not None or (is_taking and self._candidates.waiting)
+        if not (trying or left or self._hinted or self._pipeline.claims):
             self._rested.set()
 
-    async def _wait(self, stop: asyncio.Event, wake_at: float | None) -> None:
-        """Until the next look is due. After a hint not at once, so that a stream of them costs little."""
-        now = self._ticks()
-        times = [now + self._rescan_s, *(at for at in (wake_at, self._recover_at) if at is not None)]
+    def _look_in(self) -> float:
+        """Seconds until the next look is due."""
+        rest_s = self._rests_until - asyncio.get_running_loop().time()
+        due_s = min(self._look_at, self._settles_at or math.inf) - self._ticks()
+        return max(rest_s, 0.0 if self._hinted else due_s)
+
+    async def _wait(self) -> None:
+        """Until the next look or retry is due, or something has happened."""
+        retry_s = math.inf if self._retry_at is None else self._retry_at - self._ticks()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hinted.wait(), max(0.0, min(times) - now))
-            await asyncio.wait_for(stop.wait(), self._gap_s)
+            async with asyncio.timeout(max(0.0, min(self._look_in(), retry_s))):
+                await self._wake.wait()
 
     async def _wake_for(self, stop: asyncio.Event) -> None:
         await stop.wait()
-        self.hint()
+        self._wake.set()

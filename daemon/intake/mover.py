@@ -1,37 +1,47 @@
 """Brings claimed files where they belong, from wherever a crash may have left them.
 
-Every step looks before it acts, so that doing it again finishes what was begun: a claim that is new and
-one that a crash left open take the same way. All of it blocks, and runs in a thread.
+A video that becomes a task is copied, also within one file system: after a rename its owner could still write
+to it, through a second name or an open descriptor, and what was rated would not be what is archived. What
+is refused, and what is too large to be rated, is renamed and only copied where that is not possible.
+
+Folders of the inbox are opened step by step from its root, and no link is followed; a file is compared with
+what was seen (device, inode, size, time) before and after it gets another name. Every step looks before it
+acts, so that doing it again finishes what was begun. All of it blocks, and runs in a thread.
 """
 
 import contextlib
 import errno
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import Path
 
-from daemon.intake.alarm import Alarm, reason_of, shown
-from daemon.intake.files import Files
-from daemon.intake.places import Places, hidden, put_back_names
+from daemon.folder import Entry, Folder
+from daemon.intake.files import Digest, Files, Halted
+from daemon.intake.places import Places, aside_names, hidden_name, put_back_names
+from daemon.intake.reach import NO_SUCH_PLACE, Reach
+from daemon.intake.room import Room
 from daemon.values import Claim, ClaimStep
 
 
 class Where(Enum):
-    """What became of a claim's file."""
+    """Where a claim's file is."""
 
     TAKEN = auto()  # in the spool, or refused
+    ASIDE = auto()  # in the inbox, under a name that is ignored: it is too large to be copied
     LOST = auto()  # gone, or back in the inbox: nothing of it is ours
     VANISHED = auto()  # it was ours, and somebody removed it from the spool
     AWAY = auto()  # its file system is not mounted now: nothing can be said
 
 
-@dataclass(slots=True)
-class Brought:
-    """What became of a group's files. Those in `alarms` stay open claims, to be brought again."""
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Where a claim's file is, and its digest where it was copied just now."""
 
-    claims: dict[Where, list[Claim]] = field(default_factory=lambda: {where: [] for where in Where})
-    alarms: list[Alarm] = field(default_factory=list)
+    where: Where
+    digest: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,138 +53,213 @@ class Hiding:
     denied: tuple[tuple[Claim, OSError], ...]
 
 
-class Mover:
-    """Moves the files of claims between the inbox and the state folder."""
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """Which files had changed, and which could not be removed from the inbox."""
 
-    def __init__(self, places: Places, files: Files) -> None:
+    changed: tuple[Claim, ...]
+    failed: tuple[tuple[Claim, OSError], ...]
+
+
+class Mover:
+    """Moves the files of claims out of the inbox. A file of more than `max_bytes` is never copied."""
+
+    def __init__(self, inbox: Path, places: Places, files: Files, room: Room, max_bytes: int) -> None:
+        self._inbox = os.fsencode(inbox)
         self._places = places
         self._files = files
+        self._room = room
+        self._max_bytes = max_bytes
 
     def hide(self, claims: Sequence[Claim]) -> Hiding:
         """Rename each file, in its own folder, to a name that is its claim's alone."""
         won: list[Claim] = []
         late: list[Claim] = []
         denied: list[tuple[Claim, OSError]] = []
-        for claim in claims:
-            try:
-                self._files.rename(claim.path, hidden(claim))
-            except (FileNotFoundError, NotADirectoryError):
-                late.append(claim)
-            except OSError as exc:
-                denied.append((claim, exc))
-            else:
-                won.append(claim)
+        with Reach(self._inbox) as reach:
+            for claim in claims:
+                try:
+                    (won if self._hide(claim, reach) else late).append(claim)
+                except NO_SUCH_PLACE:
+                    late.append(claim)
+                except OSError as exc:
+                    denied.append((claim, exc))
         return Hiding(tuple(won), tuple(late), tuple(denied))
 
-    def bring(self, claims: Sequence[Claim]) -> Brought:
-        """Bring the files of open claims to their places, durably. Raises OSError for the state folder."""
-        brought = Brought()
-        for claim in claims:
-            try:
-                brought.claims[self._bring(claim)].append(claim)
-            except OSError as exc:
-                brought.alarms.append(_not_moved(claim, exc))
-        self._sync([claim for where in (Where.TAKEN, Where.LOST) for claim in brought.claims[where]])
-        return brought
+    def fetch(self, claim: Claim, halted: Halted) -> Fetched:
+        """Bring the file of an open claim to its place. It still has its hidden name afterwards.
 
-    def put_back(self, claims: Sequence[Claim]) -> None:
-        """Put spooled files back into the inbox: they are not what was seen. Raises OSError."""
-        for claim in claims:
-            self._put_back(claim, self._places.target(claim))
-        self._sync(claims)
+        Raises OSError, and Interrupted.
+        """
+        with Reach(self._inbox) as reach, self._target(claim) as target:
+            source = self._hidden(claim, reach)
+            found = self._files.stat(source) if source else None
+            if source and found and not is_the_one(found, claim):
+                # Another file had taken the name, or this one has changed: it is to be seen anew. A copy of
+                # it that a crash left in the spool is not it any more.
+                self._files.unlink(target)
+                self._give_name(source, put_back_names(claim))
+                return Fetched(Where.LOST)
+            if self._files.stat(target) is not None:
+                return Fetched(Where.TAKEN)
+            if source and found:
+                return self._take(claim, source, found, target, halted)
+            return Fetched(self._search(claim, reach, target))
+
+    def sync(self) -> None:
+        """Make durable what came into the state folder."""
+        with Folder.open(self._places.spool) as spool, Folder.open(self._places.rejected) as rejected:
+            self._files.sync([spool, rejected])
+
+    def leave(self, claims: Sequence[Claim]) -> Leaving:
+        """Remove what is left of taken files in the inbox, durably.
+
+        A file that has changed since gets its name back, and its copy is removed.
+        """
+        changed: list[Claim] = []
+        failed: list[tuple[Claim, OSError]] = []
+        with Reach(self._inbox) as reach:
+            for claim in claims:
+                try:
+                    if not self._leave(claim, reach):
+                        changed.append(claim)
+                except OSError as exc:
+                    failed.append((claim, exc))
+            for folder in reach.folders:
+                with contextlib.suppress(OSError):  # a share that has no such thing
+                    self._files.sync([folder])
+        return Leaving(tuple(changed), tuple(failed))
 
     def refuse(self, claims: Sequence[Claim]) -> None:
-        """Move spooled files to the rejected ones, durably. Raises OSError."""
-        for claim in claims:
-            self._files.rename(self._places.target(claim), os.fsencode(self._places.refused(claim)))
-        self._sync(())
+        """Move spooled files to the refused ones, durably. Raises OSError."""
+        with Folder.open(self._places.spool) as spool, Folder.open(self._places.rejected) as rejected:
+            for claim in claims:
+                source = Entry(spool, os.fsencode(self._places.spooled(claim).name))
+                self._files.rename(source, Entry(rejected, os.fsencode(self._places.refused(claim).name)))
+            self._files.sync([rejected, spool])
 
     def drop_markers(self, claims: Iterable[Claim], marker: str) -> None:
         """Remove the done-markers of files that were taken, unless a new file of the name is there."""
-        for claim in claims:
-            if self._files.lstat(claim.path) is None:
+        with Reach(self._inbox) as reach:
+            for claim in claims:
                 with contextlib.suppress(OSError):  # a marker alone does nothing
-                    self._files.unlink(claim.path + os.fsencode(marker))
+                    folder = reach(claim.path)
+                    name = os.path.basename(claim.path)
+                    if folder is not None and folder.stat(name) is None:
+                        self._files.unlink(Entry(folder, name + os.fsencode(marker)))
 
-    def _bring(self, claim: Claim) -> Where:
-        target, source = self._places.target(claim), hidden(claim)
-        found = self._files.lstat(source)
-        if found is not None and not _is_the_one(found, claim):
-            # Another file had taken the name, or this one has changed: it is to be seen anew. A copy of it
-            # that a crash left in the spool is not it any more.
-            self._files.unlink(target)
-            self._put_back(claim, source)
-            return Where.LOST
-        if self._files.lstat(target) is not None:
-            self._files.unlink(source)  # copied from another file system, and then the crash
-            return Where.TAKEN
-        if found is not None:
-            self._move(source, target)
-            return Where.TAKEN
-        refused = os.fsencode(self._places.refused(claim))
-        if self._files.lstat(refused) is not None:
-            self._files.rename(refused, target)  # a duplicate, and then the crash: it is judged again
-            return Where.TAKEN
-        return self._missing(claim)
+    def aside(self, claim: Claim) -> Path:
+        """Where a file lies that was left in the inbox since it is too large."""
+        return Path(os.fsdecode(os.path.join(os.path.dirname(claim.path), aside_names(claim)[0])))
 
-    def _move(self, source: bytes, target: bytes) -> None:
-        try:
-            self._files.rename(source, target)
-        except OSError as exc:
-            if exc.errno != errno.EXDEV:
-                raise
-            self._files.copy(source, target)
-            self._files.sync([os.path.dirname(target)])
+    def _hide(self, claim: Claim, reach: Reach) -> bool:
+        folder = reach(claim.path)
+        if folder is None:
+            return False
+        own, mine = Entry(folder, os.path.basename(claim.path)), Entry(folder, hidden_name(claim))
+        found = self._files.stat(own)
+        if found is None or not is_the_one(found, claim):
+            return False
+        self._files.rename(own, mine)
+        found = self._files.stat(mine)
+        if found is not None and not is_the_one(found, claim):
+            self._give_name(mine, put_back_names(claim))
+            return False
+        return True
+
+    def _leave(self, claim: Claim, reach: Reach) -> bool:
+        """Remove one file from the inbox, unless it has changed. Whether it was still the same."""
+        source = self._hidden(claim, reach)
+        found = self._files.stat(source) if source else None
+        if source is None or found is None:
+            return True
+        if is_the_one(found, claim):
             self._files.unlink(source)
+            return True
+        with self._target(claim) as target:
+            self._files.unlink(target)
+        self._give_name(source, put_back_names(claim))
+        return False
 
-    def _missing(self, claim: Claim) -> Where:
-        if self._files.lstat(claim.path) is not None:
-            return Where.LOST
+    def _hidden(self, claim: Claim, reach: Reach) -> Entry | None:
+        try:
+            folder = reach(claim.path)
+        except NO_SUCH_PLACE:
+            return None
+        return None if folder is None else Entry(folder, hidden_name(claim))
+
+    @contextlib.contextmanager
+    def _target(self, claim: Claim) -> Iterator[Entry]:
+        path = self._places.target(claim)
+        with Folder.open(path.parent) as folder:
+            yield Entry(folder, os.fsencode(path.name))
+
+    def _take(
+        self, claim: Claim, source: Entry, found: os.stat_result, target: Entry, halted: Halted
+    ) -> Fetched:
+        too_large = stat.S_ISREG(found.st_mode) and claim.size_bytes > self._max_bytes
+        digest = None
+        if claim.student is None or too_large:
+            try:
+                self._files.rename(source, target)
+            except OSError as exc:
+                if exc.errno != errno.EXDEV:
+                    raise
+                if too_large:
+                    self._give_name(source, aside_names(claim))
+                    return Fetched(Where.ASIDE)
+                digest = self._copy(source, found, target, halted)
+        else:
+            digest = self._copy(source, found, target, halted)
+        seen = digest.found if digest else self._files.stat(target)
+        if seen is None or not is_the_one(seen, claim):
+            if digest:
+                self._files.unlink(target)
+            else:  # another file had taken the name since it was looked at
+                self._files.rename(target, source)
+            self._give_name(source, put_back_names(claim))
+            return Fetched(Where.LOST)
+        return Fetched(Where.TAKEN, digest)
+
+    def _copy(self, source: Entry, found: os.stat_result, target: Entry, halted: Halted) -> Digest | None:
+        if not stat.S_ISREG(found.st_mode):
+            self._files.copy_special(source, target)
+            return Digest("", found)
+        with self._room.hold(min(found.st_size, found.st_blocks * 512)):
+            return self._files.copy(source, target, halted)
+
+    def _search(self, claim: Claim, reach: Reach, target: Entry) -> Where:
+        """Where the file of a claim is that has no hidden name and is not at its place."""
+        with Folder.open(self._places.rejected) as rejected:
+            refused = Entry(rejected, os.fsencode(self._places.refused(claim).name))
+            if claim.student is not None and self._files.stat(refused) is not None:
+                self._files.rename(refused, target)  # a duplicate, and then the crash: it is judged again
+                return Where.TAKEN
+        try:
+            folder = reach(claim.path)
+        except NO_SUCH_PLACE:
+            folder = None
+        if folder is not None:
+            aside = folder.stat(aside_names(claim)[0])
+            if aside is not None and is_the_one(aside, claim):
+                return Where.ASIDE
+            if folder.stat(os.path.basename(claim.path)) is not None:
+                return Where.LOST
         if claim.step is ClaimStep.SPOOLED:
             return Where.VANISHED
         # A share that is not mounted looks empty. Its device, which the claim knows, is then not there.
-        return Where.LOST if self._device_above(claim.path) == claim.device else Where.AWAY
+        return Where.LOST if reach.device(claim.path) == claim.device else Where.AWAY
 
-    def _device_above(self, path: bytes) -> int:
-        while (found := self._files.lstat(path)) is None:
-            path = os.path.dirname(path)
-        return found.st_dev
-
-    def _put_back(self, claim: Claim, source: bytes) -> None:
-        own, other = put_back_names(claim)
-        for name in (own, other):
-            try:
-                self._files.rename_new(source, name)
-            except FileExistsError:
-                continue
-            return
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), own)
-
-    def _sync(self, claims: Iterable[Claim]) -> None:
-        """The state's folders and, as far as they are there, the inbox's: a group costs few fsyncs."""
-        self._files.sync([os.fsencode(self._places.spool), os.fsencode(self._places.rejected)])
-        for folder in {os.path.dirname(claim.path) for claim in claims}:
-            with contextlib.suppress(OSError):  # deleted since, or of a share that has no such thing
-                self._files.sync([folder])
+    def _give_name(self, source: Entry, names: Sequence[bytes]) -> None:
+        """Rename in its folder to the first of `names` that is free."""
+        for name in names:
+            with contextlib.suppress(FileExistsError):
+                self._files.rename(source, Entry(source.folder, name))
+                return
+        raise FileExistsError(errno.EEXIST, "the names that it could have are taken", source.path)
 
 
-def has_changed(claim: Claim, found: os.stat_result) -> bool:
-    """Whether a spooled file, moved without copying, was written to since it was seen."""
-    if (found.st_dev, found.st_ino) != (claim.device, claim.inode):
-        return False  # our own copy
-    return (found.st_size, found.st_mtime_ns) != (claim.size_bytes, claim.mtime_ns)
-
-
-def _is_the_one(found: os.stat_result, claim: Claim) -> bool:
+def is_the_one(found: os.stat_result, claim: Claim) -> bool:
+    """Whether a file is still the one that was seen and claimed."""
     identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
     return identity == (claim.device, claim.inode, claim.size_bytes, claim.mtime_ns)
-
-
-def _not_moved(claim: Claim, error: OSError) -> Alarm:
-    path = shown(claim.path)
-    mend = (
-        "make room"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT)
-        else "see that the state folder can be written"
-    )
-    return Alarm("claim_waits", path, f"{path} was claimed and cannot be moved: {reason_of(error)}; {mend}")

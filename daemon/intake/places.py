@@ -4,9 +4,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.core.naming import CLAIM_PREFIX, rejected_name, suffix
+from daemon.core.naming import CLAIM_PREFIX, TOO_LARGE_SUFFIX, rejected_name, spool_name
 from daemon.durable import make_folder
 from daemon.values import Claim
+
+_NAME_BYTES = 255  # of one component, on every usual file system
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +28,40 @@ class Places:
 
     def spooled(self, claim: Claim) -> Path:
         """Where a file lies that becomes a task."""
-        return self.spool / f"{claim.id}{suffix(claim.filename)}"
+        return self.spool / spool_name(claim.id, claim.student or "", claim.filename)
 
     def refused(self, claim: Claim) -> Path:
         """Where a file lies that is refused."""
         return self.rejected / rejected_name(claim.id, claim.filename)
 
-    def target(self, claim: Claim) -> bytes:
+    def target(self, claim: Claim) -> Path:
         """Where the claim takes its file."""
-        return os.fsencode(self.refused(claim) if claim.student is None else self.spooled(claim))
+        return self.refused(claim) if claim.student is None else self.spooled(claim)
+
+
+def hidden_name(claim: Claim) -> bytes:
+    """The claim's own name for its file, in the file's own folder, where one claimer alone can win."""
+    return os.fsencode(f"{CLAIM_PREFIX}{claim.id}")
 
 
 def hidden(claim: Claim) -> bytes:
-    """The claim's own name for its file, in the file's own folder, where one claimer alone can win."""
-    return os.path.join(os.path.dirname(claim.path), os.fsencode(f"{CLAIM_PREFIX}{claim.id}"))
+    """The path of a claimed file that is still in the inbox."""
+    return os.path.join(os.path.dirname(claim.path), hidden_name(claim))
 
 
-def put_back_names(claim: Claim) -> tuple[bytes, bytes]:
-    """The names under which a file goes back into the inbox: its own, or one that nobody has."""
-    stem, dot = os.path.splitext(claim.path)
-    return claim.path, stem + b"-" + claim.id[-12:].encode() + dot
+def put_back_names(claim: Claim) -> list[bytes]:
+    """The names under which a file goes back into its folder: its own, or one that nobody has."""
+    return _names(claim, b"")
+
+
+def aside_names(claim: Claim) -> list[bytes]:
+    """The names under which a file stays in its folder that is too large to be taken."""
+    return _names(claim, os.fsencode(TOO_LARGE_SUFFIX))
+
+
+def _names(claim: Claim, ending: bytes) -> list[bytes]:
+    own = os.path.basename(claim.path)
+    stem, dot = os.path.splitext(own)
+    ending_of_other = b"-" + claim.id[-12:].encode() + dot + ending
+    names = [own + ending, stem[: _NAME_BYTES - len(ending_of_other)] + ending_of_other]
+    return [name for name in names if len(name) <= _NAME_BYTES]

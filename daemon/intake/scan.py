@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from daemon.core.errors import IntroEvalError
-from daemon.core.naming import CLAIM_PREFIX, ignored
+from daemon.core.naming import CLAIM_PREFIX, ignored, lane
 from daemon.core.stability import Seen
 from daemon.durable import Identity, identity
 from daemon.folder import Folder
@@ -146,13 +146,15 @@ class Scanner:
             found = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             return
-        yield seen(self._path(relative), found)
+        yield seen(self._path(relative), found, lane(relative))
 
     def _path(self, relative: PurePath) -> bytes:
         return os.fsencode(self._root / relative)
 
 
-def seen(path: bytes, found: os.stat_result) -> Seen:
-    """What a stat that follows no link says of an entry."""
+def seen(path: bytes, found: os.stat_result, lane: str = "") -> Seen:
+    """The entry that a stat which follows no link tells of."""
     special = not stat.S_ISREG(found.st_mode)
-    return Seen(path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, special)
+    return Seen(
+        path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, special, found.st_uid, lane
+    )

@@ -48,7 +48,8 @@ def _bear_one(
     if student is None:
         raise ValueError(f"claim {birth.claim.id} names no student: it is to be refused")
     stands = (TaskRow.user_id == student) & TaskRow.status.in_(_STANDS)
-    if (earlier := _first(db, stands & (TaskRow.sha256 == birth.sha256))) is not None:
+    is_known = bool(birth.sha256)  # a file that is too large was not read
+    if is_known and (earlier := _first(db, stands & (TaskRow.sha256 == birth.sha256))) is not None:
         return Born(birth.claim, None, Refused.DUPLICATE, earlier)
     if resubmission == "reject" and (earlier := _first(db, stands)) is not None:
         return Born(birth.claim, None, Refused.HANDED_IN, earlier)
@@ -89,6 +90,7 @@ def _insert(db: SqliteDatabase, birth: Birth, student: str, now: float) -> Task:
         size_bytes=birth.size_bytes,
         duration_s=birth.duration_s,
         began_at=claim.claimed_at,
+        video="spool" if birth.kept else "gone",
         flags=codec.flags_text({"intake": flags}),
     ).execute(db)
     for twin in (
@@ -106,7 +108,7 @@ def _twins(birth: Birth, student: str) -> Expression:
     """The tasks of other students with the same content. An empty file is like every other, which says
     nothing of who copied from whom.
     """
-    content = birth.sha256 if birth.size_bytes else None
+    content = birth.sha256 or None if birth.size_bytes else None
     return (TaskRow.sha256 == content) & (TaskRow.user_id != student)
 
 

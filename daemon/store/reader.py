@@ -16,6 +16,7 @@ from daemon.store import (
     measured,
     phases,
     recovery,
+    remains,
     reports,
     schema,
     settings,
@@ -185,6 +186,21 @@ class Reader:
         """The tasks that are born from now on have this id or a later one."""
         with reading(self._db):
             return measured.next_id(self._db)
+
+    def last_id(self) -> int:
+        """The highest id that a task was ever given; 0 when there was none."""
+        with reading(self._db):
+            return remains.last_id(self._db)
+
+    def known_claims(self, ids: Collection[str]) -> set[str]:
+        """Those of these claims' ids that the database has."""
+        with reading(self._db):
+            return remains.known_claims(self._db, ids)
+
+    def spooled_paths(self) -> set[str]:
+        """The paths of all videos that tasks have in the spool."""
+        with reading(self._db):
+            return remains.spooled_paths(self._db)
 
     def setting(self, key: str, default: Any = None) -> Any:
         """What was put under `key`, or `default`."""

@@ -17,6 +17,7 @@ from daemon.store import (
     measured,
     phases,
     recovery,
+    remains,
     schema,
     settings,
     videos,
@@ -68,6 +69,11 @@ class SqliteStore(Reader):
         """Record how far open claims have come. StoreError when one of them is unknown or closed."""
         with writing(self._db):
             claims.step(self._db, ids, step)
+
+    def begin_ids_above(self, highest: int) -> None:
+        """Give new tasks higher ids than this one."""
+        with writing(self._db):
+            remains.begin_ids_above(self._db, highest)
 
     def refuse(self, refusals: Sequence[tuple[Claim, Document]]) -> None:
         """Close the claims of refused files, with the reasons that go to the outbox."""

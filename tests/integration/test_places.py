@@ -1,6 +1,5 @@
 """The daemon and its two shared folders: a share that is away or goes away, and what blocks a file."""
 
-import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -203,24 +202,21 @@ async def test_what_is_blocked_by_another_file_is_told_and_stops_nothing_else(la
         await until(lambda: not daemon.alarms.all)
 
 
-async def test_a_result_whose_name_is_taken_after_a_lost_database_destroys_nothing(lab: Lab) -> None:
-    await work_off(lab, "s001")
-    (name,) = lab.results()
-    before = (lab.outbox / name).read_bytes()
-    for part in (lab.folder / "var").glob("introeval.db*"):
-        part.unlink()
-    lab.hand_in("s001_me.mp4", "another video")
+async def test_a_file_of_somebody_else_under_the_name_of_a_result_is_kept(lab: Lab) -> None:
+    target = lab.outbox / "s001" / "0001-s001_me.result.json"
     async with lab.daemon() as daemon:
         await worked_off(daemon)
-        assert str(lab.outbox / name) in " ".join(each.message for each in daemon.alarms.all)
-        assert (lab.outbox / name).read_bytes() == before
-        with sqlite3.connect(lab.folder / "var" / "introeval.db") as database:
-            waiting = database.execute("SELECT count(*) FROM documents WHERE delivered_at IS NULL").fetchone()
-        assert waiting == (2,)
-        for path in (lab.outbox / "s001").iterdir():
-            path.rename(lab.folder / path.name)
+        target.parent.mkdir()
+        target.write_bytes(b"{}")
+        lab.hand_in("s001_me.mp4")
+        await until(lambda: daemon.born)
+        await worked_off(daemon)
+        assert f"{target} is something else than the result" in alarm(daemon, "outbox_blocked")
+        assert target.read_bytes() == b"{}"
+        assert (await daemon.observer.status()).undelivered == 1
+        target.rename(lab.folder / "theirs")
         await until(lambda: not daemon.alarms.all)
-        assert (lab.outbox / name).read_bytes() != before
+    assert students(lab) == ["s001"]
 
 
 @pytest.mark.parametrize("runs", [True, False])

@@ -1,0 +1,82 @@
+"""Whose file comes next: accounts and students take turns, so that nobody waits for another's thousand files.
+
+A student's id is read from a name, which anybody can invent; the account that owns a file can't be invented.
+So turns go round the accounts and, within each, round its students. On a share on which one account owns
+everything that leaves the students' turns.
+"""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+HEAVY_BYTES = 256_000_000
+_HEAVY_AT_ONCE = 2  # so that there is always room for what takes a moment
+
+
+class Submitted(Protocol):
+    """One file of a student, as far as turns are concerned."""
+
+    @property
+    def owner(self) -> int:
+        """The account, by its number."""
+        ...
+
+    @property
+    def lane(self) -> str:
+        """The student, or what stands in the student's place in the file's name."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """The size."""
+        ...
+
+
+F = TypeVar("F", bound=Submitted)
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many files are in work, by account and by student, and how many of them are heavy."""
+
+    owners: Mapping[int, int]
+    lanes: Mapping[str, int]
+    heavy: int
+
+    @classmethod
+    def of(cls, in_work: Iterable[Submitted]) -> "Load":
+        """The load that these files are."""
+        files = list(in_work)
+        heavy = sum(file.size_bytes > HEAVY_BYTES for file in files)
+        return cls(Counter(file.owner for file in files), Counter(file.lane for file in files), heavy)
+
+
+def in_turn(files: Sequence[F], load: Load) -> list[F]:
+    """The files in the order of their turns. Between equal turns the given order stands."""
+    by_student = _round_robin(files, [file.lane for file in files], load.lanes)
+    return _round_robin(by_student, [file.owner for file in by_student], load.owners)
+
+
+def next_in_turn(waiting: Sequence[F], busy: Load) -> F | None:
+    """The file to begin with beside those that are `busy`, or None when each must wait.
+
+    One at a time of each student: who hands in what is slow to read delays only himself.
+    """
+    allowed = [
+        file
+        for file in waiting
+        if not busy.lanes.get(file.lane) and (file.size_bytes <= HEAVY_BYTES or busy.heavy < _HEAVY_AT_ONCE)
+    ]
+    return min(allowed, key=lambda file: busy.owners.get(file.owner, 0), default=None)
+
+
+def _round_robin(files: Sequence[F], keys: Sequence[K], before: Mapping[K, int]) -> list[F]:
+    """Order by how many of the same key come before, in work or here. The sort is stable."""
+    ahead = Counter(before)
+    ranked: list[tuple[int, F]] = []
+    for file, key in zip(files, keys, strict=True):
+        ranked.append((ahead[key], file))
+        ahead[key] += 1
+    return [file for _, file in sorted(ranked, key=lambda each: each[0])]

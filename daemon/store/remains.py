@@ -1,0 +1,41 @@
+"""Files that a database does not know, since it was lost or is older than they are.
+
+Called within a transaction.
+"""
+
+from collections.abc import Collection
+
+from peewee import SqliteDatabase, chunked
+
+from daemon.store.models import ClaimRow, TaskRow
+
+_AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
+
+
+def last_id(db: SqliteDatabase) -> int:
+    """The highest id that a task was ever given."""
+    row = db.execute_sql("SELECT seq FROM sqlite_sequence WHERE name = 'processing_tasks'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def begin_ids_above(db: SqliteDatabase, highest: int) -> None:
+    """Give new tasks higher ids than this one."""
+    if last_id(db) >= highest:
+        return
+    db.execute_sql("DELETE FROM sqlite_sequence WHERE name = 'processing_tasks'")
+    db.execute_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('processing_tasks', ?)", (highest,))
+
+
+def known_claims(db: SqliteDatabase, ids: Collection[str]) -> set[str]:
+    """Those of these claims' ids that the database has."""
+    found: set[str] = set()
+    for some in chunked(ids, _AT_ONCE):
+        query = ClaimRow.select(ClaimRow.id).where(ClaimRow.id.in_(list(some)))
+        found |= {row.id for row in query.execute(db)}
+    return found
+
+
+def spooled_paths(db: SqliteDatabase) -> set[str]:
+    """The paths of all videos that tasks have in the spool."""
+    query = TaskRow.select(TaskRow.file_path).where(TaskRow.video == "spool")
+    return {row.file_path for row in query.execute(db)}
