@@ -25,7 +25,7 @@ from daemon.hooks import Hooks
 from daemon.placement import Placement
 from daemon.ports import Media, Node
 from daemon.retention import Retention
-from daemon.state import DATABASE, make_folder
+from daemon.state import DATABASE
 from daemon.store.store import SqliteStore
 from daemon.values import Ticket
 
@@ -46,8 +46,6 @@ async def running(
 
     The caller owns the state folder. Raises ConfigError, ModelError or StoreError before anything starts.
     """
-    make_folder("inbox", config.paths.inbox)
-    make_folder("outbox", config.paths.outbox)
     loop = asyncio.get_running_loop()
     progress: dict[int, float] = {}
     alarms, events = Alarms(time.time), Events(time.time)
@@ -81,11 +79,12 @@ async def running(
             config, node, media, store, executor, progress, alarms, events, placement, gpu
         )
         forgetting = Forgetting(
-            daemon.journal, daemon.delivery.still, config.paths.outbox, config.paths.state
+            daemon.journal, daemon.delivery.still, daemon.places.outbox, config.paths.state
         )
         may_change, kept = operators(config.api.operators), kept_for(config.api.operators)
         server = api.make_server(
-            api.make_api(daemon.observer, daemon.supervisor, forgetting, may_change), kept
+            api.make_api(daemon.observer, daemon.supervisor, daemon.places.accept, forgetting, may_change),
+            kept,
         )
         async with _all_running(daemon, server, listener, stop):
             yield daemon

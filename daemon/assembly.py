@@ -28,7 +28,9 @@ from daemon.intake.intake import Intake
 from daemon.journal import Journal, Orders
 from daemon.metrics import Metrics
 from daemon.outbox import Outbox
+from daemon.place import Place
 from daemon.placement import Placement
+from daemon.places import Places, recall
 from daemon.plan import make_policy
 from daemon.ports import Media, Node
 from daemon.remains import Reconciliation
@@ -52,6 +54,7 @@ class Daemon:
     observer: Observer
     forecaster: Forecaster
     recorder: GpuRecorder
+    places: Places
     first_id: int
     """What is born from now on has this id or a later one."""
     born: int = 0
@@ -86,10 +89,10 @@ async def assemble(
     placement: Placement,
     gpu: NvmlGpu,
 ) -> Daemon:
-    """The parts, put together; nothing runs yet. Raises StoreError."""
+    """The parts, put together; nothing runs yet. Raises ConfigError, StoreError."""
     journal = Journal(store, executor, alarms, time.time, events)
-    outbox = Outbox(config.paths.outbox, mode=int(config.outbox.mode, 8), group=config.outbox.group or None)
-    delivery = Delivery(journal, outbox, config.paths.state, alarms, time.time)
+    places = await recall(config.paths.inbox, config.paths.outbox, journal)
+    delivery = _make_delivery(config, places.outbox, journal, alarms)
     supervisor = _make_supervisor(
         config,
         node,
@@ -113,7 +116,7 @@ async def assemble(
         supervisor.arrived(task for task in tasks if task.status in OPEN)
         delivery.hint()
 
-    intake = _make_intake(config, journal, media, alarms, born)
+    intake = _make_intake(config, places.inbox, journal, media, alarms, born)
     intake.close(closed=(await journal.orders()).draining)
     metrics = Metrics()
     events.tallies.append(metrics)
@@ -129,13 +132,15 @@ async def assemble(
         engines=node.reports,
         forecast=forecaster,
         gpu=recorder,
+        places=places.all,
     )
+    places.listeners += [intake.hint, delivery.try_again]
     await Reconciliation(journal, alarms, config.paths.inbox, config.paths.outbox, config.paths.state)(
         time.time()
     )
-    first_id = await journal(store.next_id)
+    first = await journal(store.next_id)
     daemon = Daemon(
-        config, supervisor, delivery, intake, journal, alarms, observer, forecaster, recorder, first_id
+        config, supervisor, delivery, intake, journal, alarms, observer, forecaster, recorder, places, first
     )
     return daemon
 
@@ -143,6 +148,12 @@ async def assemble(
 def ownership(config: Config) -> Ownership:
     """What the accounts of files mean, as it is configured. Raises ConfigError."""
     return Ownership(config.intake.owner, accounts(config.intake.shared_accounts))
+
+
+def _make_delivery(config: Config, place: Place, journal: Journal, alarms: Alarms) -> Delivery:
+    """Assemble what puts the results into the outbox. Raises ConfigError."""
+    outbox = Outbox(place, mode=int(config.outbox.mode, 8), group=config.outbox.group or None)
+    return Delivery(journal, outbox, config.paths.state, alarms, time.time)
 
 
 def _make_supervisor(
@@ -206,6 +217,7 @@ async def _make_forecaster(
 
 def _make_intake(
     config: Config,
+    place: Place,
     journal: Journal,
     media: Media,
     alarms: Alarms,
@@ -217,8 +229,9 @@ def _make_intake(
         alarms.replace("intake_", named(lasting))
 
     return Intake(
-        config.paths.inbox,
+        place.path,
         config.paths.state,
+        place=place,
         store=journal.store,
         on_database=journal,
         media=media,

@@ -13,6 +13,7 @@ from daemon.core.errors import (
     IntroEvalError,
     NotAllowed,
     NotRunning,
+    PlaceError,
     StoreError,
     UnknownStudent,
     UnknownTask,
@@ -20,7 +21,8 @@ from daemon.core.errors import (
 from daemon.wire import EventLine, Problem
 
 _ERRORS: dict[str, type[IntroEvalError]] = {
-    e.__name__: e for e in (Crowded, IllegalTransition, NotAllowed, StoreError, UnknownStudent, UnknownTask)
+    e.__name__: e
+    for e in (Crowded, IllegalTransition, NotAllowed, PlaceError, StoreError, UnknownStudent, UnknownTask)
 }
 _PATIENCE_S = 30.0  # a pause at once waits for what it ends
 _SILENCE_S = 40.0  # more than two heartbeats

@@ -1,11 +1,13 @@
 """Delivery: frozen documents into the outbox, then their videos into the archive.
 
-It is tried again by itself: an outbox that is full or gone costs nothing but time.
+It is tried again by itself: an outbox that is full or gone costs nothing but time. A document that can't
+be delivered keeps no other one waiting.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 
 import structlog
@@ -22,6 +24,22 @@ log = structlog.get_logger()
 
 _GROUP = 64
 _ARCHIVED_AT_ONCE = 4  # the work waits for the database meanwhile
+_NAMED = 20  # of the documents that are blocked
+_BLOCKED = "outbox_blocked"
+
+
+class _Ended(Enum):
+    """What came of a round."""
+
+    DONE = "done"
+    BLOCKED = "blocked"  # what is left waits for a person
+    PARTLY = "partly"  # some must be tried again
+    AWAY = "away"  # nothing could be done
+    IDLE = "idle"  # nothing was to be done, and nothing could be
+
+
+_RESTS = (_Ended.DONE, _Ended.BLOCKED, _Ended.IDLE)
+_FAILURES = {_Ended.DONE: 0, _Ended.AWAY: 1, _Ended.IDLE: 1}
 
 
 class Delivery:
@@ -33,12 +51,14 @@ class Delivery:
         self._journal, self._outbox, self._state = journal, outbox, state
         self._alarms, self._clock = alarms, clock
         self._hinted = asyncio.Event()
+        self._again = asyncio.Event()
         self._rested = asyncio.Event()
+        self.blocked = 0  # documents that wait for a person to move something away
         self.still = asyncio.Lock()  # held by a round, and by who must not have one meanwhile
 
     @property
     def idle(self) -> bool:
-        """Whether, after the last hint, everything was delivered."""
+        """Whether, after the last hint, everything was delivered but what is blocked."""
         return self._rested.is_set()
 
     def hint(self) -> None:
@@ -46,47 +66,80 @@ class Delivery:
         self._rested.clear()
         self._hinted.set()
 
+    def try_again(self) -> None:
+        """The outbox may be back: deliver now, whatever failed before."""
+        self._again.set()
+        self.hint()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop`, then once more what is ready."""
         failures = 0
         stopper = asyncio.create_task(self._wake_at(stop))
         while True:
             self._hinted.clear()
+            self._again.clear()
             async with self.still:
-                done = await self._round()
-            failures = 0 if done else failures + 1
+                ended = await self._round()
+            # To look whether the outbox is back costs little, and results wait for it.
+            failures = _FAILURES.get(ended, failures + 1)
             if stop.is_set():
                 break
-            if done and not self._hinted.is_set():
+            if ended in _RESTS and not self._hinted.is_set():
                 self._rested.set()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(None if done else backoff_s(failures)):
+                async with asyncio.timeout(None if not failures else backoff_s(failures)):
                     # While the outbox is away, new results do not make it come back.
-                    await (self._hinted if done else stop).wait()
+                    await (self._again if ended is _Ended.AWAY else self._hinted).wait()
         await stopper
 
-    async def _round(self) -> bool:
-        """Deliver and archive all that there is. False when something must be tried again."""
+    async def _round(self) -> _Ended:
+        """Deliver and archive all that there is."""
         try:
-            return await self._deliver() and await self._archive()
+            delivered = await self._deliver()
+            if delivered is not _Ended.AWAY and not await self._archive():
+                return _Ended.PARTLY
         except StoreError as exc:
             self._alarms.set("store", str(exc))
-            return False
+            return _Ended.AWAY
+        return delivered
 
-    async def _deliver(self) -> bool:
-        while documents := await self._journal(self._journal.store.undelivered, _GROUP):
+    async def _deliver(self) -> _Ended:
+        failed: dict[int, str] = {}
+        blocked: dict[int, str] = {}
+        undelivered = self._journal.store.undelivered
+        documents = await self._journal(undelivered, _GROUP)
+        while True:  # also once with nothing to deliver, so that an outbox that is away is told of at once
             try:
                 published = await asyncio.to_thread(self._outbox.publish_all, documents)
             except DeliveryError as exc:
                 self._alarms.set("outbox", str(exc))
-                return False
+                return _Ended.AWAY if documents else _Ended.IDLE
             if published.done:
                 await self._journal(self._journal.store.delivered, published.done, self._clock())
-            if published.failed:
-                self._alarms.set("outbox", next(iter(published.failed.values())))
-                return False
-        self._alarms.clear("outbox")
-        return True
+            failed |= published.failed
+            blocked |= published.blocked
+            if len(documents) < _GROUP:
+                break
+            documents = await self._journal(undelivered, _GROUP, documents[-1].id)
+        self._tell(failed, blocked)
+        if failed:
+            return _Ended.PARTLY
+        return _Ended.BLOCKED if blocked else _Ended.DONE
+
+    def _tell(self, failed: dict[int, str], blocked: dict[int, str]) -> None:
+        """Raise an alarm for what could not be delivered, and clear that of what could."""
+        if failed:
+            more = f" (and {len(failed) - 1} more files)" if len(failed) > 1 else ""
+            self._alarms.set("outbox", next(iter(failed.values())) + more)
+        else:
+            self._alarms.clear("outbox")
+        self.blocked = len(blocked)
+        named = dict(list(blocked.items())[:_NAMED])
+        told = {f"{_BLOCKED} {id_}": message for id_, message in named.items()}
+        if len(blocked) > len(named):
+            more = f"{len(blocked) - len(named)} more files of the outbox are blocked as these"
+            told[_BLOCKED] = f"{more}; move away what is named, and these are shown"
+        self._alarms.replace(_BLOCKED, told)
 
     async def _archive(self) -> bool:
         try:
@@ -129,4 +182,5 @@ class Delivery:
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
+        self._again.set()
         self._hinted.set()

@@ -10,15 +10,10 @@ FOLDER_MODE = 0o750
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which folder stands at a path. `mounted`: it is the root of a mounted file system."""
+    """Which folder stands at a path."""
 
     device: int
     inode: int
-    mounted: bool
-
-    def unmounted_since(self, before: "Identity | None") -> bool:
-        """Whether a file system was mounted here `before` and this is the bare folder below it."""
-        return before is not None and before.mounted and not self.mounted
 
 
 def identity(folder: int | Path) -> Identity:
@@ -29,8 +24,8 @@ def identity(folder: int | Path) -> Identity:
             return identity(fd)
         finally:
             os.close(fd)
-    here, above = os.fstat(folder), os.stat("..", dir_fd=folder)
-    return Identity(here.st_dev, here.st_ino, here.st_dev != above.st_dev)
+    here = os.fstat(folder)
+    return Identity(here.st_dev, here.st_ino)
 
 
 def sync_folder(folder: bytes | Path) -> None:

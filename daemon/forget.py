@@ -6,8 +6,9 @@ from pathlib import Path
 
 import structlog
 
-from daemon.core.errors import IntroEvalError
+from daemon.core.errors import IntroEvalError, PlaceError
 from daemon.journal import Journal
+from daemon.place import Place
 from daemon.store.videos import Kept
 from daemon.wire import Forgotten
 
@@ -21,7 +22,7 @@ class CannotForget(IntroEvalError):
 class Forgetting:
     """Deletes for a running daemon. While `still` is held nothing is delivered or archived."""
 
-    def __init__(self, journal: Journal, still: asyncio.Lock, outbox: Path, state: Path) -> None:
+    def __init__(self, journal: Journal, still: asyncio.Lock, outbox: Place, state: Path) -> None:
         self._journal, self._still = journal, still
         self._outbox, self._state = outbox, state
 
@@ -42,14 +43,19 @@ class Forgetting:
         return Forgotten(student=student, tasks=kept.tasks, files=files)
 
 
-def delete_files(kept: Kept, outbox: Path, state: Path) -> int:
+def delete_files(kept: Kept, outbox: Place, state: Path) -> int:
     """Delete the files of a student, and the folders that are empty then. How many there were.
 
-    Raises CannotForget.
+    Raises CannotForget, also while the outbox is away: what lies there would stay.
     """
+    if kept.papers:
+        try:
+            outbox.open().close()
+        except PlaceError as exc:
+            raise CannotForget(str(exc)) from exc
     refused = [state / "rejected" / name for name in kept.refused]
     deleted = 0
-    for path in [*kept.videos, *(outbox / name for name in kept.papers), *refused]:
+    for path in [*kept.videos, *(outbox.path / name for name in kept.papers), *refused]:
         try:
             path.unlink()
         except FileNotFoundError:
@@ -57,7 +63,7 @@ def delete_files(kept: Kept, outbox: Path, state: Path) -> int:
         except OSError as exc:
             raise CannotForget(f"{path} cannot be deleted: {exc.strerror}; mend that and try again") from exc
         deleted += 1
-    for folder in (state / "archive" / kept.student, outbox / kept.student):
+    for folder in (state / "archive" / kept.student, outbox.path / kept.student):
         with contextlib.suppress(OSError):  # there is none, or something else lies there
             folder.rmdir()
     return deleted

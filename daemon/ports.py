@@ -183,8 +183,8 @@ class Store(Protocol):
         """Every task that is not final."""
         ...
 
-    def undelivered(self, limit: int) -> list[Document]:
-        """Frozen documents that are not durable in the outbox yet, oldest first."""
+    def undelivered(self, limit: int, after_id: int = 0) -> list[Document]:
+        """Frozen documents above `after_id` that are not durable in the outbox yet, oldest first."""
         ...
 
     def delivered(self, ids: Sequence[int], now: float) -> None:

@@ -24,12 +24,16 @@ class Section(BaseModel):
 
 
 class Paths(Section):
-    """Where things lie. A relative path is relative to the file that names it."""
+    """Where things lie. A relative path is relative to the file that names it.
+
+    Inbox and outbox may be shares: the folder that is found first at a path is the one that is used from
+    then on, and another one there must be accepted (`introeval accept`).
+    """
 
     inbox: Path = Path("inbox")
     """Where students copy their videos."""
     outbox: Path = Path("outbox")
-    """Where results, receipts and reasons appear."""
+    """Where results, receipts and reasons appear. Nothing there is overwritten."""
     state: Path = Path("var")
     """Database, videos in work, archive, models, logs. On a local disk, one daemon alone."""
     socket: Path = Path("var/introeval.sock")

@@ -28,6 +28,22 @@ class Order(StrEnum):
     GO = "go"
 
 
+class PlaceName(StrEnum):
+    """The folders that are shared with others."""
+
+    INBOX = "inbox"
+    OUTBOX = "outbox"
+
+
+class PlaceState(StrEnum):
+    """Whether a place is the folder that was known. Nothing is taken from or put into one that is not."""
+
+    UNSEEN = "unseen"  # nobody has looked yet
+    KNOWN = "known"
+    UNKNOWN = "unknown"  # another folder stands there: a share is not mounted, or was exchanged
+    AWAY = "away"  # it can't be opened
+
+
 class TaskOrder(StrEnum):
     """In which order tasks are listed. `age` is the youngest first, `queue` the order of service.
 
@@ -181,6 +197,15 @@ class Inbox(Wire):
     polling: bool = False
 
 
+class Place(Wire):
+    """The inbox or the outbox; `detail` says what is wrong with it, and what to do."""
+
+    name: str
+    path: str
+    state: str
+    detail: str = ""
+
+
 class Disk(Wire):
     """Room where the state lies, in MB; intake stops below `min_free_mb`."""
 
@@ -229,6 +254,7 @@ class Status(Wire):
     engines: list[EngineReport] = Field(default_factory=list)
     gpu: GpuState = GpuState(absent="not asked")
     inbox: Inbox | None = None
+    places: list[Place] = Field(default_factory=list)
     disk: Disk | None = None
     alarms: list[Alarm] = Field(default_factory=list)
 

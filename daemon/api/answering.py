@@ -13,6 +13,7 @@ from daemon.core.errors import (
     IllegalTransition,
     IntroEvalError,
     NotAllowed,
+    PlaceError,
     StoreError,
     UnknownStudent,
     UnknownTask,
@@ -25,6 +26,7 @@ _HTTP = {
     UnknownTask: 404,
     UnknownStudent: 404,
     IllegalTransition: 409,
+    PlaceError: 409,
     ConfigError: 422,
     StoreError: 503,
 }

@@ -10,6 +10,7 @@ from daemon.wire import (
     LogLine,
     LogSource,
     Order,
+    PlaceName,
     Status,
     TaskDetail,
     TaskPage,
@@ -68,6 +69,14 @@ class Commands(Protocol):
 
     async def deadline(self, at: float | None) -> None:
         """By when the class is to be done. Raises StoreError."""
+        ...
+
+
+class Accept(Protocol):
+    """Accepts the folder that stands at a place."""
+
+    async def __call__(self, name: PlaceName) -> None:
+        """Make that folder the known one. Raises PlaceError where there is none, and StoreError."""
         ...
 
 

@@ -6,14 +6,19 @@ from fastapi import Depends, FastAPI, Path, Request, Response
 from starlette.exceptions import HTTPException
 
 from daemon.api.answering import TaskId, as_json, problems, uid_of
-from daemon.api.behind import Answers, Commands, Forget, Operators
+from daemon.api.behind import Accept, Answers, Commands, Forget, Operators
 from daemon.core.errors import NotAllowed
 from daemon.core.instant import from_text, to_iso
-from daemon.wire import Deadline, Forgotten, Order, Status, TaskDetail, Verb
+from daemon.wire import Deadline, Forgotten, Order, PlaceName, Status, TaskDetail, Verb
 
 
 def add_changing(
-    api: FastAPI, answers: Answers, commands: Commands, forget: Forget, operators: Operators
+    api: FastAPI,
+    answers: Answers,
+    commands: Commands,
+    accept: Accept,
+    forget: Forget,
+    operators: Operators,
 ) -> None:
     """Add what changes things."""
 
@@ -39,6 +44,13 @@ def add_changing(
         except ValueError as exc:
             raise HTTPException(422, f"at must be a time with its zone, as in {to_iso(0)}") from exc
         await commands.deadline(at)
+        return as_json(await answers.status(may_change=True))
+
+    @api.post("/accept/{place}", response_model=Status, dependencies=changes,
+              responses=problems(403, 409, 503))  # fmt: skip
+    async def post_accept(place: PlaceName) -> Response:
+        """Take the folder that stands there now for the inbox or the outbox."""
+        await accept(place)
         return as_json(await answers.status(may_change=True))
 
     @api.post("/forget/{student}", dependencies=changes, responses=problems(403, 404, 409, 503))

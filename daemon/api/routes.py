@@ -3,12 +3,14 @@
 from fastapi import FastAPI
 
 from daemon.api.answering import add_problems, problems
-from daemon.api.behind import Answers, Commands, Forget, Operators
+from daemon.api.behind import Accept, Answers, Commands, Forget, Operators
 from daemon.api.changing import add_changing
 from daemon.api.reading import add_reading
 
 
-def make_api(answers: Answers, commands: Commands, forget: Forget, operators: Operators) -> FastAPI:
+def make_api(
+    answers: Answers, commands: Commands, accept: Accept, forget: Forget, operators: Operators
+) -> FastAPI:
     """The application. Reading is for everyone who may open the socket, changing for `operators`."""
     api = FastAPI(
         title="IntroEval",
@@ -19,5 +21,5 @@ def make_api(answers: Answers, commands: Commands, forget: Forget, operators: Op
     )
     add_problems(api)
     add_reading(api, answers, operators)
-    add_changing(api, answers, commands, forget, operators)
+    add_changing(api, answers, commands, accept, forget, operators)
     return api

@@ -16,7 +16,7 @@ from daemon.cli.forget import forget
 from daemon.cli.moments import deadline as moment
 from daemon.core.errors import IntroEvalError, NotRunning
 from daemon.core.task import Status as TaskStatus
-from daemon.wire import Order, Status, TaskDetail, TaskPage, Verb
+from daemon.wire import Order, PlaceName, Status, TaskDetail, TaskPage, Verb
 
 _PAGE = 500
 
@@ -42,6 +42,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(pause)
     app.command()(deadline)
     app.command()(rate)
+    app.command()(accept)
     app.command()(forget)
 
 
@@ -100,6 +101,15 @@ def rate(
         typer.echo(json.dumps([asdict(each) for each in compared], indent=2))
     else:
         show.comparison(OUT, compared)
+
+
+def accept(
+    place: Annotated[PlaceName, typer.Argument(metavar="inbox|outbox", help="Which folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take the folder that stands there now for the inbox or the outbox, once you know it is right."""
+    answer = client.post(configuration().paths.socket, f"/accept/{place}")
+    _show(Status.model_validate(answer), as_json)
 
 
 def _add_verb(app: typer.Typer, verb: Verb, doc: str) -> None:

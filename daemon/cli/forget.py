@@ -1,6 +1,7 @@
 """`introeval forget`: with the daemon through its socket, without one on the database itself."""
 
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 import typer
@@ -10,7 +11,11 @@ from daemon.cli import show
 from daemon.cli.common import OUT, AsJson, configuration
 from daemon.config import Config
 from daemon.core.errors import NotRunning
-from daemon.wire import Forgotten
+from daemon.wire import Forgotten, PlaceName
+
+if TYPE_CHECKING:
+    from daemon.place import Place
+    from daemon.store.store import SqliteStore
 
 
 def forget(
@@ -48,6 +53,15 @@ def _without_daemon(settings: Config, student: str, unreached: NotRunning) -> Fo
         raise unreached
     with owned(settings.paths.state), SqliteStore(database) as store:
         kept = store.kept_of(student)
-        files = delete_files(kept, settings.paths.outbox, settings.paths.state)
+        files = delete_files(kept, _outbox(settings, store), settings.paths.state)
         store.forget(student)
     return Forgotten(student=student, tasks=kept.tasks, files=files)
+
+
+def _outbox(settings: Config, store: "SqliteStore") -> "Place":
+    """The outbox, as the database remembers it."""
+    from daemon.place import Place
+
+    path = settings.paths.outbox
+    keep = partial(store.keep_place, PlaceName.OUTBOX, path)
+    return Place(PlaceName.OUTBOX, path, store.place(PlaceName.OUTBOX, path), keep)

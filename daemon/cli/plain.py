@@ -52,6 +52,8 @@ def plain(status: Status) -> Iterator[str]:
         here = f"{status.inbox.waiting} files wait" if status.inbox.available else "it cannot be read"
         polled = ", looked through at intervals" if status.inbox.polling else ""
         yield f"Inbox {status.inbox.path}: {here}{polled}."
+    for place in status.places:
+        yield f"The folder of the {place.name}, {place.path}, is {place.state}."
     if status.disk is not None:
         yield f"Disk: {status.disk.free_mb:.0f} of {status.disk.total_mb:.0f} megabytes free."
     yield f"Version {status.version}, runtime {status.runtime}."

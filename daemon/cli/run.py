@@ -134,7 +134,7 @@ async def _once(config: Config, console: Console) -> Report:
 async def _work_off(
     daemon: Daemon, stop: asyncio.Event, progress: Progress, earlier: int, *, paused: bool
 ) -> bool:
-    """Wait until nothing is left. False when it was told to stop before, or a file could not be taken.
+    """Wait until nothing is left. False when it was told to stop, or a file could not be taken or delivered.
 
     `earlier` tasks were open before. Raises Paused when there is something to do and it was `paused` before.
     A pause that is ordered during the run is waited for: who ordered it is there to end it.
@@ -158,7 +158,7 @@ async def _work_off(
     settled.cancel()
     total = earlier + daemon.born
     progress.update(bar, total=total or None, completed=total, description="done")
-    return not stop.is_set() and not daemon.intake.alarms
+    return not stop.is_set() and not daemon.intake.alarms and not daemon.delivery.blocked
 
 
 def _progress(console: Console) -> Progress:

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.cli.plain import local
-from daemon.wire import Clock, EventLine, Forgotten, Status, TaskDetail, TaskPage
+from daemon.wire import Clock, EventLine, Forgotten, PlaceState, Status, TaskDetail, TaskPage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,7 @@ _COLOURS = {
     "failed": "red",
     "cancelled": "dim",
 }
+_WELL = (PlaceState.KNOWN, PlaceState.UNSEEN)
 
 
 def status(console: Console, answer: Status) -> None:
@@ -52,6 +53,10 @@ def status_lines(answer: Status) -> Text:
     lines += [Text(f"tasks: {counts or 'none'}{held}"), Text(f"not delivered yet: {answer.undelivered}")]
     if answer.inbox is not None and answer.inbox.waiting:
         lines.append(Text(f"not taken yet: {answer.inbox.waiting} files of {answer.inbox.path}"))
+    if answer.places:
+        told = ", ".join(f"{place.name} {place.state}" for place in answer.places)
+        well = all(place.state in _WELL for place in answer.places)
+        lines.append(Text(f"places: {told}", style="" if well else "red"))
     lines += [Text(f"alarm: {alarm.message}", style="red") for alarm in answer.alarms]
     return Text("\n").join(lines)
 

@@ -12,6 +12,7 @@ IntroEvalError
 ├── IllegalTransition     the event is not allowed in the task's status
 ├── ModelError            a model is unknown, damaged or cannot be fetched
 ├── StoreError            the database cannot be read or written
+├── PlaceError            the inbox or the outbox is away, or is another folder than the known one
 ├── DeliveryError         the outbox cannot be written now
 ├── ExclusionError        the node was asked for work of a group that is not loaded
 └── EngineError           an engine did not start, prove ready, answer or go away
@@ -94,6 +95,12 @@ class StoreError(IntroEvalError):
     """The database cannot be read or written."""
 
     exit_code = 10
+
+
+class PlaceError(IntroEvalError):
+    """The inbox or the outbox is away, or is another folder than the known one; it is not used."""
+
+    exit_code = 15
 
 
 class DeliveryError(IntroEvalError):

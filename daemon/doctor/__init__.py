@@ -23,6 +23,7 @@ CHECKS: Sequence[Callable[[Facts], list[Finding]]] = (
     containers.containers,
     containers.models,
     folders.folders,
+    folders.places,
     folders.intake,
     folders.watching,
     folders.outbox_group,

@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from daemon import client
+from daemon import client, wire
 from daemon.config import Config
-from daemon.core.errors import EngineError, IntroEvalError
+from daemon.core.errors import EngineError, IntroEvalError, StoreError
 from daemon.core.memory import MB, ModelNeed
 from daemon.core.task import Stage
 from daemon.gpu.nvml import NvmlGpu
+from daemon.place import Place
 from daemon.sections import Model
-from daemon.wire import GpuState, Status
+from daemon.state import DATABASE
+from daemon.store.reader import Reader
+from daemon.wire import GpuState, PlaceName, Status
 
 if TYPE_CHECKING:
     from daemon.containers.engine import DockerEngine
@@ -55,7 +58,8 @@ class DockerSide:
 class Facts:
     """Everything that was looked at. `assets` are the weights that a run needs, by their names.
 
-    `docker` is None with another runtime. `daemon` is the running daemon's state, or why there is none.
+    `docker` is None with another runtime. `daemon` is the running daemon's state, or why there is none;
+    `places` are inbox and outbox as the daemon knows them or, when none runs, its database.
     """
 
     config: Config
@@ -65,6 +69,7 @@ class Facts:
     gpu: GpuState
     daemon: Status | str
     docker: DockerSide | None = None
+    places: Sequence[wire.Place] = ()
 
 
 async def gather(
@@ -74,7 +79,8 @@ async def gather(
     gpu, daemon, docker = await asyncio.gather(
         NvmlGpu(environ).reading(), asyncio.to_thread(_daemon, config), _docker(config)
     )
-    return Facts(config, file, environ, tuple(assets), gpu, daemon, docker)
+    places = await asyncio.to_thread(_places, config) if isinstance(daemon, str) else daemon.places
+    return Facts(config, file, environ, tuple(assets), gpu, daemon, docker, places)
 
 
 def models_of(config: Config) -> dict[Stage, Model]:
@@ -112,6 +118,19 @@ def _daemon(config: Config) -> Status | str:
         return Status.model_validate(client.get(config.paths.socket, "/status"))
     except IntroEvalError as exc:
         return str(exc)
+
+
+def _places(config: Config) -> list[wire.Place]:
+    """Inbox and outbox against what the database remembers; nothing where it can't be read."""
+    paths = {PlaceName.INBOX: config.paths.inbox, PlaceName.OUTBOX: config.paths.outbox}
+    try:
+        with Reader(config.paths.state / DATABASE) as reader:
+            places = [Place(name, path, reader.place(name, path)) for name, path in paths.items()]
+    except StoreError:
+        return []
+    for place in places:
+        place.look()
+    return [wire.Place(name=p.name, path=str(p.path), state=p.state, detail=p.detail) for p in places]
 
 
 async def _docker(config: Config) -> DockerSide | None:

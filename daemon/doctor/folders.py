@@ -11,7 +11,8 @@ from daemon.config import Config
 from daemon.doctor.facts import Facts, me
 from daemon.doctor.finding import Finding, fail, ok, warn
 from daemon.intake.alarm import reason_of, shown
-from daemon.intake.mounts import MOUNTINFO, is_remote
+from daemon.mounts import MOUNTINFO, is_remote
+from daemon.wire import PlaceState
 
 _MOST_LOOKED_AT = 2000  # folders of students
 _NAMED = 3
@@ -29,6 +30,20 @@ def folders(facts: Facts) -> list[Finding]:
         "socket": paths.socket.parent,
     }
     return [_folder(f"folder {name}", path) for name, path in named.items()]
+
+
+def places(facts: Facts) -> list[Finding]:
+    """Whether inbox and outbox are the folders that were known: a share may not be mounted."""
+    findings = []
+    for place in facts.places:
+        check = f"place {place.name}"
+        if place.state in (PlaceState.KNOWN, PlaceState.UNSEEN):
+            findings.append(ok(check, place.detail or f"{place.path} is the folder that was known"))
+            continue
+        text, _, fix = place.detail.rpartition("; ")
+        text, fix = text or f"{place.path} cannot be used", fix or "make the folder or mount it again"
+        findings.append(fail(check, f"{place.state}: {text}", fix))
+    return findings
 
 
 def intake(facts: Facts) -> list[Finding]:

@@ -23,6 +23,7 @@ from daemon.intake.places import Places
 from daemon.intake.room import Room
 from daemon.intake.scan import InboxUnavailable, Scan, Scanner
 from daemon.intake.watcher import Poll, Watcher, Watching
+from daemon.place import Place
 from daemon.ports import Media, Store
 from daemon.values import Born, Claim
 
@@ -62,6 +63,7 @@ class Intake:
         files: Files | None = None,
         min_free_bytes: int = 0,
         free_bytes: Callable[[], int] | None = None,
+        place: Place | None = None,
     ) -> None:
         inbox, limits, files = inbox.absolute(), limits or Limits(), files or Files()
         self._inbox = inbox
@@ -72,7 +74,7 @@ class Intake:
         self._ticks = ticks
         self._on_born = on_born
         self._alarms = Alarms(on_alarms)
-        self._scanner = Scanner(inbox, ignore=ignore, done_marker=limits.done_marker)
+        self._scanner = Scanner(inbox, ignore=ignore, done_marker=limits.done_marker, place=place)
         self._watcher = Watcher(inbox, self.hint, poll=poll)
         self._suspicion: tuple[float, int] | None = None
         self._candidates = Candidates(inbox, files, rescan_s)

@@ -12,10 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
+from daemon.core.errors import IntroEvalError
 from daemon.core.naming import CLAIM_PREFIX, ignored, lane
 from daemon.core.stability import Seen
 from daemon.durable import Identity, identity
+from daemon.folder import Folder
 from daemon.intake.alarm import Alarm, reason_of, shown
+from daemon.place import Place
 
 MAX_DEPTH = 8
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -51,14 +54,17 @@ class _Found:
 
 
 class Scanner:
-    """Looks at one inbox, and remembers which folder that was. For one thread at a time.
+    """Looks at one inbox; with a `place`, while that is the known folder. For one thread at a time.
 
     `ignore` are name patterns (`*.bak`) besides those always ignored. With a `done_marker` (`.done`) a
     file counts only while one of its name with the marker at the end lies beside it.
     """
 
-    def __init__(self, root: Path, *, ignore: Sequence[str] = (), done_marker: str = "") -> None:
+    def __init__(
+        self, root: Path, *, ignore: Sequence[str] = (), done_marker: str = "", place: Place | None = None
+    ) -> None:
         self._root = root
+        self._place = place
         self._ignore = tuple(ignore)
         self._marker = done_marker
         self._identity: Identity | None = None
@@ -80,10 +86,11 @@ class Scanner:
 
     def _look(self, fd: int) -> Scan | InboxUnavailable:
         here, before = identity(fd), self._identity
-        if here.unmounted_since(before) and not os.listdir(fd):
-            return InboxUnavailable(
-                f"{shown(self._root)} was a mounted folder and is none now; mount it again"
-            )
+        try:
+            if self._place is not None:
+                self._place.check(Folder(fd, os.fsencode(self._root)))
+        except IntroEvalError as exc:
+            return InboxUnavailable(str(exc))
         self._identity = here
         found = _Found()
         self._walk(fd, PurePath(), found)

@@ -17,7 +17,7 @@ from watchfiles import awatch
 
 from daemon.durable import Identity, identity
 from daemon.intake.inotify import Watch, find_watch
-from daemon.intake.mounts import MOUNTINFO, is_remote
+from daemon.mounts import MOUNTINFO, is_remote
 
 log = structlog.get_logger()
 

@@ -4,11 +4,11 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from daemon import __version__, report
+from daemon import __version__, report, wire
 from daemon.alarms import Alarms
 from daemon.alerts import Situation
 from daemon.config import Config
@@ -20,7 +20,7 @@ from daemon.journal import Extent, Journal
 from daemon.logs import last_lines
 from daemon.metrics import Metrics
 from daemon.report import Wanted
-from daemon.status.parts import Forecast, GpuWatch, Inlet, Work
+from daemon.status.parts import Forecast, GpuWatch, Inlet, Place, Work
 from daemon.store.lists import Lately
 from daemon.store.reader import Reader
 from daemon.wire import (
@@ -33,6 +33,8 @@ from daemon.wire import (
     Inbox,
     LogLine,
     LogSource,
+    PlaceName,
+    PlaceState,
     Rates,
     Status,
     Switching,
@@ -74,13 +76,14 @@ class Observer:
         engines: Callable[[], list[EngineReport]],
         forecast: Forecast | None = None,
         gpu: GpuWatch | None = None,
+        places: Sequence[Place] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.events: Events = journal.events
         self._config, self._journal, self._work, self._inlet = config, journal, work, inlet
         self._alarms, self._progress, self._metrics = alarms, progress, metrics
         self._engines, self._forecast, self._gpu = engines, forecast, gpu
-        self._clock = clock
+        self._places, self._clock = places, clock
         self._etas: Mapping[int, float] = {}
         self._lately: tuple[float, Lately] | None = None
         self._queue: tuple[tuple[int, int], list[Task]] | None = None
@@ -123,6 +126,7 @@ class Observer:
             engines=self._engines(),
             gpu=self._gpu.latest if self._gpu else GpuState(absent="it is not watched"),
             inbox=self._inbox(),
+            places=[self._place(place) for place in self._places],
             disk=figures.disk,
             alarms=[Alarm(code=a.code, message=a.message, since=to_iso(a.since)) for a in self._alarms.all],
         )
@@ -228,6 +232,12 @@ class Observer:
             available=inlet.available,
             polling=inlet.polling,
         )
+
+    def _place(self, place: Place) -> wire.Place:
+        state = place.state
+        if place.name is PlaceName.INBOX and state is PlaceState.KNOWN and not self._inlet.available:
+            state = PlaceState.AWAY  # whoever looks at the inbox could not open it, and has said so
+        return wire.Place(name=place.name, path=str(place.path), state=state, detail=place.detail)
 
 
 def _phase(group: Group | None) -> Phase:

@@ -1,12 +1,13 @@
 """The running parts of the daemon as they are seen from the control socket. All of it is cheap to ask."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from daemon.core.decision import Group, Why
 from daemon.core.task import Task
 from daemon.journal import Extent, Orders
-from daemon.wire import Clock, GpuPoint, GpuState
+from daemon.wire import Clock, GpuPoint, GpuState, PlaceName, PlaceState
 
 
 class Work(Protocol):
@@ -119,3 +120,12 @@ class GpuWatch(Protocol):
     def points(self) -> list[GpuPoint]:
         """The last minutes, oldest first."""
         ...
+
+
+class Place(Protocol):
+    """The inbox or the outbox, as a folder that is known or not."""
+
+    name: PlaceName
+    path: Path
+    state: PlaceState
+    detail: str

@@ -26,11 +26,10 @@ def add_document(
     ).execute(db)
 
 
-def undelivered(db: SqliteDatabase, limit: int) -> list[Document]:
-    """What is not durable in the outbox yet, oldest first."""
-    query = (
-        DocumentRow.select().where(DocumentRow.delivered_at.is_null()).order_by(DocumentRow.id).limit(limit)
-    )
+def undelivered(db: SqliteDatabase, limit: int, after_id: int = 0) -> list[Document]:
+    """The documents above `after_id` that are not durable in the outbox yet, oldest first."""
+    waiting = DocumentRow.delivered_at.is_null() & (DocumentRow.id > after_id)
+    query = DocumentRow.select().where(waiting).order_by(DocumentRow.id).limit(limit)
     return [_document(row) for row in query.execute(db)]
 
 

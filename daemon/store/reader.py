@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from daemon.core.document import Profile, Speaking, Transcript
 from daemon.core.durations import Loaded, Tried
+from daemon.core.place import Memory
 from daemon.core.task import Stage, Status, Task
 from daemon.store import (
     claims,
@@ -24,6 +25,7 @@ from daemon.store import (
 from daemon.store.commits import find
 from daemon.store.database import CheckedDatabase, border, connect, reading
 from daemon.values import Claim, Document, Kind
+from daemon.wire import PlaceName
 
 
 class Reader:
@@ -71,10 +73,10 @@ class Reader:
         with reading(self._db):
             return recovery.open_tasks(self._db)
 
-    def undelivered(self, limit: int) -> list[Document]:
-        """At most `limit` frozen documents that are not durable in the outbox yet, oldest first."""
+    def undelivered(self, limit: int, after_id: int = 0) -> list[Document]:
+        """At most `limit` frozen documents above `after_id` that are not in the outbox yet, oldest first."""
         with reading(self._db):
-            return documents.undelivered(self._db, limit)
+            return documents.undelivered(self._db, limit, after_id)
 
     def longest_transcript(self) -> int:
         """The length in characters of the longest transcript that waits for a language model; 0 without."""
@@ -209,6 +211,11 @@ class Reader:
         """What was put under `key`, or `default`."""
         with reading(self._db):
             return settings.get(self._db, key, default)
+
+    def place(self, name: PlaceName, path: Path) -> Memory | None:
+        """The folder that was known at `path` as inbox or outbox; None when there was none yet."""
+        with reading(self._db):
+            return settings.place(self._db, name, path)
 
     def kept_of(self, student: str) -> videos.Kept:
         """What is kept of a student. Raises UnknownStudent, and IllegalTransition while a task is open."""

@@ -1,12 +1,17 @@
-"""What the operator set and a restart keeps: a small table of JSON values. Called within a transaction."""
+"""What a restart keeps beside the tasks: a small table of JSON values. Called within a transaction."""
 
 import json
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from peewee import SqliteDatabase
 
+from daemon.core.naming import printable
+from daemon.core.place import Memory
 from daemon.store.codec import dumps
 from daemon.store.models import SettingRow
+from daemon.wire import PlaceName
 
 
 def get(db: SqliteDatabase, key: str, default: Any = None) -> Any:
@@ -18,3 +23,19 @@ def get(db: SqliteDatabase, key: str, default: Any = None) -> Any:
 def put(db: SqliteDatabase, key: str, value: Any) -> None:
     """Set or replace a setting; `value` is plain JSON."""
     SettingRow.insert(key=key, value=dumps(value)).on_conflict_replace().execute(db)
+
+
+def place(db: SqliteDatabase, name: PlaceName, path: Path) -> Memory | None:
+    """The folder that was known at `path`; None when there was none yet."""
+    value = get(db, _place_key(name, path))
+    return None if value is None else Memory.read(value)
+
+
+def keep_place(db: SqliteDatabase, name: PlaceName, path: Path, memory: Memory) -> None:
+    """Remember the folder at `path`."""
+    put(db, _place_key(name, path), asdict(memory))
+
+
+def _place_key(name: PlaceName, path: Path) -> str:
+    """A path that the configuration names newly is another place, of which nothing is remembered."""
+    return f"place {name} {printable(str(path.absolute()))}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from daemon.core.naming import Resubmission
 from daemon.core.ownership import Ownership
+from daemon.core.place import Memory
 from daemon.core.task import Phase, Stage, Task
 from daemon.store import (
     again,
@@ -26,6 +27,7 @@ from daemon.store.births import Estimate
 from daemon.store.database import border, connect, overwrite, writing
 from daemon.store.reader import Reader
 from daemon.values import Birth, Born, Change, Claim, ClaimStep, Document, Ledger, Provenance
+from daemon.wire import PlaceName
 
 _UNMEASURED = Ledger()
 
@@ -224,3 +226,8 @@ class SqliteStore(Reader):
         """Keep a plain JSON value under `key` through a restart."""
         with writing(self._db):
             settings.put(self._db, key, value)
+
+    def keep_place(self, name: PlaceName, path: Path, memory: Memory) -> None:
+        """Remember the folder at `path` through a restart."""
+        with writing(self._db):
+            settings.keep_place(self._db, name, path, memory)

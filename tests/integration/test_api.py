@@ -91,7 +91,8 @@ async def test_what_is_not_there_is_a_problem_that_says_so(tmp_path: Path) -> No
     assert healthy.json() == {"status": "ok"}
     one = {"/tasks/{task_id}", "/tasks/{task_id}/results", "/tasks/{task_id}/{verb}"}
     reading = {"/healthz", "/status", "/tasks", "/gpu", "/events", "/events/recent", "/logs", "/metrics"}
-    assert set(described.json()["paths"]) == one | reading | {"/deadline", "/forget/{student}", "/{order}"}
+    changing = {"/accept/{place}", "/deadline", "/forget/{student}", "/{order}"}
+    assert set(described.json()["paths"]) == one | reading | changing
 
 
 async def test_the_socket_is_for_the_owner_and_the_group(tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ async def test_who_is_no_operator_reads_and_changes_nothing(
     async with lab.daemon() as daemon:
         await worked_off(daemon)
         assert not (await status_of(lab)).may_change
-        for path in ("/pause", "/drain", "/deadline", "/tasks/1/retry", "/tasks/1/deliver", "/forget/s001"):
+        tasks = ("/tasks/1/retry", "/tasks/1/deliver")
+        for path in ("/pause", "/drain", "/deadline", *tasks, "/forget/s001", "/accept/outbox"):
             refused = await ask(lab, "POST", path, {"at": None})
             assert (refused.status_code, refused.json()["error"]) == (403, "NotAllowed"), path
         assert not daemon.supervisor.orders.paused

@@ -12,6 +12,7 @@ from daemon.core.errors import Paused
 from daemon.core.task import Stage
 from daemon.wire import Order
 from tests.inprocess import Lab, until, worked_off
+from tests.places import share_at
 
 pytestmark = pytest.mark.anyio
 
@@ -84,3 +85,26 @@ async def test_the_table_is_of_what_was_open_before_and_of_what_was_born_since(l
         (3, "s003", "evaluated"),
     ]
     assert report.exit_code == 0
+
+
+async def test_a_run_ends_and_says_so_when_another_file_stands_where_a_result_belongs(lab: Lab) -> None:
+    lab.hand_in("s001_me.mp4")
+    lab.hand_in("s002_me.mp4")
+    lab.outbox.mkdir()
+    (lab.outbox / "s001").write_bytes(b"a file where a folder should be")
+    report = await once(lab)
+    assert report.exit_code == 2
+    assert sum("move it away" in message for message in report.alarms) == 2
+    assert [result["student_id"] for result in lab.results().values()] == ["s002"]
+    (lab.outbox / "s001").unlink()
+    assert (await once(lab)).exit_code == 0
+    assert len(lab.results()) == 2
+
+
+async def test_a_run_with_nothing_to_do_ends_though_the_outbox_is_another_folder(lab: Lab) -> None:
+    with share_at(lab.outbox) as share:
+        assert (await once(lab)).exit_code == 0
+        share.take_away()
+        report = await once(lab)
+    assert report.exit_code == 0
+    assert "introeval accept outbox" in report.alarms[0]

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.intake.mounts import is_remote
 from daemon.intake.scan import MAX_DEPTH, InboxUnavailable, Scan, Scanner
+from daemon.mounts import is_remote
+from daemon.place import Place
+from daemon.wire import PlaceName
+from tests.places import share_at
 
 
 def look(scanner: Scanner) -> Scan:
@@ -135,22 +138,22 @@ def test_an_inbox_that_was_replaced_is_looked_at_and_told_of_once(tmp_path: Path
     assert not look(scanner).replaced
 
 
-def test_a_mount_that_went_away_leaves_an_inbox_that_is_unavailable_until_something_is_there(
+def test_a_mount_that_went_away_leaves_an_inbox_that_is_unavailable_whatever_lies_in_the_bare_folder(
     tmp_path: Path,
 ) -> None:
-    mounted = Path("/dev/shm")
-    if not os.path.ismount(mounted):
-        pytest.skip("no file system is mounted at /dev/shm")
     inbox = tmp_path / "inbox"
-    inbox.symlink_to(mounted)
-    scanner = Scanner(inbox, ignore=["*"])
-    look(scanner)
-    inbox.unlink()
-    inbox.mkdir()
-    assert isinstance(scanner.scan(), InboxUnavailable)
-    inbox.rmdir()
-    inbox.symlink_to(mounted)
-    assert not look(scanner).replaced
+    with share_at(inbox) as share:
+        scanner = Scanner(inbox, place=Place(PlaceName.INBOX, inbox))
+        look(scanner)
+        share.take_away()
+        assert isinstance(scanner.scan(), InboxUnavailable)
+        (inbox / "a.mp4").write_bytes(b"x")
+        away = scanner.scan()
+        assert isinstance(away, InboxUnavailable)
+        assert "introeval accept inbox" in away.message
+        (inbox / "a.mp4").unlink()
+        share.show()
+        assert not look(scanner).replaced
 
 
 MOUNTS = r"""21 1 254:0 / / rw,relatime - ext4 /dev/vda rw
