@@ -6,13 +6,15 @@ and what was decoded with what was there.
 """
 
 import argparse
+import importlib
 import os
+import pkgutil
 import resource
+import stat
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import av
@@ -22,15 +24,16 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
 
-from daemon.child import attach
+from daemon.child import Message, attach
 from daemon.core.errors import Blame
+from daemon.stt import cage
 from daemon.stt.bad import WHOLE, Bad, beginning, check_length, check_riff, mp3_declares, truncated, unopened
 from daemon.stt.pcm import BYTES_PER_S, RATE, PcmFile, TooLong
 
 # No demuxer that opens other files (hls, concat, dash, ...), and no protocol that leaves the machine:
 # a playlist that is named .mp4 would else read the neighbours' videos.
 _OPTIONS = {
-    "protocol_whitelist": "file",
+    "protocol_whitelist": "fd",
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,wav,w64,mp3,ogg,flac,aac",
 }
 _SLACK_S = 0.5  # the last picture of a slow video has no duration of its own
@@ -51,7 +54,7 @@ class Tally:
 
 
 def main() -> None:
-    """Serve the parent until it closes our stdin."""
+    """Enter the cage, and serve the parent until it closes our stdin."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--max-duration", type=float, required=True, help="seconds")
     max_s: float = parser.parse_args().max_duration
@@ -63,37 +66,49 @@ def main() -> None:
     ):
         resource.setrlimit(what, (limit, limit))
     wire = attach()
-    _prove(max_s)
-    wire.send({"ready": True})
+    for module in pkgutil.walk_packages(av.__path__, "av."):  # PyAV imports some where it first needs them
+        importlib.import_module(module.name)
+    silence, made = os.memfd_create("silence"), os.memfd_create("pcm")
+    lacks = cage.enter()
+    _prove(silence, made, max_s)
+    wire.send({"lacks": lacks})
     while (request := wire.receive()) is not None:
+        descriptors = wire.descriptors()
         try:
-            if request["do"] == "probe":
-                answer = probe(Path(request["path"]), max_s)
-            else:
-                answer = decode(Path(request["path"]), Path(request["pcm"]), max_s)
+            answer = _answer(request, descriptors, max_s)
         except Bad as bad:
             answer = {"fault": {"blame": bad.blame, "code": bad.code, "message": str(bad)}}
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
         wire.send(answer)
 
 
-def _prove(max_s: float) -> None:
+def _answer(request: Message, descriptors: list[int], max_s: float) -> Message:
+    video, *written = descriptors
+    if request["do"] == "probe":
+        return probe(video, max_s)
+    return decode(video, written[0], max_s)
+
+
+def _prove(silence: int, made: int, max_s: float) -> None:
     """Decode a moment of silence: a decoder that can't is broken, for which no video is to blame."""
-    with open(os.memfd_create("sound"), "wb") as sound, open(os.memfd_create("pcm"), "wb") as pcm:
-        with wave.open(sound) as written:
-            written.setparams((1, 2, RATE, 0, "NONE", ""))
-            written.writeframes(bytes(BYTES_PER_S // 10))
-        silence, made = (Path(f"/proc/self/fd/{file.fileno()}") for file in (sound, pcm))
-        probe(silence, max_s)
-        _audible(silence, 0, made, max_s)
+    with open(silence, "wb", closefd=False) as sound, wave.open(sound) as written:
+        written.setparams((1, 2, RATE, 0, "NONE", ""))
+        written.writeframes(bytes(BYTES_PER_S // 10))
+    probe(silence, max_s)
+    _audible(silence, 0, made, max_s)
+    os.close(silence)
+    os.close(made)
 
 
-def probe(path: Path, max_s: float) -> dict[str, Any]:
-    """`duration_s, audio_codec, audio_streams` of a file that is whole. Raises Bad.
+def probe(video: int, max_s: float) -> dict[str, Any]:
+    """`duration_s, audio_codec, audio_streams` of an open file that is whole. Raises Bad.
 
     Reads the packets, which finds a file that was cut short, and decodes none.
     """
-    with _opened(path) as container:
-        check_riff(path)
+    with _opened(video) as container:
+        check_riff(video)
         tracks = _tracks(container)
         first = tracks[0]
         declared = _seconds(first.duration, float(first.time_base or 0))
@@ -106,7 +121,7 @@ def probe(path: Path, max_s: float) -> dict[str, Any]:
         begins, sound_ends, ends = _extent(container, first.index, max_s)
         if (
             declared is not None
-            and (container.format.name != "mp3" or mp3_declares(path))
+            and (container.format.name != "mp3" or mp3_declares(video))
             and ends - begins < WHOLE * declared - _SLACK_S
         ):
             raise truncated(f"{ends - begins:.0f} of {declared:.0f} seconds")
@@ -116,54 +131,50 @@ def probe(path: Path, max_s: float) -> dict[str, Any]:
     return {"duration_s": duration, "audio_codec": codec, "audio_streams": len(tracks)}
 
 
-def decode(path: Path, pcm: Path, max_s: float) -> dict[str, Any]:
+def decode(video: int, pcm: int, max_s: float) -> dict[str, Any]:
     """Decode the track that can be heard to `pcm`; `duration_s, flags`. Raises Bad."""
-    count = min(probe(path, max_s)["audio_streams"], _TRACKS)
-    part = pcm.with_name(pcm.name + ".part")
+    count = min(probe(video, max_s)["audio_streams"], _TRACKS)
     flags = {}
     try:
         index = 0
-        tally, sound, channel = _audible(path, index, part, max_s)
+        tally, sound, channel = _audible(video, index, pcm, max_s)
         while sound.silent and index + 1 < count:
             index += 1
-            tally, sound, channel = _audible(path, index, part, max_s)
+            tally, sound, channel = _audible(video, index, pcm, max_s)
         if sound.silent and index:
             # None is heard: back to the obvious one, since silence is a finding and no error.
             index = 0
-            tally, sound, channel = _audible(path, index, part, max_s)
+            tally, sound, channel = _audible(video, index, pcm, max_s)
         if channel is not None:
             flags["one_channel"] = f"both cancel each other out, so only channel {channel + 1} was used"
         if index:
             flags["audio_track"] = f"audio track {index + 1} of {count} was used: those before it are silent"
         if tally.skipped:
             flags["skipped_packets"] = f"{tally.skipped} damaged packets of sound were left out"
-        part.replace(pcm)
     except OSError as exc:
         message = f"the decoded sound cannot be written: {exc}. Make room there"
         raise Bad("no_room", message, Blame.ENGINE) from exc
-    finally:
-        part.unlink(missing_ok=True)
     return {
         "duration_s": sound.seconds,
         "flags": [{"code": code, "detail": detail} for code, detail in flags.items()],
     }
 
 
-def _audible(path: Path, index: int, part: Path, max_s: float) -> tuple[Tally, PcmFile, int | None]:
-    """One track in `part`; of two channels that cancel each other the one that is then named."""
-    tally, sound = _take(path, index, part, max_s)
+def _audible(video: int, index: int, pcm: int, max_s: float) -> tuple[Tally, PcmFile, int | None]:
+    """One track in `pcm`; of two channels that cancel each other the one that is then named."""
+    tally, sound = _take(video, index, pcm, max_s)
     channel = sound.cancels
     if channel is not None:
-        tally, sound = _take(path, index, part, max_s, channel)
+        tally, sound = _take(video, index, pcm, max_s, channel)
     return tally, sound, channel
 
 
 def _take(
-    path: Path, index: int, part: Path, max_s: float, channel: int | None = None
+    video: int, index: int, pcm: int, max_s: float, channel: int | None = None
 ) -> tuple[Tally, PcmFile]:
-    """Write one track to `part`, with silence where its timestamps leave holes."""
+    """Write one track to `pcm`, with silence where its timestamps leave holes."""
     tally = Tally()
-    with _opened(path) as container, PcmFile(part, max_s, channel) as sound:
+    with _opened(video) as container, PcmFile(pcm, max_s, channel) as sound:
         track = _tracks(container)[index]
         _discard(container, keep=track)
         origin = (container.start_time or 0) / av.time_base
@@ -270,13 +281,14 @@ def _seconds(count: int | None, unit: float) -> float | None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[InputContainer]:
-    """The container of a media file. Raises Bad."""
-    head = beginning(path)
+def _opened(video: int) -> Iterator[InputContainer]:
+    """The container of an open media file, from its beginning. Raises Bad."""
+    if stat.S_ISREG(os.fstat(video).st_mode):
+        os.lseek(video, 0, os.SEEK_SET)
     try:
-        container = av.open(f"file:{path}", mode="r", metadata_errors="ignore", options=_OPTIONS)
+        container = av.open("fd:", mode="r", metadata_errors="ignore", options={**_OPTIONS, "fd": str(video)})
     except (*_ERRORS, MemoryError) as exc:
-        raise unopened(head) from exc
+        raise unopened(beginning(video)) from exc
     with container:
         yield container
 
