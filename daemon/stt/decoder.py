@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 _CHILD = "daemon.stt.media"
 # Of the daemon's environment, which holds keys: what Python and its libraries need to start.
-_INHERITED = ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE")
+_INHERITED = ("PYTHON", "LD_LIBRARY_PATH", "LANG", "LC_")
 _START_S = 30.0
 _BYTES_PER_S = 20_000_000  # a slow disk: what a probe may have to read of a large file
 
@@ -148,7 +148,7 @@ class MediaReader:
             ["--max-duration", str(self._max_duration_s)],
             log=self._log,
             env={"OPENBLAS_NUM_THREADS": "1"},  # its threads' stacks would count against the child's memory
-            inherited={name: os.environ[name] for name in _INHERITED if name in os.environ},
+            inherited={name: value for name, value in os.environ.items() if name.startswith(_INHERITED)},
             channel=True,
         )
         ready = False
