@@ -17,6 +17,7 @@ from daemon.child import Child, ChildDied, Message
 from daemon.core.document import Flag
 from daemon.core.errors import Blame, Fault
 from daemon.stt.bad import unreadable
+from daemon.stt.memory import bytes_on_disk
 from daemon.values import Decoded, Probe
 
 log = structlog.get_logger()
@@ -26,14 +27,16 @@ _CHILD = "daemon.stt.media"
 _INHERITED = ("PYTHON", "LD_LIBRARY_PATH", "LANG", "LC_")
 _START_S = 30.0
 _BYTES_PER_S = 20_000_000  # a slow disk: what a probe may have to read of a large file
+_MOST_READING_S = 600.0
 
 
 class MediaReader:
     """Implements ports.Media with up to `children` processes, started when they are first needed.
 
     What they print goes to `log`. A video of more than `max_duration_s` is refused as `too_long`. A
-    probe may take `probe_limit_s` and the time to read the file, decoding `decode_limit_s` and as long
-    as the video lasts. At most all children but one decode, so that a probe never waits for a decoding.
+    probe may take `probe_limit_s` and the time to read what of the file lies on the disk, decoding
+    `decode_limit_s` and as long as the video lasts. At most all children but one decode, so that a probe
+    never waits for a decoding.
     """
 
     def __init__(
@@ -97,6 +100,8 @@ class MediaReader:
         return replace(answer, died=False) if isinstance(answer, Fault) else answer
 
     async def _try(self, path: Path, part: Path | None, limit_s: float) -> Message | Fault:
+        if self._closed:
+            return Fault(Blame.ENGINE, "decoder_failed", "the media decoder has been closed")
         try:
             child = await self._take()
         except (ChildDied, TimeoutError, OSError) as exc:
@@ -105,7 +110,6 @@ class MediaReader:
                 Blame.ENGINE, "decoder_failed", f"the media decoder does not start: {why}; see {self._log}"
             )
         sane = False
-        self._busy.add(child)
         try:
             files = await asyncio.to_thread(_opened, path, part)
             if isinstance(files, Fault):
@@ -113,11 +117,11 @@ class MediaReader:
                 return files
             with contextlib.ExitStack() as opened:
                 descriptors = [opened.enter_context(file).fileno() for file in files]
-                limit_s += _needed_bytes(descriptors[0]) / _BYTES_PER_S
+                limit_s += min(bytes_on_disk(descriptors[0]) / _BYTES_PER_S, _MOST_READING_S)
                 async with asyncio.timeout(limit_s):
                     await child.send({"do": "decode" if part else "probe"}, *descriptors)
                     answer = await child.receive()
-            sane = True
+            sane = not answer.pop("spent", False)
         except TimeoutError:
             why = f"the video keeps the decoder busy for more than {limit_s:.0f} s. Export or record it again"
             return Fault(Blame.PERMANENT, "decoder_hung", why, died=True)
@@ -137,9 +141,11 @@ class MediaReader:
         return answer
 
     async def _take(self) -> Child:
+        """A child that is ready and counts as busy. Raises ChildDied, TimeoutError and OSError."""
         while self._idle:
             child = self._idle.pop()
             if child.alive:
+                self._busy.add(child)
                 return child
             await child.stop()
         child = await Child.spawn(
@@ -151,13 +157,17 @@ class MediaReader:
             inherited={name: value for name, value in os.environ.items() if name.startswith(_INHERITED)},
             channel=True,
         )
+        self._busy.add(child)
         ready = False
         try:
+            if self._closed:
+                child.kill()
             async with asyncio.timeout(_START_S):
                 lacks = (await child.receive())["lacks"]
             ready = True
         finally:
             if not ready:
+                self._busy.discard(child)
                 child.kill()
                 await child.stop()
         if lacks and not self._told:
@@ -180,12 +190,6 @@ def _opened(path: Path, part: Path | None) -> list[BinaryIO] | Fault:
     except OSError as exc:
         video.close()
         return _no_room(exc)
-
-
-def _needed_bytes(video: int) -> int:
-    """Bytes of an open file that lie on the disk: a hole costs its owner nothing."""
-    seen = os.fstat(video)
-    return min(seen.st_size, seen.st_blocks * 512)
 
 
 def _no_room(error: OSError) -> Fault:
