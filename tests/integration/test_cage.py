@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -81,7 +82,9 @@ async def prisoner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         program = f"from tests.caged import main\nmain({without!r})\n"
         (tmp_path / "program_of_the_test.py").write_text(program)
         monkeypatch.setattr("daemon.stt.decoder._CHILD", "program_of_the_test")
-        monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{CHECKOUT}")
+        monkeypatch.setenv(
+            "PYTHONPATH", os.pathsep.join([str(tmp_path), str(CHECKOUT), *filter(None, sys.path)])
+        )
         readers.append(MediaReader(tmp_path / "media.log"))
         return readers[-1]
 
