@@ -24,6 +24,7 @@ _OPTIONS = {
     "protocol_whitelist": "fd",
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,wav,w64,mp3,ogg,flac,aac",
 }
+_LEAD_S = 1.5  # FFmpeg begins a second before what is played, for decoders that need it
 _RETRIES = 20  # of demuxing after an error, with nothing read in between
 
 
@@ -34,13 +35,23 @@ class Tally:
     there_s: float = 0.0
     decoded_s: float = 0.0
     skipped: int = 0
+    _hidden_s: float = 0.0
+
+    def count(self, packet: Any) -> None:
+        """Add a packet to what is there, unless it only leads to what an mp4's edit list plays.
+
+        The packets of such a lead are decoded and given to nobody.
+        """
+        duration_s = seconds(packet.duration, float(packet.time_base or 0)) or 0.0
+        self._hidden_s = self._hidden_s + duration_s if packet.is_discard else 0.0
+        if not 0.0 < self._hidden_s <= _LEAD_S:
+            self.there_s += duration_s
 
 
 def decoded(container: InputContainer, track: AudioStream, tally: Tally) -> Iterator[AudioFrame]:
     """The decoded frames of a track; packets that are corrupt are counted and passed over."""
     for packet in packets(container, track):
-        if not packet.is_discard:  # outside what an mp4's edit list plays: decoded, and given to nobody
-            tally.there_s += seconds(packet.duration, float(packet.time_base or 0)) or 0.0
+        tally.count(packet)
         try:
             frames = packet.decode()
         except MemoryError:
