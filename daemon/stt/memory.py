@@ -7,7 +7,7 @@ packet, and a picture or two that FFmpeg decodes to know the format.
 import os
 import resource
 
-_BESIDE = 256 << 20  # bytes; the most that was seen is 100 MB, of H.264 in 8K
+_BESIDE = 384 << 20  # bytes; seen: 100 MB of a picture of H.264 in 8K, 0.7 MB of each track of sound
 _MOST = 2 << 30
 
 

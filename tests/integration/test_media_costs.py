@@ -14,7 +14,7 @@ from daemon.core.errors import Blame, Fault
 from daemon.stt.decoder import MediaReader
 from daemon.values import Decoded, Probe
 from tests.bombs import compressed_header, sparse_wav
-from tests.clips import film, tone
+from tests.clips import film, silence, tone
 
 pytestmark = pytest.mark.anyio
 
@@ -72,6 +72,11 @@ async def test_large_pictures_and_many_tracks_have_the_memory_that_they_need(
 ) -> None:
     path = film(tmp_path / "a.mp4", *[tone(5)] * 12, picture_s=0.5, picture=("libx264", 7680, 4320))
     assert path.stat().st_size < 3_000_000
+    assert isinstance(await media.decode(path, tmp_path / "a.pcm"), Decoded)
+
+
+async def test_four_hundred_tracks_have_the_memory_that_they_need(media: MediaReader, tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mp4", *[silence(0.5)] * 400)
     assert isinstance(await media.decode(path, tmp_path / "a.pcm"), Decoded)
 
 
