@@ -179,7 +179,7 @@ class MediaReader:
 def _opened(path: Path, part: Path | None) -> list[BinaryIO] | Fault:
     """The video, and the place for its sound: the child can open neither."""
     try:
-        # It waits neither for a pipe's other end nor, later, for what is read of it.
+        # Of a pipe that was put in the video's place, opening would else wait for the other end.
         video = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)
     except OSError as exc:
         bad = unreadable(exc)
