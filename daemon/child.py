@@ -1,31 +1,32 @@
 """A child of the daemon: JSON lines over its stdin and stdout, bound to the daemon's life.
 
+A child that may open no file itself is spawned with a channel, over which descriptors go with a message.
+
 The parent's half is `Child`. The child's half is `attach`, which the child's `main` calls first:
-it dies with the parent, holds the engine's lock file for as long as it lives, and moves stdout
-out of the reach of libraries that print. A lock that is free therefore proves that the engine is
-gone, also when the daemon that started it was killed.
+it dies with the parent, holds the engine's lock file (`lock`) for as long as it lives, and moves stdout
+out of the reach of libraries that print.
 """
 
 import asyncio
 import contextlib
 import ctypes
-import errno
-import fcntl
 import json
 import os
 import signal
+import socket
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from daemon.core.errors import EngineError
+from daemon.lock import taken
 
 _PARENT = "INTROEVAL_PARENT_PID"
+_CHANNEL = "INTROEVAL_CHANNEL"
+_DESCRIPTORS = 4  # at most, with one message
 _PR_SET_PDEATHSIG = 1
 _LINE_LIMIT = 64 * 1024 * 1024
-_LOCK_S = 1.0  # whoever looks who holds a lock has it for an instant
 
 _MEMORY_LOOK_S = 0.5
 _LEAST_MEMORY = 3_000_000_000
@@ -41,11 +42,16 @@ class Child:
     """The parent's half. Make it with `spawn`; it is over after `stop`."""
 
     def __init__(
-        self, name: str, process: asyncio.subprocess.Process, memory_limit: int | None = None
+        self,
+        name: str,
+        process: asyncio.subprocess.Process,
+        memory_limit: int | None = None,
+        channel: socket.socket | None = None,
     ) -> None:
         """`memory_limit`, in bytes of its own memory, is what it may take before it is ended."""
         self.name = name
         self._process = process
+        self._channel = channel
         self._cause = ""
         self._watch = None
         if memory_limit is not None:
@@ -60,23 +66,42 @@ class Child:
         *,
         log: Path,
         env: Mapping[str, str] | None = None,
+        inherited: Mapping[str, str] | None = None,
         memory_limit: int | None = None,
+        channel: bool = False,
     ) -> Self:
-        """Start `python -m module arguments`; what it prints to stderr is appended to `log`."""
+        """Start `python -m module arguments`; what it prints to stderr is appended to `log`.
+
+        Its environment is `inherited`, by default all of ours, with `env` over it. With a `channel`, `send`
+        takes descriptors.
+        """
         log.parent.mkdir(parents=True, exist_ok=True)
+        environ = {
+            **(os.environ if inherited is None else inherited),
+            **(env or {}),
+            _PARENT: str(os.getpid()),
+        }
         with log.open("ab") as stderr:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                module,
-                *arguments,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=stderr,
-                env={**os.environ, **(env or {}), _PARENT: str(os.getpid())},
-                limit=_LINE_LIMIT,
-            )
-        return cls(name, process, memory_limit)
+            near, far = socket.socketpair() if channel else (None, None)
+            if far is not None:
+                environ[_CHANNEL] = str(far.fileno())
+            with contextlib.ExitStack() as unless_spawned, far or contextlib.nullcontext():
+                if near is not None:
+                    unless_spawned.enter_context(near)
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    module,
+                    *arguments,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=stderr,
+                    env=environ,
+                    pass_fds=() if far is None else (far.fileno(),),
+                    limit=_LINE_LIMIT,
+                )
+                unless_spawned.pop_all()
+        return cls(name, process, memory_limit, near)
 
     @property
     def pid(self) -> int:
@@ -88,10 +113,13 @@ class Child:
         """Whether it has not been seen to end."""
         return self._process.returncode is None
 
-    async def send(self, message: Message) -> None:
-        """Hand the child one message. Raises ChildDied when it is gone."""
+    async def send(self, message: Message, *descriptors: int) -> None:
+        """Hand the child one message and open files with it. Raises ChildDied when it is gone."""
         assert self._process.stdin is not None
         try:
+            if descriptors:
+                assert self._channel is not None
+                socket.send_fds(self._channel, [b"."], descriptors)
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             await self._process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError) as exc:
@@ -118,6 +146,8 @@ class Child:
         """Close its stdin, wait `grace_s` seconds, then kill it. Returns once it is reaped."""
         if self._watch is not None:
             self._watch.cancel()
+        if self._channel is not None:
+            self._channel.close()
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
@@ -158,8 +188,15 @@ class Child:
 class Wire:
     """The child's half of the protocol, as `attach` returns it."""
 
-    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO, lock: BinaryIO | None) -> None:
+    def __init__(
+        self,
+        incoming: BinaryIO,
+        outgoing: BinaryIO,
+        lock: BinaryIO | None,
+        channel: socket.socket | None = None,
+    ) -> None:
         self._incoming = incoming
+        self._channel = channel
         self._outgoing = outgoing
         self._lock = lock  # held open: closing it would give the lock away
 
@@ -167,6 +204,11 @@ class Wire:
         """The parent's next message, or None when it wants the child to end."""
         line = self._incoming.readline()
         return json.loads(line) if line.endswith(b"\n") else None
+
+    def descriptors(self) -> list[int]:
+        """Those that came with the message last received, which are the caller's to close."""
+        assert self._channel is not None
+        return socket.recv_fds(self._channel, 1, _DESCRIPTORS)[1]
 
     def send(self, message: Message) -> None:
         """Hand the parent one message."""
@@ -200,62 +242,10 @@ def attach(lock: Path | None = None) -> Wire:
         sys.exit(3)
     held = None
     if lock is not None:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        held = lock.open("a+b")
-        deadline = time.monotonic() + _LOCK_S
-        while not _locked(held):
-            if time.monotonic() > deadline:
-                sys.exit(4)
-            time.sleep(0.01)
-        held.truncate(0)
-        held.write(str(os.getpid()).encode())
-        held.flush()
+        held = taken(lock)
+        if held is None:
+            sys.exit(4)
     outgoing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    return Wire(sys.stdin.buffer, outgoing, held)
-
-
-def _locked(file: BinaryIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def holder(lock: Path) -> int | None:
-    """The process id that holds an engine's lock, or None when it is free: then the engine is gone."""
-    try:
-        with lock.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as exc:
-                if exc.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                    raise
-                return int(file.read() or b"0")
-    except FileNotFoundError:
-        pass
-    return None
-
-
-async def gone(lock: Path, *, kill_after_s: float = 2.0, timeout_s: float = 20.0) -> None:
-    """Wait until nobody holds an engine's lock; kill who still does after `kill_after_s`.
-
-    Raises EngineError, which names the process, when it is still held after `timeout_s`.
-    """
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    killed = False
-    while (pid := holder(lock)) is not None:
-        waited = loop.time() - began
-        if waited > timeout_s:
-            raise EngineError(
-                f"process {pid} still holds {lock.name} after {timeout_s:.0f} s; end it by hand"
-            )
-        if waited > kill_after_s and pid and not killed:
-            killed = True
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        await asyncio.sleep(0.02)
+    channel = socket.socket(fileno=int(os.environ[_CHANNEL])) if _CHANNEL in os.environ else None
+    return Wire(sys.stdin.buffer, outgoing, held, channel)

@@ -1,7 +1,8 @@
 """Media files as students should not make them, made with PyAV."""
 
+import struct
 import wave
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -66,13 +67,17 @@ def film(
     codec: str = "aac",
     rate: int = RATE,
     picture_s: float = 0.0,
+    picture: tuple[str, int, int] = ("mpeg4", 64, 48),
     begins_s: float = 0.0,
     hole: tuple[float, float] | None = None,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """Write the tracks to `path`, by its suffix; the sound begins at `begins_s`, without the `hole`."""
+    """Write the tracks to `path`, by its suffix; the sound begins at `begins_s`, without the `hole`.
+
+    A black `picture`, of codec, width and height, lasts `picture_s`.
+    """
     with av.open(str(path), "w", options=options or {}) as container:
-        video = _picture(container) if picture_s else None
+        video = _picture(container, *picture) if picture_s else None
         streams = []
         for track in tracks:
             stream = container.add_stream(codec, rate=rate)
@@ -81,21 +86,23 @@ def film(
             streams.append(stream)
         if video is not None:
             for number in range(round(picture_s * 10)):
-                picture = VideoFrame.from_ndarray(np.zeros((48, 64, 3), dtype=np.uint8), format="rgb24")
-                picture.pts = number
-                container.mux(video.encode(picture))
+                frame = VideoFrame.from_ndarray(
+                    np.zeros((video.height, video.width, 3), dtype=np.uint8), format="rgb24"
+                )
+                frame.pts = number
+                container.mux(video.encode(frame))
             container.mux(video.encode(None))
         for stream, track in zip(streams, tracks, strict=True):
-            for frame in _frames(track, rate, begins_s, hole):
-                container.mux(stream.encode(frame))
+            for sound in _frames(track, rate, begins_s, hole):
+                container.mux(stream.encode(sound))
             container.mux(stream.encode(None))
     return path
 
 
-def _picture(container: OutputContainer) -> VideoStream:
-    video = container.add_stream("mpeg4", rate=10)
+def _picture(container: OutputContainer, codec: str, width: int, height: int) -> VideoStream:
+    video = container.add_stream(codec, rate=10)
     assert isinstance(video, VideoStream)
-    video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+    video.width, video.height, video.pix_fmt = width, height, "yuv420p"
     return video
 
 
@@ -133,3 +140,59 @@ def spoil(path: Path, every: int = 1) -> Path:
         whole[place : place + size] = noise.bytes(size)
     path.write_bytes(whole)
     return path
+
+
+def cut_out(source: Path, to: Path, start_s: float, seconds: float, lead_s: float) -> Path:
+    """A part of an mp4, copied as editors do: from `lead_s` earlier on, which an edit list hides."""
+    options = {"movflags": "faststart"}
+    with av.open(str(source)) as whole, av.open(str(to), "w", options=options) as target:
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in whole.streams}
+        for packet in whole.demux():
+            if packet.pts is None or packet.dts is None or packet.time_base is None:
+                continue
+            time = float(packet.pts * packet.time_base) - start_s
+            if -lead_s <= time < seconds:
+                shift = round(start_s / packet.time_base)
+                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                packet.stream = streams[packet.stream_index]
+                target.mux(packet)
+    return to
+
+
+def edited(path: Path, *segments: tuple[float, float]) -> Path:
+    """An mp4 whose tracks play these segments alone, each (start, duration) in seconds."""
+    content = path.read_bytes()
+    movie_at, movie = next((at, box) for at, kind, box in _boxes(content) if kind == b"moov")
+    (scale,) = (struct.unpack_from(">I", box, 12)[0] for _, kind, box in _boxes(movie) if kind == b"mvhd")
+    made = b"".join(
+        _box(kind, _edited_track(box, scale, segments) if kind == b"trak" else box)
+        for _, kind, box in _boxes(movie)
+    )
+    assert movie_at + 8 + len(movie) == len(content), "the offsets of what follows would be wrong"
+    path.write_bytes(content[:movie_at] + _box(b"moov", made))
+    return path
+
+
+def _edited_track(track: bytes, movie_scale: int, segments: Sequence[tuple[float, float]]) -> bytes:
+    media = next(box for _, kind, box in _boxes(track) if kind == b"mdia")
+    scale = next(struct.unpack_from(">I", box, 12)[0] for _, kind, box in _boxes(media) if kind == b"mdhd")
+    entries = b"".join(
+        struct.pack(">IiI", round(length * movie_scale), round(start * scale), 1 << 16)
+        for start, length in segments
+    )
+    edits = _box(b"edts", _box(b"elst", struct.pack(">II", 0, len(segments)) + entries))
+    kept = [(kind, box) for _, kind, box in _boxes(track) if kind != b"edts"]
+    return _box(*kept[0]) + edits + b"".join(_box(kind, box) for kind, box in kept[1:])
+
+
+def _boxes(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Where each box begins, its kind, and what is in it."""
+    at = 0
+    while at < len(content):
+        size, kind = struct.unpack_from(">I4s", content, at)
+        yield at, kind, content[at + 8 : at + size]
+        at += size
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(content)) + kind + content

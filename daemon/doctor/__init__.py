@@ -29,6 +29,7 @@ CHECKS: Sequence[Callable[[Facts], list[Finding]]] = (
     folders.outbox_group,
     folders.disk,
     lambda _: machine.clock(),
+    lambda _: machine.cage(),
     machine.socket,
     lambda _: machine.service(),
 )
@@ -46,7 +47,7 @@ async def examine(
 def examine_without(error: ConfigError) -> list[Finding]:
     """What can be told where the configuration can't be used: what is wrong with it, and the machine."""
     wrong = [fail("configuration", line, "mend this first") for line in str(error).splitlines()]
-    return [*wrong, *installation.packages(), *machine.clock(), *machine.service()]
+    return [*wrong, *installation.packages(), *machine.clock(), *machine.cage(), *machine.service()]
 
 
 __all__ = ["CHECKS", "Finding", "Level", "examine", "examine_without", "worst"]

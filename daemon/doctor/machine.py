@@ -1,13 +1,15 @@
-"""The machine around the daemon: its clock, systemd, and whether a daemon runs."""
+"""The machine around the daemon: its clock, the decoder's cage, systemd, and whether a daemon runs."""
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import daemon
 from daemon import __version__
 from daemon.doctor.facts import Facts, me, said
 from daemon.doctor.finding import Finding, Said, fail, ok, warn
+from daemon.stt.cage import lacking
 
 UNIT = "introeval.service"
 _SYSTEMD = Path("/run/systemd/system")  # sd_booted(3)
@@ -25,6 +27,14 @@ def clock(ask: Said = said, now: float | None = None) -> list[Finding]:
     if synchronised == "no":
         return [warn("clock", f"{text}, not set by a time server", "run: timedatectl set-ntp true")]
     return [ok("clock", text + (", set by a time server" if synchronised == "yes" else ""))]
+
+
+def cage(lacking: Callable[[], list[str]] = lacking) -> list[Finding]:
+    """Whether this machine has all that shuts the media decoder in."""
+    if lacks := lacking():
+        mend = "boot a kernel with Landlock among its security modules, install libseccomp2"
+        return [warn("decoder's cage", f"it has to do without {' and '.join(lacks)}", mend)]
+    return [ok("decoder's cage", "Landlock and seccomp shut the media decoder in")]
 
 
 def service(ask: Said = said, booted: Path = _SYSTEMD) -> list[Finding]:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from pathlib import Path
 
-from daemon import child
+from daemon import child, lock
 from daemon.core.errors import EngineError
 from daemon.core.task import Stage
 from daemon.llm.client import Identity, Request, Started
@@ -88,7 +88,7 @@ class EmbeddedServer:
         if self._child is not None:
             await self._child.stop(grace_s=2.0)
             self._child = None
-        await child.gone(self.lock)
+        await lock.gone(self.lock)
 
     async def _bring_up(self, num_ctx: int) -> OpenAIClient:
         if not self._model.is_file():

@@ -1,6 +1,6 @@
 """What is wrong with a file, in words for the student, and what its first bytes alone say."""
 
-from pathlib import Path
+import os
 
 from daemon.core.errors import Blame
 
@@ -37,16 +37,20 @@ def unopened(head: bytes) -> Bad:
     return Bad("not_media", "this is no video or sound recording. Hand in an mp4, mov, mkv or webm")
 
 
-def beginning(path: Path) -> bytes:
-    """The first bytes of a file. Raises Bad when there are none."""
+def beginning(video: int, size: int = 16) -> bytes:
+    """The first `size` bytes of an open file. Raises Bad when there are none."""
     try:
-        with path.open("rb") as file:
-            head = file.read(16)
+        head = os.pread(video, size, 0)
     except OSError as exc:
-        raise Bad("unreadable", f"the video cannot be read: {exc.strerror or exc}", Blame.TASK) from exc
+        raise unreadable(exc) from exc
     if not head:
         raise Bad("empty", "the file is empty. Copy the video again")
     return head
+
+
+def unreadable(error: OSError) -> Bad:
+    """The file cannot be opened or read."""
+    return Bad("unreadable", f"the video cannot be read: {error.strerror or error}", Blame.TASK)
 
 
 def check_length(duration_s: float, max_s: float) -> None:
@@ -56,17 +60,15 @@ def check_length(duration_s: float, max_s: float) -> None:
         raise Bad("too_long", f"the video is longer than {allowed}. Hand in a shorter one")
 
 
-def check_riff(path: Path) -> None:
+def check_riff(video: int) -> None:
     """Of a wav or avi FFmpeg takes the file's end for the sound's. Raises Bad when more was declared."""
-    with path.open("rb") as file:
-        head = file.read(8)
-    declared, there = int.from_bytes(head[4:8], "little") + 8, path.stat().st_size
+    head = beginning(video)
+    declared, there = int.from_bytes(head[4:8], "little") + 8, os.fstat(video).st_size
     if head[:4] == b"RIFF" and there < WHOLE * declared and declared < _RIFF_UNKNOWN:
         raise truncated(f"{there / 1e6:.1f} of {declared / 1e6:.1f} MB")
 
 
-def mp3_declares(path: Path) -> bool:
+def mp3_declares(video: int) -> bool:
     """Whether an mp3 has a header with its duration: without one, FFmpeg guesses."""
-    with path.open("rb") as file:
-        head = file.read(1 << 16)
+    head = beginning(video, 1 << 16)
     return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))

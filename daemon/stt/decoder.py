@@ -5,24 +5,38 @@ short of memory; the second time it is the file's fault. A child that does not e
 """
 
 import asyncio
+import contextlib
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
+
+import structlog
 
 from daemon.child import Child, ChildDied, Message
 from daemon.core.document import Flag
 from daemon.core.errors import Blame, Fault
+from daemon.stt.bad import unreadable
+from daemon.stt.memory import bytes_on_disk
 from daemon.values import Decoded, Probe
 
+log = structlog.get_logger()
+
+_CHILD = "daemon.stt.media"
+# Of the daemon's environment, which holds keys: what Python and its libraries need to start.
+_INHERITED = ("PYTHON", "LD_LIBRARY_PATH", "LANG", "LC_")
 _START_S = 30.0
 _BYTES_PER_S = 20_000_000  # a slow disk: what a probe may have to read of a large file
+_MOST_READING_S = 600.0
 
 
 class MediaReader:
     """Implements ports.Media with up to `children` processes, started when they are first needed.
 
     What they print goes to `log`. A video of more than `max_duration_s` is refused as `too_long`. A
-    probe may take `probe_limit_s` and the time to read the file, decoding `decode_limit_s` and as long
-    as the video lasts. At most all children but one decode, so that a probe never waits for a decoding.
+    probe may take `probe_limit_s` and the time to read what of the file lies on the disk, decoding
+    `decode_limit_s` and as long as the video lasts. At most all children but one decode, so that a probe
+    never waits for a decoding.
     """
 
     def __init__(
@@ -43,24 +57,29 @@ class MediaReader:
         self._idle: list[Child] = []
         self._busy: set[Child] = set()
         self._closed = False
+        self._told = False
 
     async def probe(self, path: Path) -> Probe | Fault:
         """Look at the container, and whether all of it is there."""
-        limit_s = self._probe_limit_s + _size(path) / _BYTES_PER_S
-        answer = await self._ask({"do": "probe", "path": str(path)}, limit_s)
+        answer = await self._ask(path, None, self._probe_limit_s)
         return answer if isinstance(answer, Fault) else Probe(**answer)
 
     async def decode(self, path: Path, pcm: Path) -> Decoded | Fault:
         """Decode the speech into `pcm`, which appears whole or not at all."""
+        part = pcm.with_name(pcm.name + ".part")
         async with self._free_to_decode:
             probe = await self.probe(path)
             if isinstance(probe, Fault):
                 return probe
-            limit_s = self._decode_limit_s + probe.duration_s + _size(path) / _BYTES_PER_S
-            answer = await self._ask({"do": "decode", "path": str(path), "pcm": str(pcm)}, limit_s)
-        if isinstance(answer, Fault):
-            pcm.with_name(pcm.name + ".part").unlink(missing_ok=True)  # a child that died could not
-            return answer
+            try:
+                answer = await self._ask(path, part, self._decode_limit_s + probe.duration_s)
+                if isinstance(answer, Fault):
+                    return answer
+                part.replace(pcm)
+            except OSError as exc:
+                return _no_room(exc)
+            finally:
+                part.unlink(missing_ok=True)
         return Decoded(pcm, answer["duration_s"], tuple(Flag(**flag) for flag in answer["flags"]))
 
     async def aclose(self) -> None:
@@ -71,15 +90,18 @@ class MediaReader:
         idle, self._idle = self._idle, []
         await asyncio.gather(*(child.stop(grace_s=1.0) for child in idle))
 
-    async def _ask(self, message: Message, limit_s: float) -> Message | Fault:
+    async def _ask(self, path: Path, part: Path | None, limit_s: float) -> Message | Fault:
+        """A probe of the file, or with `part` its decoding into that."""
         async with self._free:
-            answer = await self._try(message, limit_s)
+            answer = await self._try(path, part, limit_s)
             if isinstance(answer, Fault) and answer.died and not self._closed:
-                answer = await self._try(message, limit_s)
+                answer = await self._try(path, part, limit_s)
         # Two children were tried: it is no suspect any more.
         return replace(answer, died=False) if isinstance(answer, Fault) else answer
 
-    async def _try(self, message: Message, limit_s: float) -> Message | Fault:
+    async def _try(self, path: Path, part: Path | None, limit_s: float) -> Message | Fault:
+        if self._closed:
+            return Fault(Blame.ENGINE, "decoder_failed", "the media decoder has been closed")
         try:
             child = await self._take()
         except (ChildDied, TimeoutError, OSError) as exc:
@@ -88,12 +110,18 @@ class MediaReader:
                 Blame.ENGINE, "decoder_failed", f"the media decoder does not start: {why}; see {self._log}"
             )
         sane = False
-        self._busy.add(child)
         try:
-            async with asyncio.timeout(limit_s):
-                await child.send(message)
-                answer = await child.receive()
-            sane = True
+            files = await asyncio.to_thread(_opened, path, part)
+            if isinstance(files, Fault):
+                sane = True
+                return files
+            with contextlib.ExitStack() as opened:
+                descriptors = [opened.enter_context(file).fileno() for file in files]
+                limit_s += min(bytes_on_disk(descriptors[0]) / _BYTES_PER_S, _MOST_READING_S)
+                async with asyncio.timeout(limit_s):
+                    await child.send({"do": "decode" if part else "probe"}, *descriptors)
+                    answer = await child.receive()
+            sane = not answer.pop("spent", False)
         except TimeoutError:
             why = f"the video keeps the decoder busy for more than {limit_s:.0f} s. Export or record it again"
             return Fault(Blame.PERMANENT, "decoder_hung", why, died=True)
@@ -113,32 +141,57 @@ class MediaReader:
         return answer
 
     async def _take(self) -> Child:
+        """A child that is ready and counts as busy. Raises ChildDied, TimeoutError and OSError."""
         while self._idle:
             child = self._idle.pop()
             if child.alive:
+                self._busy.add(child)
                 return child
             await child.stop()
         child = await Child.spawn(
             "media decoder",
-            "daemon.stt.media",
+            _CHILD,
             ["--max-duration", str(self._max_duration_s)],
             log=self._log,
             env={"OPENBLAS_NUM_THREADS": "1"},  # its threads' stacks would count against the child's memory
+            inherited={name: value for name, value in os.environ.items() if name.startswith(_INHERITED)},
+            channel=True,
         )
+        self._busy.add(child)
         ready = False
         try:
+            if self._closed:
+                child.kill()
             async with asyncio.timeout(_START_S):
-                await child.receive()
+                lacks = (await child.receive())["lacks"]
             ready = True
         finally:
             if not ready:
+                self._busy.discard(child)
                 child.kill()
                 await child.stop()
+        if lacks and not self._told:
+            self._told = True
+            log.warning("the media decoder's cage is incomplete", lacks=lacks)
         return child
 
 
-def _size(path: Path) -> int:
+def _opened(path: Path, part: Path | None) -> list[BinaryIO] | Fault:
+    """The video, and the place for its sound: the child can open neither."""
     try:
-        return path.stat().st_size
-    except OSError:
-        return 0  # the child finds out, and says it better
+        # Of a pipe that was put in the video's place, opening would else wait for the other end.
+        video = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)
+    except OSError as exc:
+        bad = unreadable(exc)
+        return Fault(bad.blame, bad.code, str(bad))
+    os.set_blocking(video.fileno(), True)
+    try:
+        return [video, *([part.open("wb")] if part else [])]
+    except OSError as exc:
+        video.close()
+        return _no_room(exc)
+
+
+def _no_room(error: OSError) -> Fault:
+    message = f"the decoded sound cannot be written: {error}. Make room there"
+    return Fault(Blame.ENGINE, "no_room", message)

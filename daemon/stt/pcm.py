@@ -1,6 +1,6 @@
 """Writes decoded sound to a file as it comes, and measures it: runs in the media child alone."""
 
-from pathlib import Path
+import os
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
@@ -19,22 +19,24 @@ class TooLong(Exception):
 
 
 class PcmFile:
-    """16 kHz mono s16le at `path`, of at most `limit_s` seconds.
+    """16 kHz mono s16le in the open file `pcm`, at most `limit_s` seconds; what was in it before is gone.
 
     Of stereo it writes the mean of both channels, or with `channel` (0 or 1) that one alone.
     """
 
-    def __init__(self, path: Path, limit_s: float, channel: int | None = None) -> None:
-        self._path = path
+    def __init__(self, pcm: int, limit_s: float, channel: int | None = None) -> None:
+        self._pcm = pcm
+        self._file: BinaryIO
         self._limit = round(limit_s * RATE)
         self._channel = channel
-        self._file: BinaryIO
         self.samples = 0
         self._power = 0.0
         self._sides = np.zeros(2)
 
     def __enter__(self) -> Self:
-        self._file = self._path.open("wb")
+        os.ftruncate(self._pcm, 0)
+        os.lseek(self._pcm, 0, os.SEEK_SET)
+        self._file = open(self._pcm, "wb", closefd=False)
         return self
 
     def __exit__(

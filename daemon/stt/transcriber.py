@@ -7,11 +7,12 @@ import os
 import wave
 from pathlib import Path
 
-from daemon.child import Child, ChildDied, gone, memory_share
+from daemon.child import Child, ChildDied, memory_share
 from daemon.core.document import Flag
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.speaking import speaking
 from daemon.core.task import Stage
+from daemon.lock import gone
 from daemon.stt.conversation import Conversation
 from daemon.stt.protocol import Heard, Ready, Refusal
 from daemon.stt.verdict import transcript, unscorable

@@ -26,6 +26,7 @@ UNIT = "introeval.service"
 INBOX, OUTBOX = "/srv/introeval/inbox", "/srv/introeval/outbox"
 WATCHDOG_S = 4
 RESULT_S = 150.0
+LACKING = "from daemon.stt import cage; print(cage.lacking())"
 CONFIGURATION = """
 runtime = "embedded"
 [stt]
@@ -150,6 +151,13 @@ def test_a_students_video_becomes_a_result_that_readers_can_read(service: Machin
     denied = service.attempt("sh", "-c", f"cat {OUTBOX}/s001/*.result.json", user="ada")
     assert denied.returncode != 0
     assert service.run("sh", "-c", f"find {INBOX} -type f") == ""
+
+
+def test_the_units_filter_leaves_the_decoder_its_cage(service: Machine) -> None:
+    lacks = service.run(f"{PREFIX}/lib/introeval/bin/python", "-c", LACKING).strip()
+    if lacks != "[]":
+        pytest.skip(f"this machine lacks {lacks}")
+    assert "the media decoder's cage is incomplete" not in service.journal(UNIT)
 
 
 def test_a_video_is_moved_out_of_the_inbox_and_not_copied(service: Machine) -> None:

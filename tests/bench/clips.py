@@ -45,9 +45,10 @@ def short_clips(folder: Path, students: Sequence[str]) -> list[Path]:
 
 def _sound(clip: Path) -> bytes:
     """16 kHz mono s16le."""
-    with tempfile.NamedTemporaryFile(suffix=".pcm") as file:
-        decode(clip, Path(file.name), _LONGEST_S)
-        return Path(file.name).read_bytes()
+    with tempfile.TemporaryFile() as file, clip.open("rb") as video:
+        decode(video.fileno(), file.fileno(), _LONGEST_S)
+        file.seek(0)
+        return file.read()
 
 
 def _wav(path: Path, pcm: bytes) -> Path:

@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 from daemon.app import running
-from daemon.child import Child, ChildDied, gone
+from daemon.child import Child, ChildDied
 from daemon.cli.run import log_to_file
 from daemon.config import Config, load
 from daemon.core.errors import Blame, Fault
 from daemon.core.task import Stage
 from daemon.engines import Site, docker_node
+from daemon.lock import gone
 from daemon.ports import Node
 from daemon.state import owned
 from daemon.values import Failed, Outcome, Progress, SttWork, Transcribed

@@ -314,6 +314,13 @@ def test_the_clock_must_be_right(answer: str | None, now: float | None, level: L
     assert only(machine.clock(lambda _: answer, now)).level is level
 
 
+def test_what_the_decoders_cage_lacks_is_one_finding() -> None:
+    assert only(machine.cage(list)).level is Level.OK
+    found = only(machine.cage(lambda: ["Landlock (Function not implemented)", "seccomp (no library)"]))
+    assert found.level is Level.WARN
+    assert "without Landlock (Function not implemented) and seccomp (no library)" in found.text
+
+
 @pytest.mark.parametrize(
     ("answer", "level"),
     [

@@ -11,7 +11,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from daemon.child import holder
 from daemon.core.answers import FORM_TOKENS, RATING_TOKENS, FormAnswer, RatingAnswer
 from daemon.core.document import Speaking, Transcript
 from daemon.core.errors import EngineError
@@ -20,6 +19,7 @@ from daemon.llm.client import AnswerFailed, ModelClient, Options, Request
 from daemon.llm.embedded import EmbeddedServer
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.prompts import load_prompt
+from daemon.lock import holder
 from daemon.values import Extracted, ExtractWork, Failed, Rated, RateWork, Ticket
 from tests.models import model_folder
 

@@ -16,8 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
-from daemon.child import holder
 from daemon.core.errors import Blame, EngineError
+from daemon.lock import holder
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
 from daemon.values import Decoded, Failed, Outcome, SttWork, Ticket, Transcribed, Unscorable

@@ -1,0 +1,109 @@
+"""A media child that a video has taken over: its files say what it is to try from inside the cage."""
+
+import ctypes
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from daemon.stt import cage, media
+from daemon.stt.bad import Bad
+
+_PTRACE_ATTACH = 16
+_probe = media.probe
+
+
+def main(without: Sequence[str] = ()) -> None:
+    """The real child, `without` some of `cage`'s functions."""
+
+    def absent(*_: Any) -> list[str]:
+        if "enter" in without:
+            return []
+        raise cage.Lacking("taken away by the test")
+
+    for name in without:
+        setattr(cage, name, absent)
+    media.probe = probe
+    media.main()
+
+
+def probe(video: int, max_s: float) -> dict[str, Any]:
+    """The outcome of what the file asks for, as a fault; of any other file the real probe."""
+    content = os.pread(video, 4096, 0)
+    if not content.startswith(b"{"):
+        return _probe(video, max_s)
+    order = json.loads(content)
+    try:
+        outcome = ATTEMPTS[order["attempt"]](*order["arguments"])
+    except OSError as exc:
+        raise Bad("refused", str(exc)) from exc
+    raise Bad("succeeded", str(outcome))
+
+
+def read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(100)
+
+
+def write(path: str) -> int:
+    with open(path, "wb") as file:
+        return file.write(b"x")
+
+
+def connect_tcp(port: int) -> None:
+    with socket.socket() as client:
+        client.connect(("127.0.0.1", port))
+
+
+def connect_unix(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+
+
+def start(program: str) -> int:
+    child = os.posix_spawn(program, [program], {})
+    return os.waitpid(child, 0)[1]
+
+
+def become(program: str) -> None:
+    os.execv(program, [program])
+
+
+def fork() -> int:
+    if child := os.fork():
+        return os.waitpid(child, 0)[1]
+    os._exit(0)
+
+
+def trace() -> int:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.ptrace(_PTRACE_ATTACH, os.getppid(), None, None) < 0:
+        raise OSError(ctypes.get_errno(), "ptrace")
+    return 0
+
+
+def in_a_thread() -> str:
+    done: list[str] = []
+    thread = threading.Thread(target=lambda: done.append("done"))
+    thread.start()
+    thread.join()
+    return done[0]
+
+
+ATTEMPTS: dict[str, Callable[..., Any]] = {
+    "read": read,
+    "write": write,
+    "remove": os.unlink,
+    "list": os.listdir,
+    "connect_tcp": connect_tcp,
+    "connect_unix": connect_unix,
+    "start": start,
+    "become": become,
+    "fork": fork,
+    "trace": trace,
+    "signal": lambda: os.kill(os.getppid(), 0),
+    "environment": lambda name: os.environ.get(name),
+    "in_a_thread": in_a_thread,
+}
