@@ -1,38 +1,118 @@
-"""The archive: where a video goes when its task is over and its last result delivered."""
+"""The archive: where a video goes when its task is over and its last result delivered.
 
+Nothing in it is ever replaced. With a database that was lost, or an older one that was put back, ids begin
+again, and the name of a new video may be that of an old one: then the old one keeps it.
+"""
+
+import contextlib
 import errno
+import hashlib
 import os
-from pathlib import Path
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 from daemon.core.naming import archive_name
-from daemon.durable import make_folder, sync_folders
-from daemon.intake.files import Files
+from daemon.core.task import Task
+from daemon.folder import Folder
+
+_MOST_NAMES = 1000
+_CHUNK = 1024 * 1024
+_READ = os.O_RDONLY | os.O_NONBLOCK
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
-def archive(
-    spooled: Path, state: Path, student: str, task_id: int, filename: str, *, files: Files | None = None
-) -> Path:
-    """Move a video to `<state>/archive/<student>/`, durably, and return where it is.
+def archive(task: Task, state: Path) -> Path:
+    """Move the video of a task to `<state>/archive/<student>/`, durably, and return where it is.
 
-    Doing it again is fine. Raises FileNotFoundError when the video is in neither place, and OSError.
+    A name that another file has stays that file's: the video gets a number in its own, as in
+    `0001-intro.2.mp4`. Doing it again is fine: a file of the task's SHA-256 is its video. Raises
+    FileNotFoundError when the video is in neither place, and OSError.
     """
-    files = files or Files()
-    target = state / "archive" / archive_name(student, task_id, filename)
-    source_path, target_path = os.fsencode(spooled), os.fsencode(target)
-    make_folder(target.parent)
-    if files.lstat(source_path) is None:
-        if files.lstat(target_path) is None:
-            raise FileNotFoundError(
-                errno.ENOENT, "the video is neither in the spool nor in the archive", source_path
-            )
-        return target
+    names = _names(task)
+    with folder_of(Path(task.path), state) as source, shelf_of(state, task.student) as target:
+        name = os.fsencode(Path(task.path).name)
+        spooled = source.stat(name)
+        for new in names:
+            there = target.stat(new)
+            if there is None and spooled is None:
+                break
+            if there is None:
+                _move(source, name, target, new)
+            elif not _is_video_of(task, target, new, there):
+                continue
+            # The folder that received goes first: after a power cut the file has one name at least.
+            target.sync()
+            source.unlink(name)  # after a copy, or where a crash left both names
+            source.sync()
+            return Path(os.fsdecode(target.path)) / os.fsdecode(new)
+    raise FileNotFoundError(errno.ENOENT, "the video is neither in the spool nor in the archive", task.path)
+
+
+def has_own_name(task: Task, path: Path) -> bool:
+    """Whether a video lies in the archive under the name that is its task's, and not beside another file."""
+    return os.fsencode(path.name) == next(_names(task))
+
+
+def folder_of(path: Path, state: Path) -> Folder:
+    """Open the folder of a file. Below the state folder no link is followed. Raises OSError."""
     try:
-        files.rename(source_path, target_path)
+        inner = path.parent.relative_to(state)
+    except ValueError:  # the state folder had another path when the database was told of the file
+        return Folder.open(path.parent)
+    with Folder.open(state) as root:
+        return root.below(map(os.fsencode, inner.parts))
+
+
+def shelf_of(state: Path, student: str) -> Folder:
+    """Open the folder of a student in the archive, made where there is none. Raises OSError."""
+    with Folder.open(state) as root, root.make(b"archive") as shelves:
+        return shelves.make(os.fsencode(student))
+
+
+def _names(task: Task) -> Iterator[bytes]:
+    plain = PurePosixPath(archive_name(task.student, task.id, task.filename))
+    yield os.fsencode(plain.name)
+    for number in range(2, _MOST_NAMES):
+        yield os.fsencode(f"{plain.stem}.{number}{plain.suffix}")
+
+
+def _is_video_of(task: Task, folder: Folder, name: bytes, found: os.stat_result) -> bool:
+    regular = stat.S_ISREG(found.st_mode) and found.st_size == task.size_bytes
+    return regular and _sha256(folder, name) == task.sha256
+
+
+def _move(source: Folder, name: bytes, target: Folder, new: bytes) -> None:
+    try:
+        source.rename(name, target, new)
     except OSError as exc:
         if exc.errno != errno.EXDEV:
             raise
-        files.copy(source_path, target_path)
-        sync_folders([target.parent])
-        files.unlink(source_path)
-    sync_folders([target.parent, spooled.parent])
-    return target
+        _copy(source, name, target, new)
+
+
+def _copy(source: Folder, name: bytes, target: Folder, new: bytes) -> None:
+    """Copy to another file system. The copy appears whole, durable and compared, or not at all."""
+    partial = b"." + new + b".partial"
+    target.unlink(partial)  # a crash's
+    try:
+        with (
+            open(source.open_file(name, _READ), "rb") as reader,
+            open(target.open_file(partial, _NEW, 0o640), "wb") as writer,
+        ):
+            shutil.copyfileobj(reader, writer, _CHUNK)
+            writer.flush()
+            os.fsync(writer.fileno())
+        if _sha256(source, name) != _sha256(target, partial):
+            raise OSError(errno.EIO, "the copy differs from the file")
+        target.rename(partial, target, new)
+    except OSError:
+        with contextlib.suppress(OSError):  # the first error is the one to be told of
+            target.unlink(partial)
+        raise
+
+
+def _sha256(folder: Folder, name: bytes) -> str:
+    with open(folder.open_file(name, _READ), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
