@@ -24,7 +24,7 @@ from daemon.gpu.nvml import NvmlGpu
 from daemon.hooks import Hooks
 from daemon.placement import Placement
 from daemon.ports import Media, Node
-from daemon.retention import Retention
+from daemon.retention import Retention, read_clocks
 from daemon.state import DATABASE, make_folder
 from daemon.store.store import SqliteStore
 from daemon.values import Ticket
@@ -139,7 +139,7 @@ def _watches(daemon: Daemon) -> list[Callable[[asyncio.Event], Coroutine[Any, An
         lambda stop: _until(stop, daemon.recorder.run()),
         Alerts(config, alarms, daemon.observer.situation).run,
         Hooks(config.alerts, alarms, time.time).run,
-        Retention(daemon.journal, config.retention.archive_days, alarms, time.time).run,
+        Retention(daemon.journal, config.retention.archive_days, config.paths.state, alarms, read_clocks).run,
     ]
 
 

@@ -198,8 +198,3 @@ class Reader:
         """Final tasks whose last result is delivered and whose video still lies in the spool."""
         with reading(self._db):
             return videos.archivable(self._db, limit)
-
-    def expired(self, before: float, limit: int) -> list[Task]:
-        """Final tasks whose video has lain in the archive since before `before`."""
-        with reading(self._db):
-            return videos.expired(self._db, before, limit)

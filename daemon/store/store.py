@@ -1,18 +1,20 @@
 """The store: the border at which each method is one transaction, and every database error a StoreError."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from daemon.core.naming import Resubmission
 from daemon.core.task import Phase, Stage, Task
+from daemon.core.witness import Reading, Witness
 from daemon.store import (
     again,
     births,
     claims,
     commits,
     documents,
+    keeping,
     measured,
     phases,
     recovery,
@@ -21,7 +23,7 @@ from daemon.store import (
     videos,
 )
 from daemon.store.births import Estimate
-from daemon.store.database import border, connect, overwrite, writing
+from daemon.store.database import border, connect, overwrite, reading, writing
 from daemon.store.reader import Reader
 from daemon.values import Birth, Born, Change, Claim, ClaimStep, Document, Ledger, Provenance
 
@@ -138,6 +140,34 @@ class SqliteStore(Reader):
         """Record where the videos of tasks lie now, in the archive."""
         with writing(self._db):
             videos.archived(self._db, moved, now)
+
+    def witness(self, now: Reading) -> Witness:
+        """Go on with the count of the time that was witnessed. Tasks whose video came into the archive since
+        are kept from now on.
+        """
+        with writing(self._db):
+            return keeping.witness(self._db, now)
+
+    def expired(self, until: float, limit: int) -> list[Task]:
+        """Final tasks whose video is in the archive since `until`, in witnessed seconds, or longer."""
+        with reading(self._db):
+            return keeping.expired(self._db, until, limit)
+
+    def expired_files(
+        self, there: Collection[bytes], witnessed: float, until: float, limit: int
+    ) -> list[bytes]:
+        """Of the other files that are kept for a time, those kept since `until` or longer."""
+        with writing(self._db):
+            return keeping.expired_files(self._db, there, witnessed, until, limit)
+
+    def files_removed(self, names: Collection[bytes], claims: Collection[str], lost_before: float) -> None:
+        """Record that such files are gone, and delete the refused claims that they were of, and those that
+        lost their file before `lost_before`, in seconds since the epoch.
+        """
+        with writing(self._db):
+            keeping.drop_files(self._db, names)
+            keeping.drop_claims(self._db, claims)
+            keeping.drop_lost_claims(self._db, lost_before)
 
     def removed(self, ids: Sequence[int]) -> None:
         """Record that the videos of tasks are gone."""

@@ -29,12 +29,6 @@ def archived(db: SqliteDatabase, moved: Sequence[tuple[int, Path]], now: float) 
         TaskRow.update(**columns).where(TaskRow.id == task_id).execute(db)
 
 
-def expired(db: SqliteDatabase, before: float, limit: int) -> list[Task]:
-    """Final tasks whose video has been in the archive since before `before`."""
-    due = (TaskRow.video == "archive") & (TaskRow.archived_at < before) & TaskRow.status.in_(_FINAL)
-    return _tasks(db, due, limit)
-
-
 def removed(db: SqliteDatabase, ids: Sequence[int]) -> None:
     """Record that the videos of tasks are gone."""
     for task_id in ids:
