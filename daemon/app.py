@@ -80,9 +80,7 @@ async def running(
         daemon = await assemble(
             config, node, media, store, executor, progress, alarms, events, placement, gpu
         )
-        forgetting = Forgetting(
-            daemon.journal, daemon.delivery.still, config.paths.outbox, config.paths.state
-        )
+        forgetting = Forgetting(daemon.journal, daemon.delivery.still, config.paths)
         may_change, kept = operators(config.api.operators), kept_for(config.api.operators)
         server = api.make_server(
             api.make_api(daemon.observer, daemon.supervisor, forgetting, may_change), kept

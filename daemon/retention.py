@@ -6,6 +6,7 @@ time is counted as `daemon.core.witness` has it: nothing is deleted because a cl
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,10 +16,8 @@ import structlog
 from daemon.alarms import Alarms
 from daemon.core.errors import StoreError
 from daemon.core.witness import Reading, Witness, complaint
-from daemon.folder import Folder
-from daemon.intake.archive import folder_of
 from daemon.journal import Journal
-from daemon.state import COPY_PREFIX
+from daemon.shelves import claim_of, loose_files, remove_file
 
 log = structlog.get_logger()
 
@@ -26,8 +25,6 @@ _AT_ONCE = 8
 _GAP_S = 0.2
 _EVERY_S = 600.0
 _DAY_S = 86_400.0
-_REJECTED = b"rejected"
-_CLAIM_LENGTH = 20  # a refused file's name begins with its claim's id
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -100,33 +97,7 @@ class Retention:
         closed = [name for name in there if claim_of(name) not in open_ids]
         names = store.expired_files(closed, seen.witnessed, seen.witnessed - self._keep_s, _AT_ONCE)
         for name in names:
-            remove_file(self._state / name.decode(errors="surrogateescape"), self._state)
+            remove_file(self._state / os.fsdecode(name), self._state)
         claims = [claim_of(name).decode(errors="replace") for name in names if b"/" in name]
         store.files_removed(names, claims, seen.wall - self._keep_s)
         return len(names)
-
-
-def loose_files(state: Path) -> list[bytes]:
-    """The refused files and the copies of the database, as paths below the state folder. Raises OSError."""
-    with Folder.open(state) as root:
-        found = [name for name in root.names() if name.startswith(COPY_PREFIX)]
-        with contextlib.suppress(FileNotFoundError), root.inner(_REJECTED) as rejected:
-            found += [_REJECTED + b"/" + name for name in rejected.names()]
-    return found
-
-
-def remove_file(path: Path, state: Path) -> bool:
-    """Delete a file of the state folder, durably. Whether there was one. Raises OSError."""
-    try:
-        folder = folder_of(path, state)
-    except FileNotFoundError:
-        return False
-    with folder:
-        there = folder.unlink(path.name.encode(errors="surrogateescape"))
-        folder.sync()
-    return there
-
-
-def claim_of(name: bytes) -> bytes:
-    """The id of the claim that a refused file is of."""
-    return name.rpartition(b"/")[2][:_CLAIM_LENGTH]

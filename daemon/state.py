@@ -9,8 +9,6 @@ from pathlib import Path
 from daemon.core.errors import AlreadyRunning, ConfigError
 
 DATABASE = "introeval.db"
-COPY_PREFIX = f"{DATABASE}.before-".encode()
-"""How the names of the copies begin that are made of the database before an update changes it."""
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ IntroEvalError
 ├── NotRunning            no daemon answers on the control socket
 ├── UnknownTask           no task has this id
 ├── UnknownStudent        nothing is kept of this student
+├── NotForgotten          a forgotten student is still named somewhere
 ├── NotAllowed            the user may not change things
 ├── Crowded               too many connections to the control socket are open
 ├── Paused                a pause stands, and nobody is there to end it
@@ -58,6 +59,12 @@ class UnknownStudent(IntroEvalError):
     """Nothing is kept of this student."""
 
     exit_code = 12
+
+
+class NotForgotten(IntroEvalError):
+    """What could be deleted of a student is, and something still names them."""
+
+    exit_code = 15
 
 
 class ModelError(IntroEvalError):

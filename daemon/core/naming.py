@@ -90,7 +90,7 @@ def read_name(relative: PurePath, student_pattern: str = STUDENT_PATTERN) -> Nam
     first, underscore, _ = relative.name.partition("_")
     student = relative.parts[0] if len(relative.parts) > 1 else first if underscore else ""
     student = unicodedata.normalize("NFC", student)
-    if not (re.fullmatch(student_pattern, student) and _is_safe(student)):
+    if not (re.fullmatch(student_pattern, student) and is_safe(student)):
         advice = f"put it into the folder <student>/ or call it <student>_{filename}, and send it again"
         return Refusal(Refused.NO_STUDENT, f"{filename} does not name its student; {advice}")
     return Named(student, filename)
@@ -140,7 +140,7 @@ def archive_name(student: str, task_id: int, filename: str) -> str:
     return f"{student}/{task_id:04d}-{slug(filename)}{suffix(filename)}"
 
 
-def _is_safe(student: str) -> bool:
+def is_safe(student: str) -> bool:
     """Whether a student's id can be a folder, whatever pattern the lab has configured."""
     if not student or student.startswith((".", "_", "-")) or "/" in student or not student.isprintable():
         return False

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from daemon.core.naming import archive_name
 from daemon.core.task import Task
 from daemon.folder import Folder
+from daemon.shelves import folder_of
 
 _MOST_NAMES = 1000
 _CHUNK = 1024 * 1024
@@ -31,7 +32,7 @@ def archive(task: Task, state: Path) -> Path:
     FileNotFoundError when the video is in neither place, and OSError.
     """
     names = _names(task)
-    with folder_of(Path(task.path), state) as source, shelf_of(state, task.student) as target:
+    with folder_of(Path(task.path), state) as source, _shelf_of(state, task.student) as target:
         name = os.fsencode(Path(task.path).name)
         spooled = source.stat(name)
         for new in names:
@@ -55,17 +56,7 @@ def has_own_name(task: Task, path: Path) -> bool:
     return os.fsencode(path.name) == next(_names(task))
 
 
-def folder_of(path: Path, state: Path) -> Folder:
-    """Open the folder of a file. Below the state folder no link is followed. Raises OSError."""
-    try:
-        inner = path.parent.relative_to(state)
-    except ValueError:  # the state folder had another path when the database was told of the file
-        return Folder.open(path.parent)
-    with Folder.open(state) as root:
-        return root.below(map(os.fsencode, inner.parts))
-
-
-def shelf_of(state: Path, student: str) -> Folder:
+def _shelf_of(state: Path, student: str) -> Folder:
     """Open the folder of a student in the archive, made where there is none. Raises OSError."""
     with Folder.open(state) as root, root.make(b"archive") as shelves:
         return shelves.make(os.fsencode(student))

@@ -11,6 +11,7 @@ from daemon.store import (
     claims,
     codec,
     documents,
+    forgetting,
     lists,
     measured,
     phases,
@@ -22,6 +23,7 @@ from daemon.store import (
 )
 from daemon.store.commits import find
 from daemon.store.database import CheckedDatabase, border, connect, reading
+from daemon.store.forgetting import Kept
 from daemon.values import Claim, Document, Kind
 
 
@@ -189,10 +191,13 @@ class Reader:
         with reading(self._db):
             return settings.get(self._db, key, default)
 
-    def kept_of(self, student: str) -> videos.Kept:
-        """What is kept of a student. Raises UnknownStudent, and IllegalTransition while a task is open."""
+    def kept_of(self, student: str, inbox: Path) -> Kept:
+        """What is kept of a student. A refused file is a student's also by its path below `inbox` alone.
+
+        Raises UnknownStudent, and IllegalTransition while a task is open.
+        """
         with reading(self._db):
-            return videos.kept_of(self._db, student)
+            return forgetting.kept_of(self._db, student, inbox)
 
     def archivable(self, limit: int) -> list[Task]:
         """Final tasks whose last result is delivered and whose video still lies in the spool."""

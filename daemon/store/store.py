@@ -14,6 +14,7 @@ from daemon.store import (
     claims,
     commits,
     documents,
+    forgetting,
     keeping,
     measured,
     phases,
@@ -174,18 +175,16 @@ class SqliteStore(Reader):
         with writing(self._db):
             videos.removed(self._db, ids)
 
-    def forget(self, student: str) -> list[Path]:
-        """Delete a student with every task, document and claim, and give where their videos lie.
+    def forget(self, student: str, inbox: Path) -> None:
+        """Delete a student with every task, document and claim.
 
-        What is deleted is overwritten, too. Raises UnknownStudent, and IllegalTransition while a task of
-        the student is open or a video is being taken in; StoreError also when all is deleted and another
-        program keeps it from being overwritten.
+        What is deleted is overwritten, too. Raises as `kept_of`, and StoreError also when all is deleted and
+        another program keeps it from being overwritten.
         """
         with writing(self._db):
-            paths = videos.forget(self._db, student)
+            forgetting.forget(self._db, student, inbox)
         with border(self._db, "written"):
             overwrite(self._db)
-        return paths
 
     def open_batch(self, now: float, size: int) -> int:
         """Begin a batch of at most `size` tasks, and give its id."""

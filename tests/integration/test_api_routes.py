@@ -203,7 +203,7 @@ async def test_a_student_is_forgotten_wherever_there_is_something_of_hers(tmp_pa
         state = lab.config.paths.state
         assert len(list((state / "rejected").iterdir())) == 1
         answer = await ask(lab, "POST", "/forget/ada")
-        assert answer.json() == {"student": "ada", "tasks": 2, "files": 8}
+        assert answer.json() == {"student": "ada", "tasks": 2, "files": 8, "copies": 0, "left": []}
         again = await ask(lab, "POST", "/forget/ada")
         assert (again.status_code, again.json()["error"]) == (404, "UnknownStudent")
         left = [p for root in (state / "archive", state / "rejected", lab.outbox) for p in root.rglob("*")]

@@ -120,7 +120,7 @@ async def test_after_a_lost_database_no_original_is_replaced_and_an_alarm_says_s
     async with lab.daemon() as daemon:
         await worked_off(daemon)
         archived = {path.name: path.read_bytes() for path in (tmp_path / "var").glob("archive/s001/*")}
-        path = (await daemon.journal(daemon.journal.store.kept_of, "s001")).videos
+        path = (await daemon.journal(daemon.journal.store.kept_of, "s001", lab.inbox)).videos
         (told,) = [alarm.message for alarm in daemon.alarms.all if alarm.code == "archive_name"]
     assert archived == {"0001-s001_me.mp4": b"the first", "0001-s001_me.2.mp4": b"another"}
     assert [each.name for each in path] == ["0001-s001_me.2.mp4"]

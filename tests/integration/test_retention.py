@@ -15,7 +15,8 @@ from daemon.assembly import Daemon
 from daemon.core.errors import IllegalTransition
 from daemon.core.witness import Reading
 from daemon.journal import Journal
-from daemon.retention import Retention, loose_files, read_clocks
+from daemon.retention import Retention, read_clocks
+from daemon.shelves import loose_files
 from daemon.state import DATABASE
 from daemon.store import SqliteStore
 from daemon.values import ClaimStep

@@ -22,6 +22,9 @@ from tests.integration.stores import (
     walk,
 )
 
+INBOX = Path("/inbox")
+REASON = b'{"claim_id": "r", "student_id": "anna", "filename": "intro.mp4"}'
+
 
 def test_a_delivered_document_is_not_offered_again_unless_asked(store: SqliteStore) -> None:
     (task,) = born(store, birth("a"))
@@ -67,12 +70,13 @@ def test_a_forgotten_student_leaves_nothing_and_gives_the_id_to_nobody(
 ) -> None:
     (task,) = born(store, birth("a", "anna"))
     with pytest.raises(IllegalTransition, match="cancel it"):
-        store.forget("anna")
+        store.forget("anna", INBOX)
     completed(store, task)
     refused = claim("r", "anna")
     store.add_claims([refused])
-    store.refuse([(refused, Document(0, Kind.REASON, reason_name("r", refused.filename), b"why"))])
-    assert store.forget("anna") == [Path("/spool/a")]
+    store.refuse([(refused, Document(0, Kind.REASON, reason_name("r", refused.filename), REASON))])
+    assert store.kept_of("anna", INBOX).videos == (Path("/spool/a"),)
+    store.forget("anna", INBOX)
     with sqlite3.connect(path) as db:
         for table in ("users", "claims", "processing_tasks", "documents", "task_events"):
             assert db.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
