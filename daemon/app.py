@@ -31,6 +31,8 @@ from daemon.values import Ticket
 
 log = structlog.get_logger()
 
+_OPEN = 0o755  # others bring videos and fetch results; what each file lets them do is its own
+
 MakeNode = Callable[[Config, Site], Node]
 MakeMedia = Callable[[Config], Media]
 
@@ -46,8 +48,8 @@ async def running(
 
     The caller owns the state folder. Raises ConfigError, ModelError or StoreError before anything starts.
     """
-    make_folder("inbox", config.paths.inbox)
-    make_folder("outbox", config.paths.outbox)
+    make_folder("inbox", config.paths.inbox, _OPEN)
+    make_folder("outbox", config.paths.outbox, _OPEN)
     loop = asyncio.get_running_loop()
     progress: dict[int, float] = {}
     alarms, events = Alarms(time.time), Events(time.time)
@@ -83,7 +85,7 @@ async def running(
         forgetting = Forgetting(daemon.journal, daemon.delivery.still, config.paths)
         may_change, kept = operators(config.api.operators), kept_for(config.api.operators)
         server = api.make_server(
-            api.make_api(daemon.observer, daemon.supervisor, forgetting, may_change), kept
+            api.make_api(daemon.observer, daemon.supervisor, forgetting, may_change, stop.is_set), kept
         )
         async with _all_running(daemon, server, listener, stop):
             yield daemon

@@ -54,7 +54,8 @@ class Forgetting:
                 await self._journal(forget_rows, store, kept, self._paths)
             finally:
                 events.forget(student)
-        forgotten = await asyncio.to_thread(proved, kept, deleted, self._paths)
+            # Still held: a stop waits for the last delivery, and so for the answer.
+            forgotten = await asyncio.to_thread(proved, kept, deleted, self._paths)
         events.add("order", f"a student is forgotten: {len(kept.tasks)} tasks, {deleted.files} files")
         return forgotten
 

@@ -13,6 +13,7 @@ from daemon.core.errors import (
     IllegalTransition,
     IntroEvalError,
     NotAllowed,
+    Stopping,
     StoreError,
     UnknownStudent,
     UnknownTask,
@@ -27,6 +28,7 @@ _HTTP = {
     IllegalTransition: 409,
     ConfigError: 422,
     StoreError: 503,
+    Stopping: 503,
 }
 MOST_ID = 2**63 - 1
 

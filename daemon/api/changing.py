@@ -1,5 +1,6 @@
 """The routes that change things, for `operators` alone."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Path, Request, Response
@@ -7,19 +8,26 @@ from starlette.exceptions import HTTPException
 
 from daemon.api.answering import TaskId, as_json, problems, uid_of
 from daemon.api.behind import Answers, Commands, Forget, Operators
-from daemon.core.errors import NotAllowed
+from daemon.core.errors import NotAllowed, Stopping
 from daemon.core.instant import from_text, to_iso
 from daemon.wire import Deadline, Forgotten, Order, Status, TaskDetail, Verb
 
 
 def add_changing(
-    api: FastAPI, answers: Answers, commands: Commands, forget: Forget, operators: Operators
+    api: FastAPI,
+    answers: Answers,
+    commands: Commands,
+    forget: Forget,
+    operators: Operators,
+    stopping: Callable[[], bool],
 ) -> None:
     """Add what changes things."""
 
     def may_change(request: Request) -> None:
         if not operators(uid_of(request)):
             raise NotAllowed("only the daemon's user, root and the operators' group may change things")
+        if stopping():
+            raise Stopping
 
     changes = [Depends(may_change)]
     whole = problems(403, 503)

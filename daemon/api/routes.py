@@ -1,5 +1,7 @@
 """The application behind the control socket."""
 
+from collections.abc import Callable
+
 from fastapi import FastAPI
 
 from daemon.api.answering import add_problems, problems
@@ -8,8 +10,16 @@ from daemon.api.changing import add_changing
 from daemon.api.reading import add_reading
 
 
-def make_api(answers: Answers, commands: Commands, forget: Forget, operators: Operators) -> FastAPI:
-    """The application. Reading is for everyone who may open the socket, changing for `operators`."""
+def make_api(
+    answers: Answers,
+    commands: Commands,
+    forget: Forget,
+    operators: Operators,
+    stopping: Callable[[], bool],
+) -> FastAPI:
+    """The application. Reading is for everyone who may open the socket, changing for `operators`, and not
+    while the daemon is `stopping`: what was ordered then might never be done.
+    """
     api = FastAPI(
         title="IntroEval",
         description="The control socket of the IntroEval daemon.",
@@ -19,5 +29,5 @@ def make_api(answers: Answers, commands: Commands, forget: Forget, operators: Op
     )
     add_problems(api)
     add_reading(api, answers, operators)
-    add_changing(api, answers, commands, forget, operators)
+    add_changing(api, answers, commands, forget, operators, stopping)
     return api

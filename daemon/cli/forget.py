@@ -1,7 +1,6 @@
 """`introeval forget`: with the daemon through its socket, without one on the database itself."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
@@ -29,9 +28,7 @@ def forget(
     if not yes:
         typer.confirm(f"delete everything of {student}? It cannot be undone", abort=True, err=True)
     try:
-        gone = Forgotten.model_validate(
-            client.post(settings.paths.socket, f"/forget/{quote(student, safe='')}")
-        )
+        gone = Forgotten.model_validate(client.forget(settings.paths.socket, student))
     except NotRunning as exc:
         gone = _without_daemon(settings, student, exc)
     if as_json:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import logging
 import os
 import re
 import sqlite3
@@ -10,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -163,6 +165,7 @@ async def test_a_file_that_is_being_taken_in_is_waited_for(tmp_path: Path) -> No
 
 async def test_no_log_names_a_student_or_a_file(tmp_path: Path) -> None:
     lab = Lab(tmp_path, settings={"intake.max_size_mb": 1})
+    handlers = logging.getLogger().handlers[:]
     log_to_file(lab.config)
     lab.hand_in("s001_secret.mp4", b"x" * 2_000_000)
     lab.hand_in("s002_secret.mp4")
@@ -174,6 +177,8 @@ async def test_no_log_names_a_student_or_a_file(tmp_path: Path) -> None:
         daemon.alarms.clear("intake_rights /inbox/s004_secret.mp4")
         assert any("secret" in event.message for event in daemon.observer.events.recent(1000))
         assert (await forgotten(lab, "s001")).left == []
+    structlog.reset_defaults()
+    logging.basicConfig(handlers=handlers, force=True)
     log = (lab.config.paths.state / "log" / "daemon.log").read_text()
     assert "intake_rights" in log
     assert not re.search("secret|s00[1-5]", log)
