@@ -7,7 +7,7 @@ import structlog
 
 log = structlog.get_logger()
 
-_NAMING = ("intake_", "outbox", "claim")  # codes of alarms whose messages name files, and so students
+_NAMING = ("intake_", "outbox")  # codes of alarms whose messages name files, and so students
 _LOOK = "it names files, which the log does not: see `introeval status`"
 
 
