@@ -114,13 +114,12 @@ def _delete_files(kept: Kept, paths: Paths) -> Deleted:
     files += sum(remove_file(paths.outbox / name, paths.outbox) for name in kept.papers)
     copies = 0
     student = os.fsencode(kept.student)
-    claims = {claim.encode() for claim in kept.claims}
     with Folder.open(paths.state) as state:
         for name in state.names() if kept.known else ():
             if name.startswith(COPY_PREFIX):
                 copies += remove_all(state, name)
         for name in _OF_CLAIMS:
-            files += _remove_those_of(state, name, claims)
+            files += _remove_those_of(state, name, frozenset(kept.claims))
         with Folder.open(paths.outbox) as outbox:
             files += remove_all(outbox, student)
         if state.stat(b"archive") is not None:
@@ -129,7 +128,7 @@ def _delete_files(kept: Kept, paths: Paths) -> Deleted:
     return Deleted(files, copies)
 
 
-def _remove_those_of(state: Folder, name: bytes, claims: set[bytes]) -> int:
+def _remove_those_of(state: Folder, name: bytes, claims: frozenset[str]) -> int:
     """Delete the files of these claims in a folder of the state. How many there were."""
     if state.stat(name) is None:
         return 0

@@ -10,6 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from itertools import islice
 from typing import BinaryIO
 
 from daemon.core.naming import printable
@@ -31,7 +32,7 @@ _SHORTEST = 4  # of an id that is told from chance in the bytes of a database
 
 def find(traces: Traces, paths: Paths) -> list[str]:
     """Where the student is still named, as paths that can be read. Raises StoreError."""
-    found = [printable(os.fsdecode(path)) for path in _files(traces, paths)]
+    found = [printable(os.fsdecode(path)) for path in islice(_files(traces, paths), MOST)]
     database = paths.state / DATABASE
     tables = search(database, traces, [paths.inbox, paths.outbox, paths.state])
     found += [f"{database}: {column}" for column in sorted(tables.columns)]

@@ -93,11 +93,10 @@ class Retention:
     def _remove_files(self, there: Iterable[bytes], seen: Witness) -> int:
         """As `_remove_videos`. A refused file whose claim is not closed yet may be wanted again."""
         store = self._journal.store
-        open_ids = {claim.id.encode() for claim in store.open_claims()}
+        open_ids = {claim.id for claim in store.open_claims()}
         closed = [name for name in there if claim_of(name) not in open_ids]
         names = store.expired_files(closed, seen.witnessed, seen.witnessed - self._keep_s, _AT_ONCE)
         for name in names:
             remove_file(self._state / os.fsdecode(name), self._state)
-        claims = [claim_of(name).decode(errors="replace") for name in names if b"/" in name]
-        store.files_removed(names, claims, seen.wall - self._keep_s)
+        store.files_removed(names, list(map(claim_of, names)), seen.wall - self._keep_s)
         return len(names)

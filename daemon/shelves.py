@@ -29,20 +29,22 @@ def loose_files(state: Path) -> list[bytes]:
     with Folder.open(state) as root:
         found = [name for name in root.names() if name.startswith(COPY_PREFIX)]
         with contextlib.suppress(FileNotFoundError), root.inner(REJECTED) as rejected:
-            found += [REJECTED + b"/" + name for name in rejected.names()]
+            found += [REJECTED + b"/" + name for name in rejected.names() if not _is_folder(rejected, name)]
     return found
 
 
-def claim_of(name: bytes) -> bytes:
+def claim_of(name: bytes) -> str:
     """The id of the claim that a file of the spool or a refused one is of, by its path or name."""
-    return name.rpartition(b"/")[2][:_CLAIM_LENGTH]
+    return name.rpartition(b"/")[2][:_CLAIM_LENGTH].decode(errors="replace")
 
 
 def remove_file(path: Path, root: Path) -> bool:
-    """Delete a file below `root`, durably. Whether there was one. Raises OSError."""
+    """Delete a file below `root`, durably. Whether there was one: where a link stands in place of its folder
+    there is none. Raises OSError.
+    """
     try:
         folder = folder_of(path, root)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     with folder:
         there = folder.unlink(os.fsencode(path.name))
@@ -52,11 +54,8 @@ def remove_file(path: Path, root: Path) -> bool:
 
 def remove_all(folder: Folder, name: bytes) -> int:
     """Delete an entry with all that is in it, durably. How many files there were. Raises OSError."""
-    found = folder.stat(name)
-    if found is None:
-        return 0
     removed = 0
-    if stat.S_ISDIR(found.st_mode):
+    if _is_folder(folder, name):
         with folder.inner(name) as inner:
             removed = sum(remove_all(inner, each) for each in inner.names())
         folder.rmdir(name)
@@ -64,3 +63,8 @@ def remove_all(folder: Folder, name: bytes) -> int:
         removed += folder.unlink(name)
     folder.sync()
     return removed
+
+
+def _is_folder(folder: Folder, name: bytes) -> bool:
+    found = folder.stat(name)
+    return found is not None and stat.S_ISDIR(found.st_mode)

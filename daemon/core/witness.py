@@ -7,7 +7,8 @@ its own, in seconds, which two clocks feed: the wall clock and the one that runs
 2. Within one boot the clock of the boot says how much time has passed; whatever else the wall clock moved
    by, it was set, and that is no time.
 3. Across a boot the wall clock says it, less what it was behind before.
-4. Certain is what the clock of the boot says, up to a day for one look.
+4. Certain is what the clock of the boot says, up to a day for one look. Across a boot that is the time since
+   then; where the id of the boot can't be trusted, what this clock has gone on by.
 5. Of the rest, one day is given on credit; what is beyond it is doubted, and not counted yet.
 6. A clock that is put back takes first from what is doubted: that was the mistake. Else it is behind.
 7. After 24 certain hours in which nobody set the clock the credit is given anew, and what was doubted
@@ -63,9 +64,10 @@ def look(last: Witness | None, now: Reading) -> Witness:
     if last is None:  # 1
         return Witness(now.wall, now.boot, now.uptime)
     moved = now.wall - last.wall
-    same_boot = now.boot != "" and now.boot == last.boot and now.uptime >= last.uptime
+    ran = now.uptime - last.uptime if now.uptime >= last.uptime else now.uptime
+    same_boot = now.boot == last.boot and now.uptime >= last.uptime
     if same_boot:  # 2
-        passed = now.uptime - last.uptime
+        passed = ran
         turned = moved - passed if abs(moved - passed) > _SET_S else 0.0
         forward, back = max(0.0, turned), max(0.0, -turned)
         set_ahead = max(0.0, last.set_ahead + turned)
@@ -73,7 +75,7 @@ def look(last: Witness | None, now: Reading) -> Witness:
         passed = max(0.0, moved - last.behind)
         forward, back = max(0.0, moved), max(0.0, -moved)
         set_ahead = last.set_ahead
-    certain = min(passed if same_boot else min(passed, now.uptime), STEP_S)  # 4
+    certain = min(passed, ran, STEP_S)  # 4
     credited = min(passed - certain, last.credit)  # 5
     fresh, rest = _less(last.fresh, back)  # 6
     doubted, rest = _less(last.doubted, rest)

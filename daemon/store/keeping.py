@@ -7,6 +7,7 @@ from peewee import SqliteDatabase, chunked
 
 from daemon.core.task import FINAL, Task
 from daemon.core.witness import Reading, Witness, look
+from daemon.shelves import claim_of
 from daemon.store import settings
 from daemon.store.codec import to_task
 from daemon.store.models import ClaimRow, KeptFileRow, TaskRow
@@ -37,14 +38,17 @@ def expired_files(
 ) -> list[bytes]:
     """Of the files that are `there`, some that are kept since `until` or longer.
 
-    The count begins for those that are new, and ends for those that are gone.
+    The count begins for those that are new, and ends for those that are gone, with the claims that they were
+    of.
     """
     now = set(there)
     known = {bytes(row.name): row.kept_from for row in KeptFileRow.select().execute(db)}
     for name in now - known.keys():
         KeptFileRow.insert(name=name, kept_from=witnessed).execute(db)
         known[name] = witnessed
-    drop_files(db, known.keys() - now)
+    gone = known.keys() - now
+    drop_files(db, gone)
+    drop_claims(db, map(claim_of, gone))
     return [name for name in sorted(now) if known[name] <= until][:limit]
 
 
@@ -55,7 +59,7 @@ def drop_files(db: SqliteDatabase, names: Iterable[bytes]) -> None:
 
 
 def drop_claims(db: SqliteDatabase, ids: Iterable[str]) -> None:
-    """Delete closed claims that no task came of."""
+    """Delete those of the claims that are closed and that no task came of."""
     for some in chunked(ids, _AT_ONCE):
         born = TaskRow.select(TaskRow.claim_id).where(TaskRow.claim_id.in_(some))
         closed = ClaimRow.id.in_(some) & ClaimRow.step.in_(("done", "lost")) & ClaimRow.id.not_in(born)

@@ -3,14 +3,17 @@
 import errno
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from daemon.core.errors import StoreError
 from daemon.core.task import Task
 from daemon.folder import Folder
 from daemon.intake.archive import archive
-from tests.inprocess import Lab, worked_off
+from daemon.store import SqliteStore
+from tests.inprocess import Lab, until, worked_off
 
 VIDEO = b"video"
 
@@ -125,3 +128,27 @@ async def test_after_a_lost_database_no_original_is_replaced_and_an_alarm_says_s
     assert archived == {"0001-s001_me.mp4": b"the first", "0001-s001_me.2.mp4": b"another"}
     assert [each.name for each in path] == ["0001-s001_me.2.mp4"]
     assert "task 1" in told
+
+
+@pytest.mark.anyio
+async def test_a_video_that_was_moved_before_the_database_knew_of_it_is_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failed = SqliteStore.archived, list[int]()
+
+    def once(store: SqliteStore, moved: Sequence[tuple[int, Path]], now: float) -> None:
+        if not failed:
+            failed.append(moved[0][0])
+            raise StoreError("its disk is full")
+        real(store, moved, now)
+
+    monkeypatch.setattr(SqliteStore, "archived", once)
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await until(lambda: failed)
+        await worked_off(daemon)
+        assert not [alarm for alarm in daemon.alarms.all if alarm.code == "archive_name"]
+        (video,) = (await daemon.journal(daemon.journal.store.kept_of, "s001", lab.inbox)).videos
+    assert video == tmp_path / "var" / "archive" / "s001" / "0001-s001_me.mp4"
+    assert video.read_bytes() == b"s001_me.mp4"

@@ -67,6 +67,7 @@ async def test_copies_of_the_database_and_files_without_a_row_go_and_no_link_is_
     (elsewhere / "theirs.json").write_text("s001")
     async with lab.daemon() as daemon:
         await worked_off(daemon)
+        (state / "rejected" / "inner").mkdir()
         (state / f"{DATABASE}.before-0004_x").write_bytes(b"everything")
         (state / "archive" / "s001" / "0000-older.mp4").write_bytes(b"video")
         (lab.outbox / "s001" / "inner").mkdir()
@@ -80,6 +81,20 @@ async def test_copies_of_the_database_and_files_without_a_row_go_and_no_link_is_
     assert names(elsewhere) == ["theirs.json"]
     assert not os.path.lexists(lab.outbox / "s001")
     assert not (state / "archive" / "s001").exists()
+
+
+async def test_a_link_in_place_of_the_students_folder_is_removed_and_not_followed(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        (lab.outbox / "s001").rename(elsewhere)
+        (lab.outbox / "s001").symlink_to(elsewhere)
+        gone = await forgotten(lab, "s001")
+    assert (gone.tasks, gone.files, gone.left) == (1, 2, []), "the video and the link"
+    assert len(names(elsewhere)) == 2
+    assert not os.path.lexists(lab.outbox / "s001")
 
 
 @pytest.mark.parametrize("student", ["_rejected", "..", ".", "a/b"])

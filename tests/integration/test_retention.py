@@ -162,3 +162,22 @@ def test_a_refused_file_whose_claim_is_not_closed_stays(tmp_path: Path) -> None:
         assert retention._remove_files(loose_files(tmp_path), store.witness(read_clocks())) == 1
         assert [each.id for each in store.open_claims()] == [open_]
     assert [path.name for path in (tmp_path / "rejected").iterdir()] == [f"{open_}-notes.txt"]
+
+
+async def test_a_claim_is_kept_no_longer_than_its_refused_file(tmp_path: Path, clocks: Clocks) -> None:
+    lab = Lab(tmp_path)
+    rejected = lab.config.paths.state / "rejected"
+    for name in ("s001_notes.txt", "s002_me.mp4"):
+        lab.hand_in(name)
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    async with looked(lab, clocks):
+        pass
+    (rejected / "inner").mkdir()  # somebody's own, and not ours to delete
+    (file,) = rejected.glob("*.txt")
+    file.unlink()
+    async with looked(lab, clocks) as daemon:
+        assert not [alarm for alarm in daemon.alarms.all if alarm.code == "retention"]
+    with closing(sqlite3.connect(lab.config.paths.state / DATABASE)) as database:
+        assert database.execute("SELECT filename FROM claims").fetchall() == [("s002_me.mp4",)]
+    assert (rejected / "inner").is_dir()
