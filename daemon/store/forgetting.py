@@ -1,7 +1,7 @@
 """What is kept of a student, and its end. Called within a transaction."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePath
@@ -53,14 +53,14 @@ def kept_of(db: SqliteDatabase, student: str, inbox: Path) -> Kept:
     claims = list(_claims_of(db, student, inbox))
     if any(claim.step in ("seen", "spooled") for claim in claims):
         raise IllegalTransition(f"a video of {student} is being taken in; wait for it, then try again")
-    reasons = list(_reasons_of(db, student, {claim.id for claim in claims}))
+    reasons, others = _reasons_of(db, student, {claim.id for claim in claims})
     if not (rows or claims or reasons):
         raise UnknownStudent(f"nothing is kept of a student {student!r}; see `introeval tasks`")
     papers = [paper for row in rows for paper in _papers(db, DocumentRow.task_id == row.id)] + reasons
     own = (paper.name for paper in papers), _own_digests(db, student, rows), (claim.id for claim in claims)
     return Kept(
         student,
-        Traces(student, frozenset(_own_names(db, claims)), frozenset(chain(*own))),
+        Traces(student, frozenset(_own_names(db, claims, others)), frozenset(chain(*own))),
         tasks=tuple(row.id for row in rows),
         claims=tuple(claim.id for claim in claims),
         reasons=tuple(reason.id for reason in reasons),
@@ -97,23 +97,31 @@ def _papers(db: SqliteDatabase, condition: Expression) -> list[DocumentRow]:
     return list(DocumentRow.select(DocumentRow.id, DocumentRow.name).where(condition).execute(db))
 
 
-def _reasons_of(db: SqliteDatabase, student: str, claims: set[str]) -> Iterator[DocumentRow]:
-    """Why files were refused: those of these claims, and those that name the student themselves, since a
-    claim is not kept longer than its file.
+def _reasons_of(
+    db: SqliteDatabase, student: str, claims: Collection[str]
+) -> tuple[list[DocumentRow], set[str]]:
+    """Why files were refused: the documents of these claims, and those that name the student, since
+    a claim is not kept longer than its file. And the names of the files of all others.
     """
+    mine: list[DocumentRow] = []
+    others: set[str] = set()
     for row in DocumentRow.select().where(DocumentRow.kind == Kind.REASON.value).execute(db).iterator():
         said = json.loads(bytes(row.content))
-        mine = said.get("claim_id") in claims or said.get("student_id") == student
-        if mine or names_student(PurePath(said.get("filename", "")), student):
-            yield row
+        named, filename = said.get("student_id"), said.get("filename", "")
+        by_name = named is None and names_student(PurePath(filename), student)
+        if said.get("claim_id") in claims or named == student or by_name:
+            mine.append(row)
+        else:
+            others.add(filename)
+    return mine, others
 
 
-def _own_names(db: SqliteDatabase, claims: Iterable[ClaimRow]) -> Iterator[str]:
+def _own_names(db: SqliteDatabase, claims: Iterable[ClaimRow], others: Collection[str]) -> Iterator[str]:
     """The names of the student's files that no file of anybody else has."""
     mine = {claim.id for claim in claims}
-    for name in {claim.filename for claim in claims}:
-        others = ClaimRow.select(ClaimRow.id).where(ClaimRow.filename == name).execute(db)
-        if all(other.id in mine for other in others):
+    for name in {claim.filename for claim in claims}.difference(others):
+        same = ClaimRow.select(ClaimRow.id).where(ClaimRow.filename == name).execute(db)
+        if all(claim.id in mine for claim in same):
             yield name
 
 

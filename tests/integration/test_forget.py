@@ -57,6 +57,22 @@ async def test_refused_files_are_a_students_by_their_folder_and_by_their_name(tm
         assert database.execute("SELECT count(*) FROM documents").fetchone() == (2,)
 
 
+async def test_what_is_anothers_stays_though_its_name_looks_alike(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    for name in ("ada/notes.txt", "ben/notes.txt", "ada/ben_me.mp4", "ben/ada_me.mp4"):
+        lab.hand_in(name)
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        lab.hand_in("ben/ada_me.mp4")  # the same again: refused
+        await worked_off(daemon)
+        gone = await forgotten(lab, "ada")
+    assert (gone.tasks, gone.files, gone.left) == (1, 5, [])
+    assert [result["student_id"] for result in lab.results().values()] == ["ben"]
+    why = [json.loads(path.read_text())["filename"] for path in (lab.outbox / "_rejected").iterdir()]
+    assert sorted(why) == ["ada_me.mp4", "notes.txt"]
+    assert len(names(lab.config.paths.state / "rejected")) == 2
+
+
 async def test_copies_of_the_database_and_files_without_a_row_go_and_no_link_is_followed(
     tmp_path: Path,
 ) -> None:
