@@ -124,7 +124,7 @@ class Events:
     def forget(self, student: str) -> None:
         """Drop what was said of a student, also by an alarm. The ids stay as they are."""
         named = Traces(student).in_text()
-        kept = [e for e in self._ring if e.student != student and not named.search(e.message.encode())]
+        kept = [e for e in self._ring if e.student != student and not named.found(e.message.encode())]
         self._dropped = self.last_id if len(kept) < len(self._ring) else self._dropped
         self._ring = deque(kept, maxlen=self._ring.maxlen)
 

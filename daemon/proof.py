@@ -7,14 +7,13 @@ videos and sounds. No link is followed, and no file is held in memory.
 
 import contextlib
 import os
-import re
 import stat
 from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO
 
 from daemon.core.naming import printable
-from daemon.core.traces import Traces
+from daemon.core.traces import Finder, Traces
 from daemon.folder import Folder
 from daemon.sections import Paths
 from daemon.state import DATABASE
@@ -27,7 +26,6 @@ _MEDIA = (b"spool", b"archive", b"rejected", b"decoded")
 _DATABASE_FILES = (DATABASE.encode(), f"{DATABASE}-wal".encode())
 _SQLITE = b"SQLite format 3\0"
 _CHUNK = 64 * 1024  # a search in it holds up the work of other threads
-_SHORTEST = 4  # of an id that is told from chance in the bytes of a database
 
 
 def find(traces: Traces, paths: Paths) -> list[str]:
@@ -37,8 +35,7 @@ def find(traces: Traces, paths: Paths) -> list[str]:
     tables = search(database, traces, [paths.inbox, paths.outbox, paths.state])
     found += [f"{database}: {column}" for column in sorted(tables.columns)]
     if not tables.columns:
-        alone = not tables.has_part and len(traces.student.encode()) >= _SHORTEST
-        pattern = traces.in_pages(with_student=alone)
+        pattern = traces.in_pages(with_student=not tables.has_part)
         with Folder.open(paths.state) as state:
             held = [name for name in _DATABASE_FILES if _holds(state, name, pattern, traces.longest())]
         found += [f"{paths.state / name.decode()}: deleted rows" for name in held]
@@ -48,13 +45,13 @@ def find(traces: Traces, paths: Paths) -> list[str]:
 def _files(traces: Traces, paths: Paths) -> Iterator[bytes]:
     """The files whose name or content names the student, but for those of the database."""
     text, document = traces.in_text(), traces.in_document()
-    copies = traces.in_pages(with_student=len(traces.student.encode()) >= _SHORTEST)
+    copies = traces.in_pages()
     for root, skipped in ((paths.state, (_MODELS, *_DATABASE_FILES)), (paths.outbox, ())):
         with Folder.open(root) as opened:
             for folder, name, inside in _walk(opened, (), skipped):
                 kind = document if root == paths.outbox and name.endswith(b".json") else text
                 media = root == paths.state and inside[:1] and inside[0] in _MEDIA
-                named = text.search(name) is not None
+                named = text.found(name)
                 if named or (not media and _holds(folder, name, kind, traces.longest(), in_database=copies)):
                     yield os.path.join(folder.path, name)
 
@@ -76,10 +73,10 @@ def _walk(
 def _holds(
     folder: Folder,
     name: bytes,
-    pattern: re.Pattern[bytes],
+    pattern: Finder,
     longest: int,
     *,
-    in_database: re.Pattern[bytes] | None = None,
+    in_database: Finder | None = None,
 ) -> bool:
     """Whether a regular file holds what the pattern finds; another one in a database that is no text."""
     found = folder.stat(name)
@@ -95,9 +92,7 @@ def _holds(
         return _reads(file, pattern, longest, in_database)
 
 
-def _reads(
-    file: BinaryIO, pattern: re.Pattern[bytes], longest: int, in_database: re.Pattern[bytes] | None
-) -> bool:
+def _reads(file: BinaryIO, pattern: Finder, longest: int, in_database: Finder | None) -> bool:
     chunk = file.read(_CHUNK)
     if in_database is not None and chunk.startswith(_SQLITE):
         pattern = in_database
@@ -105,9 +100,9 @@ def _reads(
     while chunk:
         following = file.read(_CHUNK)
         data = kept + chunk
-        for match in pattern.finditer(data):
+        for start, end in pattern.ends(data):
             # At an edge the byte beside it is not seen: the whole is seen in the next chunk, or was before.
-            if (not begin or match.start()) and (not following or match.end() < len(data)):
+            if (not begin or start) and (not following or end < len(data)):
                 return True
         kept, chunk = data[-2 * longest :], following
         begin += len(data) - len(kept)

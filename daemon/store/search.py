@@ -42,14 +42,20 @@ def _search(database: SqliteDatabase, traces: Traces, roots: Sequence[bytes]) ->
     text, other, document = traces.in_text(), traces.in_other_text(), traces.in_document()
     part = traces.student.encode()
     for column, value in _values(database):
-        for root in roots:
-            value = value.replace(root, b"")
-        found.has_part = found.has_part or part in value
         name = column.rpartition(".")[2]
         pattern = document if name == _DOCUMENT else other if name in _OTHER_TEXT else text
-        if pattern.search(value):
-            found.columns.add(column)
+        if part in value or pattern.found(value):
+            value = _without(roots, value)
+            found.has_part = found.has_part or part in value
+            if pattern.found(value):
+                found.columns.add(column)
     return found
+
+
+def _without(roots: Sequence[bytes], value: bytes) -> bytes:
+    for root in roots:
+        value = value.replace(root, b"")
+    return value
 
 
 def _values(database: SqliteDatabase) -> Iterator[tuple[str, bytes]]:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.core.witness import PROOF_S, STEP_S, Reading, Witness, complaint, look
@@ -78,6 +78,7 @@ def do(machine: Machine, steps: Steps) -> None:
             machine.set_clock(wrong_by)
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(RUNS, OFF, SETS), max_size=12))
 def test_no_sequence_of_wrong_clocks_counts_what_was_not_seen_and_not_proved(steps: Steps) -> None:
     machine = started()
@@ -89,6 +90,7 @@ def test_no_sequence_of_wrong_clocks_counts_what_was_not_seen_and_not_proved(ste
     assert machine.seen.witnessed <= machine.ran + starts_s + credit + claimed_long_ago + SLACK
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(OFF, SETS), max_size=20))
 def test_without_a_day_of_running_no_number_of_jumps_counts_more_than_a_day(steps: Steps) -> None:
     machine = started()
@@ -97,6 +99,7 @@ def test_without_a_day_of_running_no_number_of_jumps_counts_more_than_a_day(step
     assert machine.seen.witnessed <= STEP_S + 60.0 * len(steps) + SLACK
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(RUNS, HONEST_OFF), max_size=12))
 def test_with_an_honest_clock_all_time_counts_after_48_hours_of_running(steps: Steps) -> None:
     machine = started()
