@@ -24,7 +24,7 @@ from daemon.gpu.nvml import NvmlGpu
 from daemon.hooks import Hooks
 from daemon.placement import Placement
 from daemon.ports import Media, Node
-from daemon.retention import Retention
+from daemon.retention import Retention, read_clocks
 from daemon.state import DATABASE
 from daemon.store.store import SqliteStore
 from daemon.values import Ticket
@@ -78,12 +78,17 @@ async def running(
         daemon = await assemble(
             config, node, media, store, executor, progress, alarms, events, placement, gpu
         )
-        forgetting = Forgetting(
-            daemon.journal, daemon.delivery.still, daemon.places.outbox, config.paths.state
-        )
+        forgetting = Forgetting(daemon.journal, daemon.delivery.still, config.paths, daemon.places.outbox)
         may_change, kept = operators(config.api.operators), kept_for(config.api.operators)
         server = api.make_server(
-            api.make_api(daemon.observer, daemon.supervisor, daemon.places.accept, forgetting, may_change),
+            api.make_api(
+                daemon.observer,
+                daemon.supervisor,
+                daemon.places.accept,
+                forgetting,
+                may_change,
+                stop.is_set,
+            ),
             kept,
         )
         async with _all_running(daemon, server, listener, stop):
@@ -138,7 +143,7 @@ def _watches(daemon: Daemon) -> list[Callable[[asyncio.Event], Coroutine[Any, An
         lambda stop: _until(stop, daemon.recorder.run()),
         Alerts(config, alarms, daemon.observer.situation).run,
         Hooks(config.alerts, alarms, time.time).run,
-        Retention(daemon.journal, config.retention.archive_days, alarms, time.time).run,
+        Retention(daemon.journal, config.retention.archive_days, config.paths.state, alarms, read_clocks).run,
     ]
 
 

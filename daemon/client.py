@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -14,6 +15,7 @@ from daemon.core.errors import (
     NotAllowed,
     NotRunning,
     PlaceError,
+    Stopping,
     StoreError,
     UnknownStudent,
     UnknownTask,
@@ -22,9 +24,13 @@ from daemon.wire import EventLine, Problem
 
 _ERRORS: dict[str, type[IntroEvalError]] = {
     e.__name__: e
-    for e in (Crowded, IllegalTransition, NotAllowed, PlaceError, StoreError, UnknownStudent, UnknownTask)
+    for e in (
+        *(Crowded, IllegalTransition, NotAllowed, PlaceError, Stopping, StoreError),
+        *(UnknownStudent, UnknownTask),
+    )
 }
 _PATIENCE_S = 30.0  # a pause at once waits for what it ends
+_SEARCH_S = 900.0  # the daemon looks through all that it has written
 _SILENCE_S = 40.0  # more than two heartbeats
 
 
@@ -36,6 +42,11 @@ def get(socket: Path, path: str, **params: Any) -> Any:
 def post(socket: Path, path: str, body: dict[str, Any] | None = None, **params: Any) -> Any:
     """The JSON answer to a command. Raises NotRunning, NotAllowed, and what the daemon says."""
     return _request("POST", socket, path, params, body)
+
+
+def forget(socket: Path, student: str) -> Any:
+    """The JSON answer to a student's end. Raises as `post`."""
+    return _request("POST", socket, f"/forget/{quote(student, safe='')}", {}, patience_s=_SEARCH_S)
 
 
 def follow(socket: Path, after: int | None) -> Iterator[EventLine | None]:
@@ -76,10 +87,16 @@ def _unreached(socket: Path, exc: httpx.TransportError) -> IntroEvalError:
 
 
 def _request(
-    method: str, socket: Path, path: str, params: dict[str, Any], body: dict[str, Any] | None = None
+    method: str,
+    socket: Path,
+    path: str,
+    params: dict[str, Any],
+    body: dict[str, Any] | None = None,
+    *,
+    patience_s: float = _PATIENCE_S,
 ) -> Any:
     given = {name: value for name, value in params.items() if value is not None}
-    with _client(socket, timeout=_PATIENCE_S) as client:
+    with _client(socket, timeout=patience_s) as client:
         try:
             answer = client.request(method, path, params=given, json=body)
         except httpx.TransportError as exc:

@@ -16,7 +16,7 @@ from daemon.alarms import Alarms
 from daemon.core.errors import DeliveryError, StoreError
 from daemon.core.lifecycle import backoff_s
 from daemon.core.task import Task
-from daemon.intake.archive import archive
+from daemon.intake.archive import archive, has_own_name
 from daemon.journal import Journal
 from daemon.outbox import Outbox
 
@@ -26,6 +26,7 @@ _GROUP = 64
 _ARCHIVED_AT_ONCE = 4  # the work waits for the database meanwhile
 _NAMED = 20  # of the documents that are blocked
 _BLOCKED = "outbox_blocked"
+_TAKEN = "archive_name"
 
 
 class _Ended(Enum):
@@ -143,17 +144,17 @@ class Delivery:
 
     async def _archive(self) -> bool:
         try:
-            while await self._journal(self._archive_some):
-                continue
+            while (moved := await self._journal(self._archive_some)) is not None:
+                self._tell_of_taken_names(moved)
         except OSError as exc:
-            advice = "see that the state folder can be written and has room"
+            advice = "see that the state folder can be written, has room, and holds no links"
             self._alarms.set("archive", f"a video can't be archived: {exc.strerror}; {advice}")
             return False
         self._alarms.clear("archive")
         return True
 
-    def _archive_some(self) -> bool:
-        """Archive a few videos; whether there were any. Raises OSError, StoreError.
+    def _archive_some(self) -> list[tuple[Task, Path]] | None:
+        """Archive a few videos. Where they are now, or None when there were none. Raises OSError, StoreError.
 
         Called on the database thread, so that no task is taken up again with the path that its video leaves.
         """
@@ -164,21 +165,27 @@ class Delivery:
             log.warning("videos were taken out of the spool by somebody", tasks=lost)
             store.removed(lost)
         if moved:
-            store.archived(moved, self._clock())
-        return bool(tasks)
+            store.archived([(task.id, path) for task, path in moved], self._clock())
+        return moved if tasks else None
 
-    def _move(self, tasks: list[Task]) -> tuple[list[tuple[int, Path]], list[int]]:
+    def _move(self, tasks: list[Task]) -> tuple[list[tuple[Task, Path]], list[int]]:
         """Archive the videos. Where they are now, and the tasks whose video is nowhere. Raises OSError."""
-        moved: list[tuple[int, Path]] = []
+        moved: list[tuple[Task, Path]] = []
         lost: list[int] = []
         for task in tasks:
             try:
-                path = archive(Path(task.path), self._state, task.student, task.id, task.filename)
+                moved.append((task, archive(task, self._state)))
             except FileNotFoundError:
                 lost.append(task.id)
-            else:
-                moved.append((task.id, path))
         return moved, lost
+
+    def _tell_of_taken_names(self, moved: list[tuple[Task, Path]]) -> None:
+        """Two videos of one name mean that ids have begun again. The alarm lasts until the next start."""
+        taken = [str(task.id) for task, path in moved if not has_own_name(task, path)]
+        if taken:
+            told = f"the archive holds another file under the name of the video of task {', '.join(taken)}"
+            advice = "both are kept; see whether the database was lost or an older one put back"
+            self._alarms.set(_TAKEN, f"{told}; {advice}")
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()

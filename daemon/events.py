@@ -15,6 +15,7 @@ import structlog
 from daemon.core.instant import to_iso
 from daemon.core.naming import printable
 from daemon.core.task import STAGE_OF, Event, Task
+from daemon.core.traces import Traces
 from daemon.values import Change, Failed, Unscorable
 from daemon.wire import EventLine
 
@@ -84,7 +85,7 @@ class Events:
             tally.committed(changes)
         for change in changes:
             if (message := _news(change)) is not None:
-                self.of_task(change.after, message)
+                self.of_task(change.after, message, _why(change))
         self.changed()
 
     def switched(self, group: str, seconds: float) -> None:
@@ -97,10 +98,12 @@ class Events:
         """An alarm began, or is cleared."""
         self.add("alarm" if lasts else "cleared", message)
 
-    def of_task(self, task: Task, message: str) -> None:
-        """Something happened to a task, which is now as given. The log names the task and not the student."""
+    def of_task(self, task: Task, message: str, why: str = "") -> None:
+        """Something happened to a task, which is now as given. The log names the task and not the student,
+        and leaves out the `why`, which may name the file.
+        """
         log.info(message, task_id=task.id, status=task.status.value)
-        told = f"task {task.id} of {task.student} {message}"
+        told = f"task {task.id} of {task.student} {message}" + (f": {why}" if why else "")
         self.add("task", told, task_id=task.id, student=task.student, status=task.status.value)
 
     def changed(self) -> None:
@@ -119,8 +122,9 @@ class Events:
         return self.recent(newer) if newer else []
 
     def forget(self, student: str) -> None:
-        """Drop what was said of a student. The ids stay as they are."""
-        kept = [event for event in self._ring if event.student != student]
+        """Drop what was said of a student, also by an alarm. The ids stay as they are."""
+        named = Traces(student).in_text()
+        kept = [e for e in self._ring if e.student != student and not named.found(e.message.encode())]
         self._dropped = self.last_id if len(kept) < len(self._ring) else self._dropped
         self._ring = deque(kept, maxlen=self._ring.maxlen)
 
@@ -145,7 +149,6 @@ def _news(change: Change) -> str | None:
     stage = STAGE_OF[change.before.status]
     took = "" if change.seconds is None else f" after {change.seconds:.1f} s"
     outcome = change.outcome
-    why = printable(outcome.fault.message) if isinstance(outcome, Failed) else ""
     match change.event:
         case Event.STARTED:
             return f"starts {stage}"
@@ -159,9 +162,14 @@ def _news(change: Change) -> str | None:
             code = outcome.code if isinstance(outcome, Unscorable) else "nothing to rate"
             return f"cannot be scored: {code}"
         case Event.FAILED:
-            return f"failed at {stage}: {why}"
+            return f"failed at {stage}"
         case Event.CANCELLED:
             return "is cancelled"
-        case Event.RELEASED if why:
-            return f"came to nothing at {stage} and is tried again: {why}"
+        case Event.RELEASED if _why(change):
+            return f"came to nothing at {stage} and is tried again"
     return None
+
+
+def _why(change: Change) -> str:
+    """Why an attempt failed, or nothing."""
+    return printable(change.outcome.fault.message) if isinstance(change.outcome, Failed) else ""

@@ -1,69 +1,143 @@
-"""Forgetting a student: every video, transcript and result, in the database, the archive and the outbox."""
+"""Forgetting a student: every video, transcript and result, in the database, the state folder and the outbox.
+
+Copies of the database that were made before updates hold every student, and go as well. What is deleted is
+searched for afterwards, so that nobody has to take it on trust.
+"""
 
 import asyncio
-import contextlib
-from pathlib import Path
+import os
+from dataclasses import dataclass
 
-import structlog
-
-from daemon.core.errors import IntroEvalError, PlaceError
+from daemon import proof
+from daemon.core.errors import IntroEvalError, PlaceError, UnknownStudent
+from daemon.core.naming import is_safe, printable
+from daemon.core.traces import Traces
+from daemon.folder import Folder
 from daemon.journal import Journal
 from daemon.place import Place
-from daemon.store.videos import Kept
+from daemon.sections import Paths
+from daemon.shelves import COPY_PREFIX, claim_of, remove_all, remove_file
+from daemon.store.forgetting import Kept
+from daemon.store.store import SqliteStore
 from daemon.wire import Forgotten
 
-log = structlog.get_logger()
+_OF_CLAIMS = (b"spool", b"rejected")
 
 
 class CannotForget(IntroEvalError):
-    """A file of the student could not be deleted; the database still knows of all of them."""
+    """A file of the student could not be deleted, or not be searched. Asking again goes on with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """How many files of the student were deleted, and how many copies of the database."""
+
+    files: int
+    copies: int
 
 
 class Forgetting:
     """Deletes for a running daemon. While `still` is held nothing is delivered or archived."""
 
-    def __init__(self, journal: Journal, still: asyncio.Lock, outbox: Place, state: Path) -> None:
-        self._journal, self._still = journal, still
-        self._outbox, self._state = outbox, state
+    def __init__(self, journal: Journal, still: asyncio.Lock, paths: Paths, outbox: Place) -> None:
+        self._journal, self._still, self._paths, self._outbox = journal, still, paths, outbox
 
     async def __call__(self, student: str) -> Forgotten:
         """Delete all of a student, the files first: a crash in between leaves what is asked for again.
 
         Raises UnknownStudent, IllegalTransition while a task is open, CannotForget, StoreError.
         """
-        store = self._journal.store
+        store, events = self._journal.store, self._journal.events
         async with self._still:
-            kept = await self._journal(store.kept_of, student)
-            files = await asyncio.to_thread(delete_files, kept, self._outbox, self._state)
+            kept = await self._journal(look_up, store, student, self._paths)
+            deleted = await asyncio.to_thread(delete_files, kept, self._paths, self._outbox)
             try:
-                await self._journal(store.forget, student)
+                await self._journal(forget_rows, store, kept, self._paths)
             finally:
-                self._journal.events.forget(student)
-        self._journal.events.add("order", f"a student is forgotten: {kept.tasks} tasks, {files} files")
-        return Forgotten(student=student, tasks=kept.tasks, files=files)
+                events.forget(student)
+            # Still held: a stop waits for the last delivery, and so for the answer.
+            forgotten = await asyncio.to_thread(proved, kept, deleted, self._paths)
+        events.add("order", f"a student is forgotten: {len(kept.tasks)} tasks, {deleted.files} files")
+        return forgotten
 
 
-def delete_files(kept: Kept, outbox: Place, state: Path) -> int:
-    """Delete the files of a student, and the folders that are empty then. How many there were.
+def look_up(store: SqliteStore, student: str, paths: Paths) -> Kept:
+    """What is kept of a student. Of one whom the database does not know there may be files all the same.
+
+    Raises UnknownStudent for what is no student's id, IllegalTransition while a task is open, StoreError.
+    """
+    try:
+        return store.kept_of(student, paths.inbox)
+    except UnknownStudent:
+        if is_safe(student):
+            return Kept(student, Traces(student))
+        raise
+
+
+def forget_rows(store: SqliteStore, kept: Kept, paths: Paths) -> None:
+    """Delete what the database knows of a student, if it knows anything. Raises as `look_up`."""
+    if kept.known:
+        store.forget(kept.student, paths.inbox)
+
+
+def delete_files(kept: Kept, paths: Paths, outbox: Place) -> Deleted:
+    """Delete the files of a student, and every copy of a database that knows them.
 
     Raises CannotForget, also while the outbox is away: what lies there would stay.
     """
-    if kept.papers:
-        try:
-            outbox.open().close()
-        except PlaceError as exc:
-            raise CannotForget(str(exc)) from exc
-    refused = [state / "rejected" / name for name in kept.refused]
-    deleted = 0
-    for path in [*kept.videos, *(outbox.path / name for name in kept.papers), *refused]:
-        try:
-            path.unlink()
-        except FileNotFoundError:
-            continue  # another tool has taken it, or its time was over
-        except OSError as exc:
-            raise CannotForget(f"{path} cannot be deleted: {exc.strerror}; mend that and try again") from exc
-        deleted += 1
-    for folder in (state / "archive" / kept.student, outbox.path / kept.student):
-        with contextlib.suppress(OSError):  # there is none, or something else lies there
-            folder.rmdir()
-    return deleted
+    try:
+        with outbox.open() as opened:
+            return _delete_files(kept, paths, opened)
+    except PlaceError as exc:
+        raise CannotForget(str(exc)) from exc
+    except OSError as exc:
+        path = printable(os.fsdecode(exc.filename)) if exc.filename else "a file"
+        raise CannotForget(f"{path} cannot be deleted: {exc.strerror}; fix that and try again") from exc
+
+
+def proved(kept: Kept, deleted: Deleted, paths: Paths) -> Forgotten:
+    """The answer, with where the student is still named.
+
+    Raises UnknownStudent when there was nothing at all, CannotForget, StoreError.
+    """
+    try:
+        left = proof.find(kept.traces, paths)
+    except OSError as exc:
+        told = f"it is deleted, but {exc.filename!r} cannot be searched for more: {exc.strerror}"
+        raise CannotForget(f"{told}; fix that and forget again") from exc
+    if not (kept.known or deleted.files or left):
+        raise UnknownStudent(f"nothing is kept of a student {kept.student!r}; see `introeval tasks`")
+    return Forgotten(
+        student=kept.student,
+        tasks=len(kept.tasks),
+        files=deleted.files,
+        copies=deleted.copies,
+        left=left,
+    )
+
+
+def _delete_files(kept: Kept, paths: Paths, outbox: Folder) -> Deleted:
+    files = sum(remove_file(path, paths.state) for path in kept.videos)
+    files += sum(remove_file(paths.outbox / name, paths.outbox) for name in kept.papers)
+    copies = 0
+    student = os.fsencode(kept.student)
+    with Folder.open(paths.state) as state:
+        for name in state.names() if kept.known else ():
+            if name.startswith(COPY_PREFIX):
+                copies += remove_all(state, name)
+        for name in _OF_CLAIMS:
+            files += _remove_those_of(state, name, frozenset(kept.claims))
+        files += remove_all(outbox, student)
+        if state.stat(b"archive") is not None:
+            with state.inner(b"archive") as archive:
+                files += remove_all(archive, student)
+    return Deleted(files, copies)
+
+
+def _remove_those_of(state: Folder, name: bytes, claims: frozenset[str]) -> int:
+    """Delete the files of these claims in a folder of the state. How many there were."""
+    if state.stat(name) is None:
+        return 0
+    with state.inner(name) as folder:
+        mine = [each for each in folder.names() if claim_of(each) in claims]
+        return sum(remove_all(folder, each) for each in mine)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from daemon.attempts import Ended
-from daemon.core.errors import Fault
+from daemon.core.errors import Fault, Stopping
 from daemon.core.task import Task
 from daemon.phases import Switched
 from daemon.verbs import Asked
@@ -43,13 +43,16 @@ class Happenings:
         self._waiting: list[Happening] = []
         self._woken = asyncio.Event()
         self._error: BaseException | None = None
+        self._last_was_taken = False
 
     def __len__(self) -> int:
         """How many wait to be taken."""
         return len(self._waiting)
 
     def add(self, happening: Happening) -> None:
-        """Something happened."""
+        """Something happened. Raises Stopping for what a person asks when nobody will look at it any more."""
+        if self._last_was_taken and isinstance(happening, Asked):
+            raise Stopping
         self._waiting.append(happening)
         self._woken.set()
 
@@ -67,6 +70,11 @@ class Happenings:
         self._woken.clear()
         taken, self._waiting = self._waiting, []
         return taken
+
+    def take_last(self) -> list[Happening]:
+        """The same, for the last time."""
+        self._last_was_taken = True
+        return self.take()
 
     def check(self) -> None:
         """Raises what broke."""

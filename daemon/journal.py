@@ -24,6 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _AGAIN_S = 2.0
+_READ_S = 3.0
 _ORDERS = "orders"
 
 
@@ -82,6 +83,21 @@ class Journal:
         """Call a method of the store on the database thread. Raises what it raises."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, lambda: function(*args, **kwargs))
+
+    async def read(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call what only reads, for somebody who waits for the answer.
+
+        The one thread may be busy with a write, which has the patience to wait for another program's lock.
+        Raises StoreError after a few seconds, and what the function raises.
+        """
+        try:
+            async with asyncio.timeout(_READ_S):
+                return await self(function, *args, **kwargs)
+        except TimeoutError as exc:
+            told = f"the database does not answer within {_READ_S:g} s"
+            raise StoreError(
+                f"{told}: another program has locked it, or its disk is slow; end that program, or ask again"
+            ) from exc
 
     async def surely(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The same, again and again while it is a StoreError."""

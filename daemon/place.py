@@ -29,6 +29,7 @@ _LINE_BYTES = 49
 _NO_MARK = frozenset(
     {errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EACCES, errno.EPERM, errno.EAGAIN}
 )
+_OPEN = 0o755  # others bring videos and fetch results; what each file lets them do is its own
 _USE = {PlaceName.INBOX: "videos were taken from", PlaceName.OUTBOX: "results were put into"}
 
 Keep = Callable[[Memory], None]
@@ -56,7 +57,7 @@ class Place:
         The folder of a known place is made only on its own file system: a share that is away comes back.
         """
         if self._memory is None or self._would_lie_on(self._memory.system):
-            make_folder(self.name, self.path)
+            make_folder(self.name, self.path, _OPEN)
 
     def open(self) -> Folder:
         """Open the folder if it is the known one. Raises PlaceError, and what `keep` raises."""

@@ -20,6 +20,7 @@ from daemon.values import Claim, ClaimStep
 
 _ID = re.compile(rb"(\d{4,15})-")
 _PARTIAL = b".partial"
+_CLAIM_ID = 20  # characters at the beginning of a name in the spool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ class Reconciliation:
     def _sort(self, names: Sequence[str], now: float) -> tuple[list[Claim], list[str]]:
         """Of the names in the spool: claims for those that have none, and what can't be told whose it is."""
         store = self._journal.store
-        of_tasks = {Path(path).name for path in store.spooled_paths()}
-        loose = [name for name in names if name not in of_tasks]
+        of_tasks = store.claims_with_video([name[:_CLAIM_ID] for name in names])
+        loose = [name for name in names if name[:_CLAIM_ID] not in of_tasks]
         read = {name: read_spool_name(name) for name in loose}
         known = store.known_claims([parts[0] for parts in read.values() if parts])
         open_ = {claim.id for claim in store.open_claims()}

@@ -184,10 +184,10 @@ class Docker(Section):
 
 
 class Retention(Section):
-    """How long videos are kept."""
+    """How long videos, refused files and copies of the database are kept."""
 
     archive_days: NotNegative = 30.0
-    """Days in the archive after delivery; 0 keeps none. Results stay until `introeval forget`."""
+    """Days after the delivery or the refusal; 0 keeps none. Results stay until `introeval forget`."""
 
 
 class Alerts(Section):

@@ -156,8 +156,8 @@ class Supervisor:
     async def ask(self, verb: Verb, task_id: int, *, extract: bool = False) -> Task | None:
         """Do what a person asks for a task. With `extract`, a new rating begins with the form.
 
-        Gives the task where it is open then. Raises UnknownTask, and IllegalTransition for what the task's
-        status does not allow.
+        Gives the task where it is open then. Raises UnknownTask, IllegalTransition for what the task's
+        status does not allow, and Stopping.
         """
         asked = Asked(verb, task_id, extract, asyncio.get_running_loop().create_future())
         self._happenings.add(asked)
@@ -321,7 +321,7 @@ class Supervisor:
         """1. let attempts end; 2. release the others; 3. end every engine; 4. end the decoding."""
         await self._attempts.join(grace_s)
         await self._phases.stop_switching()
-        for happening in self._happenings.take():
+        for happening in self._happenings.take_last():
             if not isinstance(happening, Switched):
                 await self._take(happening)
         for task in self._book.tasks:

@@ -323,11 +323,15 @@ class Deadline(Wire):
 
 
 class Forgotten(Wire):
-    """What was deleted of a student: so many tasks, and files of the archive and the outbox."""
+    """What was deleted of a student: so many tasks and files, and so many copies of the database, which hold
+    every student. `left` is where the student is still named.
+    """
 
     student: str
     tasks: int
     files: int
+    copies: int = 0
+    left: list[str] = []
 
 
 class HistoryLine(Wire):

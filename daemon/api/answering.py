@@ -14,6 +14,7 @@ from daemon.core.errors import (
     IntroEvalError,
     NotAllowed,
     PlaceError,
+    Stopping,
     StoreError,
     UnknownStudent,
     UnknownTask,
@@ -29,6 +30,7 @@ _HTTP = {
     PlaceError: 409,
     ConfigError: 422,
     StoreError: 503,
+    Stopping: 503,
 }
 MOST_ID = 2**63 - 1
 

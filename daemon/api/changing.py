@@ -1,5 +1,6 @@
 """The routes that change things, for `operators` alone."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Path, Request, Response
@@ -7,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from daemon.api.answering import TaskId, as_json, problems, uid_of
 from daemon.api.behind import Accept, Answers, Commands, Forget, Operators
-from daemon.core.errors import NotAllowed
+from daemon.core.errors import NotAllowed, Stopping
 from daemon.core.instant import from_text, to_iso
 from daemon.wire import Deadline, Forgotten, Order, PlaceName, Status, TaskDetail, Verb
 
@@ -19,12 +20,15 @@ def add_changing(
     accept: Accept,
     forget: Forget,
     operators: Operators,
+    stopping: Callable[[], bool],
 ) -> None:
     """Add what changes things."""
 
     def may_change(request: Request) -> None:
         if not operators(uid_of(request)):
             raise NotAllowed("only the daemon's user, root and the operators' group may change things")
+        if stopping():
+            raise Stopping
 
     changes = [Depends(may_change)]
     whole = problems(403, 503)

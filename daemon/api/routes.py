@@ -1,5 +1,7 @@
 """The application behind the control socket."""
 
+from collections.abc import Callable
+
 from fastapi import FastAPI
 
 from daemon.api.answering import add_problems, problems
@@ -9,9 +11,16 @@ from daemon.api.reading import add_reading
 
 
 def make_api(
-    answers: Answers, commands: Commands, accept: Accept, forget: Forget, operators: Operators
+    answers: Answers,
+    commands: Commands,
+    accept: Accept,
+    forget: Forget,
+    operators: Operators,
+    stopping: Callable[[], bool],
 ) -> FastAPI:
-    """The application. Reading is for everyone who may open the socket, changing for `operators`."""
+    """The application. Reading is for everyone who may open the socket, changing for `operators`, and not
+    while the daemon is `stopping`: what was ordered then might never be done.
+    """
     api = FastAPI(
         title="IntroEval",
         description="The control socket of the IntroEval daemon.",
@@ -21,5 +30,5 @@ def make_api(
     )
     add_problems(api)
     add_reading(api, answers, operators)
-    add_changing(api, answers, commands, accept, forget, operators)
+    add_changing(api, answers, commands, accept, forget, operators, stopping)
     return api

@@ -2,7 +2,6 @@
 
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import quote
 
 import typer
 
@@ -10,7 +9,7 @@ from daemon import client
 from daemon.cli import show
 from daemon.cli.common import OUT, AsJson, configuration
 from daemon.config import Config
-from daemon.core.errors import NotRunning
+from daemon.core.errors import NotForgotten, NotRunning
 from daemon.wire import Forgotten, PlaceName
 
 if TYPE_CHECKING:
@@ -25,37 +24,44 @@ def forget(
 ) -> None:
     """Delete every video, transcript and result of a student, for good.
 
-    A task that is open must be cancelled first. Files that other tools took from the outbox, backups, and
-    the lines of the logs stay as they are.
+    A task that is open must be cancelled first. Copies of the database that were made before updates go, too.
+    Then everything that the program has written is searched; what still names the student is said, and the
+    exit code is 15. Files that other tools took from the outbox, backups of the machine and the journal of
+    systemd are out of reach.
     """
     settings = configuration()
     if not yes:
         typer.confirm(f"delete everything of {student}? It cannot be undone", abort=True, err=True)
     try:
-        gone = Forgotten.model_validate(
-            client.post(settings.paths.socket, f"/forget/{quote(student, safe='')}")
-        )
+        gone = Forgotten.model_validate(client.forget(settings.paths.socket, student))
     except NotRunning as exc:
         gone = _without_daemon(settings, student, exc)
     if as_json:
         typer.echo(gone.model_dump_json(indent=2))
     else:
         show.forgotten(OUT, gone)
+    if gone.left:
+        places = ", ".join(gone.left)
+        raise NotForgotten(
+            f"{student} is still named in {places}; look at these and delete them or their lines, then say "
+            "`introeval forget` again, which searches anew"
+        )
 
 
 def _without_daemon(settings: Config, student: str, unreached: NotRunning) -> Forgotten:
-    from daemon.forget import delete_files
+    from daemon.forget import delete_files, forget_rows, look_up, proved
     from daemon.state import DATABASE, owned
     from daemon.store.store import SqliteStore
 
-    database = settings.paths.state / DATABASE
+    paths = settings.paths
+    database = paths.state / DATABASE
     if not database.is_file():
         raise unreached
-    with owned(settings.paths.state), SqliteStore(database) as store:
-        kept = store.kept_of(student)
-        files = delete_files(kept, _outbox(settings, store), settings.paths.state)
-        store.forget(student)
-    return Forgotten(student=student, tasks=kept.tasks, files=files)
+    with owned(paths.state), SqliteStore(database) as store:
+        kept = look_up(store, student, paths)
+        deleted = delete_files(kept, paths, _outbox(settings, store))
+        forget_rows(store, kept, paths)
+        return proved(kept, deleted, paths)
 
 
 def _outbox(settings: Config, store: "SqliteStore") -> "Place":

@@ -26,7 +26,7 @@ from daemon.assembly import Daemon
 from daemon.config import Config
 from daemon.core.errors import Paused
 from daemon.core.task import FINAL, Status
-from daemon.state import owned
+from daemon.state import owned, write_privately
 from daemon.values import Kind
 
 _LOOK_S = 0.2
@@ -82,6 +82,7 @@ class Report:
 
 def run_once(config: Config, console: Console) -> Report:
     """Work off the inbox, with progress on `console`, and report."""
+    write_privately()
     with owned(config.paths.state):
         log_to_file(config)
         return asyncio.run(_once(config, console))

@@ -24,7 +24,7 @@ from daemon.assembly import Daemon
 from daemon.cli.run import log_to_file
 from daemon.config import Config
 from daemon.core.errors import ConfigError, IntroEvalError
-from daemon.state import owned
+from daemon.state import owned, write_privately
 
 log = structlog.get_logger()
 
@@ -154,6 +154,7 @@ class Service:
 
 def run_daemon(read: Read) -> int:
     """Run until SIGTERM or SIGINT. The exit code. Raises what the first start raises."""
+    write_privately()
     faulthandler.enable()  # the watchdog's SIGABRT then leaves in the log where each thread hung
     asyncio.run(Service(read, service.Notifier(os.environ, os.getpid())).run())
     return 0

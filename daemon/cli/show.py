@@ -105,7 +105,8 @@ def tasks(console: Console, page: TaskPage) -> None:
 
 def forgotten(console: Console, gone: Forgotten) -> None:
     """What was deleted of a student."""
-    console.print(Text(f"{gone.student} is forgotten: {gone.tasks} tasks, {gone.files} files"))
+    copies = f", and {gone.copies} copies of the database made before updates" if gone.copies else ""
+    console.print(Text(f"{gone.student} is forgotten: {gone.tasks} tasks, {gone.files} files{copies}"))
 
 
 def task(console: Console, detail: TaskDetail) -> None:

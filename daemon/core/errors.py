@@ -6,8 +6,10 @@ IntroEvalError
 ├── NotRunning            no daemon answers on the control socket
 ├── UnknownTask           no task has this id
 ├── UnknownStudent        nothing is kept of this student
+├── NotForgotten          a forgotten student is still named somewhere
 ├── NotAllowed            the user may not change things
 ├── Crowded               too many connections to the control socket are open
+├── Stopping              the daemon is stopping, or starting anew in place
 ├── Paused                a pause stands, and nobody is there to end it
 ├── IllegalTransition     the event is not allowed in the task's status
 ├── ModelError            a model is unknown, damaged or cannot be fetched
@@ -61,6 +63,12 @@ class UnknownStudent(IntroEvalError):
     exit_code = 12
 
 
+class NotForgotten(IntroEvalError):
+    """What could be deleted of a student is, and something still names them."""
+
+    exit_code = 15
+
+
 class ModelError(IntroEvalError):
     """A model is unknown, its bytes are not the pinned ones, or it cannot be fetched."""
 
@@ -77,6 +85,17 @@ class Crowded(IntroEvalError):
     """Too many connections to the control socket are open, or too many of this user's."""
 
     exit_code = 14
+
+
+class Stopping(IntroEvalError):
+    """The daemon is stopping, or starting anew with another configuration; nothing was changed."""
+
+    exit_code = 16
+
+    def __init__(
+        self, message: str = "the daemon is stopping or starting anew; ask again once it runs"
+    ) -> None:
+        super().__init__(message)
 
 
 class Paused(IntroEvalError):

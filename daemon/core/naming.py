@@ -91,7 +91,7 @@ def read_name(relative: PurePath, student_pattern: str = STUDENT_PATTERN) -> Nam
         accepted = " ".join(sorted(MEDIA_SUFFIXES))
         return Refusal(Refused.NO_MEDIA_TYPE, f"{filename} is no video or audio file; send one of {accepted}")
     student = unicodedata.normalize("NFC", lane(relative))
-    if not (re.fullmatch(student_pattern, student) and _is_safe(student)):
+    if not (re.fullmatch(student_pattern, student) and is_safe(student)):
         advice = f"put it into the folder <student>/ or call it <student>_{filename}, and send it again"
         return Refusal(Refused.NO_STUDENT, f"{filename} does not name its student; {advice}")
     return Named(student, filename)
@@ -145,7 +145,7 @@ def spool_name(claim_id: str, student: str, filename: str) -> str:
 def read_spool_name(name: str) -> tuple[str, str, str] | None:
     """The claim's id, the student and the suffix in a name of the spool, or None when it is not one."""
     match = re.fullmatch(r"([0-9a-f]{20})-(.+?)(\.[a-z0-9]{1,10})?", name)
-    return (match[1], match[2], match[3] or "") if match and _is_safe(match[2]) else None
+    return (match[1], match[2], match[3] or "") if match and is_safe(match[2]) else None
 
 
 def rejected_name(claim_id: str, filename: str) -> str:
@@ -158,7 +158,7 @@ def archive_name(student: str, task_id: int, filename: str) -> str:
     return f"{student}/{task_id:04d}-{slug(filename)}{suffix(filename)}"
 
 
-def _is_safe(student: str) -> bool:
+def is_safe(student: str) -> bool:
     """Whether a student's id can be a folder, whatever pattern the lab has configured."""
     if not student or student.startswith((".", "_", "-")) or "/" in student or not student.isprintable():
         return False

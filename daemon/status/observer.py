@@ -90,11 +90,11 @@ class Observer:
 
     async def healthy(self) -> None:
         """Return when the database answers. Raises StoreError."""
-        await self._journal(self._journal.store.counts)
+        await self._journal.read(self._journal.store.counts)
 
     async def status(self, *, may_change: bool = False) -> Status:
         """What the system is doing now."""
-        figures = await self._journal(self._figures, self._journal.store)
+        figures = await self._journal.read(self._figures, self._journal.store)
         work, forecast = self._work, self._forecast
         self._foresee()
         group, extent, orders = work.group, work.extent, work.orders
@@ -146,7 +146,7 @@ class Observer:
     async def tasks(self, wanted: Wanted) -> TaskPage:
         """A page of tasks."""
         self._foresee()
-        page = await self._journal(
+        page = await self._journal.read(
             report.task_page, self._journal.store, wanted, self._queued(), dict(self._etas)
         )
         return page.model_copy(update={"tasks": [self._live(line) for line in page.tasks]})
@@ -154,15 +154,15 @@ class Observer:
     async def task(self, task_id: int) -> TaskDetail:
         """One task. Raises UnknownTask."""
         self._foresee()
-        return self._live(await self._journal(report.task_detail, self._journal.store, task_id))
+        return self._live(await self._journal.read(report.task_detail, self._journal.store, task_id))
 
     async def results(self, task_id: int) -> list[dict[str, Any]]:
         """The results of a task, oldest first. Raises UnknownTask."""
-        return await self._journal(report.results, self._journal.store, task_id)
+        return await self._journal.read(report.results, self._journal.store, task_id)
 
     async def gpu(self) -> GpuHistory:
         """The last minutes of the GPU, and the last phases."""
-        phases = await self._journal(report.phases, self._journal.store, _PHASES)
+        phases = await self._journal.read(report.phases, self._journal.store, _PHASES)
         return GpuHistory(points=self._gpu.points() if self._gpu else [], phases=phases)
 
     async def logs(self, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:

@@ -15,6 +15,11 @@ from peewee import PeeweeException, SqliteDatabase
 from daemon.core.errors import StoreError
 
 BUSY_TIMEOUT_S = 15.0
+PUT_BACK = (
+    "stop the daemon, move introeval.db, introeval.db-wal and introeval.db-shm away together, and put the "
+    "newest copy (introeval.db.before-...) back as introeval.db"
+)
+"""A copy beside the newer log would be filled from it, and be damaged."""
 _ERRORS = (PeeweeException, sqlite3.Error)
 _CHECKPOINT_TIMEOUT_MS = 500
 # Always with `secure_delete`: what an update leaves behind is not there any more when a student is forgotten.
@@ -139,5 +144,5 @@ def _advice(exc: BaseException) -> str:
     if "readonly" in text or "unable to open" in text:
         return "see that its folder exists and that this user may write there"
     if "malformed" in text or "not a database" in text:
-        return "put back a backup that lies beside it"
+        return PUT_BACK
     return "see the log"

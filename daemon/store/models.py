@@ -85,7 +85,8 @@ class TaskRow(Model):
     The columns up to `last_updated` are those that other tools read. `priority` is 0 for a first
     revision and 1 for a later one: lower goes first. `flags` and `provenance` are JSON objects by
     stage. `mistral_result` and `llama_result` are the JSON text `null` when the stage is done and gave
-    nothing valid. `delivered_at` is that of the present revision's result.
+    nothing valid. `delivered_at` is that of the present revision's result. `kept_from` is when the archive
+    got the video, in seconds of witnessed time.
     """
 
     id = AutoField()
@@ -127,6 +128,7 @@ class TaskRow(Model):
     video = TextField(default="spool")
     archived_at: Any = InstantField(null=True)
     account = TextField(null=True)
+    kept_from = FloatField(null=True)
 
     class Meta:
         table_name = "processing_tasks"
@@ -225,6 +227,18 @@ class SettingRow(Model):
         table_name = "settings"
 
 
+class KeptFileRow(Model):
+    """A file that is kept for a time and that no task stands for: its path below the state folder, and since
+    when it is kept, in seconds of witnessed time.
+    """
+
+    name: Any = BlobField(primary_key=True)
+    kept_from = FloatField()
+
+    class Meta:
+        table_name = "kept_files"
+
+
 class CountRow(Model):
     """How many tasks have a status, or documents of a kind are undelivered; kept by triggers."""
 
@@ -245,5 +259,6 @@ MODELS: tuple[type[Model], ...] = (
     BatchRow,
     PhaseRow,
     SettingRow,
+    KeptFileRow,
     CountRow,
 )

@@ -12,6 +12,7 @@ from daemon.store import (
     claims,
     codec,
     documents,
+    forgetting,
     lists,
     measured,
     phases,
@@ -24,6 +25,7 @@ from daemon.store import (
 )
 from daemon.store.commits import find
 from daemon.store.database import CheckedDatabase, border, connect, reading
+from daemon.store.forgetting import Kept
 from daemon.values import Claim, Document, Kind
 from daemon.wire import PlaceName
 
@@ -202,10 +204,10 @@ class Reader:
         with reading(self._db):
             return remains.known_claims(self._db, ids)
 
-    def spooled_paths(self) -> set[str]:
-        """The paths of all videos that tasks have in the spool."""
+    def claims_with_video(self, ids: Collection[str]) -> set[str]:
+        """Those of these claims' ids that became a task whose video is kept."""
         with reading(self._db):
-            return remains.spooled_paths(self._db)
+            return remains.claims_with_video(self._db, ids)
 
     def setting(self, key: str, default: Any = None) -> Any:
         """What was put under `key`, or `default`."""
@@ -217,17 +219,15 @@ class Reader:
         with reading(self._db):
             return settings.place(self._db, name, path)
 
-    def kept_of(self, student: str) -> videos.Kept:
-        """What is kept of a student. Raises UnknownStudent, and IllegalTransition while a task is open."""
+    def kept_of(self, student: str, inbox: Path) -> Kept:
+        """All that is kept of a student. A refused file is a student's also by its path below `inbox` alone.
+
+        Raises UnknownStudent, and IllegalTransition while a task is open.
+        """
         with reading(self._db):
-            return videos.kept_of(self._db, student)
+            return forgetting.kept_of(self._db, student, inbox)
 
     def archivable(self, limit: int) -> list[Task]:
         """Final tasks whose last result is delivered and whose video still lies in the spool."""
         with reading(self._db):
             return videos.archivable(self._db, limit)
-
-    def expired(self, before: float, limit: int) -> list[Task]:
-        """Final tasks whose video has lain in the archive since before `before`."""
-        with reading(self._db):
-            return videos.expired(self._db, before, limit)

@@ -35,7 +35,12 @@ def known_claims(db: SqliteDatabase, ids: Collection[str]) -> set[str]:
     return found
 
 
-def spooled_paths(db: SqliteDatabase) -> set[str]:
-    """The paths of all videos that tasks have in the spool."""
-    query = TaskRow.select(TaskRow.file_path).where(TaskRow.video == "spool")
-    return {row.file_path for row in query.execute(db)}
+def claims_with_video(db: SqliteDatabase, ids: Collection[str]) -> set[str]:
+    """Those of these claims' ids that became a task whose video is kept."""
+    found: set[str] = set()
+    for some in chunked(ids, _AT_ONCE):
+        query = TaskRow.select(TaskRow.claim_id).where(
+            TaskRow.claim_id.in_(list(some)), TaskRow.video != "gone"
+        )
+        found |= {row.claim_id for row in query.execute(db)}
+    return found

@@ -4,6 +4,7 @@ Each migration is one transaction together with its line in `schema_migration`, 
 version. A database that exists already is copied beside itself before it is changed.
 """
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
 from daemon.core.errors import StoreError
+from daemon.durable import sync_folder
+from daemon.store.database import PUT_BACK
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -45,18 +48,26 @@ def _known(runner: Runner, path: Path) -> list[str]:
     if unknown:
         raise StoreError(
             f"the database {path} is of a newer IntroEval (schema {unknown[-1]}); "
-            "use that version, or put back the backup that lies beside it"
+            f"use that version, or {PUT_BACK}"
         )
     return [migration.name for migration in applied]
 
 
 def _back_up(database: SqliteDatabase, target: Path) -> None:
-    """Copy the database whole, through SQLite, so that what is still in the WAL comes along."""
+    """Copy the database whole, through SQLite, so that what is still in the WAL comes along. Only its owner
+    may read the copy, which is durable when this returns.
+    """
     partial = target.with_name(target.name + ".partial")
     partial.unlink(missing_ok=True)
-    copy = sqlite3.connect(partial)
+    fd = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        database.connection().backup(copy)
+        copy = sqlite3.connect(partial)
+        try:
+            database.connection().backup(copy)
+        finally:
+            copy.close()
+        os.fsync(fd)
     finally:
-        copy.close()
+        os.close(fd)
     partial.replace(target)
+    sync_folder(target.parent)

@@ -1,6 +1,6 @@
 """The store: the border at which each method is one transaction, and every database error a StoreError."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,15 @@ from daemon.core.naming import Resubmission
 from daemon.core.ownership import Ownership
 from daemon.core.place import Memory
 from daemon.core.task import Phase, Stage, Task
+from daemon.core.witness import Reading, Witness
 from daemon.store import (
     again,
     births,
     claims,
     commits,
     documents,
+    forgetting,
+    keeping,
     measured,
     phases,
     recovery,
@@ -24,7 +27,7 @@ from daemon.store import (
     videos,
 )
 from daemon.store.births import Estimate
-from daemon.store.database import border, connect, overwrite, writing
+from daemon.store.database import border, connect, overwrite, reading, writing
 from daemon.store.reader import Reader
 from daemon.values import Birth, Born, Change, Claim, ClaimStep, Document, Ledger, Provenance
 from daemon.wire import PlaceName
@@ -152,23 +155,49 @@ class SqliteStore(Reader):
         with writing(self._db):
             videos.archived(self._db, moved, now)
 
+    def witness(self, now: Reading) -> Witness:
+        """Go on with the count of the time that was witnessed. Tasks whose video came into the archive since
+        are kept from now on.
+        """
+        with writing(self._db):
+            return keeping.witness(self._db, now)
+
+    def expired(self, until: float, limit: int) -> list[Task]:
+        """Final tasks whose video is in the archive since `until`, in witnessed seconds, or longer."""
+        with reading(self._db):
+            return keeping.expired(self._db, until, limit)
+
+    def expired_files(
+        self, there: Collection[bytes], witnessed: float, until: float, limit: int
+    ) -> list[bytes]:
+        """Of the other files that are kept for a time, those kept since `until` or longer."""
+        with writing(self._db):
+            return keeping.expired_files(self._db, there, witnessed, until, limit)
+
+    def files_removed(self, names: Collection[bytes], claims: Collection[str], lost_before: float) -> None:
+        """Record that such files are gone, and delete the refused claims that they were of, and those that
+        lost their file before `lost_before`, in seconds since the epoch.
+        """
+        with writing(self._db):
+            keeping.drop_files(self._db, names)
+            keeping.drop_claims(self._db, claims)
+            keeping.drop_lost_claims(self._db, lost_before)
+
     def removed(self, ids: Sequence[int]) -> None:
         """Record that the videos of tasks are gone."""
         with writing(self._db):
             videos.removed(self._db, ids)
 
-    def forget(self, student: str) -> list[Path]:
-        """Delete a student with every task, document and claim, and give where their videos lie.
+    def forget(self, student: str, inbox: Path) -> None:
+        """Delete a student with every task, document and claim.
 
-        What is deleted is overwritten, too. Raises UnknownStudent, and IllegalTransition while a task of
-        the student is open or a video is being taken in; StoreError also when all is deleted and another
-        program keeps it from being overwritten.
+        What is deleted is overwritten, too. Raises as `kept_of`, and StoreError also when all is deleted and
+        another program keeps it from being overwritten.
         """
         with writing(self._db):
-            paths = videos.forget(self._db, student)
+            forgetting.forget(self._db, student, inbox)
         with border(self._db, "written"):
             overwrite(self._db)
-        return paths
 
     def open_batch(self, now: float, size: int) -> int:
         """Begin a batch of at most `size` tasks, and give its id."""

@@ -16,7 +16,6 @@ from daemon.core.errors import Blame, Fault, StoreError
 from daemon.core.instant import from_iso, to_iso
 from daemon.core.task import Stage
 from daemon.state import DATABASE
-from daemon.store import SqliteStore
 from daemon.values import Ticket
 from daemon.wire import EventLine, GpuHistory, Order, Status, TaskPage, Verb
 from tests.inprocess import Lab, until, worked_off
@@ -205,7 +204,7 @@ async def test_a_student_is_forgotten_wherever_there_is_something_of_hers(tmp_pa
         state = lab.config.paths.state
         assert len(list((state / "rejected").iterdir())) == 1
         answer = await ask(lab, "POST", "/forget/ada")
-        assert answer.json() == {"student": "ada", "tasks": 2, "files": 8}
+        assert answer.json() == {"student": "ada", "tasks": 2, "files": 8, "copies": 0, "left": []}
         again = await ask(lab, "POST", "/forget/ada")
         assert (again.status_code, again.json()["error"]) == (404, "UnknownStudent")
         left = [p for root in (state / "archive", state / "rejected", lab.outbox) for p in root.rglob("*")]
@@ -231,26 +230,6 @@ async def test_a_student_with_an_open_task_is_not_forgotten(tmp_path: Path) -> N
         await daemon.supervisor.order(Order.RESUME)
         await worked_off(daemon)
     assert len(lab.results()) == 1
-
-
-async def test_an_archived_video_is_removed_when_its_time_is_over(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, settings={"retention.archive_days": 1})
-    for number in range(12):
-        lab.hand_in(f"s{number:03d}_me.mp4")
-    async with lab.daemon() as daemon:
-        await worked_off(daemon)
-        assert len(list(lab.config.paths.state.glob("archive/*/*.mp4"))) == 12
-    with SqliteStore(lab.config.paths.state / DATABASE) as store:
-        old = time.time() - 2 * 86_400
-        store.archived([(n, Path(store.task(n).path)) for n in range(1, 12)], old)  # all but the last
-        store.rate_again(1, time.time())
-        store.hold(1, time.time(), held=True)
-    async with lab.daemon():
-        await until(lambda: len(list(lab.config.paths.state.glob("archive/*/*.mp4"))) <= 2)
-        left = {path.parent.name for path in lab.config.paths.state.glob("archive/*/*.mp4")}
-        (refused,) = [await ask(lab, "POST", "/tasks/2/retry")]
-    assert left == {"s000", "s011"}, "that of the open task, and the one whose time is not over"
-    assert refused.status_code == 409
 
 
 @pytest.mark.parametrize(

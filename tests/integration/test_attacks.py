@@ -85,7 +85,7 @@ async def test_what_a_full_outbox_left_of_a_result_is_forgotten_with_its_student
     async with lab.daemon() as daemon:
         await worked_off(daemon)
         store = daemon.journal.store
-        kept = await daemon.journal(store.kept_of, "s001")
+        kept = await daemon.journal(store.kept_of, "s001", lab.inbox)
         for name in kept.papers:  # as a write that came to nothing in the middle leaves them
             if Path(name).name.startswith("."):
                 (lab.outbox / name).write_text("My name is Ada")
@@ -195,7 +195,7 @@ async def test_a_reader_that_keeps_the_deleted_in_the_databases_files_is_told_of
             assert time.monotonic() - began < 5.0, "the work waits for the database meanwhile"
         assert "s001" not in " ".join(event.message for event in daemon.observer.events.recent(1000))
         with pytest.raises(UnknownStudent):
-            await daemon.journal(daemon.journal.store.kept_of, "s001")
+            await daemon.journal(daemon.journal.store.kept_of, "s001", lab.inbox)
     assert SAID.encode() not in b"".join(path.read_bytes() for path in database.parent.glob(f"{DATABASE}*"))
 
 

@@ -205,7 +205,7 @@ def test_a_second_name_of_a_file_cannot_change_what_was_handed_in(here: Lab, tmp
     os.close(again)
     os.close(kept)
     (task,) = [born.task for born in here.born if born.task]
-    archived = archive(Path(task.path), here.state, task.student, task.id, task.filename)
+    archived = archive(task, here.state)
     assert archived.read_bytes() == handed_in
     assert task.sha256 == hashlib.sha256(handed_in).hexdigest()
 

@@ -1,12 +1,16 @@
 """What is ordered of the whole daemon: pause now, drain, deadline; and what is asked for one task."""
 
 import asyncio
+import contextlib
+import sqlite3
 from pathlib import Path
 
+import httpx
 import pytest
 
-from daemon.core.errors import IllegalTransition, UnknownTask
+from daemon.core.errors import IllegalTransition, Stopping, UnknownTask
 from daemon.core.task import Stage, Status
+from daemon.state import DATABASE
 from daemon.wire import Order, Verb
 from tests.inprocess import PHASES, TOGETHER, Lab, until, worked_off
 
@@ -159,3 +163,58 @@ async def test_the_sequence_grows_with_every_change_of_a_task(tmp_path: Path) ->
     assert "task 1 of s001 is claimed" in messages
     assert any(message.startswith("task 1 of s001 is done after") for message in messages)
     assert any(message.startswith("stt is loaded after") for message in messages)
+
+
+async def test_what_is_asked_while_the_daemon_stops_is_refused_in_one_line(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, seconds={Stage.STT: 60.0}, settings={"run.stop_grace_s": 1})
+    lab.hand_in("s001_me.mp4")
+    answers: dict[str, list[httpx.Response]] = {}
+    paths = ("/tasks/1/hold", "/tasks/1/release", "/tasks/1/retry", "/pause", "/deadline", "/forget/s001")
+
+    async def ask(path: str) -> None:
+        """Again and again until nobody answers."""
+        transport = httpx.AsyncHTTPTransport(uds=str(lab.config.paths.socket))
+        async with httpx.AsyncClient(transport=transport, base_url="http://introeval", timeout=20) as client:
+            with contextlib.suppress(httpx.TransportError):
+                while True:
+                    answers.setdefault(path, []).append(await client.post(path, json={"at": None}))
+
+    async with lab.daemon():
+        await until(lambda: lab.log.tried(Stage.STT))
+        asking = [asyncio.create_task(ask(path)) for path in paths]
+        await until(lambda: len(answers) == len(paths))
+    await asyncio.gather(*asking)
+    for path in paths:
+        assert {answer.status_code for answer in answers[path]} <= {200, 409, 503}, path
+        last = answers[path][-1]
+        assert (last.status_code, last.json()["error"]) == (503, "Stopping")
+        assert "\n" not in last.json()["message"]
+
+
+async def test_what_is_asked_of_a_supervisor_that_has_ended_is_refused(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        pass
+    with pytest.raises(Stopping):
+        await daemon.supervisor.ask(Verb.HOLD, 1)
+
+
+async def test_a_locked_database_keeps_nobody_waiting_who_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.journal._READ_S", 0.2)
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        with contextlib.closing(sqlite3.connect(tmp_path / "var" / DATABASE, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            pausing = asyncio.create_task(daemon.supervisor.order(Order.PAUSE))
+            await asyncio.sleep(0)
+            transport = httpx.AsyncHTTPTransport(uds=str(lab.config.paths.socket))
+            async with httpx.AsyncClient(transport=transport, base_url="http://introeval") as client:
+                for path in ("/status", "/healthz", "/tasks", "/tasks/1", "/gpu"):
+                    answer = await client.get(path, timeout=5)
+                    assert (answer.status_code, answer.json()["error"]) == (503, "StoreError"), path
+                    assert "does not answer" in answer.json()["message"]
+                other.execute("ROLLBACK")
+                await pausing  # a write keeps its patience
+                assert (await client.get("/status")).json()["paused"] is True

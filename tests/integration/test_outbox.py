@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from daemon.core.errors import ConfigError, DeliveryError
-from daemon.intake.archive import archive
 from daemon.outbox import Outbox
 from daemon.values import Document, Kind
 from tests.places import mark_of, outlet
@@ -195,20 +194,3 @@ def test_a_name_that_leaves_the_outbox_is_refused(tmp_path: Path, name: str) -> 
     root.mkdir()
     assert list(Outbox(outlet(root)).publish_all([document(name)]).failed) == [1]
     assert everything(tmp_path) == {"outbox/.introeval.place": mark_of(root).read_bytes()}
-
-
-def test_a_video_goes_to_its_students_archive_and_again_is_fine(tmp_path: Path) -> None:
-    spool = tmp_path / "spool"
-    spool.mkdir()
-    spooled = spool / "0123.mp4"
-    spooled.write_bytes(b"video")
-    for _ in range(2):
-        moved = archive(spooled, tmp_path, "s01", 7, "My Intro.mp4")
-        assert moved == tmp_path / "archive" / "s01" / "0007-My-Intro.mp4"
-        assert moved.read_bytes() == b"video"
-        assert not spooled.exists()
-
-
-def test_a_video_that_is_nowhere_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        archive(tmp_path / "spool" / "0123.mp4", tmp_path, "s01", 7, "My Intro.mp4")

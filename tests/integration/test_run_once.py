@@ -2,9 +2,13 @@
 
 import asyncio
 import io
+import logging
+import os
+import stat
 from pathlib import Path
 
 import pytest
+import structlog
 from rich.console import Console
 
 from daemon.cli import run
@@ -108,3 +112,26 @@ async def test_a_run_with_nothing_to_do_ends_though_the_outbox_is_another_folder
         report = await once(lab)
     assert report.exit_code == 0
     assert "introeval accept outbox" in report.alarms[0]
+
+
+def test_nobody_else_may_read_what_a_run_writes_but_results_are_as_configured(lab: Lab) -> None:
+    lab.settings["outbox.mode"] = "0644"
+    lab.hand_in("s001_me.mp4")
+    state = lab.config.paths.state
+    state.mkdir()
+    state.chmod(0o755)
+    before = os.umask(0o022)
+    handlers = logging.getLogger().handlers[:]
+    try:
+        assert run.run_once(lab.config, Console(file=io.StringIO())).exit_code == 0
+    finally:
+        os.umask(before)
+        structlog.reset_defaults()
+        logging.basicConfig(handlers=handlers, force=True)
+    # A video has the mode that its student gave it; the folders around it are shut.
+    written = [path for path in (state, *state.rglob("*")) if path.suffix not in (".mp4", ".sock")]
+    assert {"introeval.db", "decoded", "daemon.log", "s001"} <= {path.name for path in written}
+    assert [path for path in written if path.stat().st_mode & 0o007] == []
+    (result,) = lab.outbox.glob("*/*.result.json")
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (lab.outbox, result.parent, result)]
+    assert modes == [0o755, 0o755, 0o644]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from daemon.core.task import FINAL, OPEN, Event, Phase, Stage, Status
+from daemon.core.witness import Reading
 from daemon.store import SqliteStore
 from daemon.values import ClaimStep
 from tests.integration.stores import FAULT, NOW, birth, born, claim, completed, deliver_all, grow, walk
@@ -22,7 +23,9 @@ QUESTIONS: dict[str, Callable[[SqliteStore], Any]] = {
     "open claims": SqliteStore.open_claims,
     "undelivered": lambda store: store.undelivered(100),
     "archivable": lambda store: store.archivable(100),
-    "expired": lambda store: store.expired(NOW - 1, 100),
+    "expired": lambda store: store.expired(-1.0, 100),
+    "a look at what is kept": lambda store: store.witness(Reading(NOW + 1, "boot", 1.0)),
+    "what is not kept any more": lambda store: store.files_removed([b"rejected/x"], ["x"], NOW - 1),
     "tries of a stage": lambda store: store.tries(Stage.RATE, 5),
     "switches": lambda store: store.switches(5),
     "the newest tasks": lambda store: store.tasks(limit=5),
@@ -49,6 +52,7 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
         opened.phase_ready(phase, NOW, 4.0)
         deliver_all(opened)
         opened.archived([(task.id, Path("/archive/x")) for task in opened.archivable(99)], NOW)
+        opened.witness(Reading(NOW, "boot", 0.0))
         born(opened, birth("open", "anna"))
         opened.recover(NOW)
         opened.add_claims([claim("waiting", "zoe")])

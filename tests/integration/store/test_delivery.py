@@ -8,6 +8,7 @@ import pytest
 from daemon.core.errors import IllegalTransition
 from daemon.core.naming import reason_name
 from daemon.core.task import Status
+from daemon.core.witness import Reading
 from daemon.store import SqliteStore
 from daemon.values import Document, Kind
 from tests.integration.stores import (
@@ -20,6 +21,9 @@ from tests.integration.stores import (
     deliver_all,
     walk,
 )
+
+INBOX = Path("/inbox")
+REASON = b'{"claim_id": "r", "student_id": "anna", "filename": "intro.mp4"}'
 
 
 def test_a_delivered_document_is_not_offered_again_unless_asked(store: SqliteStore) -> None:
@@ -51,10 +55,14 @@ def test_a_video_is_archived_when_the_last_revision_is_delivered(store: SqliteSt
     assert [one.id for one in store.archivable(9)] == [task.id]
     store.archived([(task.id, Path("/archive/anna/a.mp4"))], NOW + 10)
     assert store.archivable(9) == []
-    assert store.expired(NOW + 10, 9) == []
-    assert [one.path for one in store.expired(NOW + 11, 9)] == ["/archive/anna/a.mp4"]
+    assert store.expired(1e9, 9) == [], "its time has not begun"
+    began = store.witness(Reading(NOW, "boot", 0.0)).witnessed
+    now = store.witness(Reading(NOW + 50, "boot", 50.0)).witnessed
+    assert now == began + 50
+    assert store.expired(began - 1, 9) == []
+    assert [one.path for one in store.expired(began, 9)] == ["/archive/anna/a.mp4"]
     store.removed([task.id])
-    assert store.expired(NOW + 11, 9) == []
+    assert store.expired(now, 9) == []
 
 
 def test_a_forgotten_student_leaves_nothing_and_gives_the_id_to_nobody(
@@ -62,12 +70,13 @@ def test_a_forgotten_student_leaves_nothing_and_gives_the_id_to_nobody(
 ) -> None:
     (task,) = born(store, birth("a", "anna"))
     with pytest.raises(IllegalTransition, match="cancel it"):
-        store.forget("anna")
+        store.forget("anna", INBOX)
     completed(store, task)
     refused = claim("r", "anna")
     store.add_claims([refused])
-    store.refuse([(refused, Document(0, Kind.REASON, reason_name("r", refused.filename), b"why"))])
-    assert store.forget("anna") == [Path("/spool/a")]
+    store.refuse([(refused, Document(0, Kind.REASON, reason_name("r", refused.filename), REASON))])
+    assert store.kept_of("anna", INBOX).videos == (Path("/spool/a"),)
+    store.forget("anna", INBOX)
     with sqlite3.connect(path) as db:
         for table in ("users", "claims", "processing_tasks", "documents", "task_events"):
             assert db.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)

@@ -40,7 +40,7 @@ def test_a_folder_that_is_missing_is_an_error_that_says_what_to_do(tmp_path: Pat
 
 def test_a_file_that_is_no_database_is_a_clear_error(path: Path) -> None:
     path.write_bytes(b"this is no database" * 100)
-    with pytest.raises(StoreError, match="put back a backup"):
+    with pytest.raises(StoreError, match=r"move .*-wal and .*-shm away together"):
         SqliteStore(path)
 
 

@@ -1,0 +1,133 @@
+"""What is kept of a student, and its end. Called within a transaction."""
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path, PurePath
+
+from peewee import Expression, SqliteDatabase, chunked
+
+from daemon.core.errors import IllegalTransition, UnknownStudent
+from daemon.core.naming import temporary_name
+from daemon.core.task import FINAL
+from daemon.core.traces import Traces, names_student
+from daemon.store.models import ClaimRow, DocumentRow, KeptFileRow, TaskRow, UserRow
+from daemon.values import Kind
+
+_FINAL = tuple(status.value for status in FINAL)
+_AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a student: the ids of tasks, of claims and of the documents of refusals, the paths of
+    videos, and the names of files of the outbox. `traces` must not be found anywhere afterwards.
+    """
+
+    student: str
+    traces: Traces
+    tasks: tuple[int, ...] = ()
+    claims: tuple[str, ...] = ()
+    reasons: tuple[int, ...] = ()
+    videos: tuple[Path, ...] = ()
+    papers: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether the database knows the student."""
+        return bool(self.tasks or self.claims or self.reasons)
+
+
+def kept_of(db: SqliteDatabase, student: str, inbox: Path) -> Kept:
+    """What is kept of a student. A refused file is a student's also by its path below `inbox` alone.
+
+    Raises UnknownStudent, and IllegalTransition while a task is open or a video is being taken in.
+    """
+    rows = list(TaskRow.select().where(TaskRow.user_id == student).execute(db))
+    for row in rows:
+        if row.status not in _FINAL:
+            raise IllegalTransition(
+                f"task {row.id} of {student} is {row.status}; cancel it, then forget {student}"
+            )
+    claims = list(_claims_of(db, student, inbox))
+    if any(claim.step in ("seen", "spooled") for claim in claims):
+        raise IllegalTransition(f"a video of {student} is being taken in; wait for it, then try again")
+    reasons, others = _reasons_of(db, student, {claim.id for claim in claims})
+    if not (rows or claims or reasons):
+        raise UnknownStudent(f"nothing is kept of a student {student!r}; see `introeval tasks`")
+    papers = [paper for row in rows for paper in _papers(db, DocumentRow.task_id == row.id)] + reasons
+    own = (paper.name for paper in papers), _own_digests(db, student, rows), (claim.id for claim in claims)
+    return Kept(
+        student,
+        Traces(student, frozenset(_own_names(db, claims, others)), frozenset(chain(*own))),
+        tasks=tuple(row.id for row in rows),
+        claims=tuple(claim.id for claim in claims),
+        reasons=tuple(reason.id for reason in reasons),
+        videos=tuple(Path(row.file_path) for row in rows if row.video != "gone"),
+        # also what is left of a document where an outbox was full
+        papers=tuple(name for p in papers for name in (p.name, temporary_name(p.name, p.id))),
+    )
+
+
+def forget(db: SqliteDatabase, student: str, inbox: Path) -> None:
+    """Delete all that is kept of a student. Their tasks' ids are never given again. Raises as `kept_of`."""
+    kept = kept_of(db, student, inbox)
+    TaskRow.delete().where(TaskRow.user_id == student).execute(db)  # documents and history go along
+    for ids in chunked(kept.reasons, _AT_ONCE):
+        DocumentRow.delete().where(DocumentRow.id.in_(ids)).execute(db)
+    for some in chunked(kept.claims, _AT_ONCE):
+        ClaimRow.delete().where(ClaimRow.id.in_(some)).execute(db)
+    for claim in kept.claims:
+        first = f"rejected/{claim}".encode()
+        KeptFileRow.delete().where(KeptFileRow.name.between(first, first + b"\xff")).execute(db)
+    UserRow.delete().where(UserRow.username == student).execute(db)
+
+
+def _claims_of(db: SqliteDatabase, student: str, inbox: Path) -> Iterator[ClaimRow]:
+    yield from ClaimRow.select().where(ClaimRow.student == student).execute(db)
+    for claim in ClaimRow.select().where(ClaimRow.student.is_null()).execute(db).iterator():
+        path = Path(bytes(claim.path).decode(errors="surrogateescape"))
+        relative = path.relative_to(inbox) if path.is_relative_to(inbox) else PurePath(path.name)
+        if names_student(relative, student):
+            yield claim
+
+
+def _papers(db: SqliteDatabase, condition: Expression) -> list[DocumentRow]:
+    return list(DocumentRow.select(DocumentRow.id, DocumentRow.name).where(condition).execute(db))
+
+
+def _reasons_of(
+    db: SqliteDatabase, student: str, claims: Collection[str]
+) -> tuple[list[DocumentRow], set[str]]:
+    """Why files were refused: the documents of these claims, and those that name the student, since
+    a claim is not kept longer than its file. And the names of the files of all others.
+    """
+    mine: list[DocumentRow] = []
+    others: set[str] = set()
+    for row in DocumentRow.select().where(DocumentRow.kind == Kind.REASON.value).execute(db).iterator():
+        said = json.loads(bytes(row.content))
+        named, filename = said.get("student_id"), said.get("filename", "")
+        by_name = named is None and names_student(PurePath(filename), student)
+        if said.get("claim_id") in claims or named == student or by_name:
+            mine.append(row)
+        else:
+            others.add(filename)
+    return mine, others
+
+
+def _own_names(db: SqliteDatabase, claims: Iterable[ClaimRow], others: Collection[str]) -> Iterator[str]:
+    """The names of the student's files that no file of anybody else has."""
+    mine = {claim.id for claim in claims}
+    for name in {claim.filename for claim in claims}.difference(others):
+        same = ClaimRow.select(ClaimRow.id).where(ClaimRow.filename == name).execute(db)
+        if all(claim.id in mine for claim in same):
+            yield name
+
+
+def _own_digests(db: SqliteDatabase, student: str, rows: Iterable[TaskRow]) -> Iterator[str]:
+    """The SHA-256 of the student's videos that nobody else has handed in."""
+    for digest in {row.sha256 for row in rows if row.sha256}:  # none of what was too large to be read
+        others = (TaskRow.sha256 == digest) & (TaskRow.user_id != student)
+        if not TaskRow.select(TaskRow.id).where(others).limit(1).execute(db):
+            yield digest

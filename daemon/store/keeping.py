@@ -1,0 +1,71 @@
+"""What is kept for a time: since when, in seconds of witnessed time. Called within a transaction."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from peewee import SqliteDatabase, chunked
+
+from daemon.core.task import FINAL, Task
+from daemon.core.witness import Reading, Witness, look
+from daemon.shelves import claim_of
+from daemon.store import settings
+from daemon.store.codec import to_task
+from daemon.store.models import ClaimRow, KeptFileRow, TaskRow
+
+_WITNESS = "witness"
+_FINAL = tuple(status.value for status in FINAL)
+_AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
+
+
+def witness(db: SqliteDatabase, now: Reading) -> Witness:
+    """Go on with the count of witnessed time, and begin it for the videos that came into the archive."""
+    last = settings.get(db, _WITNESS)
+    seen = look(Witness(**last) if last else None, now)
+    settings.put(db, _WITNESS, asdict(seen))
+    new = (TaskRow.video == "archive") & TaskRow.kept_from.is_null()
+    TaskRow.update(kept_from=seen.witnessed).where(new).execute(db)
+    return seen
+
+
+def expired(db: SqliteDatabase, until: float, limit: int) -> list[Task]:
+    """Final tasks whose video is kept since `until` or longer."""
+    due = (TaskRow.video == "archive") & (TaskRow.kept_from <= until) & TaskRow.status.in_(_FINAL)
+    return [to_task(row) for row in TaskRow.select().where(due).limit(limit).execute(db)]
+
+
+def expired_files(
+    db: SqliteDatabase, there: Iterable[bytes], witnessed: float, until: float, limit: int
+) -> list[bytes]:
+    """Of the files that are `there`, some that are kept since `until` or longer.
+
+    The count begins for those that are new, and ends for those that are gone, with the claims that they were
+    of.
+    """
+    now = set(there)
+    known = {bytes(row.name): row.kept_from for row in KeptFileRow.select().execute(db)}
+    for name in now - known.keys():
+        KeptFileRow.insert(name=name, kept_from=witnessed).execute(db)
+        known[name] = witnessed
+    gone = known.keys() - now
+    drop_files(db, gone)
+    drop_claims(db, map(claim_of, gone))
+    return [name for name in sorted(now) if known[name] <= until][:limit]
+
+
+def drop_files(db: SqliteDatabase, names: Iterable[bytes]) -> None:
+    """No longer count for files that are gone."""
+    for some in chunked(names, _AT_ONCE):
+        KeptFileRow.delete().where(KeptFileRow.name.in_(some)).execute(db)
+
+
+def drop_claims(db: SqliteDatabase, ids: Iterable[str]) -> None:
+    """Delete those of the claims that are closed and that no task came of."""
+    for some in chunked(ids, _AT_ONCE):
+        born = TaskRow.select(TaskRow.claim_id).where(TaskRow.claim_id.in_(some))
+        closed = ClaimRow.id.in_(some) & ClaimRow.step.in_(("done", "lost")) & ClaimRow.id.not_in(born)
+        ClaimRow.delete().where(closed).execute(db)
+
+
+def drop_lost_claims(db: SqliteDatabase, before: float) -> None:
+    """Delete the claims that lost their file and were made before a time. Nothing but the row is lost."""
+    ClaimRow.delete().where((ClaimRow.step == "lost") & (ClaimRow.claimed_at < before)).execute(db)

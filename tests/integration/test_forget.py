@@ -1,0 +1,246 @@
+"""Forgetting a student: all that the program wrote of one goes, nothing of another, and it is proved."""
+
+import asyncio
+import io
+import json
+import logging
+import os
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import structlog
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daemon import client, proof
+from daemon.cli.run import log_to_file
+from daemon.core.errors import IllegalTransition, NotForgotten, UnknownStudent
+from daemon.core.traces import Traces
+from daemon.state import DATABASE
+from daemon.store import SqliteStore
+from daemon.wire import Forgotten
+from tests.inprocess import Lab, until, worked_off
+from tests.integration.test_cli_daemon import run
+
+pytestmark = pytest.mark.anyio
+
+
+async def forgotten(lab: Lab, student: str) -> Forgotten:
+    answer = await asyncio.to_thread(client.post, lab.config.paths.socket, f"/forget/{student}")
+    return Forgotten.model_validate(answer)
+
+
+def names(*folders: Path) -> list[str]:
+    return sorted(str(path.relative_to(f)) for f in folders for path in f.rglob("*") if not path.is_dir())
+
+
+async def test_refused_files_are_a_students_by_their_folder_and_by_their_name(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    for name in ("s020/notes.txt", "s020_slides.pdf", "s0201_slides.pdf", "other/s02.txt"):
+        lab.hand_in(name)
+    async with lab.daemon() as daemon:
+        await until(lambda: daemon.intake.refused == 4)
+        await worked_off(daemon)
+        gone = await forgotten(lab, "s020")
+        with pytest.raises(UnknownStudent):
+            await forgotten(lab, "s020")
+    assert (gone.tasks, gone.files, gone.left) == (0, 4, [])
+    rejected = names(lab.config.paths.state / "rejected", lab.outbox / "_rejected")
+    assert sorted(re.sub("^[0-9a-f]{20}-", "", name) for name in rejected) == [
+        "s02.reason.json", "s02.txt", "s0201_slides.pdf", "s0201_slides.reason.json",
+    ]  # fmt: skip
+    with closing(sqlite3.connect(lab.config.paths.state / DATABASE)) as database:
+        assert database.execute("SELECT count(*) FROM claims").fetchone() == (2,)
+        assert database.execute("SELECT count(*) FROM documents").fetchone() == (2,)
+
+
+async def test_what_is_anothers_stays_though_its_name_looks_alike(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    for name in ("ada/notes.txt", "ben/notes.txt", "ada/ben_me.mp4", "ben/ada_me.mp4"):
+        lab.hand_in(name)
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        lab.hand_in("ben/ada_me.mp4")  # the same again: refused
+        await worked_off(daemon)
+        gone = await forgotten(lab, "ada")
+    assert (gone.tasks, gone.files, gone.left) == (1, 5, [])
+    assert [result["student_id"] for result in lab.results().values()] == ["ben"]
+    why = [json.loads(path.read_text())["filename"] for path in (lab.outbox / "_rejected").iterdir()]
+    assert sorted(why) == ["ada_me.mp4", "notes.txt"]
+    assert len(names(lab.config.paths.state / "rejected")) == 2
+
+
+async def test_copies_of_the_database_and_files_without_a_row_go_and_no_link_is_followed(
+    tmp_path: Path,
+) -> None:
+    lab = Lab(tmp_path)
+    state, elsewhere = lab.config.paths.state, tmp_path / "elsewhere"
+    lab.hand_in("s001_me.mp4")
+    elsewhere.mkdir()
+    (elsewhere / "theirs.json").write_text("s001")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        (state / "rejected" / "inner").mkdir()
+        (state / f"{DATABASE}.before-0004_x").write_bytes(b"everything")
+        (state / "archive" / "s001" / "0000-older.mp4").write_bytes(b"video")
+        (lab.outbox / "s001" / "inner").mkdir()
+        (lab.outbox / "s001" / "inner" / "0000-older.result.json").write_text("{}")
+        (lab.outbox / "s001" / "link").symlink_to(elsewhere)
+        gone = await forgotten(lab, "s001")
+        (lab.outbox / "s001").symlink_to(elsewhere)
+        again = await forgotten(lab, "s001")
+    assert (gone.files, gone.copies, gone.left) == (6, 1, [])
+    assert (again.tasks, again.files, again.left) == (0, 1, [])
+    assert names(elsewhere) == ["theirs.json"]
+    assert not os.path.lexists(lab.outbox / "s001")
+    assert not (state / "archive" / "s001").exists()
+
+
+async def test_a_link_in_place_of_the_students_folder_is_removed_and_not_followed(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        (lab.outbox / "s001").rename(elsewhere)
+        (lab.outbox / "s001").symlink_to(elsewhere)
+        gone = await forgotten(lab, "s001")
+    assert (gone.tasks, gone.files, gone.left) == (1, 2, []), "the video and the link"
+    assert len(names(elsewhere)) == 2
+    assert not os.path.lexists(lab.outbox / "s001")
+
+
+@pytest.mark.parametrize("student", ["_rejected", "..", ".", "a/b"])
+async def test_what_is_no_students_id_deletes_nothing(tmp_path: Path, student: str) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("nobody.txt")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    done = await run(lab, "forget", student, "--yes")
+    assert isinstance(done.exception, UnknownStudent)
+    assert len([name for name in names(lab.outbox) if name.startswith("_rejected")]) == 1
+
+
+async def test_what_still_names_the_student_is_said_with_an_exit_code_of_its_own(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    state = lab.config.paths.state
+    for name in ("s1_me.mp4", "s10_you.mp4"):
+        lab.hand_in(name)
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    with (
+        closing(sqlite3.connect(state / DATABASE)) as database,
+        closing(sqlite3.connect(state / "my.db")) as own,
+    ):
+        database.backup(own)
+        (claim,) = database.execute("SELECT claim_id FROM processing_tasks WHERE user_id = 's1'").fetchone()
+    (state / "log").mkdir(exist_ok=True)
+    (state / "log" / "old.log").write_text("x" * 200_000 + "\ntook s1_me.mp4\n")
+    (state / "log" / "other.log").write_text("took s10_you.mp4 of s10, s1x and s1.5\n")
+    (lab.outbox / "done").mkdir()
+    (lab.outbox / "done" / "a.json").write_text('{"student_id": "s1"}')
+    (lab.outbox / "done" / "b.json").write_text('{"said": "s1", "student_id": "s10"}')
+    (lab.outbox / "done" / f"{claim}.csv").write_text("")
+    done = await run(lab, "forget", "s1", "--yes", "--json")
+    assert isinstance(done.exception, NotForgotten)
+    assert done.exception.exit_code == 15
+    left = json.loads(done.stdout)["left"]
+    expected = [state / "my.db", state / "log" / "old.log", lab.outbox / "done" / "a.json"]
+    assert sorted(left) == sorted(map(str, [*expected, lab.outbox / "done" / f"{claim}.csv"]))
+    assert "\n" not in str(done.exception)
+    assert str(state / "my.db") in str(done.exception)
+    assert [result["student_id"] for result in lab.results().values()] == ["s10"]
+    for path in expected:
+        path.unlink()
+    again = await run(lab, "forget", "s1", "--yes")
+    assert isinstance(again.exception, UnknownStudent), "now nothing is left"
+
+
+async def test_what_was_deleted_is_looked_for_in_the_bytes_of_the_database(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    database = lab.config.paths.state / DATABASE
+    for name in ("s001_me.mp4", "s002_me.mp4"):
+        lab.hand_in(name)
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    with SqliteStore(database) as store:
+        kept = store.kept_of("s001", lab.inbox)
+        with closing(sqlite3.connect(database)) as careless:  # as a program that does not overwrite
+            careless.execute("PRAGMA foreign_keys = 1")
+            careless.execute("PRAGMA secure_delete = 0")
+            careless.execute("DELETE FROM processing_tasks WHERE user_id = 's001'")
+            careless.execute("DELETE FROM users WHERE username = 's001'")
+            careless.execute("DELETE FROM claims WHERE student = 's001'")
+            careless.commit()
+    for folder in (lab.outbox / "s001", lab.config.paths.state / "archive" / "s001"):
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+    assert proof.find(kept.traces, lab.config.paths) == [f"{database}: deleted rows"]
+
+
+async def test_a_short_id_in_a_deleted_row_is_told_from_numbers(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    database = lab.config.paths.state / DATABASE
+    lab.outbox.mkdir(parents=True)
+    database.parent.mkdir()
+    SqliteStore(database).close()
+    assert proof.find(Traces("s020"), lab.config.paths) == []
+    assert not Traces("s020").in_pages().found(b"\x11s02023-11-14T22:13:20.000000Zadmitted")
+    assert not Traces("s1").in_pages().found(b"Cxs12023-11-14T22:13:20.000000Z")
+    with closing(sqlite3.connect(database)) as careless:
+        careless.execute("PRAGMA secure_delete = 0")
+        careless.execute("INSERT INTO users VALUES ('s020', '2023-11-14T22:13:20.000000Z')")
+        careless.execute("DELETE FROM users")
+        careless.commit()
+    assert proof.find(Traces("s020"), lab.config.paths) == [f"{database}: deleted rows"]
+
+
+async def test_a_file_that_is_being_taken_in_is_waited_for(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("s020_notes.txt")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    with SqliteStore(lab.config.paths.state / DATABASE) as store:
+        with closing(sqlite3.connect(lab.config.paths.state / DATABASE)) as database, database:
+            database.execute("UPDATE claims SET step = 'seen'")
+        with pytest.raises(IllegalTransition, match="being taken in"):
+            store.kept_of("s020", lab.inbox)
+
+
+async def test_no_log_names_a_student_or_a_file(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, settings={"intake.max_size_mb": 1})
+    handlers = logging.getLogger().handlers[:]
+    log_to_file(lab.config)
+    lab.hand_in("s001_secret.mp4", b"x" * 2_000_000)
+    lab.hand_in("s002_secret.mp4")
+    lab.hand_in("s003_secret.txt")
+    async with lab.daemon() as daemon:
+        daemon.alarms.set("intake_rights /inbox/s004_secret.mp4", "s004_secret.mp4 cannot be taken")
+        daemon.alarms.set("outbox", "/outbox/s005/0001-secret.result.json cannot be written")
+        await worked_off(daemon)
+        daemon.alarms.clear("intake_rights /inbox/s004_secret.mp4")
+        assert any("secret" in event.message for event in daemon.observer.events.recent(1000))
+        assert (await forgotten(lab, "s001")).left == []
+    structlog.reset_defaults()
+    logging.basicConfig(handlers=handlers, force=True)
+    log = (lab.config.paths.state / "log" / "daemon.log").read_text()
+    assert "intake_rights" in log
+    assert not re.search("secret|s00[1-5]", log)
+
+
+PIECES = st.sampled_from([b"s1", b"s10", b" ", b"x", b"-", b"id" * 8, b"\n", b"s", b"1"])
+
+
+@settings(deadline=None)
+@given(st.lists(PIECES, max_size=60), st.integers(1, 40))
+def test_a_search_in_chunks_finds_what_a_search_of_the_whole_finds(pieces: list[bytes], chunk: int) -> None:
+    text = b"".join(pieces)
+    traces = Traces("s1", unique=frozenset({"id" * 8}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(proof, "_CHUNK", chunk)
+        found = proof._reads(io.BytesIO(text), traces.in_text(), traces.longest(), None)
+    assert found is traces.in_text().found(text)

@@ -1,0 +1,183 @@
+"""Retention: what is kept for a time, and that no clock alone ends it."""
+
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from daemon.alarms import Alarms
+from daemon.assembly import Daemon
+from daemon.core.errors import IllegalTransition
+from daemon.core.witness import Reading
+from daemon.journal import Journal
+from daemon.retention import Retention, read_clocks
+from daemon.shelves import loose_files
+from daemon.state import DATABASE
+from daemon.store import SqliteStore
+from daemon.values import ClaimStep
+from daemon.wire import Verb
+from tests.inprocess import Lab, until, worked_off
+from tests.integration.stores import claim
+
+pytestmark = pytest.mark.anyio
+
+DAY = 86_400.0
+
+
+@dataclass
+class Clocks:
+    """Both clocks, as a test sets them; how often the daemon has looked at them."""
+
+    now: Reading
+    looks: int = 0
+
+    def __call__(self) -> Reading:
+        self.looks += 1
+        return self.now
+
+    def run(self, days: float) -> None:
+        """Time passes, and the daemon is down meanwhile, but not the machine."""
+        self.now = replace(self.now, wall=self.now.wall + days * DAY, uptime=self.now.uptime + days * DAY)
+
+    def boot(self, wall_days: float) -> None:
+        """The machine is started anew, with a clock that says that so much time has passed."""
+        self.now = Reading(self.now.wall + wall_days * DAY, self.now.boot + "+", 60.0)
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    clocks = Clocks(Reading(time.time(), "boot", 1000.0))
+    monkeypatch.setattr("daemon.app.read_clocks", clocks)
+    return clocks
+
+
+@asynccontextmanager
+async def looked(lab: Lab, clocks: Clocks) -> AsyncIterator[Daemon]:
+    """The daemon, once it looks at what is kept. It ends when it has deleted what there was to delete."""
+    clocks.looks = 0
+    async with lab.daemon() as daemon:
+        await until(lambda: clocks.looks)
+        yield daemon
+
+
+def archived(lab: Lab) -> set[str]:
+    return {path.parent.name for path in lab.config.paths.state.glob("archive/*/*.mp4")}
+
+
+def refused(lab: Lab) -> list[str]:
+    return sorted(path.suffix for path in (lab.config.paths.state / "rejected").iterdir())
+
+
+async def test_a_video_is_removed_when_its_time_is_over_and_not_before(
+    tmp_path: Path, clocks: Clocks
+) -> None:
+    lab = Lab(tmp_path, settings={"retention.archive_days": 1})
+    for number in range(12):
+        lab.hand_in(f"s{number:03d}_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    async with looked(lab, clocks) as daemon:  # the time of these begins
+        lab.hand_in("late_me.mp4")
+        await worked_off(daemon)
+        await daemon.supervisor.ask(Verb.RATE, 1)
+        await daemon.supervisor.ask(Verb.HOLD, 1)
+    clocks.run(0.9)
+    async with looked(lab, clocks):
+        pass
+    assert len(archived(lab)) == 13
+    clocks.run(0.2)
+    async with lab.daemon() as daemon:
+        await until(lambda: len(archived(lab)) <= 2)
+        assert archived(lab) == {"s000", "late"}, "that of the open task, and the one whose time is not over"
+        with pytest.raises(IllegalTransition):
+            await daemon.supervisor.ask(Verb.RETRY, 2)
+
+
+@pytest.mark.parametrize("boots", [False, True])
+async def test_a_start_with_a_clock_a_month_ahead_deletes_nothing_and_says_so(
+    tmp_path: Path, clocks: Clocks, boots: bool
+) -> None:
+    lab = Lab(tmp_path)
+    for name in ("s001_me.mp4", "s001_notes.txt"):
+        lab.hand_in(name)
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    async with looked(lab, clocks):
+        pass
+    if boots:
+        clocks.boot(31)
+    else:
+        clocks.now = replace(clocks.now, wall=clocks.now.wall + 31 * DAY)
+    for _ in range(3):
+        async with looked(lab, clocks) as daemon:
+            await until(lambda: daemon.alarms.all)
+            (told,) = [alarm.message for alarm in daemon.alarms.all if alarm.code == "clock"]
+            assert "ahead" in told
+        assert archived(lab) == {"s001"}
+        assert refused(lab) == [".txt"]
+
+
+async def test_refused_files_and_copies_of_the_database_are_kept_for_the_same_time(
+    tmp_path: Path, clocks: Clocks
+) -> None:
+    lab = Lab(tmp_path, settings={"retention.archive_days": 1})
+    state = lab.config.paths.state
+    lab.hand_in("s001_notes.txt")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    copy = state / f"{DATABASE}.before-0005_kept_time"
+    copy.write_bytes(b"everything")
+    async with looked(lab, clocks) as daemon:
+        lab.hand_in("s002_slides.pdf")
+        await worked_off(daemon)
+    clocks.run(0.9)
+    async with looked(lab, clocks):
+        pass
+    assert refused(lab) == [".pdf", ".txt"]
+    assert copy.exists()
+    clocks.run(0.2)
+    async with looked(lab, clocks):
+        await until(lambda: not copy.exists() and refused(lab) == [".pdf"])
+    with closing(sqlite3.connect(state / DATABASE)) as database:
+        assert database.execute("SELECT filename FROM claims").fetchall() == [("s002_slides.pdf",)]
+        assert database.execute("SELECT count(*) FROM kept_files").fetchone() == (1,)
+    assert len(list((lab.outbox / "_rejected").iterdir())) == 2, "why they were refused stays"
+
+
+def test_a_refused_file_whose_claim_is_not_closed_stays(tmp_path: Path) -> None:
+    open_, closed = "0" * 20, "1" * 20
+    (tmp_path / "rejected").mkdir()
+    for name in (open_, closed):
+        (tmp_path / "rejected" / f"{name}-notes.txt").write_bytes(b"")
+    alarms = Alarms(time.time)
+    with SqliteStore(tmp_path / DATABASE) as store, ThreadPoolExecutor(1) as executor:
+        store.add_claims([claim(open_, None), claim(closed, None)])
+        store.step_claims([closed], ClaimStep.DONE)
+        retention = Retention(Journal(store, executor, alarms, time.time), 0, tmp_path, alarms, read_clocks)
+        assert retention._remove_files(loose_files(tmp_path), store.witness(read_clocks())) == 1
+        assert [each.id for each in store.open_claims()] == [open_]
+    assert [path.name for path in (tmp_path / "rejected").iterdir()] == [f"{open_}-notes.txt"]
+
+
+async def test_a_claim_is_kept_no_longer_than_its_refused_file(tmp_path: Path, clocks: Clocks) -> None:
+    lab = Lab(tmp_path)
+    rejected = lab.config.paths.state / "rejected"
+    for name in ("s001_notes.txt", "s002_me.mp4"):
+        lab.hand_in(name)
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    async with looked(lab, clocks):
+        pass
+    (rejected / "inner").mkdir()  # somebody's own, and not ours to delete
+    (file,) = rejected.glob("*.txt")
+    file.unlink()
+    async with looked(lab, clocks) as daemon:
+        assert not [alarm for alarm in daemon.alarms.all if alarm.code == "retention"]
+    with closing(sqlite3.connect(lab.config.paths.state / DATABASE)) as database:
+        assert database.execute("SELECT filename FROM claims").fetchall() == [("s002_me.mp4",)]
+    assert (rejected / "inner").is_dir()
