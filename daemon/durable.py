@@ -1,7 +1,6 @@
-"""What makes a file outlive a power cut, and how to tell that a folder is still the same one."""
+"""Making what happens in folders outlive a power cut, and telling whether a folder is still the same one."""
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,12 +34,6 @@ def sync_folder(folder: bytes | Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def sync_folders(folders: Iterable[bytes | Path]) -> None:
-    """Make several folders durable, each once. Raises OSError."""
-    for folder in set(folders):
-        sync_folder(folder)
 
 
 def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:

@@ -17,6 +17,7 @@ from daemon.core.stability import Known, Seen, observe, restart
 from daemon.intake.alarm import Alarm, Alarms, reason_of, shown
 from daemon.intake.candidates import Candidates, orphans
 from daemon.intake.claim import Claimer, Limits, OnDatabase, Settled
+from daemon.intake.delays import Delays
 from daemon.intake.files import Files
 from daemon.intake.pipeline import Pipeline
 from daemon.intake.places import Places
@@ -30,8 +31,6 @@ from daemon.values import Born, Claim
 _ORPHAN_S = 60.0  # a claim takes its file out of the inbox within seconds
 _SHORTEST_GAP_S = 0.05
 _GAP_FACTOR, _LONGEST_GAP_S = 4.0, 2.0
-_LONGEST_RETRY_S = 60.0
-_TRIES_BEFORE_REST = 3
 _EVENT_LATEST_S = 3.0  # after the file itself; what comes later comes never
 
 
@@ -99,9 +98,7 @@ class Intake:
         self._rests_until = 0.0  # by the loop's clock: no look before, whatever is hinted
         self._look_at = ticks()
         self._settles_at: float | None = None
-        self._retry_at: float | None = ticks()  # a start goes on with what is open
-        self._tries = 0
-        self._delayed: dict[str, Alarm] = {}
+        self._delays = Delays(ticks)
         self._closed = False
         self.refused = 0
 
@@ -171,18 +168,18 @@ class Intake:
 
     async def _take_up_open(self) -> None:
         """Go on with claims that a crash or an error left open, if it is time to."""
-        if self._retry_at is None or self._retry_at > self._ticks():
+        if not self._delays.is_due:
             return
-        self._retry_at = None
+        self._delays.begin()
         try:
             claims = await self._claimer.open_claims()
         except StoreError as exc:
             self._delay({"": Alarm("store", shown(self._inbox), str(exc))})
             return
-        self._delayed.pop("", None)
+        self._delays.end([""])
         inside = {claim.id for claim in self._pipeline.claims}
         self._pipeline.put(claim for claim in claims if claim.id not in inside)
-        self._tell_delayed()
+        self._alarms.put("claims", self._delays.alarms)
 
     async def _look(self) -> None:
         """Look at the inbox, if it is time to: what is ready waits its turn then."""
@@ -279,28 +276,17 @@ class Intake:
         self.refused += settled.refused
         if settled.refused:
             self._on_born([])
-        for claim in group:
-            self._delayed.pop(claim.id, None)
+        self._delays.end([claim.id for claim in group if claim.id not in settled.delayed])
         self._delay(settled.delayed)
         self._wake.set()
 
     def _delay(self, alarms: Mapping[str, Alarm]) -> None:
-        """Claims stay open: go on with them later, ever more rarely."""
-        self._delayed |= alarms
-        if alarms and self._retry_at is None:
-            self._retry_at = self._ticks() + min(2.0**self._tries, _LONGEST_RETRY_S)
-            self._tries += 1
-        self._tell_delayed()
-
-    def _tell_delayed(self) -> None:
-        if not self._delayed:
-            self._tries = 0
-        self._alarms.put("claims", self._delayed.values())
+        self._delays.put(alarms)
+        self._alarms.put("claims", self._delays.alarms)
 
     def _consider_rest(self, *, is_taking: bool) -> None:
-        trying = self._retry_at is not None and self._tries < _TRIES_BEFORE_REST
         left = self._settles_at is not None or (is_taking and self._candidates.waiting)
-        if not (trying or left or self._hinted or self._pipeline.claims):
+        if not (self._delays.is_hopeful or left or self._hinted or self._pipeline.claims):
             self._rested.set()
 
     def _look_in(self) -> float:
@@ -311,7 +297,8 @@ class Intake:
 
     async def _wait(self) -> None:
         """Until the next look or retry is due, or something has happened."""
-        retry_s = math.inf if self._retry_at is None else self._retry_at - self._ticks()
+        retry_at = self._delays.retry_at
+        retry_s = math.inf if retry_at is None else retry_at - self._ticks()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, min(self._look_in(), retry_s))):
                 await self._wake.wait()
