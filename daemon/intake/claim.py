@@ -172,7 +172,8 @@ class Claimer:
         return Landed(claim, fetched.where, birth)
 
     async def settle(self, landed: Sequence[Landed]) -> Settled:
-        """Steps 5 and 6, for a group."""
+        """Steps 5 and 6, for a group. Tasks are born in the order in which their files were claimed."""
+        landed = sorted(landed, key=lambda each: each.claim.id)
         delayed = {each.claim.id: each.alarm for each in landed if each.alarm is not None}
         done = [each for each in landed if each.alarm is None]
         await self._step([each.claim for each in done if each.where is Where.LOST], ClaimStep.LOST)
@@ -255,8 +256,9 @@ class Claimer:
         relative = PurePath(os.fsdecode(entry.path)).relative_to(self._inbox)
         ownership, account = self._limits.ownership, account_name(entry.owner)
         judged = refusal.judge(entry, relative, self._limits.student_pattern, ownership, account)
+        claim_id = self._next_id(now)
         return Claim(
-            id=self._next_id(now),
+            id=claim_id,
             path=entry.path,
             filename=printable(relative.name),
             student=judged.student if isinstance(judged, Named) else None,
@@ -264,7 +266,7 @@ class Claimer:
             inode=entry.inode,
             size_bytes=entry.size_bytes,
             mtime_ns=entry.mtime_ns,
-            claimed_at=now,
+            claimed_at=self._last_us / 1_000_000,  # the order of a group stands, whoever is read first
             reason=str(judged) if isinstance(judged, Refusal) else None,
             owner=entry.owner,
             account=None if ownership.rule == "ignore" else account,
