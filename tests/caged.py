@@ -1,8 +1,10 @@
 """A media child that a video has taken over: its files say what it is to try from inside the cage."""
 
 import ctypes
+import fcntl
 import json
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -84,6 +86,12 @@ def trace() -> int:
     return 0
 
 
+def signal_by_descriptor() -> int:
+    """Have the kernel send a signal to the parent when a descriptor can be read."""
+    fcntl.fcntl(0, fcntl.F_SETOWN, os.getppid())
+    return fcntl.fcntl(0, fcntl.F_SETSIG, signal.SIGURG)
+
+
 def in_a_thread() -> str:
     done: list[str] = []
     thread = threading.Thread(target=lambda: done.append("done"))
@@ -104,6 +112,7 @@ ATTEMPTS: dict[str, Callable[..., Any]] = {
     "fork": fork,
     "trace": trace,
     "signal": lambda: os.kill(os.getppid(), 0),
+    "signal_by_descriptor": signal_by_descriptor,
     "environment": lambda name: os.environ.get(name),
     "in_a_thread": in_a_thread,
 }

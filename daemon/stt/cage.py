@@ -11,6 +11,7 @@ of 2021, and it runs ldconfig to find the library), so that both are called with
 
 import ctypes
 import errno
+import fcntl
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,7 +34,7 @@ _AT_EMPTY_PATH = 0x1000
 _CLONE_THREAD = 0x10000
 _CALLS = (
     "read readv pread64 preadv write writev pwrite64 lseek _llseek close fstat fstat64 ftruncate ftruncate64 "
-    "fcntl fcntl64 dup recvmsg poll ppoll ppoll_time64 "
+    "dup recvmsg poll ppoll ppoll_time64 "
     "mmap mmap2 munmap mprotect mremap madvise brk "
     "futex futex_time64 futex_waitv set_robust_list get_robust_list rseq set_tid_address membarrier "
     "sched_yield sched_getaffinity exit exit_group restart_syscall "
@@ -42,6 +43,13 @@ _CALLS = (
     "nanosleep gettimeofday time getrusage times getrandom "
     "getpid gettid getppid getuid geteuid getgid getegid getrlimit ugetrlimit setrlimit sysinfo uname"
 ).split()
+
+
+# Of fcntl(2) what only concerns the descriptor: others have the kernel send signals to any process.
+_DESCRIPTOR_COMMANDS = (
+    *(fcntl.F_DUPFD, fcntl.F_DUPFD_CLOEXEC, fcntl.F_GETFD, fcntl.F_SETFD),
+    *(fcntl.F_GETFL, fcntl.F_SETFL),
+)
 
 
 class Lacking(Exception):
@@ -150,6 +158,9 @@ def _filter_calls(libc: ctypes.CDLL) -> None:
 
     for call in _CALLS:
         add(call)
+    for call in ("fcntl", "fcntl64"):
+        for command in _DESCRIPTOR_COMMANDS:
+            add(call, _Comparison(1, _EQUAL, command, 0))
     add("clone", _Comparison(0, _MASKED_EQUAL, _CLONE_THREAD, _CLONE_THREAD))
     # Its flags lie in memory, which no filter sees. Without it the C library takes clone.
     add("clone3", action=_ERRNO | errno.ENOSYS)

@@ -74,7 +74,8 @@ def machine(engine: Engine) -> Iterator[Machine]:
             machine.write("/etc/introeval/introeval.toml", CONFIGURATION)
             machine.write(f"/etc/systemd/system/{UNIT}.d/test.conf", f"[Service]\nWatchdogSec={WATCHDOG_S}\n")
             machine.run("systemctl", "daemon-reload")
-            people = "u ada", "m ada introeval-students", "u rob", "m rob introeval-readers"
+            students = "u ada", "m ada introeval-students", "u mia", "m mia introeval-students"
+            people = *students, "u rob", "m rob introeval-readers"
             more = "u olga", "m olga introeval", "m olga introeval-operators"
             machine.run("systemd-sysusers", "--inline", *people, *more)
             yield machine
@@ -160,9 +161,28 @@ def test_the_units_filter_leaves_the_decoder_its_cage(service: Machine) -> None:
     assert "the media decoder's cage is incomplete" not in service.journal(UNIT)
 
 
-def test_a_video_is_moved_out_of_the_inbox_and_not_copied(service: Machine) -> None:
-    owner = service.run("sh", "-c", "stat -c %U /var/lib/introeval/*/s001/*.mp4").strip()
-    assert owner == "ada"
+def test_what_is_kept_of_a_video_is_the_daemons_own(service: Machine) -> None:
+    owner = service.run("sh", "-c", "stat -c %U:%a /var/lib/introeval/*/s001/*.mp4").strip()
+    assert owner == "introeval:600"
+
+
+@pytest.mark.parametrize("way", ["s005/me.mp4.part", "s005_me.mp4.part"])
+def test_no_student_reads_or_touches_what_another_is_handing_in(machine: Machine, way: str) -> None:
+    path = f"{INBOX}/{way}"
+    fold = f"mkdir -p {INBOX}/s005; " if "/" in way else ""
+    machine.run("sh", "-c", f"umask 022; {fold}echo of ada > {path}", user="ada")
+    for attempt in (
+        f"cat {path}",
+        f"echo of mia > {path}",
+        f"mv {path} {path}.hidden",
+        f"rm -f {path}",
+        f"rm -rf {INBOX}/s005 && test ! -e {INBOX}/s005",
+        f"ln {path} {INBOX}/mine.part",
+    ):
+        assert machine.attempt("sh", "-c", attempt, user="mia").returncode != 0, attempt
+    assert machine.run("cat", path, user="ada") == "of ada\n"
+    assert machine.run("cat", path, user="introeval") == "of ada\n"
+    machine.run("rm", path, user="introeval")
 
 
 def test_a_file_that_a_student_still_writes_to_is_left_alone(service: Machine) -> None:

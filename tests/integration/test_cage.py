@@ -121,7 +121,18 @@ async def attempted(reader: MediaReader, world: World, attempt: str) -> Fault:
 
 
 FILES = ["read", "read_system", "read_parent", "write", "remove", "list"]
-OTHERS = ["connect_tcp", "connect_unix", "connect_abstract", "start", "fork", "signal"]
+OTHERS = [
+    *("connect_tcp", "connect_unix", "connect_abstract", "start", "fork"),
+    *("signal", "signal_by_descriptor"),
+]
+    "connect_tcp",
+    "connect_unix",
+    "connect_abstract",
+    "start",
+    "fork",
+    "signal",
+    "signal_by_descriptor",
+]
 
 
 @pytest.mark.parametrize("attempt", [*FILES, *OTHERS])
