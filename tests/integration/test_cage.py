@@ -125,14 +125,6 @@ OTHERS = [
     *("connect_tcp", "connect_unix", "connect_abstract", "start", "fork"),
     *("signal", "signal_by_descriptor"),
 ]
-    "connect_tcp",
-    "connect_unix",
-    "connect_abstract",
-    "start",
-    "fork",
-    "signal",
-    "signal_by_descriptor",
-]
 
 
 @pytest.mark.parametrize("attempt", [*FILES, *OTHERS])
