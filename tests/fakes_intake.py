@@ -87,7 +87,7 @@ class Fuse:
         return step
 
 
-_CHANGES = ("rename", "unlink", "copy", "digest", "sync")
+_CHANGES = ("rename", "unlink", "copy", "digest", "sync_file", "sync")
 
 
 class FusedFiles(Files):

@@ -179,7 +179,9 @@ class Claimer:
         await self._step([each.claim for each in done if each.where is Where.LOST], ClaimStep.LOST)
         taken = [each.claim for each in done if each.where in (Where.TAKEN, Where.ASIDE)]
         if taken:
-            await asyncio.to_thread(self._mover.sync)
+            unwritten = await asyncio.to_thread(self._mover.sync, taken)
+            delayed |= {claim.id: _not_moved(claim, exc) for claim, exc in unwritten}
+            taken = [claim for claim in taken if claim.id not in delayed]
             await self._step([claim for claim in taken if claim.student is not None], ClaimStep.SPOOLED)
             leaving = await asyncio.to_thread(self._mover.leave, taken)
             await self._step(leaving.changed, ClaimStep.LOST)

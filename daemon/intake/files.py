@@ -20,7 +20,7 @@ _READ = os.O_RDONLY | os.O_NONBLOCK
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
 _CHUNK = 1 << 20
 _SLICE = 32 << 20  # is on the disk within a moment: waiting for more can't be interrupted
-_WRITE_AND_WAIT = 7  # sync_file_range(2): all three of its flags
+_WRITE, _WRITE_AND_WAIT = 2, 7  # the flags of sync_file_range(2): begin to, and have it done
 _libc = ctypes.CDLL(None, use_errno=True)
 
 Halted = Callable[[], bool]
@@ -55,10 +55,10 @@ class Files:
         entry.folder.unlink(entry.name)
 
     def copy(self, source: Entry, target: Entry, halted: Halted) -> Digest:
-        """Copy a regular file. `target` appears whole, on the disk and compared, or not at all.
+        """Copy a regular file. `target` appears whole and compared, or not at all.
 
-        Holes stay holes. The digest tells the state of `source` when its last byte was read. Raises
-        Interrupted.
+        It is on the disk after `sync_file` alone. Holes stay holes. The digest tells the state of `source`
+        when its last byte was read. Raises Interrupted.
         """
         partial = Entry(target.folder, target.name + b".partial")
         self.unlink(partial)
@@ -68,7 +68,6 @@ class Files:
             try:
                 with open(partial.folder.open_file(partial.name, _NEW), "w+b", buffering=0) as writer:
                     sha256 = _pour(reader, writer, halted)
-                    os.fsync(writer.fileno())
                     if _sha256(writer, halted) != sha256:
                         raise OSError(errno.EIO, "the copy differs from the file", source.path)
                 self.rename(partial, target)
@@ -92,6 +91,14 @@ class Files:
         """Read a regular file to its end. Raises Interrupted."""
         with open(entry.folder.open_file(entry.name, _READ), "rb", buffering=0) as reader:
             return Digest(_sha256(reader, halted), os.fstat(reader.fileno()))
+
+    def sync_file(self, entry: Entry) -> None:
+        """Have the content of a regular file on the disk."""
+        fd = entry.folder.open_file(entry.name, _READ)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def sync(self, folders: Iterable[Folder]) -> None:
         """Make what was renamed in these folders durable, in this order."""
@@ -143,6 +150,7 @@ def _pour(reader: BinaryIO, writer: BinaryIO, halted: Halted) -> str:
         if written % _SLICE < len(chunk) and written >= _SLICE:
             _libc.sync_file_range(writer.fileno(), ctypes.c_int64(0), ctypes.c_int64(0), _WRITE_AND_WAIT)
     os.ftruncate(writer.fileno(), size)
+    _libc.sync_file_range(writer.fileno(), ctypes.c_int64(0), ctypes.c_int64(0), _WRITE)
     return sha256.hexdigest()
 
 

@@ -70,6 +70,7 @@ class Mover:
         self._files = files
         self._room = room
         self._max_bytes = max_bytes
+        self._copied: set[str] = set()  # claims whose copies this process has made and may not be on the disk
 
     def hide(self, claims: Sequence[Claim]) -> Hiding:
         """Rename each file, in its own folder, to a name that is its claim's alone."""
@@ -101,7 +102,9 @@ class Mover:
                 self._give_name(source, put_back_names(claim))
                 return Fetched(Where.LOST)
             if self._files.stat(target) is not None:
-                return Fetched(Where.TAKEN)
+                if not found or claim.step is ClaimStep.SPOOLED or claim.id in self._copied:
+                    return Fetched(Where.TAKEN)
+                self._files.unlink(target)  # a copy of which a power cut may have left only the name
             if source and found:
                 return self._take(claim, source, found, target, halted)
             return Fetched(self._search(claim, reach, target))
@@ -118,10 +121,26 @@ class Mover:
             else:
                 self._give_name(source, put_back_names(claim))
 
-    def sync(self) -> None:
-        """Make durable what came into the state folder."""
+    def sync(self, claims: Iterable[Claim]) -> list[tuple[Claim, OSError]]:
+        """Make durable what was fetched of these claims. Those whose copy could not be, and is gone again.
+
+        An fsync that failed once may report success the next time with nothing written: only another copy
+        helps. The first file of a group costs most of the time. Raises OSError for the folders.
+        """
+        failed: list[tuple[Claim, OSError]] = []
         with Folder.open(self._places.spool) as spool, Folder.open(self._places.rejected) as rejected:
+            for claim in claims:
+                if claim.id not in self._copied:
+                    continue
+                self._copied.discard(claim.id)
+                with self._target(claim) as target:
+                    try:
+                        self._files.sync_file(target)
+                    except OSError as exc:
+                        failed.append((claim, exc))
+                        self._files.unlink(target)
             self._files.sync([spool, rejected])
+        return failed
 
     def leave(self, claims: Sequence[Claim]) -> Leaving:
         """Remove what is left of taken files in the inbox, durably.
@@ -220,9 +239,9 @@ class Mover:
                 if too_large:
                     self._give_name(source, aside_names(claim))
                     return Fetched(Where.ASIDE)
-                digest = self._copy(source, found, target, halted)
+                digest = self._copy(claim, source, found, target, halted)
         else:
-            digest = self._copy(source, found, target, halted)
+            digest = self._copy(claim, source, found, target, halted)
         seen = digest.found if digest else self._files.stat(target)
         if seen is None or not is_the_one(seen, claim):
             if digest:
@@ -233,12 +252,16 @@ class Mover:
             return Fetched(Where.LOST)
         return Fetched(Where.TAKEN, digest)
 
-    def _copy(self, source: Entry, found: os.stat_result, target: Entry, halted: Halted) -> Digest | None:
+    def _copy(
+        self, claim: Claim, source: Entry, found: os.stat_result, target: Entry, halted: Halted
+    ) -> Digest | None:
         if not stat.S_ISREG(found.st_mode):
             self._files.copy_special(source, target)
             return Digest("", found)
         with self._room.hold(min(found.st_size, found.st_blocks * 512)):
-            return self._files.copy(source, target, halted)
+            digest = self._files.copy(source, target, halted)
+        self._copied.add(claim.id)
+        return digest
 
     def _search(self, claim: Claim, reach: Reach, target: Entry) -> Where:
         """Where the file of a claim is that has no hidden name and is not at its place."""

@@ -18,7 +18,7 @@ from daemon.values import Claim
 
 _AT_ONCE = 4
 _GROUP = 64
-_LINGER_S = 0.2  # how long what is ready waits for more
+_LINGER_S = 0.5  # how long what is ready waits for more
 _GRACE_S = 2.0  # after a stop: what takes longer is left for the next start
 
 

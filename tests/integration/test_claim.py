@@ -421,21 +421,50 @@ def test_another_file_system_gets_a_compared_copy(here: Lab, other_disk: Path) -
 
 
 def test_a_copy_that_differs_is_not_taken(here: Lab, other_disk: Path) -> None:
-    fsync = os.fsync
+    truncate = os.ftruncate
 
-    def rotten(fd: int) -> None:
-        fsync(fd)
-        if os.readlink(f"/proc/self/fd/{fd}").endswith(".partial"):
-            os.pwrite(fd, b"X", 0)
+    def rotten(fd: int, length: int) -> None:
+        truncate(fd, length)
+        os.pwrite(fd, b"X", 0)
 
     here.inbox = other_disk
     here.drop("s01/intro.mp4")
     with pytest.MonkeyPatch.context() as disk:
-        disk.setattr(os, "fsync", rotten)
+        disk.setattr(os, "ftruncate", rotten)
         (alarm,) = claim_all(here).delayed.values()
     assert "differs" in alarm.message
     assert here.born == []
     assert recover(here).born == 1
+
+
+def test_a_copy_that_did_not_reach_the_disk_is_made_anew(here: Lab) -> None:
+    class Failing(Files):
+        def sync_file(self, entry: Entry) -> None:
+            if b"-s01." in entry.name:
+                raise OSError(errno.EIO, "Input/output error", entry.path)
+            super().sync_file(entry)
+
+    here.drop("s01/intro.mp4", b"11 seconds")
+    here.drop("s02/intro.mp4", b"12 seconds")
+    done = claim_all(here, files=Failing())
+    assert done.born == 1
+    (alarm,) = done.delayed.values()
+    assert "s01/intro.mp4" in alarm.message
+    assert [path.name[-7:] for path in (here.state / "spool").iterdir()] == ["s02.mp4"]
+    assert recover(here).born == 1
+
+
+def test_a_copy_of_which_a_power_cut_left_only_the_name_is_made_anew(here: Lab) -> None:
+    here.drop("s01/intro.mp4", b"11 seconds")
+    steps = Fuse()
+    claim_all(here, fuse=steps)
+    here.drop("s02/intro.mp4", b"12 seconds")
+    with pytest.raises(Crash):
+        claim_all(here, fuse=Fuse(steps.steps.index("sync_file")))
+    (copy,) = (here.state / "spool").glob("*-s02.mp4")
+    copy.write_bytes(b"")
+    recover(here)
+    assert [task.size_bytes for task in Outcome(here).tasks] == [10, 10]
 
 
 def drop_some_of_everything(lab: Lab) -> None:
