@@ -124,6 +124,7 @@ async def _all_running(
                 yield
             finally:
                 stop.set()
+                daemon.journal.end_by(daemon.config.run.stop_grace_s)
                 await asyncio.gather(*watching)
                 await taking
                 settled.set()

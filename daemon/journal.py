@@ -5,6 +5,7 @@ write is tried again until it is durable, and until then nothing that depends on
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
@@ -77,6 +78,7 @@ class Journal:
         self._phase_start: float | None = None
         self._group = ""
         self._outcomes = 0
+        self._ends_at: float | None = None
         self.tries = 0  # so that a wait for the database is told from a standstill
 
     async def __call__(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -100,17 +102,35 @@ class Journal:
             ) from exc
 
     async def surely(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The same, again and again while it is a StoreError."""
+        """The same, again and again while it is a StoreError. Raises it once the daemon is to stop."""
         while True:
             self.tries += 1
             try:
                 value = await self(function, *args, **kwargs)
             except StoreError as exc:
                 self._alarms.set("store", str(exc))
+                if self._ends_at is not None and asyncio.get_running_loop().time() >= self._ends_at:
+                    raise
                 await asyncio.sleep(_AGAIN_S)
             else:
                 self._alarms.clear("store")
                 return value
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the daemon stops, and what can't be written is left for its next start."""
+        return self._ends_at is not None
+
+    def end_by(self, grace_s: float) -> None:
+        """Try nothing again after `grace_s` seconds: the daemon stops. What was not written is done again
+        after its next start, from what the database holds then.
+        """
+        self._ends_at = asyncio.get_running_loop().time() + grace_s
+        self._hurrying = asyncio.create_task(self._hurry())
+
+    async def _hurry(self) -> None:
+        with contextlib.suppress(StoreError):  # closed already, or told of where it is written to
+            await self(self.store.hurry)
 
     async def orders(self) -> Orders:
         """What was asked for before the last stop."""

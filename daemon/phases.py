@@ -177,9 +177,11 @@ class Phases:
 
     async def aclose(self) -> None:
         """End the phase and every engine."""
-        await self._leave()
-        await self._journal.phase_began(None, Phase.STT)
-        await self._node.aclose()
+        try:
+            await self._leave()
+            await self._journal.phase_began(None, Phase.STT)
+        finally:
+            await self._node.aclose()
 
     async def _leave(self) -> None:
         await self.close_batch()

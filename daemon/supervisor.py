@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
+import structlog
+
 from daemon.ahead import Ahead
 from daemon.alarms import Alarms
 from daemon.attempts import Attempts, Ended
@@ -26,7 +28,7 @@ from daemon.core.decision import (
     View,
     Why,
 )
-from daemon.core.errors import Blame, EngineError, Fault
+from daemon.core.errors import Blame, EngineError, Fault, StoreError
 from daemon.core.lifecycle import RetryPolicy, backoff_s
 from daemon.core.ownership import Ownership
 from daemon.core.scheduler import decide, in_order
@@ -44,6 +46,9 @@ from daemon.wire import Order, Verb
 
 async def _nothing_to_prepare(group: Group) -> None:
     return None
+
+
+log = structlog.get_logger()
 
 
 class Supervisor:
@@ -179,6 +184,15 @@ class Supervisor:
 
     async def run(self, stop: asyncio.Event, grace_s: float) -> None:
         """Work until `stop`, then let running attempts end within `grace_s` seconds; nothing is lost."""
+        try:
+            await self._work(stop)
+        except StoreError as exc:
+            if not self._journal.is_ending:
+                raise
+            log.warning("the daemon stops, and the database cannot be written", cause=str(exc))
+        await self._finish(grace_s)
+
+    async def _work(self, stop: asyncio.Event) -> None:
         await self._standing.recall()
         self._book.add(await self._journal.recover())
         self._on_final()  # the recovery may have ended tasks
@@ -186,13 +200,14 @@ class Supervisor:
         await self._begin_clean(stop)
         self._recovered = True
         stopping = asyncio.create_task(self._happenings.wake_at(stop))
-        while not stop.is_set():
-            self.turns, self.turning = self.turns + 1, True
-            wake_at = await self._turn()
-            self.turning = False
-            await self._happenings.wait(wake_at)
-        stopping.cancel()
-        await self._finish(grace_s)
+        try:
+            while not stop.is_set():
+                self.turns, self.turning = self.turns + 1, True
+                wake_at = await self._turn()
+                self.turning = False
+                await self._happenings.wait(wake_at)
+        finally:
+            stopping.cancel()
 
     async def _begin_clean(self, stop: asyncio.Event) -> None:
         """Trust no stored phase: end whatever an earlier daemon may have left. Tried until it holds."""
@@ -321,6 +336,18 @@ class Supervisor:
         """1. let attempts end; 2. release the others; 3. end every engine; 4. end the decoding."""
         await self._attempts.join(grace_s)
         await self._phases.stop_switching()
+        try:
+            await self._commit_last()
+        except StoreError as exc:  # the next start releases them
+            log.warning("what was in hand is done again by the next start", cause=str(exc))
+        try:
+            await self._phases.aclose()
+        except StoreError as exc:
+            log.warning("the end of the phase cannot be written", cause=str(exc))
+        await self._ahead.aclose()
+
+    async def _commit_last(self) -> None:
+        """Write what has happened until now, and release what is in hand. Raises StoreError."""
         for happening in self._happenings.take_last():
             if not isinstance(happening, Switched):
                 await self._take(happening)
@@ -328,5 +355,3 @@ class Supervisor:
             if task.status in RUNNING | PENDING:
                 self._book.move(task.id, Event.RELEASED)
         await self._commit()
-        await self._phases.aclose()
-        await self._ahead.aclose()

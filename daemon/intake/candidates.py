@@ -16,7 +16,8 @@ from daemon.values import Claim
 
 _GROUP = 64
 _IN_WORK = 128  # claims at once, so that whoever comes next is not behind thousands
-_OF_ONE = 16  # of these, of one student
+_OF_ONE = 16  # of one student, with those that are delayed
+_OF_ACCOUNT = 2 * _IN_WORK  # the same of one account: nobody fills the database with claims that can't end
 _LONGEST_WAIT_S = 600.0
 _HELD_OPEN_S = 600.0
 
@@ -63,12 +64,12 @@ class Candidates:
         self._denials = {entry: denial for entry, denial in self._denials.items() if entry in there}
         self._written &= {entry.path for entry in settled}
 
-    def next(self, in_work: Sequence[Claim], now: float) -> Choice | None:
+    def next(self, in_work: Sequence[Claim], delayed: Sequence[Claim], now: float) -> Choice | None:
         """The next files for which there is room beside those in work, or None when there are none.
 
-        Opens each of them for a moment: for a thread.
+        Delayed claims count for their student and account. Opens each file for a moment: for a thread.
         """
-        picked = self._pick(in_work)
+        picked = self._pick(in_work, delayed)
         if not picked:
             return None
         choice = self._choose(picked, now)
@@ -76,14 +77,16 @@ class Candidates:
         self._written |= {entry.path for entry in choice.written}
         return choice
 
-    def _pick(self, in_work: Sequence[Claim]) -> list[Seen]:
-        lanes = Counter(claim.lane for claim in in_work)
+    def _pick(self, in_work: Sequence[Claim], delayed: Sequence[Claim]) -> list[Seen]:
+        load = Load.of([*in_work, *delayed])
+        lanes, owners = Counter(load.lanes), Counter(load.owners)
         most = min(_GROUP, _IN_WORK - len(in_work))
         picked: list[Seen] = []
         rest: list[Seen] = []
         for entry in self._queue:
-            if len(picked) < most and lanes[entry.lane] < _OF_ONE:
+            if len(picked) < most and lanes[entry.lane] < _OF_ONE and owners[entry.owner] < _OF_ACCOUNT:
                 lanes[entry.lane] += 1
+                owners[entry.owner] += 1
                 picked.append(entry)
             else:
                 rest.append(entry)
@@ -100,7 +103,7 @@ class Candidates:
                     continue
                 try:
                     is_written = self._is_written_to(entry, reach)
-                except PermissionError as exc:
+                except OSError as exc:
                     self._denials[entry] = _Denial(exc, 0, now)
                     continue
                 if denial is not None and not denial.tries:
@@ -109,7 +112,7 @@ class Candidates:
         return Choice(tuple(takeable), tuple(written))
 
     def _is_written_to(self, entry: Seen, reach: Reach) -> bool:
-        """Whether a file is being written to. Raises PermissionError when it may not be taken."""
+        """Whether a file is being written to. Raises OSError when it may not or can't be taken."""
         try:
             folder = reach(entry.path)
         except NO_SUCH_PLACE:

@@ -12,15 +12,14 @@ the rest for a group. A crash between any two steps is finished from the rows.
 """
 
 import asyncio
-import errno
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import ParamSpec, Protocol, TypeVar
 
-from daemon.core.errors import Blame, Fault
+from daemon.core.errors import Blame, Fault, StoreError
 from daemon.core.instant import to_iso
 from daemon.core.naming import STUDENT_PATTERN, Named, Refusal, printable
 from daemon.core.ownership import Ownership
@@ -30,6 +29,7 @@ from daemon.intake import refusal
 from daemon.intake.accounts import account_name
 from daemon.intake.alarm import Alarm, reason_of, shown
 from daemon.intake.files import Digest, Files, Halted
+from daemon.intake.landed import Landed, Settled, Taken, away, not_moved, not_written, reason_to_refuse
 from daemon.intake.mover import Fetched, Mover, Where
 from daemon.intake.places import Places, claim_id_of, hidden
 from daemon.intake.room import Room
@@ -59,36 +59,6 @@ class Limits:
     student_pattern: str = STUDENT_PATTERN
     done_marker: str = ""
     ownership: Ownership = field(default_factory=Ownership)
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Of a group: the claims that hold their file, and the files that we have no right to take."""
-
-    claims: tuple[Claim, ...]
-    denied: tuple[tuple[Seen, OSError], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """A claim whose file was fetched: where it is, and the birth where it becomes a task.
-
-    With an alarm it stays open, since nothing can be said of the file now.
-    """
-
-    claim: Claim
-    where: Where
-    birth: Birth | None = None
-    alarm: Alarm | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What became of claims: how many tasks and refusals, and what keeps the rest open, by claim."""
-
-    born: int = 0
-    refused: int = 0
-    delayed: Mapping[str, Alarm] = field(default_factory=dict)
 
 
 class Claimer:
@@ -154,9 +124,9 @@ class Claimer:
         try:
             fetched = await asyncio.to_thread(self._mover.fetch, claim, halted)
         except OSError as exc:
-            return Landed(claim, Where.AWAY, alarm=_not_moved(claim, exc))
+            return Landed(claim, Where.AWAY, alarm=not_moved(claim, exc))
         if fetched.where is Where.AWAY:
-            return Landed(claim, Where.AWAY, alarm=_away(claim))
+            return Landed(claim, Where.AWAY, alarm=away(claim))
         if claim.student is None or fetched.where not in (Where.TAKEN, Where.ASIDE):
             return Landed(claim, fetched.where)
         try:
@@ -180,24 +150,48 @@ class Claimer:
         taken = [each.claim for each in done if each.where in (Where.TAKEN, Where.ASIDE)]
         if taken:
             unwritten = await asyncio.to_thread(self._mover.sync, taken)
-            delayed |= {claim.id: _not_moved(claim, exc) for claim, exc in unwritten}
+            delayed |= {claim.id: not_moved(claim, exc) for claim, exc in unwritten}
             taken = [claim for claim in taken if claim.id not in delayed]
             await self._step([claim for claim in taken if claim.student is not None], ClaimStep.SPOOLED)
             leaving = await asyncio.to_thread(self._mover.leave, taken)
             await self._step(leaving.changed, ClaimStep.LOST)
-            delayed |= {claim.id: _not_moved(claim, exc) for claim, exc in leaving.failed}
+            delayed |= {claim.id: not_moved(claim, exc) for claim, exc in leaving.failed}
             gone = {claim.id for claim in leaving.changed} | delayed.keys()
             done = [each for each in done if each.claim.id not in gone]
-        reasons = [(each.claim, reason) for each in done if (reason := _reason(each)) is not None]
+        reasons = [(each.claim, reason) for each in done if (reason := reason_to_refuse(each)) is not None]
         await self._refuse(reasons)
-        born, duplicates = await self._bear([each.birth for each in done if each.birth is not None])
+        births = [each.birth for each in done if each.birth is not None]
+        every, error = await self._born(births)
+        if error is not None:
+            there = {each.claim.id for each in every}
+            unborn = [birth.claim for birth in births if birth.claim.id not in there]
+            delayed |= {claim.id: not_written(claim, error) for claim in unborn}
+        born, duplicates = await self._end(every)
         if self._limits.done_marker:
             await asyncio.to_thread(self._mover.drop_markers, taken, self._limits.done_marker)
         return Settled(born, len(reasons) + duplicates, delayed)
 
-    async def _bear(self, births: Sequence[Birth]) -> tuple[int, int]:
-        """How many births became tasks, and how many were refused: videos that were handed in before."""
-        every = await self._db(self._store.bear, births, self._clock()) if births else []
+    async def _born(self, births: Sequence[Birth]) -> tuple[list[Born], StoreError | None]:
+        """Have tasks born in one transaction, or each alone where that fails; and what failed last."""
+        if not births:
+            return [], None
+        try:
+            return await self._db(self._store.bear, births, self._clock()), None
+        except StoreError as exc:
+            failed = exc
+        every: list[Born] = []
+        failures = 0
+        for birth in births if len(births) > 1 else ():
+            try:
+                every += await self._db(self._store.bear, [birth], self._clock())
+            except StoreError as exc:
+                failed, failures = exc, failures + 1
+                if failures > 1:
+                    break  # no birth is to blame, but the database
+        return every, failed
+
+    async def _end(self, every: Sequence[Born]) -> tuple[int, int]:
+        """How many of these became tasks, and how many were refused: videos that were handed in before."""
         if tasks := [each for each in every if each.task is not None]:
             self._on_born(tasks)
         if refused := [each for each in every if each.task is None]:
@@ -278,23 +272,3 @@ class Claimer:
         """20 hex digits that sort by time: 13 of microseconds (till the year 2112), 7 of chance."""
         self._last_us = max(int(now * 1_000_000), self._last_us + 1)
         return f"{self._last_us:013x}{secrets.randbits(28):07x}"
-
-
-def _reason(landed: Landed) -> str | None:
-    """Why a claim is refused, or None when it is not."""
-    if landed.where is Where.VANISHED:
-        return str(refusal.vanished(landed.claim))
-    taken = landed.where in (Where.TAKEN, Where.ASIDE)
-    return (landed.claim.reason or "") if taken and landed.claim.student is None else None
-
-
-def _away(claim: Claim) -> Alarm:
-    path = shown(claim.path)
-    return Alarm("claim_waits", path, f"{path} was claimed and is out of reach; mount its file system again")
-
-
-def _not_moved(claim: Claim, error: OSError) -> Alarm:
-    path = shown(claim.path)
-    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    fix = "make room on its disk" if is_full else "see that the state folder can be written"
-    return Alarm("claim_waits", path, f"{path} was claimed and cannot be moved: {reason_of(error)}; {fix}")

@@ -1,15 +1,16 @@
 """The claims that stay open since something hinders them, and when to go on with them."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable
 
 from daemon.intake.alarm import Alarm
+from daemon.values import Claim
 
 _LONGEST_RETRY_S = 60.0
 _TRIES_BEFORE_REST = 3
 
 
 class Delays:
-    """Alarms by the id of the claim that each keeps open; "" is for what keeps all of them.
+    """The claims that are delayed, each with its alarm, and what delays all of them.
 
     `retry_at` is when to try again, ever more rarely, by `ticks`; None when nothing is to be tried. At the
     start it is now: a crash may have left claims.
@@ -17,14 +18,20 @@ class Delays:
 
     def __init__(self, ticks: Callable[[], float]) -> None:
         self._ticks = ticks
-        self._alarms: dict[str, Alarm] = {}
+        self._claims: dict[str, tuple[Claim, Alarm]] = {}
+        self._of_all: Alarm | None = None
         self._tries = 0
         self.retry_at: float | None = ticks()
 
     @property
-    def alarms(self) -> Collection[Alarm]:
+    def claims(self) -> list[Claim]:
+        """Those that are delayed."""
+        return [claim for claim, _ in self._claims.values()]
+
+    @property
+    def alarms(self) -> list[Alarm]:
         """Everything that lasts."""
-        return self._alarms.values()
+        return [*([self._of_all] if self._of_all else []), *(alarm for _, alarm in self._claims.values())]
 
     @property
     def is_due(self) -> bool:
@@ -40,16 +47,27 @@ class Delays:
         """A try begins."""
         self.retry_at = None
 
-    def put(self, alarms: Mapping[str, Alarm]) -> None:
+    def put(self, delayed: Iterable[tuple[Claim, Alarm]]) -> None:
         """Delay these claims."""
-        self._alarms |= alarms
-        if alarms and self.retry_at is None:
-            self.retry_at = self._ticks() + min(2.0**self._tries, _LONGEST_RETRY_S)
-            self._tries += 1
+        new = {claim.id: (claim, alarm) for claim, alarm in delayed}
+        self._claims |= new
+        if new:
+            self._plan()
 
-    def end(self, claims: Collection[str]) -> None:
+    def put_all(self, alarm: Alarm | None) -> None:
+        """Delay everything, or with None no longer everything."""
+        self._of_all = alarm
+        if alarm is not None:
+            self._plan()
+
+    def end(self, claims: Iterable[Claim]) -> None:
         """These are delayed no longer."""
         for claim in claims:
-            self._alarms.pop(claim, None)
-        if not self._alarms:
+            self._claims.pop(claim.id, None)
+        if not self._claims and self._of_all is None:
             self._tries = 0
+
+    def _plan(self) -> None:
+        if self.retry_at is None:
+            self.retry_at = self._ticks() + min(2.0**self._tries, _LONGEST_RETRY_S)
+            self._tries += 1

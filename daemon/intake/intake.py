@@ -16,9 +16,10 @@ from daemon.core.errors import StoreError
 from daemon.core.stability import Known, Seen, observe, restart
 from daemon.intake.alarm import Alarm, Alarms, reason_of, shown
 from daemon.intake.candidates import Candidates, orphans
-from daemon.intake.claim import Claimer, Limits, OnDatabase, Settled
+from daemon.intake.claim import Claimer, Limits, OnDatabase
 from daemon.intake.delays import Delays
 from daemon.intake.files import Files
+from daemon.intake.landed import Settled
 from daemon.intake.pipeline import Pipeline
 from daemon.intake.places import Places
 from daemon.intake.room import Room
@@ -174,9 +175,10 @@ class Intake:
         try:
             claims = await self._claimer.open_claims()
         except StoreError as exc:
-            self._delay({"": Alarm("store", shown(self._inbox), str(exc))})
+            self._delays.put_all(Alarm("store", shown(self._inbox), str(exc)))
+            self._alarms.put("claims", self._delays.alarms)
             return
-        self._delays.end([""])
+        self._delays.put_all(None)
         inside = {claim.id for claim in self._pipeline.claims}
         self._pipeline.put(claim for claim in claims if claim.id not in inside)
         self._alarms.put("claims", self._delays.alarms)
@@ -233,7 +235,7 @@ class Intake:
         if self._closed or not await self._has_room():
             return False
         while choice := await asyncio.to_thread(
-            self._candidates.next, self._pipeline.claims, now := self._ticks()
+            self._candidates.next, self._pipeline.claims, self._delays.claims, now := self._ticks()
         ):
             if choice.written:  # somebody still writes to these: they settle anew
                 self._known = restart(self._known, {entry.path for entry in choice.written}, now)
@@ -249,7 +251,8 @@ class Intake:
         try:
             taken = await self._claimer.take(files)
         except StoreError as exc:
-            self._delay({"": Alarm("store", shown(self._inbox), str(exc))})
+            self._delays.put_all(Alarm("store", shown(self._inbox), str(exc)))
+            self._alarms.put("claims", self._delays.alarms)
             return False
         for entry, error in taken.denied:
             self._candidates.deny(entry, error, self._ticks())
@@ -276,13 +279,10 @@ class Intake:
         self.refused += settled.refused
         if settled.refused:
             self._on_born([])
-        self._delays.end([claim.id for claim in group if claim.id not in settled.delayed])
-        self._delay(settled.delayed)
-        self._wake.set()
-
-    def _delay(self, alarms: Mapping[str, Alarm]) -> None:
-        self._delays.put(alarms)
+        self._delays.end(claim for claim in group if claim.id not in settled.delayed)
+        self._delays.put((claim, settled.delayed[claim.id]) for claim in group if claim.id in settled.delayed)
         self._alarms.put("claims", self._delays.alarms)
+        self._wake.set()
 
     def _consider_rest(self, *, is_taking: bool) -> None:
         left = self._settles_at is not None or (is_taking and self._candidates.waiting)

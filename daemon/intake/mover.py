@@ -106,7 +106,12 @@ class Mover:
                     return Fetched(Where.TAKEN)
                 self._files.unlink(target)  # a copy of which a power cut may have left only the name
             if source and found:
-                return self._take(claim, source, found, target, halted)
+                try:
+                    return self._take(claim, source, found, target, halted)
+                except PermissionError:
+                    # Its owner has shut it since. Under its own name it is seen again once it is open.
+                    self._give_name(source, put_back_names(claim))
+                    return Fetched(Where.LOST)
             return Fetched(self._search(claim, reach, target))
 
     def tidy(self, claim: Claim) -> None:

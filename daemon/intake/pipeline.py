@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from daemon.core.errors import StoreError
 from daemon.core.turns import Load, next_in_turn
 from daemon.intake.alarm import Alarm, reason_of, shown
-from daemon.intake.claim import Claimer, Landed, Settled
+from daemon.intake.claim import Claimer
 from daemon.intake.files import Interrupted
+from daemon.intake.landed import Landed, Settled
 from daemon.values import Claim
 
 _AT_ONCE = 4

@@ -103,13 +103,13 @@ class Scanner:
         for name, entry in by_name.items():
             relative = below / name
             if name.startswith(CLAIM_PREFIX):
-                found.hidden.extend(self._see(entry, relative))
+                found.hidden.extend(self._see(entry, relative, found))
             elif ignored(relative, self._ignore):
                 continue
-            elif entry.is_dir(follow_symlinks=False):
+            elif _is_folder(entry):
                 self._descend(fd, relative, found)
-            elif self._is_announced(name, by_name):
-                found.files.extend(self._see(entry, relative))
+            elif self._is_announced(entry, by_name):
+                found.files.extend(self._see(entry, relative, found))
 
     def _descend(self, fd: int, relative: PurePath, found: _Found) -> None:
         folder = shown(self._path(relative))
@@ -136,20 +136,37 @@ class Scanner:
             message = f"{folder} cannot be read: {reason_of(error)}; give this user the right to read it"
             found.alarms.append(Alarm("folder_unreadable", folder, message))
 
-    def _is_announced(self, name: str, names: dict[str, os.DirEntry[str]]) -> bool:
+    def _is_announced(self, entry: "os.DirEntry[str]", names: dict[str, os.DirEntry[str]]) -> bool:
+        """Whether a file may be taken: by a marker that its own account, this one or root has made."""
         if not self._marker:
             return True
-        return not name.endswith(self._marker) and name + self._marker in names
-
-    def _see(self, entry: "os.DirEntry[str]", relative: PurePath) -> Iterator[Seen]:
+        marker = names.get(entry.name + self._marker)
+        if marker is None or entry.name.endswith(self._marker):
+            return False
         try:
-            found = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:
+            by, of = (each.stat(follow_symlinks=False).st_uid for each in (marker, entry))
+        except OSError:
+            return False
+        return by in (of, os.geteuid(), 0)
+
+    def _see(self, entry: "os.DirEntry[str]", relative: PurePath, found: _Found) -> Iterator[Seen]:
+        path = self._path(relative)
+        try:
+            state = entry.stat(follow_symlinks=False)
+        except OSError as exc:  # of a student's own mount, for instance
+            self._note(exc, shown(path), found)
             return
-        yield seen(self._path(relative), found, lane(relative))
+        yield seen(path, state, lane(relative))
 
     def _path(self, relative: PurePath) -> bytes:
         return os.fsencode(self._root / relative)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False  # it shows when it is looked at
 
 
 def seen(path: bytes, found: os.stat_result, lane: str = "") -> Seen:

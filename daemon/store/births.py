@@ -51,10 +51,12 @@ def _bear_one(
     if student is None:
         raise ValueError(f"claim {birth.claim.id} names no student: it is to be refused")
     stands = (TaskRow.user_id == student) & TaskRow.status.in_(_STANDS)
-    is_known = bool(birth.sha256)  # a file that is too large was not read
-    if is_known and (earlier := _first(db, stands & (TaskRow.sha256 == birth.sha256))) is not None:
-        return Born(birth.claim, None, Refused.DUPLICATE, earlier)
-    same, other = _by_account(db, stands, birth.claim.account, ownership)
+    account = birth.claim.account
+    if birth.sha256:  # else it is too large to be read
+        again, _ = _by_account(db, stands & (TaskRow.sha256 == birth.sha256), account, ownership)
+        if again is not None:
+            return Born(birth.claim, None, Refused.DUPLICATE, again)
+    same, other = _by_account(db, stands, account, ownership)
     if resubmission == "reject" and same is not None:
         return Born(birth.claim, None, Refused.HANDED_IN, same)
     if other is not None:

@@ -62,6 +62,11 @@ class SqliteStore(Reader):
         with border(self._db, "brought to this version"):
             schema.migrate(self._db, path)
 
+    def hurry(self) -> None:
+        """Wait no longer than a second for another program that has the database locked."""
+        with border(self._db, "used"):
+            self._db.pragma("busy_timeout", 1000)
+
     def together(self) -> AbstractContextManager[None]:
         """Make what is called within one transaction, and so one fsync."""
         return writing(self._db)

@@ -14,8 +14,9 @@ import pytest
 
 from daemon.core.task import Status
 from daemon.folder import Entry
-from daemon.intake.claim import Claimer, Limits, Settled, Taken
+from daemon.intake.claim import Claimer, Limits
 from daemon.intake.files import Digest, Files, Halted
+from daemon.intake.landed import Settled, Taken
 from daemon.intake.places import Places
 from daemon.intake.room import Room
 from daemon.intake.scan import Scan, Scanner

@@ -1,0 +1,72 @@
+"""What comes of claims on their way, and what is said of those that stay open."""
+
+import errno
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from daemon.core.stability import Seen
+from daemon.intake import refusal
+from daemon.intake.alarm import Alarm, reason_of, shown
+from daemon.intake.mover import Where
+from daemon.values import Birth, Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Of a group: the claims that hold their file, and the files that we have no right to take."""
+
+    claims: tuple[Claim, ...]
+    denied: tuple[tuple[Seen, OSError], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A claim whose file was fetched: where it is, and the birth where it becomes a task.
+
+    With an alarm it stays open, since nothing can be said of the file now.
+    """
+
+    claim: Claim
+    where: Where
+    birth: Birth | None = None
+    alarm: Alarm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of claims: how many tasks and refusals, and what keeps the rest open, by claim."""
+
+    born: int = 0
+    refused: int = 0
+    delayed: Mapping[str, Alarm] = field(default_factory=dict)
+
+
+def reason_to_refuse(landed: Landed) -> str | None:
+    """Why a claim is refused, or None when it is not."""
+    if landed.where is Where.VANISHED:
+        return str(refusal.vanished(landed.claim))
+    taken = landed.where in (Where.TAKEN, Where.ASIDE)
+    return (landed.claim.reason or "") if taken and landed.claim.student is None else None
+
+
+def away(claim: Claim) -> Alarm:
+    """The alarm of a claim whose file can't be seen now."""
+    path = shown(claim.path)
+    return Alarm("claim_waits", path, f"{path} was claimed and is out of reach; mount its file system again")
+
+
+def not_moved(claim: Claim, error: OSError) -> Alarm:
+    """The alarm of a claim whose file could not be brought in."""
+    path = shown(claim.path)
+    fix = "see that the state folder can be written"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        fix = "make room on its disk"
+    elif isinstance(error, PermissionError):
+        fix = "give this user the right to read the file and to write its folder"
+    return Alarm("claim_waits", path, f"{path} was claimed and cannot be moved: {reason_of(error)}; {fix}")
+
+
+def not_written(claim: Claim, error: Exception) -> Alarm:
+    """The alarm of a claim whose task could not be born."""
+    path = shown(claim.path)
+    return Alarm("claim_waits", path, f"{path} was claimed and cannot be taken in: {error}")

@@ -1,0 +1,56 @@
+"""A stop in bad moments: it is obeyed, and what could not be written is done again by the next start."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from daemon.core.errors import StoreError
+from daemon.core.task import Stage
+from daemon.store import SqliteStore
+from daemon.values import Change
+from tests.inprocess import Lab, until, worked_off
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_database_that_cannot_be_written_does_not_keep_the_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = SqliteStore.commit
+    failures: list[int] = []
+
+    def full(store: SqliteStore, changes: list[Change]) -> None:
+        failures.append(1)
+        raise StoreError("the database cannot be written: disk is full; make room on its disk")
+
+    lab = Lab(tmp_path, settings={"run.stop_grace_s": 1.0})
+    lab.hand_in("s001_intro.mp4")
+    lab.hand_in("s002_intro.mp4")
+    monkeypatch.setattr(SqliteStore, "commit", full)
+    async with lab.daemon() as daemon:
+        await until(lambda: len(failures) > 1 and len(daemon.supervisor.tasks) == 2)
+        began = time.monotonic()
+    assert time.monotonic() - began < 1.0 + 5.0
+    assert not any(engine.alive for engine in lab.engines.values())
+    monkeypatch.setattr(SqliteStore, "commit", commit)
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    assert sorted(result["student_id"] for result in lab.results().values()) == ["s001", "s002"]
+
+
+async def test_a_locked_database_does_not_keep_the_daemon(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, settings={"run.stop_grace_s": 1.0}, seconds={Stage.STT: 0.5})
+    lab.hand_in("s001_intro.mp4")
+    async with lab.daemon() as daemon:
+        await until(lambda: lab.engines[Stage.STT].alive)
+        other = sqlite3.connect(tmp_path / "var" / "introeval.db")
+        other.execute("BEGIN IMMEDIATE")
+        assert daemon.supervisor.tasks
+        began = time.monotonic()
+    assert time.monotonic() - began < 20 + 5
+    other.close()
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    assert len(lab.results()) == 1
