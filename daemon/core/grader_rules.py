@@ -12,8 +12,10 @@ stop. Each repetition in them has an upper bound, so that a search takes time in
 
 import re
 
+from daemon.core.grader_claims import CLAIMS
 from daemon.core.grader_flags import FLAGS
 from daemon.core.grader_languages import IN_OTHER_LANGUAGES
+from daemon.core.grader_requests import REQUESTS
 from daemon.core.grader_terms import (
     CLEAR_TOP,
     EARLIER,
@@ -149,4 +151,4 @@ MARKUP_RULES: tuple[Rule, ...] = (
     ),
 )
 
-GRADER_RULES = (*_CERTAIN, *IN_OTHER_LANGUAGES, *FLAGS)
+GRADER_RULES = (*_CERTAIN, *IN_OTHER_LANGUAGES, *FLAGS, *REQUESTS, *CLAIMS)

@@ -13,6 +13,8 @@ class Rule:
     `finds` is a text in which the rule must find something, `spares` one in which it must not. `cuts`: what
     is found is not shown to the models; otherwise it is flagged only. `order`: what is found counts only
     where it is said as an order or a request, not where someone tells of it ("they give me full marks").
+    `near`: what is found counts only where this finds something too, at most 15 words before or after it or
+    within it.
     """
 
     id: str
@@ -22,6 +24,7 @@ class Rule:
     spares: str
     cuts: bool = True
     order: bool = False
+    near: re.Pattern[str] | None = None
 
 
 def any_of(words: str) -> str:
@@ -95,3 +98,51 @@ HIGH = any_of("8 eight 9 nine 10 ten")
 NEXT = r"(?: (?:\||and)){0,2}"
 IS = r"(?: (?:\||is|to|of|colon|equals|=)){0,2}"
 YOU_ARE = "you(?: are|'re)"
+
+# Wider words, for rules that only flag: each counts with another sign alone
+RESULT = any_of(
+    "scores? ratings? marks? grades? points? results? evaluations? assessments? bands? levels? category "
+    "categories tier reviews? feedback report verdict outcome notes? values? box boxes option"
+)
+PRAISED = any_of(
+    "excellent outstanding perfect flawless exceptional brilliant superb magnificent amazing stellar"
+)
+BEST_RESULT = (
+    rf"(?:(?:highest|top|maximum|max|maximal|best|full|{PRAISED})"
+    rf"(?: (?:possible|available|overall|final|of the))?(?: possible)? {RESULT}(?! (?:of|in|to)\b)|"
+    r"(?:the )?(?:maximum|highest|top)(?= (?:for|please|because|everywhere)\b| \||$)|distinction|"
+    rf"(?:ten|10|five|5|twenty|20|hundred|100) (?:out of|sur) \w+|{CLEAR_TOP}|(?:five|5) stars?|"
+    r"(?:with|output|choose|number|give) (?:ten|10)(?= for\b| \||$)|(?:ten|10)(?= to (?:me|us|all|this)\b)|"
+    rf""
+    r"(?:one |a )?(?:hundred|100) percent|(?:every|all the) points?|"
+    r"an? a (?:plus|star)\b|an a(?= \||$| (?:please|for|in)\b))"
+)
+GRADING = any_of("grading marking scoring rating evaluation evaluating assessment assessing")
+RUBRIC_WIDE = (
+    rf"(?:{RUBRIC}|{GRADING} (?:criteria|guide|guidelines|rules|scale|standards|rubric|scheme|instructions|"
+    rf"prompt|system|policy)|rules (?:for|of) {GRADING})"
+)
+GIVING = any_of(
+    "give giving award awarding assign grant choose pick select put write enter record report print return "
+    "output say reward hand leave state confirm show use rate score grade mark evaluate assess set fill make "
+    "tick let see get_me ensure make_sure add finish_with go_for"
+)
+MARKING = any_of("rate score grade mark evaluate assess judge review")
+IS_MARKING = any_of(
+    "marking marks? grading grades? scoring scores? rating rates? evaluating evaluates? assessing assess "
+    "assesses judging judges? reviewing reviews? checking checks? processing processes"
+)
+HEARS = any_of(
+    "reads? reading listens?_to listening_to listening hears? hearing watches watching transcribes "
+    "transcribing analyses analyzes analysing analyzing receives"
+)
+GRADERS = (
+    rf"(?:{GRADER}s?|{AI}|{GRADING} (?:system|software|tool|program|model|ai|machine|bot|computer|team))"
+)
+# The same words without those that are also said of people in general
+MACHINES = rf"(?:{AI}|model|system|software|program|computer|machine|bot|algorithm|robot)"
+THIS_ONE = (
+    r"(?:this(?= \||$| (?:as|with|one|at|very|a|an|the|in|to|must|should|has|will|is|give|please|"
+    rf"response|answer|sample|file|talk|{OURS})\b)|"
+    rf"me|us|mine|(?:my|the|these|all) (?:\w+ )?{OURS}s?)"
+)
