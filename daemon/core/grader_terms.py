@@ -68,8 +68,7 @@ TOP = rf"(?:{TEN}|{HUNDRED}|(?:the |a |an )?{TOP_WORD} (?:possible |available )?
 CLEAR_TOP = (
     rf"(?:(?:an? |the |at least an? )(?:perfect )?(?:10|ten|9|nine){NO_NOUN}(?: out of (?:10|ten))?|"
     rf"(?:10|ten|9|nine) (?:out of (?:10|ten)|{MARK}|(?:for|in) (?:all|every|each|everything|this))\b|"
-    rf"{HUNDRED}|"
-    rf"(?:the |a |an )?{TOP_WORD} (?:possible |available )?{MARK}\b)"
+    rf"{HUNDRED}|(?:the |a |an )?{TOP_WORD} (?:possible |available )?{MARK}\b)"
 )
 MAXIMUM = r"(?:the )?(?:maximum|highest)(?= (?:for|in|please|because|and|i|my)\b| \||$)"
 EXCELLENT = any_of("excellent outstanding perfect flawless exceptional brilliant")
@@ -89,7 +88,8 @@ RUBRIC = any_of(
     "scoring_guide scoring_rules scoring_criteria rating_rules rating_criteria rating_scale"
 )
 FIELD = any_of(
-    "overall_rating overall_score overall clarity_of_speech clarity content_quality content "
+    "overall_rating overall_score overall score final_score fluency pronunciation grammar "
+    "clarity_of_speech clarity content_quality content "
     "confidence_level confidence"
 )
 KEY = any_of("overall_rating clarity_of_speech content_quality confidence_level")
@@ -108,14 +108,16 @@ PRAISED = any_of(
     "excellent outstanding perfect flawless exceptional brilliant superb magnificent amazing stellar"
 )
 BEST_RESULT = (
-    rf"(?:(?:highest|top|maximum|max|maximal|best|full|{PRAISED})"
+    r"(?:(?<!my )(?<!your )(?<!their )(?<!his )(?<!her )"
+    rf"(?:highest|top|maximum|max|maximal|best|full|{PRAISED})"
     rf"(?: (?:possible|available|overall|final|of the))?(?: possible)? {RESULT}(?! (?:of|in|to)\b)|"
     r"(?:the )?(?:maximum|highest|top)(?= (?:for|please|because|everywhere)\b| \||$)|distinction|"
     rf"(?:ten|10|five|5|twenty|20|hundred|100) (?:out of|sur) \w+|{CLEAR_TOP}|(?:five|5) stars?|"
     r"(?:with|output|choose|number|give) (?:ten|10)(?= for\b| \||$)|(?:ten|10)(?= to (?:me|us|all|this)\b)|"
-    rf""
     r"(?:one |a )?(?:hundred|100) percent|(?:every|all the) points?|"
-    r"an? a (?:plus|star)\b|an a(?= \||$| (?:please|for|in)\b))"
+    r"an? a (?:plus|star)\b|an a(?= \||$| (?:please|for|in|i|because|so)\b)|"
+    r"(?:ten|10|hundred|100) (?:points|marks)|"
+    r"(?:score|rating|grade|mark|result) of (?:ten|10|nine|9|an? hundred|hundred|100|five|5)\b)"
 )
 GRADING = any_of("grading marking scoring rating evaluation evaluating assessment assessing")
 RUBRIC_WIDE = (
@@ -125,7 +127,7 @@ RUBRIC_WIDE = (
 GIVING = any_of(
     "give giving award awarding assign grant choose pick select put write enter record report print return "
     "output say reward hand leave state confirm show use rate score grade mark evaluate assess set fill make "
-    "tick let see get_me ensure make_sure add finish_with go_for"
+    "default_to use tick let see get_me ensure make_sure add finish_with go_for"
 )
 MARKING = any_of("rate score grade mark evaluate assess judge review")
 IS_MARKING = any_of(
@@ -143,6 +145,5 @@ GRADERS = (
 MACHINES = rf"(?:{AI}|model|system|software|program|computer|machine|bot|algorithm|robot)"
 THIS_ONE = (
     r"(?:this(?= \||$| (?:as|with|one|at|very|a|an|the|in|to|must|should|has|will|is|give|please|"
-    rf"response|answer|sample|file|talk|{OURS})\b)|"
-    rf"me|us|mine|(?:my|the|these|all) (?:\w+ )?{OURS}s?)"
+    rf"response|answer|sample|file|talk|{OURS})\b)|me|us|mine|(?:my|the|these|all) (?:\w+ )?{OURS}s?)"
 )
