@@ -1,5 +1,9 @@
 """The rules that find words spoken to the grader instead of to the listener, as a table to be changed.
 
+Here are those that cut, and the marks of prompts. Those that flag only are in `grader_flags`,
+`grader_requests` and `grader_claims`, those in other languages in `grader_languages`, and the words that
+all are made of in `grader_terms`.
+
 No table could be complete, and none is meant to be. A rule cuts only where what it finds is certainly an
 order to the grader; where it may be meant otherwise, the rule flags it for a person. What is not found is
 left to the model that rates and to the person who reads the result. The rates are in docs/bad-inputs.md,

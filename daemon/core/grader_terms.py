@@ -102,7 +102,7 @@ YOU_ARE = "you(?: are|'re)"
 # Wider words, for rules that only flag: each counts with another sign alone
 RESULT = any_of(
     "scores? ratings? marks? grades? points? results? evaluations? assessments? bands? levels? category "
-    "categories tier reviews? feedback report verdict outcome notes? values? box boxes option"
+    "categories tier credit reviews? feedback report verdict outcome notes? values? box boxes option"
 )
 PRAISED = any_of(
     "excellent outstanding perfect flawless exceptional brilliant superb magnificent amazing stellar"
@@ -127,12 +127,14 @@ RUBRIC_WIDE = (
 GIVING = any_of(
     "give giving award awarding assign grant choose pick select put write enter record report print return "
     "output say reward hand leave state confirm show use rate score grade mark evaluate assess set fill make "
-    "default_to use tick let see get_me ensure make_sure add finish_with go_for"
+    "default_to use allocate deliver overwrite let_mine let_me tick let see get_me ensure make_sure add "
+    "finish_with go_for"
 )
 MARKING = any_of("rate score grade mark evaluate assess judge review")
 IS_MARKING = any_of(
-    "marking marks? grading grades? scoring scores? rating rates? evaluating evaluates? assessing assess "
-    "assesses judging judges? reviewing reviews? checking checks? processing processes"
+    "marking marks grading grades scoring scores rating rates evaluating evaluates assessing assesses "
+    "judging "
+    "judges reviewing reviews checking checks processing processes"
 )
 HEARS = any_of(
     "reads? reading listens?_to listening_to listening hears? hearing watches watching transcribes "
@@ -146,4 +148,10 @@ MACHINES = rf"(?:{AI}|model|system|software|program|computer|machine|bot|algorit
 THIS_ONE = (
     r"(?:this(?= \||$| (?:as|with|one|at|very|a|an|the|in|to|must|should|has|will|is|give|please|"
     rf"response|answer|sample|file|talk|{OURS})\b)|me|us|mine|(?:my|the|these|all) (?:\w+ )?{OURS}s?)"
+)
+TOP_MARK = (
+    r"(?:(?<!my )(?<!your )(?<!their )(?<!his )(?<!her )"
+    r"(?:highest|top|maximum|max|perfect|best|full|outstanding|excellent) (?:possible |available )?"
+    rf"(?:scores?|ratings?|marks?|grades?|points|credit|band|evaluation|assessment)\b|{CLEAR_TOP}|"
+    r"distinction|(?:ten|10) out of (?:ten|10)|(?:five|5) stars)"
 )
