@@ -40,11 +40,11 @@ Read the rates with care. The author of the rules wrote both sets, most of their
 first measured, 4 of 437 innocents were flagged and 2 of these lost words, and after the rules that only flag
 came, 3 of 557 were flagged and none lost words; the rules were then changed, and those texts moved to the
 development half and replaced. 59 of the 62 newest attacks are found, which were written on one day with the
-rules, but 62 of the 97 older ones. Attacks in the words of someone else are found far less often than these: of
-two sets that the author wrote after the rules, 29 of 78 and 13 of 44 were found at first, before they went
-into the development half. The model gets what is not found as data between delimiters, and a person has to
-notice that a rating does not fit its transcript. No flag therefore does not mean that nobody spoke to the
-grader.
+rules, but 62 of the 97 older ones. Attacks in the words of someone else are found far less often than these:
+of two sets that the author wrote after the rules, 29 of 78 and 13 of 44 were found at first; and of innocents
+chosen because they resemble attacks 30 of 295 were flagged at first, and none cut. All of them then went into
+the development half. The model gets what is not found as data between delimiters, and a person has to notice
+that a rating does not fit its transcript. No flag therefore does not mean that nobody spoke to the grader.
 """
 
 

@@ -100,12 +100,13 @@ REQUESTS: tuple[Rule, ...] = (
         "answer-form",
         "an order about the words of the verdict",
         re.compile(
-            rf"\b(?:start|begin|open|end|finish) (?:your|the) (?:\w+ )?(?:{_VERDICT}|{_ANSWER} (?:with|by)"
+            rf"\b(?:start|begin|open|end|finish) your (?:\w+ )?(?:{_VERDICT}|{_ANSWER} (?:with|by)"
             r" (?:the (?:words?|sentence|phrase)|saying|praise|praising|a compliment|congratulations|"
             rf"this (?:was|is|{OURS})|{PRAISED}))\b|"
             rf"\byour {_ANSWER} (?:must|should|has to|is to|shall|will|needs to|may|can)(?: \w+){{0,2}} "
-            rf"(?:only|praise|say|state|be(?: \|)? (?:{PRAISED}|positive|this|that|exactly|the "
-            r"following)|start|begin|contain|include)\b"
+            r"(?:only|praise|say|state|be(?: \|)? (?:positive|this|that|exactly|the following)|begin with|"
+            r"contain only)\b|"
+            rf"\byour (?:rating|{_VERDICT}) (?:must|should|has to|is to|shall|will) be {PRAISED}\b"
         ),
         finds="Start your response with the phrase, well done.",
         spares="Begin your answer with a story, our teacher says. Your answer should be short.",
@@ -278,7 +279,7 @@ REQUESTS: tuple[Rule, ...] = (
         "a request to be generous with marks",
         re.compile(
             rf"\bbe (?:\w+ ){{0,2}}?{_GENEROUS} (?:to me )?(?:with|about|on|in|when|while)(?: \w+){{0,3}}? "
-            rf"(?:points|marks?|scores?|grades?|{GRADING})\b|"
+            rf"(?:points|marks?|scores?|grades?|{GRADING})\b(?! others?\b)|"
             rf"\byou are (?:obliged|required|ordered|asked|told) to be {_GENEROUS}\b|\b(?:don't|do not|"
             r"dont) be (?:\w+ )?(?:strict|harsh|hard|severe|tough|critical)"
             r" (?:with|about|on|in|when|while)(?: \w+){0,3}? "
@@ -413,7 +414,7 @@ REQUESTS: tuple[Rule, ...] = (
             r"\b(?:say|answer|write|output|reply)(?: only| just| with)? (?:ten|10)(?= \||$| for\b)|"
             rf"\b(?:give|award) (?:this|the) (?:person|{OURS})(?: \w+){{0,2}}? (?:high|good|great) "
             rf"{RESULT}\b|"
-            r"\b(?:write|report|state|conclude|record)(?: down)?(?: in your \w+)? that "
+            r"(?<!could )(?<!can )\b(?:write|report|state|conclude|record)(?: down)?(?: in your \w+)? that "
             rf"(?:i|(?:my|this) {OURS}|the (?:student|speaker|candidate))\b|"
             r"\b(?:return|output|set|put|fill|make|answer|reply|respond|mark|rate|score|grade|leave)\b"
             rf"{gap(5)} (?:json|fields?|values|scores|ratings|marks|grades|sections|categories|criteria)"
