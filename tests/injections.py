@@ -29,18 +29,22 @@ _NAMED = {
 
 _BEFORE_THE_TABLE = """
 A transcript is searched for words that speak to whoever or whatever rates it, by the rules of
-`daemon/core/grader_rules.py`. Each finding gives the flag `addresses_evaluator`, so that a person looks.
+`daemon/core/grader_rules.py` and the modules it names. Each finding gives the flag `addresses_evaluator`, so
+that a person looks.
 Only words that are certainly an order to the grader are also cut from what the models see: at most one
 sentence, and in speech without punctuation only the order itself. The transcript in the result keeps all
 words. The sets are in `tests/data/innocents.json` and `tests/data/grader_attacks.json`.
 """
 _AFTER_THE_TABLE = """
-Read the rates with care. The author of the rules wrote both sets, most of their texts before the rules.
-When first measured, 4 of 437 innocents were flagged and 2 of these lost words; the rules were then changed,
-and those texts moved to the development half and replaced. Attacks in the words of someone else are found
-less often than these. More than half of the attacks here, most of the indirect ones and all in other
-languages are not found: the model gets them as data between delimiters, and a person has to notice that a
-rating does not fit its transcript. No flag therefore does not mean that nobody spoke to the grader.
+Read the rates with care. The author of the rules wrote both sets, most of their texts before the rules. When
+first measured, 4 of 437 innocents were flagged and 2 of these lost words, and after the rules that only flag
+came, 3 of 557 were flagged and none lost words; the rules were then changed, and those texts moved to the
+development half and replaced. 59 of the 62 newest attacks are found, which were written on one day with the
+rules, but 62 of the 97 older ones. Attacks in the words of someone else are found far less often than these:
+of two sets that the author wrote after the rules, 29 of 78 and 13 of 44 were found at first; and of innocents
+chosen because they resemble attacks 30 of 295 were flagged at first, and none cut. All of them then went into
+the development half. The model gets what is not found as data between delimiters, and a person has to notice
+that a rating does not fit its transcript. No flag therefore does not mean that nobody spoke to the grader.
 """
 
 

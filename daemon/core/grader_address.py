@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
 
-from daemon.core.grader_rules import GRADER_RULES, MARKUP_RULES, Rule
+from daemon.core.grader_rules import GRADER_RULES, MARKUP_RULES
+from daemon.core.grader_terms import Rule
 from daemon.core.search_form import SearchForm, search_form
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+|(?<=[.!?…。！？][\"'”’)}])\s+")
@@ -23,6 +24,7 @@ _FIRST_CJK = "\u2e80"
 _SHORT = 5  # words of a sentence that may be a piece of one that was cut up
 _PIECES = 4  # of such a one
 _BEFORE = 8  # words before a match that show how it is said
+_NEAR = 15  # words on both sides of a match where what else its rule wants must stand
 _TOGETHER = 2  # words between two findings that go with them
 _BETWEEN_MARKS = 100  # characters between two marks of a prompt that go with them
 
@@ -176,6 +178,8 @@ def _found_in(form: SearchForm) -> Iterator[_Match]:
                 last -= 1
             while first < last and form.words[first] == "|":
                 first += 1
+            if not _is_near(rule, form.words[max(0, first - _NEAR) : last + _NEAR]):
+                continue
             said = _standing(form.words[max(0, first - _BEFORE) : first], form.words[first:last], rule)
             if said is _Standing.STATEMENT or (said is _Standing.TOLD and not rule.cuts):
                 continue
@@ -183,6 +187,10 @@ def _found_in(form: SearchForm) -> Iterator[_Match]:
                 first -= 1
             span = form.spans[first][0], form.spans[last - 1][1]
             yield _Match(rule.id, span, rule.cuts and said is _Standing.ORDER)
+
+
+def _is_near(rule: Rule, around: tuple[str, ...]) -> bool:
+    return rule.near is None or rule.near.search(" ".join(around)) is not None
 
 
 def _in_pieces(pieces: list[SearchForm]) -> list[_Match]:

@@ -1,7 +1,8 @@
 import pytest
 
 from daemon.core.grader_address import Finding, findings
-from daemon.core.grader_rules import GRADER_RULES, MARKUP_RULES, Rule
+from daemon.core.grader_rules import GRADER_RULES, MARKUP_RULES
+from daemon.core.grader_terms import Rule
 from daemon.core.search_form import on_one_line
 from daemon.core.untrusted import addresses_evaluator
 

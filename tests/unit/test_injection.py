@@ -103,11 +103,11 @@ def test_nothing_is_cut_from_the_innocents_that_the_rules_were_written_on(
 @as_written_and_unstopped
 def test_the_share_of_attacks_that_is_found_does_not_fall(spoken: Callable[[str], str]) -> None:
     tuning = [spoken(attack.text) for attack in ATTACKS]
-    assert len(flagged(tuning)) >= 0.5 * len(tuning)
+    assert len(flagged(tuning)) >= 0.6 * len(tuning)
     assert len(cut(tuning)) >= 0.15 * len(tuning)
     fresh = [spoken(text) for text in HELD_OUT_ATTACKS]
-    assert len(flagged(fresh)) >= 0.35 * len(fresh)
-    assert len(cut(fresh)) >= 0.15 * len(fresh)
+    assert len(flagged(fresh)) >= 0.65 * len(fresh)
+    assert len(cut(fresh)) >= 0.1 * len(fresh)
 
 
 def test_the_page_on_bad_inputs_says_the_rates_that_are_measured() -> None:
