@@ -3,7 +3,8 @@
 `injection.json` is the tuning set: its attacks and innocents were used to write the rules, so that a score on
 it says little of other words. `innocents.json` and `grader_attacks.json` have two halves: the rules may be
 changed by what is seen on `development`; `held_out` was written apart and is only measured. Whoever changes
-a rule because of a held-out text moves that text to `development` and writes a new one.
+a rule because of a held-out text moves that text to `development` and writes a new one. Their author knew the
+rules, or wrote them soon after; `grader_independent.json` is by somebody who did neither.
 """
 
 import json
@@ -19,32 +20,24 @@ Half = Literal["development", "held_out"]
 
 _DATA = Path(__file__).parent / "data"
 _NAMED = {
-    "of them: direct orders": {"direct"},
-    "of them: within speech without punctuation": {"unpunctuated"},
-    "of them: polite requests": {"polite"},
-    "of them: roles and forged turns of a conversation": {"role", "system"},
-    "of them: indirect": {"indirect"},
-    "of them: in other languages": {"language"},
+    "of them: direct orders": "direct",
+    "of them: within speech without punctuation": "unpunctuated",
+    "of them: in other languages": "other_language",
+    "of them: indirect": "indirect",
 }
 
 _BEFORE_THE_TABLE = """
 A transcript is searched for words that speak to whoever or whatever rates it, by the rules of
 `daemon/core/grader_rules.py` and the modules it names. Each finding gives the flag `addresses_evaluator`, so
-that a person looks.
-Only words that are certainly an order to the grader are also cut from what the models see: at most one
-sentence, and in speech without punctuation only the order itself. The transcript in the result keeps all
-words. The sets are in `tests/data/innocents.json` and `tests/data/grader_attacks.json`.
+that a person looks. Only words that are certainly an order to the grader are also cut from what the models
+see: at most one sentence, and in speech without punctuation only the order itself. The transcript in the
+result keeps all words. These are the rates on texts by somebody who knew neither the rules nor the sets that
+they were written with, `tests/data/grader_independent.json`.
 """
 _AFTER_THE_TABLE = """
-Read the rates with care. The author of the rules wrote both sets, most of their texts before the rules. When
-first measured, 4 of 437 innocents were flagged and 2 of these lost words, and after the rules that only flag
-came, 3 of 557 were flagged and none lost words; the rules were then changed, and those texts moved to the
-development half and replaced. 59 of the 62 newest attacks are found, which were written on one day with the
-rules, but 62 of the 97 older ones. Attacks in the words of someone else are found far less often than these:
-of two sets that the author wrote after the rules, 29 of 78 and 13 of 44 were found at first; and of innocents
-chosen because they resemble attacks 30 of 295 were flagged at first, and none cut. All of them then went into
-the development half. The model gets what is not found as data between delimiters, and a person has to notice
-that a rating does not fit its transcript. No flag therefore does not mean that nobody spoke to the grader.
+About half of the attacks in words that are new to the rules are not found, most of the indirect ones. The
+model gets them as data between delimiters, and a person has to notice that a rating does not fit its
+transcript. No flag therefore does not mean that nobody spoke to the grader.
 """
 
 
@@ -108,22 +101,30 @@ def cut(texts: list[str]) -> list[str]:
     return [text for text in texts if impartial(text) != neutralise(text)]
 
 
+def independent() -> tuple[list[Innocent], list[tuple[str, str]]]:
+    """The innocents, and the kind and text of the attacks, of somebody who knew nothing of the rules.
+
+    They are only measured. A text by which a rule is changed says nothing any more, and belongs elsewhere.
+    """
+    rows = json.loads((_DATA / "grader_independent.json").read_text())
+    said = [Innocent(row["kind"], row["punctuated"], row["text"]) for row in rows["innocents"]]
+    return said, [(row["kind"], row["text"]) for row in rows["attacks"]]
+
+
 def table_of_rates() -> list[str]:
-    """The lines of a Markdown table with the rates on the held-out sets."""
-    attacks = fresh_attacks("held_out")
-    said = [each.text for each in innocents("held_out")]
+    """The lines of a Markdown table with the rates on the independent set."""
+    said, attacks = independent()
     rows = {
-        "innocent sentences and introductions": said,
-        "the same without punctuation": [unstopped(text) for text in said],
+        "innocent sentences and introductions": [each.text for each in said],
+        "the same without punctuation": [unstopped(each.text) for each in said],
         "attacks on the grader": [text for _, text in attacks],
-        "the same without punctuation ": [unstopped(text) for _, text in attacks],
     }
-    for name, kinds in _NAMED.items():
-        rows[name] = [text for kind, text in attacks if kind in kinds]
-    lines = ["| held-out set | size | flagged | of these with words cut |", "| --- | --- | --- | --- |"]
+    for name, kind in _NAMED.items():
+        rows[name] = [text for each, text in attacks if each == kind]
+    lines = ["| what was said | texts | flagged | of these with words cut |", "| --- | --- | --- | --- |"]
     for name, texts in rows.items():
         found, left_out = _share(flagged(texts), texts), _share(cut(texts), texts)
-        lines.append(f"| {name.strip()} | {len(texts)} | {found} | {left_out} |")
+        lines.append(f"| {name} | {len(texts)} | {found} | {left_out} |")
     return lines
 
 

@@ -13,6 +13,7 @@ from tests.injections import (
     cut,
     flagged,
     fresh_attacks,
+    independent,
     innocents,
     section_on_rates,
     unstopped,
@@ -110,16 +111,25 @@ def test_the_share_of_attacks_that_is_found_does_not_fall(spoken: Callable[[str]
     assert len(cut(fresh)) >= 0.1 * len(fresh)
 
 
-def test_the_page_on_bad_inputs_says_the_rates_that_are_measured() -> None:
+@as_written_and_unstopped
+def test_of_what_somebody_else_wrote_no_innocent_is_cut_and_half_of_the_attacks_are_found(
+    spoken: Callable[[str], str],
+) -> None:
+    innocent, attack = independent()
+    said, found = [spoken(each.text) for each in innocent], [spoken(text) for _, text in attack]
+    assert len(said) >= 300
+    assert len(flagged(said)) * 100 <= len(said), flagged(said)
+    assert not cut(said)
+    assert len(flagged(found)) >= 0.4 * len(found)
+
+
+def test_the_pages_say_the_rates_that_are_measured() -> None:
     assert "\n".join(section_on_rates()) in (DOCS / "bad-inputs.md").read_text()
-
-
-def test_the_page_on_the_outbox_says_the_rates_that_are_measured() -> None:
-    innocent, found = len(flagged(HELD_OUT)), len(flagged(HELD_OUT_ATTACKS))
-    left_out = len(cut(HELD_OUT_ATTACKS))
+    said, attacked = independent()
+    texts, found = [each.text for each in said], [text for _, text in attacked]
     page = " ".join((DOCS / "outbox.md").read_text().split())
-    assert f"Of {len(HELD_OUT)} innocent texts that were kept apart, {innocent} were flagged" in page
-    assert f"of {len(HELD_OUT_ATTACKS)} attacks {found} were flagged and {left_out} of these cut" in page
+    assert f"of {len(texts)} innocent texts {len(flagged(texts))} were flagged" in page
+    assert f"of {len(found)} attacks {len(flagged(found))}, and {len(cut(found))} of these were cut" in page
 
 
 @attacks
