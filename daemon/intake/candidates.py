@@ -52,11 +52,6 @@ class Candidates:
         self._denials: dict[Seen, _Denial] = {}
         self._written: set[bytes] = set()
 
-    @property
-    def waiting(self) -> bool:
-        """Whether files wait to be taken that were not tried since the last look."""
-        return bool(self._queue)
-
     def replace(self, settled: Sequence[Seen], load: Load) -> None:
         """Let those files wait, and no others, that a look found settled; `load` is what is in work."""
         self._queue = in_turn(settled, load)

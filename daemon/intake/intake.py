@@ -162,8 +162,8 @@ class Intake:
                 self._wake.clear()
                 await self._take_up_open()
                 await self._look()
-                is_taking = await self._take_ready()
-                self._consider_rest(is_taking=is_taking)
+                await self._take_ready()
+                self._consider_rest()
                 await self._wait()
             stopper.cancel()
 
@@ -230,10 +230,10 @@ class Intake:
             forgotten = await self._claimer.tidy(observed.ready) if observed.ready else []
             self._alarms.put("orphans", orphans(forgotten))
 
-    async def _take_ready(self) -> bool:
-        """Claim of the settled files what there is room for in work. Whether any may be claimed at all."""
+    async def _take_ready(self) -> None:
+        """Claim of the settled files what there is room for in work."""
         if self._closed or not await self._has_room():
-            return False
+            return
         while choice := await asyncio.to_thread(
             self._candidates.next, self._pipeline.claims, self._delays.claims, now := self._ticks()
         ):
@@ -244,7 +244,6 @@ class Intake:
                 break
         self._alarms.put("held", self._candidates.held_open(self._known, self._ticks()))
         self._alarms.put("rights", self._candidates.denied())
-        return True
 
     async def _take(self, files: Sequence[Seen]) -> bool:
         """Claim these. Whether the database could be written."""
@@ -284,9 +283,10 @@ class Intake:
         self._alarms.put("claims", self._delays.alarms)
         self._wake.set()
 
-    def _consider_rest(self, *, is_taking: bool) -> None:
-        left = self._settles_at is not None or (is_taking and self._candidates.waiting)
-        if not (self._delays.is_hopeful or left or self._hinted or self._pipeline.claims):
+    def _consider_rest(self) -> None:
+        """Rest once nothing settles and nothing is in work: what waits then can't be taken now."""
+        waits = self._settles_at is not None or self._delays.is_hopeful
+        if not (waits or self._hinted or self._pipeline.claims):
             self._rested.set()
 
     def _look_in(self) -> float:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sized
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence, Sized
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from daemon.intake import watcher
 from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.intake import Intake
 from daemon.intake.watcher import Watching
-from daemon.values import Claim
+from daemon.values import Birth, Born, Claim
 from tests.fakes_intake import Crash, Fuse, FusedFiles, FusedStore, Lab, lab, until
 
 
@@ -453,6 +453,91 @@ def test_a_video_deleted_while_it_settles_is_no_matter(here: Lab) -> None:
     assert students(here) == ["s01"]
     assert here.database.now(here.store.open_claims) == list[Claim]()
     assert here.alarms == []
+
+
+def test_an_entry_that_cannot_be_looked_at_keeps_nobody_else_out(
+    here: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A student's own mount in the inbox, for instance, which lets nobody else in."""
+
+    class Shut:
+        def __init__(self, entry: "os.DirEntry[str]") -> None:
+            self.name = entry.name
+
+        def is_dir(self, *, follow_symlinks: bool) -> bool:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        def stat(self, *, follow_symlinks: bool) -> os.stat_result:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    scandir = os.scandir
+
+    @contextlib.contextmanager
+    def with_one_shut(fd: int) -> Iterator[list[Any]]:
+        with scandir(fd) as entries:
+            yield [Shut(entry) if entry.name == "s01_mine.mp4" else entry for entry in entries]
+
+    monkeypatch.setattr("daemon.intake.scan.os.scandir", with_one_shut)
+    here.drop("s01_mine.mp4")
+    here.drop("s02_intro.mp4")
+    intake = settled(here)
+    assert students(here) == ["s02"]
+    (alarm,) = intake.alarms
+    assert "s01_mine.mp4 cannot be read" in alarm.message
+
+
+def test_a_file_that_its_owner_shuts_after_the_claim_is_under_its_name_again(here: Lab) -> None:
+    class Shut(Files):
+        shut = True
+
+        def copy(self, source: Entry, target: Entry, halted: Halted) -> Digest:
+            if self.shut and b"/s01/" in source.path:
+                raise PermissionError(errno.EACCES, "Permission denied", source.path)
+            return super().copy(source, target, halted)
+
+        def is_written_to(self, entry: Entry) -> bool:
+            if self.shut and tried and b"/s01/" in entry.path:
+                raise PermissionError(errno.EACCES, "Permission denied", entry.path)
+            tried.append(entry.path)
+            return super().is_written_to(entry)
+
+    tried: list[bytes] = []
+    files = Shut()
+
+    async def check() -> None:
+        await until(lambda: students(here) == ["s02"] and intake.alarms)
+        assert [alarm.code for alarm in intake.alarms] == ["no_right"]
+        assert left_in(here.inbox) == ["intro.mp4"]
+        assert here.database.now(here.store.open_claims) == list[Claim]()
+        files.shut = False
+        await until(lambda: students(here) == ["s01", "s02"])
+
+    here.drop("s01/intro.mp4")
+    here.drop("s02/intro.mp4")
+    intake = here.intake(files=files, rescan_s=0.1)
+    during(intake, check)
+
+
+def test_a_birth_that_the_database_refuses_delays_nobody_else(here: Lab) -> None:
+    class Picky(FusedStore):
+        def __getattr__(self, name: str) -> Any:
+            return self._bear if name == "bear" else super().__getattr__(name)
+
+        def _bear(self, births: Sequence[Birth], now: float) -> list[Born]:
+            if any(birth.claim.student == "s05" for birth in births):
+                raise StoreError("the database cannot be written: NOT NULL constraint failed")
+            return self._store.bear(births, now)
+
+    async def check() -> None:
+        await until(lambda: len(here.born) == 9)
+        await until(lambda: intake.alarms)
+        (alarm,) = intake.alarms
+        assert "s05/intro.mp4" in alarm.message
+
+    for number in range(10):
+        here.drop(f"s{number:02d}/intro.mp4", f"10 {number}".encode())
+    intake = here.intake(store=Picky(here.store, Fuse()))
+    during(intake, check)
 
 
 def test_a_damaged_video_is_a_task_that_failed_and_the_rest_goes_on(here: Lab) -> None:

@@ -21,10 +21,10 @@ pytestmark = [
 MALLORY, VICTIM = 61_001, 61_002
 
 
-def hand_in(lab: Lab, name: str, owner: int) -> None:
+def hand_in(lab: Lab, name: str, owner: int, content: bytes | None = None) -> None:
     path = lab.inbox / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".part").write_text(f"{name} of {owner}")
+    path.with_suffix(".part").write_bytes(content or f"{name} of {owner}".encode())
     os.chown(path.with_suffix(".part"), owner, -1)
     path.with_suffix(".part").rename(path)
 
@@ -90,6 +90,39 @@ async def test_where_it_is_required_only_the_students_own_account_counts(tmp_pat
     assert sorted(result["student_id"] for result in lab.results().values()) == [str(VICTIM), "s002"]
     (reason,) = papers(lab, "_rejected/*.reason.json")
     assert reason["reason"].startswith("not_owner: s001_prank.mp4 belongs to the account")
+
+
+async def test_a_copy_of_a_video_from_another_account_does_not_make_the_students_own_a_duplicate(
+    tmp_path: Path,
+) -> None:
+    lab = Lab(tmp_path)
+    hand_in(lab, "s001_copy.mp4", MALLORY, b"the same video")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        hand_in(lab, "s001_intro.mp4", VICTIM, b"the same video")
+        await worked_off(daemon)
+        hand_in(lab, "s001_again.mp4", VICTIM, b"the same video")
+        await worked_off(daemon)
+    names = {result["source"]["filename"]: result["flags"] for result in lab.results().values()}
+    assert set(names) == {"s001_copy.mp4", "s001_intro.mp4"}
+    assert "other_account" in [flag["code"] for flag in names["s001_intro.mp4"]]
+    (reason,) = papers(lab, "_rejected/*.reason.json")
+    assert reason["filename"] == "s001_again.mp4"
+
+
+async def test_no_other_account_announces_a_file(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, settings={"intake.done_marker": ".done", "intake.rescan_s": 0.1})
+    hand_in(lab, "s001_intro.mp4", VICTIM)
+    hand_in(lab, "s002_intro.mp4", VICTIM)
+    for name, owner in (("s001_intro.mp4.done", MALLORY), ("s002_intro.mp4.done", VICTIM)):
+        (lab.inbox / name).touch()
+        os.chown(lab.inbox / name, owner, -1)
+    async with lab.daemon() as daemon:
+        await until(lambda: len(lab.results()) == 1)
+        await worked_off(daemon)
+        assert [result["student_id"] for result in lab.results().values()] == ["s002"]
+        os.chown(lab.inbox / "s001_intro.mp4.done", VICTIM, -1)
+        await until(lambda: len(lab.results()) == 2)
 
 
 def test_groups_of_accounts_are_their_members() -> None:
