@@ -9,7 +9,8 @@ from daemon import client
 from daemon.cli import show
 from daemon.cli.common import OUT, AsJson, configuration
 from daemon.config import Config
-from daemon.core.errors import NotForgotten, NotRunning
+from daemon.core.errors import NotForgotten, NotRunning, UnknownStudent
+from daemon.core.naming import is_safe, printable
 from daemon.wire import Forgotten, PlaceName
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def forget(
     systemd are out of reach.
     """
     settings = configuration()
+    if not is_safe(student):  # "." and the like would lead elsewhere on the way to the daemon
+        raise UnknownStudent(f"{printable(student)!r} is no student's id; see `introeval tasks`")
     if not yes:
         typer.confirm(f"delete everything of {student}? It cannot be undone", abort=True, err=True)
     try:

@@ -17,12 +17,11 @@ _ROW_GOES_ON = rb"(?=20\d\d-\d\d-\d\dT|" + "|".join(status.value for status in S
 
 
 def names_student(relative: PurePath, student: str) -> bool:
-    """Whether a path below the inbox is a student's: by its first folder, or by what its name has before the
-    first `_`. It need not be one that becomes a task.
+    """Whether a path below the inbox is a student's: by its first folder, by what its name has before the
+    first `_`, or by the stem of its name. It need not be one that becomes a task.
     """
-    before, underscore, _ = relative.name.partition("_")
     named = [*relative.parts[:1]] if len(relative.parts) > 1 else []
-    named += [before] if underscore else []
+    named += [relative.name.partition("_")[0], relative.stem]
     return student in (unicodedata.normalize("NFC", name) for name in named)
 
 
