@@ -220,7 +220,8 @@ class Mover:
     def _hidden(self, claim: Claim, reach: Reach) -> Entry | None:
         try:
             folder = reach(claim.path)
-        except NO_SUCH_PLACE:
+        except (*NO_SUCH_PLACE, PermissionError):
+            # Also a folder that its owner has shut: if it is ever open again, the file is seen and put right.
             return None
         return None if folder is None else Entry(folder, hidden_name(claim))
 
@@ -279,6 +280,8 @@ class Mover:
             folder = reach(claim.path)
         except NO_SUCH_PLACE:
             folder = None
+        except PermissionError:
+            return Where.LOST if claim.step is ClaimStep.SEEN else Where.VANISHED
         if folder is not None:
             aside = folder.stat(aside_names(claim)[0])
             if aside is not None and is_the_one(aside, claim):

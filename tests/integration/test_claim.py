@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from daemon.core.task import Status
-from daemon.folder import Entry
+from daemon.folder import Entry, Folder
 from daemon.intake.claim import Claimer, Limits
 from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.landed import Settled, Taken
@@ -466,6 +466,32 @@ def test_a_copy_of_which_a_power_cut_left_only_the_name_is_made_anew(here: Lab) 
     copy.write_bytes(b"")
     recover(here)
     assert [task.size_bytes for task in Outcome(here).tasks] == [10, 10]
+
+
+@pytest.mark.parametrize("step", ["copy", "unlink", "bear"])
+def test_a_folder_that_is_shut_after_the_claim_keeps_no_claim_open(
+    here: Lab, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    here.drop("s01/intro.mp4", b"11 seconds")
+    steps = Fuse()
+    claim_all(here, fuse=steps)
+    here.drop("s02/intro.mp4", b"12 seconds")
+    at = len(steps.steps) - 1 - steps.steps[::-1].index(step)
+    with pytest.raises(Crash):
+        claim_all(here, fuse=Fuse(at))
+    inner = Folder.inner
+
+    def shut(folder: Folder, name: bytes) -> Folder:
+        if name == b"s02":
+            raise PermissionError(errno.EACCES, "Permission denied", name)
+        return inner(folder, name)
+
+    with monkeypatch.context() as shutting:
+        shutting.setattr(Folder, "inner", shut)
+        recover(here)
+        assert Outcome(here).open == []
+    taken = [task.student for task in Outcome(here).tasks]
+    assert taken == (["s01"] if step == "copy" else ["s01", "s02"])
 
 
 def drop_some_of_everything(lab: Lab) -> None:
