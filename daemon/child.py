@@ -47,11 +47,13 @@ class Child:
         process: asyncio.subprocess.Process,
         memory_limit: int | None = None,
         channel: socket.socket | None = None,
+        line_limit: int = _LINE_LIMIT,
     ) -> None:
         """`memory_limit`, in bytes of its own memory, is what it may take before it is ended."""
         self.name = name
         self._process = process
         self._channel = channel
+        self._line_limit = line_limit
         self._cause = ""
         self._watch = None
         if memory_limit is not None:
@@ -69,11 +71,12 @@ class Child:
         inherited: Mapping[str, str] | None = None,
         memory_limit: int | None = None,
         channel: bool = False,
+        line_limit: int = _LINE_LIMIT,
     ) -> Self:
         """Start `python -m module arguments`; what it prints to stderr is appended to `log`.
 
         Its environment is `inherited`, by default all of ours, with `env` over it. With a `channel`, `send`
-        takes descriptors.
+        takes descriptors. A message of more than `line_limit` bytes breaks the protocol.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
         environ = {
@@ -98,10 +101,10 @@ class Child:
                     stderr=stderr,
                     env=environ,
                     pass_fds=() if far is None else (far.fileno(),),
-                    limit=_LINE_LIMIT,
+                    limit=line_limit,
                 )
                 unless_spawned.pop_all()
-        return cls(name, process, memory_limit, near)
+        return cls(name, process, memory_limit, near, line_limit)
 
     @property
     def pid(self) -> int:
@@ -131,12 +134,12 @@ class Child:
         try:
             line = await self._process.stdout.readline()
         except ValueError as exc:
-            raise ChildDied(f"the {self.name} said a line of more than {_LINE_LIMIT} bytes") from exc
+            raise ChildDied(f"the {self.name} said a line of more than {self._line_limit} bytes") from exc
         if not line.endswith(b"\n"):
             raise ChildDied(await self._epitaph())
         try:
             message = json.loads(line)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:  # of brackets without end
             raise ChildDied(f"the {self.name} said what is no message: {line[:80]!r}") from exc
         if not isinstance(message, dict):
             raise ChildDied(f"the {self.name} said what is no message: {line[:80]!r}")

@@ -9,13 +9,13 @@ import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import structlog
 
-from daemon.child import Child, ChildDied, Message
-from daemon.core.document import Flag
+from daemon.child import Child, ChildDied
 from daemon.core.errors import Blame, Fault
+from daemon.stt.answers import LONGEST, Probed, Sound, lacking, understood
 from daemon.stt.bad import unreadable
 from daemon.stt.memory import bytes_on_disk
 from daemon.values import Decoded, Probe
@@ -28,6 +28,10 @@ _INHERITED = ("PYTHON", "LD_LIBRARY_PATH", "LANG", "LC_")
 _START_S = 30.0
 _BYTES_PER_S = 20_000_000  # a slow disk: what a probe may have to read of a large file
 _MOST_READING_S = 600.0
+_ROUNDING_S = 0.001
+_SOUND_PER_S = 32_000  # bytes, as in `pcm`, which would load numpy here
+
+A = TypeVar("A", Probed, Sound)
 
 
 class MediaReader:
@@ -61,8 +65,8 @@ class MediaReader:
 
     async def probe(self, path: Path) -> Probe | Fault:
         """Look at the container, and whether all of it is there."""
-        answer = await self._ask(path, None, self._probe_limit_s)
-        return answer if isinstance(answer, Fault) else Probe(**answer)
+        answer = await self._ask(path, None, self._probe_limit_s, Probed)
+        return answer if isinstance(answer, Fault) else answer.probe
 
     async def decode(self, path: Path, pcm: Path) -> Decoded | Fault:
         """Decode the speech into `pcm`, which appears whole or not at all."""
@@ -72,7 +76,7 @@ class MediaReader:
             if isinstance(probe, Fault):
                 return probe
             try:
-                answer = await self._ask(path, part, self._decode_limit_s + probe.duration_s)
+                answer = await self._ask(path, part, self._decode_limit_s + probe.duration_s, Sound)
                 if isinstance(answer, Fault):
                     return answer
                 part.replace(pcm)
@@ -80,7 +84,7 @@ class MediaReader:
                 return _no_room(exc)
             finally:
                 part.unlink(missing_ok=True)
-        return Decoded(pcm, answer["duration_s"], tuple(Flag(**flag) for flag in answer["flags"]))
+        return Decoded(pcm, answer.duration_s, answer.found)
 
     async def aclose(self) -> None:
         """End the children, also those at work."""
@@ -90,16 +94,16 @@ class MediaReader:
         idle, self._idle = self._idle, []
         await asyncio.gather(*(child.stop(grace_s=1.0) for child in idle))
 
-    async def _ask(self, path: Path, part: Path | None, limit_s: float) -> Message | Fault:
+    async def _ask(self, path: Path, part: Path | None, limit_s: float, shape: type[A]) -> A | Fault:
         """A probe of the file, or with `part` its decoding into that."""
         async with self._free:
-            answer = await self._try(path, part, limit_s)
+            answer = await self._try(path, part, limit_s, shape)
             if isinstance(answer, Fault) and answer.died and not self._closed:
-                answer = await self._try(path, part, limit_s)
+                answer = await self._try(path, part, limit_s, shape)
         # Two children were tried: it is no suspect any more.
         return replace(answer, died=False) if isinstance(answer, Fault) else answer
 
-    async def _try(self, path: Path, part: Path | None, limit_s: float) -> Message | Fault:
+    async def _try(self, path: Path, part: Path | None, limit_s: float, shape: type[A]) -> A | Fault:
         if self._closed:
             return Fault(Blame.ENGINE, "decoder_failed", "the media decoder has been closed")
         try:
@@ -120,8 +124,13 @@ class MediaReader:
                 limit_s += min(bytes_on_disk(descriptors[0]) / _BYTES_PER_S, _MOST_READING_S)
                 async with asyncio.timeout(limit_s):
                     await child.send({"do": "decode" if part else "probe"}, *descriptors)
-                    answer = await child.receive()
-            sane = not answer.pop("spent", False)
+                    message = await child.receive()
+                spent = message.pop("spent", False)
+                answer = understood(message, shape, self._max_duration_s + _ROUNDING_S)
+                if isinstance(answer, Sound):
+                    _check_written(descriptors[1], answer.duration_s)
+            sane = spent is False
+            return answer
         except TimeoutError:
             why = f"the video keeps the decoder busy for more than {limit_s:.0f} s. Export or record it again"
             return Fault(Blame.PERMANENT, "decoder_hung", why, died=True)
@@ -135,10 +144,6 @@ class MediaReader:
             else:  # also when we are cancelled: what it would say next is the answer to another question
                 child.kill()
                 await child.stop()
-        if "fault" in answer:
-            fault = answer["fault"]
-            return Fault(Blame(fault["blame"]), fault["code"], fault["message"])
-        return answer
 
     async def _take(self) -> Child:
         """A child that is ready and counts as busy. Raises ChildDied, TimeoutError and OSError."""
@@ -156,6 +161,7 @@ class MediaReader:
             env={"OPENBLAS_NUM_THREADS": "1"},  # its threads' stacks would count against the child's memory
             inherited={name: value for name, value in os.environ.items() if name.startswith(_INHERITED)},
             channel=True,
+            line_limit=LONGEST,
         )
         self._busy.add(child)
         ready = False
@@ -163,7 +169,7 @@ class MediaReader:
             if self._closed:
                 child.kill()
             async with asyncio.timeout(_START_S):
-                lacks = (await child.receive())["lacks"]
+                lacks = lacking(await child.receive())
             ready = True
         finally:
             if not ready:
@@ -190,6 +196,12 @@ def _opened(path: Path, part: Path | None) -> list[BinaryIO] | Fault:
     except OSError as exc:
         video.close()
         return _no_room(exc)
+
+
+def _check_written(pcm: int, duration_s: float) -> None:
+    """Raises ChildDied where the file does not hold as much sound as the child tells of."""
+    if os.fstat(pcm).st_size != round(duration_s * _SOUND_PER_S / 2) * 2:
+        raise ChildDied("the media decoder told of other sound than it wrote")
 
 
 def _no_room(error: OSError) -> Fault:

@@ -20,6 +20,7 @@ from av.audio.resampler import AudioResampler
 from daemon.child import Message, attach
 from daemon.core.errors import Blame
 from daemon.stt import cage
+from daemon.stt.answers import one_line
 from daemon.stt.bad import WHOLE, Bad, check_length, check_riff, mp3_declares, truncated
 from daemon.stt.container import ERRORS, Tally, decoded, extent, opened, read_only, seconds, sound_tracks
 from daemon.stt.memory import Memory
@@ -63,7 +64,7 @@ def _answer(request: Message, descriptors: list[int], memory: Memory, max_s: flo
     try:
         answer = probe(video, max_s) if request["do"] == "probe" else decode(video, written[0], max_s)
     except Bad as bad:
-        answer = {"fault": {"blame": bad.blame, "code": bad.code, "message": str(bad)}}
+        answer = {"fault": {"blame": bad.blame, "code": bad.code, "message": one_line(str(bad))}}
     except MemoryError:
         message = "the video asks for more memory than one of its size may need. Export or record it again"
         answer = {"fault": {"blame": Blame.PERMANENT, "code": "damaged", "message": message}, "spent": True}

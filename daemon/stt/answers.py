@@ -1,0 +1,135 @@
+"""The one border at which the answers of media children become values.
+
+A video may have taken the child over, so that nothing in an answer is to be relied on: not its size, not
+its types, not that a number is finite. An answer that is not exactly one of the shapes here counts as the
+death of its child.
+"""
+
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from daemon.child import ChildDied
+from daemon.core.document import Flag
+from daemon.core.errors import Blame, Fault
+from daemon.values import Probe
+
+LONGEST = 16 * 1024
+"""Bytes of one answer. The longest honest one is a fault of a few hundred."""
+
+_MOST_CHARACTERS = 500
+_MOST_TRACKS = 10_000  # FFmpeg itself stops at a thousand
+# A fault of the machine stops the work on all files, one of the task's turn is tried again for days: a child
+# may only say so of what it alone can see.
+_BLAMES: dict[str, Blame] = {"no_room": Blame.ENGINE, "unreadable": Blame.TASK}
+
+
+def one_line(text: str) -> str:
+    """The text without what no terminal can show, in the length that an answer may have."""
+    return "".join(each if each.isprintable() else "?" for each in text)[:_MOST_CHARACTERS]
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("it has characters that cannot be shown")
+    return text
+
+
+_Code = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
+_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
+_Line = Annotated[
+    str, StringConstraints(min_length=1, max_length=_MOST_CHARACTERS), AfterValidator(_printable)
+]
+_Seconds = Annotated[float, Field(ge=0)]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class _Ready(_Shape):
+    lacks: Annotated[list[_Line], Field(max_length=8)]
+
+
+class Probed(_Shape):
+    """The answer to a probe."""
+
+    duration_s: _Seconds
+    audio_codec: _Name
+    audio_streams: Annotated[int, Field(ge=1, le=_MOST_TRACKS)]
+
+    @property
+    def probe(self) -> Probe:
+        """The answer as the port's value."""
+        return Probe(self.duration_s, self.audio_codec, self.audio_streams)
+
+
+class _Flagged(_Shape):
+    code: _Code
+    detail: _Line
+
+
+class Sound(_Shape):
+    """The answer to a decoding."""
+
+    duration_s: _Seconds
+    flags: Annotated[list[_Flagged], Field(max_length=8)]
+
+    @property
+    def found(self) -> tuple[Flag, ...]:
+        """The flags as the document has them."""
+        return tuple(Flag(code=flag.code, detail=flag.detail) for flag in self.flags)
+
+
+class _Blamed(_Shape):
+    blame: Literal["task", "engine", "permanent"]
+    code: _Code
+    message: _Line
+
+    @model_validator(mode="after")
+    def _by_the_table(self) -> Self:
+        if Blame(self.blame) is not _BLAMES.get(self.code, Blame.PERMANENT):
+            raise ValueError("this code does not go with this blame")
+        return self
+
+
+class _Refusal(_Shape):
+    fault: _Blamed
+
+
+S = TypeVar("S", Probed, Sound)
+
+
+def lacking(message: dict[str, Any]) -> list[str]:
+    """The parts of the cage that this machine lacks, from a child's first message. Raises ChildDied."""
+    try:
+        return _Ready.model_validate(message).lacks
+    except ValidationError as exc:
+        raise ChildDied("the media decoder did not say that it is ready") from exc
+
+
+def understood(message: dict[str, Any], shape: type[S], longest_s: float) -> S | Fault:
+    """The message of a media child as `shape`, or the fault that it has found in the file.
+
+    Raises ChildDied when it is neither, or tells of more than `longest_s` seconds of sound.
+    """
+    try:
+        if "fault" in message:
+            fault = _Refusal.model_validate(message).fault
+            if fault.code == "no_room" and shape is Probed:
+                raise ChildDied("the media decoder lacked room for writing nothing")
+            return Fault(Blame(fault.blame), fault.code, fault.message)
+        answer = shape.model_validate(message)
+    except ValidationError as exc:
+        raise ChildDied("the media decoder gave no valid answer") from exc
+    if answer.duration_s > longest_s:
+        raise ChildDied("the media decoder told of more sound than a video may have")
+    return answer
