@@ -47,13 +47,14 @@ class Lab:
             shutil.copyfile(video, part)
             part.rename(self.folder / "inbox" / video.name)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, output: int = subprocess.PIPE) -> subprocess.Popen[str]:
+        """Start a command. What says much needs another `output`: a pipe that nobody reads stops it."""
         return subprocess.Popen(
             [*self.wrapper, sys.executable, "-m", "daemon", *arguments],
             cwd=self.folder,
             text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
             stdin=subprocess.DEVNULL,
             env={k: v for k, v in os.environ.items() if not k.startswith("INTROEVAL_")},
         )

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +35,7 @@ def test_a_class_gets_its_receipts_beside_thousands_of_files_of_one_student(tmp_
         with (flood / f"giant{number}.mp4").open("wb") as giant:
             giant.truncate(GIANT_BYTES)
     receipts = tmp_path / "outbox"
-    daemon = lab.start("run")
+    daemon = lab.start("run", output=subprocess.DEVNULL)
     try:
         wait_for(lambda: any(receipts.glob("mallory/*.receipt.json")), 60)
         videos = [path for path in sorted(SAMPLES.glob("*.mp4")) if "silent" not in path.name]
