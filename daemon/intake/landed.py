@@ -62,7 +62,7 @@ def not_moved(claim: Claim, error: OSError) -> Alarm:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         fix = "make room on its disk"
     elif isinstance(error, PermissionError):
-        fix = "give this user the right to read the file and to write its folder"
+        fix = "give this user the right to write the folder of the file, and the state folder"
     return Alarm("claim_waits", path, f"{path} was claimed and cannot be moved: {reason_of(error)}; {fix}")
 
 

@@ -108,7 +108,9 @@ class Mover:
             if source and found:
                 try:
                     return self._take(claim, source, found, target, halted)
-                except PermissionError:
+                except PermissionError as exc:
+                    if exc.filename != source.name:
+                        raise  # it is the state folder that may not be written
                     # Its owner has shut it since. Under its own name it is seen again once it is open.
                     self._give_name(source, put_back_names(claim))
                     return Fetched(Where.LOST)

@@ -494,6 +494,25 @@ def test_a_folder_that_is_shut_after_the_claim_keeps_no_claim_open(
     assert taken == (["s01"] if step == "copy" else ["s01", "s02"])
 
 
+def test_a_state_folder_that_may_not_be_written_is_told_of_and_the_claim_waits(
+    here: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_file = Folder.open_file
+
+    def shut(folder: Folder, name: bytes, flags: int, mode: int = 0o600) -> int:
+        if flags & os.O_CREAT:
+            raise PermissionError(errno.EACCES, "Permission denied", name)
+        return open_file(folder, name, flags, mode)
+
+    here.drop("s01/intro.mp4")
+    with monkeypatch.context() as shutting:
+        shutting.setattr(Folder, "open_file", shut)
+        (alarm,) = claim_all(here).delayed.values()
+    assert "s01/intro.mp4" in alarm.message
+    assert len(Outcome(here).open) == 1
+    assert recover(here).born == 1
+
+
 def drop_some_of_everything(lab: Lab) -> None:
     lab.drop("s01/intro.mp4", b"11 seconds")
     lab.drop("s02_intro.mp4", b"12 seconds")

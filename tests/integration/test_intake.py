@@ -492,7 +492,7 @@ def test_a_file_that_its_owner_shuts_after_the_claim_is_under_its_name_again(her
 
         def copy(self, source: Entry, target: Entry, halted: Halted) -> Digest:
             if self.shut and b"/s01/" in source.path:
-                raise PermissionError(errno.EACCES, "Permission denied", source.path)
+                raise PermissionError(errno.EACCES, "Permission denied", source.name)  # as open(2) names it
             return super().copy(source, target, halted)
 
         def is_written_to(self, entry: Entry) -> bool:
