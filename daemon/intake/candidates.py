@@ -57,7 +57,6 @@ class Candidates:
         self._queue = in_turn(settled, load)
         there = set(settled)
         self._denials = {entry: denial for entry, denial in self._denials.items() if entry in there}
-        self._written &= {entry.path for entry in settled}
 
     def next(self, in_work: Sequence[Claim], delayed: Sequence[Claim], now: float) -> Choice | None:
         """The next files for which there is room beside those in work, or None when there are none.
@@ -130,7 +129,8 @@ class Candidates:
 
     def held_open(self, known: Mapping[bytes, Known], now: float) -> list[Alarm]:
         """One for each that stopped changing and that a program has had open for writing for ten minutes."""
-        since = {path: known[path].first_seen for path in self._written if path in known}
+        self._written &= known.keys()
+        since = {path: known[path].first_seen for path in self._written}
         long = [path for path, seen in since.items() if now - seen > _HELD_OPEN_S]
         fix = "end the copy, or the program that holds it"
         return [
