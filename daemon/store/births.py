@@ -3,17 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from peewee import Expression, SqliteDatabase, fn
+from peewee import SqliteDatabase
 
 from daemon.core.document import Flag
+from daemon.core.instant import to_iso
 from daemon.core.naming import Refused, Resubmission, receipt_name
 from daemon.core.ownership import OTHER_ACCOUNT, Ownership
 from daemon.core.receipt import part_bytes, receipt
 from daemon.core.task import OPEN, Event, Phase, Status, Task
 from daemon.store import claims, codec, commits, history
 from daemon.store.documents import add_document
+from daemon.store.insert import insert
 from daemon.store.measured import set_estimates
-from daemon.store.models import CountRow, TaskRow, UserRow
+from daemon.store.models import CountRow, TaskRow
 from daemon.values import Birth, Born, Change, ClaimStep, Document, Failed, Kind, Provenance, Ticket
 
 Estimate = Callable[[Sequence[Task]], Mapping[int, float]]
@@ -21,7 +23,15 @@ Estimate = Callable[[Sequence[Task]], Mapping[int, float]]
 
 _SAME_CONTENT = "same_content"
 _OPEN = tuple(status.value for status in OPEN)
-_STANDS = (*_OPEN, Status.COMPLETED.value)
+_STANDS = ", ".join(f"'{status}'" for status in (*_OPEN, Status.COMPLETED.value))
+# A burst asks these for each of its files, and peewee would build them anew each time.
+_ADD_USER = "INSERT OR IGNORE INTO users (username, created_at) VALUES (?, ?)"
+_STANDING = f"""
+    SELECT account, MIN(id), MIN(CASE WHEN sha256 = ? THEN id END) FROM processing_tasks
+    WHERE user_id = ? AND status IN ({_STANDS})
+    GROUP BY account
+"""
+_FIRST_TWIN = "SELECT MIN(id) FROM processing_tasks WHERE sha256 = ? AND user_id <> ?"
 
 
 def bear(
@@ -34,7 +44,10 @@ def bear(
     ownership: Ownership,
 ) -> list[Born]:
     """One Born for each birth, in their order. The claim of one that is refused stays open: do refuse it."""
+    students = {(birth.claim.student, to_iso(now)) for birth in births}
+    db.connection().executemany(_ADD_USER, sorted(students))
     born = [_bear_one(db, birth, now, common, resubmission, ownership) for birth in births]
+    claims.step(db, [one.claim.id for one in born if one.task is not None], ClaimStep.DONE)
     _add_receipts(db, [one.task for one in born if one.task is not None], now, estimate)
     return born
 
@@ -50,18 +63,13 @@ def _bear_one(
     student = birth.claim.student
     if student is None:
         raise ValueError(f"claim {birth.claim.id} names no student: it is to be refused")
-    stands = (TaskRow.user_id == student) & TaskRow.status.in_(_STANDS)
-    account = birth.claim.account
-    if birth.sha256:  # else it is too large to be read
-        again, _ = _by_account(db, stands & (TaskRow.sha256 == birth.sha256), account, ownership)
-        if again is not None:
-            return Born(birth.claim, None, Refused.DUPLICATE, again)
-    same, other = _by_account(db, stands, account, ownership)
+    same, again, other = _standing(db, student, birth.sha256, birth.claim.account, ownership)
+    if again is not None:
+        return Born(birth.claim, None, Refused.DUPLICATE, again)
     if resubmission == "reject" and same is not None:
         return Born(birth.claim, None, Refused.HANDED_IN, same)
     if other is not None:
         birth = replace(birth, flags=(*birth.flags, _other_account(*other)))
-    UserRow.insert(username=student, created_at=now).on_conflict_ignore().execute(db)
     task = _insert(db, birth, student, now)
     detail = {"claim": birth.claim.id, "account": birth.claim.account}
     history.record(db, task, "claimed", now, before=None, detail=detail)
@@ -70,28 +78,26 @@ def _bear_one(
         outcome = Failed(Ticket(task.id, task.revision, task.attempt), birth.fault)
         commits.commit(db, [Change(task, failed, Event.FAILED, now, outcome=outcome)], common)
         task = failed
-    claims.step(db, [birth.claim.id], ClaimStep.DONE)
     return Born(birth.claim, task)
 
 
-def _first(db: SqliteDatabase, condition: Expression) -> int | None:
-    query = TaskRow.select(TaskRow.id).where(condition).order_by(TaskRow.id).limit(1)
-    return next((row.id for row in query.execute(db)), None)
-
-
-def _by_account(
-    db: SqliteDatabase, stands: Expression, account: str | None, ownership: Ownership
-) -> tuple[int | None, tuple[int, str] | None]:
-    """The first standing task of the student that the account has to do with; and one that it has not."""
-    first: int | None = None
+def _standing(
+    db: SqliteDatabase, student: str, sha256: str, account: str | None, ownership: Ownership
+) -> tuple[int | None, int | None, tuple[int, str] | None]:
+    """The first standing task of the student that the account has to do with, the first of those with this
+    content, and one of another account.
+    """
+    first: list[int] = []
+    same_content: list[int] = []
     other: tuple[int, str] | None = None
-    query = TaskRow.select(TaskRow.account, fn.MIN(TaskRow.id).alias("id"))
-    for row in query.where(stands).group_by(TaskRow.account).execute(db):
-        if ownership.concerns(account, row.account):
-            first = row.id if first is None else min(first, row.id)
-        else:
-            other = row.id, row.account
-    return first, other
+    for theirs, task_id, with_content in db.execute_sql(_STANDING, (sha256, student)).fetchall():
+        if not ownership.concerns(account, theirs):
+            other = task_id, theirs
+            continue
+        first.append(task_id)
+        if with_content is not None and sha256:  # else it is too large to be read
+            same_content.append(with_content)
+    return min(first, default=None), min(same_content, default=None), other
 
 
 def _other_account(task_id: int, account: str) -> Flag:
@@ -101,12 +107,13 @@ def _other_account(task_id: int, account: str) -> Flag:
 
 def _insert(db: SqliteDatabase, birth: Birth, student: str, now: float) -> Task:
     claim = birth.claim
-    twins = _twins(birth, student)
-    first = _first(db, twins)
+    # An empty file is like every other, which says nothing of who copied from whom.
+    content = birth.sha256 or None if birth.size_bytes else None
+    (first,) = db.execute_sql(_FIRST_TWIN, (content, student)).fetchone()
     flags = birth.flags
     if first is not None:
         flags += (_same_content(f"came before as task {first}"),)
-    task_id = TaskRow.insert(
+    row = TaskRow(
         user_id=student,
         filename=claim.filename,
         file_path=str(birth.spooled),
@@ -122,24 +129,16 @@ def _insert(db: SqliteDatabase, birth: Birth, student: str, now: float) -> Task:
         began_at=claim.claimed_at,
         video="spool" if birth.kept else "gone",
         flags=codec.flags_text({"intake": flags}),
-    ).execute(db)
-    for twin in (
-        TaskRow.select().where(twins & TaskRow.status.in_(_OPEN)).execute(db) if first is not None else ()
-    ):
+    )
+    row.id = task_id = insert(db, TaskRow, **row.__data__)
+    twins = (TaskRow.sha256 == content) & (TaskRow.user_id != student) & TaskRow.status.in_(_OPEN)
+    for twin in TaskRow.select().where(twins).execute(db) if first is not None else ():
         known = codec.read_flags(twin.flags)
         intake = known.get("intake", ())
         if not any(flag.code == _SAME_CONTENT for flag in intake):
             known["intake"] = (*intake, _same_content(f"came again as task {task_id}"))
             TaskRow.update(flags=codec.flags_text(known)).where(TaskRow.id == twin.id).execute(db)
-    return codec.to_task(commits.find(db, task_id))
-
-
-def _twins(birth: Birth, student: str) -> Expression:
-    """The tasks of other students with the same content. An empty file is like every other, which says
-    nothing of who copied from whom.
-    """
-    content = birth.sha256 or None if birth.size_bytes else None
-    return (TaskRow.sha256 == content) & (TaskRow.user_id != student)
+    return codec.to_task(row)
 
 
 def _same_content(how: str) -> Flag:

@@ -6,6 +6,7 @@ from peewee import SqliteDatabase, chunked
 
 from daemon.core.errors import StoreError
 from daemon.store.documents import add_document
+from daemon.store.insert import insert
 from daemon.store.models import ClaimRow
 from daemon.values import Claim, ClaimStep, Document
 
@@ -16,7 +17,9 @@ _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
 def add(db: SqliteDatabase, claims: Sequence[Claim]) -> None:
     """Insert the claims as they are."""
     for claim in claims:
-        ClaimRow.insert(
+        insert(
+            db,
+            ClaimRow,
             id=claim.id,
             path=claim.path,
             filename=claim.filename,
@@ -30,7 +33,7 @@ def add(db: SqliteDatabase, claims: Sequence[Claim]) -> None:
             step=claim.step.value,
             owner=claim.owner,
             account=claim.account,
-        ).execute(db)
+        )
 
 
 def step(db: SqliteDatabase, ids: Sequence[str], to: ClaimStep) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from peewee import SqliteDatabase
 
 from daemon.core.errors import IllegalTransition
+from daemon.store.insert import insert
 from daemon.store.models import DocumentRow, TaskRow
 from daemon.values import Document, Kind
 
@@ -16,14 +17,16 @@ def add_document(
     db: SqliteDatabase, document: Document, *, created_at: float, revision: int | None = None
 ) -> None:
     """Freeze a document; its `id` is given by the database."""
-    DocumentRow.insert(
+    insert(
+        db,
+        DocumentRow,
         kind=document.kind.value,
         task_id=document.task_id,
         revision=revision,
         name=document.name,
         content=document.content,
         created_at=created_at,
-    ).execute(db)
+    )
 
 
 def undelivered(db: SqliteDatabase, limit: int, after_id: int = 0) -> list[Document]:

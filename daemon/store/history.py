@@ -8,6 +8,7 @@ from peewee import SqliteDatabase
 from daemon.core.document import AttemptTiming
 from daemon.core.task import STAGE_OF, Event, Stage, Status, Task
 from daemon.store.codec import dumps
+from daemon.store.insert import insert
 from daemon.store.models import EventRow
 
 
@@ -22,7 +23,9 @@ def record(
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Write one line. `task` is as it is after the event, and `event` one of Event's or a plain word."""
-    EventRow.insert(
+    insert(
+        db,
+        EventRow,
         task_id=task.id,
         at=at,
         event=event,
@@ -33,7 +36,7 @@ def record(
         attempt=task.attempt,
         seconds=seconds,
         detail=dumps(detail or {}),
-    ).execute(db)
+    )
 
 
 def tries(db: SqliteDatabase, task: Task) -> tuple[AttemptTiming, ...]:

@@ -89,12 +89,16 @@ def extent(container: InputContainer, sound: int, max_s: float) -> tuple[float, 
     Raises Bad as soon as there is too much sound: the rest of many hours is not worth reading.
     """
     begins, sound_ends, ends = float("inf"), 0.0, 0.0
+    units: dict[int, tuple[int, int]] = {}  # by stream: fractions for each packet cost more than its reading
     for packet in packets(container):
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None or not packet.size or packet.is_discard:
             continue
-        start = float(stamp * packet.time_base)
-        end = start + float((packet.duration or 0) * packet.time_base)
+        unit = units.get(packet.stream_index)
+        if unit is None:
+            unit = units[packet.stream_index] = packet.time_base.as_integer_ratio()
+        start = stamp * unit[0] / unit[1]
+        end = start + (packet.duration or 0) * unit[0] / unit[1]
         begins, ends = min(begins, start), max(ends, end)
         if packet.stream_index == sound:
             sound_ends = max(sound_ends, end)

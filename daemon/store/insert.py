@@ -1,0 +1,21 @@
+"""Inserts a row without building the statement anew: that takes peewee longer than SQLite takes to run it."""
+
+from functools import cache
+from typing import Any
+
+from peewee import Model, SqliteDatabase
+
+
+def insert(db: SqliteDatabase, model: type[Model], **columns: Any) -> int:
+    """Insert one row, with the model's defaults for what is not given. Returns its row id."""
+    fields = model._meta.fields
+    columns = model._meta.get_default_dict() | columns
+    values = [fields[name].db_value(value) for name, value in columns.items()]
+    return int(db.execute_sql(_statement(model, tuple(columns)), values).lastrowid)
+
+
+@cache
+def _statement(model: type[Model], columns: tuple[str, ...]) -> str:
+    names = ", ".join(model._meta.fields[name].column_name for name in columns)
+    marks = ", ".join("?" * len(columns))
+    return f"INSERT INTO {model._meta.table_name} ({names}) VALUES ({marks})"
