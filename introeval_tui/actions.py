@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from introeval_tui.cells import clean
-from introeval_tui.words import FINAL, RUNNING
+from introeval_tui.rows.cells import clean
+from introeval_tui.rows.words import FINAL, RUNNING
 
 if TYPE_CHECKING:
-    from daemon.wire import Status, TaskLine
+    from daemon.contracts.wire import Status, TaskLine
 
 _DOES = {
     "cancel": "Cancel",

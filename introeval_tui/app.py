@@ -10,12 +10,12 @@ from textual.screen import Screen
 
 from introeval_tui import actions
 from introeval_tui.actions import Pending
-from introeval_tui.client import NoAnswer, Refused
+from introeval_tui.link.client import NoAnswer, Refused
 from introeval_tui.listener import Listener
-from introeval_tui.state import Link
+from introeval_tui.rows.state import Link
 
 if TYPE_CHECKING:
-    from daemon.wire import TaskLine
+    from daemon.contracts.wire import TaskLine
 
 REFRESHES_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
@@ -43,7 +43,7 @@ class Dashboard(Listener):
 
     def get_default_screen(self) -> Screen[Any]:
         """The board."""
-        from introeval_tui.board import Board
+        from introeval_tui.screens.board import Board
 
         return Board()
 
@@ -65,7 +65,7 @@ class Dashboard(Listener):
                 self.send(verb, tuple(tasks))
 
     def _confirm(self, lines: Sequence[str], then: Callable[[], object]) -> None:
-        from introeval_tui.dialogs import Question
+        from introeval_tui.screens.dialogs import Question
 
         def answered(yes: bool | None) -> None:
             if yes and self.may_change():
@@ -138,7 +138,7 @@ class Dashboard(Listener):
     @work(group="orders")
     async def ask_failed(self) -> None:
         """Fetch every failed task, and ask whether to retry that many."""
-        from daemon.wire import TaskPage
+        from daemon.contracts.wire import TaskPage
 
         failed: list[TaskLine] = []
         try:
@@ -162,7 +162,7 @@ class Dashboard(Listener):
 
     def set_deadline(self, said: str) -> None:
         """Send a deadline that was written as HH:MM, or nothing to take it away."""
-        from introeval_tui.deadline import Unreadable, read_deadline
+        from introeval_tui.screens.deadline import Unreadable, read_deadline
 
         try:
             body = read_deadline(said, self.scene.now)
@@ -186,13 +186,13 @@ class Dashboard(Listener):
 
     def action_help(self) -> None:
         """Show the keys that work now."""
-        from introeval_tui.dialogs import Help
-        from introeval_tui.keys import NOTES, working
+        from introeval_tui.screens.dialogs import Help
+        from introeval_tui.screens.keys import NOTES, working
 
         _ = self.push_screen(Help(working(self), NOTES, ascii_only=self.setup.ascii_only))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action by its name, for the palette."""
-        from introeval_tui.keys import commands
+        from introeval_tui.screens.keys import commands
 
         yield from commands(self, screen)

@@ -11,10 +11,10 @@ from textual.app import App
 from textual.worker import Worker, WorkerState
 
 from introeval_tui.actions import Pending
-from introeval_tui.client import Client, Unreachable
-from introeval_tui.poll import BACKOFF_S, Poller
-from introeval_tui.setup import Setup
-from introeval_tui.state import Link, Query, Scene, Snapshot, daemon_now
+from introeval_tui.link.client import Client, Unreachable
+from introeval_tui.link.poll import BACKOFF_S, Poller
+from introeval_tui.link.setup import Setup
+from introeval_tui.rows.state import Link, Query, Scene, Snapshot, daemon_now
 
 _SAID_S = 6.0
 _REDRAW_S = 4.5  # ages are shown in steps of 10 s: while nothing else changes, they need no more than this

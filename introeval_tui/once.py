@@ -4,12 +4,12 @@ import asyncio
 import time
 from pathlib import Path
 
-from introeval_tui import panels, table, top
-from introeval_tui.cells import Row, to_ascii
-from introeval_tui.client import Client, Unreachable
-from introeval_tui.poll import Poller
-from introeval_tui.state import Link, Query, Scene, Snapshot, daemon_now
-from introeval_tui.table import Listing
+from introeval_tui.link.client import Client, Unreachable
+from introeval_tui.link.poll import Poller
+from introeval_tui.rows import header, panels, table
+from introeval_tui.rows.cells import Row, to_ascii
+from introeval_tui.rows.state import Link, Query, Scene, Snapshot, daemon_now
+from introeval_tui.rows.table import Listing
 
 _WIDTH = 120
 _MOST_ROWS = 500
@@ -28,7 +28,7 @@ def frame(path: Path, *, ascii_only: bool = False, width: int = _WIDTH) -> str:
     now = time.monotonic()
     scene = Scene(known, daemon_now(known, time.time(), now), now, str(path))
     listing = Listing(tuple(known.page.tasks), 0, known.page.total)
-    rows: list[Row] = [*top.top_rows(scene, width), *panels.alarm_rows(scene, width, 100)]
+    rows: list[Row] = [*header.top_rows(scene, width), *panels.alarm_rows(scene, width, 100)]
     rows.append(table.title_row(listing, Query(), 0, width, focused=False))
     rows += table.table_rows(
         listing, scene, width, min(len(listing.tasks), _MOST_ROWS) + 1, first=0, cursor=-1

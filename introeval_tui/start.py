@@ -30,7 +30,7 @@ def open_dashboard(
 ) -> int:
     """Run it until it is closed; the exit code. Raises SettingsError."""
     from introeval_tui.app import Dashboard
-    from introeval_tui.setup import Setup
+    from introeval_tui.link.setup import Setup
 
     keys: dict[str, str] = {}
     if (file := settings_file()).exists():
@@ -46,8 +46,8 @@ def _known_ids() -> set[str]:
     from textual.binding import Binding
 
     from introeval_tui.app import Dashboard
-    from introeval_tui.board import Board
-    from introeval_tui.detail import Detail
+    from introeval_tui.screens.board import Board
+    from introeval_tui.screens.detail import Detail
 
     every: list[object] = [*Dashboard.BINDINGS, *Board.BINDINGS, *Detail.BINDINGS]
     return {binding.id for binding in every if isinstance(binding, Binding) and binding.id}

@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from daemon.child import Message, Wire
 from daemon.stt import cage, media
-from daemon.stt.bad import Bad
+from daemon.stt.media_faults import Bad
+from daemon.system.child import Message, Wire
 
 _PTRACE_ATTACH = 16
 _probe, _decode, _send = media.probe, media.decode, Wire.send

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from daemon.contracts.ports import Store
+from daemon.contracts.values import Born, Decoded, Probe
 from daemon.core.errors import Blame, Fault
 from daemon.intake.alarm import Alarm
 from daemon.intake.claim import Limits
 from daemon.intake.files import Files
 from daemon.intake.intake import Intake
-from daemon.ports import Store
 from daemon.store import SqliteStore
-from daemon.values import Born, Decoded, Probe
 
 P = ParamSpec("P")
 T = TypeVar("T")

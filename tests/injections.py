@@ -14,7 +14,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any, Literal
 
-from daemon.core.untrusted import addresses_evaluator, impartial, neutralise
+from daemon.core.content.untrusted import addresses_evaluator, impartial, neutralise
 
 Half = Literal["development", "held_out"]
 
@@ -28,7 +28,7 @@ _NAMED = {
 
 _BEFORE_THE_TABLE = """
 A transcript is searched for words that speak to whoever or whatever rates it, by the rules of
-`daemon/core/grader_rules.py` and the modules it names. Each finding gives the flag `addresses_evaluator`, so
+`daemon/core/grader/rules.py` and the modules it names. Each finding gives the flag `addresses_evaluator`, so
 that a person looks. Only words that are certainly an order to the grader are also cut from what the models
 see: at most one sentence, and in speech without punctuation only the order itself. The transcript in the
 result keeps all words. These are the rates on texts by somebody who knew neither the rules nor the sets that

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from daemon.app import running
-from daemon.assembly import Daemon
-from daemon.config import Config, load
-from daemon.core.task import Stage
-from daemon.engines import Site
+from daemon.app.assembly import Daemon
+from daemon.app.engines import Site
+from daemon.app.run import running
+from daemon.config.load import Config, load
+from daemon.contracts.ports import Media, Node
+from daemon.core.tasks.task import Stage
 from daemon.node import LocalNode
-from daemon.ports import Media, Node
 from tests.scripted import Log, Script, ScriptedEngine, ScriptedMedia, goes_well
 
 PHASES: list[list[str]] = [["stt"], ["extract", "rate"]]

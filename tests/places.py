@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.core.place import Memory
-from daemon.place import MARK, Place
-from daemon.wire import PlaceName
+from daemon.contracts.wire import PlaceName
+from daemon.core.intake.place import Memory
+from daemon.system.place import MARK, Place
 
 OTHER_DISK = Path("/dev/shm")
 

@@ -5,24 +5,24 @@ from collections.abc import Awaitable, Callable, MutableSequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from daemon.core.document import Evaluation, Evidence, Profile, Segment, Speaking, Transcript
-from daemon.core.errors import EngineError, Fault
-from daemon.core.task import Stage
-from daemon.values import (
+from daemon.contracts.values import (
     Decoded,
     Extracted,
     ExtractWork,
     Failed,
-    Outcome,
     Probe,
     Progress,
     Rated,
     RateWork,
+    StageOutcome,
     SttWork,
     Ticket,
     Transcribed,
 )
-from daemon.wire import EngineReport
+from daemon.contracts.wire import EngineReport
+from daemon.core.content.document import Evaluation, Evidence, Profile, Segment, Speaking, Transcript
+from daemon.core.errors import EngineError, Fault
+from daemon.core.tasks.task import Stage
 
 SAID = "My name is Ada and I like chess."
 TRANSCRIPT = Transcript(
@@ -104,16 +104,16 @@ class ScriptedEngine:
         self.alive = False
         self.log.alive.discard(self.stage)
 
-    async def transcribe(self, work: SttWork, progress: Progress) -> Outcome:
+    async def transcribe(self, work: SttWork, progress: Progress) -> StageOutcome:
         return await self._try(work.ticket, Transcribed(work.ticket, TRANSCRIPT, SPEAKING))
 
-    async def extract(self, work: ExtractWork, progress: Progress) -> Outcome:
+    async def extract(self, work: ExtractWork, progress: Progress) -> StageOutcome:
         return await self._try(work.ticket, Extracted(work.ticket, PROFILE))
 
-    async def rate(self, work: RateWork, progress: Progress) -> Outcome:
+    async def rate(self, work: RateWork, progress: Progress) -> StageOutcome:
         return await self._try(work.ticket, Rated(work.ticket, EVALUATION, provenance=self.provenance))
 
-    async def _try(self, ticket: Ticket, good: Outcome) -> Outcome:
+    async def _try(self, ticket: Ticket, good: StageOutcome) -> StageOutcome:
         self.log.entries.append(("begin", self.stage, ticket.task_id))
         await self.pause(self.seconds)
         self.log.entries.append(("end", self.stage, ticket.task_id))

@@ -11,15 +11,15 @@ import sys
 from collections import deque
 from pathlib import Path
 
-from daemon.app import running
-from daemon.config import Config, load
+from daemon.app.engines import Site, memory_guard
+from daemon.app.run import running
+from daemon.config.load import Config, load
+from daemon.contracts.ports import Node
+from daemon.contracts.values import Ticket
 from daemon.core.errors import Fault
-from daemon.core.task import Stage
-from daemon.engines import Site, memory_guard
+from daemon.core.tasks.task import Stage
 from daemon.node import LocalNode
-from daemon.ports import Node
-from daemon.state import owned
-from daemon.values import Ticket
+from daemon.system.state_folder import owned
 from tests.scripted import Log, ScriptedEngine, ScriptedMedia
 
 

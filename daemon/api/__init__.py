@@ -1,6 +1,6 @@
 """The control socket: HTTP over a Unix socket, the one way in for the dashboard, commands and other tools."""
 
-from daemon.api.behind import Answers, Commands
+from daemon.api.protocols import Answers, Commands
 from daemon.api.routes import make_api
 from daemon.api.server import Server, bind, make_server
 

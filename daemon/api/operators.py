@@ -5,7 +5,7 @@ import os
 import pwd
 from collections.abc import Callable, Iterable, Iterator
 
-from daemon.api.shares import Kept
+from daemon.api.connection_limits import Kept
 
 
 def operators(name: str) -> Callable[[int], bool]:

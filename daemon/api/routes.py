@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 
-from daemon.api.answering import add_problems, problems
-from daemon.api.behind import Accept, Answers, Commands, Forget, Operators
-from daemon.api.changing import add_changing
-from daemon.api.reading import add_reading
+from daemon.api.errors import add_problems, problems
+from daemon.api.protocols import Accept, Answers, Commands, Forget, Operators
+from daemon.api.read_routes import add_reading
+from daemon.api.write_routes import add_changing
 
 
 def make_api(

@@ -16,9 +16,9 @@ from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from daemon.api.shares import Kept, Refusal, refusal
+from daemon.api.connection_limits import Kept, Refusal, refusal
+from daemon.contracts.wire import Problem
 from daemon.core.errors import AlreadyRunning, ConfigError
-from daemon.wire import Problem
 
 _MODE = 0o660
 _SILENT_S = 10.0  # who has asked nothing by then

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from daemon.events import Events
-from daemon.wire import EventLine
+from daemon.contracts.wire import EventLine
+from daemon.monitoring.events import Events
 
 HEARTBEAT_S = 15.0
 PATIENCE_S = 10.0

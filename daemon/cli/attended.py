@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from daemon.config import Config
+from daemon.config.load import Config
 from daemon.core.errors import ConfigError, NotRunning
 
 _START_S = 120.0

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from daemon import config
+from daemon.config.load import Config, load
 
 OUT = Console()
 ERR = Console(stderr=True)
@@ -20,6 +20,6 @@ class Chosen:
     file: Path | None = None
 
 
-def configuration() -> config.Config:
+def configuration() -> Config:
     """The configuration that this command goes by. Raises ConfigError."""
-    return config.load(Chosen.file)
+    return load(Chosen.file)

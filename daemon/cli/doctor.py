@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from daemon import config
 from daemon.cli.common import OUT
+from daemon.config.load import find, load
 from daemon.core.errors import ConfigError
 from daemon.doctor import Finding, Level, examine, examine_without, worst
 
@@ -34,11 +34,11 @@ def doctor(file: Path | None, *, as_json: bool) -> int:
 
 def look(file: Path | None) -> list[Finding]:
     """What the checks find with the configuration that counts."""
-    from daemon.engines import needed_models
+    from daemon.app.engines import needed_models
 
     try:
-        settings = config.load(file)
-        return asyncio.run(examine(settings, config.find(file), os.environ, needed_models(settings)))
+        settings = load(file)
+        return asyncio.run(examine(settings, find(file), os.environ, needed_models(settings)))
     except ConfigError as exc:
         return examine_without(exc)
 

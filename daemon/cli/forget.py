@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon import client
+from daemon.api import client
 from daemon.cli import show
 from daemon.cli.common import OUT, AsJson, configuration
-from daemon.config import Config
+from daemon.config.load import Config
+from daemon.contracts.wire import Forgotten, PlaceName
 from daemon.core.errors import NotForgotten, NotRunning, UnknownStudent
-from daemon.core.naming import is_safe, printable
-from daemon.wire import Forgotten, PlaceName
+from daemon.core.intake.naming import is_safe, printable
 
 if TYPE_CHECKING:
-    from daemon.place import Place
     from daemon.store.store import SqliteStore
+    from daemon.system.place import Place
 
 
 def forget(
@@ -52,9 +52,9 @@ def forget(
 
 
 def _without_daemon(settings: Config, student: str, unreached: NotRunning) -> Forgotten:
-    from daemon.forget import delete_files, forget_rows, look_up, proved
-    from daemon.state import DATABASE, owned
+    from daemon.delivery.forget import delete_files, forget_rows, look_up, proved
     from daemon.store.store import SqliteStore
+    from daemon.system.state_folder import DATABASE, owned
 
     paths = settings.paths
     database = paths.state / DATABASE
@@ -69,7 +69,7 @@ def _without_daemon(settings: Config, student: str, unreached: NotRunning) -> Fo
 
 def _outbox(settings: Config, store: "SqliteStore") -> "Place":
     """The outbox, as the database remembers it."""
-    from daemon.place import Place
+    from daemon.system.place import Place
 
     path = settings.paths.outbox
     keep = partial(store.keep_place, PlaceName.OUTBOX, path)

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from daemon import __version__, config
+from daemon import __version__
 from daemon.cli import show
-from daemon.cli.commands import add_commands
 from daemon.cli.common import ERR, OUT, AsJson, Chosen, configuration
-from daemon.cli.looking import add_looking
+from daemon.cli.read_commands import add_looking
 from daemon.cli.simulate import simulate
 from daemon.cli.tui import SUMMARY
+from daemon.cli.write_commands import add_commands
+from daemon.config.load import Config, find, load
 from daemon.core.errors import IntroEvalError
 
 app = typer.Typer(
@@ -63,8 +64,8 @@ def run(
     from daemon.cli.run import run_once
     from daemon.cli.serve import run_daemon
 
-    def read() -> config.Config:
-        return config.load(Chosen.file, runtime=runtime)
+    def read() -> Config:
+        return load(Chosen.file, runtime=runtime)
 
     if dashboard and not as_json and has_operator():
         options = () if Chosen.file is None else ("--config", str(Chosen.file))
@@ -87,7 +88,7 @@ def check(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(settings.model_dump_json(indent=2))
     else:
-        file = config.find(Chosen.file)
+        file = find(Chosen.file)
         typer.echo(f"{file or 'the default configuration (there is no file)'} can be used")
 
 
@@ -121,7 +122,7 @@ def doctor(as_json: AsJson = False) -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a result file."""
-    from daemon.core.document import result_schema
+    from daemon.core.content.document import result_schema
 
     typer.echo(json.dumps(result_schema(), indent=2))
 
@@ -129,8 +130,8 @@ def schema() -> None:
 @app.command()
 def samples() -> None:
     """Copy the sample class into the inbox, if that is empty and has seen none of them yet."""
-    from daemon.samples import hand_in
-    from daemon.state import DATABASE
+    from daemon.cli.samples import hand_in
+    from daemon.system.state_folder import DATABASE
 
     settings = configuration()
     copies = hand_in(settings.paths.inbox, settings.paths.state / DATABASE)
@@ -158,7 +159,7 @@ def _add_models() -> None:
     from daemon.models.cli import models_app
 
     def needed() -> list[str]:
-        from daemon.engines import needed_models
+        from daemon.app.engines import needed_models
 
         return needed_models(configuration())
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from daemon.core.task import OPEN
-from daemon.core.task import Status as TaskStatus
-from daemon.wire import Clock, GpuState, Status
+from daemon.contracts.wire import Clock, GpuState, Status
+from daemon.core.tasks.task import OPEN
+from daemon.core.tasks.task import Status as TaskStatus
 
 _WORDS = {
     TaskStatus.UPLOADED: "waiting to be transcribed",

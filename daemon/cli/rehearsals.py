@@ -11,19 +11,19 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from daemon.config import Config
-from daemon.core.decision import Policy
-from daemon.core.durations import PLANNED, Durations, Loaded, Pace
-from daemon.core.explain import name, seconds
-from daemon.core.rehearsal import Coming, Rehearsal, evenly, legend, picture, rehearse
-from daemon.core.residency import Plan, Residency
-from daemon.core.task import Stage
+from daemon.config.load import Config
+from daemon.core.forecast.durations import PLANNED, Durations, Loaded, Pace
+from daemon.core.forecast.explain import name, seconds
+from daemon.core.forecast.rehearsal import Coming, Rehearsal, evenly, legend, picture, rehearse
+from daemon.core.schedule.decision import Policy
+from daemon.core.schedule.residency import Plan, Residency
+from daemon.core.tasks.task import Stage
 from daemon.forecast import read_durations
 from daemon.gpu.nvml import NvmlGpu
-from daemon.placement import Placement
-from daemon.plan import batch_size, streams
-from daemon.state import DATABASE
+from daemon.placement.placement import Placement
+from daemon.placement.policy import batch_size, streams
 from daemon.store.reader import Reader
+from daemon.system.state_folder import DATABASE
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _NARROWEST = 20

@@ -8,10 +8,9 @@ from typing import Any
 
 from rich.console import Console
 
-from daemon import client
-from daemon.core.document import Outcome
-from daemon.core.task import FINAL
-from daemon.wire import TaskLine, TaskPage, Verb
+from daemon.api import client
+from daemon.contracts.wire import TaskLine, TaskPage, Verb
+from daemon.core.tasks.task import FINAL, Outcome
 
 _LOOK_S = 0.5
 _PAGE = 500

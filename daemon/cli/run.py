@@ -21,13 +21,13 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from daemon.app import running
-from daemon.assembly import Daemon
-from daemon.config import Config
+from daemon.app.assembly import Daemon
+from daemon.app.run import running
+from daemon.config.load import Config
+from daemon.contracts.values import Kind
 from daemon.core.errors import Paused
-from daemon.core.task import FINAL, Status
-from daemon.state import owned, write_privately
-from daemon.values import Kind
+from daemon.core.tasks.task import FINAL, Status
+from daemon.system.state_folder import owned, write_privately
 
 _LOOK_S = 0.2
 _LOG_BYTES = 10_000_000
@@ -117,9 +117,9 @@ def log_to_file(config: Config, *, also_stderr: bool = False) -> None:
 async def _once(config: Config, console: Console) -> Report:
     stop = _stopped_by_signals()
     async with running(config, stop) as daemon:
-        found = await daemon.journal(daemon.journal.store.open_tasks)
+        found = await daemon.session(daemon.session.store.open_tasks)
         earlier = [task.id for task in found if task.id < daemon.first_id]
-        paused = (await daemon.journal.orders()).paused
+        paused = daemon.first_orders.paused
         with _progress(console) as progress:
             finished = await _work_off(daemon, stop, progress, len(earlier), paused=paused)
         alarms = [alarm.message for alarm in daemon.alarms.all]
@@ -127,7 +127,7 @@ async def _once(config: Config, console: Console) -> Report:
             finished = False
             told = f"{waiting} files were not taken, since a drain was ordered"
             alarms.append(f"{told}; start `introeval run`, and take new videos with `introeval resume`")
-        rows = await daemon.journal(_rows, daemon, earlier)
+        rows = await daemon.session(_rows, daemon, earlier)
         refused = daemon.intake.refused
     return Report(rows, refused, config.paths.outbox, alarms, finished)
 
@@ -179,7 +179,7 @@ def _rows(daemon: Daemon, earlier: Sequence[int]) -> list[Row]:
 
     Called on the database thread.
     """
-    rows, store = [], daemon.journal.store
+    rows, store = [], daemon.session.store
     for task_id in (*earlier, *store.ids_from(daemon.first_id)):
         detail = store.task(task_id)
         listed = detail.task

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from daemon import service
-from daemon.app import running
-from daemon.assembly import Daemon
+from daemon.app.assembly import Daemon
+from daemon.app.run import running
 from daemon.cli.run import log_to_file
-from daemon.config import Config
+from daemon.config.load import Config
 from daemon.core.errors import ConfigError, IntroEvalError
-from daemon.state import owned, write_privately
+from daemon.system import systemd
+from daemon.system.state_folder import owned, write_privately
 
 log = structlog.get_logger()
 
@@ -64,9 +64,9 @@ class Service:
     `watch` judges whether the daemon gets on.
     """
 
-    def __init__(self, read: Read, notifier: service.Notifier, watch: service.Watch | None = None) -> None:
+    def __init__(self, read: Read, notifier: systemd.Notifier, watch: systemd.Watch | None = None) -> None:
         self._read, self._notifier = read, notifier
-        self._watch = watch or service.Watch()
+        self._watch = watch or systemd.Watch()
         self._asked = Asked()
         self._daemon: Daemon | None = None
         self._good: Config | None = None  # the last one that the daemon could start with
@@ -79,7 +79,7 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked.to_end)
         loop.add_signal_handler(signal.SIGHUP, self._asked.to_reload)
-        feeding = asyncio.create_task(service.feed(self._notifier, self._look, self._watch))
+        feeding = asyncio.create_task(systemd.feed(self._notifier, self._look, self._watch))
         try:
             await self._rounds(self._read())
         finally:
@@ -145,10 +145,10 @@ class Service:
         finally:
             self._daemon = None
 
-    def _look(self) -> service.Pulse:
+    def _look(self) -> systemd.Pulse:
         """How far the main loop is; between two daemons, whether the way to the next one is not too long."""
         if self._daemon is None:
-            return service.Pulse(0, resting=time.monotonic() < self._unseen_until)
+            return systemd.Pulse(0, resting=time.monotonic() < self._unseen_until)
         return self._daemon.pulse
 
 
@@ -156,7 +156,7 @@ def run_daemon(read: Read) -> int:
     """Run until SIGTERM or SIGINT. The exit code. Raises what the first start raises."""
     write_privately()
     faulthandler.enable()  # the watchdog's SIGABRT then leaves in the log where each thread hung
-    asyncio.run(Service(read, service.Notifier(os.environ, os.getpid())).run())
+    asyncio.run(Service(read, systemd.Notifier(os.environ, os.getpid())).run())
     return 0
 
 

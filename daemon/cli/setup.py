@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from daemon.app.engines import containers_file
 from daemon.cli.common import ERR, OUT, configuration
-from daemon.config import Config
+from daemon.config.load import Config
 from daemon.containers.container import Container
 from daemon.containers.engine import DockerEngine
-from daemon.containers.kept import Kept
 from daemon.containers.setup import (
     Finding,
     Wanted,
@@ -23,13 +23,13 @@ from daemon.containers.setup import (
     published_port,
     pull_image,
 )
+from daemon.containers.takeover_record import Kept
 from daemon.core.errors import AlreadyRunning, ConfigError
-from daemon.core.task import Stage
-from daemon.engines import containers_file
+from daemon.core.tasks.task import Stage
 from daemon.gpu.nvml import NvmlGpu
 from daemon.llm.ollama_api import OnPull
-from daemon.placement import Placement
-from daemon.state import owned
+from daemon.placement.placement import Placement
+from daemon.system.state_folder import owned
 
 
 def set_up(*, dry_run: bool, replace: bool, restore: bool) -> None:

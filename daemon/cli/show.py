@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.cli.plain import local
-from daemon.wire import Clock, EventLine, Forgotten, PlaceState, Status, TaskDetail, TaskPage
+from daemon.contracts.wire import Clock, EventLine, Forgotten, PlaceState, Status, TaskDetail, TaskPage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

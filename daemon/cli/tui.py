@@ -72,7 +72,7 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def _frame(path: Path, ascii_only: bool) -> str:
-    from introeval_tui.client import Unreachable
+    from introeval_tui.link.client import Unreachable
     from introeval_tui.once import frame
 
     try:

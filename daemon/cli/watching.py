@@ -7,10 +7,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from daemon import client
+from daemon.api import client
+from daemon.contracts.wire import EventLine, Status, TaskPage
 from daemon.core.errors import NotRunning
-from daemon.core.task import Status as TaskStatus
-from daemon.wire import EventLine, Status, TaskPage
+from daemon.core.tasks.task import Status as TaskStatus
 
 LOOK_S = 1.0
 _PAGE = 500

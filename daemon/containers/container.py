@@ -9,7 +9,7 @@ import time
 from typing import Literal
 
 from daemon.containers.engine import NEVER, ContainerError, DockerEngine, NoAnswer, Seen
-from daemon.containers.kept import Before, Kept
+from daemon.containers.takeover_record import Before, Kept
 
 OnExit = Literal["restore", "stop"]
 

@@ -9,13 +9,13 @@ import structlog
 from daemon.containers.container import Container, OnExit
 from daemon.containers.engine import ContainerError, Seen
 from daemon.containers.ready import Loaded, Server
-from daemon.containers.served import ServedHost
+from daemon.containers.server_host import ServedHost
 from daemon.containers.warm import read_ahead
+from daemon.contracts.values import OnAlarm
 from daemon.core.errors import EngineError
-from daemon.core.memory import ModelNeed
-from daemon.core.task import Stage
+from daemon.core.schedule.memory import ModelNeed
+from daemon.core.tasks.task import Stage
 from daemon.llm.client import Request, Started
-from daemon.values import OnAlarm
 
 log = structlog.get_logger()
 

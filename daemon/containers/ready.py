@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from daemon.core.errors import EngineError
-from daemon.core.memory import MB, ModelNeed
+from daemon.core.schedule.memory import MB, ModelNeed
 from daemon.llm.client import Answer, Identity, ModelClient, Options, Request
 from daemon.llm.ollama import OllamaClient, OnReload
 from daemon.llm.ollama_api import LoadedModel, OllamaApi

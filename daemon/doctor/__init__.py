@@ -7,7 +7,7 @@ gives findings. Nothing is changed by looking, and nothing raises for what it sh
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from daemon.config import Config
+from daemon.config.load import Config
 from daemon.core.errors import ConfigError
 from daemon.doctor import containers, folders, gpu, installation, machine
 from daemon.doctor.facts import Facts, gather

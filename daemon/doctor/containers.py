@@ -5,11 +5,11 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from daemon.config.sections import Model
 from daemon.doctor.facts import DockerSide, Facts, Server, models_of
 from daemon.doctor.finding import Finding, fail, ok, warn
 from daemon.doctor.gpu import SLOTS, slots_of
 from daemon.llm.ollama_api import full_name
-from daemon.sections import Model
 
 
 def engine(facts: Facts) -> list[Finding]:

@@ -9,17 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from daemon import client, wire
-from daemon.config import Config
+from daemon.api import client
+from daemon.config.load import Config
+from daemon.config.sections import Model
+from daemon.contracts import wire
+from daemon.contracts.wire import GpuState, PlaceName, Status
 from daemon.core.errors import EngineError, IntroEvalError, StoreError
-from daemon.core.memory import MB, ModelNeed
-from daemon.core.task import Stage
+from daemon.core.schedule.memory import MB, ModelNeed
+from daemon.core.tasks.task import Stage
 from daemon.gpu.nvml import NvmlGpu
-from daemon.place import Place
-from daemon.sections import Model
-from daemon.state import DATABASE
 from daemon.store.reader import Reader
-from daemon.wire import GpuState, PlaceName, Status
+from daemon.system.place import Place
+from daemon.system.state_folder import DATABASE
 
 if TYPE_CHECKING:
     from daemon.containers.engine import DockerEngine

@@ -7,12 +7,12 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from daemon.config import Config
+from daemon.config.load import Config
+from daemon.contracts.wire import PlaceState
 from daemon.doctor.facts import Facts, me
 from daemon.doctor.finding import Finding, fail, ok, warn
 from daemon.intake.alarm import reason_of, shown
-from daemon.mounts import MOUNTINFO, is_remote
-from daemon.wire import PlaceState
+from daemon.system.mounts import MOUNTINFO, is_remote
 
 _MOST_LOOKED_AT = 2000  # folders of students
 _NAMED = 3

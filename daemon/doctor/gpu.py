@@ -1,10 +1,10 @@
 """The GPU: whether there is one, and whether what is to be loaded has room."""
 
-from daemon.core.residency import MODELS, Plan
-from daemon.core.task import Stage
+from daemon.core.schedule.residency import MODELS, Plan
+from daemon.core.tasks.task import Stage
 from daemon.doctor.facts import DockerSide, Facts, Server
 from daemon.doctor.finding import Finding, fail, ok, warn
-from daemon.placement import Placement
+from daemon.placement.placement import Placement
 
 SLOTS = "OLLAMA_NUM_PARALLEL"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from daemon import __version__
-from daemon.config import FILE_VARIABLE
+from daemon.config.load import FILE_VARIABLE
 from daemon.core.errors import ModelError
 from daemon.doctor.facts import Facts
 from daemon.doctor.finding import Finding, fail, ok, warn

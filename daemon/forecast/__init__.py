@@ -1,4 +1,4 @@
-"""What is expected: made by `daemon.core.forecast`, kept for the others here."""
+"""What is expected: made by `daemon.core.forecast.forecast`, kept for the others here."""
 
 from daemon.forecast.forecaster import Forecaster, read_durations
 

@@ -13,19 +13,19 @@ from typing import ParamSpec, Protocol, TypeVar
 
 import structlog
 
-from daemon.core.decision import Decision, Group, Policy, View
-from daemon.core.doubt import Span, behind
-from daemon.core.durations import Durations, learn
+from daemon.contracts.values import Change
+from daemon.contracts.wire import Clock
 from daemon.core.errors import StoreError
-from daemon.core.explain import Plan, explain, late
-from daemon.core.forecast import Forecast, forecast
-from daemon.core.roll import Roll
-from daemon.core.task import Stage, Task
-from daemon.forecast.face import face
+from daemon.core.forecast.class_roll import Roll
+from daemon.core.forecast.durations import Durations, learn
+from daemon.core.forecast.explain import Plan, explain, late
+from daemon.core.forecast.forecast import Forecast, forecast
+from daemon.core.forecast.uncertainty import Span, behind
+from daemon.core.schedule.decision import Decision, Group, Policy, View
+from daemon.core.tasks.task import Stage, Task
+from daemon.forecast.class_clock import face
 from daemon.store.reader import Reader
 from daemon.store.store import SqliteStore
-from daemon.values import Change
-from daemon.wire import Clock
 
 log = structlog.get_logger()
 

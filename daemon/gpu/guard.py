@@ -10,11 +10,11 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from daemon.core.decision import Group
-from daemon.core.memory import capacity_mb
+from daemon.contracts.values import Ledger, OnAlarm
+from daemon.contracts.wire import GpuState, Holder
+from daemon.core.schedule.decision import Group
+from daemon.core.schedule.memory import capacity_mb
 from daemon.gpu.owner import descends_from
-from daemon.values import Ledger, OnAlarm
-from daemon.wire import GpuState, Holder
 
 MEMORY = "gpu_memory"
 LOST = "gpu_lost"

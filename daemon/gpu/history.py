@@ -5,8 +5,8 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
-from daemon.core.instant import to_iso
-from daemon.wire import GpuPoint, GpuState
+from daemon.contracts.wire import GpuPoint, GpuState
+from daemon.core.timestamps import to_iso
 
 _SAMPLE_S = 5.0  # a reading takes some milliseconds: a thousandth of an idle daemon's time
 _LOOK_S = 60.0  # how often a machine without a GPU is looked at for one

@@ -11,9 +11,9 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from daemon.core.memory import MB
+from daemon.contracts.wire import GpuState, Holder
+from daemon.core.schedule.memory import MB
 from daemon.gpu.owner import owner_of
-from daemon.wire import GpuState, Holder
 
 _HANGS_S = 5.0  # a driver in trouble can keep a call for minutes
 _HIDDEN = ("", "-1", "NoDevFiles")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.core.naming import printable
+from daemon.core.intake.naming import printable
 
 _NAMED = 20  # of each kind
 

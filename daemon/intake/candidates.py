@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.core.stability import Known, Seen
-from daemon.core.turns import Load, in_turn
-from daemon.folder import Entry
+from daemon.contracts.values import Claim
+from daemon.core.intake.stability import Known, Seen
+from daemon.core.intake.turns import Load, in_turn
 from daemon.intake.alarm import Alarm, reason_of, shown
 from daemon.intake.files import Files
 from daemon.intake.reach import NO_SUCH_PLACE, Reach
-from daemon.values import Claim
+from daemon.system.folder import Entry
 
 _GROUP = 64
 _IN_WORK = 128  # claims at once, so that whoever comes next is not behind thousands

@@ -19,12 +19,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import ParamSpec, Protocol, TypeVar
 
+from daemon.contracts.ports import Media, Store
+from daemon.contracts.values import Birth, Born, Claim, ClaimStep
 from daemon.core.errors import Blame, Fault, StoreError
-from daemon.core.instant import to_iso
-from daemon.core.naming import STUDENT_PATTERN, Named, Refusal, printable
-from daemon.core.ownership import Ownership
-from daemon.core.stability import Seen
-from daemon.folder import Entry, Folder
+from daemon.core.intake.naming import STUDENT_PATTERN, Named, Refusal, printable
+from daemon.core.intake.ownership import Ownership
+from daemon.core.intake.stability import Seen
+from daemon.core.timestamps import to_iso
 from daemon.intake import refusal
 from daemon.intake.accounts import account_name
 from daemon.intake.alarm import Alarm, reason_of, shown
@@ -33,8 +34,7 @@ from daemon.intake.landed import Landed, Settled, Taken, away, not_moved, not_wr
 from daemon.intake.mover import Fetched, Mover, Where
 from daemon.intake.places import Places, claim_id_of, hidden
 from daemon.intake.room import Room
-from daemon.ports import Media, Store
-from daemon.values import Birth, Born, Claim, ClaimStep
+from daemon.system.folder import Entry, Folder
 
 _TIDIED_AT_ONCE = 400
 

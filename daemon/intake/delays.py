@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
+from daemon.contracts.values import Claim
 from daemon.intake.alarm import Alarm
-from daemon.values import Claim
 
 _LONGEST_RETRY_S = 60.0
 _TRIES_BEFORE_REST = 3

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from daemon.folder import Entry, Folder
+from daemon.system.folder import Entry, Folder
 
 _READ = os.O_RDONLY | os.O_NONBLOCK
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL

@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from daemon.contracts.ports import Media, Store
+from daemon.contracts.values import Born, Claim
 from daemon.core.errors import StoreError
-from daemon.core.stability import Known, Seen, observe, restart
+from daemon.core.intake.stability import Known, Seen, observe, restart
 from daemon.intake.alarm import Alarm, Alarms, reason_of, shown
 from daemon.intake.candidates import Candidates, orphans
 from daemon.intake.claim import Claimer, Limits, OnDatabase
@@ -25,9 +27,7 @@ from daemon.intake.places import Places
 from daemon.intake.room import Room
 from daemon.intake.scan import InboxUnavailable, Scan, Scanner
 from daemon.intake.watcher import Poll, Watcher, Watching
-from daemon.place import Place
-from daemon.ports import Media, Store
-from daemon.values import Born, Claim
+from daemon.system.place import Place
 
 _ORPHAN_S = 60.0  # a claim takes its file out of the inbox within seconds
 _SHORTEST_GAP_S = 0.05

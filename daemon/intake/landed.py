@@ -4,11 +4,11 @@ import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from daemon.core.stability import Seen
+from daemon.contracts.values import Birth, Claim
+from daemon.core.intake.stability import Seen
 from daemon.intake import refusal
 from daemon.intake.alarm import Alarm, reason_of, shown
 from daemon.intake.mover import Where
-from daemon.values import Birth, Claim
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
-from daemon.folder import Entry, Folder
+from daemon.contracts.values import Claim, ClaimStep
 from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.places import Places, aside_names, hidden_name, put_back_names
 from daemon.intake.reach import NO_SUCH_PLACE, Reach
 from daemon.intake.room import Room
-from daemon.values import Claim, ClaimStep
+from daemon.system.folder import Entry, Folder
 
 
 class Where(Enum):

@@ -9,13 +9,13 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 
+from daemon.contracts.values import Claim
 from daemon.core.errors import StoreError
-from daemon.core.turns import Load, next_in_turn
+from daemon.core.intake.turns import Load, next_in_turn
 from daemon.intake.alarm import Alarm, reason_of, shown
 from daemon.intake.claim import Claimer
 from daemon.intake.files import Interrupted
 from daemon.intake.landed import Landed, Settled
-from daemon.values import Claim
 
 _AT_ONCE = 4
 _GROUP = 64

@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.core.naming import CLAIM_PREFIX, TOO_LARGE_SUFFIX, rejected_name, spool_name
-from daemon.durable import make_folder
-from daemon.values import Claim
+from daemon.contracts.values import Claim
+from daemon.core.intake.naming import CLAIM_PREFIX, TOO_LARGE_SUFFIX, rejected_name, spool_name
+from daemon.system.durable import make_folder
 
 _NAME_BYTES = 255  # of one component, on every usual file system
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 
-from daemon.folder import Folder
+from daemon.system.folder import Folder
 
 NO_SUCH_PLACE = (FileNotFoundError, NotADirectoryError)
 """A folder that is gone, or in whose place something else stands, a link for instance."""

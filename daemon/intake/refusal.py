@@ -2,11 +2,11 @@
 
 from pathlib import PurePath
 
-from daemon.core.naming import Named, Refusal, Refused, printable, read_name, reason_name
-from daemon.core.ownership import Ownership
-from daemon.core.receipt import Reason, part_bytes
-from daemon.core.stability import Seen
-from daemon.values import Born, Claim, Document, Kind
+from daemon.contracts.values import Born, Claim, Document, Kind
+from daemon.core.content.receipt import Reason, part_bytes
+from daemon.core.intake.naming import Named, Refusal, Refused, printable, read_name, reason_name
+from daemon.core.intake.ownership import Ownership
+from daemon.core.intake.stability import Seen
 
 
 def judge(

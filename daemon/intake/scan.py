@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from daemon.core.errors import IntroEvalError
-from daemon.core.naming import CLAIM_PREFIX, ignored, lane
-from daemon.core.stability import Seen
-from daemon.durable import Identity, identity
-from daemon.folder import Folder
+from daemon.core.intake.naming import CLAIM_PREFIX, ignored, lane
+from daemon.core.intake.stability import Seen
 from daemon.intake.alarm import Alarm, reason_of, shown
-from daemon.place import Place
+from daemon.system.durable import Identity, identity
+from daemon.system.folder import Folder
+from daemon.system.place import Place
 
 MAX_DEPTH = 8
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

@@ -15,9 +15,9 @@ from typing import Literal
 import structlog
 from watchfiles import awatch
 
-from daemon.durable import Identity, identity
 from daemon.intake.inotify import Watch, find_watch
-from daemon.mounts import MOUNTINFO, is_remote
+from daemon.system.durable import Identity, identity
+from daemon.system.mounts import MOUNTINFO, is_remote
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from daemon.core.answers import AnswerModel, complaint
+from daemon.core.content.answers import AnswerModel, complaint
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.llm.client import (
     Answer,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from daemon.contracts.wire import EngineReport
 from daemon.core.errors import EngineError, Fault
-from daemon.wire import EngineReport
 
 
 @dataclass(frozen=True, slots=True)

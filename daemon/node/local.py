@@ -10,12 +10,21 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from daemon.core.decision import Group
+from daemon.contracts.ports import Engine, Extractor, MemoryGuard, Rater, Transcriber
+from daemon.contracts.values import (
+    ExtractWork,
+    Failed,
+    Ledger,
+    NodeState,
+    Progress,
+    RateWork,
+    StageOutcome,
+    SttWork,
+)
+from daemon.contracts.wire import EngineReport
 from daemon.core.errors import Blame, EngineError, ExclusionError
-from daemon.core.task import Stage
-from daemon.ports import Engine, Extractor, MemoryGuard, Rater, Transcriber
-from daemon.values import ExtractWork, Failed, Ledger, NodeState, Outcome, Progress, RateWork, SttWork
-from daemon.wire import EngineReport
+from daemon.core.schedule.decision import Group
+from daemon.core.tasks.task import Stage
 
 W = TypeVar("W", SttWork, ExtractWork, RateWork)
 
@@ -78,15 +87,15 @@ class LocalNode:
             self._group = group
             return ledger
 
-    def transcribe(self, tasks: Sequence[SttWork]) -> AsyncIterator[Outcome]:
+    def transcribe(self, tasks: Sequence[SttWork]) -> AsyncIterator[StageOutcome]:
         """One outcome for each, as they come."""
         return self._stream(Stage.STT, tasks, self._transcriber.transcribe)
 
-    def extract(self, tasks: Sequence[ExtractWork]) -> AsyncIterator[Outcome]:
+    def extract(self, tasks: Sequence[ExtractWork]) -> AsyncIterator[StageOutcome]:
         """One outcome for each, as they come."""
         return self._stream(Stage.EXTRACT, tasks, self._extractor.extract)
 
-    def rate(self, tasks: Sequence[RateWork]) -> AsyncIterator[Outcome]:
+    def rate(self, tasks: Sequence[RateWork]) -> AsyncIterator[StageOutcome]:
         """One outcome for each, as they come."""
         return self._stream(Stage.RATE, tasks, self._rater.rate)
 
@@ -95,8 +104,8 @@ class LocalNode:
         await self.ensure(None)
 
     async def _stream(
-        self, stage: Stage, works: Sequence[W], attempt: Callable[[W, Progress], Awaitable[Outcome]]
-    ) -> AsyncIterator[Outcome]:
+        self, stage: Stage, works: Sequence[W], attempt: Callable[[W, Progress], Awaitable[StageOutcome]]
+    ) -> AsyncIterator[StageOutcome]:
         if self._group is None or stage not in self._group or self._switch.locked():
             raise ExclusionError(f"work for {stage} was handed in while {_shown(self._group)} is loaded")
         self._in_flight += len(works)

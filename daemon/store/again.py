@@ -6,10 +6,9 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
-from daemon.core.again import Ended, rated_again, retried
-from daemon.core.document import Outcome
 from daemon.core.errors import IllegalTransition
-from daemon.core.task import OPEN, STAGE_OF, Stage, Status, Task, phase_of
+from daemon.core.tasks.reopening import Ended, rated_again, retried
+from daemon.core.tasks.task import OPEN, STAGE_OF, Outcome, Stage, Status, Task, phase_of
 from daemon.store import codec, history
 from daemon.store.commits import find
 from daemon.store.models import TaskRow

@@ -5,18 +5,18 @@ from dataclasses import replace
 
 from peewee import SqliteDatabase
 
-from daemon.core.document import Flag
-from daemon.core.instant import to_iso
-from daemon.core.naming import Refused, Resubmission, receipt_name
-from daemon.core.ownership import OTHER_ACCOUNT, Ownership
-from daemon.core.receipt import part_bytes, receipt
-from daemon.core.task import OPEN, Event, Phase, Status, Task
+from daemon.contracts.values import Birth, Born, Change, ClaimStep, Document, Failed, Kind, Provenance, Ticket
+from daemon.core.content.document import Flag
+from daemon.core.content.receipt import part_bytes, receipt
+from daemon.core.intake.naming import Refused, Resubmission, receipt_name
+from daemon.core.intake.ownership import OTHER_ACCOUNT, Ownership
+from daemon.core.tasks.task import OPEN, Event, Phase, Status, Task
+from daemon.core.timestamps import to_iso
 from daemon.store import claims, codec, commits, history
 from daemon.store.documents import add_document
 from daemon.store.insert import insert
 from daemon.store.measured import set_estimates
 from daemon.store.models import CountRow, TaskRow
-from daemon.values import Birth, Born, Change, ClaimStep, Document, Failed, Kind, Provenance, Ticket
 
 Estimate = Callable[[Sequence[Task]], Mapping[int, float]]
 """Given a group of new tasks: when each is expected to be completed, in epoch seconds by id, if known."""

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from peewee import SqliteDatabase, chunked
 
+from daemon.contracts.values import Claim, ClaimStep, Document
 from daemon.core.errors import StoreError
 from daemon.store.documents import add_document
 from daemon.store.insert import insert
 from daemon.store.models import ClaimRow
-from daemon.values import Claim, ClaimStep, Document
 
 _OPEN_STEPS = (ClaimStep.SEEN.value, ClaimStep.SPOOLED.value)
 _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement

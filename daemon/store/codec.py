@@ -10,8 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from daemon.core.document import Evaluation, Flag, Profile, Speaking, Transcript
-from daemon.core.task import Status, Task
+from daemon.core.content.document import Evaluation, Flag, Profile, Speaking, Transcript
+from daemon.core.tasks.task import Status, Task
 from daemon.store.models import TaskRow
 
 

@@ -6,28 +6,28 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
-from daemon.core.document import ErrorPart, Flag
-from daemon.core.errors import Fault, IllegalTransition, UnknownTask
-from daemon.core.naming import result_name
-from daemon.core.result import Dossier, compose, to_bytes
-from daemon.core.task import FINAL, Event, Stage, next_status, phase_of
-from daemon.store import codec, history
-from daemon.store.documents import add_document
-from daemon.store.models import TaskRow
-from daemon.values import (
+from daemon.contracts.values import (
     Change,
     Document,
     Extracted,
     Failed,
     Kind,
-    Outcome,
     Provenance,
     Rated,
+    StageOutcome,
     Transcribed,
     Unscorable,
 )
+from daemon.core.content.document import ErrorPart, Flag
+from daemon.core.content.result import Dossier, compose, to_bytes
+from daemon.core.errors import Fault, IllegalTransition, UnknownTask
+from daemon.core.intake.naming import result_name
+from daemon.core.tasks.task import FINAL, Event, Stage, next_status, phase_of
+from daemon.store import codec, history
+from daemon.store.documents import add_document
+from daemon.store.models import TaskRow
 
-_ANSWERS: dict[Event, type[Outcome]] = {
+_ANSWERS: dict[Event, type[StageOutcome]] = {
     Event.TRANSCRIBED: Transcribed,
     Event.UNSCORABLE: Unscorable,
     Event.EXTRACTED: Extracted,
@@ -113,7 +113,7 @@ def _verify(change: Change) -> None:
     if event is Event.CANCELLED:
         return
     outcome = change.outcome
-    answers: tuple[type[Outcome], ...] = (_ANSWERS[event],) if event in _ANSWERS else ()
+    answers: tuple[type[StageOutcome], ...] = (_ANSWERS[event],) if event in _ANSWERS else ()
     if event is Event.RELEASED:
         fits = outcome is None or isinstance(outcome, Failed)
     else:
@@ -126,7 +126,7 @@ def _verify(change: Change) -> None:
             raise IllegalTransition(f"the outcome answers {ticket}, not the present try of task {before.id}")
 
 
-def _columns_of(outcome: Outcome, row: TaskRow, change: Change) -> dict[str, Any]:
+def _columns_of(outcome: StageOutcome, row: TaskRow, change: Change) -> dict[str, Any]:
     """The columns that an outcome fills."""
     match outcome:
         case Transcribed():
@@ -161,7 +161,7 @@ def _merged(row: TaskRow, stage: Stage, flags: Sequence[Flag], provenance: Prove
     return {"flags": codec.flags_text(by_stage), "provenance": codec.dumps(origin)}
 
 
-def _detail(outcome: Outcome | None) -> dict[str, Any]:
+def _detail(outcome: StageOutcome | None) -> dict[str, Any]:
     """What the history keeps of an outcome, beside the payload."""
     match outcome:
         case Failed(fault=fault):

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from peewee import SqliteDatabase
 
+from daemon.contracts.values import Document, Kind
 from daemon.core.errors import IllegalTransition
 from daemon.store.insert import insert
 from daemon.store.models import DocumentRow, TaskRow
-from daemon.values import Document, Kind
 
 
 def add_document(

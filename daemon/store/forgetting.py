@@ -8,12 +8,12 @@ from pathlib import Path, PurePath
 
 from peewee import Expression, SqliteDatabase, chunked
 
+from daemon.contracts.values import Kind
 from daemon.core.errors import IllegalTransition, UnknownStudent
-from daemon.core.naming import temporary_name
-from daemon.core.task import FINAL
-from daemon.core.traces import Traces, names_student
+from daemon.core.intake.naming import temporary_name
+from daemon.core.keeping.traces import Traces, names_student
+from daemon.core.tasks.task import FINAL
 from daemon.store.models import ClaimRow, DocumentRow, KeptFileRow, TaskRow, UserRow
-from daemon.values import Kind
 
 _FINAL = tuple(status.value for status in FINAL)
 _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement

@@ -5,8 +5,8 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
-from daemon.core.document import AttemptTiming
-from daemon.core.task import STAGE_OF, Event, Stage, Status, Task
+from daemon.core.content.document import AttemptTiming
+from daemon.core.tasks.task import STAGE_OF, Event, Stage, Status, Task
 from daemon.store.codec import dumps
 from daemon.store.insert import insert
 from daemon.store.models import EventRow

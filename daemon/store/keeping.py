@@ -5,12 +5,12 @@ from dataclasses import asdict
 
 from peewee import SqliteDatabase, chunked
 
-from daemon.core.task import FINAL, Task
-from daemon.core.witness import Reading, Witness, look
-from daemon.shelves import claim_of
+from daemon.core.keeping.witness import Reading, Witness, look
+from daemon.core.tasks.task import FINAL, Task
 from daemon.store import settings
 from daemon.store.codec import to_task
 from daemon.store.models import ClaimRow, KeptFileRow, TaskRow
+from daemon.system.shelves import claim_of
 
 _WITNESS = "witness"
 _FINAL = tuple(status.value for status in FINAL)

@@ -9,7 +9,7 @@ from typing import Any
 
 from peewee import SqliteDatabase, chunked, fn
 
-from daemon.core.task import FINAL, Status
+from daemon.core.tasks.task import FINAL, Status
 from daemon.store.models import EventRow, PhaseRow, TaskRow
 from daemon.store.reports import Listed, listed
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from peewee import SqliteDatabase, fn
 
-from daemon.core.decision import Group
-from daemon.core.durations import Loaded, Tried
-from daemon.core.instant import from_iso, to_iso
-from daemon.core.task import Event, Stage
+from daemon.core.forecast.durations import Loaded, Tried
+from daemon.core.schedule.decision import Group
+from daemon.core.tasks.task import Event, Stage
+from daemon.core.timestamps import from_iso, to_iso
 from daemon.store.models import PhaseRow, TaskRow
 
 _OUTCOME_OF = {Stage.STT: Event.TRANSCRIBED, Stage.EXTRACT: Event.EXTRACTED, Stage.RATE: Event.RATED}

@@ -17,7 +17,7 @@ from peewee import (
     TextField,
 )
 
-from daemon.core.instant import from_iso, to_iso
+from daemon.core.timestamps import from_iso, to_iso
 
 
 class InstantField(Field):

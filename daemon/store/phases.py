@@ -8,9 +8,9 @@ from typing import Any
 
 from peewee import SqliteDatabase, fn
 
-from daemon.core.task import OPEN, STAGE_OF, Phase, Stage
+from daemon.contracts.values import Ledger
+from daemon.core.tasks.task import OPEN, STAGE_OF, Phase, Stage
 from daemon.store.models import BatchRow, PhaseRow, SystemStateRow, TaskRow
-from daemon.values import Ledger
 
 _PAST_STT = tuple(status.value for status in OPEN if STAGE_OF[status] is not Stage.STT)
 

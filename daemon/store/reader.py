@@ -4,10 +4,12 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from daemon.core.document import Profile, Speaking, Transcript
-from daemon.core.durations import Loaded, Tried
-from daemon.core.place import Memory
-from daemon.core.task import Stage, Status, Task
+from daemon.contracts.values import Claim, Document, Kind
+from daemon.contracts.wire import PlaceName
+from daemon.core.content.document import Profile, Speaking, Transcript
+from daemon.core.forecast.durations import Loaded, Tried
+from daemon.core.intake.place import Memory
+from daemon.core.tasks.task import Stage, Status, Task
 from daemon.store import (
     claims,
     codec,
@@ -26,8 +28,6 @@ from daemon.store import (
 from daemon.store.commits import find
 from daemon.store.database import CheckedDatabase, border, connect, reading
 from daemon.store.forgetting import Kept
-from daemon.values import Claim, Document, Kind
-from daemon.wire import PlaceName
 
 
 class Reader:

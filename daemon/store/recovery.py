@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from peewee import SqliteDatabase, fn
 
+from daemon.contracts.values import Change, Failed, Provenance, StageOutcome, Ticket
+from daemon.core.content.result import SUCCEEDED
 from daemon.core.errors import Blame, Fault
-from daemon.core.result import SUCCEEDED
-from daemon.core.task import OPEN, PENDING, RUNNING, Event, Task, next_status
+from daemon.core.tasks.task import OPEN, PENDING, RUNNING, Event, Task, next_status
 from daemon.store import codec, settings
 from daemon.store.commits import commit
 from daemon.store.models import EventRow, TaskRow
-from daemon.values import Change, Failed, Outcome, Provenance, Ticket
 
 DEATHS_IN_A_ROW = 8
 """A task in hand at so many deaths of the daemon, with nothing committed between, is what kills it."""
@@ -39,7 +39,7 @@ def recover(db: SqliteDatabase, now: float, common: Provenance) -> list[Task]:
     return open_tasks(db)
 
 
-def _ending(task: Task, deaths: int) -> tuple[Event | None, Outcome | None]:
+def _ending(task: Task, deaths: int) -> tuple[Event | None, StageOutcome | None]:
     if task.cancel_requested:
         return Event.CANCELLED, None
     if deaths >= DEATHS_IN_A_ROW:

@@ -7,12 +7,12 @@ from typing import Any
 
 from peewee import Expression, SqliteDatabase
 
-from daemon.core.document import Flag, Outcome
-from daemon.core.task import Event, Phase, Stage, Status
+from daemon.contracts.values import Kind
+from daemon.core.content.document import Flag
+from daemon.core.tasks.task import Event, Outcome, Phase, Stage, Status
 from daemon.store import codec, documents
 from daemon.store.commits import find
 from daemon.store.models import CountRow, EventRow, TaskRow
-from daemon.values import Kind
 
 _OUTCOME_OF = {Stage.STT: Event.TRANSCRIBED, Stage.EXTRACT: Event.EXTRACTED, Stage.RATE: Event.RATED}
 

@@ -12,8 +12,8 @@ from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
 from daemon.core.errors import StoreError
-from daemon.durable import sync_folder
 from daemon.store.database import PUT_BACK
+from daemon.system.durable import sync_folder
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from peewee import SqliteDatabase
 
-from daemon.core.traces import Traces
+from daemon.core.keeping.traces import Traces
 from daemon.store.database import border, connect
 
 # What others said, what programs wrote about others, and words of our own. A student's id may be such a word.

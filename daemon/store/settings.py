@@ -7,11 +7,11 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
-from daemon.core.naming import printable
-from daemon.core.place import Memory
+from daemon.contracts.wire import PlaceName
+from daemon.core.intake.naming import printable
+from daemon.core.intake.place import Memory
 from daemon.store.codec import dumps
 from daemon.store.models import SettingRow
-from daemon.wire import PlaceName
 
 
 def get(db: SqliteDatabase, key: str, default: Any = None) -> Any:

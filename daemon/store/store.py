@@ -5,11 +5,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from daemon.core.naming import Resubmission
-from daemon.core.ownership import Ownership
-from daemon.core.place import Memory
-from daemon.core.task import Phase, Stage, Task
-from daemon.core.witness import Reading, Witness
+from daemon.contracts.values import Birth, Born, Change, Claim, ClaimStep, Document, Ledger, Provenance
+from daemon.contracts.wire import PlaceName
+from daemon.core.intake.naming import Resubmission
+from daemon.core.intake.ownership import Ownership
+from daemon.core.intake.place import Memory
+from daemon.core.keeping.witness import Reading, Witness
+from daemon.core.tasks.task import Phase, Stage, Task
 from daemon.store import (
     again,
     births,
@@ -29,14 +31,12 @@ from daemon.store import (
 from daemon.store.births import Estimate
 from daemon.store.database import border, connect, overwrite, reading, writing
 from daemon.store.reader import Reader
-from daemon.values import Birth, Born, Change, Claim, ClaimStep, Document, Ledger, Provenance
-from daemon.wire import PlaceName
 
 _UNMEASURED = Ledger()
 
 
 class SqliteStore(Reader):
-    """The database of the one daemon; implements the protocol `daemon.ports.Store`.
+    """The database of the one daemon; implements the protocol `daemon.contracts.ports.Store`.
 
     Used and closed on the one thread that opened it. Every method is one short transaction, durable when it
     returns: it raises StoreError when the database can't be used, and then nothing was changed.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from peewee import Expression, SqliteDatabase
 
-from daemon.core.task import FINAL, Task
+from daemon.core.tasks.task import FINAL, Task
 from daemon.store.codec import to_task
 from daemon.store.models import TaskRow
 

@@ -17,10 +17,10 @@ from pydantic import (
     model_validator,
 )
 
-from daemon.child import ChildDied
-from daemon.core.document import Flag
+from daemon.contracts.values import Probe
+from daemon.core.content.document import Flag
 from daemon.core.errors import Blame, Fault
-from daemon.values import Probe
+from daemon.system.child import ChildDied
 
 LONGEST = 16 * 1024
 """Bytes of one answer. The longest honest one is a fault of a few hundred."""

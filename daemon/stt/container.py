@@ -13,7 +13,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
 
-from daemon.stt.bad import Bad, beginning, check_length, unopened
+from daemon.stt.media_faults import Bad, beginning, check_length, unopened
 
 ERRORS = (av.error.FFmpegError, ValueError, IndexError)
 """Errors that PyAV raises for a damaged file. One of them is a MemoryError as well, which is let through."""

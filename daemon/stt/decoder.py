@@ -13,12 +13,12 @@ from typing import BinaryIO, TypeVar
 
 import structlog
 
-from daemon.child import Child, ChildDied
+from daemon.contracts.values import Decoded, Probe
 from daemon.core.errors import Blame, Fault
 from daemon.stt.answers import LONGEST, Probed, Sound, lacking, understood
-from daemon.stt.bad import unreadable
+from daemon.stt.media_faults import unreadable
 from daemon.stt.memory import bytes_on_disk
-from daemon.values import Decoded, Probe
+from daemon.system.child import Child, ChildDied
 
 log = structlog.get_logger()
 

@@ -17,14 +17,14 @@ import av
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
-from daemon.child import Message, attach
 from daemon.core.errors import Blame
 from daemon.stt import cage
 from daemon.stt.answers import one_line
-from daemon.stt.bad import WHOLE, Bad, check_length, check_riff, mp3_declares, truncated
 from daemon.stt.container import ERRORS, Tally, decoded, extent, opened, read_only, seconds, sound_tracks
+from daemon.stt.media_faults import WHOLE, Bad, check_length, check_riff, mp3_declares, truncated
 from daemon.stt.memory import Memory
 from daemon.stt.pcm import BYTES_PER_S, RATE, PcmFile, TooLong
+from daemon.system.child import Message, attach
 
 _SLACK_S = 0.5  # the last picture of a slow video has no duration of its own
 _GAP_S = 0.25  # a longer hole between two frames is silence: a pause in the recording, or a late start

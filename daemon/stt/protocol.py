@@ -7,7 +7,7 @@ any number of `{"id": n, "progress": 0..1}` and one of `{"id": n, "heard": Heard
 
 from typing import Any
 
-from daemon.core.document import Part, Segment
+from daemon.core.content.document import Part, Segment
 
 SURE = 0.5  # a language other than the expected one is believed from this probability on
 

@@ -7,17 +7,25 @@ import os
 import wave
 from pathlib import Path
 
-from daemon.child import Child, ChildDied, memory_share
-from daemon.core.document import Flag
+from daemon.contracts.values import (
+    Failed,
+    Progress,
+    Provenance,
+    StageOutcome,
+    SttWork,
+    Transcribed,
+    Unscorable,
+)
+from daemon.contracts.wire import EngineReport
+from daemon.core.content.document import Flag
+from daemon.core.content.speaking import speaking
 from daemon.core.errors import Blame, EngineError, Fault
-from daemon.core.speaking import speaking
-from daemon.core.task import Stage
-from daemon.lock import gone
-from daemon.stt.conversation import Conversation
+from daemon.core.tasks.task import Stage
 from daemon.stt.protocol import Heard, Ready, Refusal
 from daemon.stt.verdict import transcript, unscorable
-from daemon.values import Failed, Outcome, Progress, Provenance, SttWork, Transcribed, Unscorable
-from daemon.wire import EngineReport
+from daemon.stt.worker_session import Conversation
+from daemon.system.child import Child, ChildDied, memory_share
+from daemon.system.lock import gone
 
 PROBE = Path(__file__).with_name("probe.wav")
 
@@ -136,7 +144,7 @@ class WhisperEngine:
             await child.stop(grace_s=2.0)
         await gone(self.lock)
 
-    async def transcribe(self, work: SttWork, progress: Progress) -> Outcome:
+    async def transcribe(self, work: SttWork, progress: Progress) -> StageOutcome:
         """Transcribe one video: a Transcribed, an Unscorable or a Failed."""
         limit_s = self._limit_s + self._limit_factor * work.duration_s
         talk, ready = self._conversation, self._ready
@@ -163,7 +171,7 @@ class WhisperEngine:
             return Failed(work.ticket, Fault(blame, answer.code, answer.message))
         return self._outcome(work, answer, ready)
 
-    def _outcome(self, work: SttWork, heard: Heard, ready: Ready) -> Outcome:
+    def _outcome(self, work: SttWork, heard: Heard, ready: Ready) -> StageOutcome:
         written = transcript(heard)
         spans = [(span.start_s, span.end_s) for span in heard.speech]
         figures = speaking(spans, written.text if written else "", work.duration_s)

@@ -1,7 +1,7 @@
 """Whether what was heard can be rated, and if not, what the student should do: pure."""
 
-from daemon.core.document import Transcript
-from daemon.core.speaking import word_count
+from daemon.core.content.document import Transcript
+from daemon.core.content.speaking import word_count
 from daemon.stt.protocol import SURE, Heard
 
 MIN_WORDS = 5

@@ -16,10 +16,10 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from daemon.child import Wire, attach
 from daemon.stt.protocol import Ready, Refusal
-from daemon.stt.scribe import Audio, OnePass, Scribe, is_out_of_memory
+from daemon.stt.window_transcriber import Audio, OnePass, Scribe, is_out_of_memory
 from daemon.stt.windows import LIMIT, PADDING, RATE, Piece
+from daemon.system.child import Wire, attach
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel

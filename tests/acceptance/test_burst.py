@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from daemon.core.instant import to_iso
-from daemon.wire import Order
+from daemon.contracts.wire import Order
+from daemon.core.timestamps import to_iso
 from tests.inprocess import Lab, until, worked_off
 from tests.places import mark_of
 

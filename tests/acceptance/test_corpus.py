@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from daemon.contracts.values import Decoded, Probe
 from daemon.core.errors import Blame, Fault
 from daemon.stt.decoder import MediaReader
-from daemon.values import Decoded, Probe
 from tests.acceptance.lab import SAMPLES
 from tests.clips import film, silence
 from tests.damaged import Corpus, Damaged, beginnings, corpus

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.sections import Run
+from daemon.config.sections import Run
 from tests.acceptance.lab import SAMPLES, Lab
 
 FLOOD, GIANTS, CLASS = 20_000, 4, 30

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from daemon import client
+from daemon.api import client
 from daemon.core.errors import NotRunning
 from tests.acceptance.lab import REPOSITORY
 from tests.nvml import StubCard, stub_card

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from daemon import client
+from daemon.api import client
 from daemon.core.errors import NotRunning
 from tests.acceptance.lab import MEDIA, Lab
 from tests.clips import film, spoken

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from daemon import client
+from daemon.api import client
+from daemon.contracts.wire import Status
 from daemon.core.errors import NotRunning
-from daemon.wire import Status
 from tests.acceptance.lab import REPOSITORY
 from tests.places import mark_of, mount_at
 

@@ -2,7 +2,7 @@
 
 import re
 
-from daemon.core.words import words
+from daemon.core.content.words import words
 
 
 def plain(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from pathlib import Path
 
-from daemon.core.task import Stage
+from daemon.core.tasks.task import Stage
 from daemon.store import Reader
 from tests.bench.figures import Figure, Options, at_most
 from tests.inprocess import PASSES, PHASES, Lab, worked_off

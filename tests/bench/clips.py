@@ -6,7 +6,7 @@ import wave
 from collections.abc import Sequence
 from pathlib import Path
 
-from daemon.samples import sample_files
+from daemon.cli.samples import sample_files
 from daemon.stt.media import decode
 from daemon.stt.pcm import RATE
 

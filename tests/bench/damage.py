@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from daemon.core.task import Stage
+from daemon.core.tasks.task import Stage
 from daemon.store import Reader
 from daemon.stt.decoder import MediaReader
 from tests.bench.clips import short_clips

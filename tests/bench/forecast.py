@@ -4,9 +4,9 @@ import statistics
 import time
 from random import Random
 
-from daemon.core.decision import View
-from daemon.core.durations import PLANNED
-from daemon.core.forecast import forecast
+from daemon.core.forecast.durations import PLANNED
+from daemon.core.forecast.forecast import forecast
+from daemon.core.schedule.decision import View
 from tests.bench.figures import Figure, Options, at_most
 from tests.unit.scheduling import APART, policy
 from tests.unit.test_forecast import burst, true_class

@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from daemon.alarms import Alarms
+from daemon.contracts.values import Born
 from daemon.intake.alarm import Alarm
 from daemon.intake.intake import Intake
-from daemon.journal import Journal
+from daemon.monitoring.alarms import Alarms
 from daemon.store import SqliteStore
+from daemon.store.session import Session
 from daemon.stt.decoder import MediaReader
-from daemon.values import Born
 from tests.bench.clips import short_clips
 from tests.bench.figures import Figure, Options, at_least, at_most, percentile
 
@@ -110,12 +110,12 @@ async def _intake(folder: Path, settle_s: float) -> AsyncIterator[tuple[Intake, 
     with ThreadPoolExecutor(1) as executor:
         store = executor.submit(SqliteStore, folder / "state" / "introeval.db").result()
         media = MediaReader(max_duration_s=900.0, log=state / "media.log")
-        journal = Journal(store, executor, Alarms(time.time), time.time)
+        session = Session(store, executor, lambda trouble: Alarms(time.time).on("store", trouble))
         intake = Intake(
             folder / "inbox",
             state,
             store=store,
-            on_database=journal,
+            on_database=session,
             media=media,
             on_born=births.born,
             on_alarms=births.alarm,

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from daemon.config import Config, load
-from daemon.state import DATABASE
+from daemon.config.load import Config, load
+from daemon.system.state_folder import DATABASE
 from tests.bench.figures import MODELS, ROOT, model_folder
 
 _START_S = 60.0

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from daemon.config import Config, load
+from daemon.config.load import Config, load
 from tests.bench.figures import Figure, Options, at_most
 from tests.bench.process import Socket, running
 from tests.tui.terminal import Terminal, dashboard, terminal

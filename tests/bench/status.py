@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from daemon.config import Config
+from daemon.config.load import Config
 from daemon.store import SqliteStore
 from tests.bench.figures import Figure, Options, at_most
 from tests.bench.process import Socket, database, make_lab, running

@@ -22,12 +22,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from daemon.config.sections import Stt
+from daemon.contracts.values import Decoded, SttWork, Ticket, Transcribed
 from daemon.core.errors import Fault
-from daemon.plan import streams
-from daemon.sections import Stt
+from daemon.placement.policy import streams
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
-from daemon.values import Decoded, SttWork, Ticket, Transcribed
 from tests.bench.clips import spoken_clips
 from tests.bench.figures import Figure, Options, at_least, model_folder
 

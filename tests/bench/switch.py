@@ -21,10 +21,10 @@ from pathlib import Path
 from daemon.containers.container import Container
 from daemon.containers.engine import DockerEngine
 from daemon.containers.host import ContainerHost
-from daemon.containers.kept import Kept
 from daemon.containers.ready import OllamaServer
-from daemon.core.answers import FormAnswer, RatingAnswer
-from daemon.core.task import Stage
+from daemon.containers.takeover_record import Kept
+from daemon.core.content.answers import FormAnswer, RatingAnswer
+from daemon.core.tasks.task import Stage
 from daemon.llm.client import Options as Asking
 from daemon.llm.client import Request
 from daemon.llm.evaluator import FormExtractor, IntroductionRater

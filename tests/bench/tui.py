@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from daemon.core.instant import to_iso
+from daemon.core.timestamps import to_iso
 from tests.bench.figures import Figure, Options, at_most, percentile
 from tests.tui.fake_daemon import NOW, FakeDaemon, in_process, in_thread, task
 from tests.tui.terminal import Terminal, dashboard, terminal

@@ -7,18 +7,18 @@ import signal
 import sys
 from pathlib import Path
 
-from daemon.app import running
-from daemon.child import Child, ChildDied
+from daemon.app.engines import Site, docker_node
+from daemon.app.run import running
 from daemon.cli.run import log_to_file
-from daemon.config import Config, load
+from daemon.config.load import Config, load
+from daemon.contracts.ports import Node
+from daemon.contracts.values import Failed, Progress, StageOutcome, SttWork, Transcribed
+from daemon.contracts.wire import EngineReport
 from daemon.core.errors import Blame, Fault
-from daemon.core.task import Stage
-from daemon.engines import Site, docker_node
-from daemon.lock import gone
-from daemon.ports import Node
-from daemon.state import owned
-from daemon.values import Failed, Outcome, Progress, SttWork, Transcribed
-from daemon.wire import EngineReport
+from daemon.core.tasks.task import Stage
+from daemon.system.child import Child, ChildDied
+from daemon.system.lock import gone
+from daemon.system.state_folder import owned
 from tests.scripted import SPEAKING, TRANSCRIPT, ScriptedMedia
 
 
@@ -53,7 +53,7 @@ class Scribe:
             self._child = None
         await gone(self._lock)
 
-    async def transcribe(self, work: SttWork, progress: Progress) -> Outcome:
+    async def transcribe(self, work: SttWork, progress: Progress) -> StageOutcome:
         assert self._child is not None
         async with self._turn:
             try:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from daemon.containers.container import Container
 from daemon.containers.engine import DockerEngine
 from daemon.containers.host import ContainerHost
-from daemon.containers.kept import Kept
 from daemon.containers.ready import OllamaServer
-from daemon.core.task import Stage
+from daemon.containers.takeover_record import Kept
+from daemon.core.tasks.task import Stage
 from daemon.llm.client import Options
 from tests.docker.engine import Containers
 

@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from daemon.child import Child
+from daemon.system.child import Child
 from tests.ollama_server.manner import read
 from tests.ollama_server.server import serving
 

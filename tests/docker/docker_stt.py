@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from daemon.child import attach
+from daemon.system.child import attach
 
 
 def main() -> None:

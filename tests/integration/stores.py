@@ -5,25 +5,25 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from daemon.core.document import Evaluation, Evidence, Flag, Profile, Speaking, Transcript
-from daemon.core.errors import Blame, Fault
-from daemon.core.lifecycle import advance
-from daemon.core.task import FINAL, Event, Task
-from daemon.ports import Store
-from daemon.store import SqliteStore
-from daemon.values import (
+from daemon.contracts.ports import Store
+from daemon.contracts.values import (
     Birth,
     Change,
     Claim,
     Extracted,
     Failed,
     Kind,
-    Outcome,
     Rated,
+    StageOutcome,
     Ticket,
     Transcribed,
     Unscorable,
 )
+from daemon.core.content.document import Evaluation, Evidence, Flag, Profile, Speaking, Transcript
+from daemon.core.errors import Blame, Fault
+from daemon.core.tasks.lifecycle import advance
+from daemon.core.tasks.task import FINAL, Event, Task
+from daemon.store import SqliteStore
 
 NOW = 1_700_000_000.0
 TRANSCRIPT = Transcript(text="I am Anna.", language="en", language_probability=0.99)
@@ -80,9 +80,9 @@ def change(task: Task, event: Event, at: float = NOW, **fields: Any) -> Change:
     return Change(task, advance(task, event, **fields), event, at, seconds, outcome)
 
 
-def outcome_of(task: Task, event: Event) -> Outcome | None:
+def outcome_of(task: Task, event: Event) -> StageOutcome | None:
     ticket = Ticket(task.id, task.revision, task.attempt)
-    outcomes: dict[Event, Outcome] = {
+    outcomes: dict[Event, StageOutcome] = {
         Event.TRANSCRIBED: Transcribed(
             ticket, TRANSCRIPT, SPEAKING, (Flag(code="demo_model"),), {"model": "base"}
         ),

@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from daemon import api
+from daemon.contracts.wire import Status as StatusAnswer
+from daemon.contracts.wire import TaskDetail, TaskPage
 from daemon.core.errors import AlreadyRunning, ConfigError
-from daemon.core.task import Stage, Status
-from daemon.wire import Status as StatusAnswer
-from daemon.wire import TaskDetail, TaskPage
+from daemon.core.tasks.task import Stage, Status
 from tests.inprocess import Lab, until, worked_off
 
 pytestmark = pytest.mark.anyio

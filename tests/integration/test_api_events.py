@@ -14,8 +14,8 @@ from starlette.requests import Request
 
 from daemon import api
 from daemon.api import stream
-from daemon.api.shares import Kept
-from daemon.events import Events
+from daemon.api.connection_limits import Kept
+from daemon.monitoring.events import Events
 from tests.inprocess import until
 
 pytestmark = pytest.mark.anyio

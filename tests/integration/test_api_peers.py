@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon.api.connection_limits import SHARE
 from daemon.api.operators import operators
-from daemon.api.shares import SHARE
 from tests.inprocess import Lab
 
 NOBODY = 65534

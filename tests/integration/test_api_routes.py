@@ -12,12 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
+from daemon.contracts.values import Ticket
+from daemon.contracts.wire import EventLine, GpuHistory, Order, Status, TaskPage, Verb
 from daemon.core.errors import Blame, Fault, StoreError
-from daemon.core.instant import from_iso, to_iso
-from daemon.core.task import Stage
-from daemon.state import DATABASE
-from daemon.values import Ticket
-from daemon.wire import EventLine, GpuHistory, Order, Status, TaskPage, Verb
+from daemon.core.tasks.task import Stage
+from daemon.core.timestamps import from_iso, to_iso
+from daemon.system.state_folder import DATABASE
 from tests.inprocess import Lab, until, worked_off
 
 pytestmark = pytest.mark.anyio
@@ -79,14 +79,14 @@ async def test_the_orders_of_the_socket_are_carried_out(tmp_path: Path) -> None:
         set_to = daemon.supervisor.orders.deadline
         assert (await ask(lab, "POST", "/deadline", {"at": None})).status_code == 200
         assert (set_to, daemon.supervisor.orders.deadline) == (1_900_000_000.0, None)
-        told = [event.message for event in daemon.journal.events.recent(20) if event.kind == "order"]
+        told = [event.message for event in daemon.events.recent(20) if event.kind == "order"]
     assert told[:4] == ["pause now", "drain", "resume", "go"]
 
 
 async def test_who_is_no_operator_reads_and_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.app.operators", lambda name: lambda uid: False)
+    monkeypatch.setattr("daemon.app.run.operators", lambda name: lambda uid: False)
     lab = Lab(tmp_path)
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:
@@ -280,7 +280,7 @@ async def test_a_database_that_cannot_be_read_is_a_problem_that_passes(
     lab = Lab(tmp_path)
     async with lab.daemon() as daemon:
         with monkeypatch.context() as patched:
-            patched.setattr(daemon.journal.store, "counts", broken)
+            patched.setattr(daemon.session.store, "counts", broken)
             answers = [await ask(lab, "GET", path) for path in ("/status", "/healthz", "/metrics")]
         assert [answer.status_code for answer in answers] == [503] * 3
         assert {answer.json()["error"] for answer in answers} == {"StoreError"}

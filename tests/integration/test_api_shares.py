@@ -13,9 +13,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from daemon import client
+from daemon.api import client
+from daemon.api.connection_limits import MOST, SHARE, Kept, Peer, Refusal, refusal
 from daemon.api.operators import kept_for
-from daemon.api.shares import MOST, SHARE, Kept, Peer, Refusal, refusal
 from daemon.core.errors import Crowded
 from tests.inprocess import Lab
 
@@ -96,7 +96,7 @@ def test_the_operators_are_who_is_listed_in_the_group(monkeypatch: pytest.Monkey
 def owners(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """The daemon's owners, of whom this process's user is none until he is added."""
     owners: set[int] = set()
-    monkeypatch.setattr("daemon.app.kept_for", lambda name: Kept(owners))
+    monkeypatch.setattr("daemon.app.run.kept_for", lambda name: Kept(owners))
     return owners
 
 

@@ -16,18 +16,18 @@ import httpx
 import pytest
 from rich.console import Console
 
-from daemon import client
-from daemon.ahead import Ahead
-from daemon.attempts import Attempts, Ended
+from daemon.api import client
 from daemon.cli import run
+from daemon.contracts.values import Decoded
+from daemon.contracts.wire import Order, Verb
 from daemon.core.errors import Blame, Fault, StoreError, UnknownStudent
-from daemon.core.task import Stage, Status, Task
-from daemon.intake.archive import archive
+from daemon.core.tasks.task import Stage, Status, Task
+from daemon.delivery.archive import archive
 from daemon.intake.files import Files
 from daemon.node import LocalNode
-from daemon.state import DATABASE
-from daemon.values import Decoded
-from daemon.wire import Order, Verb
+from daemon.supervisor.attempts import Attempts, Ended
+from daemon.supervisor.predecode import Ahead
+from daemon.system.state_folder import DATABASE
 from tests.inprocess import Lab, until, worked_off
 from tests.scripted import SAID, Log, ScriptedEngine, ScriptedMedia
 
@@ -84,8 +84,8 @@ async def test_what_a_full_outbox_left_of_a_result_is_forgotten_with_its_student
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:
         await worked_off(daemon)
-        store = daemon.journal.store
-        kept = await daemon.journal(store.kept_of, "s001", lab.inbox)
+        store = daemon.session.store
+        kept = await daemon.session(store.kept_of, "s001", lab.inbox)
         for name in kept.papers:  # as a write that came to nothing in the middle leaves them
             if Path(name).name.startswith("."):
                 (lab.outbox / name).write_text("My name is Ada")
@@ -135,7 +135,7 @@ async def _asked_of_operators(
         asked.append((uid, threading.get_ident()))
         return True
 
-    monkeypatch.setattr("daemon.app.operators", lambda name: may_change)
+    monkeypatch.setattr("daemon.app.run.operators", lambda name: may_change)
     lab = Lab(folder)
     async with lab.daemon():
         transport = httpx.AsyncHTTPTransport(uds=str(lab.config.paths.socket))
@@ -165,7 +165,7 @@ async def test_a_task_that_is_taken_up_again_while_its_video_is_archived_finds_i
         retried.wait(1.0)  # a disk that is busy, while the operator asks
         return archive(*args)
 
-    monkeypatch.setattr("daemon.delivery.archive", slow)
+    monkeypatch.setattr("daemon.delivery.delivery.archive", slow)
     lab = Lab(tmp_path, media=Busy())
     async with lab.daemon() as daemon:
         await daemon.supervisor.order(Order.PAUSE)
@@ -195,7 +195,7 @@ async def test_a_reader_that_keeps_the_deleted_in_the_databases_files_is_told_of
             assert time.monotonic() - began < 5.0, "the work waits for the database meanwhile"
         assert "s001" not in " ".join(event.message for event in daemon.observer.events.recent(1000))
         with pytest.raises(UnknownStudent):
-            await daemon.journal(daemon.journal.store.kept_of, "s001", lab.inbox)
+            await daemon.session(daemon.session.store.kept_of, "s001", lab.inbox)
     assert SAID.encode() not in b"".join(path.read_bytes() for path in database.parent.glob(f"{DATABASE}*"))
 
 

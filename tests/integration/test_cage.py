@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from daemon.contracts.values import Decoded
 from daemon.core.errors import Fault
 from daemon.stt import cage
 from daemon.stt.decoder import MediaReader
-from daemon.values import Decoded
 
 pytestmark = pytest.mark.anyio
 

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from daemon.child import Child, ChildDied
+from daemon.system.child import Child, ChildDied
 
 GLUTTON = """
-from daemon.child import attach
+from daemon.system.child import attach
 wire = attach()
 eaten = []
 while True:
     eaten.append(bytearray(b"x") * 20_000_000)
 """
 MODEST = """
-from daemon.child import attach
+from daemon.system.child import attach
 wire = attach()
 while (message := wire.receive()) is not None:
     wire.send(message)
@@ -49,7 +49,7 @@ async def test_a_child_that_takes_too_much_memory_is_ended_and_it_is_said_why(tm
 
 @pytest.mark.anyio
 async def test_a_child_below_its_limit_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("daemon.child._MEMORY_LOOK_S", 0.0)  # it looks between any two messages
+    monkeypatch.setattr("daemon.system.child._MEMORY_LOOK_S", 0.0)  # it looks between any two messages
     modest = await child(tmp_path, MODEST)
     try:
         for number in range(50):

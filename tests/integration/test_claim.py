@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from daemon.core.task import Status
-from daemon.folder import Entry, Folder
+from daemon.contracts.values import Claim, Document, Kind
+from daemon.core.tasks.task import Status
 from daemon.intake.claim import Claimer, Limits
 from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.landed import Settled, Taken
 from daemon.intake.places import Places
 from daemon.intake.room import Room
 from daemon.intake.scan import Scan, Scanner
-from daemon.values import Claim, Document, Kind
+from daemon.system.folder import Entry, Folder
 from tests.fakes_intake import Crash, Fuse, FusedFiles, FusedStore, Lab, lab
 
 NOW = 1_700_000_000.0

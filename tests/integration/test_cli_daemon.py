@@ -15,14 +15,14 @@ import structlog
 import typer
 from typer.testing import CliRunner, Result
 
-from daemon.cli.commands import add_commands
 from daemon.cli.common import Chosen
-from daemon.cli.looking import add_looking
+from daemon.cli.read_commands import add_looking
+from daemon.cli.write_commands import add_commands
+from daemon.contracts.values import Ticket
+from daemon.contracts.wire import Order
 from daemon.core.errors import Blame, Fault, IllegalTransition, IntroEvalError, NotRunning, UnknownStudent
-from daemon.core.task import Stage
-from daemon.state import owned
-from daemon.values import Ticket
-from daemon.wire import Order
+from daemon.core.tasks.task import Stage
+from daemon.system.state_folder import owned
 from tests.inprocess import Lab, until, worked_off
 
 pytestmark = pytest.mark.anyio

@@ -14,12 +14,12 @@ from docker.errors import DockerException
 
 from daemon.containers.engine import DockerEngine, Policy, translated
 from daemon.containers.hints import Hints
-from daemon.containers.kept import Kept
 from daemon.containers.ready import OllamaServer
-from daemon.containers.served import RemoteHost
+from daemon.containers.server_host import RemoteHost
+from daemon.containers.takeover_record import Kept
 from daemon.containers.warm import HOME, read_ahead
 from daemon.core.errors import EngineError
-from daemon.core.task import Stage
+from daemon.core.tasks.task import Stage
 from daemon.llm.client import Request
 from daemon.node.docker import DockerNode
 from tests.docker.docker_lab import OPTIONS, Alarms, Box, Hosted, hosted

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.child import Child, ChildDied
-from daemon.stt.conversation import Conversation
+from daemon.stt.worker_session import Conversation
+from daemon.system.child import Child, ChildDied
 
 pytestmark = pytest.mark.anyio
 

@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 
 from daemon import __version__
-from daemon.config import Config, load
+from daemon.config.load import Config, load
+from daemon.contracts.wire import Alarm, GpuState, Holder, Status
 from daemon.core.errors import ConfigError
-from daemon.core.memory import known_model
-from daemon.core.task import Stage
+from daemon.core.schedule.memory import known_model
+from daemon.core.tasks.task import Stage
 from daemon.doctor import (
     CHECKS,
     Finding,
@@ -35,7 +36,6 @@ from daemon.doctor import (
     worst,
 )
 from daemon.doctor.facts import DockerSide, Facts, Server
-from daemon.wire import Alarm, GpuState, Holder, Status
 from tests.acceptance.lab import MODELS, Lab
 from tests.docker.engine import Containers, Engine, until
 from tests.nvml import stub_card

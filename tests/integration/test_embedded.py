@@ -11,16 +11,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from daemon.core.answers import FORM_TOKENS, RATING_TOKENS, FormAnswer, RatingAnswer
-from daemon.core.document import Speaking, Transcript
+from daemon.contracts.values import Extracted, ExtractWork, Failed, Rated, RateWork, Ticket
+from daemon.core.content.answers import FORM_TOKENS, RATING_TOKENS, FormAnswer, RatingAnswer
+from daemon.core.content.document import Speaking, Transcript
 from daemon.core.errors import EngineError
-from daemon.core.task import Stage
+from daemon.core.tasks.task import Stage
 from daemon.llm.client import AnswerFailed, ModelClient, Options, Request
 from daemon.llm.embedded import EmbeddedServer
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.prompts import load_prompt
-from daemon.lock import holder
-from daemon.values import Extracted, ExtractWork, Failed, Rated, RateWork, Ticket
+from daemon.system.lock import holder
 from tests.models import model_folder
 
 MODEL = model_folder("smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"

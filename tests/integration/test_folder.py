@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon import folder as module
-from daemon.folder import Folder
+from daemon.system import folder as module
+from daemon.system.folder import Folder
 
 
 @pytest.fixture

@@ -15,13 +15,14 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon import client, proof
+from daemon.api import client
 from daemon.cli.run import log_to_file
+from daemon.contracts.wire import Forgotten
 from daemon.core.errors import IllegalTransition, NotForgotten, UnknownStudent
-from daemon.core.traces import Traces
-from daemon.state import DATABASE
+from daemon.core.keeping.traces import Traces
+from daemon.delivery import forget_proof
 from daemon.store import SqliteStore
-from daemon.wire import Forgotten
+from daemon.system.state_folder import DATABASE
 from tests.inprocess import Lab, until, worked_off
 from tests.integration.test_cli_daemon import run
 
@@ -192,7 +193,7 @@ async def test_what_was_deleted_is_looked_for_in_the_bytes_of_the_database(tmp_p
         for path in folder.iterdir():
             path.unlink()
         folder.rmdir()
-    assert proof.find(kept.traces, lab.config.paths) == [f"{database}: deleted rows"]
+    assert forget_proof.find(kept.traces, lab.config.paths) == [f"{database}: deleted rows"]
 
 
 async def test_a_short_id_in_a_deleted_row_is_told_from_numbers(tmp_path: Path) -> None:
@@ -201,7 +202,7 @@ async def test_a_short_id_in_a_deleted_row_is_told_from_numbers(tmp_path: Path) 
     lab.outbox.mkdir(parents=True)
     database.parent.mkdir()
     SqliteStore(database).close()
-    assert proof.find(Traces("s020"), lab.config.paths) == []
+    assert forget_proof.find(Traces("s020"), lab.config.paths) == []
     assert not Traces("s020").in_pages().found(b"\x11s02023-11-14T22:13:20.000000Zadmitted")
     assert not Traces("s1").in_pages().found(b"Cxs12023-11-14T22:13:20.000000Z")
     with closing(sqlite3.connect(database)) as careless:
@@ -209,7 +210,7 @@ async def test_a_short_id_in_a_deleted_row_is_told_from_numbers(tmp_path: Path) 
         careless.execute("INSERT INTO users VALUES ('s020', '2023-11-14T22:13:20.000000Z')")
         careless.execute("DELETE FROM users")
         careless.commit()
-    assert proof.find(Traces("s020"), lab.config.paths) == [f"{database}: deleted rows"]
+    assert forget_proof.find(Traces("s020"), lab.config.paths) == [f"{database}: deleted rows"]
 
 
 async def test_a_file_that_is_being_taken_in_is_waited_for(tmp_path: Path) -> None:
@@ -254,6 +255,6 @@ def test_a_search_in_chunks_finds_what_a_search_of_the_whole_finds(pieces: list[
     text = b"".join(pieces)
     traces = Traces("s1", unique=frozenset({"id" * 8}))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(proof, "_CHUNK", chunk)
-        found = proof._reads(io.BytesIO(text), traces.in_text(), traces.longest(), None)
+        patch.setattr(forget_proof, "_CHUNK", chunk)
+        found = forget_proof._reads(io.BytesIO(text), traces.in_text(), traces.longest(), None)
     assert found is traces.in_text().found(text)

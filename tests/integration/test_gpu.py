@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from daemon.core.task import Stage
+from daemon.contracts.wire import GpuState, Holder
+from daemon.core.tasks.task import Stage
 from daemon.gpu import nvml, owner
 from daemon.gpu.guard import LOST, MEMORY, VramGuard, room_for
 from daemon.gpu.history import GpuRecorder
 from daemon.gpu.nvml import NvmlGpu
-from daemon.wire import GpuState, Holder
 from tests.nvml import DRIVER_NOT_LOADED, GPU_IS_LOST, MISMATCH, NOT_SUPPORTED, StubCard, stub_card
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from daemon.alarms import Alarms
-from daemon.hooks import CODE, Hooks
-from daemon.sections import Alerts
+from daemon.config.sections import Alerts
+from daemon.monitoring.alarms import Alarms
+from daemon.monitoring.hooks import CODE, Hooks
 from tests.inprocess import until
 
 pytestmark = pytest.mark.anyio

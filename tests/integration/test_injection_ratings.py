@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from daemon.core.document import Evaluation, Speaking, Transcript
-from daemon.core.result import REVIEW_FLAGS
-from daemon.core.task import Stage
-from daemon.core.untrusted import impartial
+from daemon.contracts.values import Rated, RateWork
+from daemon.core.content.document import Evaluation, Speaking, Transcript
+from daemon.core.content.result import REVIEW_FLAGS
+from daemon.core.content.untrusted import impartial
+from daemon.core.tasks.task import Stage
 from daemon.llm.evaluator import IntroductionRater
 from daemon.llm.prompts import load_prompt
-from daemon.values import Rated, RateWork
 from tests.injections import ATTACKS
 from tests.integration.test_embedded import MODEL, RATING_OPTIONS, TICKET, host, ignore
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
+from daemon.contracts.values import Birth, Born, Claim
 from daemon.core.errors import StoreError
-from daemon.core.task import Status
-from daemon.folder import Entry
+from daemon.core.tasks.task import Status
 from daemon.intake import watcher
 from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.intake import Intake
 from daemon.intake.watcher import Watching
-from daemon.values import Birth, Born, Claim
+from daemon.system.folder import Entry
 from tests.fakes_intake import Crash, Fuse, FusedFiles, FusedStore, Lab, lab, until
 
 

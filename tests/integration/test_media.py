@@ -13,9 +13,9 @@ import numpy as np
 import psutil
 import pytest
 
+from daemon.contracts.values import Decoded, Probe
 from daemon.core.errors import Blame, Fault
 from daemon.stt.decoder import MediaReader
-from daemon.values import Decoded, Probe
 from tests.clips import cut_off, film, silence, spoil, tone
 
 pytestmark = pytest.mark.anyio

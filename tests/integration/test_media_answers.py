@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from daemon.contracts.values import Decoded, Probe
 from daemon.core.errors import Blame, Fault
 from daemon.stt.decoder import MediaReader
-from daemon.values import Decoded, Probe
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from daemon.contracts.values import Decoded, Probe
 from daemon.core.errors import Blame, Fault
 from daemon.stt.decoder import MediaReader
-from daemon.values import Decoded, Probe
 from tests.bombs import compressed_header, sparse_wav
 from tests.clips import film, silence, tone
 

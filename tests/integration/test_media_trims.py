@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from daemon.contracts.values import Decoded, Probe
 from daemon.core.errors import Fault
 from daemon.stt.decoder import MediaReader
-from daemon.values import Decoded, Probe
 from tests.clips import RATE, Sound, cut_off, cut_out, edited, film, spoil, tone
 
 pytestmark = pytest.mark.anyio

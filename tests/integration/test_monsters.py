@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon.core.task import Status
-from daemon.folder import Entry
-from daemon.intake.archive import archive
+from daemon.core.tasks.task import Status
+from daemon.delivery.archive import archive
 from daemon.intake.claim import Limits
 from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.intake import Intake
+from daemon.system.folder import Entry
 from tests.fakes_intake import Lab, lab, until
 
 GIANT = 15 << 40

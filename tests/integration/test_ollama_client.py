@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from daemon.core.answers import FormAnswer, RatingAnswer, rating_schema
-from daemon.core.document import Speaking, Transcript
+from daemon.contracts.values import Extracted, ExtractWork, Failed, Rated, RateWork, Ticket
+from daemon.contracts.wire import EngineReport
+from daemon.core.content.answers import FormAnswer, RatingAnswer, rating_schema
+from daemon.core.content.document import Speaking, Transcript
 from daemon.core.errors import Blame, EngineError, Fault, ModelError
 from daemon.llm.client import Answer, AnswerFailed, Finish, Identity, Options, Request, Started
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.ollama import RELOAD_S, OllamaClient
 from daemon.llm.ollama_api import LoadedModel, ModelShape, OllamaApi, StoredModel, full_name
 from daemon.llm.prompts import load_prompt
-from daemon.values import Extracted, ExtractWork, Failed, Rated, RateWork, Ticket
-from daemon.wire import EngineReport
 from tests.inprocess import until
 from tests.ollama_server import Manner, OllamaServer, serving
 from tests.ollama_server.manner import DIGEST, read

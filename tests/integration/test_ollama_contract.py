@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from daemon.core.answers import FormAnswer
+from daemon.core.content.answers import FormAnswer
 from daemon.core.errors import Blame
 from daemon.llm.client import AnswerFailed, Finish, Options, Request
 from daemon.llm.ollama import OllamaClient

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from daemon.core.answers import FormAnswer
+from daemon.core.content.answers import FormAnswer
 from daemon.llm.client import AnswerFailed, Finish, Options, Request
 from daemon.llm.ollama import OllamaClient
 from tests.inprocess import until

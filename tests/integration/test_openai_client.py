@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from daemon.core.answers import FormAnswer
-from daemon.core.document import Speaking, Transcript
+from daemon.contracts.values import Extracted, ExtractWork, Failed, Rated, RateWork, StageOutcome, Ticket
+from daemon.contracts.wire import EngineReport
+from daemon.core.content.answers import FormAnswer
+from daemon.core.content.document import Speaking, Transcript
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.llm.client import Answer, AnswerFailed, Finish, Identity, Options, Request, Started
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.openai import OpenAIClient
 from daemon.llm.prompts import load_prompt
-from daemon.values import Extracted, ExtractWork, Failed, Outcome, Rated, RateWork, Ticket
-from daemon.wire import EngineReport
 from tests.scripted_http import Script, answers, close, event, hang, refuses, says, scripted, token
 
 pytestmark = pytest.mark.anyio
@@ -200,7 +200,7 @@ def transcript(text: str = SAID) -> Transcript:
     return Transcript(text=text, language="en", language_probability=0.9)
 
 
-async def extract(engine: FormExtractor, text: str = SAID) -> Outcome:
+async def extract(engine: FormExtractor, text: str = SAID) -> StageOutcome:
     return await engine.extract(ExtractWork(TICKET, transcript(text)), lambda ticket, share: None)
 
 
@@ -412,7 +412,7 @@ def rating(**change: Any) -> Script:
     )
 
 
-async def rate(script: Script, text: str = SAID) -> tuple[Outcome, dict[str, Any]]:
+async def rate(script: Script, text: str = SAID) -> tuple[StageOutcome, dict[str, Any]]:
     async with scripted(answers('{ "evidence" : ["', finish="length"), script) as server:
         engine = IntroductionRater(Host(server.url), load_prompt("rate"), lambda: OPTIONS)
         await engine.start()

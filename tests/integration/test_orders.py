@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from daemon.contracts.wire import Order, Verb
 from daemon.core.errors import IllegalTransition, Stopping, UnknownTask
-from daemon.core.task import Stage, Status
-from daemon.state import DATABASE
-from daemon.wire import Order, Verb
+from daemon.core.tasks.task import Stage, Status
+from daemon.system.state_folder import DATABASE
 from tests.inprocess import PHASES, TOGETHER, Lab, until, worked_off
 
 pytestmark = pytest.mark.anyio
@@ -158,7 +158,7 @@ async def test_the_sequence_grows_with_every_change_of_a_task(tmp_path: Path) ->
         seen.append((await daemon.observer.status()).seq)
         await daemon.supervisor.ask(Verb.RATE, 1)
         seen.append((await daemon.observer.status()).seq)
-        messages = [event.message for event in daemon.journal.events.recent(100)]
+        messages = [event.message for event in daemon.events.recent(100)]
     assert seen == sorted(set(seen))
     assert "task 1 of s001 is claimed" in messages
     assert any(message.startswith("task 1 of s001 is done after") for message in messages)
@@ -202,7 +202,7 @@ async def test_what_is_asked_of_a_supervisor_that_has_ended_is_refused(tmp_path:
 async def test_a_locked_database_keeps_nobody_waiting_who_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.journal._READ_S", 0.2)
+    monkeypatch.setattr("daemon.store.session._READ_S", 0.2)
     lab = Lab(tmp_path)
     async with lab.daemon() as daemon:
         with contextlib.closing(sqlite3.connect(tmp_path / "var" / DATABASE, isolation_level=None)) as other:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from daemon.contracts.values import Document, Kind
 from daemon.core.errors import ConfigError, DeliveryError
-from daemon.outbox import Outbox
-from daemon.values import Document, Kind
+from daemon.delivery.outbox import Outbox
 from tests.places import mark_of, outlet
 
 

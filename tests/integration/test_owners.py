@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from daemon.contracts.wire import Order
 from daemon.core.errors import ConfigError
 from daemon.intake.accounts import account_name, accounts
-from daemon.wire import Order
 from tests.inprocess import Lab, until, worked_off
 
 pytestmark = [

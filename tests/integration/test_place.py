@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from daemon.contracts.wire import PlaceName, PlaceState
 from daemon.core.errors import PlaceError, StoreError
-from daemon.core.place import Memory
-from daemon.folder import Folder
-from daemon.mounts import file_system
-from daemon.place import Place
-from daemon.wire import PlaceName, PlaceState
+from daemon.core.intake.place import Memory
+from daemon.system.folder import Folder
+from daemon.system.mounts import file_system
+from daemon.system.place import Place
 from tests.places import Mount, Share, mark_of, mount_at, share_at
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import structlog
 
-from daemon.assembly import Daemon
+from daemon.app.assembly import Daemon
+from daemon.contracts.wire import Status
 from daemon.core.errors import PlaceError
 from daemon.doctor import Finding, Level, folders
 from daemon.doctor.facts import gather
-from daemon.wire import Status
 from tests.inprocess import Lab, until, worked_off
 from tests.integration.test_cli_daemon import run, told
 from tests.places import mark_of, share_at
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(autouse=True)
 def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Backoffs of milliseconds: their lengths are the subject of the lifecycle's own tests."""
-    monkeypatch.setattr("daemon.core.lifecycle._BACKOFF_FIRST_S", 0.02)
-    monkeypatch.setattr("daemon.core.lifecycle.BACKOFF_MOST_S", 0.05)
+    monkeypatch.setattr("daemon.core.tasks.lifecycle._BACKOFF_FIRST_S", 0.02)
+    monkeypatch.setattr("daemon.core.tasks.lifecycle.BACKOFF_MOST_S", 0.05)
 
 
 @pytest.fixture(autouse=True)
@@ -157,7 +157,7 @@ async def test_the_folder_that_stands_there_now_is_accepted_by_a_command(lab: La
             assert {place["name"]: place["state"] for place in answer["places"]}["outbox"] == "known"
             await worked_off(daemon)
             assert daemon.alarms.all == []
-            orders = [event.message for event in daemon.journal.events.recent(100) if event.kind == "order"]
+            orders = [event.message for event in daemon.events.recent(100) if event.kind == "order"]
             assert orders == [f"accept outbox: {lab.outbox}"]
         assert students(lab) == ["s002"]
         await work_off(lab, "s003")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.assembly import Daemon
-from daemon.wire import Order
+from daemon.app.assembly import Daemon
+from daemon.contracts.wire import Order
 from tests.inprocess import Lab, until, worked_off
 
 pytestmark = pytest.mark.anyio

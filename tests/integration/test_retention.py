@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from daemon.alarms import Alarms
-from daemon.assembly import Daemon
+from daemon.app.assembly import Daemon
+from daemon.contracts.values import ClaimStep
+from daemon.contracts.wire import Verb
 from daemon.core.errors import IllegalTransition
-from daemon.core.witness import Reading
-from daemon.journal import Journal
-from daemon.retention import Retention, read_clocks
-from daemon.shelves import loose_files
-from daemon.state import DATABASE
+from daemon.core.keeping.witness import Reading
+from daemon.delivery.retention import Retention, read_clocks
+from daemon.monitoring.alarms import Alarms
 from daemon.store import SqliteStore
-from daemon.values import ClaimStep
-from daemon.wire import Verb
+from daemon.store.session import Session
+from daemon.system.shelves import loose_files
+from daemon.system.state_folder import DATABASE
 from tests.inprocess import Lab, until, worked_off
 from tests.integration.stores import claim
 
@@ -52,7 +52,7 @@ class Clocks:
 @pytest.fixture
 def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
     clocks = Clocks(Reading(time.time(), "boot", 1000.0))
-    monkeypatch.setattr("daemon.app.read_clocks", clocks)
+    monkeypatch.setattr("daemon.app.run.read_clocks", clocks)
     return clocks
 
 
@@ -158,7 +158,13 @@ def test_a_refused_file_whose_claim_is_not_closed_stays(tmp_path: Path) -> None:
     with SqliteStore(tmp_path / DATABASE) as store, ThreadPoolExecutor(1) as executor:
         store.add_claims([claim(open_, None), claim(closed, None)])
         store.step_claims([closed], ClaimStep.DONE)
-        retention = Retention(Journal(store, executor, alarms, time.time), 0, tmp_path, alarms, read_clocks)
+        retention = Retention(
+            Session(store, executor, lambda trouble: alarms.on("store", trouble)),
+            0,
+            tmp_path,
+            alarms,
+            read_clocks,
+        )
         assert retention._remove_files(loose_files(tmp_path), store.witness(read_clocks())) == 1
         assert [each.id for each in store.open_claims()] == [open_]
     assert [path.name for path in (tmp_path / "rejected").iterdir()] == [f"{open_}-notes.txt"]

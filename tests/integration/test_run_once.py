@@ -12,9 +12,9 @@ import structlog
 from rich.console import Console
 
 from daemon.cli import run
+from daemon.contracts.wire import Order
 from daemon.core.errors import Paused
-from daemon.core.task import Stage
-from daemon.wire import Order
+from daemon.core.tasks.task import Stage
 from tests.inprocess import Lab, until, worked_off
 from tests.places import share_at
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from daemon.contracts.wire import PlaceName
 from daemon.intake.scan import MAX_DEPTH, InboxUnavailable, Scan, Scanner
-from daemon.mounts import is_remote
-from daemon.place import Place
-from daemon.wire import PlaceName
+from daemon.system.mounts import is_remote
+from daemon.system.place import Place
 from tests.places import share_at
 
 

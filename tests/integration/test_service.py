@@ -16,11 +16,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from daemon import client
-from daemon.alarms import Alarms
+from daemon.api import client
 from daemon.cli import serve
-from daemon.config import Config, load
-from daemon.service import Notifier, Pulse, Watch, feed
+from daemon.config.load import Config, load
+from daemon.monitoring.alarms import Alarms
+from daemon.system.systemd import Notifier, Pulse, Watch, feed
 from tests.acceptance.lab import SAMPLES, Lab
 from tests.inprocess import until
 

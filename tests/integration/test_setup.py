@@ -9,7 +9,7 @@ import pytest
 
 from daemon.containers.setup import published_port
 from daemon.core.errors import ConfigError
-from daemon.state import owned
+from daemon.system.state_folder import owned
 from tests.docker.docker_image import ollama_image
 from tests.docker.docker_setup import SetupLab
 from tests.docker.engine import Containers

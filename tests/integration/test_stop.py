@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from daemon.contracts.values import Change
 from daemon.core.errors import StoreError
-from daemon.core.task import Stage
+from daemon.core.tasks.task import Stage
 from daemon.store import SqliteStore
-from daemon.values import Change
 from tests.inprocess import Lab, until, worked_off
 
 pytestmark = pytest.mark.anyio

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.core.decision import Why
+from daemon.contracts.values import Ticket
+from daemon.contracts.wire import Order, Verb
 from daemon.core.errors import Blame, Fault, IllegalTransition, UnknownTask
-from daemon.core.task import Stage
-from daemon.values import Ticket
-from daemon.wire import Order, Verb
+from daemon.core.schedule.decision import Why
+from daemon.core.tasks.task import Stage
 from tests.inprocess import PASSES, PHASES, TOGETHER, Lab, until, worked_off
 from tests.scripted import ScriptedMedia
 
@@ -26,8 +26,8 @@ HOPELESS = Fault(Blame.PERMANENT, "too_long", "the transcript is too long")
 @pytest.fixture(autouse=True)
 def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Backoffs of milliseconds: their lengths are the subject of the lifecycle's own tests."""
-    monkeypatch.setattr("daemon.core.lifecycle._BACKOFF_FIRST_S", 0.02)
-    monkeypatch.setattr("daemon.core.lifecycle.BACKOFF_MOST_S", 0.05)
+    monkeypatch.setattr("daemon.core.tasks.lifecycle._BACKOFF_FIRST_S", 0.02)
+    monkeypatch.setattr("daemon.core.tasks.lifecycle.BACKOFF_MOST_S", 0.05)
 
 
 @pytest.fixture(params=[PHASES, PASSES, TOGETHER], ids=["phases", "passes", "together"])
@@ -138,8 +138,8 @@ async def test_an_engine_that_does_not_start_is_an_alarm_until_it_does(tmp_path:
 async def test_what_was_in_an_engine_s_way_is_gone_and_it_rests_no_longer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.core.lifecycle._BACKOFF_FIRST_S", 60.0)
-    monkeypatch.setattr("daemon.core.lifecycle.BACKOFF_MOST_S", 60.0)
+    monkeypatch.setattr("daemon.core.tasks.lifecycle._BACKOFF_FIRST_S", 60.0)
+    monkeypatch.setattr("daemon.core.tasks.lifecycle.BACKOFF_MOST_S", 60.0)
     lab = Lab(tmp_path)
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:

@@ -16,11 +16,11 @@ from typing import Any
 import psutil
 import pytest
 
+from daemon.contracts.values import Decoded, Failed, StageOutcome, SttWork, Ticket, Transcribed, Unscorable
 from daemon.core.errors import Blame, EngineError
-from daemon.lock import holder
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
-from daemon.values import Decoded, Failed, Outcome, SttWork, Ticket, Transcribed, Unscorable
+from daemon.system.lock import holder
 from tests.models import model_folder
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
@@ -97,11 +97,11 @@ async def pcm_of(media: MediaReader, folder: Path, *clips: Path) -> SttWork:
     return SttWork(Ticket(1, 1, 1), joined, joined.stat().st_size / 32_000)
 
 
-async def heard(engine: WhisperEngine, work: SttWork) -> Outcome:
+async def heard(engine: WhisperEngine, work: SttWork) -> StageOutcome:
     return await engine.transcribe(work, lambda ticket, done: None)
 
 
-def said(outcome: Outcome) -> list[str]:
+def said(outcome: StageOutcome) -> list[str]:
     assert isinstance(outcome, Transcribed), outcome
     return plain(outcome.transcript.text)
 

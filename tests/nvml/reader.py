@@ -8,7 +8,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from daemon.core.task import Stage
+from daemon.core.tasks.task import Stage
 from daemon.gpu.guard import VramGuard
 from daemon.gpu.nvml import NvmlGpu
 

@@ -13,7 +13,7 @@ from tests.terminal.tmux import nothing_left_behind, until
 pytestmark = pytest.mark.terminal
 
 _BREAKS = """
-from introeval_tui.board import Board
+from introeval_tui.screens.board import Board
 
 def _break(self):
     raise RuntimeError("broken for the test")

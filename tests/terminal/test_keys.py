@@ -8,8 +8,8 @@ import pytest
 from textual.binding import Binding
 
 from introeval_tui.app import Dashboard
-from introeval_tui.board import Board
-from introeval_tui.detail import Detail
+from introeval_tui.screens.board import Board
+from introeval_tui.screens.detail import Detail
 from tests.terminal.desk import Desk, Played
 from tests.terminal.tmux import Terminal, until
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from daemon.core.instant import to_iso
-from daemon.wire import (
+from daemon.contracts.wire import (
     Alarm,
     BatchState,
     Clock,
@@ -37,6 +36,7 @@ from daemon.wire import (
     TaskLine,
     TaskPage,
 )
+from daemon.core.timestamps import to_iso
 
 NOW = 1_700_000_000.0  # a Tuesday, 22:13:20 UTC
 OPEN = {"uploaded", "stt_pending", "stt_processing", "stt_complete", "eval_pending", "eval_processing"}

@@ -9,10 +9,10 @@ from typing import Any
 from textual.pilot import Pilot
 
 from introeval_tui.app import Dashboard
-from introeval_tui.board import Board
-from introeval_tui.panel import Panel
-from introeval_tui.setup import Setup
-from introeval_tui.state import Link
+from introeval_tui.link.setup import Setup
+from introeval_tui.rows.state import Link
+from introeval_tui.screens.board import Board
+from introeval_tui.widgets.panel import Panel
 from tests.inprocess import until
 from tests.tui.fake_daemon import NOW, FakeDaemon
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from textual.events import Key
 
-from introeval_tui.line import Line
-from introeval_tui.panel import Panel
+from introeval_tui.widgets.panel import Panel
+from introeval_tui.widgets.prompt_line import Line
 from tests.inprocess import until
 from tests.tui.fake_daemon import FakeDaemon, alarmed, task
 from tests.tui.opened import Desk, at, opened

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from introeval_tui.cells import Row, changed, clean, fit, row, spread, to_ascii, wrap
+from introeval_tui.rows.cells import Row, changed, clean, fit, row, spread, to_ascii, wrap
 
 ANYTHING = st.text(max_size=80)
 WIDE = st.text(alphabet="a漢字é\u0301[]/\x1b\u202e\u200b👩‍🚀\u0000\n ", max_size=80)

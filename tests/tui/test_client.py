@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from introeval_tui.client import Client, Garbled, Refused, Unreachable
+from introeval_tui.link.client import Client, Garbled, Refused, Unreachable
 from tests.tui.fake_daemon import FakeDaemon
 from tests.tui.opened import at
 

@@ -4,8 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from introeval_tui.deadline import Unreadable, read_deadline
-from introeval_tui.format import ahead, bar, clock, coarse, day, gigabytes, number, parse, size, took, tower
+from introeval_tui.rows.format import (
+    ahead,
+    bar,
+    clock,
+    coarse,
+    day,
+    gigabytes,
+    number,
+    parse,
+    size,
+    took,
+    tower,
+)
+from introeval_tui.screens.deadline import Unreadable, read_deadline
 
 SECONDS = st.floats(-1e9, 1e9)
 

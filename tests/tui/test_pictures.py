@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from daemon.core.instant import to_iso
-from daemon.wire import Clock, Switching
+from daemon.contracts.wire import Clock, Switching
+from daemon.core.timestamps import to_iso
 from introeval_tui.app import Dashboard
-from introeval_tui.setup import Setup
-from introeval_tui.state import Link
+from introeval_tui.link.setup import Setup
+from introeval_tui.rows.state import Link
 from tests.inprocess import until
 from tests.tui.fake_daemon import NOW, FakeDaemon, alarmed, in_thread
 from tests.tui.opened import Desk, Hand

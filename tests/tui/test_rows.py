@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from daemon.core.instant import to_iso
-from daemon.wire import Clock, GpuState, Inbox, LogLine, Switching, TaskPage
-from introeval_tui import actions, detail_rows, panels, table, top, trouble
-from introeval_tui.cells import Row
-from introeval_tui.selection import Selection
-from introeval_tui.state import Link, Query, Scene, Snapshot, View
-from introeval_tui.table import Listing
+from daemon.contracts.wire import Clock, GpuState, Inbox, LogLine, Switching, TaskPage
+from daemon.core.timestamps import to_iso
+from introeval_tui import actions
+from introeval_tui.rows import detail_rows, empty_states, header, panels, table
+from introeval_tui.rows.cells import Row
+from introeval_tui.rows.selection import Selection
+from introeval_tui.rows.state import Link, Query, Scene, Snapshot, View
+from introeval_tui.rows.table import Listing
 from tests.tui.fake_daemon import (
     NOW,
     a_class,
@@ -69,7 +70,7 @@ def everything(scene: Scene, width: int) -> list[Row]:
     page = known.page
     assert page is not None
     listing = Listing(tuple(page.tasks), 0, page.total)
-    rows = top.top_rows(scene, width) + top.wide_rows(scene, width) + panels.alarm_rows(scene, width)
+    rows = header.top_rows(scene, width) + header.wide_rows(scene, width) + panels.alarm_rows(scene, width)
     rows += [table.title_row(listing, Query(text="\x1b" * 99), 3, width, focused=True)]
     rows += table.table_rows(listing, scene, width, 40, first=0, cursor=1, marks={5}, pending={7: "cancel"})
     for height in (3, 6, 12, 30):
@@ -121,8 +122,8 @@ def test_what_a_student_writes_changes_nothing_but_its_own_cell(name: str, text:
 
 
 def test_the_class_clock_says_when_and_how_much_is_to_spare() -> None:
-    assert "30 of 30 by" in said(top.top_rows(a_scene(), 80))
-    assert "2.1 min to spare" in said(top.top_rows(a_scene(), 80))
+    assert "30 of 30 by" in said(header.top_rows(a_scene(), 80))
+    assert "2.1 min to spare" in said(header.top_rows(a_scene(), 80))
 
 
 def test_a_deadline_at_risk_is_red_and_says_why() -> None:
@@ -130,7 +131,7 @@ def test_a_deadline_at_risk_is_red_and_says_why() -> None:
         done=2, total=30, expected_at=to_iso(NOW + 60), deadline=to_iso(NOW), spare_s=-60.0, at_risk=True,
         cause="LLaMA 3 is down",
     )  # fmt: skip
-    pieces = top.class_clock(clock, a_scene())
+    pieces = header.class_clock(clock, a_scene())
     assert "1.0 min late" in pieces[0][0]
     assert "LLaMA 3 is down" in pieces[0][0]
     assert pieces[0][1] == "bold red"
@@ -150,19 +151,19 @@ def test_a_deadline_at_risk_is_red_and_says_why() -> None:
     ],
 )
 def test_the_title_says_in_which_mode_the_daemon_is(changes: dict[str, Any], mode: str) -> None:
-    assert mode in said(top.top_rows(a_scene(**changes), 80)[:1])
+    assert mode in said(header.top_rows(a_scene(**changes), 80)[:1])
 
 
 def test_a_gpu_that_is_not_there_keeps_its_row() -> None:
-    absent = top.gpu_line(GpuState(absent="NVML: driver not loaded"), 80)
+    absent = header.gpu_line(GpuState(absent="NVML: driver not loaded"), 80)
     assert "not found (NVML: driver not loaded)" in said([absent])
-    lost = top.gpu_line(GpuState(absent="GPU is lost", lost=True), 80)
+    lost = header.gpu_line(GpuState(absent="GPU is lost", lost=True), 80)
     assert ("LOST: GPU is lost", "bold red") in [(text.strip(), style) for text, style in lost]
-    assert "N/A" in said([top.gpu_line(GpuState(name="x"), 80)])
+    assert "N/A" in said([header.gpu_line(GpuState(name="x"), 80)])
 
 
 def test_a_gpu_with_full_memory_is_red() -> None:
-    pieces = top.gpu_memory(GpuState(used_mb=8100, total_mb=8192), 9)
+    pieces = header.gpu_memory(GpuState(used_mb=8100, total_mb=8192), 9)
     assert pieces[0][0].startswith("VRAM!")
     assert pieces[0][1] == "bold red"
 
@@ -170,8 +171,8 @@ def test_a_gpu_with_full_memory_is_red() -> None:
 def test_old_figures_lose_their_colours_and_their_estimates() -> None:
     scene = a_scene()
     old = Scene(scene.known, NOW, scene.monotonic + 4, scene.socket)
-    assert "◐ stale 4s" in said(top.top_rows(old, 80))
-    assert {style for pieces in top.top_rows(old, 80)[1:] for _, style in pieces} == {"dim"}
+    assert "◐ stale 4s" in said(header.top_rows(old, 80))
+    assert {style for pieces in header.top_rows(old, 80)[1:] for _, style in pieces} == {"dim"}
     listing = Listing(tuple(a_class()), 0, 30)
     assert "~5m" in said(table.table_rows(listing, scene, 80, 9, first=0, cursor=-1))
     assert "~5m" not in said(table.table_rows(listing, old, 80, 9, first=0, cursor=-1))
@@ -192,12 +193,12 @@ def test_the_history_stands_still_until_a_span_is_over() -> None:
 
 def test_an_empty_inbox_says_where_it_waits() -> None:
     scene = a_scene(left=0, group=[], counts={}, clock=None, batch=None)
-    assert "waiting for videos in /srv/introeval/inbox" in said(top.top_rows(scene, 80))
+    assert "waiting for videos in /srv/introeval/inbox" in said(header.top_rows(scene, 80))
     assert "waiting for videos in /srv" in said(table.empty_rows(scene, Query(), 80))
     assert 'no open task matches "ana"' in said(table.empty_rows(scene, Query(text="ana"), 80))
     assert "no task is failed" in said(table.empty_rows(scene, Query(view=View.FAILED), 80))
     gone = a_scene(left=0, group=[], inbox=Inbox(path="/srv/inbox", waiting=0, available=False))
-    assert "is not available" in said(top.top_rows(gone, 80))
+    assert "is not available" in said(header.top_rows(gone, 80))
 
 
 def test_more_alarms_than_fit_are_counted() -> None:
@@ -210,7 +211,7 @@ def test_a_socket_that_nobody_may_open_says_which_group_to_join() -> None:
     known = Snapshot(
         link=Link.DOWN, reason="permission denied", mend="join its group: sudo usermod -aG lab ana"
     )
-    rows = trouble.never_rows(Scene(known, NOW, 0.0, "/run/introeval/x.sock"), 80, 20)
+    rows = empty_states.never_rows(Scene(known, NOW, 0.0, "/run/introeval/x.sock"), 80, 20)
     for words in ("/run/introeval/x.sock", "permission denied", "usermod -aG lab"):
         assert words in said(rows)
 

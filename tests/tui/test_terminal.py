@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.core.instant import to_iso
+from daemon.core.timestamps import to_iso
 from tests.tui.fake_daemon import NOW, FakeDaemon, a_status, in_thread, task
 from tests.tui.terminal import Terminal, dashboard, terminal
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from daemon.core.decision import Group, Policy
-from daemon.core.task import Stage, Status, Task
+from daemon.core.schedule.decision import Group, Policy
+from daemon.core.tasks.task import Stage, Status, Task
 
 STT: Group = frozenset({Stage.STT})
 EXTRACT: Group = frozenset({Stage.EXTRACT})

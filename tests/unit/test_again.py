@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.core.again import REOPENINGS, Ended, rated_again, retried
-from daemon.core.document import Outcome
 from daemon.core.errors import IllegalTransition
-from daemon.core.task import FINAL, WAITING, Status
+from daemon.core.tasks.reopening import REOPENINGS, Ended, rated_again, retried
+from daemon.core.tasks.task import FINAL, WAITING, Outcome, Status
 
 NOTHING = Ended(1, Status.FAILED, Outcome.FAILED, False, False, False, True)
 RATED = Ended(1, Status.COMPLETED, Outcome.EVALUATED, True, True, True, True)

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from daemon.alerts import Situation, conditions
-from daemon.config import Config
-from daemon.core.task import Status as TaskStatus
-from daemon.core.task import Task
-from daemon.sections import Alerts
-from daemon.wire import Clock, Disk, EngineReport, Status, Switching
+from daemon.config.load import Config
+from daemon.config.sections import Alerts
+from daemon.contracts.wire import Clock, Disk, EngineReport, Status, Switching
+from daemon.core.tasks.task import Status as TaskStatus
+from daemon.core.tasks.task import Task
+from daemon.monitoring.alert_rules import Situation, conditions
 
 NOW = 1_700_000_000.0
 CONFIG = Config().model_copy(update={"alerts": Alerts(queue_depth=2, oldest_wait_min=10, failures=3)})

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from daemon.core.answers import (
+from daemon.core.content.answers import (
     QUOTE_LENGTH,
     AnswerModel,
     FormAnswer,
@@ -17,8 +17,8 @@ from daemon.core.answers import (
     quotable,
     rating_schema,
 )
-from daemon.core.document import Evidence, Profile
-from daemon.core.words import words
+from daemon.core.content.document import Evidence, Profile
+from daemon.core.content.words import words
 
 FORM = {
     "name": "Mira Pillai",

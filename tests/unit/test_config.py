@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config import find, load
+from daemon.config.load import find, load
 from daemon.core.errors import ConfigError
 
 
@@ -25,7 +25,7 @@ def test_without_a_file_paths_are_relative_to_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("daemon.config.SYSTEM_FILE", tmp_path / "none.toml")
+    monkeypatch.setattr("daemon.config.load.SYSTEM_FILE", tmp_path / "none.toml")
     assert load(None, {}).paths.outbox == tmp_path / "outbox"
 
 
@@ -94,7 +94,7 @@ def test_a_file_below_etc_brings_the_system_s_folders(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = write(tmp_path, '[paths]\ninbox = "/data/inbox"')
-    monkeypatch.setattr("daemon.config.SYSTEM_FOLDER", tmp_path)
+    monkeypatch.setattr("daemon.config.load.SYSTEM_FOLDER", tmp_path)
     config = load(file, {})
     assert str(config.paths.inbox) == "/data/inbox"
     assert str(config.paths.state) == "/var/lib/introeval"

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from daemon.config import SYSTEM_PATHS, Config
-from daemon.sections import Section
+from daemon.config.load import SYSTEM_PATHS, Config
+from daemon.config.sections import Section
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 HEAD = """# The configuration

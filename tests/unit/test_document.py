@@ -6,7 +6,7 @@ from pathlib import Path
 from jsonschema import Draft202012Validator
 
 import daemon.core
-from daemon.core.document import Result, result_schema
+from daemon.core.content.document import Result, result_schema
 
 PUBLISHED = Path(daemon.core.__file__).with_name("result.v1.schema.json")
 

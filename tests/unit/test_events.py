@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from daemon.contracts.values import Change, Failed, Ticket
 from daemon.core.errors import Blame, Fault
-from daemon.core.task import Event, Status, Task
-from daemon.events import Events
-from daemon.values import Change, Failed, Ticket
+from daemon.core.tasks.task import Event, Status, Task
+from daemon.monitoring.events import Events
 
 NOW = 1_700_000_000.0
 

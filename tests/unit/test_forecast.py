@@ -7,18 +7,18 @@ from statistics import fmean, median
 
 import pytest
 
-from daemon.core.decision import Batch, Decision, Group, Policy, View, Why
-from daemon.core.doubt import Span
-from daemon.core.durations import PLANNED, Durations, Loaded, Tried, crowding, learn, learn_pace
-from daemon.core.explain import Plan, explain, late, seconds
-from daemon.core.forecast import EXACTLY, Forecast, forecast
-from daemon.core.rehearsal import Coming, evenly, picture, rehearse
-from daemon.core.roll import Roll
-from daemon.core.simulation import simulate
-from daemon.core.task import Event, Stage, Status, Task
-from daemon.core.timetable import Attempt, Load, Mark, Timetable
-from daemon.forecast.face import face
-from daemon.wire import Clock
+from daemon.contracts.wire import Clock
+from daemon.core.forecast.class_roll import Roll
+from daemon.core.forecast.durations import PLANNED, Durations, Loaded, Tried, crowding, learn, learn_pace
+from daemon.core.forecast.explain import Plan, explain, late, seconds
+from daemon.core.forecast.forecast import EXACTLY, Forecast, forecast
+from daemon.core.forecast.rehearsal import Coming, evenly, picture, rehearse
+from daemon.core.forecast.uncertainty import Span
+from daemon.core.schedule.decision import Batch, Decision, Group, Policy, View, Why
+from daemon.core.schedule.simulation import simulate
+from daemon.core.schedule.timetable import Attempt, Load, Mark, Timetable
+from daemon.core.tasks.task import Event, Stage, Status, Task
+from daemon.forecast.class_clock import face
 from tests.unit.scheduling import APART, EVAL, EXTRACT, PAIRED, RATE, STT, TOGETHER, policy, task
 
 PLAN_S = {Stage.STT: 10.0, Stage.EXTRACT: 20.0, Stage.RATE: 20.0}

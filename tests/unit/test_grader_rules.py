@@ -1,10 +1,10 @@
 import pytest
 
-from daemon.core.grader_address import Finding, findings
-from daemon.core.grader_rules import GRADER_RULES, MARKUP_RULES
-from daemon.core.grader_terms import Rule
-from daemon.core.search_form import on_one_line
-from daemon.core.untrusted import addresses_evaluator
+from daemon.core.content.untrusted import addresses_evaluator
+from daemon.core.grader.address import Finding, findings
+from daemon.core.grader.rules import GRADER_RULES, MARKUP_RULES
+from daemon.core.grader.search_form import on_one_line
+from daemon.core.grader.terms import Rule
 
 RULES = (*GRADER_RULES, *MARKUP_RULES)
 

@@ -1,8 +1,8 @@
 import pytest
 
-from daemon.core.document import Evaluation, Evidence, Profile, Segment, Transcript
-from daemon.core.grounding import ground_profile, locate_evidence
-from daemon.core.words import stem, words
+from daemon.core.content.document import Evaluation, Evidence, Profile, Segment, Transcript
+from daemon.core.content.grounding import ground_profile, locate_evidence
+from daemon.core.content.words import stem, words
 
 SAID = (
     "Hello, my name is Mira Pillay and I am twenty-one years old. I swim and I play the piano. "

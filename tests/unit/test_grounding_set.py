@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from daemon.core.document import Flag, Profile, Transcript
-from daemon.core.grounding import ground_profile
-from daemon.core.words import stem, words
+from daemon.core.content.document import Flag, Profile, Transcript
+from daemon.core.content.grounding import ground_profile
+from daemon.core.content.words import stem, words
 
 ROOT = Path(__file__).parents[2]
 ROWS = json.loads((ROOT / "tests" / "data" / "grounding.json").read_text())

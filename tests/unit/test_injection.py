@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.core.untrusted import addresses_evaluator, impartial, neutralise
+from daemon.core.content.untrusted import addresses_evaluator, impartial, neutralise
 from daemon.llm.prompts import PromptName, load_prompt
 from tests.injections import (
     ATTACKS,

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from daemon.core.errors import Blame, Fault, IllegalTransition
-from daemon.core.lifecycle import RetryPolicy, advance, after_fault, backoff_s
-from daemon.core.task import RUNNING, STAGE_OF, TRANSITIONS, WAITING, Event, Status, Task
+from daemon.core.tasks.lifecycle import RetryPolicy, advance, after_fault, backoff_s
+from daemon.core.tasks.task import RUNNING, STAGE_OF, TRANSITIONS, WAITING, Event, Status, Task
 from tests.unit.scheduling import task
 
 OWN = Fault(Blame.TASK, "answer_invalid", "no JSON")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.logs import LogUnreadable, last_lines
-from daemon.wire import LogSource
+from daemon.contracts.wire import LogSource
+from daemon.monitoring.logs import LogUnreadable, last_lines
 
 
 def texts(folder: Path, task_id: int | None = None, most: int = 100) -> list[str]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from daemon.cli.moments import deadline
+from daemon.cli.time_parsing import deadline
 
 NOW = datetime(2026, 3, 4, 10, 20, 30, tzinfo=timezone(timedelta(hours=1)))
 

@@ -9,8 +9,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from daemon.core import naming
-from daemon.core.naming import MEDIA_SUFFIXES, Named, Refusal, Refused, ignored, printable, read_name, slug
+from daemon.core.intake import naming
+from daemon.core.intake.naming import (
+    MEDIA_SUFFIXES,
+    Named,
+    Refusal,
+    Refused,
+    ignored,
+    printable,
+    read_name,
+    slug,
+)
 
 # Every name that Linux allows, as Python sees it: undecodable bytes are lone surrogates.
 names = (

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.book import superseded
-from daemon.core.ownership import OwnerRule, Ownership
-from daemon.core.task import Status, Task
+from daemon.core.intake.ownership import OwnerRule, Ownership
+from daemon.core.tasks.task import Status, Task
+from daemon.supervisor.task_book import superseded
 
 ACCOUNTS = st.sampled_from([None, "s01", "mallory", "ta"])
 

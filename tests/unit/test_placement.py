@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config import Config, load
-from daemon.core.memory import ModelNeed
-from daemon.core.residency import ONE_BY_ONE, SIDE_BY_SIDE, TOGETHER, Residency
-from daemon.core.task import Stage
-from daemon.placement import Placement, tokens_of
+from daemon.config.load import Config, load
+from daemon.core.schedule.memory import ModelNeed
+from daemon.core.schedule.residency import ONE_BY_ONE, SIDE_BY_SIDE, TOGETHER, Residency
+from daemon.core.tasks.task import Stage
+from daemon.placement.placement import Placement, tokens_of
 
 GB = 1024.0
 EXTRACT, RATE = frozenset({Stage.EXTRACT}), frozenset({Stage.RATE})

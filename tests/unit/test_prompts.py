@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.core.content.untrusted import neutralise
 from daemon.core.errors import ConfigError
-from daemon.core.untrusted import neutralise
 from daemon.llm.prompts import PromptName, load_prompt
 
 NAMES: list[PromptName] = ["extract", "rate"]

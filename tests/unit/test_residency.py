@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core import benchmark
-from daemon.core.durations import crowding
-from daemon.core.memory import KNOWN, MB, ModelNeed, capacity_mb, known_model, whisper_mb
-from daemon.core.residency import (
+from daemon.core.forecast.durations import crowding
+from daemon.core.schedule import benchmark
+from daemon.core.schedule.memory import KNOWN, MB, ModelNeed, capacity_mb, known_model, whisper_mb
+from daemon.core.schedule.residency import (
     CONTEXTS,
     MODELS,
     ONE_BY_ONE,
@@ -25,7 +25,7 @@ from daemon.core.residency import (
     lower,
     make_plan,
 )
-from daemon.core.task import Stage
+from daemon.core.tasks.task import Stage
 
 STT, EXTRACT, RATE = Stage
 RTX_3060_TI, RTX_3090, A100 = 8192.0, 24564.0, 81559.0

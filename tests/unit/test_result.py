@@ -9,23 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.document import (
+from daemon.core.content.document import (
     AttemptTiming,
     ErrorPart,
     Evaluation,
     Evidence,
     Flag,
-    Outcome,
     Profile,
     Speaking,
     Transcript,
     result_schema,
 )
+from daemon.core.content.receipt import Receipt, part_bytes, receipt
+from daemon.core.content.result import REVIEW_FLAGS, Dossier, compose, to_bytes
 from daemon.core.errors import IllegalTransition
-from daemon.core.instant import from_iso, to_iso
-from daemon.core.receipt import Receipt, part_bytes, receipt
-from daemon.core.result import REVIEW_FLAGS, Dossier, compose, to_bytes
-from daemon.core.task import Event, Status, Task
+from daemon.core.tasks.task import Event, Outcome, Status, Task
+from daemon.core.timestamps import from_iso, to_iso
 
 TASK = Task(7, "anna", "intro.mp4", "/spool/c7", "ab" * 32, 1234, 61.5, 1_700_000_000.25, Status.COMPLETED)
 TRANSCRIPT = Transcript(text="I am Anna.", language="en", language_probability=0.99)

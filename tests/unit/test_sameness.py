@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.core.sameness import changed, identity
+from daemon.core.content.provenance_identity import changed, identity
 
 EXTRACT = {
     "model": "mistral",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from daemon.core.decision import (
+from daemon.core.schedule.decision import (
     NOTHING,
     Action,
     Admit,
@@ -19,8 +19,8 @@ from daemon.core.decision import (
     View,
     Why,
 )
-from daemon.core.scheduler import auto_batch_size, batch_limit, decide, in_order
-from daemon.core.task import Stage, Status, Task
+from daemon.core.schedule.scheduler import auto_batch_size, batch_limit, decide, in_order
+from daemon.core.tasks.task import Stage, Status, Task
 from tests.unit.scheduling import ALL, APART, EVAL, EXTRACT, PAIRED, RATE, STT, TOGETHER, policy, task
 
 NOW = 1000.0

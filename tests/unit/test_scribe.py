@@ -9,8 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from daemon.core.document import Segment
-from daemon.stt.scribe import Audio, OnePass, Scribe, _sentences, faults, genuine, is_out_of_memory
+from daemon.core.content.document import Segment
+from daemon.stt.window_transcriber import (
+    Audio,
+    OnePass,
+    Scribe,
+    _sentences,
+    faults,
+    genuine,
+    is_out_of_memory,
+)
 from daemon.stt.windows import RATE, Piece
 
 FRAMES = 3000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.service import Pulse, Watch, address, message, watchdog_s
+from daemon.system.systemd import Pulse, Watch, address, message, watchdog_s
 
 
 def test_a_message_is_one_assignment_a_line() -> None:

@@ -8,13 +8,24 @@ from random import Random
 
 import pytest
 
-from daemon.core.decision import Admit, Decision, Group, OpenBatch, Policy, Release, Start, Switch, View, Why
 from daemon.core.errors import Blame, Fault
-from daemon.core.lifecycle import RetryPolicy
-from daemon.core.scheduler import auto_batch_size
-from daemon.core.simulation import simulate
-from daemon.core.task import FINAL, PENDING, RUNNING, Event, Stage, Status, Task
-from daemon.core.timetable import Attempt, Entry, Input, Load, Mark, Timetable, What
+from daemon.core.schedule.decision import (
+    Admit,
+    Decision,
+    Group,
+    OpenBatch,
+    Policy,
+    Release,
+    Start,
+    Switch,
+    View,
+    Why,
+)
+from daemon.core.schedule.scheduler import auto_batch_size
+from daemon.core.schedule.simulation import simulate
+from daemon.core.schedule.timetable import Attempt, Entry, Input, Load, Mark, Timetable, What
+from daemon.core.tasks.lifecycle import RetryPolicy
+from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Status, Task
 from tests.unit.scheduling import ALL, APART, EVAL, EXTRACT, PAIRED, RATE, STT, TOGETHER, policy, task
 
 PLAN_S = {Stage.STT: 10.0, Stage.EXTRACT: 20.0, Stage.RATE: 20.0}

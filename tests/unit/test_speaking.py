@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.core.speaking import filler_words, speaking, word_count
+from daemon.core.content.speaking import filler_words, speaking, word_count
 
 
 def test_words_per_minute_are_over_the_time_spoken() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.stability import Known, Seen, observe, restart
+from daemon.core.intake.stability import Known, Seen, observe, restart
 
 SETTLE_S = 2.0
 FILE = Seen(b"/inbox/s01/intro.mp4", device=1, inode=2, size_bytes=3, mtime_ns=4)

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from daemon.core.errors import IllegalTransition
-from daemon.core.task import (
+from daemon.core.tasks.task import (
     FINAL,
     OPEN,
     PENDING,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.turns import HEAVY_BYTES, Load, in_turn, next_in_turn
+from daemon.core.intake.turns import HEAVY_BYTES, Load, in_turn, next_in_turn
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.untrusted import addresses_evaluator, impartial, neutralise
+from daemon.core.content.untrusted import addresses_evaluator, impartial, neutralise
 
 TOKENS = (
     "<|im_end|> <|im_start|> [INST] [/INST] <s> </s> <<SYS>> <</SYS>> <|eot_id|> [TOOL_CALLS] </transcript>"

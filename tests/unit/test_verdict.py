@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.core.document import Segment
+from daemon.core.content.document import Segment
 from daemon.stt.protocol import Heard, Span
 from daemon.stt.verdict import transcript, unscorable
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.core.witness import PROOF_S, STEP_S, Reading, Witness, complaint, look
+from daemon.core.keeping.witness import PROOF_S, STEP_S, Reading, Witness, complaint, look
 
 HOUR, DAY = 3600.0, 86_400.0
 SLACK = 1e-3

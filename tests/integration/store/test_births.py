@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from daemon.core.document import Flag
+from daemon.contracts.values import ClaimStep, Document, Kind
+from daemon.core.content.document import Flag
 from daemon.core.errors import StoreError
-from daemon.core.naming import reason_name
-from daemon.core.task import Event, Status
+from daemon.core.intake.naming import reason_name
+from daemon.core.tasks.task import Event, Status
 from daemon.store import SqliteStore
-from daemon.values import ClaimStep, Document, Kind
 from tests.integration.stores import (
     FAULT,
     NOW,

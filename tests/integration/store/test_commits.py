@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from daemon.contracts.values import Change, Extracted, Ticket, Transcribed
 from daemon.core.errors import IllegalTransition, UnknownTask
-from daemon.core.task import OPEN, TRANSITIONS, Event, Stage, Status
+from daemon.core.tasks.task import OPEN, TRANSITIONS, Event, Stage, Status
 from daemon.store import SqliteStore
-from daemon.values import Change, Extracted, Ticket, Transcribed
 from tests.integration.stores import (
     NOW,
     PROFILE,

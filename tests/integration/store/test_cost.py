@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from daemon.core.task import FINAL, OPEN, Event, Phase, Stage, Status
-from daemon.core.witness import Reading
+from daemon.contracts.values import ClaimStep
+from daemon.core.keeping.witness import Reading
+from daemon.core.tasks.task import FINAL, OPEN, Event, Phase, Stage, Status
 from daemon.store import SqliteStore
-from daemon.values import ClaimStep
 from tests.integration.stores import FAULT, NOW, birth, born, claim, completed, deliver_all, grow, walk
 
 FINISHED = 3000

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from daemon.core.errors import StoreError
-from daemon.core.task import FINAL, Status
+from daemon.core.tasks.task import FINAL, Status
 from daemon.store import SqliteStore
 from tests.integration.stores import (
     NOW,

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from daemon.contracts.values import Document, Kind
 from daemon.core.errors import IllegalTransition
-from daemon.core.naming import reason_name
-from daemon.core.task import Status
-from daemon.core.witness import Reading
+from daemon.core.intake.naming import reason_name
+from daemon.core.keeping.witness import Reading
+from daemon.core.tasks.task import Status
 from daemon.store import SqliteStore
-from daemon.values import Document, Kind
 from tests.integration.stores import (
     NOW,
     WAY,

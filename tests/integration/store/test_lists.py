@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from daemon.core.task import Event, Status
-from daemon.report import Wanted, queue, task_page
+from daemon.contracts.wire import TaskOrder, TaskPage
+from daemon.core.tasks.task import Event, Status
+from daemon.monitoring.queries import Wanted, queue, task_page
 from daemon.store import SqliteStore
 from daemon.store.lists import WINDOW
-from daemon.wire import TaskOrder, TaskPage
 from tests.integration.store.test_cost import steps
 from tests.integration.stores import NOW, birth, born, completed, grow, walk
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.core.errors import StoreError
-from daemon.core.task import Status
+from daemon.core.tasks.task import Status
 from daemon.store import Reader, SqliteStore
 from tests.integration.stores import (
     WAY,

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.core.document import Flag, Segment
+from daemon.contracts.values import Extracted, Failed, Rated, Ticket, Transcribed
+from daemon.core.content.document import Flag, Segment
 from daemon.core.errors import IllegalTransition
-from daemon.core.task import Event, Status
+from daemon.core.tasks.task import Event, Status
 from daemon.store import SqliteStore
-from daemon.values import Extracted, Failed, Rated, Ticket, Transcribed
 from tests.integration.stores import (
     FAULT,
     NOW,

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from daemon.core.task import Event, Phase, Stage
+from daemon.contracts.values import Ledger
+from daemon.core.tasks.task import Event, Phase, Stage
 from daemon.store import SqliteStore
-from daemon.values import Ledger
 from tests.integration.stores import NOW, TRANSCRIPT, WAY, birth, born, change, outcome_of, walk
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.core.task import Event, Status, Task
+from daemon.core.tasks.task import Event, Status, Task
 from daemon.store import SqliteStore
 from daemon.store.recovery import DEATHS_IN_A_ROW
 from tests.integration.stores import (

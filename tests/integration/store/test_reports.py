@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from daemon.core.task import FINAL, OPEN, Event, Phase, Stage, Status
+from daemon.core.tasks.task import FINAL, OPEN, Event, Phase, Stage, Status
 from daemon.store import SqliteStore
 from tests.integration.stores import (
     NOW,

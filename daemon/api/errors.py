@@ -1,0 +1,72 @@
+"""What every route shares: who asks, the answer as JSON, and errors as the Problem that each becomes."""
+
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Path, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from daemon.contracts.wire import Problem
+from daemon.core.errors import (
+    ConfigError,
+    IllegalTransition,
+    IntroEvalError,
+    NotAllowed,
+    PlaceError,
+    Stopping,
+    StoreError,
+    UnknownStudent,
+    UnknownTask,
+)
+from daemon.core.intake.naming import printable
+
+_HTTP = {
+    NotAllowed: 403,
+    UnknownTask: 404,
+    UnknownStudent: 404,
+    IllegalTransition: 409,
+    PlaceError: 409,
+    ConfigError: 422,
+    StoreError: 503,
+    Stopping: 503,
+}
+MOST_ID = 2**63 - 1
+
+TaskId = Annotated[int, Path(ge=1, le=MOST_ID)]
+
+
+def add_problems(api: FastAPI) -> None:
+    """Answer every error with a Problem."""
+
+    @api.exception_handler(IntroEvalError)
+    async def problem(_: Request, exc: IntroEvalError) -> JSONResponse:
+        answer = Problem(error=type(exc).__name__, message=str(exc))
+        return JSONResponse(answer.model_dump(), status_code=_HTTP.get(type(exc), 500))
+
+    @api.exception_handler(HTTPException)
+    async def no_route(_: Request, exc: HTTPException) -> JSONResponse:
+        answer = Problem(error="HttpError", message=f"{exc.detail}; see GET /openapi.json")
+        return JSONResponse(answer.model_dump(), status_code=exc.status_code, headers=exc.headers)
+
+    @api.exception_handler(RequestValidationError)
+    async def wrong(_: Request, exc: RequestValidationError) -> JSONResponse:
+        told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in exc.errors())
+        answer = Problem(error="WrongRequest", message=printable(told))
+        return JSONResponse(answer.model_dump(), status_code=422)
+
+
+def problems(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """What a route says in the description of the errors that it may answer with."""
+    return {code: {"model": Problem} for code in codes}
+
+
+def as_json(answer: BaseModel) -> Response:
+    """The answer, written once: the framework would check and copy what is one of its types already."""
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+def uid_of(request: Request) -> int:
+    """Who asks, by the kernel's word; -1 for nobody."""
+    return int(request.client.host) if request.client else -1

@@ -1,0 +1,129 @@
+"""The routes that only read, for everyone who may open the socket."""
+
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Header, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from daemon.api.errors import MOST_ID, TaskId, as_json, problems, uid_of
+from daemon.api.protocols import Answers, Operators
+from daemon.api.stream import Stream
+from daemon.contracts.wire import (
+    EventLine,
+    GpuHistory,
+    LogLine,
+    LogSource,
+    Status,
+    TaskDetail,
+    TaskOrder,
+    TaskPage,
+)
+from daemon.core.tasks.task import Status as TaskStatus
+from daemon.monitoring.events import RING
+from daemon.monitoring.queries import Wanted
+
+_MOST_OFFSET = 10_000
+
+AnyId = Annotated[int | None, Query(ge=0, le=MOST_ID)]
+
+
+def add_reading(api: FastAPI, answers: Answers, operators: Operators) -> None:
+    """Add what only reads."""
+    _add_state(api, answers, operators)
+    _add_tasks(api, answers)
+    _add_happenings(api, answers)
+
+
+def _add_state(api: FastAPI, answers: Answers, operators: Operators) -> None:
+    """How the daemon is now, and its figures."""
+    down = problems(503)
+
+    @api.get("/healthz", responses=down)
+    async def healthz() -> dict[str, str]:
+        """Whether the daemon's loop and its database answer."""
+        await answers.healthy()
+        return {"status": "ok"}
+
+    @api.get("/status", response_model=Status, responses=down)
+    async def get_status(request: Request) -> Response:
+        """What the system is doing now."""
+        # Whose groups they are may be asked of another machine: that must not hold up the loop.
+        may_change = await run_in_threadpool(operators, uid_of(request))
+        return as_json(await answers.status(may_change=may_change))
+
+    @api.get("/gpu", response_model=GpuHistory, responses=down)
+    async def get_gpu() -> Response:
+        """The last minutes of the GPU, and the last phases with what each switch found and cost."""
+        return as_json(await answers.gpu())
+
+    @api.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    async def get_metrics() -> Response:
+        """The figures as Prometheus reads them."""
+        text, media_type = await answers.metrics()
+        return Response(text, headers={"content-type": media_type})
+
+
+def _add_tasks(api: FastAPI, answers: Answers) -> None:
+    gone = problems(404, 503)
+
+    @api.get("/tasks", response_model=TaskPage, responses=problems(503))
+    async def get_tasks(
+        status: Annotated[list[TaskStatus] | None, Query()] = None,
+        student: Annotated[str | None, Query(max_length=256)] = None,
+        q: Annotated[str, Query(max_length=256)] = "",
+        only_open: Annotated[bool, Query(alias="open")] = False,
+        order: TaskOrder = TaskOrder.AGE,
+        descending: bool = False,
+        offset: Annotated[int, Query(ge=0, le=_MOST_OFFSET)] = 0,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+        before: AnyId = None,
+    ) -> Response:
+        """A page of tasks; `before` is the last id of the page before, where the newest come first."""
+        wanted = Wanted(
+            statuses=frozenset(status or ()),
+            student=student,
+            text=q.strip(),
+            only_open=only_open,
+            order=order,
+            descending=descending,
+            offset=offset,
+            limit=limit,
+            before=before,
+        )
+        return as_json(await answers.tasks(wanted))
+
+    @api.get("/tasks/{task_id}", response_model=TaskDetail, responses=gone)
+    async def get_task(task_id: TaskId) -> Response:
+        """One task with its history and its files."""
+        return as_json(await answers.task(task_id))
+
+    @api.get("/tasks/{task_id}/results", responses=gone)
+    async def get_results(task_id: TaskId) -> list[dict[str, Any]]:
+        """The results of a task, one for each revision that ended, oldest first."""
+        return await answers.results(task_id)
+
+
+def _add_happenings(api: FastAPI, answers: Answers) -> None:
+    """What happens, as events and as the lines of the logs."""
+
+    @api.get("/events", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
+    async def get_events(
+        after: AnyId = None,
+        last_event_id: Annotated[int | None, Header(ge=0, le=MOST_ID)] = None,
+    ) -> Response:
+        """What happens, as it happens: server-sent events. After `reset`, read everything anew."""
+        return Stream(answers.events, after if last_event_id is None else last_event_id)
+
+    @api.get("/events/recent")
+    async def get_recent(limit: Annotated[int, Query(ge=1, le=RING)] = 100) -> list[EventLine]:
+        """The last events, oldest first."""
+        return answers.events.recent(limit)
+
+    @api.get("/logs")
+    async def get_logs(
+        source: LogSource = LogSource.DAEMON,
+        task_id: AnyId = None,
+        lines: Annotated[int, Query(ge=1, le=2000)] = 200,
+    ) -> list[LogLine]:
+        """The last lines of a log, or those of them that name a task, oldest first."""
+        return await answers.logs(source, task_id, lines)

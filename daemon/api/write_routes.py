@@ -1,0 +1,69 @@
+"""The routes that change things, for `operators` alone."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Path, Request, Response
+from starlette.exceptions import HTTPException
+
+from daemon.api.errors import TaskId, as_json, problems, uid_of
+from daemon.api.protocols import Accept, Answers, Commands, Forget, Operators
+from daemon.contracts.wire import Deadline, Forgotten, Order, PlaceName, Status, TaskDetail, Verb
+from daemon.core.errors import NotAllowed, Stopping
+from daemon.core.timestamps import from_text, to_iso
+
+
+def add_changing(
+    api: FastAPI,
+    answers: Answers,
+    commands: Commands,
+    accept: Accept,
+    forget: Forget,
+    operators: Operators,
+    stopping: Callable[[], bool],
+) -> None:
+    """Add what changes things."""
+
+    def may_change(request: Request) -> None:
+        if not operators(uid_of(request)):
+            raise NotAllowed("only the daemon's user, root and the operators' group may change things")
+        if stopping():
+            raise Stopping
+
+    changes = [Depends(may_change)]
+    whole = problems(403, 503)
+
+    @api.post("/tasks/{task_id}/{verb}", response_model=TaskDetail, dependencies=changes,
+              responses=problems(403, 404, 409, 503))  # fmt: skip
+    async def post_task(task_id: TaskId, verb: Verb, extract: bool = False) -> Response:
+        """Retry, rate anew, cancel, hold, release, or deliver again one task."""
+        await commands.ask(verb, task_id, extract=extract)
+        return as_json(await answers.task(task_id))
+
+    @api.post("/deadline", response_model=Status, dependencies=changes, responses=whole)
+    async def post_deadline(deadline: Deadline) -> Response:
+        """By when the class is to be done: ISO 8601 with its zone, or null for no deadline."""
+        try:
+            at = None if deadline.at is None else from_text(deadline.at)
+        except ValueError as exc:
+            raise HTTPException(422, f"at must be a time with its zone, as in {to_iso(0)}") from exc
+        await commands.deadline(at)
+        return as_json(await answers.status(may_change=True))
+
+    @api.post("/accept/{place}", response_model=Status, dependencies=changes,
+              responses=problems(403, 409, 503))  # fmt: skip
+    async def post_accept(place: PlaceName) -> Response:
+        """Take the folder that stands there now for the inbox or the outbox."""
+        await accept(place)
+        return as_json(await answers.status(may_change=True))
+
+    @api.post("/forget/{student}", dependencies=changes, responses=problems(403, 404, 409, 503))
+    async def post_forget(student: Annotated[str, Path(max_length=256)]) -> Forgotten:
+        """Delete a student with every video, transcript and result. It cannot be undone."""
+        return await forget(student)
+
+    @api.post("/{order}", response_model=Status, dependencies=changes, responses=whole)
+    async def post_order(order: Order, now: bool = False) -> Response:
+        """Pause (`now`: what runs waits again), resume, drain, or go on without waiting for more uploads."""
+        await commands.order(order, at_once=now)
+        return as_json(await answers.status(may_change=True))

@@ -1,0 +1,243 @@
+"""The engines of either runtime, put together into a node."""
+
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.config.load import Config
+from daemon.config.sections import Model
+from daemon.containers.container import Container
+from daemon.containers.engine import DockerEngine
+from daemon.containers.host import ContainerHost
+from daemon.containers.ready import OllamaServer, OpenAIServer
+from daemon.containers.server_host import RemoteHost
+from daemon.containers.takeover_record import Kept
+from daemon.contracts.ports import Media, Node, Transcriber
+from daemon.contracts.values import OnAlarm, Progress
+from daemon.contracts.wire import GpuState
+from daemon.core.schedule.memory import ModelNeed, known_model
+from daemon.core.tasks.task import Stage
+from daemon.gpu.guard import VramGuard
+from daemon.llm.client import ModelHost
+from daemon.llm.embedded import EmbeddedServer
+from daemon.llm.evaluator import FormExtractor, IntroductionRater
+from daemon.llm.prompts import load_prompt
+from daemon.models import model_path
+from daemon.node import LocalNode
+from daemon.node.docker import DockerNode
+from daemon.placement.placement import ANSWER_TOKENS, Placement, tokens_of
+from daemon.placement.policy import streams
+from daemon.stt.decoder import MediaReader
+from daemon.stt.transcriber import WhisperEngine
+
+_ASIDE_CHARS = 600  # what the sound shows, and what was wrong with the last answer
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a node works: the plan that it goes by, the GPU, and who is told of what happens.
+
+    `on_return` is told when the Docker engine answers again.
+    """
+
+    placement: Placement
+    read_gpu: Callable[[], Awaitable[GpuState]]
+    on_progress: Progress
+    on_alarm: OnAlarm
+    on_return: Callable[[], None]
+
+
+def whisper_name(config: Config) -> str:
+    """The configured Whisper model as the list of assets calls it."""
+    return f"whisper-{config.stt.model}"
+
+
+def needed_models(config: Config) -> list[str]:
+    """The assets that a run needs; what is in containers is fetched by `introeval setup`."""
+    embedded = [config.embedded.model] if config.runtime == "embedded" else []
+    return [whisper_name(config), *embedded]
+
+
+def make_node(config: Config, site: Site) -> Node:
+    """The node of the configured runtime. Raises ModelError when a model is not here."""
+    return docker_node(config, site) if config.runtime == "docker" else embedded_node(config, site)
+
+
+def embedded_node(config: Config, site: Site) -> Node:
+    """Whisper and llama.cpp in children of the daemon. Raises ModelError when a model is not here."""
+    state = config.paths.state
+    whisper = _whisper(config)
+    gguf = model_path(state / "models", config.embedded.model)
+    return LocalNode(
+        whisper,
+        _extractor(_server(Stage.EXTRACT, gguf, state, config.extract, site.placement), config, site),
+        _rater(_server(Stage.RATE, gguf, state, config.rate, site.placement), config, site),
+        site.on_progress,
+        memory_guard(config, site, lambda: (os.getpid(),)),
+    )
+
+
+def docker_node(config: Config, site: Site, transcriber: Transcriber | None = None) -> Node:
+    """Whisper in a child of the daemon, the models in containers. Raises ModelError without Whisper's model.
+
+    `transcriber` takes Whisper's place.
+    """
+    engine = DockerEngine(config.docker.base_url)
+    kept = Kept(containers_file(config.paths.state))
+    extract = _host(Stage.EXTRACT, engine, kept, config, site)
+    rate = _host(Stage.RATE, engine, kept, config, site)
+    hosts = {host.stage: host for host in (extract, rate) if isinstance(host, ContainerHost)}
+
+    def ours() -> Iterable[int]:
+        return (os.getpid(), *(host.pid for host in hosts.values() if host.pid is not None))
+
+    return DockerNode(
+        transcriber or _whisper(config),
+        _extractor(extract, config, site),
+        _rater(rate, config, site),
+        site.on_progress,
+        memory_guard(config, site, ours),
+        engine=engine,
+        hosts=hosts,
+        on_exit=config.docker.on_exit,
+    )
+
+
+def prompt_tokens(config: Config, transcript_chars: int) -> dict[Stage, int]:
+    """At most so many tokens are a prompt with a transcript of that length and its answer, by stage."""
+    heads = {
+        Stage.EXTRACT: len(load_prompt("extract", config.prompts.folder).render("")),
+        Stage.RATE: len(load_prompt("rate", config.prompts.folder).render("")),
+    }
+    return {
+        stage: tokens_of(head + _ASIDE_CHARS + transcript_chars) + ANSWER_TOKENS[stage]
+        for stage, head in heads.items()
+    }
+
+
+def containers_file(state: Path) -> Path:
+    """Where it is recorded what the containers were like before the daemon took them over."""
+    return state / "containers.json"
+
+
+def media_reader(config: Config) -> Media:
+    """What reads the students' files, in children with limits."""
+    return MediaReader(
+        max_duration_s=config.intake.max_duration_s, log=config.paths.state / "log" / "media.log"
+    )
+
+
+def _whisper(config: Config) -> WhisperEngine:
+    state = config.paths.state
+    return WhisperEngine(
+        model_path(state / "models", whisper_name(config)),
+        state=state,
+        log=state / "log" / "stt.log",
+        device=config.stt.device,
+        compute_type=config.stt.compute_type,
+        batch_size=config.stt.batch_size,
+        streams=streams(config.stt),
+        language=config.stt.language,
+        hotwords=config.stt.hotwords,
+        limit_s=config.stt.limit_s,
+        limit_factor=config.stt.limit_factor,
+    )
+
+
+def _extractor(host: ModelHost, config: Config, site: Site) -> FormExtractor:
+    prompt = load_prompt("extract", config.prompts.folder)
+    placement = site.placement
+    return FormExtractor(
+        host,
+        prompt,
+        lambda: placement.options(Stage.EXTRACT),
+        lambda num_ctx: placement.outgrown(Stage.EXTRACT, num_ctx),
+    )
+
+
+def _rater(host: ModelHost, config: Config, site: Site) -> IntroductionRater:
+    prompt = load_prompt("rate", config.prompts.folder)
+    placement = site.placement
+    return IntroductionRater(
+        host,
+        prompt,
+        lambda: placement.options(Stage.RATE),
+        lambda num_ctx: placement.outgrown(Stage.RATE, num_ctx),
+    )
+
+
+def memory_guard(config: Config, site: Site, ours: Callable[[], Iterable[int]]) -> VramGuard:
+    """What waits for room on the GPU; `ours` are the processes that may hold memory all the while."""
+    return VramGuard(
+        site.read_gpu,
+        site.placement.need_mb,
+        ours,
+        site.on_alarm,
+        timeout_s=config.gpu.free_timeout_s,
+    )
+
+
+def _host(
+    stage: Stage, engine: DockerEngine, kept: Kept, config: Config, site: Site
+) -> ContainerHost | RemoteHost:
+    """The host of a stage's model: its container, or the server at its url where no container is named."""
+    model = config.extract if stage is Stage.EXTRACT else config.rate
+    server = _model_server(model, site)
+    if not model.container:
+        return RemoteHost(stage, server, model.url, site.on_alarm)
+
+    def described(need: ModelNeed | None, slots: int) -> None:
+        holds = slots if model.api == "ollama" else None  # others do not say it in Ollama's variable
+        site.placement.describe(stage, need or known_model(model.model), holds)
+
+    def lower() -> bool:
+        groups = site.placement.plan.groups
+        return site.placement.lower(next(group for group in groups if stage in group))
+
+    container = Container(engine, kept, model.container, stop_timeout_s=config.docker.stop_timeout_s)
+    return ContainerHost(
+        stage,
+        container,
+        server,
+        site.on_alarm,
+        on_described=described,
+        lower=lower,
+        on_return=site.on_return,
+        load_timeout_s=model.load_timeout_s,
+    )
+
+
+def _model_server(model: Model, site: Site) -> OllamaServer | OpenAIServer:
+    if model.api == "openai":
+        return OpenAIServer(
+            model.url,
+            model.model,
+            load_timeout_s=model.load_timeout_s,
+            stall_s=model.stall_s,
+            timeout_s=model.timeout_s,
+        )
+
+    async def has_gpu() -> bool:
+        return (await site.read_gpu()).absent is None
+
+    return OllamaServer(
+        model.url,
+        model.model,
+        has_gpu,
+        load_timeout_s=model.load_timeout_s,
+        stall_s=model.stall_s,
+        timeout_s=model.timeout_s,
+    )
+
+
+def _server(stage: Stage, gguf: Path, state: Path, model: Model, placement: Placement) -> EmbeddedServer:
+    return EmbeddedServer(
+        stage,
+        gguf,
+        engines=state / "engines",
+        log=state / "log" / f"{stage}.log",
+        parallel=placement.plan.parallel[stage],
+        stall_s=model.stall_s,
+        timeout_s=model.timeout_s,
+    )

@@ -1,0 +1,184 @@
+"""The composition root: makes the parts of the daemon from the configuration, and runs them."""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from daemon import __version__, api
+from daemon.api.operators import kept_for, operators
+from daemon.app.assembly import Daemon, assemble, ownership
+from daemon.app.engines import Site, make_node, media_reader
+from daemon.config.load import Config
+from daemon.contracts.ports import Media, Node
+from daemon.contracts.values import Ticket
+from daemon.delivery.forget import Forgetting
+from daemon.delivery.retention import Retention, read_clocks
+from daemon.gpu.nvml import NvmlGpu
+from daemon.monitoring.alarms import Alarms
+from daemon.monitoring.alert_rules import Alerts
+from daemon.monitoring.events import Events
+from daemon.monitoring.hooks import Hooks
+from daemon.placement.placement import Placement
+from daemon.store.store import SqliteStore
+from daemon.system.state_folder import DATABASE
+
+log = structlog.get_logger()
+
+MakeNode = Callable[[Config, Site], Node]
+MakeMedia = Callable[[Config], Media]
+
+
+@contextlib.asynccontextmanager
+async def running(
+    config: Config,
+    stop: asyncio.Event,
+    make_node: MakeNode = make_node,
+    make_media: MakeMedia = media_reader,
+) -> AsyncIterator[Daemon]:
+    """Run the daemon until `stop` or the end of the context, whichever comes first.
+
+    The caller owns the state folder. Raises ConfigError, ModelError or StoreError before anything starts.
+    """
+    loop = asyncio.get_running_loop()
+    progress: dict[int, float] = {}
+    alarms, events = Alarms(time.time), Events(time.time)
+    alarms.listeners.append(lambda alarm, lasts: events.alarm(alarm.message, lasts))
+
+    def on_progress(ticket: Ticket, done: float) -> None:
+        progress[ticket.task_id] = done
+        events.changed()
+
+    gpu = NvmlGpu()
+    placement = Placement(config, (await gpu.reading()).total_mb)
+    site = Site(
+        placement,
+        gpu.reading,
+        on_progress,
+        alarms.on,
+        lambda: daemon.supervisor.try_again(),
+    )
+    async with contextlib.AsyncExitStack() as opened:  # so that also a start that fails leaves nothing open
+        executor = ThreadPoolExecutor(1, "database")
+        opened.callback(executor.shutdown)
+        node, media = make_node(config, site), make_media(config)
+        store = await loop.run_in_executor(executor, _open_store, config)
+        opened.push_async_callback(_on_thread, executor, store.close)
+        listener = api.bind(config.paths.socket)
+        # Not before the socket is ours: closing the node ends engines, which may be another daemon's.
+        opened.push_async_callback(media.aclose)
+        opened.push_async_callback(node.aclose)
+        opened.callback(_unbind, listener, config.paths.socket)
+        daemon = await assemble(
+            config, node, media, store, executor, progress, alarms, events, placement, gpu
+        )
+        forgetting = Forgetting(
+            daemon.session, events, daemon.delivery.still, config.paths, daemon.places.outbox
+        )
+        may_change, kept = operators(config.api.operators), kept_for(config.api.operators)
+        server = api.make_server(
+            api.make_api(
+                daemon.observer,
+                daemon.supervisor,
+                daemon.places.accept,
+                forgetting,
+                may_change,
+                stop.is_set,
+            ),
+            kept,
+        )
+        async with _all_running(daemon, server, listener, stop):
+            yield daemon
+
+
+def _unbind(listener: socket.socket, path: Path) -> None:
+    listener.close()
+    path.unlink(missing_ok=True)
+
+
+async def _on_thread(executor: ThreadPoolExecutor, call: Callable[[], None]) -> None:
+    await asyncio.get_running_loop().run_in_executor(executor, call)
+
+
+@contextlib.asynccontextmanager
+async def _all_running(
+    daemon: Daemon, server: api.Server, listener: Any, stop: asyncio.Event
+) -> AsyncIterator[None]:
+    """Stop in order: take nothing new; end the work; deliver what is ready; answer no more.
+
+    What breaks one part ends all, and is raised as it was.
+    """
+    settled, delivered = asyncio.Event(), asyncio.Event()
+    with _unwrapped():
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(server.serve(sockets=[listener]))
+            delivering = tasks.create_task(daemon.delivery.run(delivered))
+            working = tasks.create_task(daemon.supervisor.run(settled, daemon.config.run.stop_grace_s))
+            taking = tasks.create_task(daemon.intake.run(stop))
+            watching = [tasks.create_task(watch(stop)) for watch in _watches(daemon)]
+            try:
+                yield
+            finally:
+                stop.set()
+                daemon.session.end_by(daemon.config.run.stop_grace_s)
+                await asyncio.gather(*watching)
+                await taking
+                settled.set()
+                await working
+                delivered.set()
+                await delivering
+                daemon.events.close()
+                server.should_exit = True
+                await serving
+
+
+def _watches(daemon: Daemon) -> list[Callable[[asyncio.Event], Coroutine[Any, Any, None]]]:
+    """What runs beside the work until it is told to stop, and never delays it."""
+    config, alarms = daemon.config, daemon.alarms
+    return [
+        daemon.forecaster.run,
+        lambda stop: _until(stop, daemon.recorder.run()),
+        Alerts(config, alarms, daemon.observer.situation).run,
+        Hooks(config.alerts, alarms, time.time).run,
+        Retention(daemon.session, config.retention.archive_days, config.paths.state, alarms, read_clocks).run,
+    ]
+
+
+async def _until(stop: asyncio.Event, endless: Coroutine[Any, Any, None]) -> None:
+    """Run what has no end of its own until `stop`. Raises what it raises."""
+    running = asyncio.create_task(endless)
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([running, stopped], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    while not running.done():  # `asyncio.wait_for` may swallow a cancellation that meets its result
+        running.cancel()
+        await asyncio.wait([running], timeout=0.1)
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+@contextlib.contextmanager
+def _unwrapped() -> Iterator[None]:
+    """Raise the first error of a group of tasks by itself, since a user is told of one."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from group
+
+
+def _open_store(config: Config) -> SqliteStore:
+    return SqliteStore(
+        config.paths.state / DATABASE,
+        provenance={"program": f"introeval {__version__}"},
+        resubmission=config.intake.resubmission,
+        ownership=ownership(config),
+    )

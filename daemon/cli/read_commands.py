@@ -1,0 +1,167 @@
+"""The commands that only look. Without a daemon they read its database, and say so."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.live import Live
+from rich.text import Text
+
+from daemon.api import client
+from daemon.cli import reading, show, watching
+from daemon.cli.common import ERR, OUT, AsJson, configuration
+from daemon.cli.plain import local, plain
+from daemon.contracts.wire import EventLine, LogSource, Status, TaskOrder
+from daemon.core.tasks.task import Status as TaskStatus
+from daemon.monitoring.queries import Wanted
+
+
+def add_looking(app: typer.Typer) -> None:
+    """Give `app` the commands."""
+    app.command()(status)
+    app.command()(tasks)
+    app.command()(task)
+    app.command()(wait)
+    app.command()(events)
+    app.command()(logs)
+
+
+def status(
+    as_json: AsJson = False,
+    as_plain: Annotated[
+        bool, typer.Option("--plain", help="Everything, a line a fact, as a screen reader wants it.")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again whenever it changes, until ctrl+c.")] = False,
+) -> None:
+    """Show what the system is doing now."""
+    settings = configuration()
+    if not watch:
+        _show_status(reading.status(settings), as_json=as_json, as_plain=as_plain)
+        return
+    looks = watching.patiently(settings.paths.socket, ERR)
+    try:
+        if as_json or as_plain:
+            last = None
+            for answer in looks:
+                said = _without_clock(answer)
+                if said != last:
+                    _show_status(answer, as_json=as_json, as_plain=as_plain, indent=None)
+                last = said
+        else:
+            with Live(console=OUT, auto_refresh=False) as live:
+                for answer in looks:
+                    live.update(show.status_lines(answer), refresh=True)
+    except KeyboardInterrupt:
+        return
+
+
+def tasks(
+    as_json: AsJson = False,
+    status: Annotated[list[TaskStatus] | None, typer.Option(help="Only tasks of this status.")] = None,
+    student: Annotated[str | None, typer.Option(help="Only tasks of this student.")] = None,
+    find: Annotated[str, typer.Option("--find", help="Only tasks with this in their names.")] = "",
+    only_open: Annotated[bool, typer.Option("--open", help="Only tasks that are not done.")] = False,
+    order: Annotated[
+        TaskOrder, typer.Option(help="In which order; age: the youngest first.")
+    ] = TaskOrder.AGE,
+    descending: Annotated[bool, typer.Option("--descending", help="The other way round.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 100,
+    offset: Annotated[int, typer.Option(min=0, max=10_000, help="Leave out so many at first.")] = 0,
+    before: Annotated[int | None, typer.Option(help="Only tasks with a smaller id: the next page.")] = None,
+) -> None:
+    """List tasks, the newest first unless told otherwise."""
+    wanted = Wanted(
+        statuses=frozenset(status or ()),
+        student=student,
+        text=find,
+        only_open=only_open,
+        order=order,
+        descending=descending,
+        offset=offset,
+        limit=limit,
+        before=before,
+    )
+    page = reading.tasks(configuration(), wanted)
+    if as_json:
+        typer.echo(page.model_dump_json(indent=2))
+    else:
+        show.tasks(OUT, page)
+
+
+def task(task_id: Annotated[int, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+    """Show one task with its history and its files."""
+    detail = reading.task(configuration(), task_id)
+    if as_json:
+        typer.echo(detail.model_dump_json(indent=2))
+    else:
+        show.task(OUT, detail)
+
+
+def wait(as_json: AsJson = False) -> None:
+    """Wait until nothing is left to take, to do or to deliver.
+
+    Held tasks are not waited for. The exit code is 0, or 3 when a task of the class failed.
+    """
+    settings = configuration()
+    try:
+        well = watching.wait(settings.paths.socket, settings.intake.settle_s, ERR)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    if as_json:
+        typer.echo(watching.ask_status(settings.paths.socket).model_dump_json(indent=2))
+    raise typer.Exit(0 if well else 3)
+
+
+def events(
+    as_json: AsJson = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what happens, until ctrl+c.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many of the last.")] = 100,
+) -> None:
+    """Show what happened last; with --json one object a line."""
+    socket = configuration().paths.socket
+
+    def show_one(event: EventLine) -> None:
+        if as_json:
+            typer.echo(event.model_dump_json())
+        else:
+            show.event(OUT, event)
+
+    if not follow:
+        for line in client.get(socket, "/events/recent", limit=limit):
+            show_one(EventLine.model_validate(line))
+        return
+    try:
+        watching.follow(socket, ERR, show_one)
+    except KeyboardInterrupt:
+        return
+
+
+def logs(
+    source: Annotated[LogSource, typer.Argument(help="Whose log.")] = LogSource.DAEMON,
+    task_id: Annotated[int | None, typer.Option("--task", help="Only lines that name this task.")] = None,
+    lines: Annotated[int, typer.Option(min=1, max=2000, help="At most so many of the last.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Show the last lines of a log."""
+    found = reading.logs(configuration(), source, task_id, lines)
+    if as_json:
+        typer.echo(json.dumps([line.model_dump() for line in found], indent=2))
+        return
+    for line in found:
+        at = f"{local(line.at)} " if line.at else ""
+        OUT.print(Text(at + line.text), soft_wrap=True)
+
+
+def _show_status(answer: Status, *, as_json: bool, as_plain: bool, indent: int | None = 2) -> None:
+    if as_json:
+        typer.echo(answer.model_dump_json(indent=indent))
+    elif as_plain:
+        for line in plain(answer):
+            typer.echo(line)
+    else:
+        show.status(OUT, answer)
+
+
+def _without_clock(answer: Status) -> Status:
+    """The answer without what changes though nothing happens."""
+    return answer.model_copy(update={"now": "", "seq": 0, "disk": None})

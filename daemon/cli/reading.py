@@ -1,0 +1,80 @@
+"""What the reading commands show: from the daemon or, when none runs, from its database."""
+
+from daemon import __version__
+from daemon.api import client
+from daemon.config.load import Config
+from daemon.contracts.wire import LogLine, LogSource, Status, TaskDetail, TaskPage
+from daemon.core.errors import NotRunning, StoreError
+from daemon.core.tasks.task import Phase
+from daemon.monitoring import queries
+from daemon.monitoring.logs import last_lines
+from daemon.monitoring.queries import Wanted
+from daemon.store.reader import Reader
+from daemon.system.state_folder import DATABASE
+
+
+def status(config: Config) -> Status:
+    """What the system is doing now. Raises NotRunning when there is neither daemon nor database."""
+    try:
+        return Status.model_validate(client.get(config.paths.socket, "/status"))
+    except NotRunning as exc:
+        with _database(config, exc) as reader:
+            return Status(
+                version=__version__,
+                pid=None,
+                running=False,
+                runtime=config.runtime,
+                phase=Phase.STT.value,
+                group=[],
+                phase_since=None,
+                why="no daemon runs",
+                counts=queries.counts(reader),
+                undelivered=queries.undelivered(reader),
+            )
+
+
+def tasks(config: Config, wanted: Wanted) -> TaskPage:
+    """A page of tasks. Raises NotRunning."""
+    try:
+        answer = client.get(
+            config.paths.socket,
+            "/tasks",
+            status=[status.value for status in wanted.statuses] or None,
+            student=wanted.student,
+            q=wanted.text or None,
+            open=wanted.only_open or None,
+            order=wanted.order.value,
+            descending=wanted.descending or None,
+            offset=wanted.offset,
+            limit=wanted.limit,
+            before=wanted.before,
+        )
+        return TaskPage.model_validate(answer)
+    except NotRunning as exc:
+        with _database(config, exc) as reader:
+            return queries.task_page(reader, wanted, queries.queue(reader.open_tasks()))
+
+
+def logs(config: Config, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:
+    """The last lines of a log, from the daemon or from its file. Raises LogUnreadable."""
+    try:
+        params = {"source": source.value, "task_id": task_id, "lines": lines}
+        return [LogLine.model_validate(line) for line in client.get(config.paths.socket, "/logs", **params)]
+    except NotRunning:
+        return last_lines(config.paths.state / "log", source, task_id, lines)
+
+
+def task(config: Config, task_id: int) -> TaskDetail:
+    """One task. Raises UnknownTask, NotRunning."""
+    try:
+        return TaskDetail.model_validate(client.get(config.paths.socket, f"/tasks/{task_id}"))
+    except NotRunning as exc:
+        with _database(config, exc) as reader:
+            return queries.task_detail(reader, task_id)
+
+
+def _database(config: Config, unreached: NotRunning) -> Reader:
+    try:
+        return Reader(config.paths.state / DATABASE)
+    except StoreError as exc:
+        raise unreached from exc

@@ -1,0 +1,1 @@
+"""The configuration file: its tables, and how it is loaded and checked."""

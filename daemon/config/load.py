@@ -1,0 +1,176 @@
+"""The configuration: one TOML file with environment overrides, checked whole before anything starts.
+
+The file is the first of: `--config`, `$INTROEVAL_CONFIG`, `./introeval.toml`,
+`/etc/introeval/introeval.toml`. Every key has a default, so an empty file works; relative paths are
+relative to the file that names them, or to the working directory when there is none.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from daemon.config.sections import (
+    Alerts,
+    Api,
+    BatchSection,
+    Docker,
+    Embedded,
+    Gpu,
+    Intake,
+    Model,
+    Outbox,
+    Paths,
+    Prompts,
+    RateModel,
+    Retention,
+    Retry,
+    Run,
+    Section,
+    Stt,
+)
+from daemon.core.errors import ConfigError
+
+SYSTEM_FOLDER = Path("/etc")
+SYSTEM_FILE = SYSTEM_FOLDER / "introeval" / "introeval.toml"
+LOCAL_FILE = Path("introeval.toml")
+FILE_VARIABLE = "INTROEVAL_CONFIG"
+
+S = TypeVar("S", bound=Section)
+
+SYSTEM_PATHS = {
+    "inbox": "/srv/introeval/inbox",
+    "outbox": "/srv/introeval/outbox",
+    "state": "/var/lib/introeval",
+    "socket": "/run/introeval/introeval.sock",
+}
+"""The defaults of `[paths]` when the configuration was found below /etc."""
+
+
+class Config(BaseSettings):
+    """The whole configuration, resolved: every path is absolute."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="INTROEVAL_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        use_attribute_docstrings=True,
+    )
+
+    runtime: Literal["embedded", "docker"] = "embedded"
+    """Who hosts the language models: `embedded`, small ones on the processor, or `docker`, the lab's."""
+    paths: Paths = Paths()
+    intake: Intake = Intake()
+    batch: BatchSection = BatchSection()
+    retry: Retry = Retry()
+    stt: Stt = Stt()
+    gpu: Gpu = Gpu()
+    extract: Model = Model()
+    rate: RateModel = RateModel()
+    docker: Docker = Docker()
+    retention: Retention = Retention()
+    alerts: Alerts = Alerts()
+    embedded: Embedded = Embedded()
+    prompts: Prompts = Prompts()
+    outbox: Outbox = Outbox()
+    api: Api = Api()
+    run: Run = Run()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes before the file, whose content comes as arguments."""
+        return (env_settings, init_settings)
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        named = {name: getattr(self.paths, name).resolve() for name in ("inbox", "outbox", "state")}
+        for one, path in named.items():
+            for other, below in named.items():
+                if one != other and below.is_relative_to(path):
+                    raise ValueError(f"paths.{other} ({below}) must not lie in paths.{one} ({path})")
+        return self
+
+
+def load(
+    path: Path | None = None, environ: Mapping[str, str] = os.environ, *, runtime: str | None = None
+) -> Config:
+    """Read and check the configuration; `runtime` goes before the file's.
+
+    Raises ConfigError, one line for each thing that is wrong.
+    """
+    file = find(path, environ)
+    base = file.parent if file else Path.cwd()
+    table: dict[str, Any] = {}
+    if file is not None:
+        try:
+            table = tomllib.loads(file.read_text())
+        except OSError as exc:
+            raise ConfigError(f"{file} cannot be read: {exc.strerror}") from exc
+        except ValueError as exc:
+            raise ConfigError(f"{file} is no TOML: {exc}") from exc
+    if (
+        file is not None
+        and file.is_relative_to(SYSTEM_FOLDER)
+        and isinstance(table.setdefault("paths", {}), dict)
+    ):
+        table["paths"] = {**SYSTEM_PATHS, **table["paths"]}
+    if runtime is not None:
+        table["runtime"] = runtime
+    try:
+        config = Config(**table)
+    except ValidationError as exc:
+        where = str(file) if file else "the environment"
+        raise ConfigError("\n".join(f"{where}: {_explain(error)}" for error in exc.errors())) from exc
+    return config.model_copy(
+        update={"paths": _absolute(config.paths, base), "prompts": _absolute(config.prompts, base)}
+    )
+
+
+def find(path: Path | None, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The configuration file that counts, or None. Raises ConfigError when a named one is missing."""
+    named = path or (Path(environ[FILE_VARIABLE]) if environ.get(FILE_VARIABLE) else None)
+    if named is not None:
+        if not named.is_file():
+            raise ConfigError(f"there is no configuration file {named}")
+        return named.absolute()
+    return next((file.absolute() for file in (LOCAL_FILE, SYSTEM_FILE) if file.is_file()), None)
+
+
+def _absolute(section: S, base: Path) -> S:
+    return section.model_copy(
+        update={name: base / value for name, value in section if isinstance(value, Path)}
+    )
+
+
+def _explain(error: Any) -> str:
+    """One line for one of pydantic's errors; an unknown key names the nearest known one."""
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(location)
+    if error["type"] != "extra_forbidden":
+        return f"{key}: {error['msg']}" if key else str(error["msg"])
+    near = difflib.get_close_matches(key, _known_keys(), n=1, cutoff=0.0)
+    return f"unknown key {key}; did you mean {near[0]}?"
+
+
+def _known_keys() -> list[str]:
+    keys = []
+    for name, field in Config.model_fields.items():
+        keys.append(name)
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            keys.extend(f"{name}.{inner}" for inner in section.model_fields)
+    return keys

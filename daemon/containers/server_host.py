@@ -1,0 +1,119 @@
+"""What the hosts of the docker runtime share, and the one for a server that others run."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from daemon.containers.ready import Loaded, Server
+from daemon.contracts.values import OnAlarm
+from daemon.contracts.wire import EngineReport
+from daemon.core.errors import EngineError
+from daemon.core.tasks.task import Stage
+from daemon.core.timestamps import to_iso
+from daemon.llm.client import Identity, ModelClient, Request, Started
+
+log = structlog.get_logger()
+
+
+class ServedHost:
+    """What both kinds share: what they look like, and what became of the last start."""
+
+    def __init__(
+        self, stage: Stage, name: str, server: Server, on_alarm: OnAlarm, clock: Callable[[], float]
+    ) -> None:
+        self.stage = stage
+        self.name = name
+        self._server = server
+        self._on_alarm = on_alarm
+        self._clock = clock
+        self._client: ModelClient | None = None
+        self._ended = False  # since it was ready
+        self._loaded: Loaded | None = None
+        self._restarts = 0
+        self._state, self._detail, self._since = "stopped", "", clock()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was proven ready, and has not been seen to end since."""
+        return self._client is not None and not self._ended
+
+    @property
+    def identity(self) -> Identity:
+        """Which model it serves."""
+        if self._loaded is None:
+            raise EngineError(f"the {self.stage} server was never started")
+        return self._loaded.identity
+
+    def report(self) -> EngineReport:
+        """It, as the operator sees it."""
+        return EngineReport(
+            stage=self.stage,
+            name=self.name,
+            state=self._state,
+            detail=self._detail,
+            since=to_iso(self._since),
+            model=self._server.model,
+            memory_mb=self._loaded.memory_mb if self._loaded is not None and self.alive else None,
+            restarts=self._restarts,
+        )
+
+    def _become(self, state: str, detail: str = "") -> None:
+        if state != self._state:
+            self._since = self._clock()
+            log.info("engine", name=self.name, stage=self.stage, state=state, detail=detail)
+        self._state, self._detail = state, detail
+
+    def _ready(self, loaded: Loaded) -> Started:
+        self._loaded = loaded
+        self._client = self._server.client(self._reloaded)
+        self._ended = False
+        self._on_alarm(f"reload_{self.stage}", None)
+        if loaded.lacks:
+            self._become("degraded", loaded.lacks)
+        else:
+            on_cpu = loaded.identity.device == "cpu"
+            self._become("ready", "on the processor: this machine has no GPU" if on_cpu else "")
+        return Started(self._client, loaded.answer)
+
+    def _reloaded(self, seconds: float) -> None:
+        self._on_alarm(
+            f"reload_{self.stage}",
+            f"{self._server.model} was loaded anew in mid-phase ({seconds:.0f} s): see who else uses"
+            f" {self.name} or the GPU's memory",
+        )
+
+    async def _close(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+
+class RemoteHost(ServedHost):
+    """A ModelHost for a server at `url` that others run: start has it answer, and stop leaves it as it is."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        server: Server,
+        url: str,
+        on_alarm: OnAlarm,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(stage, url, server, on_alarm, clock)
+
+    async def start(self, first: Request) -> Started:
+        """Have the server answer."""
+        self._become("starting")
+        try:
+            return self._ready(await self._server.load(first))
+        except EngineError as exc:
+            self._become("unreachable", str(exc))
+            raise
+
+    async def stop(self) -> None:
+        """Close the connections."""
+        await self._close()
+        if self._state != "unreachable":
+            self._become("stopped")

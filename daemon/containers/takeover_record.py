@@ -1,0 +1,89 @@
+"""What containers were like before we touched them: durable, so that a crash can't make us forget it."""
+
+import json
+import os
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from daemon.containers.engine import ContainerError, Policy, Seen
+from daemon.system.durable import make_folder, sync_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A container as its owner had it: whether it `ran`, and its restart policy."""
+
+    id: str
+    name: str
+    ran: bool
+    policy: Policy
+
+
+class Kept:
+    """The record at `file`: by id, since another container may take a name. All raise ContainerError.
+
+    Its methods wait for the disk: they are called in threads.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._one = threading.Lock()
+        self._known: dict[str, Before] | None = None
+
+    def of(self, name: str) -> list[Before]:
+        """The containers that were taken over under `name`, the oldest first."""
+        with self._one:
+            return [before for before in self._read().values() if before.name == name]
+
+    def names(self) -> set[str]:
+        """The names under which containers were taken over."""
+        with self._one:
+            return {before.name for before in self._read().values()}
+
+    def keep(self, seen: Seen) -> None:
+        """Record a container, durably, unless it is known.
+
+        What is known stays as it is: after a crash the container is as we left it, not as its owner did.
+        """
+        with self._one:
+            known = self._read()
+            if seen.id not in known:
+                self._write({**known, seen.id: Before(seen.id, seen.name, seen.alive, seen.policy)})
+
+    def forget(self, container: str) -> None:
+        """Drop the container with this id: it was put back, or is no more."""
+        with self._one:
+            known = self._read()
+            if container in known:
+                self._write({id_: before for id_, before in known.items() if id_ != container})
+
+    def _read(self) -> dict[str, Before]:
+        if self._known is None:
+            try:
+                content = json.loads(self._file.read_text())
+                self._known = {
+                    each["id"]: Before(each["id"], each["name"], each["ran"], Policy(**each["policy"]))
+                    for each in content
+                }
+            except FileNotFoundError:
+                self._known = {}
+            except (OSError, ValueError, KeyError, TypeError) as exc:
+                raise ContainerError(
+                    "failed", f"{self._file} can't be read; remove it, then look at your containers"
+                ) from exc
+        return self._known
+
+    def _write(self, known: dict[str, Before]) -> None:
+        part = self._file.with_suffix(".part")
+        try:
+            make_folder(self._file.parent)
+            with part.open("w") as file:
+                json.dump([asdict(before) for before in known.values()], file, indent=2)
+                file.flush()
+                os.fsync(file.fileno())
+            part.rename(self._file)
+            sync_folder(self._file.parent)
+        except OSError as exc:
+            raise ContainerError("failed", f"{self._file} can't be written: {exc.strerror}") from exc
+        self._known = known

@@ -1,0 +1,1 @@
+"""What a result holds: documents, the models' answers, and whether they were really said."""

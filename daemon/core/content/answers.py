@@ -1,0 +1,171 @@
+"""What the models must answer: the schemas that guide their decoding, and what is made of a whole answer.
+
+The schemas are flat, with no `$ref` and no pattern, every key required and everything bounded: servers
+silently ignore a keyword that they can't convert, and an unbounded figure has run to 17 digits. Keys are
+decoded in the schema's order, so that evidence and reasons come before the figures that rest on them.
+"""
+
+import re
+import textwrap
+from collections.abc import Iterable
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from daemon.core.content.document import Evaluation, Evidence, Flag, Profile, Score
+
+FORM_TOKENS = 400
+"""More than the longest form that its schema allows, by about 3.5 characters a token."""
+
+RATING_TOKENS = 640
+"""The same for a rating."""
+
+QUOTE_LENGTH = 120
+_QUOTES = 150  # of a transcript's sentences: the grammar of a few minutes of speech, and no more
+
+_NOTHING_SAID = frozenset(
+    {"", "null", "none", "n/a", "na", "unknown"}
+    | {f"not {verb}" for verb in "said stated mentioned given".split()}
+)
+_LIST_MARK = re.compile(r"^(?:[-*•] ?|\d{1,2}[.)] )")
+
+Line = Annotated[str, Field(max_length=60)]
+Quote = Annotated[str, Field(min_length=1, max_length=QUOTE_LENGTH)]
+Sentence = Annotated[str, Field(min_length=15, max_length=160)]
+LongLine = Annotated[str, Field(max_length=160)]
+
+
+class AnswerModel(BaseModel):
+    """Base of the answers: only what the schema names, in the types that it names."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """The JSON Schema that decoding is held to, without titles and prose."""
+        schema = cls.model_json_schema()
+        properties = {key: _without_title(value) for key, value in schema["properties"].items()}
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """The answer that `text` is, but for white space around it. Raises ValidationError."""
+        return cls.model_validate_json(text.strip())
+
+
+class FormAnswer(AnswerModel):
+    """The form as the extractor gives it. What was not said is null or an empty list."""
+
+    name: Line | None
+    age: Annotated[int, Field(ge=5, le=110)] | None
+    hobbies: Annotated[list[Line], Field(max_length=5)]
+    career_goals: LongLine | None
+    strengths: Annotated[list[Line], Field(max_length=5)]
+    experience: LongLine | None
+
+    def profile(self) -> Profile:
+        """The form without empty phrases and repetitions."""
+        return Profile(
+            name=_said(self.name),
+            age=self.age,
+            hobbies=_distinct(self.hobbies),
+            career_goals=_said(self.career_goals),
+            strengths=_distinct(self.strengths),
+            experience=_said(self.experience),
+        )
+
+
+class RatingAnswer(AnswerModel):
+    """The rating as the rater gives it. `feedback` has one sentence an item, which bounds their number.
+
+    Two quotes at most: a small model that has said one three times says nothing else any more.
+    """
+
+    evidence: Annotated[list[Quote], Field(min_length=1, max_length=2)]
+    feedback: Annotated[list[Sentence], Field(min_length=2, max_length=3)]
+    suggestions: Annotated[list[Sentence], Field(min_length=2, max_length=3)]
+    clarity_of_speech: Score
+    content_quality: Score
+    confidence_level: Score
+    overall_rating: Score
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        for key in ("feedback", "suggestions"):
+            if len(_distinct(getattr(self, key))) < 2:
+                raise ValueError(f"{key} must have at least two different sentences")
+        return self
+
+    def evaluation(self) -> tuple[Evaluation, tuple[Flag, ...]]:
+        """The rating with its evidence not yet located, and a flag when there is none."""
+        quotes = _distinct(self.evidence)
+        nothing = Flag(code="no_evidence", field="evidence", detail="the rating quotes nothing")
+        evaluation = Evaluation(
+            overall_rating=self.overall_rating,
+            clarity_of_speech=self.clarity_of_speech,
+            content_quality=self.content_quality,
+            confidence_level=self.confidence_level,
+            feedback=" ".join(_closed(sentence) for sentence in _distinct(self.feedback)),
+            suggestions=tuple(_closed(sentence) for sentence in _distinct(self.suggestions)),
+            evidence=tuple(Evidence(quote=quote) for quote in quotes),
+        )
+        return evaluation, () if quotes else (nothing,)
+
+
+def quotable(text: str) -> tuple[str, ...]:
+    """The sentences of a transcript that a rating may quote: each once, long ones in parts."""
+    parts: list[str] = []
+    for sentence in re.split(r"(?<=[.!?])\s+", text.strip()):
+        parts += textwrap.wrap(sentence, QUOTE_LENGTH, break_on_hyphens=False)
+    telling = dict.fromkeys(part for part in parts if len(part.split()) > 2)
+    return tuple(telling or dict.fromkeys(parts))[:_QUOTES]
+
+
+def rating_schema(text: str) -> dict[str, Any]:
+    """The schema of a rating of this transcript: its evidence can only be what stands there, verbatim."""
+    schema = RatingAnswer.json_schema()
+    schema["properties"]["evidence"]["items"] = {"type": "string", "enum": list(quotable(text))}
+    return schema
+
+
+def complaint(error: ValidationError) -> str:
+    """What was wrong with an answer, in words for the model: places and rules, none of its text."""
+    faults = []
+    for each in error.errors(include_url=False, include_context=False, include_input=False)[:4]:
+        place = ".".join(str(part) for part in each["loc"])
+        rule = "the answer is not one whole JSON object" if each["type"] == "json_invalid" else each["msg"]
+        faults.append(f"{place}: {rule}" if place else rule)
+    return "; ".join(faults)
+
+
+def _without_title(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {
+            key: _without_title(value) for key, value in schema.items() if key not in ("title", "description")
+        }
+    if isinstance(schema, list):
+        return [_without_title(value) for value in schema]
+    return schema
+
+
+def _said(text: str | None) -> str | None:
+    trimmed = _LIST_MARK.sub("", " ".join((text or "").split()))
+    return None if trimmed.casefold().rstrip(".") in _NOTHING_SAID else trimmed
+
+
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    """The texts that say something, each once whatever its case, in order."""
+    said = [trimmed for text in texts if (trimmed := _said(text))]
+    return tuple(
+        {text.casefold(): text for text in reversed(said)}[key]
+        for key in dict.fromkeys(map(str.casefold, said))
+    )
+
+
+def _closed(sentence: str) -> str:
+    return sentence if sentence[-1] in ".!?" else f"{sentence}."

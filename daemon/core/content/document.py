@@ -1,0 +1,161 @@
+"""The result document that other tools read, and the parts it is made of.
+
+Every model here is frozen and forbids unknown keys. `Result` is schema version 1; its JSON Schema
+is generated from these classes and published in the package. Times in seconds end in `_s`, points
+in time are UTC in ISO 8601.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from daemon.core.tasks.task import Outcome
+
+Score = Annotated[int, Field(ge=1, le=10)]
+
+
+class Part(BaseModel):
+    """Base of all parts: frozen, with no unknown key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Flag(Part):
+    """Something that a person should know of this result. `field` names the part concerned."""
+
+    code: str
+    field: str | None = None
+    detail: str = ""
+
+
+class Segment(Part):
+    """One stretch of speech with the gauges that Whisper gives for it.
+
+    `avg_logprob` is the mean log probability of its tokens, `no_speech_prob` lies in 0..1 and
+    `compression_ratio` is that of its text by zlib: above 2.4 it repeats itself.
+    """
+
+    start_s: float
+    end_s: float
+    text: str
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float
+
+
+class Transcript(Part):
+    """What was said. `language` is detected, as an ISO 639-1 code."""
+
+    text: str
+    language: str | None
+    language_probability: float | None
+    segments: tuple[Segment, ...] = ()
+
+
+class Speaking(Part):
+    """What the audio alone shows of the delivery."""
+
+    speech_s: float
+    words_per_minute: float
+    pause_ratio: float
+    longest_pause_s: float
+    filler_words: dict[str, int] = Field(default_factory=dict)
+
+
+class Profile(Part):
+    """The form. What was not said is null or empty."""
+
+    name: str | None = None
+    age: int | None = None
+    hobbies: tuple[str, ...] = ()
+    career_goals: str | None = None
+    strengths: tuple[str, ...] = ()
+    experience: str | None = None
+
+
+class Evidence(Part):
+    """A quote from the transcript, and where it was said; null times when it was not found."""
+
+    quote: str
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+class Evaluation(Part):
+    """The rating. Scores are integers from 1 to 10."""
+
+    overall_rating: Score
+    clarity_of_speech: Score
+    content_quality: Score
+    confidence_level: Score
+    feedback: str
+    suggestions: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+
+
+class Source(Part):
+    """The video as it was claimed."""
+
+    filename: str
+    sha256: str | None
+    size_bytes: int
+    duration_s: float | None
+    uploaded_at: str
+
+
+class ErrorPart(Part):
+    """Why there is no rating. `attempts` counts the tries at `stage`."""
+
+    code: str
+    stage: str | None
+    message: str
+    attempts: int
+
+
+class AttemptTiming(Part):
+    """One try at one stage and what became of it."""
+
+    stage: str
+    attempt: int
+    seconds: float
+    ended: str
+
+
+class Timings(Part):
+    """Where the time went.
+
+    `total_s` is from the claim to the outcome, `worked_s` the sum of the attempts, `waited_s` the
+    rest. `stages` has the seconds of the try that counted, by stage.
+    """
+
+    total_s: float
+    worked_s: float
+    waited_s: float
+    stages: dict[str, float] = Field(default_factory=dict)
+    attempts: tuple[AttemptTiming, ...] = ()
+
+
+class Result(Part):
+    """One JSON file of the outbox: all that became of one revision of one task."""
+
+    schema_version: Literal[1] = 1
+    task_id: int
+    student_id: str
+    revision: int
+    generated_at: str
+    outcome: Outcome
+    error: ErrorPart | None = None
+    flags: tuple[Flag, ...] = ()
+    source: Source
+    transcript: Transcript | None = None
+    speaking: Speaking | None = None
+    profile: Profile | None = None
+    evaluation: Evaluation | None = None
+    timings: Timings
+    provenance: dict[str, Any] = Field(default_factory=dict)
+
+
+def result_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a result file."""
+    schema = Result.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "IntroEval result"}

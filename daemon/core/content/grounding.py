@@ -1,0 +1,245 @@
+"""Whether what the models say was really said: form values against the transcript, quotes in its segments.
+
+What is not grounded is left out of the form and stands in a flag instead; a quote that can't be found is
+kept and flagged, since a rating that rests on it needs a person's eye.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import pairwise
+
+from daemon.core.content.clauses import Clause, clauses, denies
+from daemon.core.content.document import Evaluation, Evidence, Flag, Profile, Transcript
+from daemon.core.content.words import Word, stem, words
+
+_LIST_SHARE = 0.6  # of the words that carry meaning in a hobby or a strength
+_SENTENCE_SHARE = 0.6  # the same in a goal or an experience, which models put in their own words
+_PART = re.compile(r"([.;,]?\s+and\s+|[.;,]\s+)")
+_BEFORE_A_COUNT = frozenset(
+    "for since over of than in after during within about around last next grade class".split()
+)
+_LABELS = frozenset(
+    (
+        "hobby hobbies strength strengths experience experiences goal goals career name age list null none "
+        "student students the a my is of what work free time activity activities i have has in and"
+    ).split()
+)
+_QUOTE_LIKENESS = 0.85  # of a quote's words, in order, for quotes of at least _FUZZY_QUOTE words
+_FUZZY_QUOTE = 5
+_EMPTY_WORDS = frozenset(
+    (
+        "a an the and or but of in on at to for from with by as into about over after before during "
+        "since i me my mine myself we us our he him his she her hers they them their it its you your "
+        "this that those these there here who which what when where while until is am are was were be "
+        "been being do does did have has had will would can could should may might must not no very "
+        "really quite also too so such more most some any all own other than then just if because out "
+        "up down off good great strong skill skills skilled ability able things thing like likes love "
+        "loves enjoy enjoys want wants hope hopes worked work working job experience time years year "
+        "old free become becoming goal goals career future"
+    ).split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Words that were said together, ready for comparisons."""
+
+    keys: frozenset[str]
+    stems: frozenset[str]
+    counts: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, said: Iterable[Clause]) -> "Heard":
+        """The words of some clauses."""
+        spoken = [clause.said for clause in said]
+        keys = frozenset(word.key for each in spoken for word in each)
+        return cls(
+            keys, frozenset(map(stem, keys)), frozenset(count for each in spoken for count in _counts(each))
+        )
+
+    def has(self, word: Word) -> bool:
+        """Whether a word was said, in whatever form; a number as that number."""
+        if word.is_number:
+            return word.key in self.keys
+        return (
+            word.key in self.keys
+            or stem(word.key) in self.stems
+            or any(_kin(word.key, key) for key in self.keys)
+        )
+
+    def has_phrase(self, phrase: str, share: float) -> bool:
+        """Whether so much of a phrase's meaning was said, and every number and every proper name in it."""
+        own = words(phrase)
+        if all(word.key in _LABELS for word in own) or not self.counts.issuperset(_counts(own)):
+            return False
+        telling = [word for word in own if word.key not in _EMPTY_WORDS] or own
+        said = [self.has(word) for word in telling]
+        precise = [word.is_number or (word.capital and word is not own[0]) for word in telling]
+        return all(s for s, p in zip(said, precise, strict=True) if p) and sum(said) >= share * len(said)
+
+
+def ground_profile(profile: Profile, transcript: Transcript) -> tuple[Profile, tuple[Flag, ...]]:
+    """The form with only what was said, and a flag `ungrounded` for each value that was left out.
+
+    Of a goal or an experience the parts that were said stay; what a student says of others, denies, or
+    says as a goal is no experience.
+    """
+    said = tuple(clause for clause in clauses(transcript.text) if clause.own)
+    flags: list[Flag] = []
+
+    def drop(field: str, value: object) -> None:
+        flags.append(Flag(code="ungrounded", field=field, detail=str(value)))
+
+    name, age = profile.name, profile.age
+    if name is not None and not _named(name, said):
+        drop("name", name)
+        name = None
+    if age is not None and not _aged(str(age), said):
+        drop("age", age)
+        age = None
+    goals = tuple(clause for clause in said if clause.goal) or tuple(c for c in said if not c.done)
+    deeds = tuple(clause for clause in said if clause.done or not (clause.goal or clause.leisure))
+    sentences: dict[str, str | None] = {}
+    for field, where in (("career_goals", goals), ("experience", deeds)):
+        sentences[field], left_out = _said_parts(getattr(profile, field) or "", where)
+        for part in left_out:
+            drop(field, part)
+    lists: dict[str, tuple[str, ...]] = {}
+    for field in ("hobbies", "strengths"):
+        values: tuple[str, ...] = getattr(profile, field)
+        lists[field] = tuple(value for value in values if _said(value, said, _LIST_SHARE))
+        for value in values:
+            if value not in lists[field]:
+                drop(field, value)
+    return (
+        Profile(
+            name=name,
+            age=age,
+            hobbies=lists["hobbies"],
+            career_goals=sentences["career_goals"],
+            strengths=lists["strengths"],
+            experience=sentences["experience"],
+        ),
+        tuple(flags),
+    )
+
+
+def locate_evidence(evaluation: Evaluation, transcript: Transcript) -> tuple[Evaluation, tuple[Flag, ...]]:
+    """The rating with the times of its quotes, and a flag `evidence_not_found` for each that was not said."""
+    located = tuple(_locate(each.quote, transcript) for each in evaluation.evidence)
+    flags = tuple(
+        Flag(code="evidence_not_found", field="evidence", detail=evidence.quote)
+        for evidence, found in located
+        if not found
+    )
+    return evaluation.model_copy(update={"evidence": tuple(evidence for evidence, _ in located)}), flags
+
+
+def _counts(said: Sequence[Word]) -> Iterator[tuple[str, str]]:
+    """Each number with what it counts: six years are no six dogs."""
+    for number, counted in pairwise(said):
+        if number.is_number and not counted.is_number:
+            yield number.key, stem(counted.key)
+
+
+def _said(phrase: str, said: Sequence[Clause], share: float) -> bool:
+    """Whether a phrase was said within two sentences, and not denied where it affirms or the reverse."""
+    denied = denies(phrase)
+    heard = [clause for clause in said if clause.negated is denied]
+    numbers = sorted({clause.sentence for clause in heard})
+    return any(
+        Heard.of(clause for clause in heard if number <= clause.sentence <= number + 1).has_phrase(
+            phrase, share
+        )
+        for number in numbers
+    )
+
+
+def _said_parts(value: str, said: Sequence[Clause]) -> tuple[str | None, tuple[str, ...]]:
+    """What stays of a sentence, each part once, and what does not; all of it where no part makes sense."""
+    if not value:
+        return None, ()
+    pieces = _PART.split(value)
+    kept, left_out, seen = "", [], set[str]()
+    for part, joint in zip(pieces[::2], ["", *pieces[1::2]], strict=True):
+        key = " ".join(word.key for word in words(part))
+        if key in seen or not key:
+            continue
+        seen.add(key)
+        if all(word.key in _EMPTY_WORDS for word in words(part)):
+            continue  # "I want to", where an answer was cut
+        if _said(part, said, _SENTENCE_SHARE):
+            kept += (joint if kept else "") + part
+        else:
+            left_out.append(part)
+    return kept or None, tuple(left_out) if kept else (value,)
+
+
+def _named(name: str, said: Sequence[Clause]) -> bool:
+    """Whether a name was said, spelled as in the transcript but for case and accents."""
+    own = [word.key for word in words(name)]
+    written = [word for clause in said for word in clause.said]
+    capitals = {word.key for word in written if word.capital and word.key != "i"}
+    proper = capitals if len(capitals) > 1 else {word.key for word in written}
+    return bool(own) and set(own) <= proper
+
+
+def _aged(age: str, said: Sequence[Clause]) -> bool:
+    """Whether a number was said that may be an age: not of years that something took."""
+    for clause in said:
+        keys = ["", *(word.key for word in clause.said)]
+        if any(key == age and before not in _BEFORE_A_COUNT for before, key in pairwise(keys)):
+            return True
+    return False
+
+
+def _kin(one: str, other: str) -> bool:
+    """Whether two words share so long a beginning that one is derived from the other."""
+    shared = next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
+    return shared >= 5 and shared >= 0.7 * max(len(one), len(other))
+
+
+def _locate(quote: str, transcript: Transcript) -> tuple[Evidence, bool]:
+    """The quote with its times, and whether it was said. Each part around an omission (...) has to be."""
+    said = [
+        (word.key, index) for index, segment in enumerate(transcript.segments) for word in words(segment.text)
+    ] or [(word.key, -1) for word in words(transcript.text)]
+    keys = [key for key, _ in said]
+    parts = [
+        keyed
+        for part in re.split(r"\.\.\.|…|\[\.*\]", quote)
+        if (keyed := [word.key for word in words(part)])
+    ]
+    spans = [span for part in parts if (span := _find(part, keys)) is not None]
+    if not parts or len(spans) < len(parts):
+        return Evidence(quote=quote), False
+    first, last = said[min(start for start, _ in spans)][1], said[max(end for _, end in spans) - 1][1]
+    if first < 0:
+        return Evidence(quote=quote), True
+    segments = transcript.segments
+    return Evidence(quote=quote, start_s=segments[first].start_s, end_s=segments[last].end_s), True
+
+
+def _find(part: Sequence[str], keys: Sequence[str]) -> tuple[int, int] | None:
+    """Where the words of `part` stand in `keys`: exactly, or for a long enough part nearly."""
+    size = len(part)
+    for start in range(len(keys) - size + 1):
+        if list(keys[start : start + size]) == list(part):
+            return start, start + size
+    if size < _FUZZY_QUOTE:
+        return None
+    matcher = SequenceMatcher(None, autojunk=False)
+    matcher.set_seq2(part)
+    likeness, best = max(_windows(matcher, keys, size), default=(0.0, 0))
+    return (best, min(best + size, len(keys))) if likeness >= _QUOTE_LIKENESS else None
+
+
+def _windows(matcher: SequenceMatcher[str], keys: Sequence[str], size: int) -> Iterator[tuple[float, int]]:
+    for start in range(max(1, len(keys) - size + 1)):
+        matcher.set_seq1(keys[start : start + size])
+        if matcher.quick_ratio() >= _QUOTE_LIKENESS:
+            yield matcher.ratio(), start

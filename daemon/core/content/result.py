@@ -1,0 +1,141 @@
+"""How a result is put together: from what is known of a task that ended to the bytes of its file.
+
+Pure: the same dossier gives the same bytes, whenever and wherever they are made.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from daemon.core.content.document import (
+    AttemptTiming,
+    ErrorPart,
+    Evaluation,
+    Flag,
+    Profile,
+    Result,
+    Source,
+    Speaking,
+    Timings,
+    Transcript,
+)
+from daemon.core.errors import IllegalTransition
+from daemon.core.intake.ownership import OTHER_ACCOUNT
+from daemon.core.tasks.task import Event, Outcome, Task
+from daemon.core.timestamps import to_iso
+
+REVIEW_FLAGS = frozenset(
+    {
+        *("no_valid_form", "no_valid_rating", "evidence_not_found", "no_evidence", "addresses_evaluator"),
+        OTHER_ACCOUNT,
+    }
+)
+"""The codes of flags for which a person must look before the rating is used."""
+
+SUCCEEDED = frozenset({Event.TRANSCRIBED, Event.UNSCORABLE, Event.EXTRACTED, Event.RATED})
+"""The events with which a try gives the outcome of its stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """All that is known of one revision of a task when it ended with the event `ended`.
+
+    Times are seconds since the epoch; `began_at` is the claim or, for a later revision, the moment
+    when it was asked for. `tries` are those of this revision, in their order.
+    """
+
+    task: Task
+    ended: Event
+    began_at: float
+    generated_at: float
+    error: ErrorPart | None = None
+    transcript: Transcript | None = None
+    speaking: Speaking | None = None
+    profile: Profile | None = None
+    evaluation: Evaluation | None = None
+    flags: tuple[Flag, ...] = ()
+    tries: tuple[AttemptTiming, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def compose(dossier: Dossier) -> Result:
+    """The result document of a task that ended.
+
+    Raises IllegalTransition when the event that ended it is none that ends a task.
+    """
+    task = dossier.task
+    outcome = _outcome(dossier)
+    rated = outcome is not Outcome.UNSCORABLE  # what nobody said is never graded
+    speaking = dossier.speaking
+    if speaking is not None:
+        speaking = speaking.model_copy(update={"filler_words": _sorted(speaking.filler_words)})
+    return Result(
+        task_id=task.id,
+        student_id=task.student,
+        revision=task.revision,
+        generated_at=to_iso(dossier.generated_at),
+        outcome=outcome,
+        error=dossier.error,
+        flags=tuple(dict.fromkeys(dossier.flags)),
+        source=Source(
+            filename=task.filename,
+            sha256=task.sha256 or None,
+            size_bytes=task.size_bytes,
+            duration_s=task.duration_s or None,
+            uploaded_at=to_iso(task.claimed_at),
+        ),
+        transcript=dossier.transcript,
+        speaking=speaking,
+        profile=dossier.profile if rated else None,
+        evaluation=dossier.evaluation if rated else None,
+        timings=_timings(dossier),
+        provenance=_sorted(dossier.provenance),
+    )
+
+
+def to_bytes(result: Result) -> bytes:
+    """The file's bytes: UTF-8 JSON, two spaces of indent, a newline at the end."""
+    text = json.dumps(result.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False)
+    return (text + "\n").encode()
+
+
+def _outcome(dossier: Dossier) -> Outcome:
+    match dossier.ended:
+        case Event.FAILED:
+            return Outcome.FAILED
+        case Event.CANCELLED:
+            return Outcome.CANCELLED
+        case Event.UNSCORABLE:
+            return Outcome.UNSCORABLE
+        case Event.RATED:
+            incomplete = dossier.profile is None or dossier.evaluation is None
+            if incomplete or any(flag.code in REVIEW_FLAGS for flag in dossier.flags):
+                return Outcome.NEEDS_REVIEW
+            return Outcome.EVALUATED
+        case event:
+            raise IllegalTransition(
+                f"task {dossier.task.id} was {event}, which is no end: it has no result yet"
+            )
+
+
+def _timings(dossier: Dossier) -> Timings:
+    worked = sum(attempt.seconds for attempt in dossier.tries)
+    # A clock that was set back between the claim and the end must not make a negative time.
+    total = max(dossier.generated_at - dossier.began_at, worked)
+    return Timings(
+        total_s=round(total, 3),
+        worked_s=round(worked, 3),
+        waited_s=round(total - worked, 3),
+        stages={attempt.stage: attempt.seconds for attempt in dossier.tries if attempt.ended in SUCCEEDED},
+        attempts=dossier.tries,
+    )
+
+
+def _sorted(value: Any) -> Any:
+    """The same value with the keys of every mapping in order, so that equal dossiers give equal bytes."""
+    if isinstance(value, Mapping):
+        return {str(key): _sorted(value[key]) for key in sorted(value, key=str)}
+    if isinstance(value, (list, tuple)):
+        return [_sorted(part) for part in value]
+    return value

@@ -1,0 +1,63 @@
+"""Speaking figures: what the audio alone shows of the delivery, from where speech was found and the words."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from daemon.core.content.document import Speaking
+
+Span = tuple[float, float]
+"""A stretch of speech: its beginning and end in seconds."""
+
+_WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
+_EDGE = r"(?:^|[,.;:?!…-])\s*"
+_STOP = r"(?=\s*(?:[,.;:?!…-]|$))"
+_NOUN = (
+    r"(?<!\ba )(?<!\bthe )(?<!\bthis )(?<!\bthat )(?<!\bwhat )(?<!\bany )(?<!\bsome )(?<!\bevery )(?<!\bone )"
+)
+
+# The phrases are ordinary English as well ("I like chess", "you know me", "a kind of dance"): they count
+# where punctuation sets them off, or where no article makes a noun of them.
+_FILLERS = {
+    "um": r"\bu+h?m+\b",
+    "uh": r"\bu+h+\b",
+    "er": r"\be+r+\b",
+    "erm": r"\be+r+m+\b",
+    "hmm": r"\bh*m{2,}\b",
+    "like": rf"{_EDGE}like\s*,",
+    "you know": rf"{_EDGE}you know{_STOP}|(?<!\bdo )(?<!\bas )\byou know\s*,",
+    "i mean": rf"\bi mean\s*,|,\s*i mean{_STOP}",
+    "sort of": rf"{_NOUN}\bsort of\b",
+    "kind of": rf"{_NOUN}\bkind of\b",
+}
+_PATTERNS = {
+    filler: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for filler, pattern in _FILLERS.items()
+}
+
+
+def word_count(text: str) -> int:
+    """How many words a text has; "twenty-one" and "don't" are one each."""
+    return len(_WORD.findall(text))
+
+
+def filler_words(text: str) -> dict[str, int]:
+    """How often each filler occurs, for those that do."""
+    counts = {filler: len(pattern.findall(text)) for filler, pattern in _PATTERNS.items()}
+    return {filler: count for filler, count in counts.items() if count}
+
+
+def speaking(speech: Sequence[Span], text: str, duration_s: float) -> Speaking:
+    """The figures for a recording of `duration_s` seconds with `speech`, in order, in it.
+
+    `words_per_minute` is over the time spoken, so that a long pause does not make a slow speaker;
+    `pause_ratio` (0 to 1) is over the whole recording; `longest_pause_s` lies between two stretches.
+    """
+    speech_s = sum(end - start for start, end in speech)
+    pauses = [later[0] - earlier[1] for earlier, later in pairwise(speech)]
+    return Speaking(
+        speech_s=round(speech_s, 2),
+        words_per_minute=round(word_count(text) * 60 / speech_s, 1) if speech_s else 0.0,
+        pause_ratio=round(min(1.0, max(0.0, 1 - speech_s / duration_s)), 3) if duration_s else 0.0,
+        longest_pause_s=round(max(pauses, default=0.0), 2),
+        filler_words=filler_words(text),
+    )

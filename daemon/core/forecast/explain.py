@@ -1,0 +1,135 @@
+"""Why the scheduler waits, switches or is late, in plain sentences with figures, for the operator."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from daemon.core.forecast.durations import Durations
+from daemon.core.forecast.forecast import Forecast
+from daemon.core.schedule.decision import Decision, Group, Policy, View, Why
+from daemon.core.tasks.task import RUNNING, Stage
+
+Shown = Callable[[float], str]
+"""How a time of day is written, given seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was expected of the class when it was first held against its deadline.
+
+    `total` tasks were claimed at that time, `at`; `share_s` is by how much one more prolongs each stage.
+    """
+
+    at: float
+    total: int
+    share_s: Mapping[Stage, float]
+
+
+def explain(
+    view: View,
+    policy: Policy,
+    decision: Decision,
+    *,
+    at: Shown,
+    forecast: Forecast | None = None,
+    durations: Durations | None = None,
+) -> str:
+    """What the scheduler does or waits for now, and for how long; "" when there is nothing to say."""
+    if view.switching:
+        return _switching(view, durations)
+    if view.paused:
+        waiting = sum(t.status not in RUNNING for t in view.tasks)
+        return (
+            f"paused by the operator: nothing starts and nothing switches; {_tasks(waiting)} wait for resume"
+        )
+    if decision.why is Why.LINGERING and decision.wake_at is not None:
+        return _lingering(view, policy, decision.wake_at, at, durations)
+    if decision.why is Why.BACKOFF and decision.wake_at is not None:
+        resting = [name(group) for group, until in view.rests.items() if group and until > view.now]
+        whose = f"; {', '.join(resting)} rests after errors" if resting else ""
+        return f"waits until {at(decision.wake_at)} to try again{whose}"
+    if view.group is None or not view.tasks:
+        return ""
+    return _working(view, policy, at, forecast)
+
+
+def late(
+    view: View, policy: Policy, durations: Durations, forecast: Forecast, plan: Plan, total: int, at: Shown
+) -> str:
+    """The main reason why a class of `total` tasks ends after its deadline, or may."""
+    if view.paused:
+        return "paused by the operator"
+    for group, until in view.rests.items():
+        if group and until > view.now:
+            return f"{name(group)} rests until {at(until)} after errors"
+    left = Counter(task.stage for task in view.tasks if not task.held)
+    lost: list[tuple[float, str]] = []
+    if total > plan.total:
+        more = total - plan.total
+        lost.append((more * forecast.task_s, f"{more} more than planned came after {at(plan.at)}"))
+    ahead = 0
+    for stage in Stage:
+        ahead += left[stage]
+        now_s, then_s = durations.share_s(stage, policy), plan.share_s[stage]
+        text = f"{stage} takes {seconds(now_s)} a video, {seconds(then_s)} were planned"
+        lost.append((ahead * (now_s - then_s), text))
+    most, text = max(lost)
+    if most >= 1.0:
+        return text
+    done = forecast.done
+    whole = 0.0 if done is None else done.expected - view.now
+    share = f", {seconds(forecast.switching_s)} of it switches" if forecast.switching_s >= 1.0 else ""
+    return f"what is left takes {seconds(whole)}{share}"
+
+
+def name(group: Group | None) -> str:
+    """How a group is shown: its stages in their order."""
+    return " + ".join(stage.value for stage in Stage if stage in (group or ())) or "nothing"
+
+
+def seconds(duration: float) -> str:
+    """A duration as a person says it: `9 s`, `3.1 min`, `2.4 h`."""
+    if duration < 9.95:
+        return f"{duration:.1f} s".replace(".0 s", " s")
+    if duration < 99.5:
+        return f"{duration:.0f} s"
+    return f"{duration / 60:.1f} min" if duration < 5970 else f"{duration / 3600:.1f} h"
+
+
+def _tasks(count: int) -> str:
+    return f"{count} task" if count == 1 else f"{count} tasks"
+
+
+def _switching(view: View, durations: Durations | None) -> str:
+    if view.last_group is None:
+        return "stops everything: nothing is left to do"
+    usual = durations.switch_s(None, view.last_group) if durations else 0.0
+    return f"loads {name(view.last_group)}" + (f"; that usually takes {seconds(usual)}" if usual else "")
+
+
+def _lingering(view: View, policy: Policy, until: float, at: Shown, durations: Durations | None) -> str:
+    """What is gained by waiting is the round that a latecomer else waits for; what it costs, the wait."""
+    taken = len(view.batch.taken) if view.batch else 0
+    text = (
+        f"waits until {at(until)} for more uploads ({taken} of {policy.batch_size} in the batch): "
+        f"one switch costs {seconds(view.switch_s)}; going now saves {seconds(until - view.now)}"
+    )
+    if durations is None:
+        return text
+    other = sum(
+        max(durations.share_s(stage, policy) for stage in group)
+        for group in policy.residency
+        if Stage.STT not in group
+    )
+    missed = taken * other + durations.round_s(policy)
+    return f"{text}, and an upload that comes after it would wait for {seconds(missed)}"
+
+
+def _working(view: View, policy: Policy, at: Shown, forecast: Forecast | None) -> str:
+    running = sum(t.status in RUNNING for t in view.tasks)
+    group = view.group or frozenset()
+    here = sum(t.stage in group and not t.held for t in view.tasks) - running
+    text = f"{name(group)}: {running} running, {here} waiting"
+    if forecast is not None and forecast.next_switch_at is not None and len(policy.residency) > 1:
+        text += f"; switches about {at(forecast.next_switch_at)}"
+    return text

@@ -1,0 +1,177 @@
+"""The forecast: the scheduler's own rules run forward with durations learnt from this machine's history.
+
+The first tasks in order are simulated one by one; those behind them follow at the pace of full rounds, so
+that the cost is bounded however many are open. What is expected is one run with every duration as expected;
+the range comes from how widely past durations spread, and from how few of them there are.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from daemon.core.forecast.durations import Durations
+from daemon.core.forecast.uncertainty import Doubt, Span, behind
+from daemon.core.schedule.decision import Group, Policy, View
+from daemon.core.schedule.scheduler import in_order
+from daemon.core.schedule.simulation import simulate
+from daemon.core.schedule.timetable import Attempt, Load, Mark, Timetable
+from daemon.core.tasks.task import FINAL, RUNNING, Event, Stage, Task
+
+EXACTLY = 100
+"""So many tasks are simulated; a hundred take about a tenth of a second."""
+
+_LEAST_LEFT = 0.1  # of a usual switch, for one that takes longer than usual
+_STAGES = list(Stage)
+_STAGE_DONE: dict[Event | Mark, Stage] = {
+    Event.TRANSCRIBED: Stage.STT,
+    Event.UNSCORABLE: Stage.STT,
+    Event.EXTRACTED: Stage.EXTRACT,
+    Event.RATED: Stage.RATE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What is expected of the open tasks, by their ids. Held tasks have no end and are in none of it.
+
+    `next_switch_at` is when another group is asked for, `batch_done_at` when the running batch is through
+    stt; None for never. `switching_s` is what all switches till the end cost, and `task_s` the seconds by
+    which one more task puts off the end of a long queue.
+    """
+
+    made_at: float
+    tasks: Mapping[int, Span] = field(default_factory=dict)
+    next_switch_at: float | None = None
+    batch_done_at: float | None = None
+    switching_s: float = 0.0
+    task_s: float = 0.0
+
+    @property
+    def done(self) -> Span | None:
+        """When all that is open now is done; None when nothing is, that is not held."""
+        return max(self.tasks.values(), key=lambda span: span.expected, default=None)
+
+
+def forecast(
+    view: View,
+    policy: Policy,
+    durations: Durations,
+    *,
+    started: Mapping[int, float] | None = None,
+    switching_since: float | None = None,
+    exactly: int = EXACTLY,
+) -> Forecast:
+    """Run the scheduler forward from `view`, as if the operator ended a pause now.
+
+    `started` are the epoch seconds at which the running tries began, by task id; `switching_since`, when
+    the switch under way did.
+    """
+    queue = in_order(t for t in view.tasks if not t.held)
+    chosen = sorted(queue, key=lambda task: task.status not in RUNNING)[:exactly]
+    running = [task for task in chosen if task.status in RUNNING]
+    since = {task.id: started[task.id] for task in running if started and task.id in started}
+    world = _Expected(policy, durations, _at_once(queue, policy), view.now, since)
+    under_way = None
+    if view.switching:
+        usual = durations.switch_s(None, view.last_group)
+        elapsed = view.now - (view.now if switching_since is None else switching_since)
+        under_way = Load(max(usual - elapsed, _LEAST_LEFT * usual))
+    timetable = simulate(
+        replace(view, tasks=chosen, paused=False),
+        policy,
+        tries=world.attempt,
+        loads=world.load,
+        under_way=under_way,
+    )
+    ends = world.spans(timetable, running)
+    task_s = durations.work_s(policy) + durations.round_s(policy) / policy.batch_size
+    last = max(ends.values(), key=lambda span: span.expected, default=Span(view.now, view.now, view.now))
+    known = {task.id for task in chosen}
+    for place, task in enumerate((t for t in queue if t.id not in known), 1):
+        ends[task.id] = behind(last, place * task_s)
+    return Forecast(
+        made_at=view.now,
+        tasks=ends,
+        next_switch_at=_next_switch(timetable),
+        batch_done_at=_batch_done(timetable, view),
+        switching_s=timetable.switching_s + _queued_switching_s(len(queue) - len(chosen), policy, durations),
+        task_s=task_s,
+    )
+
+
+def _queued_switching_s(tasks: int, policy: Policy, durations: Durations) -> float:
+    """What the switches of so many tasks in full batches cost."""
+    return tasks * durations.round_s(policy) / policy.batch_size
+
+
+def _at_once(queue: Sequence[Task], policy: Policy) -> dict[Stage, float]:
+    """How many tries of each stage will run beside each other."""
+    before = Counter(task.stage for task in queue)
+    return {
+        stage: float(max(1, min(policy.parallel[stage], sum(before[s] for s in _STAGES[: place + 1]))))
+        for place, stage in enumerate(_STAGES)
+    }
+
+
+def _next_switch(timetable: Timetable) -> float | None:
+    asked = (e for e in timetable.entries if e.what is Mark.SWITCHING and e.group is not None)
+    return next((e.at for e in asked if e.at > timetable.began_at), None)
+
+
+def _batch_done(timetable: Timetable, view: View) -> float | None:
+    if view.batch is None:
+        return None
+    mine = {t.id for t in view.tasks if t.batch_id == view.batch.id and t.stage is Stage.STT}
+    through = (e for e in timetable.entries if _STAGE_DONE.get(e.what) is Stage.STT)
+    return max((e.at for e in through if e.task and e.task.id in mine), default=None)
+
+
+@dataclass
+class _Expected:
+    """A world in which everything takes as long as is expected of it."""
+
+    policy: Policy
+    durations: Durations
+    at_once: Mapping[Stage, float]
+    now: float
+    started: Mapping[int, float]
+    left: dict[int, float] = field(default_factory=dict)
+
+    def attempt(self, task: Task) -> Attempt:
+        pace, at_once = self.durations.paces[task.stage], self.at_once[task.stage]
+        # Only the try that runs now has begun before; what the task does later, it begins anew.
+        since = None if task.id in self.left else self.started.get(task.id)
+        if since is None:
+            return Attempt(pace.seconds(task.duration_s, at_once))
+        self.left[task.id] = pace.left(task.duration_s, at_once, self.now - since)
+        return Attempt(self.left[task.id])
+
+    def load(self, leaving: Group | None, entering: Group | None) -> Load:
+        return Load(self.durations.switch_s(leaving, entering))
+
+    def spans(self, timetable: Timetable, begun: Iterable[Task]) -> dict[int, Span]:
+        """The end of each task, with its likely range; the tries of `begun` run already."""
+        doubt = Doubt(self.policy)
+        running: Counter[Stage] = Counter()
+        for task in begun:
+            running[task.stage] += 1
+        for task in begun:
+            pace = self.durations.paces[task.stage]
+            doubt.add(task.stage, self.left.get(task.id, 0.0) / running[task.stage], pace)
+        ends: dict[int, Span] = {}
+        for entry in timetable.entries:
+            if entry.what is Mark.LOADED:
+                doubt.next_phase()
+            if entry.task is None:
+                continue
+            task, stage = entry.task, _STAGE_DONE.get(entry.what)
+            if entry.what is Event.STARTED:
+                running[task.stage] += 1
+                pace = self.durations.paces[task.stage]
+                seconds = pace.seconds(task.duration_s, self.at_once[task.stage])
+                doubt.add(task.stage, seconds / max(1, running[task.stage]), pace)
+            elif stage is not None:
+                running[stage] -= 1
+            if task.status in FINAL:
+                ends[task.id] = doubt.about(entry.at, self.now)
+        return ends

@@ -1,0 +1,79 @@
+"""How sure a forecast is: the likely range of a moment to come."""
+
+from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
+
+from daemon.core.forecast.durations import Pace
+from daemon.core.schedule.decision import Policy
+from daemon.core.tasks.task import Stage
+
+_LIKELY = 1.2816  # standard deviations to either side, for four of five
+_UNKNOWN = 0.02  # what differs between one class and another beside chance, as a share of the whole
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time to come, in epoch seconds: expected, and so that four of five lie between the others."""
+
+    expected: float
+    earliest: float
+    latest: float
+
+
+class Doubt:
+    """What is not known of the time that work takes.
+
+    Chance grows with the square root of the tries, ignorance of their mean with their sum. Stages that work
+    beside each other end with the slower one, which is later than either is expected to.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._groups = policy.residency
+        self._chance = dict.fromkeys(Stage, 0.0)
+        self._ignorance = dict.fromkeys(Stage, 0.0)
+        self._late = 0.0
+        self._work = dict.fromkeys(Stage, 0.0)
+        self._variance = dict.fromkeys(Stage, 0.0)
+
+    def add(self, stage: Stage, share_s: float, pace: Pace) -> None:
+        """A try that keeps its stage busy for so long."""
+        variance = (pace.spread * share_s) ** 2
+        self._chance[stage] += variance
+        self._ignorance[stage] += pace.spread * share_s / sqrt(len(pace.ratios))
+        self._work[stage] += share_s
+        self._variance[stage] += variance
+
+    def next_phase(self) -> None:
+        """Another group is loaded: what worked before has ended."""
+        self._late = self._lateness()
+        self._work = dict.fromkeys(Stage, 0.0)
+        self._variance = dict.fromkeys(Stage, 0.0)
+
+    def about(self, at: float, now: float) -> Span:
+        """What is to be said of a moment that would be `at` if everything took as long as expected."""
+        variance = (_UNKNOWN * (at - now)) ** 2
+        for group in self._groups:
+            variance += max(self._chance[s] for s in group) + max(self._ignorance[s] for s in group) ** 2
+        expected, slack = at + self._lateness(), _LIKELY * sqrt(variance)
+        return Span(expected, max(now, expected - slack), expected + slack)
+
+    def _lateness(self) -> float:
+        """By Clark's formula for the larger of two normal variables (Operations Research 9, 1961)."""
+        busiest = sorted(((self._work[s], self._variance[s]) for s in Stage if self._work[s]), reverse=True)[
+            :2
+        ]
+        if len(busiest) < 2:
+            return self._late
+        (more, one), (less, other) = busiest
+        spread = sqrt(one + other)
+        if not spread:
+            return self._late
+        normal, apart = NormalDist(), (more - less) / spread
+        return self._late + spread * normal.pdf(apart) - (more - less) * normal.cdf(-apart)
+
+
+def behind(last: Span, seconds: float) -> Span:
+    """What ends so many seconds after another, as one of a long queue does."""
+    slack = _UNKNOWN * _LIKELY * seconds
+    return Span(last.expected + seconds, last.earliest + seconds - slack, last.latest + seconds + slack)

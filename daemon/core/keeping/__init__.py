@@ -1,0 +1,1 @@
+"""How long something was kept, and what names a student."""

@@ -1,0 +1,98 @@
+"""Traces of a student: what names one, told from what only looks alike (`s1` in `s10`)."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import PurePath
+
+from daemon.core.tasks.task import Status
+
+_WORD = rb"[A-Za-z0-9._-]"
+# SQLite writes the types of a row's columns before them; `C` is that of a time, the last one of a user's row.
+_ROW_BEGINS = rb"(?:(?<=C)|(?<!" + _WORD + rb"))"
+_ROW_GOES_ON = rb"(?=20\d\d-\d\d-\d\dT|" + "|".join(status.value for status in Status).encode() + rb")"
+
+
+def names_student(relative: PurePath, student: str) -> bool:
+    """Whether a path below the inbox is a student's: by its first folder, by what its name has before the
+    first `_`, or by the stem of its name. It need not be one that becomes a task.
+    """
+    named = [*relative.parts[:1]] if len(relative.parts) > 1 else []
+    named += [relative.name.partition("_")[0], relative.stem]
+    return student in (unicodedata.normalize("NFC", name) for name in named)
+
+
+class Finder:
+    """Finds patterns in bytes. Few bytes have any of the `literals` that these begin with, and what has none
+    is done with at once.
+    """
+
+    def __init__(self, patterns: Sequence[bytes], literals: Collection[bytes]) -> None:
+        self._pattern = re.compile(b"|".join(patterns))
+        self._literals = tuple(literals) if patterns else ()
+
+    def ends(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Where each finding begins and ends."""
+        if any(literal in data for literal in self._literals):
+            yield from (match.span() for match in self._pattern.finditer(data))
+
+    def found(self, data: bytes) -> bool:
+        """Whether there is any."""
+        return next(self.ends(data), None) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What to look for: the student's id, names of files that nobody else's have, and what is unique by
+    itself (ids of claims, SHA-256, names of results), which is found anywhere.
+    """
+
+    student: str
+    names: frozenset[str] = frozenset()
+    unique: frozenset[str] = frozenset()
+
+    def in_text(self) -> Finder:
+        """Finds the student's id and the names as whole words, and all that is unique."""
+        return self._finder(_words([self.student, *self.names]))
+
+    def in_other_text(self) -> Finder:
+        """The same for a text that is about somebody else, where the id may be a word that was said."""
+        return self._finder(_words(self.names), student=False)
+
+    def in_document(self) -> Finder:
+        """The same for a JSON document, which has its own field for the id."""
+        field = rb'"student_id"\s*:\s*' + re.escape(json.dumps(self.student, ensure_ascii=False).encode())
+        return self._finder([field], _words(self.names))
+
+    def in_pages(self, *, with_student: bool = True) -> Finder:
+        """Finds what is unique in the pages of a database, where columns follow without a gap.
+
+        And the student's id `with_student`, where a time or a status follows, as in the table of users and in
+        the index of tasks: a short id alone is found in numbers, too.
+        """
+        student = [_ROW_BEGINS + re.escape(self.student.encode()) + _ROW_GOES_ON] if with_student else []
+        return self._finder(student, student=with_student)
+
+    def _finder(self, *kinds: list[bytes], student: bool = True) -> Finder:
+        texts = (self.student, *self.names, *self.unique) if student else (*self.names, *self.unique)
+        return Finder([*chain(*kinds), *map(re.escape, _forms(self.unique))], _forms(texts))
+
+    def longest(self) -> int:
+        """The length in bytes of the longest text that is looked for."""
+        return max(len(json.dumps(text)) for text in (self.student, *self.names, *self.unique)) + 32
+
+
+def _forms(texts: Iterable[str]) -> frozenset[bytes]:
+    """Each text as it is written, also as JSON writes it in ASCII."""
+    return frozenset(form for text in texts for form in (text.encode(), json.dumps(text)[1:-1].encode()))
+
+
+def _words(texts: Iterable[str]) -> list[bytes]:
+    """Each text between what is no part of a word."""
+    if not (forms := _forms(texts)):
+        return []
+    any_ = b"|".join(map(re.escape, sorted(forms)))
+    return [rb"(?<!" + _WORD + rb")(?:" + any_ + rb")(?!" + _WORD + rb")"]

@@ -1,0 +1,251 @@
+"""Which engines share the GPU, with how many requests at a time and with which context.
+
+All of it is arithmetic on what the card has and what the engines need (`daemon.core.schedule.memory`):
+
+1. A group fits when the needs of its engines together are at most what the card offers.
+2. Of what fits, that is chosen with which the language models are through a class first: side by side as
+   long as the slower one takes, one after the other as long as both. Several requests at a time are faster
+   as `benchmark` has it. So two models with two requests each win over one with four, and one
+   with four over two with one each.
+3. Everything stays resident only where that leaves a third of the card free, with as many requests as are
+   wanted and the largest context: no switch would ever clear the card again, widen a context, or make way
+   for a batch of Whisper's that is larger than foreseen. That is why 24 GB give both language models, and
+   80 GB no switching at all.
+4. On the processor it is the cores that are shared. Servers that each compute on all of them are loaded one
+   by one: their threads wait for each other at every layer, and two such servers keep each other waiting.
+   Seen with two Ollamas on two cores: a class of six took 84 s one by one, and 558 s side by side.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import product
+
+from daemon.core.schedule.benchmark import speedup
+from daemon.core.schedule.decision import Group
+from daemon.core.schedule.memory import ModelNeed, capacity_mb
+from daemon.core.tasks.task import Stage
+
+Residency = tuple[Group, ...]
+
+CONTEXTS = (2048, 4096, 8192)
+MODELS = (Stage.EXTRACT, Stage.RATE)
+TOGETHER: Residency = (frozenset(Stage),)
+SIDE_BY_SIDE: Residency = (frozenset({Stage.STT}), frozenset(MODELS))
+ONE_BY_ONE: Residency = tuple(frozenset({stage}) for stage in Stage)
+
+_USUAL_CONTEXT = 4096  # until a prompt was counted
+_MOST_PARALLEL = 4
+_SETTLED = 2 / 3  # of a card may be taken for good
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is configured for a language model; None leaves it to us.
+
+    `slots` is how many requests its server was set up to hold (OLLAMA_NUM_PARALLEL): its KV cache has that
+    size, however few are sent. None says that the server is started with as many as are decided here.
+    """
+
+    parallel: int | None = None
+    num_ctx: int | None = None
+    slots: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is known before anything is loaded. `card_mb` is None without a GPU; then `all_cores` says that
+    each model's server computes on all of the machine's cores.
+
+    `longest` is the longest prompt with its answer, in tokens, of the stages where it was counted.
+    """
+
+    card_mb: float | None
+    whisper_mb: float
+    models: Mapping[Stage, ModelNeed]
+    wishes: Mapping[Stage, Wish]
+    residency: Residency | None = None
+    all_cores: bool = False
+    longest: Mapping[Stage, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was decided: the groups in their order, requests at a time and context of each model."""
+
+    asked: Asked
+    groups: Residency
+    parallel: Mapping[Stage, int]
+    num_ctx: Mapping[Stage, int]
+
+    @property
+    def needs(self) -> Mapping[Group, float]:
+        """MB of the GPU that each group takes."""
+        return {group: sum(self.stage_mb(stage) for stage in group) for group in self.groups}
+
+    @property
+    def capacity_mb(self) -> float | None:
+        """What the card offers, in MB; None without a GPU."""
+        return None if self.asked.card_mb is None else capacity_mb(self.asked.card_mb)
+
+    @property
+    def fits(self) -> bool:
+        """Whether each group has room. If not, part of a model will run on the processor."""
+        return self.capacity_mb is None or max(self.needs.values()) <= self.capacity_mb
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The arithmetic, for people: a line for each engine and each group."""
+        return (*map(self._stage_line, Stage), *map(self._group_line, self.groups))
+
+    def slots(self, stage: Stage) -> int:
+        """How many requests the server of a language model holds room for."""
+        return self.asked.wishes[stage].slots or self.parallel[stage]
+
+    def stage_mb(self, stage: Stage) -> float:
+        """What one engine takes, in MB."""
+        if stage is Stage.STT:
+            return self.asked.whisper_mb
+        return self.asked.models[stage].mb(self.slots(stage), self.num_ctx[stage])
+
+    def _stage_line(self, stage: Stage) -> str:
+        if stage is Stage.STT:
+            return f"stt: Whisper {_gb(self.asked.whisper_mb)}"
+        model, slots, context = self.asked.models[stage], self.slots(stage), self.num_ctx[stage]
+        return (
+            f"{stage}: {model.name}: weights {_gb(model.weights_mb)} + KV {slots} x {context} x "
+            f"{model.kv_bytes_per_token / 1024:.0f} KiB = {_gb(model.kv_mb(slots, context))} + "
+            f"{_gb(model.overhead_mb)} = {_gb(self.stage_mb(stage))}, {self.parallel[stage]} at a time"
+        )
+
+    def _group_line(self, group: Group) -> str:
+        need, offered, card = self.needs[group], self.capacity_mb, self.asked.card_mb
+        names = "+".join(stage for stage in Stage if stage in group)
+        if offered is None or card is None:
+            return f"{names}: {_gb(need)} of the machine's memory, on the processor"
+        verdict = "fits" if need <= offered else "does not fit: part of it will run on the processor"
+        return f"{names}: {_gb(need)} of {_gb(offered)} ({_gb(card)} less {_gb(card - offered)}): {verdict}"
+
+
+def context_for(tokens: int | None, most: int | None = None) -> int:
+    """The smallest context that holds so many tokens, else the largest there is.
+
+    `tokens` is None where nothing was counted yet. `most` is what the model was trained for.
+    """
+    wanted = _USUAL_CONTEXT if tokens is None else tokens
+    fitting = next((context for context in CONTEXTS if context >= wanted), CONTEXTS[-1])
+    return fitting if most is None else min(fitting, most)
+
+
+def make_plan(asked: Asked) -> Plan:
+    """The best plan that fits, by the rules above; when none does, the smallest."""
+    if asked.card_mb is None:
+        groups = asked.residency or (ONE_BY_ONE if asked.all_cores else SIDE_BY_SIDE)
+        # On the processor a second request makes both slower.
+        return _plan(asked, groups, {s: _widest(asked.wishes[s], 1) for s in MODELS})
+    plans = [plan for residency in _residencies(asked) for plan in _wider_first(asked, residency)]
+    return min((plan for plan in plans if plan.fits), key=_rank, default=plans[-1])
+
+
+def lower(plan: Plan, group: Group | None = None) -> Plan | None:
+    """The next step down after `group` (any, if None) did not hold once it was loaded; None after the last.
+
+    First fewer requests at a time, where the server's room goes with them; then a smaller context, as long
+    as it holds the longest prompt; then fewer models at a time.
+    """
+    if plan.asked.card_mb is None:
+        return None
+    stages = [stage for stage in MODELS if group is None or stage in group]
+    return _with_fewer_requests(plan, stages) or _with_less_context(plan, stages) or _split(plan, group)
+
+
+def _with_fewer_requests(plan: Plan, stages: list[Stage]) -> Plan | None:
+    free = {s: plan.parallel[s] for s in stages if plan.asked.wishes[s].slots is None}
+    most = max(free.values(), default=1)
+    if most == 1:
+        return None
+    fewer = {stage: _step_down(n) for stage, n in free.items() if n == most}
+    return replace(plan, parallel={**plan.parallel, **fewer})
+
+
+def _with_less_context(plan: Plan, stages: list[Stage]) -> Plan | None:
+    less: dict[Stage, int] = {}
+    for stage in stages:
+        if plan.asked.wishes[stage].num_ctx is None:
+            least, now = plan.asked.longest.get(stage, 0), plan.num_ctx[stage]
+            smaller = [context for context in CONTEXTS if least <= context < now]
+            if smaller:
+                less[stage] = smaller[-1]
+    return replace(plan, num_ctx={**plan.num_ctx, **less}) if less else None
+
+
+def _split(plan: Plan, group: Group | None) -> Plan | None:
+    if group is not None and len(group) == 1:
+        return None
+    fewer = next((r for r in _residencies(plan.asked) if len(r) > len(plan.groups)), None)
+    if fewer is None:
+        return None
+    plans = list(_wider_first(plan.asked, fewer))
+    return min((p for p in plans if p.fits), key=_rank, default=plans[-1])
+
+
+def _residencies(asked: Asked) -> tuple[Residency, ...]:
+    """Those to choose from, the one with the most engines at a time first."""
+    return (asked.residency,) if asked.residency else (TOGETHER, SIDE_BY_SIDE, ONE_BY_ONE)
+
+
+def _wider_first(asked: Asked, residency: Residency) -> Iterator[Plan]:
+    """The plans of one residency, the one with the fewest requests at a time last."""
+    ladders = [tuple(_ladder(asked.wishes[stage])) for stage in MODELS]
+    for parallel in product(*ladders):
+        plan = _plan(asked, residency, dict(zip(MODELS, parallel, strict=True)))
+        if residency != TOGETHER or asked.residency or _may_settle(plan):
+            yield plan
+
+
+def _may_settle(plan: Plan) -> bool:
+    """Rule 3."""
+    wanted = all(plan.parallel[s] == _widest(plan.asked.wishes[s], _MOST_PARALLEL) for s in MODELS)
+    return wanted and sum(plan.needs.values()) <= _SETTLED * (plan.asked.card_mb or 0.0)
+
+
+def _plan(asked: Asked, residency: Residency, parallel: Mapping[Stage, int]) -> Plan:
+    """A plan with the contexts that belong to its residency."""
+    contexts = {}
+    for stage in MODELS:
+        wished, most = asked.wishes[stage].num_ctx, asked.models[stage].most_ctx
+        # What is loaded for good cannot be loaded again with more.
+        tokens = CONTEXTS[-1] if len(residency) == 1 else asked.longest.get(stage)
+        # Ollama takes a context beyond what the model was trained for, and silently gives less.
+        contexts[stage] = context_for(tokens, most) if wished is None else min(wished, most or wished)
+    return Plan(asked, residency, parallel, contexts)
+
+
+def _ladder(wish: Wish) -> Iterator[int]:
+    """How many requests at a time to try, the most first. With a server's fixed room, fewer save none."""
+    n = _widest(wish, _MOST_PARALLEL)
+    yield n
+    while wish.slots is None and n > 1:
+        n = _step_down(n)
+        yield n
+
+
+def _widest(wish: Wish, usual: int) -> int:
+    """As many requests as are wished for, but never more than the server holds."""
+    wished = wish.parallel or usual
+    return wished if wish.slots is None else min(wished, wish.slots)
+
+
+def _step_down(n: int) -> int:
+    return next(step for step in (8, 4, 2, 1) if step < n)
+
+
+def _rank(plan: Plan) -> tuple[float, int, float]:
+    """Rule 2: how long the models take, in units of one request alone; then switches; then memory."""
+    seconds = [
+        max((1 / speedup(plan.parallel[s]) for s in g if s in MODELS), default=0.0) for g in plan.groups
+    ]
+    return sum(seconds), len(plan.groups), sum(plan.needs.values())
+
+
+def _gb(mb: float) -> str:
+    return f"{mb / 1024:.1f} GB"

@@ -1,0 +1,239 @@
+"""The scheduler: one pure function that says what to do now.
+
+`decide(view, policy)` is evaluated at every event. It sees all open tasks and the loaded group,
+and gives the actions to take and when to look again if nothing happens before:
+
+R0  A pending task that is not to run now (its group is not loaded, it is held, its place went to
+    another) is released.
+R1  While a switch runs, or the operator has paused, start nothing.
+R2  With a group loaded, start its admissible tasks in order, as many at once as `parallel`
+    allows; in stt at most `batch_size` different tasks a batch. A suspect comes last, alone, and
+    on an engine on which nothing ran since it was proven.
+R3  Before leaving stt with a batch that is not full, linger until the last claim is as old as one
+    switch, or the oldest of the batch has waited `max_wait_s`, or the operator says go, or drains.
+R4  Then the next group, cyclically in the order of the residency, that has a task which can start
+    now. If tasks only wait for their backoff, stay loaded. If there is nothing, stop everything.
+R5  `auto_batch_size` and `batch_limit`: how many tasks a batch takes.
+R6  Of new ratings of old tasks at most ten an eval phase while stt has work.
+
+Order: new ratings of old tasks last, then by how many open tasks of the same student that are not
+held were claimed before, by the time of the claim, and by id.
+
+A group that does stt has batches when there is another group to leave it for. A group that holds
+everything is never left: there a suspect comes after what was claimed before it became one, so that
+a steady stream does not keep it waiting for ever.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from daemon.core.schedule.decision import (
+    NOTHING,
+    Action,
+    Admit,
+    Decision,
+    Group,
+    OpenBatch,
+    Policy,
+    Release,
+    Start,
+    Switch,
+    View,
+    Why,
+)
+from daemon.core.tasks.lifecycle import BACKOFF_MOST_S
+from daemon.core.tasks.task import PENDING, RUNNING, Stage, Status, Task
+
+_SMALLEST, _LARGEST = 10, 40
+_SWITCH_SHARE = 0.10
+_NEW_RATINGS = 10
+
+
+def decide(view: View, policy: Policy) -> Decision:
+    """What to do now, by the rules of this module."""
+    if view.switching:  # R1
+        return Decision((), Why.SWITCHING)
+    if view.paused:
+        return Decision((), Why.PAUSED)
+    running = [t for t in view.tasks if t.status in RUNNING]
+    ready = _ready(view, policy)
+    chosen = _choose(ready, view, policy)
+    releases = _release_others(view.tasks, chosen)
+    later = _next_ready_at(view, policy)
+    if chosen:
+        return _work(releases, chosen, running, view, policy)
+    if running:
+        return Decision(releases, Why.WORKING, later)
+    if (until := _linger_until(view, policy)) > view.now:  # R3
+        return Decision(releases, Why.LINGERING, until if later is None else min(until, later))
+    target = _next_group(ready, view, policy)  # R4
+    if target is not None and target == view.group:
+        return Decision((*releases, OpenBatch()), Why.NEXT_BATCH)
+    if target is not None:
+        return Decision((*releases, Switch(target)), Why.NEXT_GROUP)
+    if later is not None:
+        return Decision(releases, Why.BACKOFF, later)
+    return _stop(releases, view)
+
+
+def in_order(tasks: Iterable[Task]) -> list[Task]:
+    """Open tasks in the order in which they are served: see the module's docstring.
+
+    Give all those that are not held, since each one's place depends on the student's others.
+    """
+    earlier: Counter[str] = Counter()
+    ranked = []
+    for task in sorted(tasks, key=lambda t: (t.claimed_at, t.id)):
+        ranked.append((_is_new_rating(task), earlier[task.student], task.claimed_at, task.id, task))
+        earlier[task.student] += 1
+    return [entry[-1] for entry in sorted(ranked)]  # no two have the same id, so no tasks are compared
+
+
+def auto_batch_size(parallel: int, switches_s: float, work_s: float) -> int:
+    """R5: the smallest multiple of `parallel` from 10 to 40 with at most 10 % spent on switches.
+
+    `switches_s` is what a round's switches cost, `work_s` the seconds that one task keeps the node
+    busy in a round. Where no size is enough it is the largest.
+    """
+    sizes = [n for n in range(_SMALLEST, _LARGEST + 1) if n % parallel == 0] or [_LARGEST]
+    return next((n for n in sizes if switches_s <= _SWITCH_SHARE * n * work_s), sizes[-1])
+
+
+def batch_limit(policy: Policy, taken: int, waiting: int) -> int:
+    """R5: how many tasks the batch may take; a remainder of up to half a batch goes along."""
+    total = taken + waiting
+    if policy.remainder_goes_along and policy.batch_size < total <= policy.batch_size * 3 // 2:
+        return total
+    return policy.batch_size
+
+
+def _is_new_rating(task: Task) -> bool:
+    """Whether an old task is being evaluated again. A video that is transcribed again is none."""
+    return task.revision > 1 and task.stage is not Stage.STT
+
+
+def _may_start(task: Task) -> bool:
+    return task.status not in RUNNING and not task.held and not task.cancel_requested
+
+
+def _ready_at(task: Task, view: View, policy: Policy) -> float:
+    if not view.rests:  # asked of every task at every event: what is usual must be cheap
+        return _believed(task.not_before, view)
+    return _believed(max(task.not_before, view.rests.get(policy.group_of(task.stage), 0.0)), view)
+
+
+def _believed(until: float, view: View) -> float:
+    """The end of a backoff; now, where it is further away than any: the clock was set back meanwhile."""
+    return until if until <= view.now + BACKOFF_MOST_S else view.now
+
+
+def _next_ready_at(view: View, policy: Policy) -> float | None:
+    """When the first task that waits for a backoff can start, or None when none waits."""
+    times = [_ready_at(t, view, policy) for t in view.tasks if _may_start(t)]
+    return min((at for at in times if at > view.now), default=None)
+
+
+def _ready(view: View, policy: Policy) -> list[Task]:
+    """The tasks that could start now if their group were loaded, in order, less the surplus of R6."""
+    queue = in_order(t for t in view.tasks if not t.held)
+    ready = [t for t in queue if _may_start(t) and _ready_at(t, view, policy) <= view.now]
+    if len(policy.residency) == 1 or not any(t.stage is Stage.STT for t in ready):
+        return ready
+    new = [t.id for t in ready if _is_new_rating(t) and t.id not in view.rerated]
+    surplus = set(new[max(0, _NEW_RATINGS - len(view.rerated)) :])
+    return [t for t in ready if t.id not in surplus]
+
+
+def _choose(ready: list[Task], view: View, policy: Policy) -> list[Task]:
+    """The tasks of the loaded group that belong to its batch or phase, in order."""
+    group = view.group
+    if group is None or group not in policy.residency:  # one that is not configured any more is only left
+        return []
+    mine = [t for t in ready if t.stage in group]
+    if not policy.has_batches(group):
+        return mine
+    taken = view.batch.taken if view.batch else frozenset()
+    new = [t.id for t in mine if t.stage is Stage.STT and t.id not in taken]
+    room = max(0, batch_limit(policy, len(taken), len(new)) - len(taken))
+    surplus = set(new[room:])
+    return [t for t in mine if t.id not in surplus]
+
+
+def _release_others(tasks: Sequence[Task], chosen: list[Task]) -> tuple[Action, ...]:
+    """R0."""
+    keep = {t.id for t in chosen}
+    return tuple(Release(t) for t in tasks if t.status in PENDING and t.id not in keep)
+
+
+def _work(
+    releases: tuple[Action, ...], chosen: list[Task], running: list[Task], view: View, policy: Policy
+) -> Decision:
+    """R2: admit what was chosen, and start what gets a slot."""
+    admits = tuple(Admit(t) for t in chosen if t.status in (Status.UPLOADED, Status.STT_COMPLETE))
+    starts = _starts(chosen, running, view, policy)
+    if not starts and not running and not view.fresh:
+        return Decision((*releases, *admits, Switch(view.group, fresh=True)), Why.PROBATION)
+    return Decision((*releases, *admits, *map(Start, starts)), Why.WORKING, _next_ready_at(view, policy))
+
+
+def _starts(chosen: list[Task], running: list[Task], view: View, policy: Policy) -> list[Task]:
+    """R2: those that get a slot now."""
+    if any(t.suspicion for t in running):
+        return []
+    trusted = [t for t in chosen if not t.suspicion]
+    suspect = next((t for t in chosen if t.suspicion), None)
+    if suspect is not None and not any(_goes_before(t, suspect, policy) for t in trusted):
+        return [suspect] if view.fresh and not running else []
+    busy = Counter(t.stage for t in running)
+    starts = []
+    for task in trusted:
+        if busy[task.stage] < policy.parallel[task.stage]:
+            busy[task.stage] += 1
+            starts.append(task)
+    return starts
+
+
+def _goes_before(task: Task, suspect: Task, policy: Policy) -> bool:
+    """Whether the suspect waits for `task`, which is none: for all of the phase, if it has an end."""
+    if len(policy.residency) > 1:
+        return True
+    return task.claimed_at <= suspect.not_before and _is_new_rating(task) <= _is_new_rating(suspect)
+
+
+def _linger_until(view: View, policy: Policy) -> float:
+    """R3: until when to wait for more uploads; 0 when there is nothing to wait for."""
+    batch = view.batch
+    if not policy.has_batches(view.group) or batch is None or not batch.taken or view.draining:
+        return 0.0
+    if len(batch.taken) >= policy.batch_size or view.last_claim_at <= view.go_at:
+        return 0.0
+    if view.last_claim_at > view.now:  # the clock was set back: by it, the wait might be of days
+        return 0.0
+    waiting = (t for t in view.tasks if t.batch_id == batch.id and not t.held and t.not_before <= view.now)
+    oldest = min((t.claimed_at for t in waiting), default=view.now)
+    return min(view.last_claim_at + view.switch_s, oldest + policy.max_wait_s)
+
+
+def _next_group(ready: list[Task], view: View, policy: Policy) -> Group | None:
+    """R4: the first group after the loaded one, cyclically, with a task that can start now.
+
+    With none loaded, the one that was asked for last is not done yet, if it has work: were the cycle to
+    begin anew, an engine that dies again and again would keep the groups after it waiting.
+    """
+    residency = policy.residency
+    place = view.last_group if view.group is None else view.group
+    if view.group is None and _choose(ready, replace(view, group=place), policy):
+        return place
+    first = residency.index(place) + 1 if place in residency else 0
+    stages = {t.stage for t in ready}
+    return next((g for g in (*residency[first:], *residency[:first]) if g & stages), None)
+
+
+def _stop(releases: tuple[Action, ...], view: View) -> Decision:
+    """R4: there is nothing to do at all."""
+    if view.group is None and not view.alive:
+        return Decision(releases, Why.IDLE)
+    if (until := _believed(view.rests.get(NOTHING, 0.0), view)) > view.now:
+        return Decision(releases, Why.BACKOFF, until)
+    return Decision((*releases, Switch(None)), Why.IDLE)

@@ -1,0 +1,350 @@
+"""A world of discrete events that runs `decide` and the lifecycle forward, without a clock.
+
+`simulate` begins with a view, as the supervisor has it, and a script of what comes from outside. How
+long a try or a switch takes, and whether it fails, it asks of two callables; so the same world serves
+the forecast (measured durations, no faults), `introeval simulate` (a class of thirty) and the tests
+(faults of every kind from a seed). It keeps the supervisor's part of the contract: batches, rests,
+what is fresh, what an engine's death takes with it.
+"""
+
+import heapq
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from daemon.core.errors import Blame, Fault
+from daemon.core.schedule.decision import (
+    NOTHING,
+    Action,
+    Admit,
+    Batch,
+    Decision,
+    Group,
+    OpenBatch,
+    Policy,
+    Release,
+    Start,
+    Switch,
+    View,
+)
+from daemon.core.schedule.scheduler import decide
+from daemon.core.schedule.timetable import Attempt, Entry, Input, Load, Mark, Timetable, What
+from daemon.core.tasks.lifecycle import RetryPolicy, advance, after_fault, backoff_s
+from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Task
+
+_MOST_DECISIONS = 6  # after one event; what is needed is one or two with actions, and one without
+
+
+Tries = Callable[[Task], Attempt]
+"""How the try that `task` has just begun goes."""
+Loads = Callable[[Group | None, Group | None], Load]
+"""How the switch from what was asked for last to the next goes."""
+Watch = Callable[[View, Decision], None]
+"""Told each decision, with the view that led to it."""
+
+
+def simulate(
+    view: View,
+    policy: Policy,
+    *,
+    tries: Tries,
+    loads: Loads,
+    script: Iterable[Input] = (),
+    retry: RetryPolicy | None = None,
+    until: float = math.inf,
+    watch: Watch | None = None,
+    under_way: Load | None = None,
+) -> Timetable:
+    """Run the world from `view` until nothing more can happen, or until a time.
+
+    A switch under way in `view` goes on to `last_group` as `under_way` says; without that it is taken as
+    not begun. Raises RuntimeError when the scheduler does not
+    come to rest at an instant, which would be a fault of its rules.
+    """
+    world = _World(view, policy, tries, loads, retry or RetryPolicy())
+    for event in sorted(script, key=lambda event: event.at):
+        world.put(event.at, event)
+    if view.switching and under_way is not None:
+        world.go_on_switching(under_way)
+    world.run(until, watch)
+    return Timetable(view.now, tuple(world.entries), dict(world.tasks))
+
+
+@dataclass(frozen=True, slots=True)
+class _TryEnds:
+    """Due when a try is over. It is void unless it answers the task's present attempt."""
+
+    task_id: int
+    revision: int
+    attempt: int
+    result: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class _SwitchEnds:
+    """Due when a switch is over. It is void when the daemon crashed since `life`."""
+
+    life: int
+    group: Group | None
+    load: Load
+
+
+@dataclass(frozen=True, slots=True)
+class _Wake:
+    """Due when a decision asked to be looked at again."""
+
+
+_Due = Input | _TryEnds | _SwitchEnds | _Wake
+
+
+@dataclass
+class _World:
+    """The state of the simulation. `view` is what the next decision sees, its tasks aside."""
+
+    view: View
+    policy: Policy
+    tries: Tries
+    loads: Loads
+    retry: RetryPolicy
+    tasks: dict[int, Task] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    agenda: list[tuple[float, int, _Due]] = field(default_factory=list)
+    failures: Counter[Group] = field(default_factory=Counter)
+    wakes: set[float] = field(default_factory=set)
+    batches: int = 0
+    puts: int = 0
+    life: int = 0
+
+    def __post_init__(self) -> None:
+        self.tasks = {task.id: task for task in self.view.tasks}
+        self.batches = self.view.batch.id if self.view.batch else 0
+        going_on = self.view.last_group if self.view.switching else self.view.group or self.view.last_group
+        self.view = replace(self.view, switching=False, last_group=going_on)
+        if self.view.batch is None and self.policy.has_batches(self.view.group):
+            self._open_batch()
+        for task in self.view.tasks:
+            if task.status in RUNNING:
+                self._expect(task)
+
+    @property
+    def now(self) -> float:
+        return self.view.now
+
+    def put(self, at: float, due: _Due) -> None:
+        """Note what is due at a time; what was noted first happens first."""
+        self.puts += 1
+        heapq.heappush(self.agenda, (at, self.puts, due))
+
+    def go_on_switching(self, load: Load) -> None:
+        """Take up a switch to what was asked for last."""
+        group = self.view.last_group
+        self.view = replace(self.view, switching=True, group=None, fresh=False, alive=frozenset())
+        self._log(Mark.SWITCHING, group=group)
+        self.put(self.now + load.seconds, _SwitchEnds(self.life, group, load))
+
+    def run(self, until: float, watch: Watch | None) -> None:
+        """One thing that is due after the other, with the decisions that each leads to."""
+        self._decide(watch)
+        while self.agenda and self.agenda[0][0] <= until:
+            at, _, due = heapq.heappop(self.agenda)
+            self.view = replace(self.view, now=max(at, self.now))
+            self._meet(due)
+            self._decide(watch)
+
+    def _decide(self, watch: Watch | None) -> None:
+        for _ in range(_MOST_DECISIONS):
+            view = replace(self.view, tasks=[t for t in self.tasks.values() if t.status not in FINAL])
+            decision = decide(view, self.policy)
+            if watch is not None:
+                watch(view, decision)
+            for action in decision.actions:
+                self._act(action)
+            # As the supervisor does: after what takes time it is the next event that asks again.
+            if not decision.actions or isinstance(decision.actions[-1], Start | Switch):
+                self._wake_at(decision.wake_at)
+                return
+        raise RuntimeError(f"the scheduler does not come to rest at {self.now}")
+
+    def _wake_at(self, at: float | None) -> None:
+        if at is not None and at not in self.wakes:
+            self.wakes.add(at)
+            self.put(at, _Wake())
+
+    # What the scheduler asked for.
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case Release(task):
+                self._move(task.id, Event.RELEASED)
+            case Admit(task):
+                batched = task.stage is Stage.STT and self.view.batch is not None
+                self._move(
+                    task.id, Event.ADMITTED, self.view.batch.id if batched and self.view.batch else None
+                )
+            case Start(task):
+                self._start(task.id)
+            case OpenBatch():
+                self._open_batch()
+            case Switch(group):
+                self._switch(group)
+
+    def _start(self, task_id: int) -> None:
+        task = self._move(task_id, Event.STARTED)
+        view = replace(self.view, fresh=False)
+        if task.stage is Stage.STT and view.batch is not None:
+            view = replace(view, batch=replace(view.batch, taken=view.batch.taken | {task_id}))
+        elif task.revision > 1:
+            view = replace(view, rerated=view.rerated | {task_id})
+        self.view = view
+        self._expect(task)
+
+    def _expect(self, task: Task) -> None:
+        result = self.tries(task)
+        self.put(self.now + result.seconds, _TryEnds(task.id, task.revision, task.attempt, result))
+
+    def _open_batch(self) -> None:
+        self.batches += 1
+        self.view = replace(self.view, batch=Batch(self.batches))
+
+    def _switch(self, group: Group | None) -> None:
+        load = self.loads(self.view.last_group, group)
+        if group != self.view.last_group:
+            self.view = replace(self.view, batch=None)
+        self.view = replace(
+            self.view, switching=True, group=None, last_group=group, fresh=False, alive=frozenset()
+        )
+        self._log(Mark.SWITCHING, group=group)
+        self.put(self.now + load.seconds, _SwitchEnds(self.life, group, load))
+
+    # What is due.
+
+    def _meet(self, due: _Due) -> None:
+        match due:
+            case Input():
+                self._meet_input(due)
+            case _TryEnds():
+                self._end_try(due)
+            case _SwitchEnds():
+                self._end_switch(due)
+            case _Wake():
+                self.wakes.discard(self.now)
+
+    def _end_switch(self, due: _SwitchEnds) -> None:
+        if due.life != self.life:
+            return
+        self.view = replace(self.view, switching=False)
+        if due.load.failed:
+            self._log(Mark.LOAD_FAILED, group=due.group)
+            self._rest(NOTHING if due.group is None else due.group)
+            return
+        self._log(Mark.LOADED, group=due.group)
+        self.view = replace(self.view, group=due.group, fresh=due.group is not None)
+        if self.view.batch is None and self.policy.has_batches(due.group):
+            self._open_batch()
+        if due.group is not None and Stage.STT in due.group:
+            self.view = replace(self.view, rerated=frozenset())
+
+    def _end_try(self, due: _TryEnds) -> None:
+        task = self.tasks[due.task_id]
+        if task.status not in RUNNING or (task.revision, task.attempt) != (due.revision, due.attempt):
+            return
+        fault = due.result.fault
+        if fault is None:
+            self.failures[self.policy.group_of(task.stage)] = 0
+            self._move(task.id, Event.CANCELLED if task.cancel_requested else _success(task, due.result))
+        elif fault.died:
+            self._die(task.stage, fault)
+        else:
+            if fault.blame is Blame.ENGINE:
+                self._rest(self.policy.group_of(task.stage))
+            self._fail(task, fault)
+
+    def _die(self, stage: Stage, fault: Fault) -> None:
+        """The engine of `stage` is gone, with all that it had in hand; the others of its group live on."""
+        others = (self.view.group or frozenset()) | self.view.alive
+        self.view = replace(self.view, group=None, fresh=False, alive=others - {stage})
+        self._log(Mark.ENGINE_DIED, group=self.policy.group_of(stage))
+        for task in list(self.tasks.values()):
+            if task.status in RUNNING and task.stage is stage:
+                self._fail(task, fault)
+
+    def _fail(self, task: Task, fault: Fault) -> None:
+        event, after = after_fault(task, fault, self.now, self.retry)
+        self._keep(event, after)
+
+    def _rest(self, group: Group) -> None:
+        self.failures[group] += 1
+        rests = {**self.view.rests, group: self.now + backoff_s(self.failures[group])}
+        self.view = replace(self.view, rests=rests)
+
+    def _meet_input(self, due: Input) -> None:
+        match due.what:
+            case What.ARRIVE:
+                self._arrive(due)
+            case What.HOLD | What.UNHOLD:
+                self._hold(due.task_id, due.what is What.HOLD)
+            case What.CANCEL:
+                self._cancel(due.task_id)
+            case What.PAUSE | What.RESUME:
+                self.view = replace(self.view, paused=due.what is What.PAUSE)
+            case What.GO:
+                self.view = replace(self.view, go_at=self.now)
+            case What.DRAIN:
+                self.view = replace(self.view, draining=True)
+            case What.CRASH:
+                self._crash()
+
+    def _arrive(self, due: Input) -> None:
+        if due.task is None or self.view.draining:
+            return
+        self.tasks[due.task.id] = due.task
+        self._log(Mark.ARRIVED, due.task)
+        self.view = replace(self.view, last_claim_at=max(self.view.last_claim_at, due.task.claimed_at))
+
+    def _open_task(self, task_id: int | None) -> Task | None:
+        task = self.tasks.get(task_id) if task_id is not None else None
+        return None if task is None or task.status in FINAL else task
+
+    def _hold(self, task_id: int | None, held: bool) -> None:
+        if (task := self._open_task(task_id)) is not None:
+            self.tasks[task.id] = replace(task, held=held)
+
+    def _cancel(self, task_id: int | None) -> None:
+        if (task := self._open_task(task_id)) is None:
+            return
+        if task.status in RUNNING and task.stage is Stage.STT:
+            self.tasks[task.id] = replace(task, cancel_requested=True)
+        else:
+            self._move(task.id, Event.CANCELLED)
+
+    def _crash(self) -> None:
+        self.life += 1
+        self.failures.clear()
+        view = self.view
+        self.view = View(
+            view.now, (), None, paused=view.paused, last_claim_at=view.last_claim_at, switch_s=view.switch_s
+        )
+        self._log(Mark.CRASHED)
+        for task in list(self.tasks.values()):
+            if task.status in RUNNING | PENDING:
+                self._move(task.id, Event.CANCELLED if task.cancel_requested else Event.RELEASED)
+
+    # The one place that changes a task's status.
+
+    def _move(self, task_id: int, event: Event, batch_id: int | None = None) -> Task:
+        return self._keep(event, advance(self.tasks[task_id], event, batch_id=batch_id))
+
+    def _keep(self, event: Event, after: Task) -> Task:
+        self.tasks[after.id] = after
+        self._log(event, after)
+        return after
+
+    def _log(self, what: Event | Mark, task: Task | None = None, group: Group | None = None) -> None:
+        self.entries.append(Entry(self.now, what, task, group))
+
+
+def _success(task: Task, result: Attempt) -> Event:
+    if task.stage is Stage.STT:
+        return Event.UNSCORABLE if result.unscorable else Event.TRANSCRIBED
+    return Event.EXTRACTED if task.stage is Stage.EXTRACT else Event.RATED

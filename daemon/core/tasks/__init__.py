@@ -1,0 +1,1 @@
+"""A task's states, their table of transitions, and how faults change them."""

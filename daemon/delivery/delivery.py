@@ -1,0 +1,193 @@
+"""Delivery: frozen documents into the outbox, then their videos into the archive.
+
+It is tried again by itself: an outbox that is full or gone costs nothing but time. A document that can't
+be delivered keeps no other one waiting.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+
+import structlog
+
+from daemon.core.errors import DeliveryError, StoreError
+from daemon.core.tasks.lifecycle import backoff_s
+from daemon.core.tasks.task import Task
+from daemon.delivery.archive import archive, has_own_name
+from daemon.delivery.outbox import Outbox
+from daemon.monitoring.alarms import Alarms
+from daemon.store.session import Session
+
+log = structlog.get_logger()
+
+_GROUP = 64
+_ARCHIVED_AT_ONCE = 4  # the work waits for the database meanwhile
+_NAMED = 20  # of the documents that are blocked
+_BLOCKED = "outbox_blocked"
+_TAKEN = "archive_name"
+
+
+class _Ended(Enum):
+    """What came of a round."""
+
+    DONE = "done"
+    BLOCKED = "blocked"  # what is left waits for a person
+    PARTLY = "partly"  # some must be tried again
+    AWAY = "away"  # nothing could be done
+    IDLE = "idle"  # nothing was to be done, and nothing could be
+
+
+_RESTS = (_Ended.DONE, _Ended.BLOCKED, _Ended.IDLE)
+_FAILURES = {_Ended.DONE: 0, _Ended.AWAY: 1, _Ended.IDLE: 1}
+
+
+class Delivery:
+    """Delivers whatever the database says is not in the outbox yet."""
+
+    def __init__(
+        self, session: Session, outbox: Outbox, state: Path, alarms: Alarms, clock: Callable[[], float]
+    ) -> None:
+        self._session, self._outbox, self._state = session, outbox, state
+        self._alarms, self._clock = alarms, clock
+        self._hinted = asyncio.Event()
+        self._again = asyncio.Event()
+        self._rested = asyncio.Event()
+        self.blocked = 0  # documents that wait for a person to move something away
+        self.still = asyncio.Lock()  # held by a round, and by who must not have one meanwhile
+
+    @property
+    def idle(self) -> bool:
+        """Whether, after the last hint, everything was delivered but what is blocked."""
+        return self._rested.is_set()
+
+    def hint(self) -> None:
+        """There may be something to deliver."""
+        self._rested.clear()
+        self._hinted.set()
+
+    def try_again(self) -> None:
+        """The outbox may be back: deliver now, whatever failed before."""
+        self._again.set()
+        self.hint()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until `stop`, then once more what is ready."""
+        failures = 0
+        stopper = asyncio.create_task(self._wake_at(stop))
+        while True:
+            self._hinted.clear()
+            self._again.clear()
+            async with self.still:
+                ended = await self._round()
+            # To look whether the outbox is back costs little, and results wait for it.
+            failures = _FAILURES.get(ended, failures + 1)
+            if stop.is_set():
+                break
+            if ended in _RESTS and not self._hinted.is_set():
+                self._rested.set()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if not failures else backoff_s(failures)):
+                    # While the outbox is away, new results do not make it come back.
+                    await (self._again if ended is _Ended.AWAY else self._hinted).wait()
+        await stopper
+
+    async def _round(self) -> _Ended:
+        """Deliver and archive all that there is."""
+        try:
+            delivered = await self._deliver()
+            if delivered is not _Ended.AWAY and not await self._archive():
+                return _Ended.PARTLY
+        except StoreError as exc:
+            self._alarms.set("store", str(exc))
+            return _Ended.AWAY
+        return delivered
+
+    async def _deliver(self) -> _Ended:
+        failed: dict[int, str] = {}
+        blocked: dict[int, str] = {}
+        undelivered = self._session.store.undelivered
+        documents = await self._session(undelivered, _GROUP)
+        while True:  # also once with nothing to deliver, so that an outbox that is away is told of at once
+            try:
+                published = await asyncio.to_thread(self._outbox.publish_all, documents)
+            except DeliveryError as exc:
+                self._alarms.set("outbox", str(exc))
+                return _Ended.AWAY if documents else _Ended.IDLE
+            if published.done:
+                await self._session(self._session.store.delivered, published.done, self._clock())
+            failed |= published.failed
+            blocked |= published.blocked
+            if len(documents) < _GROUP:
+                break
+            documents = await self._session(undelivered, _GROUP, documents[-1].id)
+        self._tell(failed, blocked)
+        if failed:
+            return _Ended.PARTLY
+        return _Ended.BLOCKED if blocked else _Ended.DONE
+
+    def _tell(self, failed: dict[int, str], blocked: dict[int, str]) -> None:
+        """Raise an alarm for what could not be delivered, and clear that of what could."""
+        if failed:
+            more = f" (and {len(failed) - 1} more files)" if len(failed) > 1 else ""
+            self._alarms.set("outbox", next(iter(failed.values())) + more)
+        else:
+            self._alarms.clear("outbox")
+        self.blocked = len(blocked)
+        named = dict(list(blocked.items())[:_NAMED])
+        told = {f"{_BLOCKED} {id_}": message for id_, message in named.items()}
+        if len(blocked) > len(named):
+            more = f"{len(blocked) - len(named)} more files of the outbox are blocked as these"
+            told[_BLOCKED] = f"{more}; move away what is named, and these are shown"
+        self._alarms.replace(_BLOCKED, told)
+
+    async def _archive(self) -> bool:
+        try:
+            while (moved := await self._session(self._archive_some)) is not None:
+                self._tell_of_taken_names(moved)
+        except OSError as exc:
+            advice = "see that the state folder can be written, has room, and holds no links"
+            self._alarms.set("archive", f"a video can't be archived: {exc.strerror}; {advice}")
+            return False
+        self._alarms.clear("archive")
+        return True
+
+    def _archive_some(self) -> list[tuple[Task, Path]] | None:
+        """Archive a few videos. Where they are now, or None when there were none. Raises OSError, StoreError.
+
+        Called on the database thread, so that no task is taken up again with the path that its video leaves.
+        """
+        store = self._session.store
+        tasks = store.archivable(_ARCHIVED_AT_ONCE)
+        moved, lost = self._move(tasks)
+        if lost:
+            log.warning("videos were taken out of the spool by somebody", tasks=lost)
+            store.removed(lost)
+        if moved:
+            store.archived([(task.id, path) for task, path in moved], self._clock())
+        return moved if tasks else None
+
+    def _move(self, tasks: list[Task]) -> tuple[list[tuple[Task, Path]], list[int]]:
+        """Archive the videos. Where they are now, and the tasks whose video is nowhere. Raises OSError."""
+        moved: list[tuple[Task, Path]] = []
+        lost: list[int] = []
+        for task in tasks:
+            try:
+                moved.append((task, archive(task, self._state)))
+            except FileNotFoundError:
+                lost.append(task.id)
+        return moved, lost
+
+    def _tell_of_taken_names(self, moved: list[tuple[Task, Path]]) -> None:
+        """Two videos of one name mean that ids have begun again. The alarm lasts until the next start."""
+        taken = [str(task.id) for task, path in moved if not has_own_name(task, path)]
+        if taken:
+            told = f"the archive holds another file under the name of the video of task {', '.join(taken)}"
+            advice = "both are kept; see whether the database was lost or an older one put back"
+            self._alarms.set(_TAKEN, f"{told}; {advice}")
+
+    async def _wake_at(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._again.set()
+        self._hinted.set()

@@ -1,0 +1,109 @@
+"""The proof that a student is forgotten: a search of everything that the program has written.
+
+Names and texts are looked through in the state folder and the outbox, and the database both in its tables and
+in the bytes of its files, where what was deleted must not be. Only the models are left out, and the bytes of
+videos and sounds. No link is followed, and no file is held in memory.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from itertools import islice
+from typing import BinaryIO
+
+from daemon.config.sections import Paths
+from daemon.core.intake.naming import printable
+from daemon.core.keeping.traces import Finder, Traces
+from daemon.store.search import search
+from daemon.system.folder import Folder
+from daemon.system.state_folder import DATABASE
+
+MOST = 50
+"""So many places are named at most."""
+_MODELS = b"models"
+_MEDIA = (b"spool", b"archive", b"rejected", b"decoded")
+_DATABASE_FILES = (DATABASE.encode(), f"{DATABASE}-wal".encode())
+_SQLITE = b"SQLite format 3\0"
+_CHUNK = 64 * 1024  # a search in it holds up the work of other threads
+
+
+def find(traces: Traces, paths: Paths) -> list[str]:
+    """Where the student is still named, as paths that can be read. Raises StoreError."""
+    found = [printable(os.fsdecode(path)) for path in islice(_files(traces, paths), MOST)]
+    database = paths.state / DATABASE
+    tables = search(database, traces, [paths.inbox, paths.outbox, paths.state])
+    found += [f"{database}: {column}" for column in sorted(tables.columns)]
+    if not tables.columns:
+        pattern = traces.in_pages(with_student=not tables.has_part)
+        with Folder.open(paths.state) as state:
+            held = [name for name in _DATABASE_FILES if _holds(state, name, pattern, traces.longest())]
+        found += [f"{paths.state / name.decode()}: deleted rows" for name in held]
+    return found[:MOST]
+
+
+def _files(traces: Traces, paths: Paths) -> Iterator[bytes]:
+    """The files whose name or content names the student, but for those of the database."""
+    text, document = traces.in_text(), traces.in_document()
+    copies = traces.in_pages()
+    for root, skipped in ((paths.state, (_MODELS, *_DATABASE_FILES)), (paths.outbox, ())):
+        with Folder.open(root) as opened:
+            for folder, name, inside in _walk(opened, (), skipped):
+                kind = document if root == paths.outbox and name.endswith(b".json") else text
+                media = root == paths.state and inside[:1] and inside[0] in _MEDIA
+                named = text.found(name)
+                if named or (not media and _holds(folder, name, kind, traces.longest(), in_database=copies)):
+                    yield os.path.join(folder.path, name)
+
+
+def _walk(
+    folder: Folder, inside: tuple[bytes, ...], skipped: tuple[bytes, ...] = ()
+) -> Iterator[tuple[Folder, bytes, tuple[bytes, ...]]]:
+    """Every entry with its open folder and the names of the folders above it, each folder before its own."""
+    for name in folder.names():
+        if name in skipped:
+            continue
+        yield folder, name, inside
+        found = folder.stat(name)
+        if found is not None and stat.S_ISDIR(found.st_mode):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError), folder.inner(name) as inner:
+                yield from _walk(inner, (*inside, name))
+
+
+def _holds(
+    folder: Folder,
+    name: bytes,
+    pattern: Finder,
+    longest: int,
+    *,
+    in_database: Finder | None = None,
+) -> bool:
+    """Whether a regular file holds what the pattern finds; another one in a database that is no text."""
+    found = folder.stat(name)
+    if found is None or not stat.S_ISREG(found.st_mode):
+        return False
+    try:
+        fd = folder.open_file(name, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return False  # the daemon goes on with its work meanwhile
+    except OSError:
+        return True  # nothing can be said of it, and somebody should look
+    with open(fd, "rb") as file:
+        return _reads(file, pattern, longest, in_database)
+
+
+def _reads(file: BinaryIO, pattern: Finder, longest: int, in_database: Finder | None) -> bool:
+    chunk = file.read(_CHUNK)
+    if in_database is not None and chunk.startswith(_SQLITE):
+        pattern = in_database
+    kept, begin = b"", 0
+    while chunk:
+        following = file.read(_CHUNK)
+        data = kept + chunk
+        for start, end in pattern.ends(data):
+            # At an edge the byte beside it is not seen: the whole is seen in the next chunk, or was before.
+            if (not begin or start) and (not following or end < len(data)):
+                return True
+        kept, chunk = data[-2 * longest :], following
+        begin += len(data) - len(kept)
+    return False

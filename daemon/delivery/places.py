@@ -1,0 +1,64 @@
+"""The inbox and the outbox: recalled from the database at the start, and accepted anew by an order."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from daemon.contracts.wire import PlaceName
+from daemon.core.intake.place import Memory
+from daemon.monitoring.events import Events
+from daemon.store.session import Session
+from daemon.system.place import Place
+
+
+class Places:
+    """Both places. Each of `listeners` is called when another folder has become one of them."""
+
+    def __init__(self, inbox: Place, outbox: Place, session: Session, events: Events) -> None:
+        self.inbox, self.outbox = inbox, outbox
+        self.listeners: list[Callable[[], None]] = []
+        self._session, self._events = session, events
+
+    @property
+    def all(self) -> tuple[Place, Place]:
+        """Both, for who reports on them."""
+        return self.inbox, self.outbox
+
+    async def accept(self, name: PlaceName) -> None:
+        """Accept the folder that stands at a place now.
+
+        Raises PlaceError where there is none, and StoreError; then nothing is accepted.
+        """
+        place = self.inbox if name is PlaceName.INBOX else self.outbox
+        await asyncio.to_thread(place.accept)
+        self._events.add("order", f"accept {name}: {place.path}")
+        for listener in self.listeners:
+            listener()
+
+
+async def recall(inbox: Path, outbox: Path, session: Session, events: Events) -> Places:
+    """The places as the database remembers them, their folders made where there were none yet.
+
+    Raises ConfigError, StoreError, OSError.
+    """
+    places = Places(
+        await _recall(PlaceName.INBOX, inbox, session),
+        await _recall(PlaceName.OUTBOX, outbox, session),
+        session,
+        events,
+    )
+    for place in places.all:
+        await asyncio.to_thread(place.prepare)
+    return places
+
+
+async def _recall(name: PlaceName, path: Path, session: Session) -> Place:
+    """One place. What it remembers anew is durable before its folder is used."""
+    loop = asyncio.get_running_loop()
+    memory = await session(session.store.place, name, path)
+
+    def keep(memory: Memory) -> None:
+        kept = session(session.store.keep_place, name, path, memory)
+        asyncio.run_coroutine_threadsafe(kept, loop).result()
+
+    return Place(name, path, memory, keep)

@@ -1,0 +1,45 @@
+"""The face of the class clock: how many are done, when the rest is, and whether that is in time."""
+
+from collections.abc import Callable, Set
+
+from daemon.contracts.wire import Clock
+from daemon.core.forecast.class_roll import Roll
+from daemon.core.forecast.uncertainty import Span
+from daemon.core.timestamps import to_iso
+
+
+def face(
+    roll: Roll,
+    left: Set[int],
+    end: Span | None,
+    deadline: float | None,
+    now: float,
+    why_late: Callable[[], str],
+) -> Clock | None:
+    """The clock at `now`; None before there was a class. `left` are its open tasks, `end` is when they are
+    expected to be done. A deadline from before the class began was another class's.
+
+    It is at risk when it may well not be held, so that there is time to act, and not only when it can't be.
+    """
+    if not roll.total:
+        return None
+    if not left:
+        end = Span(roll.ended_at, roll.ended_at, roll.ended_at)
+    if deadline is not None and deadline < roll.began_at:
+        deadline = None
+    spare_s, at_risk = None, False
+    if deadline is not None:
+        expected, latest = (now, now) if end is None else (end.expected, end.latest)
+        at_risk = latest > deadline
+        spare_s = None if end is None and not at_risk else deadline - expected
+    return Clock(
+        done=roll.total - len(left),
+        total=roll.total,
+        expected_at=None if end is None else to_iso(end.expected),
+        earliest_at=None if end is None else to_iso(end.earliest),
+        latest_at=None if end is None else to_iso(end.latest),
+        deadline=None if deadline is None else to_iso(deadline),
+        spare_s=spare_s,
+        at_risk=at_risk,
+        cause=why_late() if deadline is not None and at_risk and left else "",
+    )

@@ -1,0 +1,1 @@
+"""What an operator and other programs see: alarms, events, status, metrics, logs."""

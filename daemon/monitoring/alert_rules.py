@@ -1,0 +1,110 @@
+"""The conditions of which the operator is told, evaluated in one place. They are alarms like all others."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from daemon.config.load import Config
+from daemon.contracts.wire import Status
+from daemon.core.errors import StoreError
+from daemon.core.tasks.task import RUNNING, Task
+from daemon.monitoring.alarms import Alarms
+
+PREFIX = "alert_"
+EVERY_S = 10.0
+_BROKEN = {"missing", "crash_loop", "unreachable", "denied", "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the conditions are evaluated on: `failed` tasks ended so in the last hour, `switching_s` is how
+    long the switch that runs has taken.
+    """
+
+    now: float
+    tasks: Sequence[Task]
+    failed: int
+    status: Status
+    switching_s: float | None
+
+
+def conditions(situation: Situation, config: Config) -> dict[str, str]:
+    """What holds now, by its code: each one line that says what to do."""
+    alerts, status = config.alerts, situation.status
+    found: dict[str, str] = {}
+    open_now = [task for task in situation.tasks if not task.held]
+    if len(open_now) > alerts.queue_depth:
+        found["queue_depth"] = (
+            f"{len(open_now)} tasks are open, more than alerts.queue_depth ({alerts.queue_depth}); "
+            "see what holds them up with `introeval status`"
+        )
+    waiting = [task for task in open_now if task.status not in RUNNING and task.revision == 1]
+    oldest = min(waiting, key=lambda task: (task.claimed_at, task.id), default=None)
+    if oldest is not None and (wait_s := situation.now - oldest.claimed_at) > alerts.oldest_wait_min * 60:
+        found["oldest_wait"] = (
+            f"task {oldest.id} of {oldest.student} has waited {wait_s / 60:.0f} min; "
+            f"see what holds it up with `introeval task {oldest.id}`"
+        )
+    if situation.failed >= alerts.failures:
+        found["failures"] = (
+            f"{situation.failed} tasks failed in the last hour; see `introeval tasks --status failed`"
+        )
+    found |= _switch(situation, config)
+    disk = status.disk
+    if disk is not None and disk.free_mb < 2 * disk.min_free_mb:
+        found["disk"] = (
+            f"{disk.free_mb:.0f} MB are free where the state lies, and below {disk.min_free_mb:.0f} no video "
+            "is taken; delete what is not needed on that disk"
+        )
+    for engine in status.engines:
+        if engine.state in _BROKEN:
+            said = engine.detail
+            if engine.name not in said:
+                said = f"{engine.name} is {engine.state}" + (f": {said}" if said else "")
+            found[f"engine_{engine.stage}"] = f"{said}; see `introeval doctor`"
+    clock = status.clock
+    if clock is not None and clock.at_risk:
+        cause = f": {clock.cause}" if clock.cause else ""
+        found["deadline"] = f"the deadline {clock.deadline} is at risk{cause}"
+    return {PREFIX + code: message for code, message in found.items()}
+
+
+def _switch(situation: Situation, config: Config) -> dict[str, str]:
+    switching, took_s = situation.status.switching, situation.switching_s
+    if switching is None or took_s is None:
+        return {}
+    usual_s = switching.usual_s
+    if usual_s is None:
+        usual_s = max(config.extract.load_timeout_s, config.rate.load_timeout_s)
+        usual = ""
+    else:
+        usual = f", and usually takes {usual_s:.0f} s"
+    if took_s <= config.gpu.free_timeout_s + 2 * usual_s:
+        return {}
+    to = " and ".join(switching.to) or "nothing"
+    return {
+        "switch_blocked": f"the switch to {to} has taken {took_s:.0f} s{usual}; "
+        "see what holds the GPU with `introeval doctor`"
+    }
+
+
+class Alerts:
+    """Evaluates the conditions again and again. `look` gives the situation, or a StoreError."""
+
+    def __init__(
+        self,
+        config: Config,
+        alarms: Alarms,
+        look: Callable[[], Awaitable[Situation]],
+        every_s: float = EVERY_S,
+    ) -> None:
+        self._config, self._alarms, self._look, self._every_s = config, alarms, look, every_s
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Evaluate until `stop`."""
+        while not stop.is_set():
+            with contextlib.suppress(StoreError):  # told of where the work needs the database
+                self._alarms.replace(PREFIX, conditions(await self._look(), self._config))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), self._every_s)

@@ -1,0 +1,140 @@
+"""Hands each alarm to what the lab has configured, once when it begins and once when it clears.
+
+A command gets it as JSON on its standard input, without a shell; a webhook as the body of a POST. Neither
+ever delays the work: alarms wait in a bounded queue. What goes wrong with a hook is an alarm itself, which
+is not handed on.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import httpx
+import structlog
+
+from daemon.config.sections import Alerts
+from daemon.core.timestamps import to_iso
+from daemon.monitoring.alarms import Alarm, Alarms
+
+log = structlog.get_logger()
+
+CODE = "hook"
+_MOST_WAITING = 200
+
+
+class Hooks:
+    """Tells the lab. `pause_s` is between the tries at a webhook."""
+
+    def __init__(
+        self,
+        config: Alerts,
+        alarms: Alarms,
+        clock: Callable[[], float],
+        *,
+        timeout_s: float = 10.0,
+        tries: int = 3,
+        pause_s: float = 2.0,
+    ) -> None:
+        self._config, self._alarms, self._clock = config, alarms, clock
+        self._timeout_s, self._tries, self._pause_s = timeout_s, tries, pause_s
+        self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
+        self._woken = asyncio.Event()
+        if config.command or config.webhook:
+            alarms.listeners.append(self._tell)
+
+    def _tell(self, alarm: Alarm, lasts: bool) -> None:
+        if alarm.code == CODE:
+            return
+        if len(self._waiting) == _MOST_WAITING:
+            log.warning("an alarm is not handed on: too many wait", code=alarm.code)
+        said = {
+            "kind": "alarm" if lasts else "cleared",
+            "code": alarm.code,
+            "message": alarm.message,
+            "since": to_iso(alarm.since),
+            "at": to_iso(self._clock()),
+        }
+        self._waiting.append(json.dumps(said).encode() + b"\n")
+        self._woken.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Hand on until `stop`; what then still waits is not."""
+        telling = asyncio.create_task(self._run())
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait([telling, stopped], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in (telling, stopped):
+                each.cancel()
+            ended = (await asyncio.gather(telling, stopped, return_exceptions=True))[0]
+        if isinstance(ended, Exception):
+            raise ended
+
+    async def _run(self) -> None:
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            while self._waiting:
+                await self._hand_on(self._waiting.popleft())
+
+    async def _hand_on(self, said: bytes) -> None:
+        complaints = []
+        if self._config.command:
+            complaints.append(await self._call(self._config.command, said))
+        if self._config.webhook:
+            complaints.append(await self._post(self._config.webhook, said))
+        wrong = [complaint for complaint in complaints if complaint is not None]
+        self._alarms.on(CODE, "; ".join(wrong) if wrong else None)
+
+    async def _call(self, command: Sequence[str], said: bytes) -> str | None:
+        """Why the command came to nothing, or None."""
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as exc:
+            return f"alerts.command cannot be started: {exc.strerror}; mend the command"
+        except ValueError as exc:  # a text that no program can be given
+            return f"alerts.command cannot be started: {exc}; mend the command"
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await child.communicate(said)
+        except TimeoutError:
+            return f"alerts.command was ended after {self._timeout_s:g} s without an end; mend the command"
+        finally:
+            # The command, and what it left; what has become another user's (sudo) is not ours to end.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._timeout_s):
+                    await child.wait()
+        if child.returncode:
+            return f"alerts.command ended with exit code {child.returncode}; mend the command"
+        return None
+
+    async def _post(self, url: str, said: bytes) -> str | None:
+        """Why the webhook came to nothing, or None."""
+        why = ""
+        headers = {"content-type": "application/json"}
+        async with httpx.AsyncClient(timeout=self._timeout_s, trust_env=False) as client:
+            for attempt in range(self._tries):
+                if attempt:
+                    await asyncio.sleep(self._pause_s * attempt)
+                try:
+                    async with asyncio.timeout(self._timeout_s), client.stream(
+                        "POST", url, content=said, headers=headers
+                    ) as answer:  # fmt: skip
+                        if answer.is_success:
+                            return None
+                        why = f"it answers {answer.status_code}"
+                except (httpx.HTTPError, httpx.InvalidURL, ValueError, TimeoutError) as exc:
+                    why = str(exc) or type(exc).__name__
+        return f"alerts.webhook cannot be reached: {why}; see that its server runs, or mend the address"

@@ -1,0 +1,266 @@
+"""What the control socket answers: put together from what the running parts know, and from the database."""
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from daemon import __version__
+from daemon.config.load import Config
+from daemon.contracts import wire
+from daemon.contracts.values import Extent
+from daemon.contracts.wire import (
+    Alarm,
+    BatchState,
+    Disk,
+    EngineReport,
+    GpuHistory,
+    GpuState,
+    Inbox,
+    LogLine,
+    LogSource,
+    PlaceName,
+    PlaceState,
+    Rates,
+    Status,
+    Switching,
+    TaskDetail,
+    TaskLine,
+    TaskPage,
+)
+from daemon.core.schedule.decision import Group
+from daemon.core.tasks.task import Phase, Task, phase_of
+from daemon.core.timestamps import to_iso
+from daemon.monitoring import queries
+from daemon.monitoring.alarms import Alarms
+from daemon.monitoring.alert_rules import Situation
+from daemon.monitoring.events import Events
+from daemon.monitoring.logs import last_lines
+from daemon.monitoring.metrics import Metrics
+from daemon.monitoring.queries import Wanted
+from daemon.monitoring.sources import Forecast, GpuWatch, Inlet, Place, Work
+from daemon.store.lists import Lately
+from daemon.store.reader import Reader
+from daemon.store.session import Session
+
+LATELY_S = 3600.0
+_LATELY_EVERY_S = 5.0
+_PHASES = 50
+
+Line = TypeVar("Line", bound=TaskLine)
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """What the database and the disk say."""
+
+    counts: dict[str, int]
+    undelivered: int
+    lately: Lately
+    disk: Disk | None
+
+
+class Observer:
+    """Answers for the daemon. Used on the loop's thread; what it reads, it reads on the database thread."""
+
+    def __init__(
+        self,
+        config: Config,
+        session: Session,
+        events: Events,
+        work: Work,
+        inlet: Inlet,
+        alarms: Alarms,
+        progress: Mapping[int, float],
+        metrics: Metrics,
+        *,
+        engines: Callable[[], list[EngineReport]],
+        forecast: Forecast | None = None,
+        gpu: GpuWatch | None = None,
+        places: Sequence[Place] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.events = events
+        self._config, self._session, self._work, self._inlet = config, session, work, inlet
+        self._alarms, self._progress, self._metrics = alarms, progress, metrics
+        self._engines, self._forecast, self._gpu = engines, forecast, gpu
+        self._places, self._clock = places, clock
+        self._etas: Mapping[int, float] = {}
+        self._lately: tuple[float, Lately] | None = None
+        self._queue: tuple[tuple[int, int], list[Task]] | None = None
+
+    async def healthy(self) -> None:
+        """Return when the database answers. Raises StoreError."""
+        await self._session.read(self._session.store.counts)
+
+    async def status(self, *, may_change: bool = False) -> Status:
+        """What the system is doing now."""
+        figures = await self._session.read(self._figures, self._session.store)
+        work, forecast = self._work, self._forecast
+        self._foresee()
+        group, extent, orders = work.group, work.extent, work.orders
+        held = sum(task.held for task in work.tasks)
+        return Status(
+            version=__version__,
+            pid=os.getpid(),
+            running=True,
+            runtime=self._config.runtime,
+            now=to_iso(self._clock()),
+            seq=self.events.seq,
+            may_change=may_change,
+            phase=_phase(group).value,
+            group=sorted(group or ()),
+            phase_since=_iso(work.phase_since),
+            switching=self._switching(),
+            next_switch_at=_iso(forecast.next_switch_at) if forecast else None,
+            why=work.why.value,
+            why_detail=forecast.why_detail if forecast else "",
+            paused=orders.paused,
+            draining=orders.draining,
+            left=len(work.tasks) - held,
+            batch=_batch(extent),
+            counts=figures.counts,
+            held=held,
+            undelivered=figures.undelivered,
+            clock=forecast.clock(orders.deadline) if forecast else None,
+            rates=_rates(figures.lately),
+            engines=self._engines(),
+            gpu=self._gpu.latest if self._gpu else GpuState(absent="it is not watched"),
+            inbox=self._inbox(),
+            places=[self._place(place) for place in self._places],
+            disk=figures.disk,
+            alarms=[Alarm(code=a.code, message=a.message, since=to_iso(a.since)) for a in self._alarms.all],
+        )
+
+    async def situation(self) -> Situation:
+        """What the alerts are evaluated on. Raises StoreError."""
+        status, now = await self.status(), self._clock()
+        switching = self._work.switching
+        return Situation(
+            now=now,
+            tasks=self._work.tasks,
+            failed=self._lately[1].failed if self._lately else 0,
+            status=status,
+            switching_s=None if switching is None else now - switching[1],
+        )
+
+    async def tasks(self, wanted: Wanted) -> TaskPage:
+        """A page of tasks."""
+        self._foresee()
+        page = await self._session.read(
+            queries.task_page, self._session.store, wanted, self._queued(), dict(self._etas)
+        )
+        return page.model_copy(update={"tasks": [self._live(line) for line in page.tasks]})
+
+    async def task(self, task_id: int) -> TaskDetail:
+        """One task. Raises UnknownTask."""
+        self._foresee()
+        return self._live(await self._session.read(queries.task_detail, self._session.store, task_id))
+
+    async def results(self, task_id: int) -> list[dict[str, Any]]:
+        """The results of a task, oldest first. Raises UnknownTask."""
+        return await self._session.read(queries.results, self._session.store, task_id)
+
+    async def gpu(self) -> GpuHistory:
+        """The last minutes of the GPU, and the last phases."""
+        phases = await self._session.read(queries.phases, self._session.store, _PHASES)
+        return GpuHistory(points=self._gpu.points() if self._gpu else [], phases=phases)
+
+    async def logs(self, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:
+        """The last lines of a log, oldest first."""
+        return await asyncio.to_thread(last_lines, self._config.paths.state / "log", source, task_id, lines)
+
+    async def metrics(self) -> tuple[bytes, str]:
+        """The figures as Prometheus reads them, and the type of that text."""
+        return self._metrics.exposition(await self.status())
+
+    def _figures(self, reader: Reader) -> _Figures:
+        """Called on the database thread. What ended lately is looked up again after some seconds alone."""
+        now = self._clock()
+        if self._lately is None or not 0 <= now - self._lately[0] < _LATELY_EVERY_S:
+            self._lately = now, reader.lately(now - LATELY_S)
+        return _Figures(queries.counts(reader), queries.undelivered(reader), self._lately[1], self._disk())
+
+    def _disk(self) -> Disk | None:
+        """The room where the state lies; None while that can't be told."""
+        try:
+            usage = shutil.disk_usage(self._config.paths.state)
+        except OSError:
+            return None
+        return Disk(
+            free_mb=usage.free / 1e6,
+            total_mb=usage.total / 1e6,
+            min_free_mb=self._config.intake.min_free_mb,
+        )
+
+    def _foresee(self) -> None:
+        """Take the newest forecast; another one changes what lists say."""
+        if self._forecast is not None:
+            self._forecast.refresh()
+            if (etas := self._forecast.etas) is not self._etas:
+                self._etas = etas
+                self.events.changed()
+
+    def _queued(self) -> list[Task]:
+        """The open tasks in the order of service, sorted once for each change."""
+        key = (self.events.seq, self._work.turns)
+        if self._queue is None or self._queue[0] != key:
+            self._queue = key, queries.queue(self._work.tasks)
+        return self._queue[1]
+
+    def _live(self, line: Line) -> Line:
+        """The line with what only the running daemon knows."""
+        live = {
+            "progress": self._progress.get(line.id),
+            "started_at": _iso(self._work.started.get(line.id)),
+            "eta": _iso(self._etas.get(line.id)),
+        }
+        return line.model_copy(update=live)
+
+    def _switching(self) -> Switching | None:
+        switching = self._work.switching
+        if switching is None:
+            return None
+        to, since = switching
+        usual_s = self._forecast.usual_switch_s(to) if self._forecast else None
+        return Switching(to=sorted(to or ()), since=to_iso(since), usual_s=usual_s)
+
+    def _inbox(self) -> Inbox:
+        inlet = self._inlet
+        return Inbox(
+            path=str(self._config.paths.inbox),
+            waiting=inlet.waiting,
+            available=inlet.available,
+            polling=inlet.polling,
+        )
+
+    def _place(self, place: Place) -> wire.Place:
+        state = place.state
+        if place.name is PlaceName.INBOX and state is PlaceState.KNOWN and not self._inlet.available:
+            state = PlaceState.AWAY  # whoever looks at the inbox could not open it, and has said so
+        return wire.Place(name=place.name, path=str(place.path), state=state, detail=place.detail)
+
+
+def _phase(group: Group | None) -> Phase:
+    if not group:
+        return Phase.STT
+    return phase_of(min(group)) if len(group) == 1 else Phase.EVAL
+
+
+def _batch(extent: Extent) -> BatchState | None:
+    if extent.batch_id is None:
+        return None
+    return BatchState(id=extent.batch_id, done=extent.done, total=extent.total)
+
+
+def _rates(lately: Lately) -> Rates:
+    if not lately.ended:
+        return Rates()
+    return Rates(tasks_per_h=lately.ended * 3600.0 / LATELY_S, mean_s=lately.mean_s)
+
+
+def _iso(at: float | None) -> str | None:
+    return None if at is None else to_iso(at)

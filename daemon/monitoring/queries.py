@@ -1,0 +1,211 @@
+"""What the database says, in the words of the wire: for the control socket, and where no daemon runs."""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from daemon.contracts.wire import HistoryLine, Paper, PhaseSpan, TaskDetail, TaskLine, TaskOrder, TaskPage
+from daemon.core.schedule.scheduler import in_order
+from daemon.core.tasks.task import FINAL, OPEN, STAGE_OF, Status, Task
+from daemon.core.timestamps import to_iso
+from daemon.store.lists import Place, matches
+from daemon.store.reader import Reader
+from daemon.store.reports import Detail, Listed
+
+
+def counts(reader: Reader) -> dict[str, int]:
+    """How many tasks have each status."""
+    return {status.value: n for status, n in reader.counts().items()}
+
+
+def undelivered(reader: Reader) -> int:
+    """How many files are not in the outbox yet."""
+    return sum(reader.undelivered_counts().values())
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which tasks a list shows, and how: see `daemon.contracts.wire.TaskOrder`. No status is every status."""
+
+    statuses: frozenset[Status] = frozenset()
+    student: str | None = None
+    text: str = ""
+    only_open: bool = False
+    order: TaskOrder = TaskOrder.AGE
+    descending: bool = False
+    offset: int = 0
+    limit: int = 100
+    before: int | None = None
+
+    @property
+    def of_status(self) -> frozenset[Status]:
+        """The statuses that are shown."""
+        chosen = self.statuses or frozenset(Status)
+        return chosen & OPEN if self.only_open else chosen
+
+
+def queue(tasks: Iterable[Task]) -> list[Task]:
+    """Open tasks in the order of service; those that are held come last."""
+    listed = list(tasks)
+    return [*in_order(t for t in listed if not t.held), *(t for t in listed if t.held)]
+
+
+def task_page(
+    reader: Reader, wanted: Wanted, queued: Sequence[Task], etas: Mapping[int, float] | None = None
+) -> TaskPage:
+    """A page of tasks. `queued` are all open ones in the order of service.
+
+    Costs what is open and what is asked for, whatever else there is.
+    """
+    mine = _wanted_of(queued, wanted)
+    final, total, partial = _final(reader, wanted)
+    if wanted.order in (TaskOrder.QUEUE, TaskOrder.ETA):
+        if wanted.order is TaskOrder.ETA:
+            mine.sort(key=lambda task: (etas or {}).get(task.id, math.inf))
+        ids = [task.id for task in (reversed(mine) if wanted.descending else mine)]
+        ids += [place.id for place in final]
+    else:
+        key = _KEYS[wanted.order]
+        places = [*(Place(task.id, task.student, task.status) for task in mine), *final]
+        ids = [place.id for place in sorted(places, key=key, reverse=wanted.descending)]
+    rows = reader.listed(ids[wanted.offset : wanted.offset + wanted.limit])
+    return TaskPage(total=len(mine) + total, tasks=[task_line(row) for row in rows], partial=partial)
+
+
+_LIFECYCLE = {status: place for place, status in enumerate(Status)}
+_KEYS: dict[TaskOrder, Callable[[Place], tuple[Any, ...]]] = {
+    TaskOrder.AGE: lambda place: (-place.id,),
+    TaskOrder.STUDENT: lambda place: (place.student, place.status.value, place.id),
+    TaskOrder.STATUS: lambda place: (_LIFECYCLE[place.status], -place.id),
+}
+
+
+def _wanted_of(tasks: Iterable[Task], wanted: Wanted) -> list[Task]:
+    statuses, needle = wanted.of_status, wanted.text.casefold()
+    return [
+        task
+        for task in tasks
+        if task.status in statuses
+        and wanted.student in (None, task.student)
+        and (wanted.before is None or task.id < wanted.before)
+        and (not needle or matches(needle, task.id, task.student, task.filename))
+    ]
+
+
+def _final(reader: Reader, wanted: Wanted) -> tuple[list[Place], int, bool]:
+    """The finished tasks that may stand on the page, how many match, and whether more may match."""
+    statuses = wanted.of_status & FINAL
+    if not statuses:
+        return [], 0, False
+    if wanted.text:
+        found, partial = reader.search_final(wanted.text, wanted.student)
+        found = [place for place in found if place.status in statuses]
+        shown = [place for place in found if wanted.before is None or place.id < wanted.before]
+        return shown, len(found), partial
+    most = wanted.offset + wanted.limit
+    if wanted.order is TaskOrder.STUDENT:
+        places = reader.final_by_student(statuses, wanted.student, most, last_first=wanted.descending)
+    else:
+        ordered = wanted.order in (TaskOrder.AGE, TaskOrder.STATUS)
+        places = [
+            place
+            for status in statuses
+            for place in reader.newest_final(
+                status,
+                wanted.student,
+                most,
+                oldest_first=ordered and wanted.descending,
+                before_id=wanted.before,
+            )
+        ]
+        places.sort(key=_KEYS[TaskOrder.AGE])
+    if wanted.student is not None:
+        return places, reader.count_of(wanted.student, statuses), False
+    counted = reader.counts()
+    return places, sum(counted[status] for status in statuses), False
+
+
+def task_detail(reader: Reader, task_id: int) -> TaskDetail:
+    """One task with its history. Raises UnknownTask."""
+    return _detail(reader.task(task_id))
+
+
+def results(reader: Reader, task_id: int) -> list[dict[str, Any]]:
+    """The results of a task as they are in the outbox, one for each revision, oldest first."""
+    reader.task(task_id)  # UnknownTask, where there is none
+    return [json.loads(content) for content in reader.results(task_id)]
+
+
+def phases(reader: Reader, last: int) -> list[PhaseSpan]:
+    """The last times that a group was loaded, the newest first."""
+    return [
+        PhaseSpan(
+            group=list(span.group),
+            started_at=to_iso(span.started_at),
+            ready_at=_iso(span.ready_at),
+            ended_at=_iso(span.ended_at),
+            switch_s=span.switch_s,
+            tasks=span.tasks,
+            freed_mb=span.freed_mb,
+            foreign_mb=span.foreign_mb,
+            needed_mb=span.needed_mb,
+            margin_mb=span.margin_mb,
+        )
+        for span in reader.last_phases(last)
+    ]
+
+
+def task_line(row: Listed) -> TaskLine:
+    """One line of a list."""
+    return TaskLine(
+        id=row.id,
+        student=row.student,
+        filename=row.filename,
+        status=row.status.value,
+        stage=None if row.status in FINAL else STAGE_OF[row.status].value,
+        outcome=row.outcome and row.outcome.value,
+        revision=row.revision,
+        retry_count=row.retry_count,
+        batch_id=row.batch_id,
+        duration_s=row.duration_s,
+        held=row.held,
+        not_before=None if row.status in FINAL else _iso(row.not_before),
+        claimed_at=to_iso(row.claimed_at),
+        ended_at=_iso(row.ended_at),
+        delivered_at=_iso(row.delivered_at),
+        estimated_completion=_iso(row.estimated_completion),
+        error_code=row.error_code,
+        error_message=row.error_message,
+    )
+
+
+def _detail(detail: Detail) -> TaskDetail:
+    return TaskDetail(
+        **task_line(detail.task).model_dump(),
+        sha256=detail.sha256,
+        size_bytes=detail.size_bytes,
+        flags=[flag.model_dump() for flag in detail.flags],
+        history=[
+            HistoryLine(
+                at=to_iso(entry.at),
+                event=entry.event,
+                from_status=entry.from_status and entry.from_status.value,
+                to_status=entry.to_status.value,
+                stage=entry.stage and entry.stage.value,
+                attempt=entry.attempt,
+                seconds=entry.seconds,
+                detail=entry.detail,
+            )
+            for entry in detail.history
+        ],
+        papers=[
+            Paper(kind=paper.kind.value, name=paper.name, delivered_at=_iso(paper.delivered_at))
+            for paper in detail.papers
+        ],
+    )
+
+
+def _iso(at: float | None) -> str | None:
+    return None if at is None else to_iso(at)

@@ -1,0 +1,43 @@
+"""The scheduler's policy from the configuration, the plan of the engines, and this machine's history."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from daemon.config.load import Config
+from daemon.config.sections import Stt
+from daemon.core.forecast.durations import PLANNED, Durations
+from daemon.core.schedule.decision import Policy
+from daemon.core.schedule.residency import Plan
+from daemon.core.schedule.scheduler import auto_batch_size
+from daemon.core.tasks.task import Stage
+
+_MOST_STREAMS = 4
+
+
+def streams(stt: Stt) -> int:
+    """How many videos Whisper transcribes at once: on processors one a core, up to four; on a GPU one."""
+    if stt.parallel != "auto":
+        return stt.parallel
+    on_gpu = stt.device == "cuda" or (stt.device == "auto" and Path("/dev/nvidia0").exists())
+    return 1 if on_gpu else min(_MOST_STREAMS, len(os.sched_getaffinity(0)))
+
+
+def make_policy(config: Config, plan: Plan, durations: Durations | None) -> Policy:
+    """What the scheduler goes by. Where nothing was measured, the plan's durations are taken."""
+    policy = Policy(
+        residency=plan.groups,
+        parallel={Stage.STT: streams(config.stt), **plan.parallel},
+        batch_size=1,
+        remainder_goes_along=config.batch.size == "auto",
+        max_wait_s=config.batch.max_wait_s,
+    )
+    return replace(policy, batch_size=batch_size(config.batch.size, policy, durations or PLANNED))
+
+
+def batch_size(asked: int | str, policy: Policy, durations: Durations) -> int:
+    """R5: what is asked for or, for "auto", what the switches and the work of a round call for."""
+    if isinstance(asked, int):
+        return asked
+    widest = max(slots for stage, slots in policy.parallel.items() if stage is not Stage.STT)
+    return auto_batch_size(widest, durations.round_s(policy), durations.work_s(policy))

@@ -1,0 +1,307 @@
+"""How a recording becomes text, given a loaded model: runs in the Whisper worker alone.
+
+The voice detector runs once, and its spans serve three ends: the windows, the speaking figures, and
+knowing that there is no speech at all. Each window is encoded once, also to detect the language.
+Batched inference has no gates of its own: it neither sees that a text repeats itself or is made
+up, nor goes on where a window's answer broke off. So each window is examined afterwards, and one
+that looks wrong is transcribed again, alone, with Whisper's own gates and fallbacks.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daemon.core.content.document import Segment
+from daemon.stt.protocol import SURE, Heard, Span
+from daemon.stt.windows import LIMIT, RATE, Piece, Window, cut
+
+Audio = NDArray[np.float32]
+
+MAX_COMPRESSION = 2.4  # these three are Whisper's own (openai/whisper, transcribe.py)
+MIN_LOGPROB = -1.0
+MAX_NO_SPEECH = 0.6
+MAX_UNHEARD_S = 2.0  # of a window's end: longer, and its answer broke off
+MIN_SPEECH_S = 0.25
+PAUSE_S = 0.8  # between two words: a new segment begins
+
+_UNSPOKEN = frozenset({"la", "sa"})
+"""Languages in which nobody introduces himself: `base` took English with an accent for Latin at 0.69."""
+
+
+class OnePass:
+    """A Whisper model as the batched pipeline sees it, which keeps what was last encoded."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._kept: tuple[Audio, Any] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def encode(self, features: Audio) -> Any:
+        """The encoder's output for `features` (windows, mels, frames)."""
+        if self._kept is None or not np.array_equal(self._kept[0], features):
+            self._kept = None  # free it before the next is made: both may not fit
+            self._kept = features, self._model.encode(features)
+        return self._kept[1]
+
+    def forget(self) -> None:
+        """Free what was kept."""
+        self._kept = None
+
+
+class Scribe:
+    """Transcribes one recording after the other.
+
+    `model` is a faster_whisper.WhisperModel; `pipeline` a BatchedInferencePipeline over `one_pass`,
+    which is that model; `find_speech` gives the pieces of an audio with a voice in them. `batch_size`
+    falls when the memory does not hold it, and stays there.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        one_pass: OnePass,
+        pipeline: Any,
+        find_speech: Callable[[Audio], list[Piece]],
+        *,
+        batch_size: int,
+        expected: str | None,
+        hotwords: str | None = None,
+    ) -> None:
+        self._model = model
+        self._one_pass = one_pass
+        self._pipeline = pipeline
+        self._find_speech = find_speech
+        self._expected = expected
+        self._hotwords = hotwords
+        self.batch_size = batch_size
+
+    def transcribe(self, pcm: Path, progress: Callable[[float], None]) -> Heard:
+        """What is said in `pcm`, 16 kHz mono s16le. Raises MemoryError when one window does not fit."""
+        audio = np.fromfile(pcm, dtype="<i2").astype(np.float32) / 32768.0
+        speech = self._find_speech(audio)
+        spans = tuple(Span(start_s=start / RATE, end_s=end / RATE) for start, end in speech)
+        if sum(end - start for start, end in speech) < MIN_SPEECH_S * RATE:
+            return Heard(speech=spans)
+        windows = cut(speech, len(audio))
+        while True:
+            try:
+                return self._transcribe(audio, windows, progress).model_copy(update={"speech": spans})
+            except (RuntimeError, MemoryError) as exc:
+                if not is_out_of_memory(exc):
+                    raise
+                if self.batch_size == 1:
+                    raise MemoryError(str(exc)) from exc
+            finally:
+                self._one_pass.forget()
+            self.batch_size = max(1, self.batch_size // 2)
+
+    def _transcribe(
+        self, audio: Audio, windows: Sequence[Window], progress: Callable[[float], None]
+    ) -> Heard:
+        clips = [_clip(audio, window) for window in windows]
+        detected, detected_probability, language, probability = self._language(clips)
+        believed = self._expected in (None, language)  # else it is not rated, so not worth a second try
+        segments: list[Segment] = []
+        redone = dropped = 0
+        for index, first in enumerate(self._batched(clips, language)):
+            best = first
+            length_s = windows[index].length / RATE
+            if believed and (found := faults(first, length_s)):
+                redone += 1
+                again = self._again(clips[index][: windows[index].length], first, found, language)
+                best = min(first, again, key=lambda made: _badness(made, length_s))
+            kept = genuine(best)
+            dropped += len(best) - len(kept)
+            segments += [_placed(segment, windows[index]) for segment in kept]
+            progress((index + 1) / len(clips))
+        return Heard(
+            segments=tuple(segments),
+            language=language,
+            language_probability=probability,
+            detected=detected,
+            detected_probability=detected_probability,
+            batch_size=self.batch_size,
+            redone=redone,
+            dropped=dropped,
+        )
+
+    def _language(self, clips: Sequence[Audio]) -> tuple[str | None, float | None, str, float | None]:
+        """Detected, its probability, to be written, its probability.
+
+        All windows of the first batch vote, where faster-whisper asks the first window alone.
+        """
+        if not self._model.model.is_multilingual:
+            return None, None, "en", None
+        extractor = self._model.feature_extractor
+        features = np.stack(
+            [_whole(extractor(clip)[..., :-1], extractor.nb_max_frames) for clip in clips[: self.batch_size]]
+        )
+        votes: dict[str, float] = {}
+        for window in self._model.model.detect_language(self._one_pass.encode(features)):
+            for token, probability in window:
+                code = token[2:-2]  # "<|en|>"
+                if code in _UNSPOKEN:
+                    continue
+                votes[code] = votes.get(code, 0.0) + probability / len(features)
+        detected = max(votes, key=lambda code: votes[code])
+        unsure = self._expected is not None and votes[detected] < SURE
+        language = self._expected if unsure and self._expected in votes else detected
+        return detected, votes[detected], language, votes[language]
+
+    def _batched(self, clips: Sequence[Audio], language: str) -> Iterator[list[Segment]]:
+        """The segments of each clip, in order, with times from the clip's beginning.
+
+        The times are those of the words. Asked for times in the text instead, the model often ends a
+        window with "go on from here", which batched inference does not: the rest is lost without a word.
+        """
+        edges = [0.0]
+        for clip in clips:
+            edges.append(edges[-1] + len(clip) / RATE)
+        made, _ = self._pipeline.transcribe(
+            np.concatenate(clips),
+            language=language,
+            batch_size=self.batch_size,
+            word_timestamps=True,
+            hotwords=self._hotwords,
+            clip_timestamps=[{"start": start, "end": end} for start, end in pairwise(edges)],
+        )
+        held: list[Segment] = []
+        index = 0
+        for segment in made:
+            # `seek` is the beginning of the segment's clip in frames of 10 ms, rounded down.
+            while index + 1 < len(clips) and segment.seek >= int(edges[index + 1] * 100):
+                yield held
+                held, index = [], index + 1
+            if segment.text.strip():
+                held += _sentences(segment, -edges[index])
+        yield held
+        yield from ([] for _ in clips[index + 1 :])
+
+    def _again(self, clip: Audio, first: list[Segment], found: set[str], language: str) -> list[Segment]:
+        """A window transcribed alone; where its answer broke off and is well else, only from there on."""
+        kept = first if found == {"unfinished"} else []
+        from_s = kept[-1].end_s if kept else 0.0
+        made, _ = self._model.transcribe(
+            clip[round(from_s * RATE) :],
+            language=language,
+            hotwords=self._hotwords,
+            vad_filter=False,
+            condition_on_previous_text=False,
+            temperature=0.0,  # the tries at higher ones are drawn by lot: the same recording, another text
+        )
+        return [*kept, *(_segment(segment, from_s) for segment in made)]
+
+
+def is_out_of_memory(exc: BaseException) -> bool:
+    """Whether CTranslate2 or the C++ library says that memory ran out."""
+    text = str(exc).lower()
+    return isinstance(exc, MemoryError) or any(
+        sign in text for sign in ("out of memory", "alloc_failed", "bad_alloc", "failed to allocate")
+    )
+
+
+def genuine(segments: Sequence[Segment]) -> list[Segment]:
+    """The segments of a window without the words that Whisper made up for a noise, and without loops.
+
+    A loop shows within one segment, or as the same segment again and again.
+    """
+    looping = _compression(segments) > MAX_COMPRESSION
+    kept: list[Segment] = []
+    for segment in segments:
+        silent = segment.no_speech_prob > MAX_NO_SPEECH and segment.avg_logprob < MIN_LOGPROB
+        again = looping and any(segment.text == earlier.text for earlier in kept)
+        if not (silent or again or segment.compression_ratio > MAX_COMPRESSION):
+            kept.append(segment)
+    return kept
+
+
+def faults(segments: Sequence[Segment], length_s: float) -> set[str]:
+    """What looks wrong with the segments of a window of `length_s` seconds."""
+    found = set()
+    if not segments or length_s - segments[-1].end_s > MAX_UNHEARD_S:
+        found.add("unfinished")
+    if (
+        max(_compression(segments), *(segment.compression_ratio for segment in segments), 0.0)
+        > MAX_COMPRESSION
+    ):
+        found.add("repeats")
+    if any(segment.avg_logprob < MIN_LOGPROB for segment in segments):
+        found.add("improbable")
+    if any(segment.no_speech_prob > MAX_NO_SPEECH for segment in segments):
+        found.add("silent")
+    return found
+
+
+def _compression(segments: Sequence[Segment]) -> float:
+    return _ratio(" ".join(segment.text for segment in segments))
+
+
+def _ratio(text: str) -> float:
+    return len(text.encode()) / len(zlib.compress(text.encode()))
+
+
+def _badness(segments: Sequence[Segment], length_s: float) -> tuple[int, float]:
+    mean = sum(segment.avg_logprob for segment in segments) / len(segments) if segments else float("-inf")
+    return len(faults(segments, length_s)), -mean
+
+
+def _clip(audio: Audio, window: Window) -> Audio:
+    """A window's sound, with silence up to 30 s.
+
+    Left to itself faster-whisper fills the spectrum with zeros, which is no silence: of twelve windows of
+    speech eight answers of tiny.en and three of base broke off before the end, with silence two each.
+    """
+    sound = np.concatenate([audio[start:end] for start, end in window.pieces])
+    return np.pad(sound, (0, max(0, LIMIT - len(sound))))
+
+
+def _whole(features: Audio, frames: int) -> Audio:
+    features = features[..., :frames]
+    return np.pad(features, ((0, 0), (0, frames - features.shape[-1])))
+
+
+def _sentences(made: Any, shift_s: float) -> list[Segment]:
+    """What was made of a window, cut behind each sentence, and where the speaker paused."""
+    words = made.words or []
+    if not words:
+        return [_segment(made, shift_s)]
+    ends = [i for i, (word, after) in enumerate(pairwise(words), 1) if _parts(word, after)]
+    return [
+        _segment(made, shift_s).model_copy(
+            update={
+                "start_s": max(0.0, float(part[0].start) + shift_s),
+                "end_s": max(0.0, float(part[-1].end) + shift_s),
+                "text": (text := "".join(word.word for word in part).strip()),
+                "compression_ratio": _ratio(text),
+            }
+        )
+        for part in (words[start:end] for start, end in pairwise([0, *ends, len(words)]))
+    ]
+
+
+def _parts(word: Any, after: Any) -> bool:
+    return bool(word.word.rstrip().endswith((".", "?", "!"))) or after.start - word.end > PAUSE_S
+
+
+def _segment(made: Any, shift_s: float) -> Segment:
+    return Segment(
+        start_s=max(0.0, made.start + shift_s),
+        end_s=max(0.0, made.end + shift_s),
+        text=made.text.strip(),
+        avg_logprob=made.avg_logprob,
+        no_speech_prob=made.no_speech_prob,
+        compression_ratio=made.compression_ratio,
+    )
+
+
+def _placed(segment: Segment, window: Window) -> Segment:
+    start = window.place(segment.start_s)
+    end = max(start, window.place(segment.end_s, ends=True))
+    return segment.model_copy(update={"start_s": round(start, 2), "end_s": round(end, 2)})

@@ -1,0 +1,1 @@
+"""The one writer of task states: observes, decides, commits and acts."""

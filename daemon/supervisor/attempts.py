@@ -1,0 +1,113 @@
+"""The attempts in flight: one try at one stage of one task each."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from daemon.contracts.ports import Node
+from daemon.contracts.values import ExtractWork, Failed, RateWork, StageOutcome, SttWork, Ticket, Transcribed
+from daemon.core.errors import Blame, EngineError, ExclusionError, Fault
+from daemon.core.tasks.task import Stage, Task
+from daemon.supervisor.journal import Payload
+from daemon.supervisor.predecode import Ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt ended with an outcome, after `seconds`."""
+
+    outcome: StageOutcome
+    seconds: float
+
+
+class Attempts:
+    """Runs attempts on the node, and tells of each how it ended."""
+
+    def __init__(
+        self,
+        node: Node,
+        ahead: Ahead,
+        progress: dict[int, float],
+        clock: Callable[[], float],
+        on_end: Callable[[Ended], None],
+        on_break: Callable[[BaseException], None],
+    ) -> None:
+        self._node, self._ahead = node, ahead
+        self._progress, self._clock = progress, clock
+        self._on_end, self._on_break = on_end, on_break
+        self.started: dict[int, float] = {}
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._unwanted: set[int] = set()
+
+    def start(self, task: Task, payload: Payload | None) -> None:
+        """Begin the attempt that `task` stands for; past stt with what the earlier stages gave."""
+        attempt = asyncio.create_task(self._run(task, payload), name=f"attempt at task {task.id}")
+        self._running[task.id] = attempt
+        self.started[task.id] = self._clock()
+        attempt.add_done_callback(lambda done: self._done(task.id, done))
+
+    def cancel(self, task_id: int) -> None:
+        """End a running attempt because its task is not wanted any more. It still ends with an outcome."""
+        if task_id in self._running:
+            self._unwanted.add(task_id)
+            self._running[task_id].cancel()
+
+    async def interrupt(self, task_ids: Iterable[int]) -> None:
+        """End running attempts whose tasks are to wait again. Returns once they have ended."""
+        mine = {task_id: self._running[task_id] for task_id in task_ids if task_id in self._running}
+        for task_id in mine:
+            self.cancel(task_id)
+        await asyncio.gather(*mine.values(), return_exceptions=True)
+
+    async def join(self, grace_s: float) -> None:
+        """Wait `grace_s` seconds for the attempts to end; cancel those that have not."""
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=grace_s)
+        left = list(self._running.values())
+        for attempt in left:
+            attempt.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _done(self, task_id: int, attempt: asyncio.Task[None]) -> None:
+        if self._running.get(task_id) is attempt:
+            del self._running[task_id], self.started[task_id]
+            self._unwanted.discard(task_id)  # however it ended, the next try is wanted
+        if not attempt.cancelled() and (error := attempt.exception()) is not None:
+            self._on_break(error)
+
+    async def _run(self, task: Task, payload: Payload | None) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        ticket = Ticket(task.id, task.revision, task.attempt)
+        try:
+            outcome = await self._attempt(task, ticket, payload)
+        except (EngineError, ExclusionError) as exc:
+            outcome = Failed(ticket, Fault(Blame.ENGINE, "engine_error", str(exc)))
+        except asyncio.CancelledError:
+            if task.id not in self._unwanted:
+                raise
+            outcome = Failed(ticket, Fault(Blame.TASK, "cancelled", "the operator cancelled it"))
+        finally:
+            self._progress.pop(task.id, None)
+        if task.stage is Stage.STT:
+            self._ahead.drop(task.id)
+        self._on_end(Ended(outcome, loop.time() - began))
+
+    async def _attempt(self, task: Task, ticket: Ticket, payload: Payload | None) -> StageOutcome:
+        """The outcome of one try. Each stream is read to its end, so that the node knows that it is over."""
+        if payload is None:
+            decoded = await self._ahead.get(task)
+            if isinstance(decoded, Fault):
+                return Failed(ticket, decoded)
+            work = SttWork(ticket, decoded.pcm, decoded.duration_s)
+            (outcome,) = [outcome async for outcome in self._node.transcribe([work])]
+            if isinstance(outcome, Transcribed):
+                return replace(outcome, flags=(*decoded.flags, *outcome.flags))
+            return outcome
+        if task.stage is Stage.EXTRACT:
+            extract = ExtractWork(ticket, payload.transcript)
+            (outcome,) = [outcome async for outcome in self._node.extract([extract])]
+        else:
+            rate = RateWork(ticket, payload.transcript, payload.speaking, payload.profile)
+            (outcome,) = [outcome async for outcome in self._node.rate([rate])]
+        return outcome

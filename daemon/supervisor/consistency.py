@@ -1,0 +1,50 @@
+"""Sees that all of a class get the same, also across a restart: a change in mid-class is an alarm.
+
+A class lasts for as long as there are open tasks.
+"""
+
+from typing import Any
+
+from daemon.contracts.values import Extracted, Rated, StageOutcome, Transcribed
+from daemon.core.content.provenance_identity import changed, identity
+from daemon.core.tasks.task import Stage
+from daemon.monitoring.alarms import Alarms
+from daemon.store.session import Session
+
+_SETTING = "class_identity"
+_ALARM = "class_changed"
+
+
+class Fairness:
+    """Remembers with what the running class is transcribed, extracted and rated."""
+
+    def __init__(self, session: Session, alarms: Alarms) -> None:
+        self._session, self._alarms = session, alarms
+        self._identities: dict[str, dict[str, Any]] = {}
+
+    async def recall(self) -> None:
+        """Go on with the class that was running at the last stop."""
+        self._identities = await self._session.until_durable(self._session.store.setting, _SETTING, {})
+
+    async def check(self, stage: Stage, outcome: StageOutcome) -> None:
+        """Hold the provenance of an outcome against that of the class."""
+        if not isinstance(outcome, Transcribed | Extracted | Rated) or not outcome.provenance:
+            return
+        if not self._identities:
+            self._alarms.clear(_ALARM)
+        now = identity(outcome.provenance)
+        before = self._identities.get(stage.value)
+        if before == now:
+            return
+        if before is not None:
+            what = ", ".join(changed(before, now))
+            message = f"{stage} of this class changed in the middle ({what}); rate the earlier ones again"
+            self._alarms.set(_ALARM, message)
+        self._identities[stage.value] = now
+        await self._session.until_durable(self._session.store.put_setting, _SETTING, self._identities)
+
+    async def end_class(self) -> None:
+        """There is no open task: what comes next is another class. Till then an alarm stays to be seen."""
+        if self._identities:
+            self._identities = {}
+            await self._session.until_durable(self._session.store.put_setting, _SETTING, {})

@@ -1,0 +1,63 @@
+"""Decoding ahead of the phase: the sound of the next videos, ready when the GPU is."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from daemon.contracts.ports import Media
+from daemon.contracts.values import Decoded
+from daemon.core.errors import Fault
+from daemon.core.tasks.task import Task
+
+
+class Ahead:
+    """Keeps the decoded sound of the tasks that come next, and of no others.
+
+    `on_fault` is told of a video that can't be decoded, as soon as that is known.
+    """
+
+    def __init__(self, media: Media, folder: Path, on_fault: Callable[[int, Fault], None]) -> None:
+        self._media = media
+        self._folder = folder
+        self._on_fault = on_fault
+        self._decoding: dict[int, asyncio.Task[Decoded | Fault]] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.iterdir():  # a crash's; what is still wanted is decoded again
+            left.unlink()
+
+    def want(self, tasks: Sequence[Task]) -> None:
+        """Decode these, in their order, and forget all others."""
+        for gone in self._decoding.keys() - {task.id for task in tasks}:
+            self.drop(gone)
+        for task in tasks:
+            if task.id not in self._decoding:
+                self._decoding[task.id] = asyncio.create_task(self._decode(task))
+
+    async def get(self, task: Task) -> Decoded | Fault:
+        """The sound of a task, or why there is none. Waits until it is decoded."""
+        if task.id not in self._decoding:
+            self._decoding[task.id] = asyncio.create_task(self._decode(task))
+        return await asyncio.shield(self._decoding[task.id])
+
+    def drop(self, task_id: int) -> None:
+        """Forget a task's sound and free its disk space."""
+        decoding = self._decoding.pop(task_id, None)
+        if decoding is not None:
+            decoding.cancel()
+            self._pcm(task_id).unlink(missing_ok=True)
+
+    async def aclose(self) -> None:
+        """Forget everything."""
+        decodings = list(self._decoding.values())
+        for task_id in list(self._decoding):
+            self.drop(task_id)
+        await asyncio.gather(*decodings, return_exceptions=True)
+
+    async def _decode(self, task: Task) -> Decoded | Fault:
+        decoded = await self._media.decode(Path(task.path), self._pcm(task.id))
+        if isinstance(decoded, Fault):
+            self._on_fault(task.id, decoded)
+        return decoded
+
+    def _pcm(self, task_id: int) -> Path:
+        return self._folder / f"{task_id}.pcm"

@@ -1,0 +1,57 @@
+"""What the operator ordered for the whole daemon. It stands through a restart until it is taken back."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from daemon.contracts.values import Orders
+from daemon.contracts.wire import Order
+from daemon.core.schedule.decision import View
+from daemon.core.timestamps import to_iso
+from daemon.supervisor.journal import Journal
+
+
+class StandingOrders:
+    """The orders that hold now. `on_change` is told of them, also of those of the last run."""
+
+    def __init__(
+        self, journal: Journal, clock: Callable[[], float], on_change: Callable[[Orders], None]
+    ) -> None:
+        self._journal, self._clock, self._on_change = journal, clock, on_change
+        self._one_by_one = asyncio.Lock()
+        self.now = Orders()
+
+    async def recall(self) -> None:
+        """Take up what was ordered before the last stop."""
+        async with self._one_by_one:  # one that is given meanwhile adds to them
+            self.now = await self._journal.orders()
+        self._on_change(self.now)
+
+    def seen_by(self, view: View) -> View:
+        """The view with what was ordered."""
+        return replace(view, paused=self.now.paused, go_at=self.now.go_at, draining=self.now.draining)
+
+    async def give(self, order: Order, *, at_once: bool = False) -> None:
+        """Pause, go on, drain, or go. Raises StoreError; then it was not ordered."""
+        match order:
+            case Order.PAUSE:
+                await self._keep("pause now" if at_once else "pause", paused=True)
+            case Order.RESUME:
+                await self._keep("resume", paused=False, draining=False)
+            case Order.DRAIN:
+                await self._keep("drain", draining=True)
+            case Order.GO:
+                await self._keep("go", go_at=self._clock())
+
+    async def deadline(self, at: float | None) -> None:
+        """By when the class is to be done, in epoch seconds. Raises StoreError."""
+        await self._keep("no deadline" if at is None else f"deadline {to_iso(at)}", deadline=at)
+
+    async def _keep(self, told: str, **ordered: Any) -> None:
+        async with self._one_by_one:
+            orders = replace(self.now, **ordered)
+            await self._journal.keep_orders(orders)
+            self.now = orders
+        self._on_change(orders)
+        self._journal.events.add("order", told)

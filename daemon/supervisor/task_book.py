@@ -1,0 +1,129 @@
+"""The open tasks as they stand, and the changes that are not committed yet."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import structlog
+
+from daemon.contracts.values import (
+    Change,
+    Extracted,
+    Failed,
+    Rated,
+    StageOutcome,
+    Ticket,
+    Transcribed,
+    Unscorable,
+)
+from daemon.core.intake.ownership import Ownership
+from daemon.core.tasks.lifecycle import RetryPolicy, advance, after_fault
+from daemon.core.tasks.task import FINAL, RUNNING, Event, Task
+
+log = structlog.get_logger()
+
+_EVENT_OF: dict[type[StageOutcome], Event] = {
+    Transcribed: Event.TRANSCRIBED,
+    Unscorable: Event.UNSCORABLE,
+    Extracted: Event.EXTRACTED,
+    Rated: Event.RATED,
+}
+
+
+def superseded(tasks: Iterable[Task], ownership: Ownership) -> list[Task]:
+    """The tasks that have not started and whose student has handed in a newer video since.
+
+    A video that the account of somebody else has put there under the student's name is not the student's.
+    """
+    newest: dict[str, dict[str | None, tuple[float, int]]] = {}
+    listed = list(tasks)
+    for task in listed:
+        of_student = newest.setdefault(task.student, {})
+        of_student[task.account] = max(of_student.get(task.account, (0.0, 0)), (task.claimed_at, task.id))
+    waiting = (t for t in listed if t.attempt == 0 and t.revision == 1 and t.status not in RUNNING)
+    return [
+        task
+        for task in waiting
+        if any(
+            latest > (task.claimed_at, task.id) and ownership.concerns(task.account, account)
+            for account, latest in newest[task.student].items()
+        )
+    ]
+
+
+class Book:
+    """The one place in memory where a task changes. Nothing may be done on a change before its commit."""
+
+    def __init__(
+        self, retry: RetryPolicy, clock: Callable[[], float], *, newest_only: Ownership | None = None
+    ) -> None:
+        """`newest_only`: whose newer video cancels a student's earlier ones; None when nobody's does."""
+        self._retry, self._clock = retry, clock
+        self._newest_only = newest_only
+        self._tasks: dict[int, Task] = {}
+        self._asked_early: set[int] = set()  # a person was faster than the word that they were born
+        self.changes: list[Change] = []
+        self.last_claim_at = 0.0
+
+    @property
+    def tasks(self) -> Sequence[Task]:
+        """Every open task."""
+        return list(self._tasks.values())
+
+    def add(self, tasks: Iterable[Task]) -> None:
+        """Tasks that stand in the database, open."""
+        for task in tasks:
+            if task.id in self._asked_early:  # it stands here already, and may have ended since
+                self._asked_early.discard(task.id)
+            else:
+                self._tasks.setdefault(task.id, task)
+            self.last_claim_at = max(self.last_claim_at, task.claimed_at)
+        if self._newest_only is not None:
+            for task in superseded(self._tasks.values(), self._newest_only):
+                self.move(task.id, Event.CANCELLED)
+
+    def put(self, task: Task) -> None:
+        """A task as the database has it now, after what a person asked for."""
+        if task.id not in self._tasks and task.revision == 1:
+            self._asked_early.add(task.id)
+        self._tasks[task.id] = task
+
+    def get(self, task_id: int) -> Task | None:
+        """An open task."""
+        return self._tasks.get(task_id)
+
+    def answered(self, ticket: Ticket) -> Task | None:
+        """The running task whose present try a ticket names, or None: then its outcome is dropped."""
+        task = self._tasks.get(ticket.task_id)
+        if task is None or task.status not in RUNNING:
+            return None
+        return task if (task.revision, task.attempt) == (ticket.revision, ticket.attempt) else None
+
+    def move(self, task_id: int, event: Event, batch_id: int | None = None) -> Task:
+        """Let an event happen to a task that needs no outcome. Gives the task as it is then."""
+        task = self._tasks[task_id]
+        after = advance(task, event, batch_id=batch_id)
+        self._change(task, event, after)
+        return after
+
+    def end(self, task: Task, outcome: StageOutcome, seconds: float | None) -> None:
+        """Let a try end with its outcome. A cancel that was asked for beats it."""
+        if isinstance(outcome, Failed):
+            event, after = after_fault(task, outcome.fault, self._clock(), self._retry)
+            log.info("attempt failed", task=task.id, code=outcome.fault.code, then=event.value)
+        else:
+            event = Event.CANCELLED if task.cancel_requested else _EVENT_OF[type(outcome)]
+            after = advance(task, event)
+        self._change(task, event, after, seconds, None if event is Event.CANCELLED else outcome)
+
+    def _change(
+        self,
+        before: Task,
+        event: Event,
+        after: Task,
+        seconds: float | None = None,
+        outcome: StageOutcome | None = None,
+    ) -> None:
+        self.changes.append(Change(before, after, event, self._clock(), seconds, outcome))
+        if after.status in FINAL:
+            del self._tasks[after.id]
+        else:
+            self._tasks[after.id] = after

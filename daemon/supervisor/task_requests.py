@@ -1,0 +1,73 @@
+"""What a person may ask for one task, done in the store and in the book."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from daemon.contracts.wire import Verb
+from daemon.core.errors import IntroEvalError
+from daemon.core.tasks.task import RUNNING, Event, Stage, Task
+from daemon.supervisor.attempts import Attempts
+from daemon.supervisor.journal import Journal
+from daemon.supervisor.task_book import Book
+
+_DONE = {
+    Verb.RETRY: "is taken up again",
+    Verb.RATE: "is rated again",
+    Verb.CANCEL: "is to be cancelled",
+    Verb.HOLD: "is held",
+    Verb.RELEASE: "is let go on",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A person asks for something; `answer` gets the task as it is then, or the error."""
+
+    verb: Verb
+    task_id: int
+    extract: bool
+    answer: asyncio.Future[Task | None]
+
+
+async def answer(asked: Asked, obeying: Awaitable[Task | None]) -> None:
+    """Tell who asked what came of it, if they still wait."""
+    try:
+        task = await obeying
+    except IntroEvalError as exc:
+        if not asked.answer.cancelled():
+            asked.answer.set_exception(exc)
+    else:
+        if not asked.answer.cancelled():
+            asked.answer.set_result(task)
+
+
+async def obey(
+    asked: Asked, journal: Journal, book: Book, attempts: Attempts, now: float, on_final: Callable[[], None]
+) -> Task | None:
+    """Do it; the task as it is then, or None where it stays as it is. What is in the book must be committed.
+
+    Raises UnknownTask, and IllegalTransition for what the task's status does not allow.
+    """
+    session, store, task_id = journal.session, journal.session.store, asked.task_id
+    match asked.verb:
+        case Verb.DELIVER:
+            await session(store.deliver_again, task_id)
+            journal.events.add("order", f"task {task_id}: deliver again", task_id=task_id)
+            on_final()
+            return None
+        case Verb.RETRY:
+            task = await session(store.retry, task_id, now)
+        case Verb.RATE:
+            task = await session(store.rate_again, task_id, now, extract=asked.extract)
+        case Verb.CANCEL:
+            task = await session(store.request_cancel, task_id, now)
+        case _:
+            task = await session(store.hold, task_id, now, held=asked.verb is Verb.HOLD)
+    book.put(task)
+    journal.events.of_task(task, _DONE[asked.verb])
+    if asked.verb is Verb.CANCEL and task.status not in RUNNING:
+        return book.move(task.id, Event.CANCELLED)
+    if asked.verb is Verb.CANCEL and task.stage is not Stage.STT:
+        attempts.cancel(task.id)
+    return task

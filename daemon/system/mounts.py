@@ -1,0 +1,89 @@
+"""Which file system a folder lies on, by the kernel's mount table (proc(5), mountinfo)."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.core.intake.place import FileSystem
+
+MOUNTINFO = Path("/proc/self/mountinfo")
+_NETWORK = frozenset(
+    "9p afs beegfs ceph cifs davfs gfs2 glusterfs lustre ncpfs nfs nfs4 smb3 smbfs vboxsf virtiofs".split()
+)
+_ESCAPE = re.compile(rb"\\([0-7]{3})")
+_MOUNT_ID = re.compile(rb"^mnt_id:\s*(\d+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mount:
+    """One line of the table. `root` is the folder of the file system that is mounted at `point`."""
+
+    id: bytes
+    root: bytes
+    point: bytes
+    type: str
+    source: bytes
+
+
+def is_remote(root: Path, mountinfo: Path = MOUNTINFO) -> bool:
+    """Whether changes in `root`, or in something mounted below it, can come from another machine.
+
+    Of those no event ever tells. FUSE counts as a network file system, except for a local disk's
+    (`fuseblk`): sshfs, rclone and the like are FUSE. False where there is no mount table.
+    """
+    here = os.fsencode(os.path.realpath(root))
+    mounts = _table(mountinfo)
+    # Of two mounts at one point the later covers the earlier.
+    around = [(len(each.point), i, each.type) for i, each in enumerate(mounts) if _holds(each.point, here)]
+    within = [mount.type for mount in mounts if mount.point != here and _holds(here, mount.point)]
+    return any(_is_network(kind) for kind in [max(around)[2] if around else "", *within])
+
+
+def file_system(fd: int, mountinfo: Path = MOUNTINFO) -> FileSystem:
+    """The file system of an open folder, found by its mount and not by its path. Raises OSError.
+
+    Without a mount table only the file system's id is known.
+    """
+    fsid = f"{os.statvfs(fd).f_fsid:x}"
+    try:
+        mount_id = _MOUNT_ID.search(Path(f"/proc/self/fdinfo/{fd}").read_bytes())
+        path = os.readlink(b"/proc/self/fd/%d" % fd)
+    except OSError:
+        mount_id, path = None, b""
+    mount = next((each for each in _table(mountinfo) if mount_id and each.id == mount_id[1]), None)
+    if mount is None:
+        return FileSystem("", fsid, "", mounted=False)
+    source = mount.source.decode(errors="backslashreplace")
+    # The id of a network file system is zero, or another one at every mount; its address stays.
+    key = source if fsid == "0" or _is_network(mount.type) else fsid
+    root = mount.root.decode(errors="backslashreplace")
+    return FileSystem(mount.type, key, root, mounted=path == mount.point, source=source)
+
+
+def _table(mountinfo: Path) -> list[_Mount]:
+    try:
+        return [_parse(line) for line in mountinfo.read_bytes().splitlines()]
+    except OSError:
+        return []
+
+
+def _parse(line: bytes) -> _Mount:
+    before, _, after = line.partition(b" - ")
+    mount_id, _, _, root, point = before.split(b" ")[:5]
+    kind, source = after.split(b" ")[:2]
+    return _Mount(
+        mount_id, _unescaped(root), _unescaped(point), kind.decode("ascii", "replace"), _unescaped(source)
+    )
+
+
+def _unescaped(field: bytes) -> bytes:
+    return _ESCAPE.sub(lambda match: bytes([int(match[1], 8)]), field)
+
+
+def _holds(folder: bytes, path: bytes) -> bool:
+    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
+
+
+def _is_network(kind: str) -> bool:
+    return kind in _NETWORK or kind.startswith("fuse.")

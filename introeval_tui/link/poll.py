@@ -1,0 +1,197 @@
+"""Asks the daemon again and again, and makes one `Snapshot` of all that it says.
+
+It never gives up: what goes wrong becomes part of the snapshot, with the time of the next try.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from introeval_tui.link.client import Client, Garbled, NoAnswer, Refused
+from introeval_tui.rows.state import Link, Query, Snapshot
+from introeval_tui.rows.words import RUNNING
+
+if TYPE_CHECKING:
+    from daemon.contracts.wire import Status, Wire
+
+_Kind = TypeVar("_Kind", bound="Wire")
+
+BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
+_TIMEOUT_S = 12.0
+_PROGRESS_S = 2.0  # how often progress is asked for while no task changes its state
+_GPU_S = 5.0
+_EVENTS = 100
+_FAILURES = 50
+
+
+class Poller:
+    """Polls over one connection. `changed` gets each new snapshot, in the loop of the caller."""
+
+    def __init__(
+        self,
+        client: Client,
+        monotonic: Callable[[], float],
+        changed: Callable[[Snapshot], None],
+        refresh_s: float = 1.0,
+    ) -> None:
+        self.query = Query()
+        self.refresh_s = refresh_s
+        self.known = Snapshot()
+        self._client = client
+        self._monotonic = monotonic
+        self._changed = changed
+        self._soon = asyncio.Event()
+        self._anew = False
+        self._seen: tuple[int, int, Query] | None = None  # pid, seq and query of the page that is here
+        self._listed_at = 0.0
+        self._gpu_at: float | None = None
+        self._told: object = None
+
+    def ask(self, query: Query) -> None:
+        """List something else, now."""
+        self.query = query
+        self._soon.set()
+
+    def hurry(self) -> None:
+        """Ask for everything, now: something was changed, or the operator does not want to wait."""
+        self._anew = True
+        self._soon.set()
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        await asyncio.to_thread(_load_wire)
+        while True:
+            self._soon.clear()
+            await self._try()
+            wait = self.refresh_s
+            if self.known.next_try_at is not None:
+                wait = self.known.next_try_at - self._monotonic()
+            try:
+                async with asyncio.timeout(max(0.0, wait)):
+                    await self._soon.wait()
+            except TimeoutError:
+                continue
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._client.close()
+
+    async def once(self) -> Snapshot:
+        """Ask one time."""
+        await self._try()
+        self._client.close()
+        return self.known
+
+    async def _try(self) -> None:
+        try:
+            known = await self._ask()
+        except (NoAnswer, Refused) as exc:
+            self._client.close()
+            known = self._down(str(exc), exc.mend if isinstance(exc, NoAnswer) else "")
+        self.known = known
+        self._changed(known)
+
+    def _down(self, reason: str, mend: str) -> Snapshot:
+        now = self._monotonic()
+        tries = self.known.tries + 1
+        wait = BACKOFF_S[min(tries, len(BACKOFF_S)) - 1]
+        self._seen = None
+        return replace(
+            self.known,
+            link=Link.DOWN,
+            reason=reason,
+            mend=mend,
+            down_since=now if self.known.down_since is None else self.known.down_since,
+            tries=tries,
+            next_try_at=now + wait,
+        )
+
+    async def _ask(self) -> Snapshot:
+        from daemon.contracts.wire import API_VERSION
+
+        anew, self._anew = self._anew, False
+        status = _status(await self._client.get("/status", timeout=_TIMEOUT_S))
+        known = replace(
+            self.known,
+            link=Link.UP,
+            reason="",
+            mend="",
+            down_since=None,
+            tries=0,
+            next_try_at=None,
+            at=self._monotonic(),
+            status=status or self.known.status,
+        )
+        if status is None or status.api_version != API_VERSION:
+            return replace(known, link=Link.FOREIGN)
+        self.known = known
+        known = await self._list(known, status, anew=anew)
+        return await self._more(known, status, anew=anew)
+
+    async def _list(self, known: Snapshot, status: "Status", *, anew: bool) -> Snapshot:
+        """The page of tasks, if anything of it can have changed."""
+        from daemon.contracts.wire import TaskPage
+
+        query, now = self.query, self._monotonic()
+        seen = (status.pid or 0, status.seq, query)
+        moves = known.page is not None and any(task.status in RUNNING for task in known.page.tasks)
+        if seen == self._seen and not anew and not (moves and now - self._listed_at >= _PROGRESS_S):
+            return known
+        page = await self._model(TaskPage, "/tasks", query.params)
+        failures = known.failures
+        if self._seen is None or self._seen[:2] != seen[:2]:
+            params = [("status", "failed"), ("order", "age"), ("limit", str(_FAILURES))]
+            failures = await self._model(TaskPage, "/tasks", params)
+        self._seen, self._listed_at = seen, now
+        return replace(known, page=page, query=query, failures=failures)
+
+    async def _more(self, known: Snapshot, status: "Status", *, anew: bool) -> Snapshot:
+        """The history of the GPU now and then, and the events when there must be new ones."""
+        from daemon.contracts.wire import EventLine, GpuHistory
+
+        now = self._monotonic()
+        states = tuple(engine.state for engine in status.engines)
+        told = (status.pid, status.seq, status.group, states, status.paused, status.draining, status.alarms)
+        news = told != self._told or anew
+        if news or self._gpu_at is None or now - self._gpu_at >= _GPU_S:
+            self._gpu_at = now
+            known = replace(known, gpu=await self._model(GpuHistory, "/gpu", []))
+        if news:
+            body = await self._client.get("/events/recent", [("limit", str(_EVENTS))])
+            try:
+                events = tuple(EventLine.model_validate(line) for line in json.loads(body))
+            except (ValueError, TypeError) as exc:
+                raise Garbled("the daemon's events can't be read") from exc
+            known = replace(known, events=tuple(sorted(events, key=lambda event: -event.id)))
+            self._told = told
+        return known
+
+    async def _model(self, kind: type[_Kind], path: str, params: list[tuple[str, str]]) -> _Kind:
+        body = await self._client.get(path, params)
+        try:
+            return kind.model_validate_json(body)
+        except ValueError as exc:
+            raise Garbled(f"the daemon's answer to {path} can't be read") from exc
+
+
+def _load_wire() -> None:
+    """Import the wire types, in a thread: they take longer than a frame may."""
+    import daemon.contracts.wire  # noqa: F401
+
+
+def _status(body: bytes) -> "Status | None":
+    """What the daemon says of itself; None when it is of another version and can't be read by this one."""
+    from daemon.contracts.wire import API_VERSION, Status
+
+    try:
+        return Status.model_validate_json(body)
+    except ValueError as exc:
+        try:
+            foreign = json.loads(body)["api_version"] != API_VERSION
+        except (ValueError, LookupError, TypeError):
+            foreign = False
+        if foreign:
+            return None
+        raise Garbled("what answers on the socket is no IntroEval daemon") from exc

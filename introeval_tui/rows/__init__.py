@@ -1,0 +1,1 @@
+"""Rows of the screens as pure functions of what is known."""

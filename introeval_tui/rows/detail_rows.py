@@ -1,0 +1,239 @@
+"""Everything of one task, as rows: its head, and one function for each tab. Pure.
+
+Texts come from students and from models: they are cut, wrapped and cleaned, never read as markup.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from introeval_tui.rows import words
+from introeval_tui.rows.cells import Piece, Row, fit, row, spread, wrap
+from introeval_tui.rows.format import ahead, clock, day, parse, size, took
+from introeval_tui.rows.state import Scene
+
+if TYPE_CHECKING:
+    from daemon.contracts.wire import HistoryLine, LogLine, TaskDetail, TaskLine
+
+Result = dict[str, Any]
+_WORD = ("overall_rating", "clarity_of_speech", "content_quality", "confidence_level")
+
+
+def head_rows(task: "TaskLine", detail: "TaskDetail | None", scene: Scene, width: int) -> list[Row]:
+    """Who, what, how it stands, and what may be done: 4 rows."""
+    look = words.look(task, scene.now)
+    tries = f"  {task.retry_count} tries charged" if task.retry_count else ""
+    facts = (
+        f"({took(task.duration_s)}, {size(detail.size_bytes)})"
+        if detail is not None
+        else f"({took(task.duration_s)})"
+    )
+    right: list[Piece] = [(f" {look.sign} {look.word}{tries} ", look.style)]
+    left: list[Piece] = [
+        (" < esc  ", "dim"),
+        (f"{task.id:04d}  ", "bold"),
+        (fit(task.student, min(24, len(task.student))) + "  ", "bold"),
+        (fit(f"{task.filename} {facts}", max(10, width - 36 - len(look.word) - len(tries))), ""),
+    ]
+    return [
+        spread(width, left, right),
+        row(width, *([(" ", ""), *_way(detail)] if detail is not None else [(" …", "dim")])),
+        row(width, (fit(f" {_why(task, scene)}", width), "red" if task.status == "failed" else "")),
+        row(width, (fit(f" next: {_next(task)}", width), "dim")),
+    ]
+
+
+def _way(detail: "TaskDetail") -> list[Piece]:
+    """Received 13:31 > stt 3m02s (4.2x) > extract 41s > rate 20s, as far as it has come."""
+    pieces: list[Piece] = [(f"received {clock(parse(detail.claimed_at), seconds=True)}", "")]
+    for stage, ended in (("stt", "transcribed"), ("extract", "extracted"), ("rate", "rated")):
+        lines = [line for line in detail.history if line.event == ended]
+        if lines and lines[-1].seconds is not None:
+            fast = detail.duration_s / lines[-1].seconds if stage == "stt" and lines[-1].seconds else 0.0
+            pieces.append(
+                (f" > {stage} {took(lines[-1].seconds)}{f' ({fast:.1f}x)' if fast else ''}", "green")
+            )
+        elif detail.stage == stage:
+            runs = detail.status in words.RUNNING
+            pieces.append((f" > {stage} {'…' if runs else 'waits'}", "cyan" if runs else "dim"))
+    if detail.status in words.FINAL:
+        failed = detail.status == "failed"
+        pieces.append((f" > {detail.outcome or detail.status}", "bold red" if failed else "green"))
+    return pieces
+
+
+def _why(task: "TaskLine", scene: Scene) -> str:
+    if task.error_message or task.error_code:
+        return f"why: {task.error_code}: {task.error_message}"
+    eta = parse(task.eta)
+    if eta is not None and task.status not in words.FINAL and not scene.stale:
+        return f"done in {ahead(eta - scene.now)} ({clock(eta)})"
+    return f"step: {words.step(task, scene.now)}"
+
+
+def _next(task: "TaskLine") -> str:
+    if task.status not in words.FINAL:
+        return f"x cancel   {'h release' if task.held else 'h hold'}   y copy id"
+    if task.status == "completed":
+        return "a rate again   d deliver again   r take up again what gave nothing   y copy id"
+    return "r take up again   d deliver again   y copy id"
+
+
+def overview_rows(detail: "TaskDetail", scene: Scene, width: int) -> list[Row]:
+    """The timeline: each thing that happened to it, and its papers and flags."""
+    rows = [_history_row(line, scene, width) for line in detail.history]
+    rows.append(row(width))
+    facts = [
+        ("sha256", detail.sha256),
+        ("revision", str(detail.revision)),
+        ("batch", "-" if detail.batch_id is None else str(detail.batch_id)),
+        ("delivered", clock(parse(detail.delivered_at), seconds=True)),
+    ]
+    rows += [
+        row(width, (f" {name:<10}", "dim"), (fit(value, max(0, width - 11)), "")) for name, value in facts
+    ]
+    for paper in detail.papers:
+        said = paper.name if paper.delivered_at else f"{paper.name} (not delivered yet)"
+        rows.append(row(width, (f" {paper.kind:<10}", "dim"), (fit(said, max(0, width - 11)), "")))
+    for flag in detail.flags:
+        said = " ".join(str(flag.get(name) or "") for name in ("code", "field", "detail"))
+        rows.append(row(width, (" flag      ", "yellow"), (fit(said, max(0, width - 11)), "")))
+    return rows
+
+
+def _history_row(line: "HistoryLine", scene: Scene, width: int) -> Row:
+    at = parse(line.at)
+    when = "-" if at is None else day(at, scene.now)
+    detail = ", ".join(f"{key} {value}" for key, value in line.detail.items() if value not in ("", None))
+    style = {"failed": "bold red", "cancelled": "yellow", "released": "yellow"}.get(line.event, "")
+    return row(
+        width,
+        (f" {when:<13}", "dim"),
+        (fit(line.event, 13), style),
+        (fit(line.to_status, 17), ""),
+        (fit(f"try {line.attempt}" if line.attempt else "", 7), ""),
+        (fit(took(line.seconds) if line.seconds is not None else "", 8), ""),
+        (fit(detail, max(0, width - 59)), "dim"),
+    )
+
+
+def try_rows(detail: "TaskDetail", scene: Scene, width: int) -> list[Row]:
+    """Only the tries: what was started, how it ended and how long it took."""
+    tries = [
+        line
+        for line in detail.history
+        if line.attempt and (line.seconds is not None or line.event == "started")
+    ]
+    if not tries:
+        return [row(width, (" no try yet", "dim"))]
+    return [_history_row(line, scene, width) for line in tries]
+
+
+def log_rows(lines: "Sequence[LogLine]", width: int, *, wrapped: bool, times: bool) -> list[Row]:
+    """The log, oldest first."""
+    if not lines:
+        return [row(width, (" nothing in this log; s shows the next one, 1 the timeline", "dim"))]
+    rows = []
+    for line in lines:
+        head = f" {clock(parse(line.at), seconds=True):<9}" if times else " "
+        head += f"{line.source:<8}"
+        room = max(10, width - len(head))
+        bad = any(word in line.text[:80].lower() for word in ("error", "critical"))
+        texts = wrap(line.text, room) if wrapped else [line.text]
+        for at, text in enumerate(texts):
+            rows.append(
+                row(
+                    width,
+                    (head if at == 0 else " " * len(head), "dim"),
+                    (fit(text, room), "red" if bad else ""),
+                )
+            )
+    return rows
+
+
+def transcript_rows(result: Result | None, width: int) -> list[Row]:
+    """What was said, with the time of each segment."""
+    transcript = (result or {}).get("transcript") or {}
+    segments = transcript.get("segments") or []
+    if not segments and not transcript.get("text"):
+        return [row(width, (" no transcript yet: it comes with the result", "dim"))]
+    probability = transcript.get("language_probability")
+    sure = f" ({100 * probability:.0f} %)" if isinstance(probability, int | float) else ""
+    rows = [row(width, (fit(f" language {transcript.get('language')}{sure}", width), "dim")), row(width)]
+    if not segments:
+        return rows + _paragraph(str(transcript["text"]), "", width)
+    for segment in segments:
+        start = segment.get("start_s")
+        at = f"{start // 60:02.0f}:{start % 60:04.1f}" if isinstance(start, int | float) else ""
+        rows += _paragraph(str(segment.get("text", "")).strip(), at, width)
+    return rows
+
+
+def form_rows(result: Result | None, width: int) -> list[Row]:
+    """The form that was read from the transcript, and how it was spoken."""
+    profile = (result or {}).get("profile")
+    if not profile:
+        return [row(width, (" no form yet" if result is None else " no form could be made", "dim"))]
+    rows = _fields(profile, width)
+    return [
+        *rows,
+        row(width),
+        row(width, (" speaking", "bold")),
+        *_fields((result or {}).get("speaking") or {}, width),
+    ]
+
+
+def rating_rows(result: Result | None, width: int) -> list[Row]:
+    """The rating with what it rests on."""
+    evaluation = (result or {}).get("evaluation")
+    if not evaluation:
+        return [row(width, (" no rating yet" if result is None else " no rating could be given", "dim"))]
+    rows = []
+    for name in _WORD:
+        value = evaluation.get(name)
+        points = value if isinstance(value, int) and 0 <= value <= 10 else 0
+        bar = "█" * points + "░" * (10 - points)
+        rows.append(
+            row(width, (f" {name.replace('_', ' '):<20}", ""), (f"{bar} ", "cyan"), (f"{value}/10", "bold"))
+        )
+    rest = {key: value for key, value in evaluation.items() if key not in _WORD}
+    rest["evidence"] = [_quoted(each) for each in evaluation.get("evidence") or []]
+    return [*rows, row(width), *_fields(rest, width)]
+
+
+def json_rows(results: Sequence[Result], width: int) -> list[Row]:
+    """The newest result as it was delivered."""
+    if not results:
+        return [row(width, (" no result yet", "dim"))]
+    said = json.dumps(results[-1], indent=2, ensure_ascii=False)
+    return [row(width, (fit(f" {line}", width), "")) for line in said.split("\n")]
+
+
+def _fields(values: Result, width: int) -> list[Row]:
+    rows: list[Row] = []
+    for name, value in values.items():
+        texts = [_said(each) for each in value] or ["-"] if isinstance(value, list) else [_said(value)]
+        for at, text in enumerate(texts):
+            rows += _paragraph(text, name.replace("_", " ") if at == 0 else "", width, 20)
+    return rows
+
+
+def _quoted(evidence: Result) -> str:
+    start = evidence.get("start_s")
+    at = f"at {start // 60:.0f}:{start % 60:04.1f}" if isinstance(start, int | float) else "not found"
+    return f'"{evidence.get("quote")}" {at}'
+
+
+def _said(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {each}" for key, each in value.items())
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return "-" if value is None else str(value)
+
+
+def _paragraph(text: str, head: str, width: int, room: int = 9) -> list[Row]:
+    return [
+        row(width, (" " + fit(head if at == 0 else "", room), "dim"), (line, ""))
+        for at, line in enumerate(wrap(text, max(10, width - room - 2)))
+    ]

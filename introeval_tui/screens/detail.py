@@ -1,0 +1,249 @@
+"""One task in detail: its head, and tabs for timeline, log, transcript, form, rating, JSON and tries."""
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, cast
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import Screen
+
+from introeval_tui.link.client import NoAnswer, Refused
+from introeval_tui.rows import detail_rows, header
+from introeval_tui.rows.cells import Row, fit, row, spread
+from introeval_tui.rows.detail_rows import Result
+from introeval_tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from daemon.contracts.wire import LogLine, TaskDetail, TaskLine
+    from introeval_tui.screens.app_protocol import Desk
+
+TABS = ("Overview", "Log", "Transcript", "Form", "Rating", "JSON", "Tries")
+_LOG_LINES = 2000
+_SOURCES = ("daemon", "stt", "media", "extract", "rate")  # of the first, only the lines that name the task
+
+
+class Detail(Screen[None]):
+    """Asks for its task as often as the board is refreshed, and draws it."""
+
+    BINDINGS = [
+        Binding("escape,backspace", "leave", "back to the list", id="leave"),
+        Binding("right_square_bracket,tab,right", "tab(1)", "the next tab", id="next_tab"),
+        Binding("left_square_bracket,shift+tab,left", "tab(-1)", "the tab before", id="previous_tab"),
+        *(
+            Binding(str(number), f"show_tab('{name}')", f"tab: {name}", id=f"tab_{number}", show=False)
+            for number, name in enumerate(TABS, 1)
+        ),
+        Binding("l", "show_tab('Log')", "the log", id="detail_log"),
+        Binding("o", "show_tab('Transcript')", "the transcript", id="detail_transcript"),
+        Binding("f", "follow", "follow the log", id="follow"),
+        Binding("s", "source", "the log of the next source", id="source"),
+        Binding("w", "wrap", "wrap lines", id="wrap"),
+        Binding("t", "times", "show times in the log", id="times"),
+        Binding("down,j", "scroll_by(1)", "down", id="detail_down", show=False),
+        Binding("up,k", "scroll_by(-1)", "up", id="detail_up", show=False),
+        Binding("pagedown,space", "scroll_page(1)", "a page down", id="detail_page_down", show=False),
+        Binding("pageup", "scroll_page(-1)", "a page up", id="detail_page_up", show=False),
+        Binding("g,home", "scroll_by(-1000000)", "the top", id="detail_first", show=False),
+        Binding("G,end", "scroll_by(1000000)", "the end", id="detail_last", show=False),
+        Binding("r", "verb('retry')", "take up again what failed", id="detail_retry"),
+        Binding("x", "verb('cancel')", "cancel", id="detail_cancel"),
+        Binding("h", "hold", "hold, or release", id="detail_hold"),
+        Binding("a", "verb('rate')", "rate again", id="detail_rate"),
+        Binding("d", "verb('deliver')", "deliver again", id="detail_deliver"),
+        Binding("y", "copy", "copy the id", id="detail_copy"),
+    ]
+
+    def __init__(self, task: "TaskLine", tab: str) -> None:
+        super().__init__()
+        self.line = task
+        self.tab = tab
+        self.detail: TaskDetail | None = None
+        self.results: list[Result] = []
+        self.log_lines: tuple[LogLine, ...] = ()
+        self.source = _SOURCES[0]
+        self.trouble = ""
+        self._first = 0
+        self._most = 0  # the last place to which it can be scrolled
+        self._page = 1
+        self._follow = True
+        self._wrap = False
+        self._times = True
+        self._read_of: tuple[int, str] | None = None  # of which revision and state `results` are
+
+    @property
+    def dashboard(self) -> "Desk":
+        """The app."""
+        return cast("Desk", self.app)
+
+    def compose(self) -> ComposeResult:
+        """One panel: the head and the tab's rows have one width."""
+        yield Panel(self._rows, "whole", ascii_only=self.dashboard.setup.ascii_only)
+
+    def on_mount(self) -> None:
+        """Ask for the task."""
+        self.ask()
+
+    @work(exclusive=True)
+    async def ask(self) -> None:
+        """Ask again and again, as long as it is open. What fails is said, and tried again."""
+        while True:
+            try:
+                await self._ask()
+                self.trouble = ""
+            except (NoAnswer, Refused) as exc:
+                self.trouble = str(exc)
+            except ValueError:
+                self.trouble = "the daemon's answer can't be read"
+            self.draw()
+            await asyncio.sleep(self.dashboard.refresh_s)
+
+    async def _ask(self) -> None:
+        from daemon.contracts.wire import LogLine, TaskDetail
+
+        asks, path = self.dashboard.asks, f"/tasks/{self.line.id}"
+        self.detail = TaskDetail.model_validate_json(await asks.get(path))
+        self.line = self.detail
+        pending = self.dashboard.pending.get(self.line.id)
+        if pending is not None and pending.came_true(self.line):
+            del self.dashboard.pending[self.line.id]
+        read_of = (self.detail.revision, self.detail.status)
+        if read_of != self._read_of:
+            results = json.loads(await asks.get(f"{path}/results"))
+            self.results = [each for each in results if isinstance(each, dict)]
+            self._read_of = read_of
+        if self.tab == "Log":
+            params = [("source", self.source), ("lines", str(_LOG_LINES))]
+            if self.source == _SOURCES[0]:
+                params.append(("task_id", str(self.line.id)))
+            body = await asks.get("/logs", params)
+            self.log_lines = tuple(LogLine.model_validate(each) for each in json.loads(body))
+
+    def draw(self) -> None:
+        """Draw what is known now."""
+        for panel in self.query(Panel):  # none yet, when an answer comes before it is composed
+            panel.redraw()
+
+    def _rows(self, width: int, height: int) -> list[Row]:
+        scene = self.dashboard.scene
+        head = detail_rows.head_rows(self.line, self.detail, scene, width)
+        pending = self.dashboard.pending.get(self.line.id)
+        if pending is not None:
+            head[3] = row(width, (fit(f" ↻ {pending.verb}: asked, waiting for the daemon", width), "yellow"))
+        if scene.stale:
+            head.insert(0, header.title(scene, width))
+        room = max(1, height - len(head) - 2)
+        body = self._body(width)
+        self._page = room
+        self._most = max(0, len(body) - room)
+        if self.tab == "Log" and self._follow:
+            self._first = self._most
+        self._first = max(0, min(self._first, self._most))
+        shown = body[self._first : self._first + room]
+        shown += [row(width)] * (room - len(shown))
+        return header.dimmed(scene, [*head, self._tabs(width), *shown, self._foot(width)])
+
+    def _tabs(self, width: int) -> Row:
+        pieces = [("─", "dim")]
+        for number, name in enumerate(TABS, 1):
+            here = name == self.tab
+            pieces += [(f" {number} {name} ", "reverse bold" if here else ""), ("─", "dim")]
+        used = sum(len(text) for text, _ in pieces)
+        return row(width, *pieces, ("─" * max(0, width - used), "dim"))
+
+    def _body(self, width: int) -> list[Row]:
+        scene, detail = self.dashboard.scene, self.detail
+        if detail is None:
+            return [row(width, (fit(f" {self.trouble or '…'}", width), "dim"))]
+        result = self.results[-1] if self.results else None
+        if self.tab == "Overview":
+            return detail_rows.overview_rows(detail, scene, width)
+        if self.tab == "Log":
+            return detail_rows.log_rows(self.log_lines, width, wrapped=self._wrap, times=self._times)
+        if self.tab == "Transcript":
+            return detail_rows.transcript_rows(result, width)
+        if self.tab == "Form":
+            return detail_rows.form_rows(result, width)
+        if self.tab == "Rating":
+            return detail_rows.rating_rows(result, width)
+        if self.tab == "JSON":
+            return detail_rows.json_rows(self.results, width)
+        return detail_rows.try_rows(detail, scene, width)
+
+    def _foot(self, width: int) -> Row:
+        if (said := self.dashboard.said) is not None:
+            return row(width, (fit(f" {said[0]}", width), said[1]))
+        if self.trouble:
+            return row(width, (fit(f" {self.trouble}", width), "bold red"))
+        where = f" {self._first + 1}-{self._first + self._page} " if self._most else ""
+        if self.tab == "Log":
+            keys = f" ?help esc:back [ ]:tabs s:source ({self.source}) w:wrap t:times q:quit"
+            where = f" f:follow {'on' if self._follow else 'off'}{where}"
+        else:
+            keys = " ?help esc:back [ ]:tabs r:retry x:cancel h:hold a:rate q:quit"
+        return spread(width, [(keys, "dim")], [(where, "dim")] if where else [])
+
+    def action_leave(self) -> None:
+        """Go back to the list."""
+        _ = self.dismiss()
+
+    def action_tab(self, by: int) -> None:
+        """Show the next tab."""
+        self.action_show_tab(TABS[(TABS.index(self.tab) + by) % len(TABS)])
+
+    def action_show_tab(self, name: str) -> None:
+        """Show a tab."""
+        self.tab, self._first = name, 0
+        self.draw()
+        if name == "Log":
+            self.ask()
+
+    def action_follow(self) -> None:
+        """Stay at the end of the log, or not."""
+        self._follow = not self._follow
+        self.draw()
+
+    def action_source(self) -> None:
+        """Show the log of the daemon about this task, or the whole log of an engine."""
+        self.source = _SOURCES[(_SOURCES.index(self.source) + 1) % len(_SOURCES)]
+        self.log_lines = ()
+        self.action_show_tab("Log")
+
+    def action_wrap(self) -> None:
+        """Wrap the lines of the log, or cut them."""
+        self._wrap = not self._wrap
+        self.draw()
+
+    def action_times(self) -> None:
+        """Show the times in the log, or not."""
+        self._times = not self._times
+        self.draw()
+
+    def action_scroll_by(self, by: int) -> None:
+        """Scroll; scrolling up in the log ends the following."""
+        if by < 0:
+            self._follow = False
+        self._first = max(0, min(self._first + by, self._most))
+        self.draw()
+
+    def action_scroll_page(self, by: int) -> None:
+        """Scroll by what is seen at once."""
+        self.action_scroll_by(by * self._page)
+
+    def on_panel_wheeled(self, event: Panel.Wheeled) -> None:
+        """Scroll with the wheel."""
+        self.action_scroll_by(event.by)
+
+    def action_verb(self, verb: str) -> None:
+        """Ask for something for this task."""
+        self.dashboard.ask_for(verb, [self.line])
+
+    def action_hold(self) -> None:
+        """Hold or release it."""
+        self.dashboard.ask_for("release" if self.line.held else "hold", [self.line])
+
+    def action_copy(self) -> None:
+        """Copy its id."""
+        self.app.copy_to_clipboard(str(self.line.id))
+        self.dashboard.say(f"copied: {self.line.id}", "green")

@@ -1,0 +1,128 @@
+"""The screens that lie over the board: a question, a line to fill in, and help."""
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import ModalScreen
+
+from introeval_tui.rows.cells import Row, fit, row, wrap
+from introeval_tui.widgets.panel import Panel
+
+_WIDEST = 72
+_KEYS = 9  # cells
+_EDGE = "bold cyan"
+
+
+def box(heading: str, inner: Sequence[Row], width: int) -> list[Row]:
+    """Rows in a frame; the rows are `width - 4` wide."""
+    top = fit(f"┌─ {heading} ", min(width - 1, len(heading) + 4))
+    rows: list[Row] = [[(top + "─" * (width - 1 - len(top)) + "┐", _EDGE)]]
+    rows += [[("│ ", _EDGE), *pieces, (" │", _EDGE)] for pieces in inner]
+    rows.append([("└" + "─" * (width - 2) + "┘", _EDGE)])
+    return rows
+
+
+class Question(ModalScreen[bool]):
+    """A question that is answered with no unless the operator says yes."""
+
+    BINDINGS = [
+        Binding("y", "answer(True)", "yes"),
+        Binding("n,escape,q", "answer(False)", "no"),
+        Binding("left,right,tab,h,l", "other", "the other button"),
+        Binding("enter", "chosen", "the lit button"),
+    ]
+
+    def __init__(self, lines: Sequence[str], *, ascii_only: bool) -> None:
+        super().__init__(classes="box")
+        self._lines = lines
+        self._ascii = ascii_only
+        self._yes = False
+
+    def compose(self) -> ComposeResult:
+        """One panel."""
+        yield Panel(self._rows, "box", ascii_only=self._ascii)
+
+    def on_mount(self) -> None:
+        """Make the box as large as what it says."""
+        width = min(_WIDEST, self.app.size.width)
+        panel = self.query_one(Panel)
+        panel.styles.width = width
+        panel.styles.height = min(self.app.size.height, len(self._rows(width, 100)))
+
+    def _rows(self, width: int, height: int) -> list[Row]:
+        inner = width - 4
+        head, *more = self._lines
+        said = [row(inner, (line, "")) for text in more for line in wrap(text, inner)][: max(1, height - 4)]
+        no = ("  No (n)  ", "" if self._yes else "reverse")
+        yes = ("  Yes (y)  ", "reverse" if self._yes else "")
+        return box(
+            head, [*said, row(inner), row(inner, (" " * max(0, inner - 24), ""), no, ("   ", ""), yes)], width
+        )
+
+    def action_answer(self, yes: bool) -> None:
+        """Close with an answer."""
+        _ = self.dismiss(yes)
+
+    def action_other(self) -> None:
+        """Light the other button."""
+        self._yes = not self._yes
+        self.query_one(Panel).redraw()
+
+    def action_chosen(self) -> None:
+        """Close with the answer that is lit."""
+        _ = self.dismiss(self._yes)
+
+
+class Help(ModalScreen[None]):
+    """The keys that work now."""
+
+    BINDINGS = [
+        Binding("escape,q,question_mark,f1,enter", "close", "close"),
+        Binding("down,j,pagedown,space", "scroll(1)", "down", show=False),
+        Binding("up,k,pageup", "scroll(-1)", "up", show=False),
+    ]
+
+    def __init__(self, keys: Sequence[tuple[str, str]], notes: Sequence[str], *, ascii_only: bool) -> None:
+        super().__init__(classes="box")
+        self._keys = keys
+        self._notes = notes
+        self._ascii = ascii_only
+        self._first = 0
+
+    def compose(self) -> ComposeResult:
+        """One panel over the whole screen."""
+        yield Panel(self._rows, "whole", ascii_only=self._ascii)
+
+    def _rows(self, width: int, height: int) -> list[Row]:
+        inner = width - 4
+        two = inner >= 76
+        room = inner // 2 if two else inner
+        cells: list[Row] = [
+            row(room, (fit(keys, _KEYS) + " ", "bold cyan"), (fit(what, max(0, room - _KEYS - 2)), ""))
+            for keys, what in self._keys
+        ]
+        if two:
+            half = (len(cells) + 1) // 2
+            cells = [
+                row(inner, *cells[at], *(cells[half + at] if half + at < len(cells) else []))
+                for at in range(half)
+            ]
+        cells += [
+            row(inner),
+            *(row(inner, (line, "dim")) for note in self._notes for line in wrap(note, inner)),
+        ]
+        room = max(1, height - 2)
+        self._first = max(0, min(self._first, len(cells) - room))
+        shown = cells[self._first : self._first + room]
+        shown += [row(inner)] * (room - len(shown))
+        return box("Keys - Esc closes", shown, width)
+
+    def action_close(self) -> None:
+        """Close."""
+        _ = self.dismiss(None)
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll."""
+        self._first = max(0, self._first + 5 * by)
+        self.query_one(Panel).redraw()

@@ -1,0 +1,84 @@
+"""The list that is shown, as files for other programs."""
+
+import asyncio
+import csv
+import io
+import json
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from introeval_tui.link.client import Client, NoAnswer, Refused
+from introeval_tui.rows.state import PAGE, Query
+
+if TYPE_CHECKING:
+    from daemon.contracts.wire import TaskLine
+    from introeval_tui.screens.app_protocol import Desk
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+async def export(dashboard: "Desk", query: Query) -> None:
+    """Write all pages of a list as CSV and JSON into the working directory, and say where."""
+    name = time.strftime("introeval-%Y%m%d-%H%M%S", time.localtime(dashboard.setup.wall()))
+    try:
+        tasks = await every_page(dashboard.asks, query)
+        await asyncio.to_thread(_write_both, Path.cwd(), name, tasks)
+    except (NoAnswer, Refused, ValueError, OSError) as exc:
+        dashboard.say(f"nothing was exported: {exc}", "bold red")
+    else:
+        dashboard.say(f"{len(tasks)} tasks are in {name}.csv and {name}.json", "green")
+
+
+async def every_page(asks: Client, query: Query) -> "list[TaskLine]":
+    """All tasks of a list. Raises NoAnswer, Refused, ValueError."""
+    from daemon.contracts.wire import TaskPage
+
+    tasks: list[TaskLine] = []
+    while True:
+        body = await asks.get("/tasks", replace(query, offset=len(tasks)).params)
+        page = TaskPage.model_validate_json(body)
+        tasks += page.tasks
+        if len(page.tasks) < PAGE:
+            return tasks
+
+
+def _write_both(folder: Path, name: str, tasks: "Sequence[TaskLine]") -> None:
+    write_whole(folder / f"{name}.csv", as_csv(tasks))
+    write_whole(folder / f"{name}.json", json.dumps([task.model_dump() for task in tasks], indent=2))
+
+
+def as_csv(tasks: "Sequence[TaskLine]") -> str:
+    """One line a task. A text that a spreadsheet would take for a formula begins with an apostrophe."""
+    from daemon.contracts.wire import TaskLine
+
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(TaskLine.model_fields)
+    for task in tasks:
+        values = task.model_dump().values()
+        writer.writerow(
+            [
+                f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+                for value in values
+            ]
+        )
+    return out.getvalue()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
