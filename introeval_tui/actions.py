@@ -11,7 +11,7 @@ from introeval_tui.rows.cells import clean
 from introeval_tui.rows.words import FINAL, RUNNING
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import Status, TaskLine
+    from daemon.contracts.wire import DaemonStatus, TaskLine
 
 _DOES = {
     "cancel": "Cancel",
@@ -88,7 +88,7 @@ def _lost(tasks: "Sequence[TaskLine]") -> list[str]:
     ]
 
 
-def order_question(order: str, status: "Status") -> list[str]:
+def order_question(order: str, status: "DaemonStatus") -> list[str]:
     """What the confirmation of an order for the whole daemon says."""
     running = sum(status.counts.get(name, 0) for name in RUNNING)
     if order == "pause":

@@ -10,7 +10,7 @@ from textual.screen import Screen
 
 from introeval_tui import actions
 from introeval_tui.actions import Pending
-from introeval_tui.link.client import NoAnswer, Refused
+from introeval_tui.link.client import DaemonSilent, RequestRefused
 from introeval_tui.listener import Listener
 from introeval_tui.rows.state import Link
 
@@ -83,7 +83,7 @@ class Dashboard(Listener):
         for task in tasks:
             try:
                 await self.asks.post(f"/tasks/{task.id}/{verb}")
-            except (NoAnswer, Refused) as exc:
+            except (DaemonSilent, RequestRefused) as exc:
                 self.pending.pop(task.id, None)
                 self.say(f"{verb} {task.id:04d}: {exc}", "bold red")
             else:
@@ -104,7 +104,7 @@ class Dashboard(Listener):
         """Order something of the whole daemon."""
         try:
             await self.asks.post(f"/{order}", body)
-        except (NoAnswer, Refused) as exc:
+        except (DaemonSilent, RequestRefused) as exc:
             self.say(f"{order}: {exc}", "bold red")
         else:
             self.say(f"{order.partition('?')[0]}: done", "green")
@@ -148,7 +148,7 @@ class Dashboard(Listener):
                 failed += page.tasks
                 if not page.tasks or len(failed) >= page.total:
                     break
-        except (NoAnswer, Refused, ValueError) as exc:
+        except (DaemonSilent, RequestRefused, ValueError) as exc:
             self.say(f"the failed tasks can't be listed: {exc}", "bold red")
             return
         if not failed:
@@ -162,11 +162,11 @@ class Dashboard(Listener):
 
     def set_deadline(self, said: str) -> None:
         """Send a deadline that was written as HH:MM, or nothing to take it away."""
-        from introeval_tui.screens.deadline import Unreadable, read_deadline
+        from introeval_tui.screens.deadline import BadDeadline, read_deadline
 
         try:
             body = read_deadline(said, self.scene.now)
-        except Unreadable as exc:
+        except BadDeadline as exc:
             self.say(str(exc), "bold red")
         else:
             self.send_order("deadline", body)

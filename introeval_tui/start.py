@@ -47,7 +47,7 @@ def _known_ids() -> set[str]:
 
     from introeval_tui.app import Dashboard
     from introeval_tui.screens.board import Board
-    from introeval_tui.screens.detail import Detail
+    from introeval_tui.screens.detail import DetailScreen
 
-    every: list[object] = [*Dashboard.BINDINGS, *Board.BINDINGS, *Detail.BINDINGS]
+    every: list[object] = [*Dashboard.BINDINGS, *Board.BINDINGS, *DetailScreen.BINDINGS]
     return {binding.id for binding in every if isinstance(binding, Binding) and binding.id}

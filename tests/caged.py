@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from daemon.stt import cage, media
-from daemon.stt.media_faults import Bad
-from daemon.system.child import Message, Wire
+from daemon.stt.media_faults import MediaFault
+from daemon.system.child import ChildMessage, ParentChannel
 
 _PTRACE_ATTACH = 16
-_probe, _decode, _send = media.probe, media.decode, Wire.send
+_probe, _decode, _send = media.probe, media.decode, ParentChannel.send
 
 
 def main(without: Sequence[str] = ()) -> None:
@@ -29,11 +29,11 @@ def main(without: Sequence[str] = ()) -> None:
     for name in without:
         setattr(cage, name, absent)
     media.probe, media.decode = probe, decode
-    Wire.send = send  # type: ignore[method-assign, assignment]
+    ParentChannel.send = send  # type: ignore[method-assign, assignment]
     media.main()
 
 
-def send(wire: Wire, message: Message) -> None:
+def send(wire: ParentChannel, message: ChildMessage) -> None:
     """Send the text that a file has its child say, as it is."""
     if "said" not in message:
         return _send(wire, message)
@@ -63,8 +63,8 @@ def probe(video: int, max_s: float) -> dict[str, Any]:
     try:
         outcome = ATTEMPTS[order["attempt"]](*order["arguments"])
     except OSError as exc:
-        raise Bad("refused", str(exc)) from exc
-    raise Bad("succeeded", str(outcome))
+        raise MediaFault("refused", str(exc)) from exc
+    raise MediaFault("succeeded", str(outcome))
 
 
 def read(path: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 from daemon.contracts.ports import Store
 from daemon.contracts.values import Born, Decoded, Probe
 from daemon.core.errors import Blame, Fault
-from daemon.intake.alarm import Alarm
+from daemon.intake.alarm import IntakeAlarm
 from daemon.intake.claim import Limits
 from daemon.intake.files import Files
 from daemon.intake.intake import Intake
@@ -120,7 +120,7 @@ class Lab:
         self.media = FakeMedia()
         self.database = DatabaseThread(self.state / "introeval.db")
         self.born: list[Born] = []
-        self.alarms: list[tuple[Alarm, ...]] = []
+        self.alarms: list[tuple[IntakeAlarm, ...]] = []
 
     @property
     def store(self) -> SqliteStore:

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from daemon.contracts.wire import PlaceName
-from daemon.core.intake.place import Memory
+from daemon.core.intake.place import KnownPlace
 from daemon.system.place import MARK, Place
 
 OTHER_DISK = Path("/dev/shm")
 
 
-def outlet(root: Path, memory: Memory | None = None) -> Place:
+def outlet(root: Path, memory: KnownPlace | None = None) -> Place:
     """The outbox at `root`."""
     return Place(PlaceName.OUTBOX, root, memory)
 

@@ -2,6 +2,6 @@
 
 from daemon.api.protocols import Answers, Commands
 from daemon.api.routes import make_api
-from daemon.api.server import Server, bind, make_server
+from daemon.api.server import ControlServer, bind, make_server
 
-__all__ = ["Answers", "Commands", "Server", "bind", "make_api", "make_server"]
+__all__ = ["Answers", "Commands", "ControlServer", "bind", "make_api", "make_server"]

@@ -20,7 +20,7 @@ _TOO_MANY, _UNAVAILABLE = 429, 503
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ConnectionRefusal:
     """What a connection beyond a limit is answered; `mute` when it is closed without an answer."""
 
     status: int
@@ -32,7 +32,7 @@ class Peer(Protocol):
     """One end of a connection: whose it is, and why it is not served."""
 
     uid: int
-    refusal: Refusal | None
+    refusal: ConnectionRefusal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +46,24 @@ class _Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ReservedFor:
     """For whom a part is kept: `owners` (root and the daemon's user) have no share, `operators` have one."""
 
     owners: Set[int]
     operators: Set[int] = frozenset()
 
 
-def refusal(uid: int, others: Collection[Peer], kept: Kept) -> Refusal | None:
+def refusal(uid: int, others: Collection[Peer], kept: ReservedFor) -> ConnectionRefusal | None:
     """Why one more connection of a user is not served beside the `others` that are open; None if it is."""
     for limit in _limits(uid, others, kept):
         served = sum(peer.refusal is None for peer in limit.of)
         if served >= limit.most:
             problem = Problem(error=Crowded.__name__, message=limit.message)
-            return Refusal(limit.status, problem, mute=len(limit.of) >= 2 * limit.most)
+            return ConnectionRefusal(limit.status, problem, mute=len(limit.of) >= 2 * limit.most)
     return None
 
 
-def _limits(uid: int, others: Collection[Peer], kept: Kept) -> Iterator[_Limit]:
+def _limits(uid: int, others: Collection[Peer], kept: ReservedFor) -> Iterator[_Limit]:
     if uid not in kept.owners:
         mine = [peer for peer in others if peer.uid == uid]
         told = f"user {uid} holds {SHARE} connections, which is the share of one; close some, and ask again"

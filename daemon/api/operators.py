@@ -5,7 +5,7 @@ import os
 import pwd
 from collections.abc import Callable, Iterable, Iterator
 
-from daemon.api.connection_limits import Kept
+from daemon.api.connection_limits import ReservedFor
 
 
 def operators(name: str) -> Callable[[int], bool]:
@@ -26,7 +26,7 @@ def operators(name: str) -> Callable[[int], bool]:
     return may_change
 
 
-def kept_for(name: str) -> Kept:
+def kept_for(name: str) -> ReservedFor:
     """For whom connections are kept: root, the daemon's user and who is listed in the group `name` now.
 
     Whose primary group it is is not listed, and is as every reader here.
@@ -36,7 +36,7 @@ def kept_for(name: str) -> Kept:
         listed = grp.getgrnam(name).gr_mem if name else []
     except KeyError:
         listed = []
-    return Kept(owners, frozenset(_ids(listed)))
+    return ReservedFor(owners, frozenset(_ids(listed)))
 
 
 def _ids(users: Iterable[str]) -> Iterator[int]:

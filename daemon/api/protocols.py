@@ -3,19 +3,19 @@
 from typing import Any, Protocol
 
 from daemon.contracts.wire import (
+    DaemonStatus,
     Forgotten,
     GpuHistory,
     LogLine,
     LogSource,
     Order,
     PlaceName,
-    Status,
     TaskDetail,
     TaskPage,
     Verb,
 )
 from daemon.monitoring.events import Events
-from daemon.monitoring.queries import Wanted
+from daemon.monitoring.queries import TaskQuery
 
 
 class Answers(Protocol):
@@ -27,11 +27,11 @@ class Answers(Protocol):
         """Return when the database answers."""
         ...
 
-    async def status(self, *, may_change: bool) -> Status:
+    async def status(self, *, may_change: bool) -> DaemonStatus:
         """What the system is doing now."""
         ...
 
-    async def tasks(self, wanted: Wanted) -> TaskPage:
+    async def tasks(self, wanted: TaskQuery) -> TaskPage:
         """A page of tasks."""
         ...
 

@@ -9,18 +9,18 @@ from daemon.api.errors import MOST_ID, TaskId, as_json, problems, uid_of
 from daemon.api.protocols import Answers, Operators
 from daemon.api.stream import Stream
 from daemon.contracts.wire import (
+    DaemonStatus,
     EventLine,
     GpuHistory,
     LogLine,
     LogSource,
-    Status,
     TaskDetail,
     TaskOrder,
     TaskPage,
 )
 from daemon.core.tasks.task import Status as TaskStatus
 from daemon.monitoring.events import RING
-from daemon.monitoring.queries import Wanted
+from daemon.monitoring.queries import TaskQuery
 
 _MOST_OFFSET = 10_000
 
@@ -44,7 +44,7 @@ def _add_state(api: FastAPI, answers: Answers, operators: Operators) -> None:
         await answers.healthy()
         return {"status": "ok"}
 
-    @api.get("/status", response_model=Status, responses=down)
+    @api.get("/status", response_model=DaemonStatus, responses=down)
     async def get_status(request: Request) -> Response:
         """What the system is doing now."""
         # Whose groups they are may be asked of another machine: that must not hold up the loop.
@@ -79,7 +79,7 @@ def _add_tasks(api: FastAPI, answers: Answers) -> None:
         before: AnyId = None,
     ) -> Response:
         """A page of tasks; `before` is the last id of the page before, where the newest come first."""
-        wanted = Wanted(
+        wanted = TaskQuery(
             statuses=frozenset(status or ()),
             student=student,
             text=q.strip(),

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from daemon.api.connection_limits import Kept, Refusal, refusal
+from daemon.api.connection_limits import ConnectionRefusal, ReservedFor, refusal
 from daemon.contracts.wire import Problem
 from daemon.core.errors import AlreadyRunning, ConfigError
 
@@ -29,9 +29,9 @@ class PeerProtocol(H11Protocol):
     """HTTP whose client is named by its user id: the kernel's word for who opened the socket."""
 
     uid = -1
-    refusal: Refusal | None = None
+    refusal: ConnectionRefusal | None = None
 
-    def __init__(self, *arguments: Any, kept: Kept, **named: Any) -> None:
+    def __init__(self, *arguments: Any, kept: ReservedFor, **named: Any) -> None:
         """As uvicorn makes it, with those for whom connections are kept."""
         super().__init__(*arguments, **named)
         self._kept = kept
@@ -62,7 +62,7 @@ class Bounded:
         """Answer as ASGI has it."""
         app: ASGIApp = self._app
         headers = dict(scope.get("headers", ()))
-        refused: Refusal | None = scope.get("state", {}).get("refusal")
+        refused: ConnectionRefusal | None = scope.get("state", {}).get("refusal")
         if refused is not None:
             app = _answer(refused.status, refused.problem)
         elif b"transfer-encoding" in headers:
@@ -80,7 +80,7 @@ def _answer(status: int, problem: Problem) -> ASGIApp:
     return JSONResponse(problem.model_dump(), status_code=status, headers={"connection": "close"})
 
 
-class Server(uvicorn.Server):
+class ControlServer(uvicorn.Server):
     """uvicorn without its signal handlers: the daemon has its own."""
 
     @contextlib.contextmanager
@@ -89,9 +89,9 @@ class Server(uvicorn.Server):
         yield
 
 
-def make_server(api: FastAPI, kept: Kept) -> Server:
+def make_server(api: FastAPI, kept: ReservedFor) -> ControlServer:
     """A server that serves `api` on a socket given to `serve`."""
-    return Server(
+    return ControlServer(
         uvicorn.Config(
             Bounded(api),
             http=cast(Any, functools.partial(PeerProtocol, kept=kept)),

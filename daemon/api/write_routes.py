@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from daemon.api.errors import TaskId, as_json, problems, uid_of
 from daemon.api.protocols import Accept, Answers, Commands, Forget, Operators
-from daemon.contracts.wire import Deadline, Forgotten, Order, PlaceName, Status, TaskDetail, Verb
+from daemon.contracts.wire import DaemonStatus, Deadline, Forgotten, Order, PlaceName, TaskDetail, Verb
 from daemon.core.errors import NotAllowed, Stopping
 from daemon.core.timestamps import from_text, to_iso
 
@@ -40,7 +40,7 @@ def add_changing(
         await commands.ask(verb, task_id, extract=extract)
         return as_json(await answers.task(task_id))
 
-    @api.post("/deadline", response_model=Status, dependencies=changes, responses=whole)
+    @api.post("/deadline", response_model=DaemonStatus, dependencies=changes, responses=whole)
     async def post_deadline(deadline: Deadline) -> Response:
         """By when the class is to be done: ISO 8601 with its zone, or null for no deadline."""
         try:
@@ -50,7 +50,7 @@ def add_changing(
         await commands.deadline(at)
         return as_json(await answers.status(may_change=True))
 
-    @api.post("/accept/{place}", response_model=Status, dependencies=changes,
+    @api.post("/accept/{place}", response_model=DaemonStatus, dependencies=changes,
               responses=problems(403, 409, 503))  # fmt: skip
     async def post_accept(place: PlaceName) -> Response:
         """Take the folder that stands there now for the inbox or the outbox."""
@@ -62,7 +62,7 @@ def add_changing(
         """Delete a student with every video, transcript and result. It cannot be undone."""
         return await forget(student)
 
-    @api.post("/{order}", response_model=Status, dependencies=changes, responses=whole)
+    @api.post("/{order}", response_model=DaemonStatus, dependencies=changes, responses=whole)
     async def post_order(order: Order, now: bool = False) -> Response:
         """Pause (`now`: what runs waits again), resume, drain, or go on without waiting for more uploads."""
         await commands.order(order, at_once=now)

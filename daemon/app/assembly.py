@@ -17,13 +17,13 @@ from daemon.core.tasks.lifecycle import RetryPolicy
 from daemon.core.tasks.task import OPEN
 from daemon.delivery.delivery import Delivery
 from daemon.delivery.outbox import Outbox
-from daemon.delivery.places import Places, recall
+from daemon.delivery.places import KnownPlaces, recall
 from daemon.delivery.remains import Reconciliation
 from daemon.forecast import Forecaster
 from daemon.gpu.history import GpuRecorder
 from daemon.gpu.nvml import NvmlGpu
 from daemon.intake.accounts import accounts
-from daemon.intake.alarm import Alarm as IntakeAlarm
+from daemon.intake.alarm import IntakeAlarm as IntakeAlarm
 from daemon.intake.alarm import named
 from daemon.intake.claim import Limits
 from daemon.intake.intake import Intake
@@ -36,7 +36,7 @@ from daemon.placement.policy import make_policy
 from daemon.store.session import Session
 from daemon.store.store import SqliteStore
 from daemon.supervisor.journal import Journal
-from daemon.supervisor.predecode import Ahead
+from daemon.supervisor.predecode import Predecoder
 from daemon.supervisor.supervisor import Supervisor
 from daemon.system.place import Place
 from daemon.system.systemd import Pulse
@@ -56,7 +56,7 @@ class Daemon:
     observer: Observer
     forecaster: Forecaster
     recorder: GpuRecorder
-    places: Places
+    places: KnownPlaces
     first_id: int
     """What is born from now on has this id or a later one."""
     first_orders: Orders
@@ -190,8 +190,8 @@ def _make_supervisor(
 ) -> Supervisor:
     """What decides, with what it decodes ahead and what it prepares a phase with."""
 
-    def ahead(on_fault: Callable[[int, Fault], None]) -> Ahead:
-        return Ahead(media, config.paths.state / "decoded", on_fault)
+    def ahead(on_fault: Callable[[int, Fault], None]) -> Predecoder:
+        return Predecoder(media, config.paths.state / "decoded", on_fault)
 
     async def prepare(group: Group) -> None:
         """Give the models a context that holds the longest prompt of their phase."""

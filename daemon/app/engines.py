@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.config.load import Config
-from daemon.config.sections import Model
+from daemon.config.sections import ModelSettings
 from daemon.containers.container import Container
 from daemon.containers.engine import DockerEngine
 from daemon.containers.host import ContainerHost
 from daemon.containers.ready import OllamaServer, OpenAIServer
 from daemon.containers.server_host import RemoteHost
-from daemon.containers.takeover_record import Kept
+from daemon.containers.takeover_record import TakeoverRecord
 from daemon.contracts.ports import Media, Node, Transcriber
 from daemon.contracts.values import OnAlarm, Progress
 from daemon.contracts.wire import GpuState
@@ -84,7 +84,7 @@ def docker_node(config: Config, site: Site, transcriber: Transcriber | None = No
     `transcriber` takes Whisper's place.
     """
     engine = DockerEngine(config.docker.base_url)
-    kept = Kept(containers_file(config.paths.state))
+    kept = TakeoverRecord(containers_file(config.paths.state))
     extract = _host(Stage.EXTRACT, engine, kept, config, site)
     rate = _host(Stage.RATE, engine, kept, config, site)
     hosts = {host.stage: host for host in (extract, rate) if isinstance(host, ContainerHost)}
@@ -179,7 +179,7 @@ def memory_guard(config: Config, site: Site, ours: Callable[[], Iterable[int]]) 
 
 
 def _host(
-    stage: Stage, engine: DockerEngine, kept: Kept, config: Config, site: Site
+    stage: Stage, engine: DockerEngine, kept: TakeoverRecord, config: Config, site: Site
 ) -> ContainerHost | RemoteHost:
     """The host of a stage's model: its container, or the server at its url where no container is named."""
     model = config.extract if stage is Stage.EXTRACT else config.rate
@@ -208,7 +208,7 @@ def _host(
     )
 
 
-def _model_server(model: Model, site: Site) -> OllamaServer | OpenAIServer:
+def _model_server(model: ModelSettings, site: Site) -> OllamaServer | OpenAIServer:
     if model.api == "openai":
         return OpenAIServer(
             model.url,
@@ -231,7 +231,9 @@ def _model_server(model: Model, site: Site) -> OllamaServer | OpenAIServer:
     )
 
 
-def _server(stage: Stage, gguf: Path, state: Path, model: Model, placement: Placement) -> EmbeddedServer:
+def _server(
+    stage: Stage, gguf: Path, state: Path, model: ModelSettings, placement: Placement
+) -> EmbeddedServer:
     return EmbeddedServer(
         stage,
         gguf,

@@ -22,7 +22,7 @@ from daemon.delivery.forget import Forgetting
 from daemon.delivery.retention import Retention, read_clocks
 from daemon.gpu.nvml import NvmlGpu
 from daemon.monitoring.alarms import Alarms
-from daemon.monitoring.alert_rules import Alerts
+from daemon.monitoring.alert_rules import AlertRules
 from daemon.monitoring.events import Events
 from daemon.monitoring.hooks import Hooks
 from daemon.placement.placement import Placement
@@ -108,7 +108,7 @@ async def _on_thread(executor: ThreadPoolExecutor, call: Callable[[], None]) -> 
 
 @contextlib.asynccontextmanager
 async def _all_running(
-    daemon: Daemon, server: api.Server, listener: Any, stop: asyncio.Event
+    daemon: Daemon, server: api.ControlServer, listener: Any, stop: asyncio.Event
 ) -> AsyncIterator[None]:
     """Stop in order: take nothing new; end the work; deliver what is ready; answer no more.
 
@@ -144,7 +144,7 @@ def _watches(daemon: Daemon) -> list[Callable[[asyncio.Event], Coroutine[Any, An
     return [
         daemon.forecaster.run,
         lambda stop: _until(stop, daemon.recorder.run()),
-        Alerts(config, alarms, daemon.observer.situation).run,
+        AlertRules(config, alarms, daemon.observer.situation).run,
         Hooks(config.alerts, alarms, time.time).run,
         Retention(daemon.session, config.retention.archive_days, config.paths.state, alarms, read_clocks).run,
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from daemon.contracts.wire import Clock, GpuState, Status
+from daemon.contracts.wire import Clock, DaemonStatus, GpuState
 from daemon.core.tasks.task import OPEN
 from daemon.core.tasks.task import Status as TaskStatus
 
@@ -22,7 +22,7 @@ _WORDS = {
 }
 
 
-def plain(status: Status) -> Iterator[str]:
+def plain(status: DaemonStatus) -> Iterator[str]:
     """The lines, the most urgent first."""
     yield "The daemon runs." if status.running else "No daemon runs; this is what its database says."
     yield f"Alarms: {len(status.alarms) or 'none'}."
@@ -64,7 +64,7 @@ def local(at: str) -> str:
     return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _work(status: Status) -> Iterator[str]:
+def _work(status: DaemonStatus) -> Iterator[str]:
     loaded = " and ".join(status.group) or "nothing"
     since = f" since {local(status.phase_since)}" if status.phase_since else ""
     yield f"Phase {status.phase}, loaded: {loaded}{since}."

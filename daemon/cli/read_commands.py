@@ -11,9 +11,9 @@ from daemon.api import client
 from daemon.cli import reading, show, watching
 from daemon.cli.common import ERR, OUT, AsJson, configuration
 from daemon.cli.plain import local, plain
-from daemon.contracts.wire import EventLine, LogSource, Status, TaskOrder
+from daemon.contracts.wire import DaemonStatus, EventLine, LogSource, TaskOrder
 from daemon.core.tasks.task import Status as TaskStatus
-from daemon.monitoring.queries import Wanted
+from daemon.monitoring.queries import TaskQuery
 
 
 def add_looking(app: typer.Typer) -> None:
@@ -70,7 +70,7 @@ def tasks(
     before: Annotated[int | None, typer.Option(help="Only tasks with a smaller id: the next page.")] = None,
 ) -> None:
     """List tasks, the newest first unless told otherwise."""
-    wanted = Wanted(
+    wanted = TaskQuery(
         statuses=frozenset(status or ()),
         student=student,
         text=find,
@@ -152,7 +152,7 @@ def logs(
         OUT.print(Text(at + line.text), soft_wrap=True)
 
 
-def _show_status(answer: Status, *, as_json: bool, as_plain: bool, indent: int | None = 2) -> None:
+def _show_status(answer: DaemonStatus, *, as_json: bool, as_plain: bool, indent: int | None = 2) -> None:
     if as_json:
         typer.echo(answer.model_dump_json(indent=indent))
     elif as_plain:
@@ -162,6 +162,6 @@ def _show_status(answer: Status, *, as_json: bool, as_plain: bool, indent: int |
         show.status(OUT, answer)
 
 
-def _without_clock(answer: Status) -> Status:
+def _without_clock(answer: DaemonStatus) -> DaemonStatus:
     """The answer without what changes though nothing happens."""
     return answer.model_copy(update={"now": "", "seq": 0, "disk": None})

@@ -3,23 +3,23 @@
 from daemon import __version__
 from daemon.api import client
 from daemon.config.load import Config
-from daemon.contracts.wire import LogLine, LogSource, Status, TaskDetail, TaskPage
+from daemon.contracts.wire import DaemonStatus, LogLine, LogSource, TaskDetail, TaskPage
 from daemon.core.errors import NotRunning, StoreError
 from daemon.core.tasks.task import Phase
 from daemon.monitoring import queries
 from daemon.monitoring.logs import last_lines
-from daemon.monitoring.queries import Wanted
+from daemon.monitoring.queries import TaskQuery
 from daemon.store.reader import Reader
 from daemon.system.state_folder import DATABASE
 
 
-def status(config: Config) -> Status:
+def status(config: Config) -> DaemonStatus:
     """What the system is doing now. Raises NotRunning when there is neither daemon nor database."""
     try:
-        return Status.model_validate(client.get(config.paths.socket, "/status"))
+        return DaemonStatus.model_validate(client.get(config.paths.socket, "/status"))
     except NotRunning as exc:
         with _database(config, exc) as reader:
-            return Status(
+            return DaemonStatus(
                 version=__version__,
                 pid=None,
                 running=False,
@@ -33,7 +33,7 @@ def status(config: Config) -> Status:
             )
 
 
-def tasks(config: Config, wanted: Wanted) -> TaskPage:
+def tasks(config: Config, wanted: TaskQuery) -> TaskPage:
     """A page of tasks. Raises NotRunning."""
     try:
         answer = client.get(

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from daemon.config.load import Config
-from daemon.core.forecast.durations import PLANNED, Durations, Loaded, Pace
+from daemon.core.forecast.durations import PLANNED, Durations, MeasuredSwitch, Pace
 from daemon.core.forecast.explain import name, seconds
 from daemon.core.forecast.rehearsal import Coming, Rehearsal, evenly, legend, picture, rehearse
 from daemon.core.schedule.decision import Policy
@@ -136,7 +136,7 @@ def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Dura
         }
         found = Durations(paces, PLANNED.switches)
     if switch_s is not None:
-        found = replace(found, switches=(Loaded(None, frozenset(Stage), switch_s),))
+        found = replace(found, switches=(MeasuredSwitch(None, frozenset(Stage), switch_s),))
     pace: Pace = found.paces[Stage.STT]
     return found, pace.media_s
 

@@ -38,7 +38,7 @@ _PAUSED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SummaryRow:
     """One task of the table: its outcome, the name in its form, its rating and where its result is."""
 
     id: int
@@ -56,7 +56,7 @@ class Row:
 class Report:
     """What became of a run that works off the inbox."""
 
-    rows: list[Row]
+    rows: list[SummaryRow]
     refused: int
     outbox: Path
     alarms: list[str]
@@ -174,7 +174,7 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _rows(daemon: Daemon, earlier: Sequence[int]) -> list[Row]:
+def _rows(daemon: Daemon, earlier: Sequence[int]) -> list[SummaryRow]:
     """The tasks of this run, by id: those that were open before it, and those that were born in it.
 
     Called on the database thread.
@@ -187,7 +187,7 @@ def _rows(daemon: Daemon, earlier: Sequence[int]) -> list[Row]:
         said = _read_result(daemon.config.paths.outbox / papers[-1].name) if papers else {}
         ended = listed.ended_at if listed.status in FINAL and listed.ended_at else listed.last_updated
         rows.append(
-            Row(
+            SummaryRow(
                 id=listed.id,
                 student=listed.student,
                 filename=listed.filename,

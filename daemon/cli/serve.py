@@ -32,11 +32,11 @@ STOP_MARGIN_S = 60.0
 """What stopping may take beyond the attempts' grace: ending the engines, restoring the containers."""
 BAD_CONFIGURATION = "configuration"
 
-Read = Callable[[], Config]
+ReadConfig = Callable[[], Config]
 
 
 @dataclass
-class Asked:
+class SignalInbox:
     """What signals have asked for; their handlers do no more than note it here."""
 
     end: bool = False
@@ -64,10 +64,12 @@ class Service:
     `watch` judges whether the daemon gets on.
     """
 
-    def __init__(self, read: Read, notifier: systemd.Notifier, watch: systemd.Watch | None = None) -> None:
+    def __init__(
+        self, read: ReadConfig, notifier: systemd.Notifier, watch: systemd.ProgressWatch | None = None
+    ) -> None:
         self._read, self._notifier = read, notifier
-        self._watch = watch or systemd.Watch()
-        self._asked = Asked()
+        self._watch = watch or systemd.ProgressWatch()
+        self._asked = SignalInbox()
         self._daemon: Daemon | None = None
         self._good: Config | None = None  # the last one that the daemon could start with
         # How long there may be no daemon to look at. The first start is limited by systemd itself.
@@ -152,7 +154,7 @@ class Service:
         return self._daemon.pulse
 
 
-def run_daemon(read: Read) -> int:
+def run_daemon(read: ReadConfig) -> int:
     """Run until SIGTERM or SIGINT. The exit code. Raises what the first start raises."""
     write_privately()
     faulthandler.enable()  # the watchdog's SIGABRT then leaves in the log where each thread hung

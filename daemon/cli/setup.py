@@ -13,8 +13,8 @@ from daemon.config.load import Config
 from daemon.containers.container import Container
 from daemon.containers.engine import DockerEngine
 from daemon.containers.setup import (
-    Finding,
-    Wanted,
+    ContainerStep,
+    WantedContainer,
     fill,
     find,
     has_image,
@@ -23,7 +23,7 @@ from daemon.containers.setup import (
     published_port,
     pull_image,
 )
-from daemon.containers.takeover_record import Kept
+from daemon.containers.takeover_record import TakeoverRecord
 from daemon.core.errors import AlreadyRunning, ConfigError
 from daemon.core.tasks.task import Stage
 from daemon.gpu.nvml import NvmlGpu
@@ -56,7 +56,7 @@ def _alone(config: Config) -> Iterator[None]:
 
 
 async def _restore(config: Config, console: Console) -> None:
-    engine, kept = DockerEngine(config.docker.base_url), Kept(containers_file(config.paths.state))
+    engine, kept = DockerEngine(config.docker.base_url), TakeoverRecord(containers_file(config.paths.state))
     for name in sorted(kept.names()):
         await Container(engine, kept, name).restore(config.docker.on_exit)
         _say(console, name, "put back as it was")
@@ -77,7 +77,7 @@ async def _set_up(config: Config, console: Console, *, dry_run: bool, replace: b
     await engine.aclose()
 
 
-async def _do(engine: DockerEngine, finding: Finding, console: Console, *, dry_run: bool) -> None:
+async def _do(engine: DockerEngine, finding: ContainerStep, console: Console, *, dry_run: bool) -> None:
     wanted = finding.wanted
     _say(console, wanted.name, finding.text)
     if finding.make and not dry_run:
@@ -92,7 +92,7 @@ async def _do(engine: DockerEngine, finding: Finding, console: Console, *, dry_r
     _say(console, wanted.name, f"{wanted.model} was pulled" if pulled else f"has {wanted.model}")
 
 
-async def _wanted(config: Config, engine: DockerEngine) -> list[Wanted]:
+async def _wanted(config: Config, engine: DockerEngine) -> list[WantedContainer]:
     """What the configuration asks for on this machine. Raises ConfigError."""
     placement = Placement(
         config.model_copy(update={"runtime": "docker"}), (await NvmlGpu().reading()).total_mb
@@ -107,7 +107,7 @@ async def _wanted(config: Config, engine: DockerEngine) -> list[Wanted]:
                 f'{stage}.api is "{model.api}": setup makes containers of Ollama; make yours by hand'
             )
         wanted.append(
-            Wanted(
+            WantedContainer(
                 name=model.container,
                 image=config.docker.image,
                 model=model.model,

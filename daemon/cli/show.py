@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.cli.plain import local
-from daemon.contracts.wire import Clock, EventLine, Forgotten, PlaceState, Status, TaskDetail, TaskPage
+from daemon.contracts.wire import Clock, DaemonStatus, EventLine, Forgotten, PlaceState, TaskDetail, TaskPage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,12 +25,12 @@ _COLOURS = {
 _WELL = (PlaceState.KNOWN, PlaceState.UNSEEN)
 
 
-def status(console: Console, answer: Status) -> None:
+def status(console: Console, answer: DaemonStatus) -> None:
     """The state of the system, a line a fact."""
     console.print(status_lines(answer), soft_wrap=True)
 
 
-def status_lines(answer: Status) -> Text:
+def status_lines(answer: DaemonStatus) -> Text:
     """The same, as one text of several lines."""
     lines: list[Text] = []
     if not answer.running:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from daemon.api import client
-from daemon.contracts.wire import EventLine, Status, TaskPage
+from daemon.contracts.wire import DaemonStatus, EventLine, TaskPage
 from daemon.core.errors import NotRunning
 from daemon.core.tasks.task import Status as TaskStatus
 
@@ -18,12 +18,12 @@ _AWAY_S = 60.0
 _GRACE_S = 10.0  # beyond the time to settle: a file that is not taken by then can't be
 
 
-def ask_status(socket: Path) -> Status:
+def ask_status(socket: Path) -> DaemonStatus:
     """What the system is doing now. Raises NotRunning."""
-    return Status.model_validate(client.get(socket, "/status"))
+    return DaemonStatus.model_validate(client.get(socket, "/status"))
 
 
-def patiently(socket: Path, console: Console, look_s: float = LOOK_S) -> Iterator[Status]:
+def patiently(socket: Path, console: Console, look_s: float = LOOK_S) -> Iterator[DaemonStatus]:
     """The status again and again. Raises NotRunning when no daemon answers at first, or for a minute."""
     yield ask_status(socket)
     away_since: float | None = None
@@ -75,7 +75,7 @@ def wait(socket: Path, settle_s: float, console: Console) -> bool:
     raise AssertionError("the status is asked for ever")
 
 
-def _failed_of_class(socket: Path, status: Status) -> bool:
+def _failed_of_class(socket: Path, status: DaemonStatus) -> bool:
     """Whether a task of the last class failed: the class are the newest tasks."""
     size = min(status.clock.total if status.clock else 0, _PAGE)
     if not size:

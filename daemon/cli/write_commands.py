@@ -14,7 +14,7 @@ from daemon.cli import rerate, show
 from daemon.cli.common import ERR, OUT, AsJson, configuration
 from daemon.cli.forget import forget
 from daemon.cli.time_parsing import deadline as moment
-from daemon.contracts.wire import Order, PlaceName, Status, TaskDetail, TaskPage, Verb
+from daemon.contracts.wire import DaemonStatus, Order, PlaceName, TaskDetail, TaskPage, Verb
 from daemon.core.errors import IntroEvalError, NotRunning
 from daemon.core.tasks.task import Status as TaskStatus
 
@@ -79,7 +79,7 @@ def deadline(
         raise typer.BadParameter(str(exc)) from exc
     body = {"at": None if when is None else when.isoformat()}
     answer = client.post(configuration().paths.socket, "/deadline", body)
-    _show(Status.model_validate(answer), as_json)
+    _show(DaemonStatus.model_validate(answer), as_json)
 
 
 def rate(
@@ -109,7 +109,7 @@ def accept(
 ) -> None:
     """Take the folder that stands there now for the inbox or the outbox, once you know it is right."""
     answer = client.post(configuration().paths.socket, f"/accept/{place}")
-    _show(Status.model_validate(answer), as_json)
+    _show(DaemonStatus.model_validate(answer), as_json)
 
 
 def _add_verb(app: typer.Typer, verb: Verb, doc: str) -> None:
@@ -167,10 +167,10 @@ def _ask_all(socket: Path, verb: Verb, ids: Sequence[int], as_json: bool) -> Non
 
 def _order(order: Order, as_json: bool, *, now: bool = False) -> None:
     answer = client.post(configuration().paths.socket, f"/{order}", now=now or None)
-    _show(Status.model_validate(answer), as_json)
+    _show(DaemonStatus.model_validate(answer), as_json)
 
 
-def _show(answer: Status, as_json: bool) -> None:
+def _show(answer: DaemonStatus, as_json: bool) -> None:
     if as_json:
         typer.echo(answer.model_dump_json(indent=2))
     else:

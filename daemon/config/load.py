@@ -16,23 +16,23 @@ from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from daemon.config.sections import (
-    Alerts,
-    Api,
-    BatchSection,
-    Docker,
-    Embedded,
-    Gpu,
-    Intake,
-    Model,
-    Outbox,
-    Paths,
-    Prompts,
-    RateModel,
-    Retention,
-    Retry,
-    Run,
-    Section,
-    Stt,
+    AlertSettings,
+    ApiSettings,
+    BatchSettings,
+    DockerSettings,
+    EmbeddedSettings,
+    GpuSettings,
+    IntakeSettings,
+    ModelSettings,
+    OutboxSettings,
+    PathSettings,
+    PromptSettings,
+    RateModelSettings,
+    RetentionSettings,
+    RetrySettings,
+    RunSettings,
+    Settings,
+    SttSettings,
 )
 from daemon.core.errors import ConfigError
 
@@ -41,7 +41,7 @@ SYSTEM_FILE = SYSTEM_FOLDER / "introeval" / "introeval.toml"
 LOCAL_FILE = Path("introeval.toml")
 FILE_VARIABLE = "INTROEVAL_CONFIG"
 
-S = TypeVar("S", bound=Section)
+S = TypeVar("S", bound=Settings)
 
 SYSTEM_PATHS = {
     "inbox": "/srv/introeval/inbox",
@@ -66,22 +66,22 @@ class Config(BaseSettings):
 
     runtime: Literal["embedded", "docker"] = "embedded"
     """Who hosts the language models: `embedded`, small ones on the processor, or `docker`, the lab's."""
-    paths: Paths = Paths()
-    intake: Intake = Intake()
-    batch: BatchSection = BatchSection()
-    retry: Retry = Retry()
-    stt: Stt = Stt()
-    gpu: Gpu = Gpu()
-    extract: Model = Model()
-    rate: RateModel = RateModel()
-    docker: Docker = Docker()
-    retention: Retention = Retention()
-    alerts: Alerts = Alerts()
-    embedded: Embedded = Embedded()
-    prompts: Prompts = Prompts()
-    outbox: Outbox = Outbox()
-    api: Api = Api()
-    run: Run = Run()
+    paths: PathSettings = PathSettings()
+    intake: IntakeSettings = IntakeSettings()
+    batch: BatchSettings = BatchSettings()
+    retry: RetrySettings = RetrySettings()
+    stt: SttSettings = SttSettings()
+    gpu: GpuSettings = GpuSettings()
+    extract: ModelSettings = ModelSettings()
+    rate: RateModelSettings = RateModelSettings()
+    docker: DockerSettings = DockerSettings()
+    retention: RetentionSettings = RetentionSettings()
+    alerts: AlertSettings = AlertSettings()
+    embedded: EmbeddedSettings = EmbeddedSettings()
+    prompts: PromptSettings = PromptSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    api: ApiSettings = ApiSettings()
+    run: RunSettings = RunSettings()
 
     @classmethod
     def settings_customise_sources(

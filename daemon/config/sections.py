@@ -15,7 +15,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Section(BaseModel):
+class Settings(BaseModel):
     """Base of the tables: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(
@@ -23,7 +23,7 @@ class Section(BaseModel):
     )
 
 
-class Paths(Section):
+class PathSettings(Settings):
     """Where things lie. A relative path is relative to the file that names it.
 
     Inbox and outbox may be shares: the folder that is found first at a path is the one that is used from
@@ -40,7 +40,7 @@ class Paths(Section):
     """The control socket."""
 
 
-class Intake(Section):
+class IntakeSettings(Settings):
     """What is taken from the inbox, and when."""
 
     settle_s: Positive = 2.0
@@ -71,7 +71,7 @@ class Intake(Section):
     account owns all."""
 
 
-class BatchSection(Section):
+class BatchSettings(Settings):
     """How many tasks go through one stt phase together."""
 
     size: Count | Auto = "auto"
@@ -80,14 +80,14 @@ class BatchSection(Section):
     """Nobody waits longer than this for a batch to fill up."""
 
 
-class Retry(Section):
+class RetrySettings(Settings):
     """How often a task may fail."""
 
     max_retry_count: Count = 3
     """Tries of one stage, all told, before the task is failed. Faults of an engine are not counted."""
 
 
-class Stt(Section):
+class SttSettings(Settings):
     """Whisper."""
 
     model: str = "base"
@@ -110,7 +110,7 @@ class Stt(Section):
     """and this many times its own length; then the worker is taken to hang."""
 
 
-class Gpu(Section):
+class GpuSettings(Settings):
     """Which engines share the GPU."""
 
     residency: tuple[tuple[Stage, ...], ...] | Auto = "auto"
@@ -130,7 +130,7 @@ class Gpu(Section):
         return value
 
 
-class Model(Section):
+class ModelSettings(Settings):
     """The language model that reads the form: where it is (runtime `docker`), and how it is asked."""
 
     container: str = "mistral-container"
@@ -159,7 +159,7 @@ class Model(Section):
     """How long it may say nothing while it answers. A model on the processor has six times that."""
 
 
-class RateModel(Model):
+class RateModelSettings(ModelSettings):
     """The language model that rates, in a container of its own. It is asked a little more freely."""
 
     container: str = "llama3-container"
@@ -169,7 +169,7 @@ class RateModel(Model):
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.2
 
 
-class Docker(Section):
+class DockerSettings(Settings):
     """The Docker engine."""
 
     base_url: str = ""
@@ -183,14 +183,14 @@ class Docker(Section):
     Restart policies are put back by both."""
 
 
-class Retention(Section):
+class RetentionSettings(Settings):
     """How long videos, refused files and copies of the database are kept."""
 
     archive_days: NotNegative = 30.0
     """Days after the delivery or the refusal; 0 keeps none. Results stay until `introeval forget`."""
 
 
-class Alerts(Section):
+class AlertSettings(Settings):
     """When the operator is told, and how: once when it begins, and once when it clears."""
 
     command: tuple[str, ...] = ()
@@ -205,21 +205,21 @@ class Alerts(Section):
     """and so many failed tasks within an hour."""
 
 
-class Embedded(Section):
+class EmbeddedSettings(Settings):
     """The embedded runtime."""
 
     model: str = "smollm2"
     """What it loads for extracting and rating."""
 
 
-class Prompts(Section):
+class PromptSettings(Settings):
     """The prompts and the rubric."""
 
     folder: Path | None = None
     """Templates here take the place of ours, by name, e.g. `rate.v2.j2`."""
 
 
-class Outbox(Section):
+class OutboxSettings(Settings):
     """Who may read what is published."""
 
     mode: Annotated[str, Field(pattern=r"^0?[0-7]{3}$")] = "0640"
@@ -228,14 +228,14 @@ class Outbox(Section):
     """Of the files; empty: the daemon's own."""
 
 
-class Api(Section):
+class ApiSettings(Settings):
     """The control socket."""
 
     operators: str = ""
     """A group that may change things, beside the daemon's user and root."""
 
 
-class Run(Section):
+class RunSettings(Settings):
     """The daemon itself."""
 
     stop_grace_s: NotNegative = 20.0

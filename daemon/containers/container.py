@@ -8,8 +8,8 @@ import asyncio
 import time
 from typing import Literal
 
-from daemon.containers.engine import NEVER, ContainerError, DockerEngine, NoAnswer, Seen
-from daemon.containers.takeover_record import Before, Kept
+from daemon.containers.engine import NEVER, ContainerError, ContainerState, DockerEngine, EngineSilent
+from daemon.containers.takeover_record import Before, TakeoverRecord
 
 OnExit = Literal["restore", "stop"]
 
@@ -25,21 +25,23 @@ class Container:
     All methods raise ContainerError.
     """
 
-    def __init__(self, engine: DockerEngine, kept: Kept, name: str, *, stop_timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, engine: DockerEngine, kept: TakeoverRecord, name: str, *, stop_timeout_s: float = 10.0
+    ) -> None:
         self.name = name
         self._engine = engine
         self._kept = kept
         self._grace_s = stop_timeout_s
-        self.last: Seen | None = None  # as it was found at the last look-up
+        self.last: ContainerState | None = None  # as it was found at the last look-up
 
-    async def seen(self) -> Seen:
+    async def seen(self) -> ContainerState:
         """What it is now."""
         seen = self.last = await self._engine.inspect(self.name)
         if seen is None:
             raise ContainerError("missing", f"there is no container {self.name}; say: introeval setup")
         return seen
 
-    async def run(self) -> Seen:
+    async def run(self) -> ContainerState:
         """Start it, unless it runs; its program may end at once, as what is given back then says.
 
         What is paused or crash-loops is ended first.
@@ -47,7 +49,7 @@ class Container:
         seen = await self.seen()
         await self._own(seen)
         if seen.alive and seen.status != "running":
-            await self._end(seen)
+            await self._stop_and_verify(seen)
         await self._engine.start(seen.id)
         end = time.monotonic() + _START_S
         while (seen := await self.seen()).status not in ("running", "exited", "dead"):
@@ -63,9 +65,9 @@ class Container:
         no less.
         """
         for seen in await self._ours():
-            await self._end(seen)
+            await self._stop_and_verify(seen)
 
-    async def running(self) -> list[Seen]:
+    async def running(self) -> list[ContainerState]:
         """Those of ours that run."""
         return [seen for seen in await self._ours() if seen.alive]
 
@@ -88,7 +90,7 @@ class Container:
                 await self._engine.start(seen.id)
         await asyncio.to_thread(self._kept.forget, before.id)
 
-    async def _ours(self) -> list[Seen]:
+    async def _ours(self) -> list[ContainerState]:
         """The container of this name, and those that we knew under it."""
         named = self.last = await self._engine.inspect(self.name)
         found = [named] if named is not None else []
@@ -101,17 +103,17 @@ class Container:
                     found.append(other)
         return found
 
-    async def _own(self, seen: Seen) -> None:
+    async def _own(self, seen: ContainerState) -> None:
         """Record what it is like, before anything about it is changed."""
         await asyncio.to_thread(self._kept.keep, seen)
         if seen.policy.acts:
             await self._engine.set_policy(seen.id, NEVER)
 
-    async def _end(self, seen: Seen) -> None:
+    async def _stop_and_verify(self, seen: ContainerState) -> None:
         await self._own(seen)
         try:
             await self._engine.stop(seen.id, self._grace_s)
-        except NoAnswer:
+        except EngineSilent:
             if await self._gone(seen, self._grace_s + _MARGIN_S):  # the engine goes on with the stop
                 return
         except ContainerError as exc:
@@ -125,7 +127,7 @@ class Container:
                 "failed", f"{self.name} does not end even when it is killed; restart the Docker engine"
             )
 
-    async def _gone(self, seen: Seen, limit_s: float) -> bool:
+    async def _gone(self, seen: ContainerState, limit_s: float) -> bool:
         end = time.monotonic() + limit_s
         while (now := await self._engine.inspect(seen.id)) is not None and now.alive:
             if time.monotonic() > end:

@@ -33,7 +33,7 @@ class ContainerError(EngineError):
         self.state: State = state
 
 
-class NoAnswer(ContainerError):
+class EngineSilent(ContainerError):
     """The engine did not answer in time: what was asked may have been done, or still be done."""
 
     def __init__(self, message: str) -> None:
@@ -41,7 +41,7 @@ class NoAnswer(ContainerError):
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RestartPolicy:
     """A restart policy: what makes the engine start a container by itself."""
 
     name: str
@@ -53,11 +53,11 @@ class Policy:
         return self.name not in ("", "no")
 
 
-NEVER = Policy("no")
+NEVER = RestartPolicy("no")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ContainerState:
     """A container as the engine describes it. `pid` is its first process's on this machine.
 
     `status` is the engine's word: created, running, paused, restarting, removing, exited or dead.
@@ -71,7 +71,7 @@ class Seen:
     restarts: int
     exit_code: int
     started_at: str
-    policy: Policy
+    policy: RestartPolicy
     labels: Mapping[str, str]
     environment: Mapping[str, str]
     mounts: Mapping[str, str]
@@ -95,7 +95,7 @@ class Seen:
             restarts=attrs.get("RestartCount", 0),
             exit_code=state.get("ExitCode", 0),
             started_at=state.get("StartedAt", ""),
-            policy=Policy(policy.get("Name") or "no", policy.get("MaximumRetryCount", 0)),
+            policy=RestartPolicy(policy.get("Name") or "no", policy.get("MaximumRetryCount", 0)),
             labels=attrs["Config"].get("Labels") or {},
             environment=dict(each.split("=", 1) for each in attrs["Config"].get("Env") or [] if "=" in each),
             mounts={each["Destination"]: each.get("Source", "") for each in attrs.get("Mounts") or []},
@@ -122,10 +122,10 @@ class DockerEngine:
             self._api.close()
             self._api = None
 
-    async def inspect(self, ref: str) -> Seen | None:
+    async def inspect(self, ref: str) -> ContainerState | None:
         """A container by its name or id, or None when there is none."""
         try:
-            return Seen.of(await self.call(lambda api: api.inspect_container(ref)))
+            return ContainerState.of(await self.call(lambda api: api.inspect_container(ref)))
         except ContainerError as exc:
             if exc.state == "missing":
                 return None
@@ -149,7 +149,7 @@ class DockerEngine:
             if seen is not None and seen.alive:
                 raise exc
 
-    async def set_policy(self, ref: str, policy: Policy) -> None:
+    async def set_policy(self, ref: str, policy: RestartPolicy) -> None:
         """Give a container another restart policy."""
         wanted = cast(Any, {"Name": policy.name, "MaximumRetryCount": policy.most})
         await self.call(lambda api: api.update_container(ref, restart_policy=wanted))
@@ -199,7 +199,7 @@ def translated(error: Exception, where: str) -> ContainerError:
     if isinstance(error, APIError):
         return ContainerError("failed", f"the Docker engine refuses: {text}")
     if isinstance(error, requests.Timeout):
-        return NoAnswer(f"the Docker engine at {where} does not answer; see: systemctl status docker")
+        return EngineSilent(f"the Docker engine at {where} does not answer; see: systemctl status docker")
     if "Permission denied" in text or isinstance(error, PermissionError):
         return ContainerError(
             "denied", f"the Docker engine at {where} may not be used: add the daemon's user to its group"

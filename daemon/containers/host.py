@@ -7,8 +7,8 @@ from collections.abc import Callable
 import structlog
 
 from daemon.containers.container import Container, OnExit
-from daemon.containers.engine import ContainerError, Seen
-from daemon.containers.ready import Loaded, Server
+from daemon.containers.engine import ContainerError, ContainerState
+from daemon.containers.ready import ModelServer, ReadyModel
 from daemon.containers.server_host import ServedHost
 from daemon.containers.warm import read_ahead
 from daemon.contracts.values import OnAlarm
@@ -48,7 +48,7 @@ class ContainerHost(ServedHost):
         self,
         stage: Stage,
         container: Container,
-        server: Server,
+        server: ModelServer,
         on_alarm: OnAlarm,
         *,
         on_described: OnDescribed = lambda need, slots: None,
@@ -68,7 +68,7 @@ class ContainerHost(ServedHost):
         self._busy = asyncio.Lock()
         self._wanted = False
         self._confirmed = False  # that it is gone
-        self._seen: Seen | None = None
+        self._seen: ContainerState | None = None
         self._ends = 0
         self._alarmed_at: float | None = None
 
@@ -87,7 +87,7 @@ class ContainerHost(ServedHost):
             except EngineError as exc:
                 self._become(exc.state if isinstance(exc, ContainerError) else "failed", str(exc))
                 self._wanted = False
-                await self._end()
+                await self._stop_and_verify()
                 raise
 
     async def stop(self) -> None:
@@ -96,7 +96,7 @@ class ContainerHost(ServedHost):
         async with self._busy:
             if not self._confirmed and self._state not in _TOLD:
                 self._become("stopping")
-            await self._end()
+            await self._stop_and_verify()
             if self._state not in _TOLD:
                 self._become("stopped")
 
@@ -124,14 +124,14 @@ class ContainerHost(ServedHost):
                 if self._wanted:
                     self._look_after(running)
                 else:
-                    await self._look_out(running)
+                    await self._guard_unused(running)
             except ContainerError as exc:
                 self._become(exc.state, str(exc))
             else:
                 if away:
                     self._on_return()
 
-    def _look_after(self, running: list[Seen]) -> None:
+    def _look_after(self, running: list[ContainerState]) -> None:
         """It is in use: see whether it still is the one that was started."""
         began = self._seen
         if not any(began is not None and _same(began, now) for now in running):
@@ -142,7 +142,7 @@ class ContainerHost(ServedHost):
         elif self._state in _PASSING and self._loaded is not None:
             self._become("degraded" if self._loaded.lacks else "ready", self._loaded.lacks)
 
-    async def _look_out(self, running: list[Seen]) -> None:
+    async def _guard_unused(self, running: list[ContainerState]) -> None:
         """It is not in use: it must not run."""
         now = self._clock()
         if running and self._confirmed:
@@ -153,7 +153,7 @@ class ContainerHost(ServedHost):
                 " find out by whom; to use it yourself, stop the daemon first",
             )
         if running:
-            await self._end()
+            await self._stop_and_verify()
         elif self._alarmed_at is not None and now - self._alarmed_at >= self._calm_s:
             self._alarmed_at = None
             self._on_alarm(f"container_{self.stage}", None)
@@ -163,7 +163,7 @@ class ContainerHost(ServedHost):
         elif self._state in (*_PASSING, "missing"):
             self._become("stopped")
 
-    async def _end(self) -> None:
+    async def _stop_and_verify(self) -> None:
         """Have it gone. Raises ContainerError, and then it counts as running."""
         await self._close()
         self._confirmed = False
@@ -176,7 +176,7 @@ class ContainerHost(ServedHost):
         self._seen = None
         self._describe(self._loaded.need if self._loaded is not None else None)
 
-    async def _bring_up(self, first: Request) -> Loaded:
+    async def _bring_up(self, first: Request) -> ReadyModel:
         loaded = await self._run(first)
         if loaded.lacks:
             log.warning("the container is restarted once", name=self.name, why=loaded.lacks)
@@ -192,7 +192,7 @@ class ContainerHost(ServedHost):
             said = self._container.last.environment.get(_SLOTS, "")
             self._on_described(need, int(said) if said.isdecimal() and int(said) else 1)
 
-    async def _run(self, first: Request) -> Loaded:
+    async def _run(self, first: Request) -> ReadyModel:
         """Run the container until its model has answered, and see that it has not ended in between."""
         began = self._seen = await self._container.run()
         try:
@@ -205,7 +205,7 @@ class ContainerHost(ServedHost):
         self._ends = 0
         return loaded
 
-    async def _until_up(self, began: Seen) -> None:
+    async def _until_up(self, began: ContainerState) -> None:
         loop = asyncio.get_running_loop()
         limit = loop.time() + self._load_timeout_s
         look_at = loop.time()
@@ -221,7 +221,7 @@ class ContainerHost(ServedHost):
                 )
             await asyncio.sleep(_POLL_S)
 
-    async def _stable(self, began: Seen, cause: EngineError | None = None) -> None:
+    async def _stable(self, began: ContainerState, cause: EngineError | None = None) -> None:
         """Raises ContainerError when it is not the running container any more that was started."""
         now = await self._container.seen()
         if _same(began, now):
@@ -239,7 +239,7 @@ class ContainerHost(ServedHost):
         ) from cause
 
 
-def _same(began: Seen, now: Seen) -> bool:
+def _same(began: ContainerState, now: ContainerState) -> bool:
     """Whether it runs, and has run without a break."""
     run = (now.id, now.started_at, now.restarts)
     return now.alive and run == (began.id, began.started_at, began.restarts)

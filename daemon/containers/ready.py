@@ -9,7 +9,7 @@ from typing import Protocol
 
 from daemon.core.errors import EngineError
 from daemon.core.schedule.memory import MB, ModelNeed
-from daemon.llm.client import Answer, Identity, ModelClient, Options, Request
+from daemon.llm.client import Answer, ModelClient, ModelIdentity, Options, Request
 from daemon.llm.ollama import OllamaClient, OnReload
 from daemon.llm.ollama_api import LoadedModel, OllamaApi
 from daemon.llm.openai import OpenAIClient
@@ -23,12 +23,12 @@ HasGpu = Callable[[], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class ReadyModel:
     """A model, and what it answered; where the server says, what it takes of memory, and would take of a
     GPU's.
     """
 
-    identity: Identity
+    identity: ModelIdentity
     answer: Answer
     memory_mb: float | None = None
     need: ModelNeed | None = None
@@ -39,7 +39,7 @@ class Loaded:
         return self.identity.degraded
 
 
-class Server(Protocol):
+class ModelServer(Protocol):
     """A server with one model, wherever it runs."""
 
     model: str
@@ -48,7 +48,7 @@ class Server(Protocol):
         """Whether its API is up: no proof that it works."""
         ...
 
-    async def load(self, first: Request) -> Loaded:
+    async def load(self, first: Request) -> ReadyModel:
         """Load the model as the options of `first` want it, by having it answer that. Raises EngineError."""
         ...
 
@@ -91,7 +91,7 @@ class OllamaServer:
                 return False
         return True
 
-    async def load(self, first: Request) -> Loaded:
+    async def load(self, first: Request) -> ReadyModel:
         """See Server. A model that is not wholly on the GPU is loaded once more."""
         on_gpu = await self._has_gpu()
         async with OllamaApi(self._url) as api:
@@ -103,7 +103,7 @@ class OllamaServer:
                 await asyncio.sleep(self._settle_s)
                 loaded, answer = await api.load(self.model, first, limit_s)
             self._on_processor = loaded.vram_bytes == 0
-            identity = Identity(
+            identity = ModelIdentity(
                 self.model,
                 loaded.digest,
                 await api.version(),
@@ -114,9 +114,9 @@ class OllamaServer:
             await self._see_that_it_refuses(api, identity, first.options)
             need = await self._needs(api, loaded.digest)
         memory_mb = (loaded.vram_bytes if on_gpu else loaded.size_bytes) / MB
-        return Loaded(identity, answer, memory_mb, need)
+        return ReadyModel(identity, answer, memory_mb, need)
 
-    async def _see_that_it_refuses(self, api: OllamaApi, identity: Identity, options: Options) -> None:
+    async def _see_that_it_refuses(self, api: OllamaApi, identity: ModelIdentity, options: Options) -> None:
         """Once for each version and model: neither changes it from one start to the next."""
         now = (identity.server_version, identity.digest)
         if now != self._refusing:
@@ -171,7 +171,7 @@ class OpenAIServer:
         finally:
             await client.aclose()
 
-    async def load(self, first: Request) -> Loaded:
+    async def load(self, first: Request) -> ReadyModel:
         """See Server. Such a server says neither its version nor a digest of its weights."""
         client = OpenAIClient(
             self._url, self.model, stall_s=self._load_timeout_s, timeout_s=self._load_timeout_s
@@ -180,7 +180,7 @@ class OpenAIServer:
             answer = await client.generate(first, _unheard)
         finally:
             await client.aclose()
-        return Loaded(Identity(self.model, "", "", "docker"), answer)
+        return ReadyModel(ModelIdentity(self.model, "", "", "docker"), answer)
 
     def client(self, on_reload: OnReload) -> OpenAIClient:
         """See Server. Such a server does not say what it loads."""

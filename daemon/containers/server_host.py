@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import structlog
 
-from daemon.containers.ready import Loaded, Server
+from daemon.containers.ready import ModelServer, ReadyModel
 from daemon.contracts.values import OnAlarm
 from daemon.contracts.wire import EngineReport
 from daemon.core.errors import EngineError
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import to_iso
-from daemon.llm.client import Identity, ModelClient, Request, Started
+from daemon.llm.client import ModelClient, ModelIdentity, Request, Started
 
 log = structlog.get_logger()
 
@@ -20,7 +20,7 @@ class ServedHost:
     """What both kinds share: what they look like, and what became of the last start."""
 
     def __init__(
-        self, stage: Stage, name: str, server: Server, on_alarm: OnAlarm, clock: Callable[[], float]
+        self, stage: Stage, name: str, server: ModelServer, on_alarm: OnAlarm, clock: Callable[[], float]
     ) -> None:
         self.stage = stage
         self.name = name
@@ -29,7 +29,7 @@ class ServedHost:
         self._clock = clock
         self._client: ModelClient | None = None
         self._ended = False  # since it was ready
-        self._loaded: Loaded | None = None
+        self._loaded: ReadyModel | None = None
         self._restarts = 0
         self._state, self._detail, self._since = "stopped", "", clock()
 
@@ -39,7 +39,7 @@ class ServedHost:
         return self._client is not None and not self._ended
 
     @property
-    def identity(self) -> Identity:
+    def identity(self) -> ModelIdentity:
         """Which model it serves."""
         if self._loaded is None:
             raise EngineError(f"the {self.stage} server was never started")
@@ -64,7 +64,7 @@ class ServedHost:
             log.info("engine", name=self.name, stage=self.stage, state=state, detail=detail)
         self._state, self._detail = state, detail
 
-    def _ready(self, loaded: Loaded) -> Started:
+    def _ready(self, loaded: ReadyModel) -> Started:
         self._loaded = loaded
         self._client = self._server.client(self._reloaded)
         self._ended = False
@@ -95,7 +95,7 @@ class RemoteHost(ServedHost):
     def __init__(
         self,
         stage: Stage,
-        server: Server,
+        server: ModelServer,
         url: str,
         on_alarm: OnAlarm,
         *,

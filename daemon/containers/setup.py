@@ -22,7 +22,7 @@ from docker.types import DeviceRequest
 from docker.utils import parse_repository_tag
 from urllib3.exceptions import HTTPError
 
-from daemon.containers.engine import NEVER, ContainerError, DockerEngine, Seen
+from daemon.containers.engine import NEVER, ContainerError, ContainerState, DockerEngine
 from daemon.containers.warm import HOME
 from daemon.core.errors import ConfigError, EngineError, ModelError
 from daemon.llm.ollama_api import OllamaApi, OnPull, full_name
@@ -38,7 +38,7 @@ _END = "end"  # the key of the last thing told of a pull, which no event of the 
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedContainer:
     """A container as it should be: published on a port of loopback, its models in a volume of its own."""
 
     name: str
@@ -90,40 +90,42 @@ async def has_nvidia(engine: DockerEngine) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ContainerStep:
     """What stands, if anything, and what is to be done. `ours`: the container is ours, or is going to be."""
 
-    wanted: Wanted
-    seen: Seen | None
+    wanted: WantedContainer
+    seen: ContainerState | None
     make: bool
     ours: bool
     text: str
 
 
-async def find(engine: DockerEngine, wanted: Wanted, *, replace: bool) -> Finding:
+async def find(engine: DockerEngine, wanted: WantedContainer, *, replace: bool) -> ContainerStep:
     """Look what is to be done. Raises ContainerError."""
     seen = await engine.inspect(wanted.name)
     if seen is None:
         on = "the GPU" if wanted.gpu else "the processor (the engine has no nvidia runtime)"
-        return Finding(
+        return ContainerStep(
             wanted, None, True, True, f"make it from {wanted.image}, on port {wanted.port}, for {on}"
         )
     made_from = seen.labels.get(LABEL)
     if made_from == wanted.hash:
-        return Finding(wanted, seen, False, True, "it is as it should be")
+        return ContainerStep(wanted, seen, False, True, "it is as it should be")
     if made_from is not None:
-        return Finding(
+        return ContainerStep(
             wanted, seen, True, True, "make it anew: the configuration is another; its models stay"
         )
     if replace:
         old = _kept_name(seen)
-        return Finding(
+        return ContainerStep(
             wanted, seen, True, True, f"rename the one that stands to {old} and stop it; make a new one"
         )
-    return Finding(wanted, seen, False, False, "somebody else made it: it is left alone (see --replace)")
+    return ContainerStep(
+        wanted, seen, False, False, "somebody else made it: it is left alone (see --replace)"
+    )
 
 
-async def make(engine: DockerEngine, finding: Finding) -> None:
+async def make(engine: DockerEngine, finding: ContainerStep) -> None:
     """Make the container, in place of the one that stands. Raises ContainerError."""
     wanted, seen = finding.wanted, finding.seen
     if seen is not None:
@@ -209,7 +211,7 @@ def _count(event: Mapping[str, Any], layers: dict[str, tuple[int, int]]) -> None
         layers[layer] = (layers[layer][1], layers[layer][1])
 
 
-async def fill(engine: DockerEngine, wanted: Wanted, on_pull: OnPull) -> bool:
+async def fill(engine: DockerEngine, wanted: WantedContainer, on_pull: OnPull) -> bool:
     """See that the container has its model, and pull it if not. Whether it was pulled.
 
     The container runs meanwhile, and is left as it was. Raises ContainerError, EngineError and ModelError.
@@ -230,7 +232,7 @@ async def fill(engine: DockerEngine, wanted: Wanted, on_pull: OnPull) -> bool:
             await engine.stop(before.id, 10.0)
 
 
-async def _up(api: OllamaApi, wanted: Wanted) -> None:
+async def _up(api: OllamaApi, wanted: WantedContainer) -> None:
     loop = asyncio.get_running_loop()
     limit = loop.time() + _UP_S
     while True:
@@ -245,7 +247,7 @@ async def _up(api: OllamaApi, wanted: Wanted) -> None:
         await asyncio.sleep(_POLL_S)
 
 
-def _create(api: docker.APIClient, wanted: Wanted) -> None:
+def _create(api: docker.APIClient, wanted: WantedContainer) -> None:
     gpu = [DeviceRequest(driver="nvidia", count=-1, capabilities=[["gpu"]])] if wanted.gpu else None
     host = api.create_host_config(
         port_bindings={f"{INSIDE}/tcp": ("127.0.0.1", wanted.port)},
@@ -263,5 +265,5 @@ def _create(api: docker.APIClient, wanted: Wanted) -> None:
     )
 
 
-def _kept_name(seen: Seen) -> str:
+def _kept_name(seen: ContainerState) -> str:
     return f"{seen.name}-before-{seen.id[:6]}"

@@ -6,7 +6,7 @@ import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from daemon.containers.engine import ContainerError, Policy, Seen
+from daemon.containers.engine import ContainerError, ContainerState, RestartPolicy
 from daemon.system.durable import make_folder, sync_folder
 
 
@@ -17,10 +17,10 @@ class Before:
     id: str
     name: str
     ran: bool
-    policy: Policy
+    policy: RestartPolicy
 
 
-class Kept:
+class TakeoverRecord:
     """The record at `file`: by id, since another container may take a name. All raise ContainerError.
 
     Its methods wait for the disk: they are called in threads.
@@ -41,7 +41,7 @@ class Kept:
         with self._one:
             return {before.name for before in self._read().values()}
 
-    def keep(self, seen: Seen) -> None:
+    def keep(self, seen: ContainerState) -> None:
         """Record a container, durably, unless it is known.
 
         What is known stays as it is: after a crash the container is as we left it, not as its owner did.
@@ -63,7 +63,7 @@ class Kept:
             try:
                 content = json.loads(self._file.read_text())
                 self._known = {
-                    each["id"]: Before(each["id"], each["name"], each["ran"], Policy(**each["policy"]))
+                    each["id"]: Before(each["id"], each["name"], each["ran"], RestartPolicy(**each["policy"]))
                     for each in content
                 }
             except FileNotFoundError:

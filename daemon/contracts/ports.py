@@ -4,9 +4,9 @@ The node is the one seam to the engines. Its three work methods are asynchronous
 exactly one outcome a task; they never raise for a bad attempt, which is a `Failed` outcome.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 from daemon.contracts.values import (
     Birth,
@@ -29,6 +29,17 @@ from daemon.contracts.wire import EngineReport
 from daemon.core.errors import Fault
 from daemon.core.schedule.decision import Group
 from daemon.core.tasks.task import Stage, Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class OnDatabase(Protocol):
+    """Runs a function on the one database thread."""
+
+    def __call__(self, call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
+        """Await what `call` returns; raises what it raises."""
+        ...
 
 
 class Engine(Protocol):
@@ -167,7 +178,7 @@ class Store(Protocol):
         """Those of at most 400 claims that are DONE or LOST."""
         ...
 
-    def bear(self, births: Sequence[Birth], now: float) -> list[Born]:
+    def create_tasks(self, births: Sequence[Birth], now: float) -> list[Born]:
         """Turn spooled claims into tasks, with users, history, receipts and the claims' last step."""
         ...
 

@@ -67,13 +67,13 @@ class LogSource(StrEnum):
     RATE = "rate"
 
 
-class Wire(BaseModel):
+class WireModel(BaseModel):
     """Base of all messages. A newer daemon may say more than an older client knows."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Alarm(Wire):
+class AlarmLine(WireModel):
     """Something that a person should mend. It lasts until it is mended."""
 
     code: str
@@ -81,7 +81,7 @@ class Alarm(Wire):
     since: str
 
 
-class BatchState(Wire):
+class BatchState(WireModel):
     """The running batch: `done` of the `total` tasks that it has so far are through stt."""
 
     id: int
@@ -89,7 +89,7 @@ class BatchState(Wire):
     total: int
 
 
-class Holder(Wire):
+class Holder(WireModel):
     """A process that holds memory of the GPU; `memory_mb` is None where the driver does not say."""
 
     pid: int
@@ -98,7 +98,7 @@ class Holder(Wire):
     memory_mb: float | None
 
 
-class GpuState(Wire):
+class GpuState(WireModel):
     """One reading of the GPU. `absent` says why there is none; a figure that the driver lacks is None."""
 
     absent: str | None = None
@@ -113,7 +113,7 @@ class GpuState(Wire):
     holders: list[Holder] = Field(default_factory=list)
 
 
-class GpuPoint(Wire):
+class GpuPoint(WireModel):
     """One point of the GPU's history, with what was loaded then."""
 
     at: str
@@ -122,7 +122,7 @@ class GpuPoint(Wire):
     group: list[str]
 
 
-class PhaseSpan(Wire):
+class PhaseSpan(WireModel):
     """One time that a group was loaded, and what the switch to it cost and found, in seconds and MB."""
 
     group: list[str]
@@ -137,14 +137,14 @@ class PhaseSpan(Wire):
     margin_mb: float | None = None
 
 
-class GpuHistory(Wire):
+class GpuHistory(WireModel):
     """The last minutes of the GPU, oldest first, and the last phases, newest first."""
 
     points: list[GpuPoint]
     phases: list[PhaseSpan]
 
 
-class EngineReport(Wire):
+class EngineReport(WireModel):
     """One engine as the operator sees it.
 
     `state` is one of: stopped, starting, ready, stopping, degraded, missing (no such container),
@@ -162,7 +162,7 @@ class EngineReport(Wire):
     tokens_per_s: float | None = None
 
 
-class Switching(Wire):
+class Switching(WireModel):
     """A switch that runs: to which group, since when, and what it usually takes in seconds."""
 
     to: list[str]
@@ -170,7 +170,7 @@ class Switching(Wire):
     usual_s: float | None
 
 
-class Clock(Wire):
+class Clock(WireModel):
     """The class clock: when all that is open now will be done, against the deadline that was set.
 
     The class is what was claimed since the last time that nothing was open. `expected_at` is None before
@@ -188,7 +188,7 @@ class Clock(Wire):
     cause: str = ""
 
 
-class Inbox(Wire):
+class Inbox(WireModel):
     """The inbox: `waiting` files were seen and are not claimed yet."""
 
     path: str
@@ -197,7 +197,7 @@ class Inbox(Wire):
     polling: bool = False
 
 
-class Place(Wire):
+class PlaceLine(WireModel):
     """The inbox or the outbox; `detail` says what is wrong with it, and what to do."""
 
     name: str
@@ -206,7 +206,7 @@ class Place(Wire):
     detail: str = ""
 
 
-class Disk(Wire):
+class Disk(WireModel):
     """Room where the state lies, in MB; intake stops below `min_free_mb`."""
 
     free_mb: float
@@ -214,14 +214,14 @@ class Disk(Wire):
     min_free_mb: float
 
 
-class Rates(Wire):
+class Rates(WireModel):
     """How fast it goes, over the last hour of outcomes."""
 
     tasks_per_h: float | None = None
     mean_s: float | None = None  # from the start of a task's first try to its end, its waits left out
 
 
-class Status(Wire):
+class DaemonStatus(WireModel):
     """What the system is doing now. `why` says what the scheduler does or waits for.
 
     `seq` grows with every change of a task: a client that has seen it need not ask for tasks again.
@@ -254,12 +254,12 @@ class Status(Wire):
     engines: list[EngineReport] = Field(default_factory=list)
     gpu: GpuState = GpuState(absent="not asked")
     inbox: Inbox | None = None
-    places: list[Place] = Field(default_factory=list)
+    places: list[PlaceLine] = Field(default_factory=list)
     disk: Disk | None = None
-    alarms: list[Alarm] = Field(default_factory=list)
+    alarms: list[AlarmLine] = Field(default_factory=list)
 
 
-class TaskLine(Wire):
+class TaskLine(WireModel):
     """One line of a list of tasks. `eta` is computed now; `estimated_completion` is what was written."""
 
     id: int
@@ -285,7 +285,7 @@ class TaskLine(Wire):
     error_message: str | None
 
 
-class TaskPage(Wire):
+class TaskPage(WireModel):
     """A page of a list: `total` is how many match, on all pages.
 
     `partial` says that a text was searched in the newest of the finished tasks alone.
@@ -296,7 +296,7 @@ class TaskPage(Wire):
     partial: bool = False
 
 
-class EventLine(Wire):
+class EventLine(WireModel):
     """One thing that happened. `id` grows, also over restarts; `kind`: task, phase, alarm, cleared, order."""
 
     id: int
@@ -308,7 +308,7 @@ class EventLine(Wire):
     status: str | None = None
 
 
-class LogLine(Wire):
+class LogLine(WireModel):
     """One line of a log; `source` is daemon, stt, media, extract or rate."""
 
     at: str | None
@@ -316,13 +316,13 @@ class LogLine(Wire):
     text: str
 
 
-class Deadline(Wire):
+class Deadline(WireModel):
     """When the class is to be done, as ISO 8601 with its zone; None takes the deadline away."""
 
     at: str | None
 
 
-class Forgotten(Wire):
+class Forgotten(WireModel):
     """What was deleted of a student: so many tasks and files, and so many copies of the database, which hold
     every student. `left` is where the student is still named.
     """
@@ -334,7 +334,7 @@ class Forgotten(Wire):
     left: list[str] = []
 
 
-class HistoryLine(Wire):
+class HistoryLine(WireModel):
     """One line of a task's history."""
 
     at: str
@@ -347,7 +347,7 @@ class HistoryLine(Wire):
     detail: dict[str, Any]
 
 
-class Paper(Wire):
+class DocumentLine(WireModel):
     """A file of the outbox: its path below it, and when it became durable there."""
 
     kind: str
@@ -362,10 +362,10 @@ class TaskDetail(TaskLine):
     size_bytes: int
     flags: list[dict[str, Any]]
     history: list[HistoryLine]
-    papers: list[Paper]
+    papers: list[DocumentLine]
 
 
-class Problem(Wire):
+class Problem(WireModel):
     """The answer to a request that could not be done: one line that says what to do."""
 
     error: str

@@ -8,14 +8,14 @@ import asyncio
 import os
 from dataclasses import dataclass
 
-from daemon.config.sections import Paths
+from daemon.config.sections import PathSettings
 from daemon.contracts.wire import Forgotten
 from daemon.core.errors import IntroEvalError, PlaceError, UnknownStudent
 from daemon.core.intake.naming import is_safe, printable
 from daemon.core.keeping.traces import Traces
 from daemon.delivery import forget_proof
 from daemon.monitoring.events import Events
-from daemon.store.forgetting import Kept
+from daemon.store.forgetting import StudentRecords
 from daemon.store.session import Session
 from daemon.store.store import SqliteStore
 from daemon.system.folder import Folder
@@ -41,7 +41,7 @@ class Forgetting:
     """Deletes for a running daemon. While `still` is held nothing is delivered or archived."""
 
     def __init__(
-        self, session: Session, events: Events, still: asyncio.Lock, paths: Paths, outbox: Place
+        self, session: Session, events: Events, still: asyncio.Lock, paths: PathSettings, outbox: Place
     ) -> None:
         self._session, self._events, self._still, self._paths, self._outbox = (
             session,
@@ -70,7 +70,7 @@ class Forgetting:
         return forgotten
 
 
-def look_up(store: SqliteStore, student: str, paths: Paths) -> Kept:
+def look_up(store: SqliteStore, student: str, paths: PathSettings) -> StudentRecords:
     """What is kept of a student. Of one whom the database does not know there may be files all the same.
 
     Raises UnknownStudent for what is no student's id, IllegalTransition while a task is open, StoreError.
@@ -79,17 +79,17 @@ def look_up(store: SqliteStore, student: str, paths: Paths) -> Kept:
         return store.kept_of(student, paths.inbox)
     except UnknownStudent:
         if is_safe(student):
-            return Kept(student, Traces(student))
+            return StudentRecords(student, Traces(student))
         raise
 
 
-def forget_rows(store: SqliteStore, kept: Kept, paths: Paths) -> None:
+def forget_rows(store: SqliteStore, kept: StudentRecords, paths: PathSettings) -> None:
     """Delete what the database knows of a student, if it knows anything. Raises as `look_up`."""
     if kept.known:
         store.forget(kept.student, paths.inbox)
 
 
-def delete_files(kept: Kept, paths: Paths, outbox: Place) -> Deleted:
+def delete_files(kept: StudentRecords, paths: PathSettings, outbox: Place) -> Deleted:
     """Delete the files of a student, and every copy of a database that knows them.
 
     Raises CannotForget, also while the outbox is away: what lies there would stay.
@@ -104,7 +104,7 @@ def delete_files(kept: Kept, paths: Paths, outbox: Place) -> Deleted:
         raise CannotForget(f"{path} cannot be deleted: {exc.strerror}; fix that and try again") from exc
 
 
-def proved(kept: Kept, deleted: Deleted, paths: Paths) -> Forgotten:
+def proved(kept: StudentRecords, deleted: Deleted, paths: PathSettings) -> Forgotten:
     """The answer, with where the student is still named.
 
     Raises UnknownStudent when there was nothing at all, CannotForget, StoreError.
@@ -125,7 +125,7 @@ def proved(kept: Kept, deleted: Deleted, paths: Paths) -> Forgotten:
     )
 
 
-def _delete_files(kept: Kept, paths: Paths, outbox: Folder) -> Deleted:
+def _delete_files(kept: StudentRecords, paths: PathSettings, outbox: Folder) -> Deleted:
     files = sum(remove_file(path, paths.state) for path in kept.videos)
     files += sum(remove_file(paths.outbox / name, paths.outbox) for name in kept.papers)
     copies = 0

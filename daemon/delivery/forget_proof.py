@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO
 
-from daemon.config.sections import Paths
+from daemon.config.sections import PathSettings
 from daemon.core.intake.naming import printable
 from daemon.core.keeping.traces import Finder, Traces
 from daemon.store.search import search
@@ -28,7 +28,7 @@ _SQLITE = b"SQLite format 3\0"
 _CHUNK = 64 * 1024  # a search in it holds up the work of other threads
 
 
-def find(traces: Traces, paths: Paths) -> list[str]:
+def find(traces: Traces, paths: PathSettings) -> list[str]:
     """Where the student is still named, as paths that can be read. Raises StoreError."""
     found = [printable(os.fsdecode(path)) for path in islice(_files(traces, paths), MOST)]
     database = paths.state / DATABASE
@@ -42,7 +42,7 @@ def find(traces: Traces, paths: Paths) -> list[str]:
     return found[:MOST]
 
 
-def _files(traces: Traces, paths: Paths) -> Iterator[bytes]:
+def _files(traces: Traces, paths: PathSettings) -> Iterator[bytes]:
     """The files whose name or content names the student, but for those of the database."""
     text, document = traces.in_text(), traces.in_document()
     copies = traces.in_pages()

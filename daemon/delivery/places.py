@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from daemon.contracts.wire import PlaceName
-from daemon.core.intake.place import Memory
+from daemon.core.intake.place import KnownPlace
 from daemon.monitoring.events import Events
 from daemon.store.session import Session
 from daemon.system.place import Place
 
 
-class Places:
+class KnownPlaces:
     """Both places. Each of `listeners` is called when another folder has become one of them."""
 
     def __init__(self, inbox: Place, outbox: Place, session: Session, events: Events) -> None:
@@ -36,12 +36,12 @@ class Places:
             listener()
 
 
-async def recall(inbox: Path, outbox: Path, session: Session, events: Events) -> Places:
+async def recall(inbox: Path, outbox: Path, session: Session, events: Events) -> KnownPlaces:
     """The places as the database remembers them, their folders made where there were none yet.
 
     Raises ConfigError, StoreError, OSError.
     """
-    places = Places(
+    places = KnownPlaces(
         await _recall(PlaceName.INBOX, inbox, session),
         await _recall(PlaceName.OUTBOX, outbox, session),
         session,
@@ -57,7 +57,7 @@ async def _recall(name: PlaceName, path: Path, session: Session) -> Place:
     loop = asyncio.get_running_loop()
     memory = await session(session.store.place, name, path)
 
-    def keep(memory: Memory) -> None:
+    def keep(memory: KnownPlace) -> None:
         kept = session(session.store.keep_place, name, path, memory)
         asyncio.run_coroutine_threadsafe(kept, loop).result()
 

@@ -5,8 +5,8 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from daemon.config.sections import Model
-from daemon.doctor.facts import DockerSide, Facts, Server, models_of
+from daemon.config.sections import ModelSettings
+from daemon.doctor.facts import DockerSide, Facts, ServerFacts, models_of
 from daemon.doctor.finding import Finding, fail, ok, warn
 from daemon.doctor.gpu import SLOTS, slots_of
 from daemon.llm.ollama_api import full_name
@@ -57,7 +57,9 @@ def models(facts: Facts) -> list[Finding]:
     ]
 
 
-def _container(check: str, model: Model, seen: Mapping[str, Any], slots: int | None, *, gpu: bool) -> Finding:
+def _container(
+    check: str, model: ModelSettings, seen: Mapping[str, Any], slots: int | None, *, gpu: bool
+) -> Finding:
     name, state, host = model.container, seen["State"], seen["HostConfig"]
     text = f"{name} is {state['Status']}, holds {slots} at a time"
     if state["Status"] == "restarting":
@@ -85,7 +87,7 @@ def _container(check: str, model: Model, seen: Mapping[str, Any], slots: int | N
     return ok(check, text)
 
 
-def _ports(model: Model, seen: Mapping[str, Any]) -> str:
+def _ports(model: ModelSettings, seen: Mapping[str, Any]) -> str:
     """What is wrong with how its port is published; empty when nothing is, or nothing is published."""
     host = seen["HostConfig"]
     if host.get("NetworkMode") == "host":
@@ -116,7 +118,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _model(check: str, model: Model, docker: DockerSide, server: Server | str | None) -> Finding:
+def _model(check: str, model: ModelSettings, docker: DockerSide, server: ServerFacts | str | None) -> Finding:
     if server is None:
         return ok(check, f"{model.model}: not asked, the container is stopped")
     if isinstance(server, str):

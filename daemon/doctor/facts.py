@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from daemon.api import client
 from daemon.config.load import Config
-from daemon.config.sections import Model
+from daemon.config.sections import ModelSettings
 from daemon.contracts import wire
-from daemon.contracts.wire import GpuState, PlaceName, Status
+from daemon.contracts.wire import DaemonStatus, GpuState, PlaceName
 from daemon.core.errors import EngineError, IntroEvalError, StoreError
 from daemon.core.schedule.memory import MB, ModelNeed
 from daemon.core.tasks.task import Stage
@@ -31,7 +31,7 @@ _PROGRAM_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ServerFacts:
     """A server of models as it answered: the models on its disk, name to digest, and what ours takes."""
 
     version: str
@@ -52,7 +52,7 @@ class DockerSide:
     mend: str = ""
     runtimes: frozenset[str] = frozenset()
     containers: Mapping[Stage, Mapping[str, Any] | None] = field(default_factory=dict)
-    servers: Mapping[Stage, Server | str] = field(default_factory=dict)
+    servers: Mapping[Stage, ServerFacts | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ class Facts:
     environ: Mapping[str, str]
     assets: Sequence[str]
     gpu: GpuState
-    daemon: Status | str
+    daemon: DaemonStatus | str
     docker: DockerSide | None = None
-    places: Sequence[wire.Place] = ()
+    places: Sequence[wire.PlaceLine] = ()
 
 
 async def gather(
@@ -84,7 +84,7 @@ async def gather(
     return Facts(config, file, environ, tuple(assets), gpu, daemon, docker, places)
 
 
-def models_of(config: Config) -> dict[Stage, Model]:
+def models_of(config: Config) -> dict[Stage, ModelSettings]:
     """The language models by their stages."""
     return {Stage.EXTRACT: config.extract, Stage.RATE: config.rate}
 
@@ -114,14 +114,14 @@ def said(command: Sequence[str]) -> str | None:
     return done.stdout.strip()
 
 
-def _daemon(config: Config) -> Status | str:
+def _daemon(config: Config) -> DaemonStatus | str:
     try:
-        return Status.model_validate(client.get(config.paths.socket, "/status"))
+        return DaemonStatus.model_validate(client.get(config.paths.socket, "/status"))
     except IntroEvalError as exc:
         return str(exc)
 
 
-def _places(config: Config) -> list[wire.Place]:
+def _places(config: Config) -> list[wire.PlaceLine]:
     """Inbox and outbox against what the database remembers; nothing where it can't be read."""
     paths = {PlaceName.INBOX: config.paths.inbox, PlaceName.OUTBOX: config.paths.outbox}
     try:
@@ -131,7 +131,7 @@ def _places(config: Config) -> list[wire.Place]:
         return []
     for place in places:
         place.look()
-    return [wire.Place(name=p.name, path=str(p.path), state=p.state, detail=p.detail) for p in places]
+    return [wire.PlaceLine(name=p.name, path=str(p.path), state=p.state, detail=p.detail) for p in places]
 
 
 async def _docker(config: Config) -> DockerSide | None:
@@ -179,7 +179,7 @@ async def _inspected(engine: "DockerEngine", name: str) -> Mapping[str, Any] | N
         return None
 
 
-async def _server(model: Model) -> Server | str:
+async def _server(model: ModelSettings) -> ServerFacts | str:
     """What the server of a model says; a server of the OpenAI kind says no more than that it is well."""
     from daemon.containers.ready import OpenAIServer
     from daemon.llm.ollama_api import OllamaApi, full_name
@@ -188,7 +188,7 @@ async def _server(model: Model) -> Server | str:
         async with asyncio.timeout(_SERVER_S):
             if model.api == "openai":
                 well = await OpenAIServer(model.url, model.model).answers()
-                return Server("", {}) if well else f"the server at {model.url} is not well"
+                return ServerFacts("", {}) if well else f"the server at {model.url} is not well"
             async with OllamaApi(model.url) as api:
                 version, stored = await api.version(), await api.tags()
                 need = None
@@ -198,7 +198,7 @@ async def _server(model: Model) -> Server | str:
                         need = ModelNeed(
                             model.model, each.size_bytes / MB, shape.kv_bytes_per_token, shape.max_ctx
                         )
-                return Server(version, {each.name: each.digest for each in stored}, need)
+                return ServerFacts(version, {each.name: each.digest for each in stored}, need)
     except TimeoutError:
         return f"the server at {model.url} does not answer within {_SERVER_S:g} s"
     except EngineError as exc:

@@ -2,7 +2,7 @@
 
 from daemon.core.schedule.residency import MODELS, Plan
 from daemon.core.tasks.task import Stage
-from daemon.doctor.facts import DockerSide, Facts, Server
+from daemon.doctor.facts import DockerSide, Facts, ServerFacts
 from daemon.doctor.finding import Finding, fail, ok, warn
 from daemon.placement.placement import Placement
 
@@ -60,7 +60,7 @@ def _plan(facts: Facts, docker: DockerSide) -> Plan:
     placement = Placement(facts.config, facts.gpu.total_mb)
     for stage in MODELS:
         server = docker.servers.get(stage)
-        need = server.need if isinstance(server, Server) else None
+        need = server.need if isinstance(server, ServerFacts) else None
         placement.describe(stage, need or placement.plan.asked.models[stage], slots_of(docker, stage))
     return placement.plan
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Set
 
 from daemon.contracts.wire import Clock
 from daemon.core.forecast.class_roll import Roll
-from daemon.core.forecast.uncertainty import Span
+from daemon.core.forecast.uncertainty import LikelyRange
 from daemon.core.timestamps import to_iso
 
 
 def face(
     roll: Roll,
     left: Set[int],
-    end: Span | None,
+    end: LikelyRange | None,
     deadline: float | None,
     now: float,
     why_late: Callable[[], str],
@@ -24,7 +24,7 @@ def face(
     if not roll.total:
         return None
     if not left:
-        end = Span(roll.ended_at, roll.ended_at, roll.ended_at)
+        end = LikelyRange(roll.ended_at, roll.ended_at, roll.ended_at)
     if deadline is not None and deadline < roll.began_at:
         deadline = None
     spare_s, at_risk = None, False

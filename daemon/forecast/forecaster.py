@@ -7,20 +7,21 @@ each open task is written down.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Protocol
 
 import structlog
 
+from daemon.contracts.ports import OnDatabase
 from daemon.contracts.values import Change
 from daemon.contracts.wire import Clock
 from daemon.core.errors import StoreError
 from daemon.core.forecast.class_roll import Roll
 from daemon.core.forecast.durations import Durations, learn
-from daemon.core.forecast.explain import Plan, explain, late
+from daemon.core.forecast.explain import FirstForecast, explain, late
 from daemon.core.forecast.forecast import Forecast, forecast
-from daemon.core.forecast.uncertainty import Span, behind
+from daemon.core.forecast.uncertainty import LikelyRange, behind
 from daemon.core.schedule.decision import Decision, Group, Policy, View
 from daemon.core.tasks.task import Stage, Task
 from daemon.forecast.class_clock import face
@@ -28,9 +29,6 @@ from daemon.store.reader import Reader
 from daemon.store.store import SqliteStore
 
 log = structlog.get_logger()
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 _SOONEST_S = 2.0
 _SHARE = 20.0  # times what one took: a forecast never takes more than a twentieth of a processor
@@ -40,7 +38,7 @@ _TAIL_S = 10.0  # for which births of a burst are put behind those before them w
 _CLASS = "class"
 
 
-class Work(Protocol):
+class ForecastInputs(Protocol):
     """What the supervisor shows of itself."""
 
     @property
@@ -60,14 +58,6 @@ class Work(Protocol):
     def replan(self, policy: Policy, switch_s: float | None = None) -> None: ...  # noqa: D102
 
 
-class OnDatabase(Protocol):
-    """Runs a function on the one database thread."""
-
-    def __call__(self, call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
-        """Await what `call` returns; raises what it raises."""
-        ...
-
-
 def read_durations(reader: Reader) -> Durations | None:
     """What the history shows; None before each stage was measured. Called on the database thread."""
     return learn({stage: reader.tries(stage) for stage in Stage}, reader.switches())
@@ -81,7 +71,7 @@ class Forecaster:
 
     def __init__(
         self,
-        work: Work,
+        work: ForecastInputs,
         store: SqliteStore,
         on_database: OnDatabase,
         plan: Callable[[Durations | None], Policy],
@@ -95,9 +85,9 @@ class Forecaster:
         self._made_of = -1
         self._made_until, self._rest_s = 0.0, 0.0
         self._etas: Mapping[int, float] = {}
-        self._tail: tuple[float, Span, float] | None = None
+        self._tail: tuple[float, LikelyRange, float] | None = None
         self._class = Roll()
-        self._held_against: tuple[float, float, Plan] | None = None
+        self._held_against: tuple[float, float, FirstForecast] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken = asyncio.Event()
         self._phase_over = False
@@ -289,7 +279,7 @@ class Forecaster:
             log.error("no forecast", error=str(exc))
             return None
 
-    def _plan_against(self, deadline: float, total: int) -> Plan | None:
+    def _plan_against(self, deadline: float, total: int) -> FirstForecast | None:
         """What was expected when this class was first held against this deadline."""
         durations, began = self._durations, self._class.began_at
         if durations is None:
@@ -297,10 +287,10 @@ class Forecaster:
         if self._held_against is None or self._held_against[:2] != (began, deadline):
             policy = self._work.policy
             shares = {stage: durations.share_s(stage, policy) for stage in Stage}
-            self._held_against = began, deadline, Plan(self._now(), total, shares)
+            self._held_against = began, deadline, FirstForecast(self._now(), total, shares)
         return self._held_against[2]
 
-    def _why_late(self, plan: Plan | None, total: int) -> str:
+    def _why_late(self, plan: FirstForecast | None, total: int) -> str:
         if plan is None or self._latest is None or self._durations is None:
             return "not every stage was measured yet"
         work = self._work

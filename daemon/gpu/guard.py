@@ -24,7 +24,7 @@ _HURRY_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class GpuRoom:
     """A reading, as the engines that start see it. `ours_mb` is held by those that stay loaded."""
 
     needed_mb: float
@@ -105,7 +105,7 @@ class VramGuard:
         self._on_alarm(code, message)
 
 
-def room_for(state: GpuState, need_mb: float, ours: frozenset[int]) -> Room:
+def room_for(state: GpuState, need_mb: float, ours: frozenset[int]) -> GpuRoom:
     """What a reading leaves to a group that needs `need_mb`, with the processes of `ours` staying."""
     used, total = state.used_mb or 0.0, state.total_mb or 0.0
     own = [holder for holder in state.holders if descends_from(holder.pid, ours)]
@@ -120,14 +120,14 @@ def room_for(state: GpuState, need_mb: float, ours: frozenset[int]) -> Room:
         not foreign and used - own_mb > total - offered
     ):
         foreign_mb = max(foreign_mb, used - own_mb)
-    return Room(min(need_mb, offered), total - used, own_mb, foreign_mb, foreign)
+    return GpuRoom(min(need_mb, offered), total - used, own_mb, foreign_mb, foreign)
 
 
 def _sum(holders: Iterable[Holder]) -> float:
     return sum(holder.memory_mb or 0.0 for holder in holders)
 
 
-def _ledger(room: Room, before: float | None, used: float, waited: float) -> Ledger:
+def _ledger(room: GpuRoom, before: float | None, used: float, waited: float) -> Ledger:
     return Ledger(
         freed_mb=None if before is None else max(0.0, before - used),
         foreign_mb=room.foreign_mb,
@@ -137,7 +137,7 @@ def _ledger(room: Room, before: float | None, used: float, waited: float) -> Led
     )
 
 
-def _held(room: Room, group: Group) -> str:
+def _held(room: GpuRoom, group: Group) -> str:
     what = "+".join(sorted(group))
     short = f"{what} needs {room.needed_mb:.0f} MB of the GPU and {room.free_mb:.0f} MB are free: "
     if not room.foreign and room.ours_mb > room.foreign_mb:

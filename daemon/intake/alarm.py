@@ -12,7 +12,7 @@ _NAMED = 20  # of each kind
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Alarm:
+class IntakeAlarm:
     """Something that hinders the intake. `path` is printable, `message` one line with the mend."""
 
     code: str
@@ -30,19 +30,19 @@ def reason_of(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-class Alarms:
+class IntakeAlarms:
     """The alarms that last now, by where they come from. Tells all of them whenever they change."""
 
-    def __init__(self, on_change: Callable[[tuple[Alarm, ...]], None]) -> None:
+    def __init__(self, on_change: Callable[[tuple[IntakeAlarm, ...]], None]) -> None:
         self._on_change = on_change
-        self._by_source: dict[str, frozenset[Alarm]] = {}
+        self._by_source: dict[str, frozenset[IntakeAlarm]] = {}
 
     @property
-    def all(self) -> tuple[Alarm, ...]:
+    def all(self) -> tuple[IntakeAlarm, ...]:
         """Every alarm once, sorted."""
         return tuple(sorted(frozenset().union(*self._by_source.values())))
 
-    def put(self, source: str, alarms: Iterable[Alarm]) -> None:
+    def put(self, source: str, alarms: Iterable[IntakeAlarm]) -> None:
         """What a source has to say now, instead of what it said before."""
         before = self.all
         self._by_source[source] = frozenset(alarms)
@@ -50,7 +50,7 @@ class Alarms:
             self._on_change(self.all)
 
 
-def named(alarms: Iterable[Alarm]) -> dict[str, str]:
+def named(alarms: Iterable[IntakeAlarm]) -> dict[str, str]:
     """Messages by codes of their own: of each kind the first few, and how many more there are.
 
     Anyone who may write into the inbox can bring about any number of them.

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.contracts.values import Claim
-from daemon.core.intake.stability import Known, Seen
-from daemon.core.intake.turns import Load, in_turn
-from daemon.intake.alarm import Alarm, reason_of, shown
+from daemon.core.intake.stability import Known, SeenFile
+from daemon.core.intake.turns import InWork, in_turn
+from daemon.intake.alarm import IntakeAlarm, reason_of, shown
 from daemon.intake.files import Files
 from daemon.intake.reach import NO_SUCH_PLACE, Reach
 from daemon.system.folder import Entry
@@ -26,8 +26,8 @@ _HELD_OPEN_S = 600.0
 class Choice:
     """Of the settled files: those to take, in order, and those that somebody is still writing."""
 
-    takeable: tuple[Seen, ...]
-    written: tuple[Seen, ...]
+    takeable: tuple[SeenFile, ...]
+    written: tuple[SeenFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ class Candidates:
         self._inbox = inbox
         self._files = files
         self._retry_s = retry_s
-        self._queue: Sequence[Seen] = ()
-        self._denials: dict[Seen, _Denial] = {}
+        self._queue: Sequence[SeenFile] = ()
+        self._denials: dict[SeenFile, _Denial] = {}
         self._written: set[bytes] = set()
 
-    def replace(self, settled: Sequence[Seen], load: Load) -> None:
+    def replace(self, settled: Sequence[SeenFile], load: InWork) -> None:
         """Let those files wait, and no others, that a look found settled; `load` is what is in work."""
         self._queue = in_turn(settled, load)
         there = set(settled)
@@ -71,12 +71,12 @@ class Candidates:
         self._written |= {entry.path for entry in choice.written}
         return choice
 
-    def _pick(self, in_work: Sequence[Claim], delayed: Sequence[Claim]) -> list[Seen]:
-        load = Load.of([*in_work, *delayed])
+    def _pick(self, in_work: Sequence[Claim], delayed: Sequence[Claim]) -> list[SeenFile]:
+        load = InWork.of([*in_work, *delayed])
         lanes, owners = Counter(load.lanes), Counter(load.owners)
         most = min(_GROUP, _IN_WORK - len(in_work))
-        picked: list[Seen] = []
-        rest: list[Seen] = []
+        picked: list[SeenFile] = []
+        rest: list[SeenFile] = []
         for entry in self._queue:
             if len(picked) < most and lanes[entry.lane] < _OF_ONE and owners[entry.owner] < _OF_ACCOUNT:
                 lanes[entry.lane] += 1
@@ -87,9 +87,9 @@ class Candidates:
         self._queue = rest
         return picked
 
-    def _choose(self, picked: Sequence[Seen], now: float) -> Choice:
-        takeable: list[Seen] = []
-        written: list[Seen] = []
+    def _choose(self, picked: Sequence[SeenFile], now: float) -> Choice:
+        takeable: list[SeenFile] = []
+        written: list[SeenFile] = []
         with Reach(os.fsencode(self._inbox)) as reach:
             for entry in picked:
                 denial = self._denials.get(entry)
@@ -105,7 +105,7 @@ class Candidates:
                 (written if is_written else takeable).append(entry)
         return Choice(tuple(takeable), tuple(written))
 
-    def _is_written_to(self, entry: Seen, reach: Reach) -> bool:
+    def _is_written_to(self, entry: SeenFile, reach: Reach) -> bool:
         """Whether a file is being written to. Raises OSError when it may not or can't be taken."""
         try:
             folder = reach(entry.path)
@@ -116,33 +116,33 @@ class Candidates:
         self._files.check_right(folder)
         return not entry.special and self._files.is_written_to(Entry(folder, os.path.basename(entry.path)))
 
-    def deny(self, entry: Seen, error: OSError, now: float) -> None:
+    def deny(self, entry: SeenFile, error: OSError, now: float) -> None:
         """Note that taking it failed."""
         before = self._denials.get(entry)
         tries = before.tries + 1 if before else 1
         wait_s = min(self._retry_s * 2.0 ** (tries - 1), _LONGEST_WAIT_S)
         self._denials[entry] = _Denial(error, tries, now + wait_s)
 
-    def denied(self) -> list[Alarm]:
+    def denied(self) -> list[IntakeAlarm]:
         """One alarm for each file that we may not take."""
         return [_denied(entry, denial.error) for entry, denial in self._denials.items()]
 
-    def held_open(self, known: Mapping[bytes, Known], now: float) -> list[Alarm]:
+    def held_open(self, known: Mapping[bytes, Known], now: float) -> list[IntakeAlarm]:
         """One for each that stopped changing and that a program has had open for writing for ten minutes."""
         self._written &= known.keys()
         since = {path: known[path].first_seen for path in self._written}
         long = [path for path, seen in since.items() if now - seen > _HELD_OPEN_S]
         fix = "end the copy, or the program that holds it"
         return [
-            Alarm("held_open", shown(path), f"{shown(path)} is still open for writing; {fix}")
+            IntakeAlarm("held_open", shown(path), f"{shown(path)} is still open for writing; {fix}")
             for path in long
         ]
 
 
-def orphans(forgotten: Sequence[Seen]) -> list[Alarm]:
+def orphans(forgotten: Sequence[SeenFile]) -> list[IntakeAlarm]:
     """Claimed files in the inbox that no claim of ours knows of."""
     return [
-        Alarm(
+        IntakeAlarm(
             "orphan",
             shown(entry.path),
             f"{shown(entry.path)} was claimed by a daemon with another state folder; run that one, "
@@ -152,7 +152,7 @@ def orphans(forgotten: Sequence[Seen]) -> list[Alarm]:
     ]
 
 
-def _denied(entry: Seen, error: OSError) -> Alarm:
+def _denied(entry: SeenFile, error: OSError) -> IntakeAlarm:
     path = shown(entry.path)
     fix = "give this user the right to read the file and to write its folder"
-    return Alarm("no_right", path, f"{path} cannot be taken: {reason_of(error)}; {fix}")
+    return IntakeAlarm("no_right", path, f"{path} cannot be taken: {reason_of(error)}; {fix}")

@@ -14,40 +14,28 @@ the rest for a group. A crash between any two steps is finished from the rows.
 import asyncio
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
-from typing import ParamSpec, Protocol, TypeVar
 
-from daemon.contracts.ports import Media, Store
+from daemon.contracts.ports import Media, OnDatabase, Store
 from daemon.contracts.values import Birth, Born, Claim, ClaimStep
 from daemon.core.errors import Blame, Fault, StoreError
 from daemon.core.intake.naming import STUDENT_PATTERN, Named, Refusal, printable
 from daemon.core.intake.ownership import Ownership
-from daemon.core.intake.stability import Seen
+from daemon.core.intake.stability import SeenFile
 from daemon.core.timestamps import to_iso
 from daemon.intake import refusal
 from daemon.intake.accounts import account_name
-from daemon.intake.alarm import Alarm, reason_of, shown
+from daemon.intake.alarm import IntakeAlarm, reason_of, shown
 from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.landed import Landed, Settled, Taken, away, not_moved, not_written, reason_to_refuse
 from daemon.intake.mover import Fetched, Mover, Where
-from daemon.intake.places import Places, claim_id_of, hidden
-from daemon.intake.room import Room
+from daemon.intake.places import ClaimPaths, claim_id_of, hidden
+from daemon.intake.room import DiskRoom
 from daemon.system.folder import Entry, Folder
 
 _TIDIED_AT_ONCE = 400
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-class OnDatabase(Protocol):
-    """Runs a method of the store on the one database thread."""
-
-    def __call__(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-        """Await what `call` returns; raises what it raises."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +58,7 @@ class Claimer:
     def __init__(
         self,
         inbox: Path,
-        places: Places,
+        places: ClaimPaths,
         *,
         store: Store,
         on_database: OnDatabase,
@@ -79,7 +67,7 @@ class Claimer:
         clock: Callable[[], float],
         limits: Limits,
         files: Files,
-        room: Room,
+        room: DiskRoom,
     ) -> None:
         self._inbox = inbox
         self._places = places
@@ -93,7 +81,7 @@ class Claimer:
         self._mover = Mover(inbox, places, files, room, limits.max_size_bytes)
         self._last_us = 0
 
-    async def take(self, ready: Sequence[Seen]) -> Taken:
+    async def take(self, ready: Sequence[SeenFile]) -> Taken:
         """Steps 1 and 2, in this order of files. Nothing of them is in the inbox's sight afterwards."""
         claims = await asyncio.to_thread(self._claims, ready)
         await self._db(self._store.add_claims, claims)
@@ -106,7 +94,7 @@ class Claimer:
         """Every claim that stands open, oldest first: what a crash left, and what is in work."""
         return await self._db(self._store.open_claims)
 
-    async def tidy(self, hidden_files: Sequence[Seen]) -> list[Seen]:
+    async def tidy(self, hidden_files: Sequence[SeenFile]) -> list[SeenFile]:
         """Put right claimed files whose folder was renamed while they waited. Those of no claim of ours.
 
         What was taken is removed; what was lost by it gets its name back, and is claimed anew.
@@ -134,11 +122,11 @@ class Claimer:
         except OSError as exc:
             path = self._places.spooled(claim)
             fix = "give this user the right to, or check the disk"
-            alarm = Alarm("claim_waits", str(path), f"{path} cannot be read: {reason_of(exc)}; {fix}")
+            alarm = IntakeAlarm("claim_waits", str(path), f"{path} cannot be read: {reason_of(exc)}; {fix}")
             return Landed(claim, Where.TAKEN, alarm=alarm)
         if birth.fault is not None and birth.fault.blame is Blame.ENGINE:
             told = f"{claim.filename} cannot be looked at: {birth.fault.message}"
-            return Landed(claim, Where.TAKEN, alarm=Alarm("claim_waits", shown(claim.path), told))
+            return Landed(claim, Where.TAKEN, alarm=IntakeAlarm("claim_waits", shown(claim.path), told))
         return Landed(claim, fetched.where, birth)
 
     async def settle(self, landed: Sequence[Landed]) -> Settled:
@@ -166,7 +154,7 @@ class Claimer:
             there = {each.claim.id for each in every}
             unborn = [birth.claim for birth in births if birth.claim.id not in there]
             delayed |= {claim.id: not_written(claim, error) for claim in unborn}
-        born, duplicates = await self._end(every)
+        born, duplicates = await self._sort_out(every)
         if self._limits.done_marker:
             await asyncio.to_thread(self._mover.drop_markers, taken, self._limits.done_marker)
         return Settled(born, len(reasons) + duplicates, delayed)
@@ -176,21 +164,21 @@ class Claimer:
         if not births:
             return [], None
         try:
-            return await self._db(self._store.bear, births, self._clock()), None
+            return await self._db(self._store.create_tasks, births, self._clock()), None
         except StoreError as exc:
             failed = exc
         every: list[Born] = []
         failures = 0
         for birth in births if len(births) > 1 else ():
             try:
-                every += await self._db(self._store.bear, [birth], self._clock())
+                every += await self._db(self._store.create_tasks, [birth], self._clock())
             except StoreError as exc:
                 failed, failures = exc, failures + 1
                 if failures > 1:
                     break  # no birth is to blame, but the database
         return every, failed
 
-    async def _end(self, every: Sequence[Born]) -> tuple[int, int]:
+    async def _sort_out(self, every: Sequence[Born]) -> tuple[int, int]:
         """How many of these became tasks, and how many were refused: videos that were handed in before."""
         if tasks := [each for each in every if each.task is not None]:
             self._on_born(tasks)
@@ -244,11 +232,11 @@ class Claimer:
         if claims:
             await self._db(self._store.step_claims, [claim.id for claim in claims], step)
 
-    def _claims(self, ready: Sequence[Seen]) -> list[Claim]:
+    def _claims(self, ready: Sequence[SeenFile]) -> list[Claim]:
         now = self._clock()
         return [self._claim(entry, now) for entry in ready]
 
-    def _claim(self, entry: Seen, now: float) -> Claim:
+    def _claim(self, entry: SeenFile, now: float) -> Claim:
         relative = PurePath(os.fsdecode(entry.path)).relative_to(self._inbox)
         ownership, account = self._limits.ownership, account_name(entry.owner)
         judged = refusal.judge(entry, relative, self._limits.student_pattern, ownership, account)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from daemon.contracts.values import Claim
-from daemon.intake.alarm import Alarm
+from daemon.intake.alarm import IntakeAlarm
 
 _LONGEST_RETRY_S = 60.0
 _TRIES_BEFORE_REST = 3
@@ -18,8 +18,8 @@ class Delays:
 
     def __init__(self, ticks: Callable[[], float]) -> None:
         self._ticks = ticks
-        self._claims: dict[str, tuple[Claim, Alarm]] = {}
-        self._of_all: Alarm | None = None
+        self._claims: dict[str, tuple[Claim, IntakeAlarm]] = {}
+        self._of_all: IntakeAlarm | None = None
         self._tries = 0
         self.retry_at: float | None = ticks()
 
@@ -29,7 +29,7 @@ class Delays:
         return [claim for claim, _ in self._claims.values()]
 
     @property
-    def alarms(self) -> list[Alarm]:
+    def alarms(self) -> list[IntakeAlarm]:
         """Everything that lasts."""
         return [*([self._of_all] if self._of_all else []), *(alarm for _, alarm in self._claims.values())]
 
@@ -47,14 +47,14 @@ class Delays:
         """A try begins."""
         self.retry_at = None
 
-    def put(self, delayed: Iterable[tuple[Claim, Alarm]]) -> None:
+    def put(self, delayed: Iterable[tuple[Claim, IntakeAlarm]]) -> None:
         """Delay these claims."""
         new = {claim.id: (claim, alarm) for claim, alarm in delayed}
         self._claims |= new
         if new:
             self._plan()
 
-    def put_all(self, alarm: Alarm | None) -> None:
+    def put_all(self, alarm: IntakeAlarm | None) -> None:
         """Delay everything, or with None no longer everything."""
         self._of_all = alarm
         if alarm is not None:

@@ -27,7 +27,7 @@ Halted = Callable[[], bool]
 """Whether the daemon is to stop, so that long work is left for the next start."""
 
 
-class Interrupted(Exception):
+class CopyInterrupted(Exception):
     """The daemon is to stop, and the work on a file was left. Nothing of it remains."""
 
 
@@ -179,7 +179,7 @@ def _chunks(reader: BinaryIO, size: int, halted: Halted) -> Iterator[tuple[memor
         at = start
         while at < end:
             if halted():
-                raise Interrupted
+                raise CopyInterrupted
             length = min(_CHUNK, end - at)
             if not is_hole:
                 length = os.preadv(reader.fileno(), [view[:length]], at)

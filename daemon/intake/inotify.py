@@ -16,7 +16,7 @@ _LINE = re.compile(r"^inotify (wd:\S+ ino:([0-9a-f]+)) ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class InotifyWatch:
     """One watch of one of our inotify instances. The number of a watch is never given again."""
 
     fdinfo: Path
@@ -27,7 +27,7 @@ class Watch:
         return any(name == self.name for name, _ in _watches(self.fdinfo))
 
 
-def find_watch(folder: Path) -> Watch | None:
+def find_watch(folder: Path) -> InotifyWatch | None:
     """The watch of a folder, or None when it can't be told: no /proc, or a file system of many layers."""
     try:
         inode = folder.stat().st_ino
@@ -37,7 +37,7 @@ def find_watch(folder: Path) -> Watch | None:
     for fd in sorted(descriptors, key=int, reverse=True):  # the latest first
         for name, watched in _watches(_FDINFO / fd):
             if int(watched, 16) == inode:
-                return Watch(_FDINFO / fd, name)
+                return InotifyWatch(_FDINFO / fd, name)
     return None
 
 

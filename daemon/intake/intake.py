@@ -12,19 +12,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from daemon.contracts.ports import Media, Store
+from daemon.contracts.ports import Media, OnDatabase, Store
 from daemon.contracts.values import Born, Claim
 from daemon.core.errors import StoreError
-from daemon.core.intake.stability import Known, Seen, observe, restart
-from daemon.intake.alarm import Alarm, Alarms, reason_of, shown
+from daemon.core.intake.stability import Known, SeenFile, observe, restart
+from daemon.intake.alarm import IntakeAlarm, IntakeAlarms, reason_of, shown
 from daemon.intake.candidates import Candidates, orphans
-from daemon.intake.claim import Claimer, Limits, OnDatabase
+from daemon.intake.claim import Claimer, Limits
 from daemon.intake.delays import Delays
 from daemon.intake.files import Files
 from daemon.intake.landed import Settled
 from daemon.intake.pipeline import Pipeline
-from daemon.intake.places import Places
-from daemon.intake.room import Room
+from daemon.intake.places import ClaimPaths
+from daemon.intake.room import DiskRoom
 from daemon.intake.scan import InboxUnavailable, Scan, Scanner
 from daemon.intake.watcher import Poll, Watcher, Watching
 from daemon.system.place import Place
@@ -52,7 +52,7 @@ class Intake:
         on_database: OnDatabase,
         media: Media,
         on_born: Callable[[Sequence[Born]], None],
-        on_alarms: Callable[[tuple[Alarm, ...]], None],
+        on_alarms: Callable[[tuple[IntakeAlarm, ...]], None],
         settle_s: float = 2.0,
         rescan_s: float = 30.0,
         poll: Poll = "auto",
@@ -68,19 +68,19 @@ class Intake:
         inbox, limits, files = inbox.absolute(), limits or Limits(), files or Files()
         self._inbox = inbox
         self._state = state.absolute()
-        self._room = Room(free_bytes or (lambda: shutil.disk_usage(self._state).free), min_free_bytes)
+        self._room = DiskRoom(free_bytes or (lambda: shutil.disk_usage(self._state).free), min_free_bytes)
         self._settle_s = settle_s
         self._rescan_s = rescan_s
         self._ticks = ticks
         self._on_born = on_born
-        self._alarms = Alarms(on_alarms)
+        self._alarms = IntakeAlarms(on_alarms)
         self._scanner = Scanner(inbox, ignore=ignore, done_marker=limits.done_marker, place=place)
         self._watcher = Watcher(inbox, self.hint, poll=poll)
         self._suspicion: tuple[float, int] | None = None
         self._candidates = Candidates(inbox, files, rescan_s)
         self._claimer = Claimer(
             inbox,
-            Places.below(state.absolute()),
+            ClaimPaths.below(state.absolute()),
             store=store,
             on_database=on_database,
             media=media,
@@ -104,7 +104,7 @@ class Intake:
         self.refused = 0
 
     @property
-    def alarms(self) -> tuple[Alarm, ...]:
+    def alarms(self) -> tuple[IntakeAlarm, ...]:
         """All that hinders the intake now."""
         return self._alarms.all
 
@@ -175,7 +175,7 @@ class Intake:
         try:
             claims = await self._claimer.open_claims()
         except StoreError as exc:
-            self._delays.put_all(Alarm("store", shown(self._inbox), str(exc)))
+            self._delays.put_all(IntakeAlarm("store", shown(self._inbox), str(exc)))
             self._alarms.put("claims", self._delays.alarms)
             return
         self._delays.put_all(None)
@@ -196,7 +196,7 @@ class Intake:
         now = self._ticks()
         self._look_at, self._settles_at = now + self._rescan_s, None
         if isinstance(look, InboxUnavailable):
-            self._alarms.put("inbox", [Alarm("inbox_unavailable", shown(self._inbox), look.message)])
+            self._alarms.put("inbox", [IntakeAlarm("inbox_unavailable", shown(self._inbox), look.message)])
         else:
             await self._see(look, now, events)
         # A share where a look takes seconds is not looked at all the time, nor is an inbox of many thousands.
@@ -245,12 +245,12 @@ class Intake:
         self._alarms.put("held", self._candidates.held_open(self._known, self._ticks()))
         self._alarms.put("rights", self._candidates.denied())
 
-    async def _take(self, files: Sequence[Seen]) -> bool:
+    async def _take(self, files: Sequence[SeenFile]) -> bool:
         """Claim these. Whether the database could be written."""
         try:
             taken = await self._claimer.take(files)
         except StoreError as exc:
-            self._delays.put_all(Alarm("store", shown(self._inbox), str(exc)))
+            self._delays.put_all(IntakeAlarm("store", shown(self._inbox), str(exc)))
             self._alarms.put("claims", self._delays.alarms)
             return False
         for entry, error in taken.denied:
@@ -264,14 +264,14 @@ class Intake:
             lacking = await asyncio.to_thread(self._room.lacking)
         except OSError as exc:
             message = f"{self._state} cannot be looked at: {reason_of(exc)}; no video is taken until it can"
-            self._alarms.put("disk", [Alarm("disk_low", str(self._state), message)])
+            self._alarms.put("disk", [IntakeAlarm("disk_low", str(self._state), message)])
             return False
         if not lacking:
             self._alarms.put("disk", [])
             return True
         told = f"the disk of {self._state} lacks {lacking / 1e6:.0f} MB of what is to stay free"
         message = f"{told}: no video is taken until there is room; delete what is not needed on that disk"
-        self._alarms.put("disk", [Alarm("disk_low", str(self._state), message)])
+        self._alarms.put("disk", [IntakeAlarm("disk_low", str(self._state), message)])
         return False
 
     def _settled(self, group: Sequence[Claim], settled: Settled) -> None:

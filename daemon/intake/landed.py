@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from daemon.contracts.values import Birth, Claim
-from daemon.core.intake.stability import Seen
+from daemon.core.intake.stability import SeenFile
 from daemon.intake import refusal
-from daemon.intake.alarm import Alarm, reason_of, shown
+from daemon.intake.alarm import IntakeAlarm, reason_of, shown
 from daemon.intake.mover import Where
 
 
@@ -16,7 +16,7 @@ class Taken:
     """Of a group: the claims that hold their file, and the files that we have no right to take."""
 
     claims: tuple[Claim, ...]
-    denied: tuple[tuple[Seen, OSError], ...]
+    denied: tuple[tuple[SeenFile, OSError], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Landed:
     claim: Claim
     where: Where
     birth: Birth | None = None
-    alarm: Alarm | None = None
+    alarm: IntakeAlarm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Settled:
 
     born: int = 0
     refused: int = 0
-    delayed: Mapping[str, Alarm] = field(default_factory=dict)
+    delayed: Mapping[str, IntakeAlarm] = field(default_factory=dict)
 
 
 def reason_to_refuse(landed: Landed) -> str | None:
@@ -49,13 +49,15 @@ def reason_to_refuse(landed: Landed) -> str | None:
     return (landed.claim.reason or "") if taken and landed.claim.student is None else None
 
 
-def away(claim: Claim) -> Alarm:
+def away(claim: Claim) -> IntakeAlarm:
     """The alarm of a claim whose file can't be seen now."""
     path = shown(claim.path)
-    return Alarm("claim_waits", path, f"{path} was claimed and is out of reach; mount its file system again")
+    return IntakeAlarm(
+        "claim_waits", path, f"{path} was claimed and is out of reach; mount its file system again"
+    )
 
 
-def not_moved(claim: Claim, error: OSError) -> Alarm:
+def not_moved(claim: Claim, error: OSError) -> IntakeAlarm:
     """The alarm of a claim whose file could not be brought in."""
     path = shown(claim.path)
     fix = "see that the state folder can be written"
@@ -63,10 +65,12 @@ def not_moved(claim: Claim, error: OSError) -> Alarm:
         fix = "make room on its disk"
     elif isinstance(error, PermissionError):
         fix = "give this user the right to write the folder of the file, and the state folder"
-    return Alarm("claim_waits", path, f"{path} was claimed and cannot be moved: {reason_of(error)}; {fix}")
+    return IntakeAlarm(
+        "claim_waits", path, f"{path} was claimed and cannot be moved: {reason_of(error)}; {fix}"
+    )
 
 
-def not_written(claim: Claim, error: Exception) -> Alarm:
+def not_written(claim: Claim, error: Exception) -> IntakeAlarm:
     """The alarm of a claim whose task could not be born."""
     path = shown(claim.path)
-    return Alarm("claim_waits", path, f"{path} was claimed and cannot be taken in: {error}")
+    return IntakeAlarm("claim_waits", path, f"{path} was claimed and cannot be taken in: {error}")

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from daemon.contracts.values import Claim, ClaimStep
 from daemon.intake.files import Digest, Files, Halted
-from daemon.intake.places import Places, aside_names, hidden_name, put_back_names
+from daemon.intake.places import ClaimPaths, aside_names, hidden_name, put_back_names
 from daemon.intake.reach import NO_SUCH_PLACE, Reach
-from daemon.intake.room import Room
+from daemon.intake.room import DiskRoom
 from daemon.system.folder import Entry, Folder
 
 
@@ -64,7 +64,7 @@ class Leaving:
 class Mover:
     """Moves the files of claims out of the inbox. A file of more than `max_bytes` is never copied."""
 
-    def __init__(self, inbox: Path, places: Places, files: Files, room: Room, max_bytes: int) -> None:
+    def __init__(self, inbox: Path, places: ClaimPaths, files: Files, room: DiskRoom, max_bytes: int) -> None:
         self._inbox = os.fsencode(inbox)
         self._places = places
         self._files = files

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from daemon.contracts.values import Claim
 from daemon.core.errors import StoreError
-from daemon.core.intake.turns import Load, next_in_turn
-from daemon.intake.alarm import Alarm, reason_of, shown
+from daemon.core.intake.turns import InWork, next_in_turn
+from daemon.intake.alarm import IntakeAlarm, reason_of, shown
 from daemon.intake.claim import Claimer
-from daemon.intake.files import Interrupted
+from daemon.intake.files import CopyInterrupted
 from daemon.intake.landed import Landed, Settled
 
 _AT_ONCE = 4
@@ -44,9 +44,9 @@ class Pipeline:
         return [*self._waiting, *self._fetching.values(), *landed]
 
     @property
-    def load(self) -> Load:
+    def load(self) -> InWork:
         """Whose files are in here."""
-        return Load.of(self.claims)
+        return InWork.of(self.claims)
 
     def put(self, claims: Iterable[Claim]) -> None:
         """Take these in. None of them may be in here already."""
@@ -69,20 +69,20 @@ class Pipeline:
 
     def _fill(self) -> None:
         while len(self._fetching) < _AT_ONCE and not self._halted:
-            claim = next_in_turn(self._waiting, Load.of(self._fetching.values()))
+            claim = next_in_turn(self._waiting, InWork.of(self._fetching.values()))
             if claim is None:
                 return
             self._waiting.remove(claim)
             task = self._tasks.create_task(self._fetch(claim))
             self._fetching[task] = claim
-            task.add_done_callback(self._end)
+            task.add_done_callback(self._fetched)
 
     async def _fetch(self, claim: Claim) -> None:
-        with contextlib.suppress(Interrupted):  # it stays open, and the next start goes on with it
+        with contextlib.suppress(CopyInterrupted):  # it stays open, and the next start goes on with it
             landed = await self._claimer.fetch(claim, lambda: self._halted)
             self._landed.append(landed)
 
-    def _end(self, task: asyncio.Task[None]) -> None:
+    def _fetched(self, task: asyncio.Task[None]) -> None:
         del self._fetching[task]
         self._ready.set()
         self._fill()
@@ -113,7 +113,7 @@ class Pipeline:
         self._on_settled(group, settled)
 
     def _all_delayed(self, message: str, path: str) -> Settled:
-        alarm = Alarm("claim_waits", path, message)
+        alarm = IntakeAlarm("claim_waits", path, message)
         return Settled(delayed={each.claim.id: alarm for each in self._settling})
 
     async def _halt_at(self, stop: asyncio.Event) -> None:

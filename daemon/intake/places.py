@@ -12,14 +12,14 @@ _NAME_BYTES = 255  # of one component, on every usual file system
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class ClaimPaths:
     """The folders of the state that a claim's file goes through."""
 
     spool: Path
     rejected: Path
 
     @classmethod
-    def below(cls, state: Path) -> "Places":
+    def below(cls, state: Path) -> "ClaimPaths":
         """The places in a state folder, which are made. Raises OSError."""
         places = cls(state / "spool", state / "rejected")
         make_folder(places.spool)

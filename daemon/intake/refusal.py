@@ -6,11 +6,11 @@ from daemon.contracts.values import Born, Claim, Document, Kind
 from daemon.core.content.receipt import Reason, part_bytes
 from daemon.core.intake.naming import Named, Refusal, Refused, printable, read_name, reason_name
 from daemon.core.intake.ownership import Ownership
-from daemon.core.intake.stability import Seen
+from daemon.core.intake.stability import SeenFile
 
 
 def judge(
-    entry: Seen, relative: PurePath, student_pattern: str, ownership: Ownership, account: str
+    entry: SeenFile, relative: PurePath, student_pattern: str, ownership: Ownership, account: str
 ) -> Named | Refusal:
     """Whose video an entry of the inbox is, which an account owns; or why it is none."""
     if entry.special:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 
-class Room:
+class DiskRoom:
     """Room for copies. `keep_bytes` stay free for the database, logs and results. For several threads.
 
     `free_bytes` asks the disk and may raise OSError.

@@ -14,9 +14,9 @@ from pathlib import Path, PurePath
 
 from daemon.core.errors import IntroEvalError
 from daemon.core.intake.naming import CLAIM_PREFIX, ignored, lane
-from daemon.core.intake.stability import Seen
-from daemon.intake.alarm import Alarm, reason_of, shown
-from daemon.system.durable import Identity, identity
+from daemon.core.intake.stability import SeenFile
+from daemon.intake.alarm import IntakeAlarm, reason_of, shown
+from daemon.system.durable import FileIdentity, identity
 from daemon.system.folder import Folder
 from daemon.system.place import Place
 
@@ -40,17 +40,17 @@ class Scan:
     than at the last look stands at the inbox's path, so that what watched the old one is blind.
     """
 
-    files: tuple[Seen, ...]
-    hidden: tuple[Seen, ...] = ()
-    alarms: tuple[Alarm, ...] = ()
+    files: tuple[SeenFile, ...]
+    hidden: tuple[SeenFile, ...] = ()
+    alarms: tuple[IntakeAlarm, ...] = ()
     replaced: bool = False
 
 
 @dataclass(slots=True)
 class _Found:
-    files: list[Seen] = field(default_factory=list)
-    hidden: list[Seen] = field(default_factory=list)
-    alarms: list[Alarm] = field(default_factory=list)
+    files: list[SeenFile] = field(default_factory=list)
+    hidden: list[SeenFile] = field(default_factory=list)
+    alarms: list[IntakeAlarm] = field(default_factory=list)
 
 
 class Scanner:
@@ -67,7 +67,7 @@ class Scanner:
         self._place = place
         self._ignore = tuple(ignore)
         self._marker = done_marker
-        self._identity: Identity | None = None
+        self._identity: FileIdentity | None = None
 
     def scan(self) -> Scan | InboxUnavailable:
         """Look at everything now. Blocks for as long as the file system does."""
@@ -115,7 +115,7 @@ class Scanner:
         folder = shown(self._path(relative))
         if len(relative.parts) > MAX_DEPTH:
             message = f"{folder} lies too deep to be looked into; move it up"
-            found.alarms.append(Alarm("folder_too_deep", folder, message))
+            found.alarms.append(IntakeAlarm("folder_too_deep", folder, message))
             return
         try:
             inner = os.open(relative.name, _OPEN | os.O_NOFOLLOW, dir_fd=fd)
@@ -134,7 +134,7 @@ class Scanner:
         """A folder that is gone between two calls is no matter; one that can't be read is."""
         if error.errno not in _GONE:
             message = f"{folder} cannot be read: {reason_of(error)}; give this user the right to read it"
-            found.alarms.append(Alarm("folder_unreadable", folder, message))
+            found.alarms.append(IntakeAlarm("folder_unreadable", folder, message))
 
     def _is_announced(self, entry: "os.DirEntry[str]", names: dict[str, os.DirEntry[str]]) -> bool:
         """Whether a file may be taken: by a marker that its own account, this one or root has made."""
@@ -149,7 +149,7 @@ class Scanner:
             return False
         return by in (of, os.geteuid(), 0)
 
-    def _see(self, entry: "os.DirEntry[str]", relative: PurePath, found: _Found) -> Iterator[Seen]:
+    def _see(self, entry: "os.DirEntry[str]", relative: PurePath, found: _Found) -> Iterator[SeenFile]:
         path = self._path(relative)
         try:
             state = entry.stat(follow_symlinks=False)
@@ -169,9 +169,9 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return False  # it shows when it is looked at
 
 
-def seen(path: bytes, found: os.stat_result, lane: str = "") -> Seen:
+def seen(path: bytes, found: os.stat_result, lane: str = "") -> SeenFile:
     """The entry that a stat which follows no link tells of."""
     special = not stat.S_ISREG(found.st_mode)
-    return Seen(
+    return SeenFile(
         path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, special, found.st_uid, lane
     )

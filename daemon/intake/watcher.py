@@ -15,8 +15,8 @@ from typing import Literal
 import structlog
 from watchfiles import awatch
 
-from daemon.intake.inotify import Watch, find_watch
-from daemon.system.durable import Identity, identity
+from daemon.intake.inotify import InotifyWatch, find_watch
+from daemon.system.durable import FileIdentity, identity
 from daemon.system.mounts import MOUNTINFO, is_remote
 
 log = structlog.get_logger()
@@ -99,7 +99,7 @@ class Watcher:
 
     async def _watch(self, failures: int) -> int:
         """Hint for as long as the watch holds. The failures in a row, of which `failures` came before."""
-        watch: Watch | None = None
+        watch: InotifyWatch | None = None
         try:
             before = await asyncio.to_thread(identity, self._root)
             events = awatch(
@@ -137,7 +137,7 @@ class Watcher:
             return failures + 1
         return 0
 
-    def _is_seeing(self, before: Identity, watch: Watch | None) -> bool:
+    def _is_seeing(self, before: FileIdentity, watch: InotifyWatch | None) -> bool:
         """Whether the watch is still of the folder that stands there. Raises OSError when none does."""
         return identity(self._root) == before and (watch is None or watch.stands())
 

@@ -17,9 +17,9 @@ from daemon.llm.client import (
     Answer,
     AnswerFailed,
     Finish,
-    Identity,
     ModelClient,
     ModelHost,
+    ModelIdentity,
     OnToken,
     Options,
     Request,
@@ -37,7 +37,7 @@ _COMPLAINTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(Generic[A]):
+class Asking(Generic[A]):
     """What came of asking: the answer, or None and what was wrong with the last one."""
 
     answer: A | None
@@ -57,7 +57,7 @@ class Asker(Generic[A]):
         self.tokens_per_s: float | None = None
         self._answer = answer
         self._client: ModelClient | None = None
-        self._proven: Identity | None = None
+        self._proven: ModelIdentity | None = None
 
     async def start(self, warm_up: str) -> None:
         """Bring the server up and prove it. Raises EngineError, with nothing left running.
@@ -95,7 +95,7 @@ class Asker(Generic[A]):
 
     async def ask(
         self, render: Callable[[str | None], str], schema: Mapping[str, Any], on_token: OnToken
-    ) -> Asked[A]:
+    ) -> Asking[A]:
         """Ask, and again with what was wrong, until the answer is whole.
 
         `render` makes the prompt, given what was wrong with the last answer; `schema` is that of the kind
@@ -108,8 +108,8 @@ class Asker(Generic[A]):
             answer = await self._generate(Request(render(wrong or None), schema, options), on_token)
             whole, wrong = self._read(answer)
             if whole is not None:
-                return Asked(whole, "", tries)
-        return Asked(None, wrong, TRIES)
+                return Asking(whole, "", tries)
+        return Asking(None, wrong, TRIES)
 
     def _read(self, answer: Answer) -> tuple[A | None, str]:
         if answer.finish is not Finish.STOP:

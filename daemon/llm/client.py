@@ -95,7 +95,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ModelIdentity:
     """Which model answers: part of every result's provenance.
 
     `digest` is that of the weights, as `sha256:<hex>`; `runtime` is `embedded` or `docker`. `degraded` says
@@ -120,7 +120,7 @@ class ModelHost(Protocol):
         ...
 
     @property
-    def identity(self) -> Identity:
+    def identity(self) -> ModelIdentity:
         """Which model it serves. Only known once it was started."""
         ...
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from daemon.contracts.wire import EngineReport
 from daemon.core.errors import EngineError
 from daemon.core.tasks.task import Stage
-from daemon.llm.client import Identity, Request, Started
+from daemon.llm.client import ModelIdentity, Request, Started
 from daemon.llm.openai import OpenAIClient
 from daemon.system import child, lock
 
@@ -41,7 +41,7 @@ class EmbeddedServer:
         self._timeout_s = timeout_s
         self._child: child.Child | None = None
         self._client: OpenAIClient | None = None
-        self._identity: Identity | None = None
+        self._identity: ModelIdentity | None = None
 
     @property
     def alive(self) -> bool:
@@ -54,7 +54,7 @@ class EmbeddedServer:
         return self._child.pid if self._child else None
 
     @property
-    def identity(self) -> Identity:
+    def identity(self) -> ModelIdentity:
         """Which model it serves."""
         if self._identity is None:
             raise EngineError(f"the embedded server for {self._stage} was never started")
@@ -123,7 +123,7 @@ class EmbeddedServer:
         )
         if not await self._client.health():
             raise EngineError(f"the embedded {self._stage} server is not healthy; its log is {self._log}")
-        self._identity = Identity(self._model.stem, f"sha256:{digest}", ready["version"], "embedded")
+        self._identity = ModelIdentity(self._model.stem, f"sha256:{digest}", ready["version"], "embedded")
         return self._client
 
 

@@ -28,7 +28,7 @@ from daemon.core.content.grounding import ground_profile, locate_evidence
 from daemon.core.content.untrusted import addresses_evaluator, impartial, neutralise
 from daemon.core.errors import Blame, Fault
 from daemon.core.tasks.task import Stage
-from daemon.llm.asking import A, Asked, Asker
+from daemon.llm.asking import A, Asker, Asking
 from daemon.llm.client import AnswerFailed, ModelHost, OnToken, Options
 from daemon.llm.prompts import Prompt
 
@@ -88,13 +88,13 @@ class _Evaluator(Generic[A]):
         """End the server, also one that an earlier daemon left. Raises EngineError."""
         await self._asker.stop()
 
-    async def _ask(self, ticket: Ticket, text: str, progress: Progress, **values: Any) -> Asked[A] | Failed:
+    async def _ask(self, ticket: Ticket, text: str, progress: Progress, **values: Any) -> Asking[A] | Failed:
         # An empty prompt is answered with an invented student.
         if not _says_something(neutralise(text)):
             return Failed(ticket, _EMPTY)
         transcript = impartial(text)
         if not _says_something(transcript):
-            return Asked(None, _NOTHING_LEFT, 0)
+            return Asking(None, _NOTHING_LEFT, 0)
 
         schema = rating_schema(transcript) if self.stage is Stage.RATE else self._asker.schema
 
@@ -115,7 +115,7 @@ class _Evaluator(Generic[A]):
             return demo
         return (*demo, Flag(code="degraded", detail=f"{self.stage}: {identity.degraded}"))
 
-    def _provenance(self, asked: Asked[A], text: str) -> Provenance:
+    def _provenance(self, asked: Asking[A], text: str) -> Provenance:
         """What makes this outcome repeatable: model, prompt, schema, parameters and transcript."""
         schema = json.dumps(self._asker.schema, separators=(",", ":")).encode()
         return {

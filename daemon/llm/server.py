@@ -10,7 +10,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from daemon.system.child import Wire, attach
+from daemon.system.child import ParentChannel, attach
 
 
 def threads_for(cores: int) -> int:
@@ -23,7 +23,7 @@ def threads_for(cores: int) -> int:
     return max(1, cores // 2)
 
 
-def serve(wire: Wire, model: Path, parallel: int, ctx: int) -> Any:
+def serve(wire: ParentChannel, model: Path, parallel: int, ctx: int) -> Any:
     """Start the server on a free loopback port, announce it on `wire`, and return it: it runs while held.
 
     `ctx` is the context of one slot in tokens. The key keeps other users of the machine out.

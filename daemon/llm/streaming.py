@@ -13,7 +13,7 @@ _CONNECT_S = 5.0
 _TOO_LONG = (b"exceed", b"maximum", b"longer")  # each server, and each version of it, has its own words
 
 Heartbeat = Callable[[], None]
-Read = Callable[[AsyncIterator[str], Heartbeat], Awaitable[Answer]]
+ReadStream = Callable[[AsyncIterator[str], Heartbeat], Awaitable[Answer]]
 """Makes an answer of a stream's lines, and says which of them are signs of life. Raises AnswerFailed."""
 
 
@@ -32,7 +32,7 @@ async def streamed(
     http: httpx.AsyncClient,
     path: str,
     body: Mapping[str, Any],
-    read: Read,
+    read: ReadStream,
     *,
     stall_s: float,
     timeout_s: float,
@@ -52,7 +52,7 @@ async def streamed(
 
 
 async def _alive(
-    http: httpx.AsyncClient, path: str, body: Mapping[str, Any], read: Read, stall_s: float
+    http: httpx.AsyncClient, path: str, body: Mapping[str, Any], read: ReadStream, stall_s: float
 ) -> Answer:
     loop = asyncio.get_running_loop()
     try:

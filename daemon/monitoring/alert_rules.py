@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from daemon.config.load import Config
-from daemon.contracts.wire import Status
+from daemon.contracts.wire import DaemonStatus
 from daemon.core.errors import StoreError
 from daemon.core.tasks.task import RUNNING, Task
 from daemon.monitoring.alarms import Alarms
@@ -25,7 +25,7 @@ class Situation:
     now: float
     tasks: Sequence[Task]
     failed: int
-    status: Status
+    status: DaemonStatus
     switching_s: float | None
 
 
@@ -89,7 +89,7 @@ def _switch(situation: Situation, config: Config) -> dict[str, str]:
     }
 
 
-class Alerts:
+class AlertRules:
     """Evaluates the conditions again and again. `look` gives the situation, or a StoreError."""
 
     def __init__(

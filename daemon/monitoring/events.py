@@ -24,7 +24,7 @@ log = structlog.get_logger()
 RING = 1000
 
 
-class Tally(Protocol):
+class EventTally(Protocol):
     """Who counts what happens."""
 
     def committed(self, changes: Sequence[Change]) -> None:
@@ -50,7 +50,7 @@ class Events:
         self.last_id = self.seq = int(clock() * 1000)
         self._dropped = self.last_id  # the newest id that is not in the ring any more
         self.closed = False
-        self.tallies: list[Tally] = []
+        self.tallies: list[EventTally] = []
 
     def add(
         self,

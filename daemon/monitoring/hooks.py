@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import httpx
 import structlog
 
-from daemon.config.sections import Alerts
+from daemon.config.sections import AlertSettings
 from daemon.core.timestamps import to_iso
 from daemon.monitoring.alarms import Alarm, Alarms
 
@@ -31,7 +31,7 @@ class Hooks:
 
     def __init__(
         self,
-        config: Alerts,
+        config: AlertSettings,
         alarms: Alarms,
         clock: Callable[[], float],
         *,

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from daemon.contracts.values import Change, Failed
-from daemon.contracts.wire import Status
+from daemon.contracts.wire import DaemonStatus
 from daemon.core.tasks.task import FINAL, STAGE_OF, Stage
 
 _SECONDS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
@@ -81,7 +81,7 @@ class Metrics:
         """A group was loaded."""
         self._switches.labels(group).observe(seconds)
 
-    def exposition(self, status: Status) -> tuple[bytes, str]:
+    def exposition(self, status: DaemonStatus) -> tuple[bytes, str]:
         """The text, and its media type. What is not known now is not a number."""
         for name, count in status.counts.items():
             self._tasks.labels(name).set(count)

@@ -13,8 +13,9 @@ from daemon.config.load import Config
 from daemon.contracts import wire
 from daemon.contracts.values import Extent
 from daemon.contracts.wire import (
-    Alarm,
+    AlarmLine,
     BatchState,
+    DaemonStatus,
     Disk,
     EngineReport,
     GpuHistory,
@@ -25,7 +26,6 @@ from daemon.contracts.wire import (
     PlaceName,
     PlaceState,
     Rates,
-    Status,
     Switching,
     TaskDetail,
     TaskLine,
@@ -40,8 +40,8 @@ from daemon.monitoring.alert_rules import Situation
 from daemon.monitoring.events import Events
 from daemon.monitoring.logs import last_lines
 from daemon.monitoring.metrics import Metrics
-from daemon.monitoring.queries import Wanted
-from daemon.monitoring.sources import Forecast, GpuWatch, Inlet, Place, Work
+from daemon.monitoring.queries import TaskQuery
+from daemon.monitoring.sources import ForecastSource, GpuWatch, Inlet, PlaceSource, SupervisorSource
 from daemon.store.lists import Lately
 from daemon.store.reader import Reader
 from daemon.store.session import Session
@@ -50,7 +50,7 @@ LATELY_S = 3600.0
 _LATELY_EVERY_S = 5.0
 _PHASES = 50
 
-Line = TypeVar("Line", bound=TaskLine)
+L = TypeVar("L", bound=TaskLine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +71,16 @@ class Observer:
         config: Config,
         session: Session,
         events: Events,
-        work: Work,
+        work: SupervisorSource,
         inlet: Inlet,
         alarms: Alarms,
         progress: Mapping[int, float],
         metrics: Metrics,
         *,
         engines: Callable[[], list[EngineReport]],
-        forecast: Forecast | None = None,
+        forecast: ForecastSource | None = None,
         gpu: GpuWatch | None = None,
-        places: Sequence[Place] = (),
+        places: Sequence[PlaceSource] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.events = events
@@ -96,14 +96,14 @@ class Observer:
         """Return when the database answers. Raises StoreError."""
         await self._session.read(self._session.store.counts)
 
-    async def status(self, *, may_change: bool = False) -> Status:
+    async def status(self, *, may_change: bool = False) -> DaemonStatus:
         """What the system is doing now."""
         figures = await self._session.read(self._figures, self._session.store)
         work, forecast = self._work, self._forecast
         self._foresee()
         group, extent, orders = work.group, work.extent, work.orders
         held = sum(task.held for task in work.tasks)
-        return Status(
+        return DaemonStatus(
             version=__version__,
             pid=os.getpid(),
             running=True,
@@ -132,7 +132,9 @@ class Observer:
             inbox=self._inbox(),
             places=[self._place(place) for place in self._places],
             disk=figures.disk,
-            alarms=[Alarm(code=a.code, message=a.message, since=to_iso(a.since)) for a in self._alarms.all],
+            alarms=[
+                AlarmLine(code=a.code, message=a.message, since=to_iso(a.since)) for a in self._alarms.all
+            ],
         )
 
     async def situation(self) -> Situation:
@@ -147,7 +149,7 @@ class Observer:
             switching_s=None if switching is None else now - switching[1],
         )
 
-    async def tasks(self, wanted: Wanted) -> TaskPage:
+    async def tasks(self, wanted: TaskQuery) -> TaskPage:
         """A page of tasks."""
         self._foresee()
         page = await self._session.read(
@@ -211,7 +213,7 @@ class Observer:
             self._queue = key, queries.queue(self._work.tasks)
         return self._queue[1]
 
-    def _live(self, line: Line) -> Line:
+    def _live(self, line: L) -> L:
         """The line with what only the running daemon knows."""
         live = {
             "progress": self._progress.get(line.id),
@@ -237,11 +239,11 @@ class Observer:
             polling=inlet.polling,
         )
 
-    def _place(self, place: Place) -> wire.Place:
+    def _place(self, place: PlaceSource) -> wire.PlaceLine:
         state = place.state
         if place.name is PlaceName.INBOX and state is PlaceState.KNOWN and not self._inlet.available:
             state = PlaceState.AWAY  # whoever looks at the inbox could not open it, and has said so
-        return wire.Place(name=place.name, path=str(place.path), state=state, detail=place.detail)
+        return wire.PlaceLine(name=place.name, path=str(place.path), state=state, detail=place.detail)
 
 
 def _phase(group: Group | None) -> Phase:

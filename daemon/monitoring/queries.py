@@ -6,13 +6,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from daemon.contracts.wire import HistoryLine, Paper, PhaseSpan, TaskDetail, TaskLine, TaskOrder, TaskPage
+from daemon.contracts.wire import (
+    DocumentLine,
+    HistoryLine,
+    PhaseSpan,
+    TaskDetail,
+    TaskLine,
+    TaskOrder,
+    TaskPage,
+)
 from daemon.core.schedule.scheduler import in_order
 from daemon.core.tasks.task import FINAL, OPEN, STAGE_OF, Status, Task
 from daemon.core.timestamps import to_iso
-from daemon.store.lists import Place, matches
+from daemon.store.lists import SortKey, matches
 from daemon.store.reader import Reader
-from daemon.store.reports import Detail, Listed
+from daemon.store.reports import Listed, TaskRecord
 
 
 def counts(reader: Reader) -> dict[str, int]:
@@ -26,7 +34,7 @@ def undelivered(reader: Reader) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TaskQuery:
     """Which tasks a list shows, and how: see `daemon.contracts.wire.TaskOrder`. No status is every status."""
 
     statuses: frozenset[Status] = frozenset()
@@ -53,7 +61,7 @@ def queue(tasks: Iterable[Task]) -> list[Task]:
 
 
 def task_page(
-    reader: Reader, wanted: Wanted, queued: Sequence[Task], etas: Mapping[int, float] | None = None
+    reader: Reader, wanted: TaskQuery, queued: Sequence[Task], etas: Mapping[int, float] | None = None
 ) -> TaskPage:
     """A page of tasks. `queued` are all open ones in the order of service.
 
@@ -68,21 +76,21 @@ def task_page(
         ids += [place.id for place in final]
     else:
         key = _KEYS[wanted.order]
-        places = [*(Place(task.id, task.student, task.status) for task in mine), *final]
+        places = [*(SortKey(task.id, task.student, task.status) for task in mine), *final]
         ids = [place.id for place in sorted(places, key=key, reverse=wanted.descending)]
     rows = reader.listed(ids[wanted.offset : wanted.offset + wanted.limit])
     return TaskPage(total=len(mine) + total, tasks=[task_line(row) for row in rows], partial=partial)
 
 
 _LIFECYCLE = {status: place for place, status in enumerate(Status)}
-_KEYS: dict[TaskOrder, Callable[[Place], tuple[Any, ...]]] = {
+_KEYS: dict[TaskOrder, Callable[[SortKey], tuple[Any, ...]]] = {
     TaskOrder.AGE: lambda place: (-place.id,),
     TaskOrder.STUDENT: lambda place: (place.student, place.status.value, place.id),
     TaskOrder.STATUS: lambda place: (_LIFECYCLE[place.status], -place.id),
 }
 
 
-def _wanted_of(tasks: Iterable[Task], wanted: Wanted) -> list[Task]:
+def _wanted_of(tasks: Iterable[Task], wanted: TaskQuery) -> list[Task]:
     statuses, needle = wanted.of_status, wanted.text.casefold()
     return [
         task
@@ -94,7 +102,7 @@ def _wanted_of(tasks: Iterable[Task], wanted: Wanted) -> list[Task]:
     ]
 
 
-def _final(reader: Reader, wanted: Wanted) -> tuple[list[Place], int, bool]:
+def _final(reader: Reader, wanted: TaskQuery) -> tuple[list[SortKey], int, bool]:
     """The finished tasks that may stand on the page, how many match, and whether more may match."""
     statuses = wanted.of_status & FINAL
     if not statuses:
@@ -181,7 +189,7 @@ def task_line(row: Listed) -> TaskLine:
     )
 
 
-def _detail(detail: Detail) -> TaskDetail:
+def _detail(detail: TaskRecord) -> TaskDetail:
     return TaskDetail(
         **task_line(detail.task).model_dump(),
         sha256=detail.sha256,
@@ -201,7 +209,7 @@ def _detail(detail: Detail) -> TaskDetail:
             for entry in detail.history
         ],
         papers=[
-            Paper(kind=paper.kind.value, name=paper.name, delivered_at=_iso(paper.delivered_at))
+            DocumentLine(kind=paper.kind.value, name=paper.name, delivered_at=_iso(paper.delivered_at))
             for paper in detail.papers
         ],
     )

@@ -10,7 +10,7 @@ from daemon.core.schedule.decision import Group, Why
 from daemon.core.tasks.task import Task
 
 
-class Work(Protocol):
+class SupervisorSource(Protocol):
     """The supervisor, as it is seen from here."""
 
     @property
@@ -78,7 +78,7 @@ class Inlet(Protocol):
         ...
 
 
-class Forecast(Protocol):
+class ForecastSource(Protocol):
     """What is expected. Each of these is cheap."""
 
     @property
@@ -122,7 +122,7 @@ class GpuWatch(Protocol):
         ...
 
 
-class Place(Protocol):
+class PlaceSource(Protocol):
     """The inbox or the outbox, as a folder that is known or not."""
 
     name: PlaceName

@@ -10,11 +10,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from daemon.config.load import Config
-from daemon.config.sections import Model
+from daemon.config.sections import ModelSettings
 from daemon.core.content.answers import FORM_TOKENS, RATING_TOKENS
 from daemon.core.schedule.decision import Group
 from daemon.core.schedule.memory import ModelNeed, known_model, whisper_mb
-from daemon.core.schedule.residency import CONTEXTS, MODELS, Asked, Plan, Wish, context_for, lower, make_plan
+from daemon.core.schedule.residency import (
+    CONTEXTS,
+    MODELS,
+    Plan,
+    PlanInputs,
+    Wish,
+    context_for,
+    lower,
+    make_plan,
+)
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Options
 
@@ -40,7 +49,7 @@ class Placement:
     """
 
     def __init__(self, config: Config, card_mb: float | None) -> None:
-        self._models: Mapping[Stage, Model] = {Stage.EXTRACT: config.extract, Stage.RATE: config.rate}
+        self._models: Mapping[Stage, ModelSettings] = {Stage.EXTRACT: config.extract, Stage.RATE: config.rate}
         self.on_change: Callable[[], None] = _nobody
         self._whisper_on_gpu = card_mb is not None and config.stt.device != "cpu"
         self._least: dict[Stage, int] = {}  # tokens; more than a context that did not hold a prompt
@@ -48,7 +57,7 @@ class Placement:
         batch = config.stt.batch_size
         whisper = whisper_mb(config.stt.model, config.stt.compute_type, *([] if batch == "auto" else [batch]))
         self._plan = make_plan(
-            Asked(
+            PlanInputs(
                 # The embedded models run on the processor, beside whatever the card holds.
                 card_mb=card_mb if config.runtime == "docker" else None,
                 whisper_mb=whisper,
@@ -130,7 +139,7 @@ class Placement:
         self.on_change()
         return True
 
-    def _replan(self, asked: Asked) -> bool:
+    def _replan(self, asked: PlanInputs) -> bool:
         before, self._plan = self._plan, make_plan(asked)
         now = self._plan
         changed = (before.groups, before.parallel, before.num_ctx) != (now.groups, now.parallel, now.num_ctx)
@@ -139,7 +148,7 @@ class Placement:
         return changed
 
 
-def _wish(model: Model) -> Wish:
+def _wish(model: ModelSettings) -> Wish:
     return Wish(
         parallel=None if model.parallel == "auto" else model.parallel,
         num_ctx=None if model.num_ctx == "auto" else model.num_ctx,

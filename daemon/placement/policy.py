@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from daemon.config.load import Config
-from daemon.config.sections import Stt
+from daemon.config.sections import SttSettings
 from daemon.core.forecast.durations import PLANNED, Durations
 from daemon.core.schedule.decision import Policy
 from daemon.core.schedule.residency import Plan
@@ -15,7 +15,7 @@ from daemon.core.tasks.task import Stage
 _MOST_STREAMS = 4
 
 
-def streams(stt: Stt) -> int:
+def streams(stt: SttSettings) -> int:
     """How many videos Whisper transcribes at once: on processors one a core, up to four; on a GPU one."""
     if stt.parallel != "auto":
         return stt.parallel

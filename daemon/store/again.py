@@ -7,7 +7,7 @@ from typing import Any
 from peewee import SqliteDatabase
 
 from daemon.core.errors import IllegalTransition
-from daemon.core.tasks.reopening import Ended, rated_again, retried
+from daemon.core.tasks.reopening import FinishedTask, rated_again, retried
 from daemon.core.tasks.task import OPEN, STAGE_OF, Outcome, Stage, Status, Task, phase_of
 from daemon.store import codec, history
 from daemon.store.commits import find
@@ -58,8 +58,8 @@ def mark(db: SqliteDatabase, task_id: int, event: str, now: float, columns: Mapp
     return task
 
 
-def _ended(row: TaskRow) -> Ended:
-    return Ended(
+def _ended(row: TaskRow) -> FinishedTask:
+    return FinishedTask(
         id=row.id,
         status=Status(row.status),
         outcome=None if row.outcome is None else Outcome(row.outcome),

@@ -34,7 +34,7 @@ _STANDING = f"""
 _FIRST_TWIN = "SELECT MIN(id) FROM processing_tasks WHERE sha256 = ? AND user_id <> ?"
 
 
-def bear(
+def create_tasks(
     db: SqliteDatabase,
     births: Sequence[Birth],
     now: float,
@@ -46,13 +46,13 @@ def bear(
     """One Born for each birth, in their order. The claim of one that is refused stays open: do refuse it."""
     students = {(birth.claim.student, to_iso(now)) for birth in births}
     db.connection().executemany(_ADD_USER, sorted(students))
-    born = [_bear_one(db, birth, now, common, resubmission, ownership) for birth in births]
+    born = [_create_task(db, birth, now, common, resubmission, ownership) for birth in births]
     claims.step(db, [one.claim.id for one in born if one.task is not None], ClaimStep.DONE)
     _add_receipts(db, [one.task for one in born if one.task is not None], now, estimate)
     return born
 
 
-def _bear_one(
+def _create_task(
     db: SqliteDatabase,
     birth: Birth,
     now: float,

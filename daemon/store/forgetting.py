@@ -20,7 +20,7 @@ _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StudentRecords:
     """What is kept of a student: the ids of tasks, of claims and of the documents of refusals, the paths of
     videos, and the names of files of the outbox. `traces` must not be found anywhere afterwards.
     """
@@ -39,7 +39,7 @@ class Kept:
         return bool(self.tasks or self.claims or self.reasons)
 
 
-def kept_of(db: SqliteDatabase, student: str, inbox: Path) -> Kept:
+def kept_of(db: SqliteDatabase, student: str, inbox: Path) -> StudentRecords:
     """What is kept of a student. A refused file is a student's also by its path below `inbox` alone.
 
     Raises UnknownStudent, and IllegalTransition while a task is open or a video is being taken in.
@@ -58,7 +58,7 @@ def kept_of(db: SqliteDatabase, student: str, inbox: Path) -> Kept:
         raise UnknownStudent(f"nothing is kept of a student {student!r}; see `introeval tasks`")
     papers = [paper for row in rows for paper in _papers(db, DocumentRow.task_id == row.id)] + reasons
     own = (paper.name for paper in papers), _own_digests(db, student, rows), (claim.id for claim in claims)
-    return Kept(
+    return StudentRecords(
         student,
         Traces(student, frozenset(_own_names(db, claims, others)), frozenset(chain(*own))),
         tasks=tuple(row.id for row in rows),

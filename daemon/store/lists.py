@@ -30,7 +30,7 @@ _COLUMNS = [
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SortKey:
     """What a finished task is put in order by."""
 
     id: int
@@ -48,7 +48,7 @@ class Lately:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class PhaseRecord:
     """One time that a group was loaded. Times are seconds since the epoch, memory is in MB."""
 
     group: tuple[str, ...]
@@ -80,7 +80,7 @@ def newest_final(
     *,
     oldest_first: bool = False,
     before_id: int | None = None,
-) -> list[Place]:
+) -> list[SortKey]:
     """Finished tasks of one status, the newest first or the oldest."""
     chosen = TaskRow.status == status.value
     if student is not None:
@@ -93,7 +93,7 @@ def newest_final(
 
 def final_by_student(
     db: SqliteDatabase, statuses: Collection[Status], student: str | None, most: int, *, last_first: bool
-) -> list[Place]:
+) -> list[SortKey]:
     """Finished tasks by student, status and id."""
     keys = (TaskRow.user_id, TaskRow.status, TaskRow.id)
     query = TaskRow.select(*_PLACE).order_by(*((key.desc() for key in keys) if last_first else keys))
@@ -104,7 +104,7 @@ def final_by_student(
     return _places(db, query.where(chosen).limit(most))
 
 
-def search_final(db: SqliteDatabase, text: str, student: str | None) -> tuple[list[Place], bool]:
+def search_final(db: SqliteDatabase, text: str, student: str | None) -> tuple[list[SortKey], bool]:
     """The finished tasks whose id is `text`, or whose student or file name has it in it, newest first.
 
     Only the newest WINDOW tasks are looked at; the second value says whether there are more.
@@ -115,7 +115,7 @@ def search_final(db: SqliteDatabase, text: str, student: str | None) -> tuple[li
     rows = list(query.tuples().execute(db))
     needle = text.casefold()
     found = [
-        Place(id_, name, Status(status))
+        SortKey(id_, name, Status(status))
         for id_, name, status, filename in rows
         if status in FINAL and matches(needle, id_, name, filename)
     ]
@@ -155,11 +155,11 @@ def lately(db: SqliteDatabase, since: float) -> Lately:
     return Lately(len(rows), failed, total / len(rows) if rows else None)
 
 
-def last_phases(db: SqliteDatabase, last: int) -> list[Span]:
+def last_phases(db: SqliteDatabase, last: int) -> list[PhaseRecord]:
     """The last times that a group was loaded, the newest first."""
     rows = PhaseRow.select().order_by(PhaseRow.id.desc()).limit(last).execute(db)
     return [
-        Span(
+        PhaseRecord(
             tuple(row.group_name.split("+")),
             *(row.started_at, row.ready_at, row.ended_at, row.switch_s, row.tasks),
             *(row.freed_mb, row.foreign_mb, row.needed_mb, row.margin_mb),
@@ -171,5 +171,5 @@ def last_phases(db: SqliteDatabase, last: int) -> list[Span]:
 _PLACE = (TaskRow.id, TaskRow.user_id, TaskRow.status)
 
 
-def _places(db: SqliteDatabase, query: Any) -> list[Place]:
-    return [Place(id_, student, Status(status)) for id_, student, status in query.tuples().execute(db)]
+def _places(db: SqliteDatabase, query: Any) -> list[SortKey]:
+    return [SortKey(id_, student, Status(status)) for id_, student, status in query.tuples().execute(db)]

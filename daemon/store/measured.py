@@ -6,7 +6,7 @@ from typing import Any
 
 from peewee import SqliteDatabase, fn
 
-from daemon.core.forecast.durations import Loaded, Tried
+from daemon.core.forecast.durations import MeasuredAttempt, MeasuredSwitch
 from daemon.core.schedule.decision import Group
 from daemon.core.tasks.task import Event, Stage
 from daemon.core.timestamps import from_iso, to_iso
@@ -25,17 +25,17 @@ _MORE = 0.2  # of what is asked for, beyond it: they ran beside the oldest of th
 _DIRECT_S = 2.0  # between the end of a phase and a switch that leaves it for another group
 
 
-def tries(db: SqliteDatabase, stage: Stage, last: int) -> list[Tried]:
+def tries(db: SqliteDatabase, stage: Stage, last: int) -> list[MeasuredAttempt]:
     """The latest tries that gave the stage's outcome, the newest first."""
     rows = db.execute_sql(_TRIES, (_OUTCOME_OF[stage].value, last + round(_MORE * last))).fetchall()
     spans = [(from_iso(began), from_iso(ended)) for began, ended, _ in rows]
     return [
-        Tried(ended - began, media_s, _at_once((began, ended), spans))
+        MeasuredAttempt(ended - began, media_s, _at_once((began, ended), spans))
         for (began, ended), (_, _, media_s) in zip(spans[:last], rows[:last], strict=True)
     ]
 
 
-def switches(db: SqliteDatabase, last: int) -> list[Loaded]:
+def switches(db: SqliteDatabase, last: int) -> list[MeasuredSwitch]:
     """The latest verified switches, the newest first."""
     newest = PhaseRow.select(fn.MAX(PhaseRow.id)).scalar(db) or 0
     latest = PhaseRow.select().where(PhaseRow.id >= newest - last).order_by(PhaseRow.id.desc())
@@ -47,7 +47,7 @@ def switches(db: SqliteDatabase, last: int) -> list[Loaded]:
         direct = before is not None and before.ended_at is not None
         left = direct and row.started_at - before.ended_at < _DIRECT_S
         found.append(
-            Loaded(_group(before.group_name) if left else None, _group(row.group_name), row.switch_s)
+            MeasuredSwitch(_group(before.group_name) if left else None, _group(row.group_name), row.switch_s)
         )
     return found[:last]
 

@@ -7,8 +7,8 @@ from typing import Any, Self
 from daemon.contracts.values import Claim, Document, Kind
 from daemon.contracts.wire import PlaceName
 from daemon.core.content.document import Profile, Speaking, Transcript
-from daemon.core.forecast.durations import Loaded, Tried
-from daemon.core.intake.place import Memory
+from daemon.core.forecast.durations import MeasuredAttempt, MeasuredSwitch
+from daemon.core.intake.place import KnownPlace
 from daemon.core.tasks.task import Stage, Status, Task
 from daemon.store import (
     claims,
@@ -27,7 +27,7 @@ from daemon.store import (
 )
 from daemon.store.commits import find
 from daemon.store.database import CheckedDatabase, border, connect, reading
-from daemon.store.forgetting import Kept
+from daemon.store.forgetting import StudentRecords
 
 
 class Reader:
@@ -125,7 +125,7 @@ class Reader:
         *,
         oldest_first: bool = False,
         before_id: int | None = None,
-    ) -> list[lists.Place]:
+    ) -> list[lists.SortKey]:
         """Finished tasks of one status, the newest first or the oldest."""
         with reading(self._db):
             return lists.newest_final(
@@ -134,12 +134,12 @@ class Reader:
 
     def final_by_student(
         self, statuses: Collection[Status], student: str | None, most: int, *, last_first: bool
-    ) -> list[lists.Place]:
+    ) -> list[lists.SortKey]:
         """Finished tasks by student, status and id."""
         with reading(self._db):
             return lists.final_by_student(self._db, statuses, student, most, last_first=last_first)
 
-    def search_final(self, text: str, student: str | None) -> tuple[list[lists.Place], bool]:
+    def search_final(self, text: str, student: str | None) -> tuple[list[lists.SortKey], bool]:
         """Finished tasks that a text finds among the newest, and whether there are more to search."""
         with reading(self._db):
             return lists.search_final(self._db, text, student)
@@ -154,12 +154,12 @@ class Reader:
         with reading(self._db):
             return lists.lately(self._db, since)
 
-    def last_phases(self, last: int) -> list[lists.Span]:
+    def last_phases(self, last: int) -> list[lists.PhaseRecord]:
         """The last times that a group was loaded, the newest first."""
         with reading(self._db):
             return lists.last_phases(self._db, last)
 
-    def task(self, task_id: int) -> reports.Detail:
+    def task(self, task_id: int) -> reports.TaskRecord:
         """One task with its history and documents. Raises UnknownTask."""
         with reading(self._db):
             return reports.task(self._db, task_id)
@@ -169,12 +169,12 @@ class Reader:
         with reading(self._db):
             return documents.results(self._db, task_id)
 
-    def tries(self, stage: Stage, last: int = 50) -> list[Tried]:
+    def tries(self, stage: Stage, last: int = 50) -> list[MeasuredAttempt]:
         """The latest tries that gave the stage's outcome, the newest first."""
         with reading(self._db):
             return measured.tries(self._db, stage, last)
 
-    def switches(self, last: int = 40) -> list[Loaded]:
+    def switches(self, last: int = 40) -> list[MeasuredSwitch]:
         """The latest verified switches, the newest first."""
         with reading(self._db):
             return measured.switches(self._db, last)
@@ -214,12 +214,12 @@ class Reader:
         with reading(self._db):
             return settings.get(self._db, key, default)
 
-    def place(self, name: PlaceName, path: Path) -> Memory | None:
+    def place(self, name: PlaceName, path: Path) -> KnownPlace | None:
         """The folder that was known at `path` as inbox or outbox; None when there was none yet."""
         with reading(self._db):
             return settings.place(self._db, name, path)
 
-    def kept_of(self, student: str, inbox: Path) -> Kept:
+    def kept_of(self, student: str, inbox: Path) -> StudentRecords:
         """All that is kept of a student. A refused file is a student's also by its path below `inbox` alone.
 
         Raises UnknownStudent, and IllegalTransition while a task is open.

@@ -46,7 +46,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class HistoryEntry:
     """One line of a task's history. `seconds` is how long the try that ended took."""
 
     at: float
@@ -61,7 +61,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class DocumentRecord:
     """One document of a task: its path below the outbox, and when it became durable there."""
 
     id: int
@@ -71,7 +71,7 @@ class Paper:
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
+class TaskRecord:
     """Everything of one task but its payload."""
 
     task: Listed
@@ -83,8 +83,8 @@ class Detail:
     failed_stage: Stage | None
     flags: tuple[Flag, ...]
     provenance: dict[str, Any]
-    history: tuple[Entry, ...]
-    papers: tuple[Paper, ...]
+    history: tuple[HistoryEntry, ...]
+    papers: tuple[DocumentRecord, ...]
 
 
 def counts(db: SqliteDatabase) -> dict[Status, int]:
@@ -117,11 +117,11 @@ def tasks(
     return [listed(row) for row in sorted(rows, key=lambda row: -row.id)[:limit]]
 
 
-def task(db: SqliteDatabase, task_id: int) -> Detail:
+def task(db: SqliteDatabase, task_id: int) -> TaskRecord:
     """One task with its history. Raises UnknownTask."""
     row = find(db, task_id)
     events = EventRow.select().where(EventRow.task_id == task_id).order_by(EventRow.id).execute(db)
-    return Detail(
+    return TaskRecord(
         task=listed(row),
         path=row.file_path,
         sha256=row.sha256,
@@ -133,7 +133,7 @@ def task(db: SqliteDatabase, task_id: int) -> Detail:
         provenance=json.loads(row.provenance),
         history=tuple(_entry(event) for event in events),
         papers=tuple(
-            Paper(paper.id, Kind(paper.kind), paper.name, paper.delivered_at)
+            DocumentRecord(paper.id, Kind(paper.kind), paper.name, paper.delivered_at)
             for paper in documents.rows_of(db, task_id)
         ),
     )
@@ -167,8 +167,8 @@ def listed(row: TaskRow) -> Listed:
     )
 
 
-def _entry(row: EventRow) -> Entry:
-    return Entry(
+def _entry(row: EventRow) -> HistoryEntry:
+    return HistoryEntry(
         at=row.at,
         event=row.event,
         from_status=None if row.from_status is None else Status(row.from_status),

@@ -9,7 +9,7 @@ from peewee import SqliteDatabase
 
 from daemon.contracts.wire import PlaceName
 from daemon.core.intake.naming import printable
-from daemon.core.intake.place import Memory
+from daemon.core.intake.place import KnownPlace
 from daemon.store.codec import dumps
 from daemon.store.models import SettingRow
 
@@ -25,13 +25,13 @@ def put(db: SqliteDatabase, key: str, value: Any) -> None:
     SettingRow.insert(key=key, value=dumps(value)).on_conflict_replace().execute(db)
 
 
-def place(db: SqliteDatabase, name: PlaceName, path: Path) -> Memory | None:
+def place(db: SqliteDatabase, name: PlaceName, path: Path) -> KnownPlace | None:
     """The folder that was known at `path`; None when there was none yet."""
     value = get(db, _place_key(name, path))
-    return None if value is None else Memory.read(value)
+    return None if value is None else KnownPlace.read(value)
 
 
-def keep_place(db: SqliteDatabase, name: PlaceName, path: Path, memory: Memory) -> None:
+def keep_place(db: SqliteDatabase, name: PlaceName, path: Path, memory: KnownPlace) -> None:
     """Remember the folder at `path`."""
     put(db, _place_key(name, path), asdict(memory))
 

@@ -9,7 +9,7 @@ from daemon.contracts.values import Birth, Born, Change, Claim, ClaimStep, Docum
 from daemon.contracts.wire import PlaceName
 from daemon.core.intake.naming import Resubmission
 from daemon.core.intake.ownership import Ownership
-from daemon.core.intake.place import Memory
+from daemon.core.intake.place import KnownPlace
 from daemon.core.keeping.witness import Reading, Witness
 from daemon.core.tasks.task import Phase, Stage, Task
 from daemon.store import (
@@ -91,13 +91,13 @@ class SqliteStore(Reader):
         with writing(self._db):
             claims.refuse(self._db, refusals)
 
-    def bear(self, group: Sequence[Birth], now: float) -> list[Born]:
+    def create_tasks(self, group: Sequence[Birth], now: float) -> list[Born]:
         """Turn spooled claims into tasks, with users, history, receipts and the claims' last step.
 
         The claim of one that is refused stays open, for the caller to close.
         """
         with writing(self._db):
-            return births.bear(
+            return births.create_tasks(
                 self._db, group, now, self.estimate, self._common, self._resubmission, self._ownership
             )
 
@@ -261,7 +261,7 @@ class SqliteStore(Reader):
         with writing(self._db):
             settings.put(self._db, key, value)
 
-    def keep_place(self, name: PlaceName, path: Path, memory: Memory) -> None:
+    def keep_place(self, name: PlaceName, path: Path, memory: KnownPlace) -> None:
         """Remember the folder at `path` through a restart."""
         with writing(self._db):
             settings.keep_place(self._db, name, path, memory)

@@ -13,7 +13,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
 
-from daemon.stt.media_faults import Bad, beginning, check_length, unopened
+from daemon.stt.media_faults import MediaFault, beginning, check_length, unopened
 
 ERRORS = (av.error.FFmpegError, ValueError, IndexError)
 """Errors that PyAV raises for a damaged file. One of them is a MemoryError as well, which is let through."""
@@ -29,7 +29,7 @@ _RETRIES = 20  # of demuxing after an error, with nothing read in between
 
 
 @dataclass
-class Tally:
+class PacketTally:
     """What became of the packets of one track."""
 
     there_s: float = 0.0
@@ -48,7 +48,7 @@ class Tally:
             self.there_s += duration_s
 
 
-def decoded(container: InputContainer, track: AudioStream, tally: Tally) -> Iterator[AudioFrame]:
+def decoded(container: InputContainer, track: AudioStream, tally: PacketTally) -> Iterator[AudioFrame]:
     """The decoded frames of a track; packets that are corrupt are counted and passed over."""
     for packet in packets(container, track):
         tally.count(packet)
@@ -111,7 +111,7 @@ def sound_tracks(container: InputContainer) -> list[AudioStream]:
     # The context is None where FFmpeg knows no decoder, whatever PyAV's types say.
     tracks = [stream for stream in container.streams.audio if getattr(stream, "codec_context", None)]
     if not tracks:
-        raise Bad("no_audio", "the video has no sound. Check the microphone and record it again")
+        raise MediaFault("no_audio", "the video has no sound. Check the microphone and record it again")
     return tracks
 
 

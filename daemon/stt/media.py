@@ -20,11 +20,20 @@ from av.audio.resampler import AudioResampler
 from daemon.core.errors import Blame
 from daemon.stt import cage
 from daemon.stt.answers import one_line
-from daemon.stt.container import ERRORS, Tally, decoded, extent, opened, read_only, seconds, sound_tracks
-from daemon.stt.media_faults import WHOLE, Bad, check_length, check_riff, mp3_declares, truncated
-from daemon.stt.memory import Memory
+from daemon.stt.container import (
+    ERRORS,
+    PacketTally,
+    decoded,
+    extent,
+    opened,
+    read_only,
+    seconds,
+    sound_tracks,
+)
+from daemon.stt.media_faults import WHOLE, MediaFault, check_length, check_riff, mp3_declares, truncated
+from daemon.stt.memory import MemoryLimit
 from daemon.stt.pcm import BYTES_PER_S, RATE, PcmFile, TooLong
-from daemon.system.child import Message, attach
+from daemon.system.child import ChildMessage, attach
 
 _SLACK_S = 0.5  # the last picture of a slow video has no duration of its own
 _GAP_S = 0.25  # a longer hole between two frames is silence: a pause in the recording, or a late start
@@ -46,7 +55,7 @@ def main() -> None:
     for module in pkgutil.walk_packages(av.__path__, "av."):  # PyAV imports some where it first needs them
         importlib.import_module(module.name)
     silence, made = os.memfd_create("silence"), os.memfd_create("pcm")
-    memory = Memory()
+    memory = MemoryLimit()
     lacks = cage.enter()
     _prove(silence, made, max_s)
     wire.send({"lacks": lacks})
@@ -57,13 +66,13 @@ def main() -> None:
             return
 
 
-def _answer(request: Message, descriptors: list[int], memory: Memory, max_s: float) -> Message:
+def _answer(request: ChildMessage, descriptors: list[int], memory: MemoryLimit, max_s: float) -> ChildMessage:
     """What the request asks for, a `fault` where the file is bad. `spent` says that no other may follow."""
     video, *written = descriptors
     memory.allow(video)
     try:
         answer = probe(video, max_s) if request["do"] == "probe" else decode(video, written[0], max_s)
-    except Bad as bad:
+    except MediaFault as bad:
         answer = {"fault": {"blame": bad.blame, "code": bad.code, "message": one_line(str(bad))}}
     except MemoryError:
         message = "the video asks for more memory than one of its size may need. Export or record it again"
@@ -136,14 +145,14 @@ def decode(video: int, pcm: int, max_s: float) -> dict[str, Any]:
             flags["skipped_packets"] = f"{tally.skipped} damaged packets of sound were left out"
     except OSError as exc:
         message = f"the decoded sound cannot be written: {exc}. Make room there"
-        raise Bad("no_room", message, Blame.ENGINE) from exc
+        raise MediaFault("no_room", message, Blame.ENGINE) from exc
     return {
         "duration_s": sound.seconds,
         "flags": [{"code": code, "detail": detail} for code, detail in flags.items()],
     }
 
 
-def _audible(video: int, index: int, pcm: int, max_s: float) -> tuple[Tally, PcmFile, int | None]:
+def _audible(video: int, index: int, pcm: int, max_s: float) -> tuple[PacketTally, PcmFile, int | None]:
     """One track in `pcm`; of two channels that cancel each other the one that is then named."""
     tally, sound = _take(video, index, pcm, max_s)
     channel = sound.cancels
@@ -154,9 +163,9 @@ def _audible(video: int, index: int, pcm: int, max_s: float) -> tuple[Tally, Pcm
 
 def _take(
     video: int, index: int, pcm: int, max_s: float, channel: int | None = None
-) -> tuple[Tally, PcmFile]:
+) -> tuple[PacketTally, PcmFile]:
     """Write one track to `pcm`, with silence where its timestamps leave holes."""
-    tally = Tally()
+    tally = PacketTally()
     with opened(video) as container, PcmFile(pcm, max_s, channel) as sound:
         track = sound_tracks(container)[index]
         read_only(container, keep=track)
@@ -186,14 +195,16 @@ def _take(
         except MemoryError:
             raise
         except ERRORS as exc:
-            raise Bad(
+            raise MediaFault(
                 "damaged", f"the sound cannot be decoded ({exc}). Export or record the video again"
             ) from exc
     if not sound.samples or not tally.decoded_s:
-        raise Bad("damaged", "no sound could be decoded: the video is damaged. Export or record it again")
+        raise MediaFault(
+            "damaged", "no sound could be decoded: the video is damaged. Export or record it again"
+        )
     if tally.decoded_s < WHOLE * tally.there_s - _SLACK_S:
         share = 100 * tally.decoded_s / tally.there_s
-        raise Bad(
+        raise MediaFault(
             "damaged", f"only {share:.0f} % of the sound could be decoded. Export or record the video again"
         )
     return tally, sound

@@ -10,7 +10,7 @@ _SIGNATURES = {4: (b"ftyp", b"moov", b"mdat"), 0: (b"\x1aE\xdf\xa3", b"RIFF", b"
 _RIFF_UNKNOWN = 0x7FFFFF00  # what recorders write that do not know how long it will be
 
 
-class Bad(Exception):
+class MediaFault(Exception):
     """The file can't be used. `str` of it is for the student and says what to do."""
 
     def __init__(self, code: str, message: str, blame: Blame = Blame.PERMANENT) -> None:
@@ -19,22 +19,22 @@ class Bad(Exception):
         self.blame = blame
 
 
-def truncated(share: str) -> Bad:
+def truncated(share: str) -> MediaFault:
     """Only a share, as in "9 of 19 seconds", is there."""
-    return Bad(
+    return MediaFault(
         "truncated", f"only {share} have arrived. Copy the video again, and wait until the copy is complete"
     )
 
 
-def unopened(head: bytes) -> Bad:
+def unopened(head: bytes) -> MediaFault:
     """FFmpeg makes nothing of a file that begins with `head`."""
     if any(head.startswith(marks, at) for at, marks in _SIGNATURES.items()):
-        return Bad(
+        return MediaFault(
             "damaged",
             "the video is damaged or not complete. Play it on your own machine; then copy it again, or "
             "record it again",
         )
-    return Bad("not_media", "this is no video or sound recording. Hand in an mp4, mov, mkv or webm")
+    return MediaFault("not_media", "this is no video or sound recording. Hand in an mp4, mov, mkv or webm")
 
 
 def beginning(video: int, size: int = 16) -> bytes:
@@ -44,20 +44,20 @@ def beginning(video: int, size: int = 16) -> bytes:
     except OSError as exc:
         raise unreadable(exc) from exc
     if not head:
-        raise Bad("empty", "the file is empty. Copy the video again")
+        raise MediaFault("empty", "the file is empty. Copy the video again")
     return head
 
 
-def unreadable(error: OSError) -> Bad:
+def unreadable(error: OSError) -> MediaFault:
     """The file cannot be opened or read."""
-    return Bad("unreadable", f"the video cannot be read: {error.strerror or error}", Blame.TASK)
+    return MediaFault("unreadable", f"the video cannot be read: {error.strerror or error}", Blame.TASK)
 
 
 def check_length(duration_s: float, max_s: float) -> None:
     """Raises Bad when it is too long."""
     if duration_s > max_s:
         allowed = f"{max_s / 60:.0f} minutes" if max_s >= 120 else f"{max_s:.0f} seconds"
-        raise Bad("too_long", f"the video is longer than {allowed}. Hand in a shorter one")
+        raise MediaFault("too_long", f"the video is longer than {allowed}. Hand in a shorter one")
 
 
 def check_riff(video: int) -> None:

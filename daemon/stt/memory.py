@@ -11,7 +11,7 @@ _BESIDE = 384 << 20  # bytes; seen: 100 MB of a picture of H.264 in 8K, 0.7 MB o
 _MOST = 2 << 30
 
 
-class Memory:
+class MemoryLimit:
     """The limit of this process. To be made before the cage is entered."""
 
     def __init__(self) -> None:

@@ -1,25 +1,25 @@
 """What crosses between the Whisper worker and its parent, one JSON line a message.
 
-The worker first says a `Ready` or a `Refusal`. Then, for each `{"id": n, "pcm": path}` that it is handed,
+The worker first says a `Ready` or a `WorkerFault`. Then, for each `{"id": n, "pcm": path}` that it is handed,
 any number of `{"id": n, "progress": 0..1}` and one of `{"id": n, "heard": Heard}` and
 `{"id": n, "refused": Refusal}`.
 """
 
 from typing import Any
 
-from daemon.core.content.document import Part, Segment
+from daemon.core.content.document import DocumentPart, Segment
 
 SURE = 0.5  # a language other than the expected one is believed from this probability on
 
 
-class Span(Part):
+class SpeechSpan(DocumentPart):
     """A stretch of speech, in seconds from the beginning."""
 
     start_s: float
     end_s: float
 
 
-class Ready(Part):
+class Ready(DocumentPart):
     """The model is loaded. `languages` is false for an English-only model, which detects none."""
 
     device: str
@@ -30,14 +30,14 @@ class Ready(Part):
     vad: dict[str, Any]
 
 
-class Refusal(Part):
+class WorkerFault(DocumentPart):
     """Why there is no transcript, or no worker. `code` is one of `model`, `out_of_memory`, `stt_error`."""
 
     code: str
     message: str
 
 
-class Heard(Part):
+class HeardSpeech(DocumentPart):
     """What the worker made of one recording.
 
     `speech` are the stretches in which a voice was found, without padding. `language` is the one
@@ -47,7 +47,7 @@ class Heard(Part):
     """
 
     segments: tuple[Segment, ...] = ()
-    speech: tuple[Span, ...] = ()
+    speech: tuple[SpeechSpan, ...] = ()
     language: str | None = None
     language_probability: float | None = None
     detected: str | None = None

@@ -21,9 +21,9 @@ from daemon.core.content.document import Flag
 from daemon.core.content.speaking import speaking
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.tasks.task import Stage
-from daemon.stt.protocol import Heard, Ready, Refusal
+from daemon.stt.protocol import HeardSpeech, Ready, WorkerFault
 from daemon.stt.verdict import transcript, unscorable
-from daemon.stt.worker_session import Conversation
+from daemon.stt.worker_session import WorkerSession
 from daemon.system.child import Child, ChildDied, memory_share
 from daemon.system.lock import gone
 
@@ -75,7 +75,7 @@ class WhisperEngine:
         self._child: Child | None = None
         self._ready: Ready | None = None
         self._digest: tuple[tuple[int, int], str] | None = None
-        self._conversation: Conversation | None = None
+        self._conversation: WorkerSession | None = None
 
     @property
     def alive(self) -> bool:
@@ -119,19 +119,19 @@ class WhisperEngine:
                 )
                 answer = await self._child.receive()
                 if "refused" in answer:
-                    raise EngineError(Refusal(**answer["refused"]).message)
+                    raise EngineError(WorkerFault(**answer["refused"]).message)
                 self._ready = Ready(**answer["ready"])
-                self._conversation = Conversation(self._child)
+                self._conversation = WorkerSession(self._child)
                 await asyncio.gather(self._prove(), asyncio.to_thread(self._note_digest))
         except TimeoutError as exc:
-            await self._end()
+            await self._stop_and_verify()
             limit = f"{self._start_limit_s:.0f} s"
             raise EngineError(f"the Whisper worker is not ready after {limit}; see {self._log}") from exc
         except (ChildDied, OSError, wave.Error) as exc:
-            await self._end()
+            await self._stop_and_verify()
             raise EngineError(f"the Whisper worker does not start: {exc}; see {self._log}") from exc
         except BaseException:
-            await self._end()
+            await self._stop_and_verify()
             raise
 
     async def stop(self) -> None:
@@ -154,24 +154,24 @@ class WhisperEngine:
             async with asyncio.timeout(limit_s):
                 answer = await talk.ask(work.pcm, lambda done: progress(work.ticket, done))
         except TimeoutError:
-            await self._end()
+            await self._stop_and_verify()
             message = f"the Whisper worker said nothing within {limit_s:.0f} s and was ended"
             return Failed(work.ticket, Fault(Blame.ENGINE, "worker_hung", message, died=True))
         except ChildDied as exc:
-            await self._end()
+            await self._stop_and_verify()
             message = f"{exc} in the middle of a video; see {self._log}"
             return Failed(work.ticket, Fault(Blame.ENGINE, "worker_died", message, died=True))
         except BaseException:
             await (
-                self._end()
+                self._stop_and_verify()
             )  # what it does for a video that nobody waits for would keep the next one waiting
             raise
-        if isinstance(answer, Refusal):
+        if isinstance(answer, WorkerFault):
             blame = Blame.ENGINE if answer.code == "out_of_memory" else Blame.TASK
             return Failed(work.ticket, Fault(blame, answer.code, answer.message))
         return self._outcome(work, answer, ready)
 
-    def _outcome(self, work: SttWork, heard: Heard, ready: Ready) -> StageOutcome:
+    def _outcome(self, work: SttWork, heard: HeardSpeech, ready: Ready) -> StageOutcome:
         written = transcript(heard)
         spans = [(span.start_s, span.end_s) for span in heard.speech]
         figures = speaking(spans, written.text if written else "", work.duration_s)
@@ -188,7 +188,7 @@ class WhisperEngine:
             flags.append(Flag(code="dropped_segments", field="transcript", detail=detail))
         return Transcribed(work.ticket, written, figures, tuple(flags), provenance)
 
-    def _provenance(self, heard: Heard, ready: Ready) -> Provenance:
+    def _provenance(self, heard: HeardSpeech, ready: Ready) -> Provenance:
         return {
             "model": self._model.name,
             "digest": f"sha256:{self._digest[1]}" if self._digest else None,
@@ -212,7 +212,7 @@ class WhisperEngine:
                 raise EngineError(f"{self._probe} is not 16 kHz mono 16-bit")
             pcm.write_bytes(clip.readframes(clip.getnframes()))
         answer = await self._conversation.ask(pcm, lambda done: None)
-        if isinstance(answer, Refusal):
+        if isinstance(answer, WorkerFault):
             raise EngineError(f"Whisper fails on its probe clip: {answer.message}; see {self._log}")
         if not any(segment.text for segment in answer.segments):
             raise EngineError(
@@ -227,7 +227,7 @@ class WhisperEngine:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             self._digest = (stat.st_mtime_ns, stat.st_size), digest
 
-    async def _end(self) -> None:
+    async def _stop_and_verify(self) -> None:
         if self._child is not None:
             self._child.kill()
         await self.stop()

@@ -2,7 +2,7 @@
 
 from daemon.core.content.document import Transcript
 from daemon.core.content.speaking import word_count
-from daemon.stt.protocol import SURE, Heard
+from daemon.stt.protocol import SURE, HeardSpeech
 
 MIN_WORDS = 5
 MIN_LOGPROB = -1.0  # the mean below which Whisper itself calls a text a failure
@@ -13,7 +13,7 @@ MIN_LOGPROB_DOUBTED = -0.75
 MIN_WRITTEN = 0.5  # of the speech: Chinese gave one fluent English sentence for 3 of its 15 seconds
 
 
-def transcript(heard: Heard) -> Transcript | None:
+def transcript(heard: HeardSpeech) -> Transcript | None:
     """What was heard, in the form of the result; None when that is nothing."""
     if not heard.segments:
         return None
@@ -25,7 +25,7 @@ def transcript(heard: Heard) -> Transcript | None:
     )
 
 
-def unscorable(heard: Heard, expected: str | None) -> tuple[str, str] | None:
+def unscorable(heard: HeardSpeech, expected: str | None) -> tuple[str, str] | None:
     """The code and the advice when there is nothing to rate, else None.
 
     `expected` is an ISO 639-1 code, or None when any language will do.
@@ -62,14 +62,14 @@ def unscorable(heard: Heard, expected: str | None) -> tuple[str, str] | None:
     return None
 
 
-def _written(heard: Heard) -> float:
+def _written(heard: HeardSpeech) -> float:
     """The share of the speech that the segments hold; 1 when no speech was measured."""
     spoken = sum(span.end_s - span.start_s for span in heard.speech)
     written = sum(segment.end_s - segment.start_s for segment in heard.segments)
     return written / spoken if spoken else 1.0
 
 
-def _mean_logprob(heard: Heard) -> float:
+def _mean_logprob(heard: HeardSpeech) -> float:
     """Over all segments, by how many words each has."""
     weights = [max(1, word_count(segment.text)) for segment in heard.segments]
     total = sum(segment.avg_logprob * weight for segment, weight in zip(heard.segments, weights, strict=True))

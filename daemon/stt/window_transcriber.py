@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daemon.core.content.document import Segment
-from daemon.stt.protocol import SURE, Heard, Span
-from daemon.stt.windows import LIMIT, RATE, Piece, Window, cut
+from daemon.stt.protocol import SURE, HeardSpeech, SpeechSpan
+from daemon.stt.windows import LIMIT, RATE, Samples, Window, cut
 
 Audio = NDArray[np.float32]
 
@@ -68,7 +68,7 @@ class Scribe:
         model: Any,
         one_pass: OnePass,
         pipeline: Any,
-        find_speech: Callable[[Audio], list[Piece]],
+        find_speech: Callable[[Audio], list[Samples]],
         *,
         batch_size: int,
         expected: str | None,
@@ -82,13 +82,13 @@ class Scribe:
         self._hotwords = hotwords
         self.batch_size = batch_size
 
-    def transcribe(self, pcm: Path, progress: Callable[[float], None]) -> Heard:
+    def transcribe(self, pcm: Path, progress: Callable[[float], None]) -> HeardSpeech:
         """What is said in `pcm`, 16 kHz mono s16le. Raises MemoryError when one window does not fit."""
         audio = np.fromfile(pcm, dtype="<i2").astype(np.float32) / 32768.0
         speech = self._find_speech(audio)
-        spans = tuple(Span(start_s=start / RATE, end_s=end / RATE) for start, end in speech)
+        spans = tuple(SpeechSpan(start_s=start / RATE, end_s=end / RATE) for start, end in speech)
         if sum(end - start for start, end in speech) < MIN_SPEECH_S * RATE:
-            return Heard(speech=spans)
+            return HeardSpeech(speech=spans)
         windows = cut(speech, len(audio))
         while True:
             try:
@@ -104,7 +104,7 @@ class Scribe:
 
     def _transcribe(
         self, audio: Audio, windows: Sequence[Window], progress: Callable[[float], None]
-    ) -> Heard:
+    ) -> HeardSpeech:
         clips = [_clip(audio, window) for window in windows]
         detected, detected_probability, language, probability = self._language(clips)
         believed = self._expected in (None, language)  # else it is not rated, so not worth a second try
@@ -121,7 +121,7 @@ class Scribe:
             dropped += len(best) - len(kept)
             segments += [_placed(segment, windows[index]) for segment in kept]
             progress((index + 1) / len(clips))
-        return Heard(
+        return HeardSpeech(
             segments=tuple(segments),
             language=language,
             language_probability=probability,

@@ -13,7 +13,7 @@ RATE = 16_000
 LIMIT = 30 * RATE
 PADDING = 400 * RATE // 1000  # of a pause, kept on either side of speech: words begin before they are loud
 
-Piece = tuple[int, int]
+Samples = tuple[int, int]
 """A stretch of the recording, from its first sample to the one after its last."""
 
 
@@ -21,7 +21,7 @@ Piece = tuple[int, int]
 class Window:
     """Pieces of the recording that are heard together, one straight after the other."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[Samples, ...]
 
     @property
     def length(self) -> int:
@@ -42,7 +42,7 @@ class Window:
         return (start + min(left, end - start)) / RATE
 
 
-def cut(speech: Sequence[Piece], total: int) -> list[Window]:
+def cut(speech: Sequence[Samples], total: int) -> list[Window]:
     """The fewest windows that hold all of `speech`, which is in order, in a recording of `total` samples."""
     pieces = list(_halves(_padded(speech, total)))
     if not pieces:
@@ -58,7 +58,7 @@ def cut(speech: Sequence[Piece], total: int) -> list[Window]:
     return _packed(pieces, high)
 
 
-def _padded(speech: Sequence[Piece], total: int) -> list[Piece]:
+def _padded(speech: Sequence[Samples], total: int) -> list[Samples]:
     padded = []
     for index, (start, end) in enumerate(speech):
         before = speech[index - 1][1] if index else 0
@@ -70,7 +70,7 @@ def _padded(speech: Sequence[Piece], total: int) -> list[Piece]:
     return padded
 
 
-def _halves(pieces: Sequence[Piece]) -> list[Piece]:
+def _halves(pieces: Sequence[Samples]) -> list[Samples]:
     short = []
     for start, end in pieces:
         parts = -(-(end - start) // LIMIT)
@@ -79,9 +79,9 @@ def _halves(pieces: Sequence[Piece]) -> list[Piece]:
     return short
 
 
-def _packed(pieces: Sequence[Piece], limit: int) -> list[Window]:
+def _packed(pieces: Sequence[Samples], limit: int) -> list[Window]:
     windows: list[Window] = []
-    held: list[Piece] = []
+    held: list[Samples] = []
     length = 0
     for piece in pieces:
         if held and length + piece[1] - piece[0] > limit:

@@ -16,10 +16,10 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from daemon.stt.protocol import Ready, Refusal
+from daemon.stt.protocol import Ready, WorkerFault
 from daemon.stt.window_transcriber import Audio, OnePass, Scribe, is_out_of_memory
-from daemon.stt.windows import LIMIT, PADDING, RATE, Piece
-from daemon.system.child import Wire, attach
+from daemon.stt.windows import LIMIT, PADDING, RATE, Samples
+from daemon.system.child import ParentChannel, attach
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -55,14 +55,14 @@ def main() -> None:
     try:
         scribes, ready = load(options)
     except Unusable as exc:
-        wire.send({"refused": Refusal(code="model", message=str(exc)).model_dump()})
+        wire.send({"refused": WorkerFault(code="model", message=str(exc)).model_dump()})
         sys.exit(1)
     wire.send({"ready": ready.model_dump()})
     serve(wire, scribes)
     os._exit(0)  # CTranslate2's destructors have nothing to save, and may hang on a sick GPU
 
 
-def serve(wire: Wire, scribes: Sequence[Scribe]) -> None:
+def serve(wire: ParentChannel, scribes: Sequence[Scribe]) -> None:
     """Answer each request on a scribe that is free, until the parent closes our stdin."""
     free: SimpleQueue[Scribe] = SimpleQueue()
     for scribe in scribes:
@@ -98,11 +98,13 @@ def answer(scribe: Scribe, pcm: Path, progress: Callable[[float], None]) -> dict
     try:
         heard = scribe.transcribe(pcm, progress)
     except MemoryError as exc:
-        refusal = Refusal(code="out_of_memory", message=f"not even one window fits into the memory: {exc}")
+        refusal = WorkerFault(
+            code="out_of_memory", message=f"not even one window fits into the memory: {exc}"
+        )
     except (RuntimeError, ValueError, LookupError, OSError) as exc:
         if "cuda" in str(exc).lower() or "cudnn" in str(exc).lower():
             raise  # the context is lost: nothing that this process says can be trusted from here
-        refusal = Refusal(code="stt_error", message=f"{type(exc).__name__}: {exc}")
+        refusal = WorkerFault(code="stt_error", message=f"{type(exc).__name__}: {exc}")
     else:
         return {"heard": heard.model_dump()}
     return {"refused": refusal.model_dump()}
@@ -185,7 +187,7 @@ def make_scribe(model: "WhisperModel", batch_size: int, options: argparse.Namesp
     )
 
 
-def find_speech(audio: Audio) -> list[Piece]:
+def find_speech(audio: Audio) -> list[Samples]:
     """Where somebody speaks, in samples."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 

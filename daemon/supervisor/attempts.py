@@ -9,11 +9,11 @@ from daemon.contracts.values import ExtractWork, Failed, RateWork, StageOutcome,
 from daemon.core.errors import Blame, EngineError, ExclusionError, Fault
 from daemon.core.tasks.task import Stage, Task
 from daemon.supervisor.journal import Payload
-from daemon.supervisor.predecode import Ahead
+from daemon.supervisor.predecode import Predecoder
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class AttemptEnded:
     """An attempt ended with an outcome, after `seconds`."""
 
     outcome: StageOutcome
@@ -26,10 +26,10 @@ class Attempts:
     def __init__(
         self,
         node: Node,
-        ahead: Ahead,
+        ahead: Predecoder,
         progress: dict[int, float],
         clock: Callable[[], float],
-        on_end: Callable[[Ended], None],
+        on_end: Callable[[AttemptEnded], None],
         on_break: Callable[[BaseException], None],
     ) -> None:
         self._node, self._ahead = node, ahead
@@ -91,7 +91,7 @@ class Attempts:
             self._progress.pop(task.id, None)
         if task.stage is Stage.STT:
             self._ahead.drop(task.id)
-        self._on_end(Ended(outcome, loop.time() - began))
+        self._on_end(AttemptEnded(outcome, loop.time() - began))
 
     async def _attempt(self, task: Task, ticket: Ticket, payload: Payload | None) -> StageOutcome:
         """The outcome of one try. Each stream is read to its end, so that the node knows that it is over."""

@@ -15,7 +15,7 @@ _SETTING = "class_identity"
 _ALARM = "class_changed"
 
 
-class Fairness:
+class ConsistencyCheck:
     """Remembers with what the running class is transcribed, extracted and rated."""
 
     def __init__(self, session: Session, alarms: Alarms) -> None:

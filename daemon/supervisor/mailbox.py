@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from daemon.core.errors import Fault, Stopping
 from daemon.core.tasks.task import Task
-from daemon.supervisor.attempts import Ended
+from daemon.supervisor.attempts import AttemptEnded
 from daemon.supervisor.phases import Switched
-from daemon.supervisor.task_requests import Asked
+from daemon.supervisor.task_requests import TaskRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class VideoUnreadable:
     """A video can't be decoded, as was found ahead of its turn."""
 
     task_id: int
@@ -28,19 +28,19 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class Interrupted:
+class PauseAtOnce:
     """A person wants a pause now: what runs is to wait again."""
 
 
-Happening = Asked | Interrupted | Arrived | Unreadable | Switched | Ended
+Letter = TaskRequest | PauseAtOnce | Arrived | VideoUnreadable | Switched | AttemptEnded
 
 
-class Happenings:
+class Mailbox:
     """All that is to be looked at in the next turn, in its order."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._waiting: list[Happening] = []
+        self._waiting: list[Letter] = []
         self._woken = asyncio.Event()
         self._error: BaseException | None = None
         self._last_was_taken = False
@@ -49,9 +49,9 @@ class Happenings:
         """How many wait to be taken."""
         return len(self._waiting)
 
-    def add(self, happening: Happening) -> None:
+    def add(self, happening: Letter) -> None:
         """Something happened. Raises Stopping for what a person asks when nobody will look at it any more."""
-        if self._last_was_taken and isinstance(happening, Asked):
+        if self._last_was_taken and isinstance(happening, TaskRequest):
             raise Stopping
         self._waiting.append(happening)
         self._woken.set()
@@ -65,13 +65,13 @@ class Happenings:
         """Let a turn begin: what it goes by has changed."""
         self._woken.set()
 
-    def take(self) -> list[Happening]:
+    def take(self) -> list[Letter]:
         """All that came since the last time."""
         self._woken.clear()
         taken, self._waiting = self._waiting, []
         return taken
 
-    def take_last(self) -> list[Happening]:
+    def take_last(self) -> list[Letter]:
         """The same, for the last time."""
         self._last_was_taken = True
         return self.take()

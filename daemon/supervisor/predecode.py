@@ -10,7 +10,7 @@ from daemon.core.errors import Fault
 from daemon.core.tasks.task import Task
 
 
-class Ahead:
+class Predecoder:
     """Keeps the decoded sound of the tasks that come next, and of no others.
 
     `on_fault` is told of a video that can't be decoded, as soon as that is known.

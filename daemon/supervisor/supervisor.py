@@ -33,15 +33,15 @@ from daemon.core.schedule.scheduler import decide, in_order
 from daemon.core.tasks.lifecycle import RetryPolicy, backoff_s
 from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Task
 from daemon.monitoring.alarms import Alarms
-from daemon.supervisor.attempts import Attempts, Ended
-from daemon.supervisor.consistency import Fairness
+from daemon.supervisor.attempts import AttemptEnded, Attempts
+from daemon.supervisor.consistency import ConsistencyCheck
 from daemon.supervisor.journal import Journal, Payload
-from daemon.supervisor.mailbox import Arrived, Happening, Happenings, Interrupted, Unreadable
+from daemon.supervisor.mailbox import Arrived, Letter, Mailbox, PauseAtOnce, VideoUnreadable
 from daemon.supervisor.phases import Phases, Switched
-from daemon.supervisor.predecode import Ahead
+from daemon.supervisor.predecode import Predecoder
 from daemon.supervisor.standing_orders import StandingOrders
-from daemon.supervisor.task_book import Book
-from daemon.supervisor.task_requests import Asked, answer, obey
+from daemon.supervisor.task_book import TaskBook
+from daemon.supervisor.task_requests import TaskRequest, answer, execute
 
 
 async def _nothing_to_prepare(group: Group) -> None:
@@ -59,7 +59,7 @@ class Supervisor:
         *,
         node: Node,
         journal: Journal,
-        ahead: Callable[[Callable[[int, Fault], None]], Ahead],
+        ahead: Callable[[Callable[[int, Fault], None]], Predecoder],
         policy: Policy,
         retry: RetryPolicy,
         alarms: Alarms,
@@ -73,12 +73,12 @@ class Supervisor:
     ) -> None:
         self._node, self._journal, self._policy = node, journal, policy
         self._alarms, self._clock, self._on_final = alarms, clock, on_final
-        self._happenings = came = Happenings(clock)
-        self._ahead = ahead(lambda task_id, fault: came.add(Unreadable(task_id, fault)))
+        self._happenings = came = Mailbox(clock)
+        self._ahead = ahead(lambda task_id, fault: came.add(VideoUnreadable(task_id, fault)))
         self._attempts = Attempts(node, self._ahead, progress, clock, came.add, came.broke)
         self._phases = Phases(node, journal, policy, alarms, clock, came.add, came.broke, prepare)
-        self._fairness = Fairness(journal.session, alarms)
-        self._book = Book(retry, clock, newest_only=newest_only)
+        self._fairness = ConsistencyCheck(journal.session, alarms)
+        self._book = TaskBook(retry, clock, newest_only=newest_only)
         self.decision = Decision((), Why.IDLE)
         self._standing = StandingOrders(journal, clock, on_orders)
         self._on_switch = on_switch
@@ -164,7 +164,7 @@ class Supervisor:
         Gives the task where it is open then. Raises UnknownTask, IllegalTransition for what the task's
         status does not allow, and Stopping.
         """
-        asked = Asked(verb, task_id, extract, asyncio.get_running_loop().create_future())
+        asked = TaskRequest(verb, task_id, extract, asyncio.get_running_loop().create_future())
         self._happenings.add(asked)
         return await asked.answer
 
@@ -175,7 +175,7 @@ class Supervisor:
         """
         await self._standing.give(order, at_once=at_once)
         if at_once:
-            self._happenings.add(Interrupted())
+            self._happenings.add(PauseAtOnce())
         self._happenings.wake()
 
     async def deadline(self, at: float | None) -> None:
@@ -267,23 +267,23 @@ class Supervisor:
         await self._phases.observe()
         return decide(self.view, self._policy)
 
-    async def _take(self, happening: Happening) -> None:
+    async def _take(self, happening: Letter) -> None:
         match happening:
             case Arrived(tasks=tasks):
                 self._book.add(tasks)
                 self._journal.events.changed()
-            case Unreadable(task_id=task_id, fault=fault):
+            case VideoUnreadable(task_id=task_id, fault=fault):
                 task = self._book.get(task_id)
                 if task is not None and task.status not in RUNNING and fault.blame is Blame.PERMANENT:
                     self._book.end(task, Failed(Ticket(task.id, task.revision, task.attempt), fault), None)
             case Switched():
                 await self._phases.end(happening)
-            case Ended():
+            case AttemptEnded():
                 await self._end_attempt(happening)
-            case Interrupted():
+            case PauseAtOnce():
                 await self._interrupt()
-            case Asked():
-                await answer(happening, self._obey(happening))
+            case TaskRequest():
+                await answer(happening, self._execute(happening))
 
     async def _interrupt(self) -> None:
         running = [task for task in self._book.tasks if task.status in RUNNING]
@@ -291,11 +291,11 @@ class Supervisor:
         for task in running:
             self._book.move(task.id, Event.CANCELLED if task.cancel_requested else Event.RELEASED)
 
-    async def _obey(self, asked: Asked) -> Task | None:
+    async def _execute(self, asked: TaskRequest) -> Task | None:
         await self._commit()  # what the store now sees of the task must be all that happened to it
-        return await obey(asked, self._journal, self._book, self._attempts, self._clock(), self._on_final)
+        return await execute(asked, self._journal, self._book, self._attempts, self._clock(), self._on_final)
 
-    async def _end_attempt(self, ended: Ended) -> None:
+    async def _end_attempt(self, ended: AttemptEnded) -> None:
         outcome = ended.outcome
         task = self._book.answered(outcome.ticket)
         if task is None:

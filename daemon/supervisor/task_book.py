@@ -49,7 +49,7 @@ def superseded(tasks: Iterable[Task], ownership: Ownership) -> list[Task]:
     ]
 
 
-class Book:
+class TaskBook:
     """The one place in memory where a task changes. Nothing may be done on a change before its commit."""
 
     def __init__(

@@ -9,7 +9,7 @@ from daemon.core.errors import IntroEvalError
 from daemon.core.tasks.task import RUNNING, Event, Stage, Task
 from daemon.supervisor.attempts import Attempts
 from daemon.supervisor.journal import Journal
-from daemon.supervisor.task_book import Book
+from daemon.supervisor.task_book import TaskBook
 
 _DONE = {
     Verb.RETRY: "is taken up again",
@@ -21,7 +21,7 @@ _DONE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TaskRequest:
     """A person asks for something; `answer` gets the task as it is then, or the error."""
 
     verb: Verb
@@ -30,7 +30,7 @@ class Asked:
     answer: asyncio.Future[Task | None]
 
 
-async def answer(asked: Asked, obeying: Awaitable[Task | None]) -> None:
+async def answer(asked: TaskRequest, obeying: Awaitable[Task | None]) -> None:
     """Tell who asked what came of it, if they still wait."""
     try:
         task = await obeying
@@ -42,8 +42,13 @@ async def answer(asked: Asked, obeying: Awaitable[Task | None]) -> None:
             asked.answer.set_result(task)
 
 
-async def obey(
-    asked: Asked, journal: Journal, book: Book, attempts: Attempts, now: float, on_final: Callable[[], None]
+async def execute(
+    asked: TaskRequest,
+    journal: Journal,
+    book: TaskBook,
+    attempts: Attempts,
+    now: float,
+    on_final: Callable[[], None],
 ) -> Task | None:
     """Do it; the task as it is then, or None where it stays as it is. What is in the book must be committed.
 

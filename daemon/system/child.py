@@ -31,7 +31,7 @@ _LINE_LIMIT = 64 * 1024 * 1024
 _MEMORY_LOOK_S = 0.5
 _LEAST_MEMORY = 3_000_000_000
 
-Message = dict[str, Any]
+ChildMessage = dict[str, Any]
 
 
 class ChildDied(EngineError):
@@ -116,7 +116,7 @@ class Child:
         """Whether it has not been seen to end."""
         return self._process.returncode is None
 
-    async def send(self, message: Message, *descriptors: int) -> None:
+    async def send(self, message: ChildMessage, *descriptors: int) -> None:
         """Hand the child one message and open files with it. Raises ChildDied when it is gone."""
         assert self._process.stdin is not None
         try:
@@ -128,7 +128,7 @@ class Child:
         except (BrokenPipeError, ConnectionResetError) as exc:
             raise ChildDied(await self._epitaph()) from exc
 
-    async def receive(self) -> Message:
+    async def receive(self) -> ChildMessage:
         """The child's next message. Raises ChildDied when it ends or says what is no message."""
         assert self._process.stdout is not None
         try:
@@ -188,7 +188,7 @@ class Child:
         return f"the {self.name} ended {how}"
 
 
-class Wire:
+class ParentChannel:
     """The child's half of the protocol, as `attach` returns it."""
 
     def __init__(
@@ -203,7 +203,7 @@ class Wire:
         self._outgoing = outgoing
         self._lock = lock  # held open: closing it would give the lock away
 
-    def receive(self) -> Message | None:
+    def receive(self) -> ChildMessage | None:
         """The parent's next message, or None when it wants the child to end."""
         line = self._incoming.readline()
         return json.loads(line) if line.endswith(b"\n") else None
@@ -213,7 +213,7 @@ class Wire:
         assert self._channel is not None
         return socket.recv_fds(self._channel, 1, _DESCRIPTORS)[1]
 
-    def send(self, message: Message) -> None:
+    def send(self, message: ChildMessage) -> None:
         """Hand the parent one message."""
         self._outgoing.write(json.dumps(message).encode() + b"\n")
         self._outgoing.flush()
@@ -233,7 +233,7 @@ def _own_memory(pid: int) -> int:
     return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
 
 
-def attach(lock: Path | None = None) -> Wire:
+def attach(lock: Path | None = None) -> ParentChannel:
     """Bind this child to its parent's life and take its engine's lock.
 
     Ends the child with exit code 3 when the parent is gone already, 4 when another engine holds
@@ -251,4 +251,4 @@ def attach(lock: Path | None = None) -> Wire:
     outgoing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     channel = socket.socket(fileno=int(os.environ[_CHANNEL])) if _CHANNEL in os.environ else None
-    return Wire(sys.stdin.buffer, outgoing, held, channel)
+    return ParentChannel(sys.stdin.buffer, outgoing, held, channel)

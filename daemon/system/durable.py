@@ -8,14 +8,14 @@ FOLDER_MODE = 0o750
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class FileIdentity:
     """Which folder stands at a path."""
 
     device: int
     inode: int
 
 
-def identity(folder: int | Path) -> Identity:
+def identity(folder: int | Path) -> FileIdentity:
     """The identity of a folder, by its path or by a descriptor of it. Raises OSError."""
     if isinstance(folder, Path):
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -24,7 +24,7 @@ def identity(folder: int | Path) -> Identity:
         finally:
             os.close(fd)
     here = os.fstat(folder)
-    return Identity(here.st_dev, here.st_ino)
+    return FileIdentity(here.st_dev, here.st_ino)
 
 
 def sync_folder(folder: bytes | Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from daemon.contracts.wire import PlaceName, PlaceState
 from daemon.core.errors import PlaceError
-from daemon.core.intake.place import FileSystem, Memory, described, is_same
+from daemon.core.intake.place import FileSystem, KnownPlace, described, is_same
 from daemon.system.folder import Folder
 from daemon.system.mounts import file_system
 from daemon.system.state_folder import make_folder
@@ -32,7 +32,7 @@ _NO_MARK = frozenset(
 _OPEN = 0o755  # others bring videos and fetch results; what each file lets them do is its own
 _USE = {PlaceName.INBOX: "videos were taken from", PlaceName.OUTBOX: "results were put into"}
 
-Keep = Callable[[Memory], None]
+Keep = Callable[[KnownPlace], None]
 
 
 class Place:
@@ -43,7 +43,7 @@ class Place:
     """
 
     def __init__(
-        self, name: PlaceName, path: Path, memory: Memory | None = None, keep: Keep = lambda memory: None
+        self, name: PlaceName, path: Path, memory: KnownPlace | None = None, keep: Keep = lambda memory: None
     ) -> None:
         self.name, self.path = name, path
         self.state, self.detail = PlaceState.UNSEEN, ""
@@ -129,16 +129,16 @@ class Place:
 
     def _take(self, folder: Folder, mark: str | None) -> None:
         """Remember this folder, with the mark that it has or a new one."""
-        self._remember(Memory(mark or _write_mark(folder, None), file_system(folder.fd)))
+        self._remember(KnownPlace(mark or _write_mark(folder, None), file_system(folder.fd)))
 
-    def _compare(self, folder: Folder, mark: str | None, memory: Memory) -> None:
+    def _compare(self, folder: Folder, mark: str | None, memory: KnownPlace) -> None:
         """Take a folder that differs from the memory for the place, or raise PlaceError."""
         system = self._judge(folder, mark, memory)
         if mark is None or memory.mark not in (None, mark):
             mark = _write_mark(folder, memory.mark) or memory.mark
-        self._remember(Memory(mark, system))
+        self._remember(KnownPlace(mark, system))
 
-    def _judge(self, folder: Folder, mark: str | None, memory: Memory) -> FileSystem:
+    def _judge(self, folder: Folder, mark: str | None, memory: KnownPlace) -> FileSystem:
         """The file system of the folder, if that is the place. Raises PlaceError, OSError."""
         system = file_system(folder.fd)
         if not is_same(memory, mark, system, marks_bind=self.name is PlaceName.OUTBOX):
@@ -148,7 +148,7 @@ class Place:
             raise self._fail(PlaceState.UNKNOWN, f"{told} ({expected}); mount it again, or, {fix}")
         return system
 
-    def _remember(self, memory: Memory) -> None:
+    def _remember(self, memory: KnownPlace) -> None:
         if memory != self._memory:
             self._keep(memory)
             self._memory = memory

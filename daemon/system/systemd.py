@@ -30,7 +30,7 @@ class Pulse:
     said: str = ""  # one line for `systemctl status`
 
 
-class Watch:
+class ProgressWatch:
     """Judges by looking again and again whether the main loop gets on."""
 
     def __init__(self, stuck_s: float = STUCK_S) -> None:
@@ -87,7 +87,7 @@ class Notifier:
             log.warning("systemd cannot be told", fields=sorted(fields), error=str(exc))
 
 
-async def feed(notifier: Notifier, look: Callable[[], Pulse], watch: Watch) -> None:
+async def feed(notifier: Notifier, look: Callable[[], Pulse], watch: ProgressWatch) -> None:
     """Feed the watchdog for ever, three times in each of its intervals, while `look` shows pulse."""
     if notifier.watchdog_s is None:
         return

@@ -24,7 +24,7 @@ _BODY_BYTES = 64_000_000
 _SAID_CHARS = 300
 
 
-class NoAnswer(Exception):
+class DaemonSilent(Exception):
     """There is no answer that counts. `mend` says what to do, and may be empty."""
 
     def __init__(self, reason: str, mend: str = "") -> None:
@@ -33,15 +33,15 @@ class NoAnswer(Exception):
         self.mend = mend
 
 
-class Unreachable(NoAnswer):
+class Unreachable(DaemonSilent):
     """No connection, or it broke, or nothing came in time."""
 
 
-class Garbled(NoAnswer):
+class Garbled(DaemonSilent):
     """What answers is no IntroEval daemon."""
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The daemon says why it does not do it; `code` is the HTTP status."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -109,7 +109,7 @@ class Client:
             if not whole:
                 self.close()  # what is left of a broken answer must not begin the next
         if code >= 400:
-            raise Refused(code, _said(code, answer))
+            raise RequestRefused(code, _said(code, answer))
         return answer
 
     async def _exchange(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from introeval_tui.link.client import Client, Garbled, NoAnswer, Refused
+from introeval_tui.link.client import Client, DaemonSilent, Garbled, RequestRefused
 from introeval_tui.rows.state import Link, Query, Snapshot
 from introeval_tui.rows.words import RUNNING
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import Status, Wire
+    from daemon.contracts.wire import DaemonStatus, WireModel
 
-_Kind = TypeVar("_Kind", bound="Wire")
+_Kind = TypeVar("_Kind", bound="WireModel")
 
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 _TIMEOUT_S = 12.0
@@ -87,9 +87,9 @@ class Poller:
     async def _try(self) -> None:
         try:
             known = await self._ask()
-        except (NoAnswer, Refused) as exc:
+        except (DaemonSilent, RequestRefused) as exc:
             self._client.close()
-            known = self._down(str(exc), exc.mend if isinstance(exc, NoAnswer) else "")
+            known = self._down(str(exc), exc.mend if isinstance(exc, DaemonSilent) else "")
         self.known = known
         self._changed(known)
 
@@ -130,7 +130,7 @@ class Poller:
         known = await self._list(known, status, anew=anew)
         return await self._more(known, status, anew=anew)
 
-    async def _list(self, known: Snapshot, status: "Status", *, anew: bool) -> Snapshot:
+    async def _list(self, known: Snapshot, status: "DaemonStatus", *, anew: bool) -> Snapshot:
         """The page of tasks, if anything of it can have changed."""
         from daemon.contracts.wire import TaskPage
 
@@ -147,7 +147,7 @@ class Poller:
         self._seen, self._listed_at = seen, now
         return replace(known, page=page, query=query, failures=failures)
 
-    async def _more(self, known: Snapshot, status: "Status", *, anew: bool) -> Snapshot:
+    async def _more(self, known: Snapshot, status: "DaemonStatus", *, anew: bool) -> Snapshot:
         """The history of the GPU now and then, and the events when there must be new ones."""
         from daemon.contracts.wire import EventLine, GpuHistory
 
@@ -181,12 +181,12 @@ def _load_wire() -> None:
     import daemon.contracts.wire  # noqa: F401
 
 
-def _status(body: bytes) -> "Status | None":
+def _status(body: bytes) -> "DaemonStatus | None":
     """What the daemon says of itself; None when it is of another version and can't be read by this one."""
-    from daemon.contracts.wire import API_VERSION, Status
+    from daemon.contracts.wire import API_VERSION, DaemonStatus
 
     try:
-        return Status.model_validate_json(body)
+        return DaemonStatus.model_validate_json(body)
     except ValueError as exc:
         try:
             foreign = json.loads(body)["api_version"] != API_VERSION

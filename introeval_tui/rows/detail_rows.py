@@ -15,7 +15,7 @@ from introeval_tui.rows.state import Scene
 if TYPE_CHECKING:
     from daemon.contracts.wire import HistoryLine, LogLine, TaskDetail, TaskLine
 
-Result = dict[str, Any]
+ResultJson = dict[str, Any]
 _WORD = ("overall_rating", "clarity_of_speech", "content_quality", "confidence_level")
 
 
@@ -151,7 +151,7 @@ def log_rows(lines: "Sequence[LogLine]", width: int, *, wrapped: bool, times: bo
     return rows
 
 
-def transcript_rows(result: Result | None, width: int) -> list[Row]:
+def transcript_rows(result: ResultJson | None, width: int) -> list[Row]:
     """What was said, with the time of each segment."""
     transcript = (result or {}).get("transcript") or {}
     segments = transcript.get("segments") or []
@@ -169,7 +169,7 @@ def transcript_rows(result: Result | None, width: int) -> list[Row]:
     return rows
 
 
-def form_rows(result: Result | None, width: int) -> list[Row]:
+def form_rows(result: ResultJson | None, width: int) -> list[Row]:
     """The form that was read from the transcript, and how it was spoken."""
     profile = (result or {}).get("profile")
     if not profile:
@@ -183,7 +183,7 @@ def form_rows(result: Result | None, width: int) -> list[Row]:
     ]
 
 
-def rating_rows(result: Result | None, width: int) -> list[Row]:
+def rating_rows(result: ResultJson | None, width: int) -> list[Row]:
     """The rating with what it rests on."""
     evaluation = (result or {}).get("evaluation")
     if not evaluation:
@@ -201,7 +201,7 @@ def rating_rows(result: Result | None, width: int) -> list[Row]:
     return [*rows, row(width), *_fields(rest, width)]
 
 
-def json_rows(results: Sequence[Result], width: int) -> list[Row]:
+def json_rows(results: Sequence[ResultJson], width: int) -> list[Row]:
     """The newest result as it was delivered."""
     if not results:
         return [row(width, (" no result yet", "dim"))]
@@ -209,7 +209,7 @@ def json_rows(results: Sequence[Result], width: int) -> list[Row]:
     return [row(width, (fit(f" {line}", width), "")) for line in said.split("\n")]
 
 
-def _fields(values: Result, width: int) -> list[Row]:
+def _fields(values: ResultJson, width: int) -> list[Row]:
     rows: list[Row] = []
     for name, value in values.items():
         texts = [_said(each) for each in value] or ["-"] if isinstance(value, list) else [_said(value)]
@@ -218,7 +218,7 @@ def _fields(values: Result, width: int) -> list[Row]:
     return rows
 
 
-def _quoted(evidence: Result) -> str:
+def _quoted(evidence: ResultJson) -> str:
     start = evidence.get("start_s")
     at = f"at {start // 60:.0f}:{start % 60:04.1f}" if isinstance(start, int | float) else "not found"
     return f'"{evidence.get("quote")}" {at}'

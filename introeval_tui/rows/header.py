@@ -8,7 +8,7 @@ from introeval_tui.rows.format import ahead, bar, clock, coarse, gigabytes, numb
 from introeval_tui.rows.state import Link, Scene
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import Clock, GpuState, Status
+    from daemon.contracts.wire import Clock, DaemonStatus, GpuState
 
 _WAITS_EVAL = ("stt_complete", "eval_pending", "mistral_complete")
 _RUNS_EVAL = ("eval_processing", "llama_processing")
@@ -87,7 +87,7 @@ def _offline(scene: Scene, width: int) -> Row:
     return [(fit(said, room), "bold white on red"), (fit(when, width - room), "bold white on red")]
 
 
-def _phase(status: "Status", scene: Scene) -> list[Piece]:
+def _phase(status: "DaemonStatus", scene: Scene) -> list[Piece]:
     name = words.group_name(status.group)
     pieces: list[Piece] = [(name, f"bold {words.group_style(status.group)}")]
     since = parse(status.phase_since)
@@ -101,7 +101,7 @@ def _phase(status: "Status", scene: Scene) -> list[Piece]:
     return pieces
 
 
-def mode(status: "Status", now: float) -> Piece:
+def mode(status: "DaemonStatus", now: float) -> Piece:
     """RUN, or what keeps it from running."""
     held_up = " PAUSED" if status.paused else f" DRAINING {status.left} left" if status.draining else ""
     if status.switching is not None:
@@ -115,7 +115,7 @@ def mode(status: "Status", now: float) -> Piece:
     return (" RUN ", "black on green") if status.left or status.group else (" IDLE ", "reverse")
 
 
-def _stt(status: "Status", scene: Scene, width: int) -> Row:
+def _stt(status: "DaemonStatus", scene: Scene, width: int) -> Row:
     counts = status.counts
     engine = next((e for e in status.engines if e.stage == "stt"), None)
     model = f"{engine.name} {engine.model}".strip() if engine is not None else ""
@@ -131,7 +131,7 @@ def _stt(status: "Status", scene: Scene, width: int) -> Row:
     return _meter("STT", "cyan", done, total, said, width)
 
 
-def _eval(status: "Status", scene: Scene, width: int) -> Row:
+def _eval(status: "DaemonStatus", scene: Scene, width: int) -> Row:
     waits = sum(status.counts.get(name, 0) for name in _WAITS_EVAL)
     runs = sum(status.counts.get(name, 0) for name in _RUNS_EVAL)
     said = f"{runs} run, {waits} wait" if runs else f"{waits} wait" if waits else "nothing to do"
@@ -199,7 +199,7 @@ def gpu_body(gpu: "GpuState") -> list[Piece]:
     return [(number(heat, "C"), style), (f" {number(gpu.power_w)}/{number(gpu.power_limit_w, 'W')}", "")]
 
 
-def _counts(status: "Status", scene: Scene, width: int) -> Row:
+def _counts(status: "DaemonStatus", scene: Scene, width: int) -> Row:
     counts = status.counts
     stt = counts.get("stt_pending", 0) + counts.get("stt_processing", 0)
     waits = sum(counts.get(name, 0) for name in _WAITS_EVAL)
@@ -233,7 +233,7 @@ def _counts(status: "Status", scene: Scene, width: int) -> Row:
     return spread(width, pieces, [*right, (" ", "")] if right else [])
 
 
-def _engines(status: "Status", width: int) -> Row:
+def _engines(status: "DaemonStatus", width: int) -> Row:
     pieces: list[Piece] = [(" ", "")]
     for engine in status.engines:
         look = words.engine(engine.state)
@@ -244,7 +244,7 @@ def _engines(status: "Status", width: int) -> Row:
     return row(width, *pieces)
 
 
-def _class(status: "Status", scene: Scene, width: int) -> Row:
+def _class(status: "DaemonStatus", scene: Scene, width: int) -> Row:
     pieces = class_clock(status.clock, scene)
     why = f"{status.why}: {status.why_detail}" if status.why_detail else status.why
     if status.inbox is not None and not status.left and not status.group:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from introeval_tui.rows.format import parse
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import EventLine, GpuHistory, Status, TaskPage
+    from daemon.contracts.wire import DaemonStatus, EventLine, GpuHistory, TaskPage
 
 STALE_S = 3.0
 PAGE = 250  # tasks asked for at once: enough to scroll for a while, and quickly read
@@ -22,7 +22,7 @@ class Link(StrEnum):
     FOREIGN = "foreign"  # it speaks another version of the wire
 
 
-class View(StrEnum):
+class ListView(StrEnum):
     """Which tasks are listed."""
 
     OPEN = "open"
@@ -45,7 +45,7 @@ class OrderBy(StrEnum):
 class Query:
     """Which page of which list: what `/tasks` is asked."""
 
-    view: View = View.OPEN
+    view: ListView = ListView.OPEN
     order: OrderBy = OrderBy.QUEUE
     descending: bool = False
     text: str = ""
@@ -55,10 +55,10 @@ class Query:
     def params(self) -> list[tuple[str, str]]:
         """The query of the request."""
         params = {
-            View.OPEN: [("open", "true")],
-            View.FAILED: [("status", "failed")],
-            View.DONE: [("status", "completed")],
-            View.ALL: [],
+            ListView.OPEN: [("open", "true")],
+            ListView.FAILED: [("status", "failed")],
+            ListView.DONE: [("status", "completed")],
+            ListView.ALL: [],
         }[self.view] + [("order", self.order.value)]
         if self.descending:
             params.append(("descending", "true"))
@@ -78,7 +78,7 @@ class Snapshot:
     tries: int = 0
     next_try_at: float | None = None
     at: float | None = None
-    status: "Status | None" = None
+    status: "DaemonStatus | None" = None
     page: "TaskPage | None" = None
     query: Query = field(default_factory=Query)  # that `page` answers
     gpu: "GpuHistory | None" = None

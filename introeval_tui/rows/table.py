@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from introeval_tui.rows import words
 from introeval_tui.rows.cells import Piece, Row, fit, spread
 from introeval_tui.rows.format import ahead, bar, coarse, parse, took
-from introeval_tui.rows.state import Query, Scene, View
+from introeval_tui.rows.state import ListView, Query, Scene
 
 if TYPE_CHECKING:
     from daemon.contracts.wire import TaskLine
@@ -159,10 +159,10 @@ def empty_rows(scene: Scene, query: Query, width: int) -> list[Row]:
     if known.status is None or known.page is None:
         said = "…"
     elif query.text:
-        kind = "" if query.view is View.ALL else f"{query.view} "
+        kind = "" if query.view is ListView.ALL else f"{query.view} "
         said = f'no {kind}task matches "{query.text}"; Esc shows all'
-    elif query.view is not View.OPEN:
-        said = "no such task yet" if query.view is View.ALL else f"no task is {query.view}"
+    elif query.view is not ListView.OPEN:
+        said = "no such task yet" if query.view is ListView.ALL else f"no task is {query.view}"
     elif known.status.inbox is not None:
         said = f"waiting for videos in {known.status.inbox.path}"
     else:

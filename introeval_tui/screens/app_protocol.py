@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from introeval_tui.rows.state import Query, Scene, Snapshot
 
 
-class Desk(Protocol):
+class DashboardApp(Protocol):
     """The app, as its screens see it."""
 
     setup: "Setup"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from textual import events
 from textual.binding import Binding
 
-from introeval_tui.rows.state import OrderBy, View
+from introeval_tui.rows.state import ListView, OrderBy
 from introeval_tui.screens.board_view import Sheet
 from introeval_tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from daemon.contracts.wire import TaskLine
-    from introeval_tui.widgets.prompt_line import Line
+    from introeval_tui.widgets.prompt_line import PromptLine
 
 
 class Board(Sheet):
@@ -115,7 +115,7 @@ class Board(Sheet):
 
     def action_view(self) -> None:
         """List the next kind of tasks."""
-        views = list(View)
+        views = list(ListView)
         self.chosen.go(0)
         self.show_list(
             replace(self.query_now, view=views[(views.index(self.query_now.view) + 1) % len(views)], offset=0)
@@ -133,22 +133,24 @@ class Board(Sheet):
 
     async def action_filter(self) -> None:
         """Ask for the filter; the list follows each letter."""
-        from introeval_tui.widgets.prompt_line import Line
+        from introeval_tui.widgets.prompt_line import PromptLine
 
         def live(text: str) -> None:
             self.show_list(replace(self.query_now, text=text, offset=0))
 
-        await self._open(Line("/", self.query_now.text, live=live, done=live, given_up=lambda: live("")))
+        await self._open(
+            PromptLine("/", self.query_now.text, live=live, done=live, given_up=lambda: live(""))
+        )
 
     async def action_deadline(self) -> None:
         """Ask for the deadline of the class."""
-        from introeval_tui.widgets.prompt_line import Line
+        from introeval_tui.widgets.prompt_line import PromptLine
 
         if self.dashboard.may_change():
             hint = "deadline of the class, as HH:MM; nothing takes it away: "
-            await self._open(Line(hint, "", done=self.dashboard.set_deadline))
+            await self._open(PromptLine(hint, "", done=self.dashboard.set_deadline))
 
-    async def _open(self, line: "Line") -> None:
+    async def _open(self, line: "PromptLine") -> None:
         await self.mount(line)
         line.take_focus()
 
@@ -184,7 +186,7 @@ class Board(Sheet):
 
     def action_open(self, tab: str = "Overview") -> None:
         """Show the task under the cursor in detail."""
-        from introeval_tui.screens.detail import Detail
+        from introeval_tui.screens.detail import DetailScreen
 
         if self.panel == 4:
             targets = self.targets
@@ -192,7 +194,7 @@ class Board(Sheet):
             task = self.chosen.task
             targets = [task] if task is not None else []
         if targets:
-            _ = self.app.push_screen(Detail(targets[0], tab))
+            _ = self.app.push_screen(DetailScreen(targets[0], tab))
 
     def action_open_log(self) -> None:
         """Show its log."""

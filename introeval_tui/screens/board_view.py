@@ -9,17 +9,17 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
-from introeval_tui.link.client import NoAnswer, Refused
+from introeval_tui.link.client import DaemonSilent, RequestRefused
 from introeval_tui.rows import empty_states, header, panels, table
 from introeval_tui.rows.cells import Row, fit, row, spread
 from introeval_tui.rows.selection import Selection
 from introeval_tui.rows.state import PAGE, Link, Query
 from introeval_tui.rows.table import Listing, rule
-from introeval_tui.widgets.panel import Panel, Source
+from introeval_tui.widgets.panel import Panel, RowSource
 
 if TYPE_CHECKING:
     from daemon.contracts.wire import TaskDetail
-    from introeval_tui.screens.app_protocol import Desk
+    from introeval_tui.screens.app_protocol import DashboardApp
 
 _TITLES = {2: "GPU", 3: "Engines", 4: "Failures", 5: "Events"}
 _REST_S = 0.2
@@ -39,9 +39,9 @@ class Sheet(Screen[None]):
         self._peeks_at: tuple[int, int] | None = None  # which task, at which state of all tasks
 
     @property
-    def dashboard(self) -> "Desk":
+    def dashboard(self) -> "DashboardApp":
         """The app."""
-        return cast("Desk", self.app)
+        return cast("DashboardApp", self.app)
 
     def compose(self) -> ComposeResult:
         """All panels, for every size; the style sheet shows those that have room."""
@@ -62,7 +62,7 @@ class Sheet(Screen[None]):
         yield self._panel("events", self._events)
         yield self._panel("keys", self._keys)
 
-    def _panel(self, name: str, source: Source) -> Panel:
+    def _panel(self, name: str, source: RowSource) -> Panel:
         return Panel(source, name, ascii_only=self.dashboard.setup.ascii_only)
 
     def draw(self) -> None:
@@ -115,7 +115,7 @@ class Sheet(Screen[None]):
         await asyncio.sleep(_REST_S)
         try:
             self._peeked = TaskDetail.model_validate_json(await self.dashboard.asks.get(f"/tasks/{task_id}"))
-        except (NoAnswer, Refused, ValueError):
+        except (DaemonSilent, RequestRefused, ValueError):
             self._peeked, self._peeks_at = (
                 None,
                 None,
@@ -168,7 +168,7 @@ class Sheet(Screen[None]):
             rows += table.empty_rows(scene, self.query_now, width)
         return [head, *rows]
 
-    def _beside(self, number: int) -> Source:
+    def _beside(self, number: int) -> RowSource:
         def source(width: int, height: int) -> list[Row]:
             return _edged(self._numbered(number, width - 1, height), width - 1, height)
 

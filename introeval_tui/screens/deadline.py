@@ -8,7 +8,7 @@ from datetime import datetime
 _DAY_S = 86_400
 
 
-class Unreadable(ValueError):
+class BadDeadline(ValueError):
     """What was written is no time; the message says what is."""
 
 
@@ -22,7 +22,7 @@ def read_deadline(said: str, now: float) -> bytes:
         return json.dumps({"at": None}).encode()
     match = re.fullmatch(r"(\d{1,2})[:.](\d{2})", said)
     if match is None or int(match[1]) > 23 or int(match[2]) > 59:
-        raise Unreadable("a deadline is a time such as 10:45; nothing takes it away")
+        raise BadDeadline("a deadline is a time such as 10:45; nothing takes it away")
     parts = list(time.localtime(now))
     parts[3:6] = [int(match[1]), int(match[2]), 0]
     parts[8] = -1

@@ -9,22 +9,22 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
 
-from introeval_tui.link.client import NoAnswer, Refused
+from introeval_tui.link.client import DaemonSilent, RequestRefused
 from introeval_tui.rows import detail_rows, header
 from introeval_tui.rows.cells import Row, fit, row, spread
-from introeval_tui.rows.detail_rows import Result
+from introeval_tui.rows.detail_rows import ResultJson
 from introeval_tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from daemon.contracts.wire import LogLine, TaskDetail, TaskLine
-    from introeval_tui.screens.app_protocol import Desk
+    from introeval_tui.screens.app_protocol import DashboardApp
 
 TABS = ("Overview", "Log", "Transcript", "Form", "Rating", "JSON", "Tries")
 _LOG_LINES = 2000
 _SOURCES = ("daemon", "stt", "media", "extract", "rate")  # of the first, only the lines that name the task
 
 
-class Detail(Screen[None]):
+class DetailScreen(Screen[None]):
     """Asks for its task as often as the board is refreshed, and draws it."""
 
     BINDINGS = [
@@ -60,7 +60,7 @@ class Detail(Screen[None]):
         self.line = task
         self.tab = tab
         self.detail: TaskDetail | None = None
-        self.results: list[Result] = []
+        self.results: list[ResultJson] = []
         self.log_lines: tuple[LogLine, ...] = ()
         self.source = _SOURCES[0]
         self.trouble = ""
@@ -73,9 +73,9 @@ class Detail(Screen[None]):
         self._read_of: tuple[int, str] | None = None  # of which revision and state `results` are
 
     @property
-    def dashboard(self) -> "Desk":
+    def dashboard(self) -> "DashboardApp":
         """The app."""
-        return cast("Desk", self.app)
+        return cast("DashboardApp", self.app)
 
     def compose(self) -> ComposeResult:
         """One panel: the head and the tab's rows have one width."""
@@ -92,7 +92,7 @@ class Detail(Screen[None]):
             try:
                 await self._ask()
                 self.trouble = ""
-            except (NoAnswer, Refused) as exc:
+            except (DaemonSilent, RequestRefused) as exc:
                 self.trouble = str(exc)
             except ValueError:
                 self.trouble = "the daemon's answer can't be read"

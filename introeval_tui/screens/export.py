@@ -12,23 +12,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from introeval_tui.link.client import Client, NoAnswer, Refused
+from introeval_tui.link.client import Client, DaemonSilent, RequestRefused
 from introeval_tui.rows.state import PAGE, Query
 
 if TYPE_CHECKING:
     from daemon.contracts.wire import TaskLine
-    from introeval_tui.screens.app_protocol import Desk
+    from introeval_tui.screens.app_protocol import DashboardApp
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-async def export(dashboard: "Desk", query: Query) -> None:
+async def export(dashboard: "DashboardApp", query: Query) -> None:
     """Write all pages of a list as CSV and JSON into the working directory, and say where."""
     name = time.strftime("introeval-%Y%m%d-%H%M%S", time.localtime(dashboard.setup.wall()))
     try:
         tasks = await every_page(dashboard.asks, query)
         await asyncio.to_thread(_write_both, Path.cwd(), name, tasks)
-    except (NoAnswer, Refused, ValueError, OSError) as exc:
+    except (DaemonSilent, RequestRefused, ValueError, OSError) as exc:
         dashboard.say(f"nothing was exported: {exc}", "bold red")
     else:
         dashboard.say(f"{len(tasks)} tasks are in {name}.csv and {name}.json", "green")

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from introeval_tui.rows.cells import Row, changed, row, to_ascii
 
-Source = Callable[[int, int], list[Row]]
+RowSource = Callable[[int, int], list[Row]]
 """Gives the rows for a width and a height in cells."""
 
 
@@ -36,7 +36,7 @@ class Panel(Widget):
             self.panel = panel
             self.by = by
 
-    def __init__(self, source: Source, classes: str, *, ascii_only: bool = False) -> None:
+    def __init__(self, source: RowSource, classes: str, *, ascii_only: bool = False) -> None:
         super().__init__(classes=classes)
         self._source = source
         self._ascii = ascii_only

@@ -11,7 +11,7 @@ from textual.widgets import Input, Static
 _LIVE_S = 0.15
 
 
-class Line(Horizontal):
+class PromptLine(Horizontal):
     """Enter is `done`, Esc `given_up`; `live` follows what is written, once it rests for a moment."""
 
     BINDINGS = [Binding("escape", "give_up", "give up")]

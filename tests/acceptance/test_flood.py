@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config.sections import Run
+from daemon.config.sections import RunSettings
 from tests.acceptance.lab import SAMPLES, Lab
 
 FLOOD, GIANTS, CLASS = 20_000, 4, 30
@@ -48,7 +48,7 @@ def test_a_class_gets_its_receipts_beside_thousands_of_files_of_one_student(tmp_
         wait_for(lambda: len(list(receipts.glob("s*/*.receipt.json"))) == CLASS, RECEIPT_S)
         assert len(list(receipts.glob("mallory/*.receipt.json"))) < FLOOD
         daemon.send_signal(signal.SIGTERM)
-        daemon.communicate(timeout=Run().stop_grace_s + 5)
+        daemon.communicate(timeout=RunSettings().stop_grace_s + 5)
         assert daemon.returncode == 0
     finally:
         daemon.kill()

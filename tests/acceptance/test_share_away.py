@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from daemon.api import client
-from daemon.contracts.wire import Status
+from daemon.contracts.wire import DaemonStatus
 from daemon.core.errors import NotRunning
 from tests.acceptance.lab import REPOSITORY
 from tests.places import mark_of, mount_at
@@ -35,13 +35,13 @@ def daemon(folder: Path) -> Iterator[None]:
         process.wait()
 
 
-def until(folder: Path, condition: Callable[[Status], bool]) -> Status:
+def until(folder: Path, condition: Callable[[DaemonStatus], bool]) -> DaemonStatus:
     """Ask for the status until a condition holds."""
     deadline = time.monotonic() + 60
-    last: Status | None = None
+    last: DaemonStatus | None = None
     while time.monotonic() < deadline:
         try:
-            last = Status.model_validate(client.get(folder / "var" / "introeval.sock", "/status"))
+            last = DaemonStatus.model_validate(client.get(folder / "var" / "introeval.sock", "/status"))
         except NotRunning:
             last = None
         if last is not None and condition(last):
@@ -71,7 +71,7 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def delivered(status: Status) -> bool:
+def delivered(status: DaemonStatus) -> bool:
     return status.counts.get("completed", 0) > 0 and not status.undelivered
 
 

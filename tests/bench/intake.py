@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from daemon.contracts.values import Born
-from daemon.intake.alarm import Alarm
+from daemon.intake.alarm import IntakeAlarm
 from daemon.intake.intake import Intake
 from daemon.monitoring.alarms import Alarms
 from daemon.store import SqliteStore
@@ -37,14 +37,14 @@ class Births:
     def __init__(self) -> None:
         self.count = 0
         self._changed = asyncio.Event()
-        self.alarms: tuple[Alarm, ...] = ()
+        self.alarms: tuple[IntakeAlarm, ...] = ()
 
     def born(self, births: Sequence[Born]) -> None:
         """New tasks stand."""
         self.count += sum(birth.task is not None for birth in births)
         self._changed.set()
 
-    def alarm(self, alarms: tuple[Alarm, ...]) -> None:
+    def alarm(self, alarms: tuple[IntakeAlarm, ...]) -> None:
         """What hinders the intake now."""
         self.alarms = alarms
 

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from daemon.config.sections import Stt
+from daemon.config.sections import SttSettings
 from daemon.contracts.values import Decoded, SttWork, Ticket, Transcribed
 from daemon.core.errors import Fault
 from daemon.placement.policy import streams
@@ -126,10 +126,10 @@ async def _ours(model: Path, clips: Sequence[Path], folder: Path) -> tuple[float
         device="cpu",
         compute_type="int8",
         batch_size=BATCH_SIZE,
-        streams=streams(Stt(device="cpu")),
+        streams=streams(SttSettings(device="cpu")),
         language="en",
     )
-    free = asyncio.Semaphore(streams(Stt(device="cpu")))
+    free = asyncio.Semaphore(streams(SttSettings(device="cpu")))
     decoding = [asyncio.create_task(media.decode(clip, clip.with_suffix(".pcm"))) for clip in clips]
 
     async def one(number: int, ahead: "asyncio.Task[Decoded | Fault]") -> str:

@@ -22,7 +22,7 @@ from daemon.containers.container import Container
 from daemon.containers.engine import DockerEngine
 from daemon.containers.host import ContainerHost
 from daemon.containers.ready import OllamaServer
-from daemon.containers.takeover_record import Kept
+from daemon.containers.takeover_record import TakeoverRecord
 from daemon.core.content.answers import FormAnswer, RatingAnswer
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Options as Asking
@@ -101,7 +101,7 @@ async def compared(lab: Lab, rounds: int = ROUNDS) -> tuple[list[float], list[fl
 
 
 def _node(lab: Lab, folder: Path) -> DockerNode:
-    engine, kept = DockerEngine(lab.engine), Kept(folder / "containers.json")
+    engine, kept = DockerEngine(lab.engine), TakeoverRecord(folder / "containers.json")
 
     async def no_gpu() -> bool:
         return False

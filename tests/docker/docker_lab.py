@@ -12,7 +12,7 @@ from daemon.containers.container import Container
 from daemon.containers.engine import DockerEngine
 from daemon.containers.host import ContainerHost
 from daemon.containers.ready import OllamaServer
-from daemon.containers.takeover_record import Kept
+from daemon.containers.takeover_record import TakeoverRecord
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Options
 from tests.docker.engine import Containers
@@ -100,7 +100,7 @@ class Hosted:
     """A host for a box, and what it told."""
 
     host: ContainerHost
-    kept: Kept
+    kept: TakeoverRecord
     alarms: Alarms
     engine: DockerEngine
 
@@ -118,7 +118,7 @@ def hosted(
 ) -> Hosted:
     """A host for a box's container, with an engine's client and a record of its own."""
     engine = engine or DockerEngine(box.containers.engine.url)
-    kept = Kept(state / "containers.json")
+    kept = TakeoverRecord(state / "containers.json")
     alarms = Alarms()
 
     async def has_gpu() -> bool:

@@ -68,7 +68,7 @@ def birth(name: str, student: str = "anna", sha256: str | None = None, **fields:
 def born(store: SqliteStore, *births: Birth, now: float = NOW) -> list[Task]:
     """Claim and bear; every birth must give a task."""
     store.add_claims([one.claim for one in births])
-    tasks = [one.task for one in store.bear(births, now)]
+    tasks = [one.task for one in store.create_tasks(births, now)]
     assert all(tasks)
     return [task for task in tasks if task]
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from daemon import api
-from daemon.contracts.wire import Status as StatusAnswer
+from daemon.contracts.wire import DaemonStatus as StatusAnswer
 from daemon.contracts.wire import TaskDetail, TaskPage
 from daemon.core.errors import AlreadyRunning, ConfigError
 from daemon.core.tasks.task import Stage, Status

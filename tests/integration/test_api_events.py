@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from daemon import api
 from daemon.api import stream
-from daemon.api.connection_limits import Kept
+from daemon.api.connection_limits import ReservedFor
 from daemon.monitoring.events import Events
 from tests.inprocess import until
 
@@ -53,7 +53,7 @@ class Reader:
 
 
 @asynccontextmanager
-async def served(path: Path, events: Events, patience_s: float = 10.0) -> AsyncIterator[api.Server]:
+async def served(path: Path, events: Events, patience_s: float = 10.0) -> AsyncIterator[api.ControlServer]:
     """An application of our own on our own socket, which serves nothing but the events."""
     app = FastAPI()
 
@@ -64,7 +64,7 @@ async def served(path: Path, events: Events, patience_s: float = 10.0) -> AsyncI
             events, None if last is None else int(last), heartbeat_s=0.05, patience_s=patience_s
         )
 
-    server = api.make_server(app, Kept(frozenset()))
+    server = api.make_server(app, ReservedFor(frozenset()))
     with api.bind(path) as listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:

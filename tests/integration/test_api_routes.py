@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from daemon.contracts.values import Ticket
-from daemon.contracts.wire import EventLine, GpuHistory, Order, Status, TaskPage, Verb
+from daemon.contracts.wire import DaemonStatus, EventLine, GpuHistory, Order, TaskPage, Verb
 from daemon.core.errors import Blame, Fault, StoreError
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import from_iso, to_iso
@@ -29,8 +29,8 @@ async def ask(lab: Lab, method: str, path: str, body: Any = None, **params: Any)
         return await client.request(method, path, params=params, json=body)
 
 
-async def status_of(lab: Lab) -> Status:
-    return Status.model_validate((await ask(lab, "GET", "/status")).json())
+async def status_of(lab: Lab) -> DaemonStatus:
+    return DaemonStatus.model_validate((await ask(lab, "GET", "/status")).json())
 
 
 async def test_status_has_every_part(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from daemon.api import client
-from daemon.api.connection_limits import MOST, SHARE, Kept, Peer, Refusal, refusal
+from daemon.api.connection_limits import MOST, SHARE, ConnectionRefusal, Peer, ReservedFor, refusal
 from daemon.api.operators import kept_for
 from daemon.core.errors import Crowded
 from tests.inprocess import Lab
@@ -26,7 +26,7 @@ ANNA, BEN, CLEO, DORA = (
     4_000_000_004,
 )  # domain users, nobody here
 OLGA = 4_000_000_010  # an operator
-KEPT = Kept(frozenset({0, os.geteuid()}), frozenset({OLGA}))
+KEPT = ReservedFor(frozenset({0, os.geteuid()}), frozenset({OLGA}))
 
 
 @dataclass
@@ -34,10 +34,10 @@ class Open:
     """A connection as the shares see it."""
 
     uid: int
-    refusal: Refusal | None = None
+    refusal: ConnectionRefusal | None = None
 
 
-def connect(opened: list[Peer], uid: int, times: int = 1) -> list[Refusal | None]:
+def connect(opened: list[Peer], uid: int, times: int = 1) -> list[ConnectionRefusal | None]:
     """Open more; what each is told. One that is told nothing at all is closed."""
     told = []
     for _ in range(times):
@@ -88,15 +88,15 @@ def test_the_operators_are_who_is_listed_in_the_group(monkeypatch: pytest.Monkey
     monkeypatch.setattr(
         grp, "getgrnam", {"staff": SimpleNamespace(gr_mem=["daemon", "no such user"])}.__getitem__
     )
-    assert kept_for("staff") == Kept({0, os.geteuid()}, {pwd.getpwnam("daemon").pw_uid})
-    assert kept_for("nobody has it") == kept_for("") == Kept({0, os.geteuid()}, set())
+    assert kept_for("staff") == ReservedFor({0, os.geteuid()}, {pwd.getpwnam("daemon").pw_uid})
+    assert kept_for("nobody has it") == kept_for("") == ReservedFor({0, os.geteuid()}, set())
 
 
 @pytest.fixture
 def owners(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """The daemon's owners, of whom this process's user is none until he is added."""
     owners: set[int] = set()
-    monkeypatch.setattr("daemon.app.run.kept_for", lambda name: Kept(owners))
+    monkeypatch.setattr("daemon.app.run.kept_for", lambda name: ReservedFor(owners))
     return owners
 
 

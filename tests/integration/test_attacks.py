@@ -25,8 +25,8 @@ from daemon.core.tasks.task import Stage, Status, Task
 from daemon.delivery.archive import archive
 from daemon.intake.files import Files
 from daemon.node import LocalNode
-from daemon.supervisor.attempts import Attempts, Ended
-from daemon.supervisor.predecode import Ahead
+from daemon.supervisor.attempts import AttemptEnded, Attempts
+from daemon.supervisor.predecode import Predecoder
 from daemon.system.state_folder import DATABASE
 from tests.inprocess import Lab, until, worked_off
 from tests.scripted import SAID, Log, ScriptedEngine, ScriptedMedia
@@ -62,11 +62,11 @@ async def test_a_stop_after_a_pause_that_met_a_try_before_its_first_step_charges
         id=1, student="s001", filename="me.mp4", path=str(video), sha256="0" * 64, size_bytes=2,
         duration_s=10.0, claimed_at=0.0, status=Status.STT_PROCESSING, attempt=1,
     )  # fmt: skip
-    log, ended, broke = Log(), list[Ended](), list[BaseException]()
+    log, ended, broke = Log(), list[AttemptEnded](), list[BaseException]()
     stt, extract, rate = (ScriptedEngine(stage, log, seconds=60.0) for stage in Stage)
     node = LocalNode(stt, extract, rate, lambda ticket, done: None)
     await node.ensure(frozenset({Stage.STT}))
-    ahead = Ahead(ScriptedMedia(), tmp_path / "decoded", lambda task_id, fault: None)
+    ahead = Predecoder(ScriptedMedia(), tmp_path / "decoded", lambda task_id, fault: None)
     attempts = Attempts(node, ahead, {}, lambda: 0.0, ended.append, broke.append)
     attempts.start(task, None)
     await attempts.interrupt([1])  # a pause now, in the turn after the start

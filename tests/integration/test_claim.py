@@ -17,8 +17,8 @@ from daemon.core.tasks.task import Status
 from daemon.intake.claim import Claimer, Limits
 from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.landed import Settled, Taken
-from daemon.intake.places import Places
-from daemon.intake.room import Room
+from daemon.intake.places import ClaimPaths
+from daemon.intake.room import DiskRoom
 from daemon.intake.scan import Scan, Scanner
 from daemon.system.folder import Entry, Folder
 from tests.fakes_intake import Crash, Fuse, FusedFiles, FusedStore, Lab, lab
@@ -69,7 +69,7 @@ def claimer(
     fuse = fuse or Fuse()
     return Claimer(
         lab.inbox,
-        Places.below(lab.state),
+        ClaimPaths.below(lab.state),
         store=FusedStore(lab.store, fuse),
         on_database=lab.database.call,
         media=lab.media,
@@ -77,7 +77,7 @@ def claimer(
         clock=lambda: NOW,
         limits=Limits(**{"max_size_bytes": 10_000, **limits}),  # type: ignore[arg-type]
         files=files or FusedFiles(fuse),
-        room=Room(free_bytes or (lambda: 1 << 40), 0),
+        room=DiskRoom(free_bytes or (lambda: 1 << 40), 0),
     )
 
 
@@ -354,7 +354,7 @@ def test_a_file_removed_from_the_spool_is_refused_so_that_the_student_learns_of_
     claim_all(here, fuse=steps)
     here.drop("s02/intro.mp4")
     with pytest.raises(Crash):
-        claim_all(here, fuse=Fuse(steps.steps.index("bear")))
+        claim_all(here, fuse=Fuse(steps.steps.index("create_tasks")))
     for path in (here.state / "spool").glob("*-s02.mp4"):
         path.unlink()
     recover(here)
@@ -468,7 +468,7 @@ def test_a_copy_of_which_a_power_cut_left_only_the_name_is_made_anew(here: Lab) 
     assert [task.size_bytes for task in Outcome(here).tasks] == [10, 10]
 
 
-@pytest.mark.parametrize("step", ["copy", "unlink", "bear"])
+@pytest.mark.parametrize("step", ["copy", "unlink", "create_tasks"])
 def test_a_folder_that_is_shut_after_the_claim_keeps_no_claim_open(
     here: Lab, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -12,11 +12,11 @@ import pytest
 import requests
 from docker.errors import DockerException
 
-from daemon.containers.engine import DockerEngine, Policy, translated
+from daemon.containers.engine import DockerEngine, RestartPolicy, translated
 from daemon.containers.hints import Hints
 from daemon.containers.ready import OllamaServer
 from daemon.containers.server_host import RemoteHost
-from daemon.containers.takeover_record import Kept
+from daemon.containers.takeover_record import TakeoverRecord
 from daemon.containers.warm import HOME, read_ahead
 from daemon.core.errors import EngineError
 from daemon.core.tasks.task import Stage
@@ -183,7 +183,7 @@ async def test_what_an_owner_had_is_put_back_also_by_the_next_daemon_after_a_cra
     await last.stop()
     await last.restore(on_exit)
     assert box.status == ("running" if ran and on_exit == "restore" else "exited")
-    assert Kept(tmp_path / "containers.json").names() == set()
+    assert TakeoverRecord(tmp_path / "containers.json").names() == set()
 
 
 @docker
@@ -527,11 +527,11 @@ async def test_a_record_that_is_damaged_is_an_error_that_says_what_to_do(tmp_pat
     file = tmp_path / "containers.json"
     file.write_text("[{")
     with pytest.raises(EngineError, match="remove it, then look at your containers"):
-        Kept(file).names()
+        TakeoverRecord(file).names()
 
 
 def test_only_a_policy_that_starts_something_acts() -> None:
-    assert [Policy(name).acts for name in ("", "no", "always", "unless-stopped", "on-failure")] == [
+    assert [RestartPolicy(name).acts for name in ("", "no", "always", "unless-stopped", "on-failure")] == [
         False,
         False,
         True,

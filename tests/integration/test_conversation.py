@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.stt.worker_session import Conversation
+from daemon.stt.worker_session import WorkerSession
 from daemon.system.child import Child, ChildDied
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +25,7 @@ async def test_nonsense_is_told_to_whoever_waits(tmp_path: Path, said: str) -> N
         stdout=asyncio.subprocess.PIPE,
     )
     child = Child("worker", process)
-    talk = Conversation(child)
+    talk = WorkerSession(child)
     async with asyncio.timeout(20):
         with pytest.raises(ChildDied):
             await talk.ask(tmp_path / "a.pcm", lambda done: None)

@@ -18,7 +18,7 @@ import pytest
 
 from daemon import __version__
 from daemon.config.load import Config, load
-from daemon.contracts.wire import Alarm, GpuState, Holder, Status
+from daemon.contracts.wire import AlarmLine, DaemonStatus, GpuState, Holder
 from daemon.core.errors import ConfigError
 from daemon.core.schedule.memory import known_model
 from daemon.core.tasks.task import Stage
@@ -35,7 +35,7 @@ from daemon.doctor import (
     machine,
     worst,
 )
-from daemon.doctor.facts import DockerSide, Facts, Server
+from daemon.doctor.facts import DockerSide, Facts, ServerFacts
 from tests.acceptance.lab import MODELS, Lab
 from tests.docker.engine import Containers, Engine, until
 from tests.nvml import stub_card
@@ -61,7 +61,7 @@ def inspected(**changes: Any) -> dict[str, Any]:
         **changes.pop("HostConfig", {}),
     }
     return {
-        "State": {"Status": "running", "Running": True},
+        "State": {"DaemonStatus": "running", "Running": True},
         "HostConfig": host,
         "Config": {"Env": ["OLLAMA_NUM_PARALLEL=4"]},
         **changes,
@@ -139,7 +139,7 @@ def test_a_container_set_up_for_more_requests_than_fit_is_told(tmp_path: Path) -
 
 def test_what_the_server_says_of_its_model_goes_before_what_is_known(tmp_path: Path) -> None:
     huge = replace(known_model("mistral"), weights_mb=20_000)
-    side = docker_side(servers={Stage.EXTRACT: Server("0.32", {}, huge)})
+    side = docker_side(servers={Stage.EXTRACT: ServerFacts("0.32", {}, huge)})
     assert only(gpu.room(docker_facts(tmp_path, docker=side))).level is Level.WARN
 
 
@@ -156,8 +156,8 @@ def test_containers_made_by_setup_are_well(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "level", "said"),
     [
-        ({"State": {"Status": "restarting", "Running": True}}, Level.FAIL, "crashes again and again"),
-        ({"State": {"Status": "paused", "Running": True}}, Level.WARN, "paused"),
+        ({"State": {"DaemonStatus": "restarting", "Running": True}}, Level.FAIL, "crashes again and again"),
+        ({"State": {"DaemonStatus": "paused", "Running": True}}, Level.WARN, "paused"),
         ({"HostConfig": {"RestartPolicy": {"Name": "always"}}}, Level.WARN, "restart policy (always)"),
         ({"HostConfig": {"PortBindings": {}}}, Level.FAIL, "does not publish port 11434"),
         (
@@ -186,8 +186,8 @@ def test_a_missing_container_names_setup(tmp_path: Path) -> None:
 def test_models_are_told_with_their_digests_and_missing_ones_fail(tmp_path: Path) -> None:
     side = docker_side(
         servers={
-            Stage.EXTRACT: Server("0.32", {"mistral:latest": "sha256:0123456789abcdef"}),
-            Stage.RATE: Server("0.32", {"other:latest": "sha256:0"}),
+            Stage.EXTRACT: ServerFacts("0.32", {"mistral:latest": "sha256:0123456789abcdef"}),
+            Stage.RATE: ServerFacts("0.32", {"other:latest": "sha256:0"}),
         }
     )
     first, second = containers.models(docker_facts(tmp_path, docker=side))
@@ -340,7 +340,7 @@ def test_the_service_is_told_as_systemd_sees_it(tmp_path: Path, answer: str | No
 
 
 def test_a_daemon_of_another_version_is_told(tmp_path: Path) -> None:
-    running = Status(
+    running = DaemonStatus(
         version=__version__,
         pid=1,
         running=True,
@@ -351,7 +351,7 @@ def test_a_daemon_of_another_version_is_told(tmp_path: Path) -> None:
         why="",
         counts={},
         undelivered=0,
-        alarms=[Alarm(code="a", message="b", since="")],
+        alarms=[AlarmLine(code="a", message="b", since="")],
     )
     assert only(machine.socket(facts(tmp_path, daemon=running))).level is Level.OK
     older = running.model_copy(update={"version": "0.0.1"})

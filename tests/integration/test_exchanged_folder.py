@@ -14,8 +14,8 @@ import pytest
 
 from daemon.intake.claim import Claimer, Limits
 from daemon.intake.files import Files
-from daemon.intake.places import Places
-from daemon.intake.room import Room
+from daemon.intake.places import ClaimPaths
+from daemon.intake.room import DiskRoom
 from daemon.intake.scan import Scan, Scanner
 from tests.fakes_intake import Lab, lab
 
@@ -84,7 +84,7 @@ def test_no_race_moves_what_lies_elsewhere(disk: Path, target: str) -> None:
         database = (here.state / "introeval.db").stat().st_ino
         claimer = Claimer(
             here.inbox,
-            Places.below(here.state),
+            ClaimPaths.below(here.state),
             store=here.store,
             on_database=here.database.call,
             media=here.media,
@@ -92,7 +92,7 @@ def test_no_race_moves_what_lies_elsewhere(disk: Path, target: str) -> None:
             clock=lambda: 1_700_000_000.0,
             limits=Limits(max_size_bytes=10_000),
             files=Files(),
-            room=Room(lambda: 1 << 40, 0),
+            room=DiskRoom(lambda: 1 << 40, 0),
         )
         for number in range(RACES):
             mallory, link = here.inbox / f"mallory{number}", disk / "link"

@@ -10,7 +10,7 @@ import pytest
 
 from daemon.app.assembly import Daemon
 from daemon.contracts.wire import Clock, Order, Verb
-from daemon.core.forecast.durations import Loaded
+from daemon.core.forecast.durations import MeasuredSwitch
 from daemon.core.schedule.decision import Group
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import from_iso
@@ -202,5 +202,5 @@ async def test_the_history_knows_what_a_switch_left_and_how_many_ran_at_once(tmp
     assert {one.media_s for one in transcribed} == {10.0}
 
 
-def ends_of(switch: Loaded) -> tuple[Group | None, Group]:
+def ends_of(switch: MeasuredSwitch) -> tuple[Group | None, Group]:
     return switch.leaving, switch.entering

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from daemon.config.sections import Alerts
+from daemon.config.sections import AlertSettings
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.hooks import CODE, Hooks
 from tests.inprocess import until
@@ -30,7 +30,7 @@ def lines(file: Path) -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def hooks(config: Alerts, **options: Any) -> AsyncIterator[Alarms]:
+async def hooks(config: AlertSettings, **options: Any) -> AsyncIterator[Alarms]:
     alarms = Alarms(lambda: NOW)
     stop = asyncio.Event()
     running = asyncio.create_task(Hooks(config, alarms, lambda: NOW, **options).run(stop))
@@ -63,7 +63,7 @@ async def server(*statuses: int) -> AsyncIterator[tuple[str, list[dict[str, Any]
 
 async def test_a_command_is_told_once_of_the_beginning_and_once_of_the_end(tmp_path: Path) -> None:
     file = tmp_path / "told"
-    async with hooks(Alerts(command=writes_to(file))) as alarms:
+    async with hooks(AlertSettings(command=writes_to(file))) as alarms:
         alarms.set("outbox", "the outbox is full")
         alarms.set("outbox", "the outbox is still full")
         alarms.clear("outbox")
@@ -78,7 +78,7 @@ async def test_a_command_is_told_once_of_the_beginning_and_once_of_the_end(tmp_p
 
 async def test_nothing_that_an_alarm_says_reaches_a_shell(tmp_path: Path) -> None:
     file, harm = tmp_path / "told", tmp_path / "harm"
-    async with hooks(Alerts(command=writes_to(file))) as alarms:
+    async with hooks(AlertSettings(command=writes_to(file))) as alarms:
         alarms.set("x", f"$(touch {harm}); `touch {harm}`")
         await until(lambda: lines(file))
     assert not harm.exists()
@@ -95,7 +95,7 @@ async def test_nothing_that_an_alarm_says_reaches_a_shell(tmp_path: Path) -> Non
 async def test_a_hook_that_fails_is_one_alarm_that_is_not_handed_on(
     command: tuple[str, ...], says: str
 ) -> None:
-    async with hooks(Alerts(command=command), timeout_s=0.5) as alarms:
+    async with hooks(AlertSettings(command=command), timeout_s=0.5) as alarms:
         alarms.set("outbox", "full")
         await until(lambda: CODE in [alarm.code for alarm in alarms.all])
         (failed,) = [alarm for alarm in alarms.all if alarm.code == CODE]
@@ -105,7 +105,7 @@ async def test_a_hook_that_fails_is_one_alarm_that_is_not_handed_on(
 async def test_a_hook_that_works_again_clears_its_alarm(tmp_path: Path) -> None:
     flag = tmp_path / "mended"
     command = (sys.executable, "-c", f"import os, sys; sys.exit(not os.path.exists({str(flag)!r}))")
-    async with hooks(Alerts(command=command)) as alarms:
+    async with hooks(AlertSettings(command=command)) as alarms:
         alarms.set("outbox", "full")
         await until(lambda: CODE in [alarm.code for alarm in alarms.all])
         flag.touch()
@@ -116,7 +116,7 @@ async def test_a_hook_that_works_again_clears_its_alarm(tmp_path: Path) -> None:
 async def test_a_webhook_is_tried_again_and_then_given_up() -> None:
     async with (
         server(500, 503) as (url, told),
-        hooks(Alerts(webhook=url), pause_s=0.01) as alarms,
+        hooks(AlertSettings(webhook=url), pause_s=0.01) as alarms,
     ):
         alarms.set("outbox", "full")
         await until(lambda: len(told) == 3)
@@ -127,7 +127,7 @@ async def test_a_webhook_is_tried_again_and_then_given_up() -> None:
 async def test_a_webhook_that_nobody_serves_is_an_alarm() -> None:
     async with server() as (url, _):
         pass
-    async with hooks(Alerts(webhook=url), pause_s=0.01) as alarms:
+    async with hooks(AlertSettings(webhook=url), pause_s=0.01) as alarms:
         alarms.set("outbox", "full")
         await until(lambda: CODE in [alarm.code for alarm in alarms.all])
 
@@ -135,7 +135,7 @@ async def test_a_webhook_that_nobody_serves_is_an_alarm() -> None:
 async def test_a_slow_hook_holds_up_neither_the_alarms_nor_the_end(tmp_path: Path) -> None:
     command = (sys.executable, "-c", "import time; time.sleep(60)")
     async with asyncio.timeout(10):
-        async with hooks(Alerts(command=command)) as alarms:
+        async with hooks(AlertSettings(command=command)) as alarms:
             for number in range(1000):
                 alarms.set(f"alarm{number}", "x")
             assert len(alarms.all) == 1000
@@ -149,7 +149,7 @@ async def test_what_a_command_leaves_running_is_ended_with_it(tmp_path: Path) ->
         f"import subprocess, sys, time, os; subprocess.Popen([sys.executable, '-c', {child!r}])\n"
         f"while not (os.path.exists({str(pid)!r}) and open({str(pid)!r}).read()): time.sleep(0.01)"
     )
-    async with hooks(Alerts(command=(sys.executable, "-c", code))) as alarms:
+    async with hooks(AlertSettings(command=(sys.executable, "-c", code))) as alarms:
         alarms.set("outbox", "full")
         await until(lambda: pid.exists() and pid.read_text())
         stat = Path(f"/proc/{pid.read_text()}/stat")
@@ -164,17 +164,19 @@ async def test_a_command_that_became_another_users_is_an_alarm_and_ends_nothing(
 
     monkeypatch.setattr("os.killpg", denied)
     sleeps = (sys.executable, "-c", "import time; time.sleep(1)")
-    async with hooks(Alerts(command=sleeps), timeout_s=0.1) as alarms:
+    async with hooks(AlertSettings(command=sleeps), timeout_s=0.1) as alarms:
         alarms.set("outbox", "the outbox is full")
         await until(lambda: CODE in [alarm.code for alarm in alarms.all])
 
 
 @pytest.mark.parametrize(
     "config",
-    [Alerts(webhook="http://xn--/"), Alerts(command=("/bin/sh\0x",))],
+    [AlertSettings(webhook="http://xn--/"), AlertSettings(command=("/bin/sh\0x",))],
     ids=["no host name", "no program's name"],
 )
-async def test_what_can_be_no_webhook_and_no_command_is_an_alarm_and_ends_nothing(config: Alerts) -> None:
+async def test_what_can_be_no_webhook_and_no_command_is_an_alarm_and_ends_nothing(
+    config: AlertSettings,
+) -> None:
     async with hooks(config, tries=1) as alarms:
         alarms.set("outbox", "the outbox is full")
         await until(lambda: CODE in [alarm.code for alarm in alarms.all])

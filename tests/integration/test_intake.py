@@ -320,7 +320,7 @@ def test_on_a_share_without_events_the_inbox_is_polled(here: Lab, monkeypatch: p
 
 
 def test_a_database_that_cannot_be_written_costs_nothing_but_time(here: Lab) -> None:
-    broken = {"bear", "add_claims"}
+    broken = {"create_tasks", "add_claims"}
 
     class Broken(FusedStore):
         def __getattr__(self, name: str) -> Any:
@@ -410,7 +410,7 @@ def test_a_burst_is_taken_in_groups(here: Lab) -> None:
     settled(here, store=Counting(here.store, Fuse()))
     assert len(here.born) == 200
     assert calls.count("add_claims") < 15
-    assert calls.count("bear") < 15
+    assert calls.count("create_tasks") < 15
     claims = [born.claim.id for born in here.born]
     assert len(set(claims)) == 200
 
@@ -521,12 +521,12 @@ def test_a_file_that_its_owner_shuts_after_the_claim_is_under_its_name_again(her
 def test_a_birth_that_the_database_refuses_delays_nobody_else(here: Lab) -> None:
     class Picky(FusedStore):
         def __getattr__(self, name: str) -> Any:
-            return self._bear if name == "bear" else super().__getattr__(name)
+            return self._create_tasks if name == "create_tasks" else super().__getattr__(name)
 
-        def _bear(self, births: Sequence[Birth], now: float) -> list[Born]:
+        def _create_tasks(self, births: Sequence[Birth], now: float) -> list[Born]:
             if any(birth.claim.student == "s05" for birth in births):
                 raise StoreError("the database cannot be written: NOT NULL constraint failed")
-            return self._store.bear(births, now)
+            return self._store.create_tasks(births, now)
 
     async def check() -> None:
         await until(lambda: len(here.born) == 9)

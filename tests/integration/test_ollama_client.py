@@ -12,7 +12,7 @@ from daemon.contracts.wire import EngineReport
 from daemon.core.content.answers import FormAnswer, RatingAnswer, rating_schema
 from daemon.core.content.document import Speaking, Transcript
 from daemon.core.errors import Blame, EngineError, Fault, ModelError
-from daemon.llm.client import Answer, AnswerFailed, Finish, Identity, Options, Request, Started
+from daemon.llm.client import Answer, AnswerFailed, Finish, ModelIdentity, Options, Request, Started
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.ollama import RELOAD_S, OllamaClient
 from daemon.llm.ollama_api import LoadedModel, ModelShape, OllamaApi, StoredModel, full_name
@@ -300,7 +300,7 @@ class Host:
 
     def __init__(self, url: str) -> None:
         self.alive = True
-        self.identity = Identity("mistral", "sha256:0", "0.32", "docker")
+        self.identity = ModelIdentity("mistral", "sha256:0", "0.32", "docker")
         self._url = url
         self._client: OllamaClient | None = None
 

@@ -12,7 +12,7 @@ from daemon.contracts.wire import EngineReport
 from daemon.core.content.answers import FormAnswer
 from daemon.core.content.document import Speaking, Transcript
 from daemon.core.errors import Blame, EngineError, Fault
-from daemon.llm.client import Answer, AnswerFailed, Finish, Identity, Options, Request, Started
+from daemon.llm.client import Answer, AnswerFailed, Finish, ModelIdentity, Options, Request, Started
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.openai import OpenAIClient
 from daemon.llm.prompts import load_prompt
@@ -171,7 +171,7 @@ class Host:
     def __init__(self, url: str, runtime: str = "docker") -> None:
         self.alive = True
         self.stopped = False
-        self.identity = Identity("mistral", "sha256:0", "test 1", runtime)
+        self.identity = ModelIdentity("mistral", "sha256:0", "test 1", runtime)
         self._url = url
 
     def report(self) -> EngineReport:

@@ -10,7 +10,7 @@ import pytest
 
 from daemon.contracts.wire import PlaceName, PlaceState
 from daemon.core.errors import PlaceError, StoreError
-from daemon.core.intake.place import Memory
+from daemon.core.intake.place import KnownPlace
 from daemon.system.folder import Folder
 from daemon.system.mounts import file_system
 from daemon.system.place import Place
@@ -22,10 +22,10 @@ class Kept:
 
     def __init__(self, name: PlaceName, path: Path) -> None:
         self.name, self.path = name, path
-        self.memory: Memory | None = None
+        self.memory: KnownPlace | None = None
         self.times = 0
 
-    def keep(self, memory: Memory) -> None:
+    def keep(self, memory: KnownPlace) -> None:
         self.memory = memory
         self.times += 1
 
@@ -207,7 +207,7 @@ def test_a_folder_in_which_no_mark_can_be_written_is_known_by_its_file_system(
 
 
 def test_what_cannot_be_remembered_is_not_used(tmp_path: Path) -> None:
-    def keep(memory: Memory) -> None:
+    def keep(memory: KnownPlace) -> None:
         raise StoreError("the disk is full")
 
     place = Place(PlaceName.OUTBOX, tmp_path, None, keep)

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from daemon.app.assembly import Daemon
-from daemon.contracts.wire import Status
+from daemon.contracts.wire import DaemonStatus
 from daemon.core.errors import PlaceError
 from daemon.doctor import Finding, Level, folders
 from daemon.doctor.facts import gather
@@ -57,7 +57,7 @@ def alarm(daemon: Daemon, code: str) -> str:
     return next((each.message for each in daemon.alarms.all if each.code.startswith(code)), "")
 
 
-def states(status: Status) -> dict[str, str]:
+def states(status: DaemonStatus) -> dict[str, str]:
     return {place.name: place.state for place in status.places}
 
 

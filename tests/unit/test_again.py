@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from daemon.core.errors import IllegalTransition
-from daemon.core.tasks.reopening import REOPENINGS, Ended, rated_again, retried
+from daemon.core.tasks.reopening import REOPENINGS, FinishedTask, rated_again, retried
 from daemon.core.tasks.task import FINAL, WAITING, Outcome, Status
 
-NOTHING = Ended(1, Status.FAILED, Outcome.FAILED, False, False, False, True)
-RATED = Ended(1, Status.COMPLETED, Outcome.EVALUATED, True, True, True, True)
+NOTHING = FinishedTask(1, Status.FAILED, Outcome.FAILED, False, False, False, True)
+RATED = FinishedTask(1, Status.COMPLETED, Outcome.EVALUATED, True, True, True, True)
 DOUBTFUL = replace(RATED, outcome=Outcome.NEEDS_REVIEW)
 
 

@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from daemon.config.load import Config
-from daemon.config.sections import Alerts
-from daemon.contracts.wire import Clock, Disk, EngineReport, Status, Switching
+from daemon.config.sections import AlertSettings
+from daemon.contracts.wire import Clock, DaemonStatus, Disk, EngineReport, Switching
 from daemon.core.tasks.task import Status as TaskStatus
 from daemon.core.tasks.task import Task
 from daemon.monitoring.alert_rules import Situation, conditions
 
 NOW = 1_700_000_000.0
-CONFIG = Config().model_copy(update={"alerts": Alerts(queue_depth=2, oldest_wait_min=10, failures=3)})
-STATUS = Status(
+CONFIG = Config().model_copy(update={"alerts": AlertSettings(queue_depth=2, oldest_wait_min=10, failures=3)})
+STATUS = DaemonStatus(
     version="0",
     pid=1,
     running=True,

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from daemon.config.load import SYSTEM_PATHS, Config
-from daemon.config.sections import Section
+from daemon.config.sections import Settings
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 HEAD = """# The configuration
@@ -43,7 +43,7 @@ def test_every_key_and_table_is_explained() -> None:
         else:
             assert isinstance(section, type)
             assert section.__doc__
-            keys = section.model_fields if issubclass(section, Section) else {}
+            keys = section.model_fields if issubclass(section, Settings) else {}
             unsaid = {key for key, field in keys.items() if not field.description}
             assert unsaid == (inherited if name == "rate" else set())
 
@@ -63,7 +63,7 @@ def rendered() -> str:
     lines += ["| key | default | meaning |", "| --- | --- | --- |", row("runtime", runtime), ""]
     for name, table in Config.model_fields.items():
         section = table.annotation
-        if not isinstance(section, type) or not issubclass(section, Section):
+        if not isinstance(section, type) or not issubclass(section, Settings):
             continue
         lines += [f"## `[{name}]`", "", " ".join((section.__doc__ or "").split()), ""]
         lines += ["| key | default | meaning |", "| --- | --- | --- |"]

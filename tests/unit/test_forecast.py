@@ -9,14 +9,22 @@ import pytest
 
 from daemon.contracts.wire import Clock
 from daemon.core.forecast.class_roll import Roll
-from daemon.core.forecast.durations import PLANNED, Durations, Loaded, Tried, crowding, learn, learn_pace
-from daemon.core.forecast.explain import Plan, explain, late, seconds
+from daemon.core.forecast.durations import (
+    PLANNED,
+    Durations,
+    MeasuredAttempt,
+    MeasuredSwitch,
+    crowding,
+    learn,
+    learn_pace,
+)
+from daemon.core.forecast.explain import FirstForecast, explain, late, seconds
 from daemon.core.forecast.forecast import EXACTLY, Forecast, forecast
 from daemon.core.forecast.rehearsal import Coming, evenly, picture, rehearse
-from daemon.core.forecast.uncertainty import Span
+from daemon.core.forecast.uncertainty import LikelyRange
 from daemon.core.schedule.decision import Batch, Decision, Group, Policy, View, Why
 from daemon.core.schedule.simulation import simulate
-from daemon.core.schedule.timetable import Attempt, Load, Mark, Timetable
+from daemon.core.schedule.timetable import Attempt, Mark, SwitchResult, Timetable
 from daemon.core.tasks.task import Event, Stage, Status, Task
 from daemon.forecast.class_clock import face
 from tests.unit.scheduling import APART, EVAL, EXTRACT, PAIRED, RATE, STT, TOGETHER, policy, task
@@ -32,7 +40,7 @@ def burst(n: int) -> list[Task]:
 
 def fixed(switch_s: float = SWITCH_S) -> Durations:
     """The plan's durations, with nothing that varies."""
-    return replace(PLANNED, switches=(Loaded(None, STT, switch_s),))
+    return replace(PLANNED, switches=(MeasuredSwitch(None, STT, switch_s),))
 
 
 def at(moment: float) -> str:
@@ -41,19 +49,19 @@ def at(moment: float) -> str:
 
 def true_class(rng: Random, a_policy: Policy, n: int = 30) -> tuple[Timetable, Durations]:
     """A class whose durations are random by a fifth, and what is learnt from it."""
-    tries: dict[Stage, list[Tried]] = {stage: [] for stage in Stage}
-    switches: list[Loaded] = []
+    tries: dict[Stage, list[MeasuredAttempt]] = {stage: [] for stage in Stage}
+    switches: list[MeasuredSwitch] = []
 
     def a_try(a_task: Task) -> Attempt:
         took = PLAN_S[a_task.stage] * max(0.1, rng.gauss(1.0, 0.2))
-        tries[a_task.stage].append(Tried(took, a_task.duration_s, a_policy.parallel[a_task.stage]))
+        tries[a_task.stage].append(MeasuredAttempt(took, a_task.duration_s, a_policy.parallel[a_task.stage]))
         return Attempt(took)
 
-    def a_switch(leaving: Group | None, entering: Group | None) -> Load:
+    def a_switch(leaving: Group | None, entering: Group | None) -> SwitchResult:
         took = SWITCH_S * max(0.1, rng.gauss(1.0, 0.2))
         if entering is not None:
-            switches.append(Loaded(leaving, entering, took))
-        return Load(took)
+            switches.append(MeasuredSwitch(leaving, entering, took))
+        return SwitchResult(took)
 
     view = View(0.0, burst(n), None, switch_s=SWITCH_S)
     timetable = simulate(view, a_policy, tries=a_try, loads=a_switch)
@@ -89,7 +97,7 @@ def test_a_forecast_made_in_the_middle_comes_to_the_same_end() -> None:
         View(0.0, burst(12), None, switch_s=SWITCH_S),
         a_policy,
         tries=lambda t: Attempt(PLAN_S[t.stage]),
-        loads=lambda leaving, entering: Load(SWITCH_S if entering else 0.0),
+        loads=lambda leaving, entering: SwitchResult(SWITCH_S if entering else 0.0),
         watch=lambda view, decision: views.append(view),
     )
     for view in views:
@@ -111,7 +119,7 @@ def test_a_try_and_a_switch_under_way_are_counted_from_where_they_are() -> None:
 
 
 def test_what_a_try_that_runs_long_has_left_is_what_those_had_that_ran_as_long() -> None:
-    pace = learn_pace([Tried(10.0, 60.0)] * 9 + [Tried(30.0, 60.0)], by_media=False)
+    pace = learn_pace([MeasuredAttempt(10.0, 60.0)] * 9 + [MeasuredAttempt(30.0, 60.0)], by_media=False)
     assert pace.left(60.0, 1.0, 0.0) == pytest.approx(12.0)
     assert pace.left(60.0, 1.0, 11.0) == pytest.approx(19.0)
     assert 0 < pace.left(60.0, 1.0, 100.0) < 12.0
@@ -149,13 +157,13 @@ def test_however_many_are_open_a_forecast_is_bounded_and_each_has_an_end_in_orde
 
 
 def test_nothing_is_foreseen_before_each_stage_was_measured() -> None:
-    one = [Tried(10.0, 60.0)]
+    one = [MeasuredAttempt(10.0, 60.0)]
     assert learn({Stage.STT: one, Stage.EXTRACT: one, Stage.RATE: []}, []) is None
     assert learn(dict.fromkeys(Stage, one), []) is not None
 
 
 def test_stt_goes_by_the_length_of_the_video_and_the_models_do_not() -> None:
-    seen = [Tried(2.0 + 0.1 * media, media) for media in range(30, 80)]
+    seen = [MeasuredAttempt(2.0 + 0.1 * media, media) for media in range(30, 80)]
     stt = learn_pace(seen, by_media=True)
     assert stt.seconds(120.0, 1.0) == pytest.approx(14.0, rel=0.02)
     assert stt.seconds(0.0, 1.0) == pytest.approx(fmean(t.seconds for t in seen)), "its length is not known"
@@ -164,24 +172,36 @@ def test_stt_goes_by_the_length_of_the_video_and_the_models_do_not() -> None:
 
 
 def test_of_one_length_alone_it_is_taken_that_twice_as_long_takes_twice_as_long() -> None:
-    assert learn_pace([Tried(6.0, 60.0)] * 5, by_media=True).seconds(120.0, 1.0) == pytest.approx(12.0)
+    assert learn_pace([MeasuredAttempt(6.0, 60.0)] * 5, by_media=True).seconds(120.0, 1.0) == pytest.approx(
+        12.0
+    )
 
 
 def test_a_try_that_hung_hardly_counts() -> None:
-    assert learn_pace([Tried(10.0, 60.0)] * 19 + [Tried(3000.0, 60.0)], by_media=False).mean_s < 12.0
+    assert (
+        learn_pace(
+            [MeasuredAttempt(10.0, 60.0)] * 19 + [MeasuredAttempt(3000.0, 60.0)], by_media=False
+        ).mean_s
+        < 12.0
+    )
 
 
 def test_how_many_run_at_once_counts_as_in_the_benchmark_until_the_history_tells() -> None:
     assert [1 + crowding(n) for n in (1.0, 2.0, 4.0)] == pytest.approx([1.0, 2 / 1.73, 4 / 2.84])
-    alone = learn_pace([Tried(20.0, 60.0, 1.0)] * 30, by_media=False)
+    alone = learn_pace([MeasuredAttempt(20.0, 60.0, 1.0)] * 30, by_media=False)
     assert alone.seconds(60.0, 4.0) == pytest.approx(20.0 * 4 / 2.84)
-    both = [Tried(20.0, 60.0, 1.0), Tried(40.0, 60.0, 2.0)] * 20
+    both = [MeasuredAttempt(20.0, 60.0, 1.0), MeasuredAttempt(40.0, 60.0, 2.0)] * 20
     assert learn_pace(both, by_media=False).seconds(60.0, 2.0) == pytest.approx(40.0, rel=0.05)
 
 
 def test_a_switch_costs_what_it_cost_from_there_to_there() -> None:
     learnt = Durations(
-        PLANNED.paces, [Loaded(STT, EXTRACT, 9.0), Loaded(None, EXTRACT, 4.0), Loaded(EXTRACT, RATE, 6.0)]
+        PLANNED.paces,
+        [
+            MeasuredSwitch(STT, EXTRACT, 9.0),
+            MeasuredSwitch(None, EXTRACT, 4.0),
+            MeasuredSwitch(EXTRACT, RATE, 6.0),
+        ],
     )
     assert learnt.switch_s(STT, EXTRACT) == 9.0
     assert learnt.switch_s(None, EXTRACT) == 4.0
@@ -227,14 +247,14 @@ def test_switching_pausing_backing_off_and_working_are_said() -> None:
     assert explain(View(1.0, (), None), policy(), Decision((), Why.IDLE), at=at) == ""
 
 
-def why_late(view: View, plan: Plan, total: int, durations: Durations) -> str:
+def why_late(view: View, plan: FirstForecast, total: int, durations: Durations) -> str:
     a_policy = policy()
     return late(view, a_policy, durations, forecast(view, a_policy, durations), plan, total, at)
 
 
 def test_why_the_deadline_is_at_risk_is_said_with_the_main_cause() -> None:
     view = View(100.0, burst(30), None, switch_s=SWITCH_S)
-    plan = Plan(50.0, 30, {stage: fixed().share_s(stage, policy()) for stage in Stage})
+    plan = FirstForecast(50.0, 30, {stage: fixed().share_s(stage, policy()) for stage in Stage})
     assert why_late(view, plan, 30, fixed()) == "what is left takes 16.9 min, 30 s of it switches"
     assert why_late(view, replace(plan, total=23), 30, fixed()) == "7 more than planned came after 50"
     slow = replace(
@@ -316,14 +336,16 @@ def test_a_class_that_one_held_task_keeps_open_does_not_grow_in_memory() -> None
 # The clock
 
 
-def held_in(roll: Roll, left: set[int], end: Span | None, deadline: float | None, now: float = 50.0) -> Clock:
+def held_in(
+    roll: Roll, left: set[int], end: LikelyRange | None, deadline: float | None, now: float = 50.0
+) -> Clock:
     clock = face(roll, left, end, deadline, now, lambda: "why")
     assert clock is not None
     return clock
 
 
 def test_the_class_clock_says_what_there_is_to_spare_and_is_at_risk_before_it_is_too_late() -> None:
-    roll, end = Roll(), Span(100.0, 90.0, 112.0)
+    roll, end = Roll(), LikelyRange(100.0, 90.0, 112.0)
     assert face(roll, set(), None, None, 0.0, lambda: "") is None
     roll.born(burst(3), [], 10.0)
     good = held_in(roll, {2, 3}, end, 120.0)

@@ -1,7 +1,7 @@
 import pytest
 
 from daemon.core.content.untrusted import addresses_evaluator
-from daemon.core.grader.address import Finding, findings
+from daemon.core.grader.address import GraderAddress, findings
 from daemon.core.grader.rules import GRADER_RULES, MARKUP_RULES
 from daemon.core.grader.search_form import on_one_line
 from daemon.core.grader.terms import Rule
@@ -11,7 +11,7 @@ RULES = (*GRADER_RULES, *MARKUP_RULES)
 each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 
 
-def found_by(rule: Rule, text: str) -> list[Finding]:
+def found_by(rule: Rule, text: str) -> list[GraderAddress]:
     return [each for each in findings(on_one_line(text)) if rule.id in each.rules]
 
 

@@ -18,8 +18,8 @@ from daemon.core.schedule.residency import (
     ONE_BY_ONE,
     SIDE_BY_SIDE,
     TOGETHER,
-    Asked,
     Plan,
+    PlanInputs,
     Wish,
     context_for,
     lower,
@@ -31,8 +31,8 @@ STT, EXTRACT, RATE = Stage
 RTX_3060_TI, RTX_3090, A100 = 8192.0, 24564.0, 81559.0
 
 
-def asked(card_mb: float | None, *, longest: dict[Stage, int] | None = None, **wish: Any) -> Asked:
-    return Asked(
+def asked(card_mb: float | None, *, longest: dict[Stage, int] | None = None, **wish: Any) -> PlanInputs:
+    return PlanInputs(
         card_mb,
         whisper_mb("base"),
         {EXTRACT: known_model("mistral"), RATE: known_model("llama3")},
@@ -223,7 +223,7 @@ partitions = st.sampled_from(
     [TOGETHER, SIDE_BY_SIDE, ONE_BY_ONE, (frozenset({STT, RATE}), frozenset({EXTRACT}))]
 )
 everything = st.builds(
-    Asked,
+    PlanInputs,
     card_mb=st.floats(0, 200_000),
     whisper_mb=st.floats(100, 12_000),
     models=st.fixed_dictionaries(dict.fromkeys(MODELS, models)),
@@ -234,7 +234,7 @@ everything = st.builds(
 
 
 @given(everything)
-def test_no_plan_that_fits_takes_more_than_the_card_offers(wanted: Asked) -> None:
+def test_no_plan_that_fits_takes_more_than_the_card_offers(wanted: PlanInputs) -> None:
     plan = make_plan(wanted)
     assert wanted.card_mb is not None
     assert plan.fits == all(need <= capacity_mb(wanted.card_mb) for need in plan.needs.values())
@@ -242,7 +242,7 @@ def test_no_plan_that_fits_takes_more_than_the_card_offers(wanted: Asked) -> Non
 
 
 @given(everything)
-def test_no_server_is_asked_for_more_at_a_time_than_it_holds(wanted: Asked) -> None:
+def test_no_server_is_asked_for_more_at_a_time_than_it_holds(wanted: PlanInputs) -> None:
     for plan in steps(make_plan(wanted)):
         for stage in MODELS:
             assert 1 <= plan.parallel[stage] <= (wanted.wishes[stage].slots or 16)
@@ -250,7 +250,7 @@ def test_no_server_is_asked_for_more_at_a_time_than_it_holds(wanted: Asked) -> N
 
 
 @given(everything, st.floats(1, 100_000))
-def test_what_fits_on_a_card_fits_on_a_larger_one(wanted: Asked, more: float) -> None:
+def test_what_fits_on_a_card_fits_on_a_larger_one(wanted: PlanInputs, more: float) -> None:
     assert wanted.card_mb is not None
     if make_plan(wanted).fits:
         assert make_plan(replace(wanted, card_mb=wanted.card_mb + more)).fits
@@ -269,7 +269,7 @@ def test_a_larger_card_is_never_slower(card: float, more: float, wish: Wish) -> 
 
 
 @given(everything)
-def test_lowering_ends_and_each_step_takes_less_or_has_fewer_engines_at_a_time(wanted: Asked) -> None:
+def test_lowering_ends_and_each_step_takes_less_or_has_fewer_engines_at_a_time(wanted: PlanInputs) -> None:
     plans = steps(make_plan(wanted))
     assert len(plans) < 40
     for before, after in pairwise(plans):

@@ -19,7 +19,7 @@ from daemon.stt.window_transcriber import (
     genuine,
     is_out_of_memory,
 )
-from daemon.stt.windows import RATE, Piece
+from daemon.stt.windows import RATE, Samples
 
 FRAMES = 3000
 
@@ -107,7 +107,9 @@ class Pipeline:
         return iter(scripted.batched), None
 
 
-def scribe(model: Model, speech: list[Piece], *, batch_size: int = 8, expected: str | None = "en") -> Scribe:
+def scribe(
+    model: Model, speech: list[Samples], *, batch_size: int = 8, expected: str | None = "en"
+) -> Scribe:
     one_pass = OnePass(model)
     return Scribe(
         model, one_pass, Pipeline(one_pass), lambda audio: speech, batch_size=batch_size, expected=expected

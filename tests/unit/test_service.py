@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.system.systemd import Pulse, Watch, address, message, watchdog_s
+from daemon.system.systemd import ProgressWatch, Pulse, address, message, watchdog_s
 
 
 def test_a_message_is_one_assignment_a_line() -> None:
@@ -46,12 +46,12 @@ def test_the_watchdog_is_fed_when_it_is_meant_for_this_process(
 
 
 def test_a_loop_that_rests_lives_for_ever() -> None:
-    watch = Watch(stuck_s=10)
+    watch = ProgressWatch(stuck_s=10)
     assert all(watch.lives(Pulse(5, resting=True), now) for now in range(0, 1000, 5))
 
 
 def test_a_loop_that_steps_lives_and_one_that_stands_does_not() -> None:
-    watch = Watch(stuck_s=10)
+    watch = ProgressWatch(stuck_s=10)
     assert all(watch.lives(Pulse(now, resting=False), now) for now in range(0, 1000, 9))
     assert watch.lives(Pulse(999, resting=False), 1000)
     assert not watch.lives(Pulse(999, resting=False), 1010)
@@ -59,6 +59,6 @@ def test_a_loop_that_steps_lives_and_one_that_stands_does_not() -> None:
 
 
 def test_a_long_rest_is_not_held_against_the_step_after_it() -> None:
-    watch = Watch(stuck_s=10)
+    watch = ProgressWatch(stuck_s=10)
     watch.lives(Pulse(1, resting=True), 0)
     assert watch.lives(Pulse(2, resting=False), 500)

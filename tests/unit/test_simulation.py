@@ -23,7 +23,7 @@ from daemon.core.schedule.decision import (
 )
 from daemon.core.schedule.scheduler import auto_batch_size
 from daemon.core.schedule.simulation import simulate
-from daemon.core.schedule.timetable import Attempt, Entry, Input, Load, Mark, Timetable, What
+from daemon.core.schedule.timetable import Attempt, Input, Mark, SwitchResult, Timetable, TimetableEntry, What
 from daemon.core.tasks.lifecycle import RetryPolicy
 from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Status, Task
 from tests.unit.scheduling import ALL, APART, EVAL, EXTRACT, PAIRED, RATE, STT, TOGETHER, policy, task
@@ -40,8 +40,8 @@ def planned(a_task: Task) -> Attempt:
     return Attempt(PLAN_S[a_task.stage])
 
 
-def free_load(leaving: Group | None, entering: Group | None) -> Load:
-    return Load(0.0)
+def free_load(leaving: Group | None, entering: Group | None) -> SwitchResult:
+    return SwitchResult(0.0)
 
 
 def arrivals(tasks: Sequence[Task]) -> list[Input]:
@@ -53,7 +53,7 @@ def burst(n: int) -> list[Task]:
     return [task(id, claimed_at=0.0) for id in range(1, n + 1)]
 
 
-def of(timetable: Timetable, what: Event | Mark) -> list[Entry]:
+def of(timetable: Timetable, what: Event | Mark) -> list[TimetableEntry]:
     return [entry for entry in timetable.entries if entry.what is what]
 
 
@@ -70,7 +70,7 @@ def run(
         start,
         a_policy,
         tries=planned,
-        loads=lambda leaving, entering: Load(switch_s),
+        loads=lambda leaving, entering: SwitchResult(switch_s),
         script=arrivals(tasks),
         until=until,
         watch=Referee(a_policy),
@@ -180,7 +180,7 @@ def test_under_steady_overload_each_waits_a_bounded_number_of_rounds(residency: 
         View(0.0, (), None),
         a_policy,
         tries=tries,
-        loads=lambda leaving, entering: Load(3.0),
+        loads=lambda leaving, entering: SwitchResult(3.0),
         script=arrivals(tasks),
         watch=referee,
     )
@@ -231,7 +231,7 @@ def test_an_engine_that_dies_again_and_again_does_not_starve_the_groups_after_it
         View(0.0, (), None),
         a_policy,
         tries=tries,
-        loads=lambda leaving, entering: Load(2.0),
+        loads=lambda leaving, entering: SwitchResult(2.0),
         script=arrivals(overload(60, 5.0)),
         watch=Referee(a_policy),
     )
@@ -444,10 +444,10 @@ class Fate:
             fault = rng.choice((DEATH, SICK, OWN, OWN, PERMANENT))
         return Attempt(seconds, fault, unscorable=rng.random() < 0.05)
 
-    def loads(self, leaving: Group | None, entering: Group | None) -> Load:
+    def loads(self, leaving: Group | None, entering: Group | None) -> SwitchResult:
         failed = self.budget > 0 and self.rng.random() < self.trouble
         self.budget -= failed
-        return Load(self.rng.choice((0.0, 1.0, 8.0)), failed)
+        return SwitchResult(self.rng.choice((0.0, 1.0, 8.0)), failed)
 
 
 def random_tasks(rng: Random) -> list[Task]:

@@ -6,14 +6,14 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.intake.stability import Known, Seen, observe, restart
+from daemon.core.intake.stability import Known, SeenFile, observe, restart
 
 SETTLE_S = 2.0
-FILE = Seen(b"/inbox/s01/intro.mp4", device=1, inode=2, size_bytes=3, mtime_ns=4)
+FILE = SeenFile(b"/inbox/s01/intro.mp4", device=1, inode=2, size_bytes=3, mtime_ns=4)
 
 paths = st.sampled_from([b"/inbox/a", b"/inbox/b", b"/inbox/c"])
 files = st.builds(
-    Seen,
+    SeenFile,
     path=paths,
     device=st.integers(1, 2),
     inode=st.integers(1, 2),
@@ -79,10 +79,10 @@ def test_a_file_that_turned_out_to_be_in_use_settles_anew() -> None:
 
 @given(looks, st.floats(0.0, 4.0))
 def test_whatever_is_ready_was_the_same_at_every_look_of_the_settle_time(
-    steps: list[tuple[float, list[Seen]]], settle_s: float
+    steps: list[tuple[float, list[SeenFile]]], settle_s: float
 ) -> None:
     known: Mapping[bytes, Known] = {}
-    now, history = 0.0, list[tuple[float, list[Seen]]]()
+    now, history = 0.0, list[tuple[float, list[SeenFile]]]()
     for wait, seen in steps:
         now += wait
         history.append((now, seen))

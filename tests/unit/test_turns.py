@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.intake.turns import HEAVY_BYTES, Load, in_turn, next_in_turn
+from daemon.core.intake.turns import HEAVY_BYTES, InWork, in_turn, next_in_turn
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class File:
     size_bytes: int = 1
 
 
-NOTHING = Load.of([])
+NOTHING = InWork.of([])
 FILES = st.lists(
     st.builds(
         File,
@@ -32,7 +32,7 @@ FILES = st.lists(
 
 @given(FILES, FILES)
 def test_turns_only_change_the_order(files: list[File], busy: list[File]) -> None:
-    ordered = in_turn(files, Load.of(busy))
+    ordered = in_turn(files, InWork.of(busy))
     assert sorted(ordered, key=lambda file: file.number) == sorted(files, key=lambda file: file.number)
 
 
@@ -62,13 +62,13 @@ def test_students_take_turns_on_a_share_on_which_one_account_owns_all() -> None:
 def test_an_account_with_many_invented_students_takes_turns_with_the_other_accounts() -> None:
     flood = [File(number, 1, f"invented{number}") for number in range(1000)]
     others = [File(1000 + number, 2 + number, f"s{number:03d}") for number in range(30)]
-    ordered = in_turn([*flood, *others], Load.of([File(-1, 1, "invented")]))
+    ordered = in_turn([*flood, *others], InWork.of([File(-1, 1, "invented")]))
     assert ordered[:30] == others
 
 
 @given(FILES, FILES)
 def test_one_file_at_a_time_of_each_student_and_few_heavy_ones(waiting: list[File], busy: list[File]) -> None:
-    load = Load.of(busy)
+    load = InWork.of(busy)
     chosen = next_in_turn(waiting, load)
     allowed = [
         file

@@ -3,7 +3,7 @@
 import pytest
 
 from daemon.core.content.document import Segment
-from daemon.stt.protocol import Heard, Span
+from daemon.stt.protocol import HeardSpeech, SpeechSpan
 from daemon.stt.verdict import transcript, unscorable
 
 WORDS = "I am Alex and I like chess."
@@ -16,13 +16,13 @@ def heard(
     detected: str | None = "en",
     probability: float | None = 0.98,
     speech_s: float = 3.0,
-) -> Heard:
+) -> HeardSpeech:
     segment = Segment(
         start_s=0.0, end_s=3.0, text=text, avg_logprob=logprob, no_speech_prob=0.01, compression_ratio=1.0
     )
-    return Heard(
+    return HeardSpeech(
         segments=(segment,),
-        speech=(Span(start_s=0.0, end_s=speech_s),),
+        speech=(SpeechSpan(start_s=0.0, end_s=speech_s),),
         language="en",
         language_probability=probability,
         detected=detected,
@@ -37,7 +37,7 @@ def test_an_introduction_can_be_rated() -> None:
 @pytest.mark.parametrize(
     ("made", "code"),
     [
-        (Heard(), "no_speech"),
+        (HeardSpeech(), "no_speech"),
         (heard("..."), "no_speech"),
         (heard("I am Alex."), "too_few_words"),
         (heard(detected="de", probability=0.5), "wrong_language"),
@@ -47,7 +47,7 @@ def test_an_introduction_can_be_rated() -> None:
         (heard(speech_s=7.0), "unintelligible"),  # most of it gave no words
     ],
 )
-def test_what_cannot_be_rated_says_why_and_what_to_do(made: Heard, code: str) -> None:
+def test_what_cannot_be_rated_says_why_and_what_to_do(made: HeardSpeech, code: str) -> None:
     reason = unscorable(made, "en")
     assert reason is not None
     assert reason[0] == code
@@ -63,7 +63,7 @@ def test_what_cannot_be_rated_says_why_and_what_to_do(made: Heard, code: str) ->
         heard(logprob=-1.3),  # poor sound, but English beyond doubt
     ],
 )
-def test_a_doubt_is_no_reason(made: Heard) -> None:
+def test_a_doubt_is_no_reason(made: HeardSpeech) -> None:
     assert unscorable(made, "en") is None
 
 
@@ -72,7 +72,7 @@ def test_any_language_will_do_where_none_is_expected() -> None:
 
 
 def test_nothing_heard_is_no_transcript() -> None:
-    assert transcript(Heard()) is None
+    assert transcript(HeardSpeech()) is None
     written = transcript(heard())
     assert written is not None
     assert written.text == WORDS

@@ -6,11 +6,11 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.stt.windows import LIMIT, PADDING, RATE, Piece, Window, cut
+from daemon.stt.windows import LIMIT, PADDING, RATE, Samples, Window, cut
 
 
 @st.composite
-def recordings(draw: st.DrawFn) -> tuple[list[Piece], int]:
+def recordings(draw: st.DrawFn) -> tuple[list[Samples], int]:
     """Speech in order, with pauses, and the samples in all."""
     speech, at = [], 0
     for pause, length in draw(
@@ -22,7 +22,7 @@ def recordings(draw: st.DrawFn) -> tuple[list[Piece], int]:
 
 
 @given(recordings())
-def test_all_speech_is_heard_once_in_windows_that_fit(recording: tuple[list[Piece], int]) -> None:
+def test_all_speech_is_heard_once_in_windows_that_fit(recording: tuple[list[Samples], int]) -> None:
     speech, total = recording
     windows = cut(speech, total)
     pieces = [piece for window in windows for piece in window.pieces]

@@ -29,10 +29,10 @@ _NOTHING_SAID = frozenset(
 )
 _LIST_MARK = re.compile(r"^(?:[-*•] ?|\d{1,2}[.)] )")
 
-Line = Annotated[str, Field(max_length=60)]
+ShortText = Annotated[str, Field(max_length=60)]
 Quote = Annotated[str, Field(min_length=1, max_length=QUOTE_LENGTH)]
 Sentence = Annotated[str, Field(min_length=15, max_length=160)]
-LongLine = Annotated[str, Field(max_length=160)]
+LongText = Annotated[str, Field(max_length=160)]
 
 
 class AnswerModel(BaseModel):
@@ -61,12 +61,12 @@ class AnswerModel(BaseModel):
 class FormAnswer(AnswerModel):
     """The form as the extractor gives it. What was not said is null or an empty list."""
 
-    name: Line | None
+    name: ShortText | None
     age: Annotated[int, Field(ge=5, le=110)] | None
-    hobbies: Annotated[list[Line], Field(max_length=5)]
-    career_goals: LongLine | None
-    strengths: Annotated[list[Line], Field(max_length=5)]
-    experience: LongLine | None
+    hobbies: Annotated[list[ShortText], Field(max_length=5)]
+    career_goals: LongText | None
+    strengths: Annotated[list[ShortText], Field(max_length=5)]
+    experience: LongText | None
 
     def profile(self) -> Profile:
         """The form without empty phrases and repetitions."""

@@ -14,13 +14,13 @@ from daemon.core.tasks.task import Outcome
 Score = Annotated[int, Field(ge=1, le=10)]
 
 
-class Part(BaseModel):
+class DocumentPart(BaseModel):
     """Base of all parts: frozen, with no unknown key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Flag(Part):
+class Flag(DocumentPart):
     """Something that a person should know of this result. `field` names the part concerned."""
 
     code: str
@@ -28,7 +28,7 @@ class Flag(Part):
     detail: str = ""
 
 
-class Segment(Part):
+class Segment(DocumentPart):
     """One stretch of speech with the gauges that Whisper gives for it.
 
     `avg_logprob` is the mean log probability of its tokens, `no_speech_prob` lies in 0..1 and
@@ -43,7 +43,7 @@ class Segment(Part):
     compression_ratio: float
 
 
-class Transcript(Part):
+class Transcript(DocumentPart):
     """What was said. `language` is detected, as an ISO 639-1 code."""
 
     text: str
@@ -52,7 +52,7 @@ class Transcript(Part):
     segments: tuple[Segment, ...] = ()
 
 
-class Speaking(Part):
+class Speaking(DocumentPart):
     """What the audio alone shows of the delivery."""
 
     speech_s: float
@@ -62,7 +62,7 @@ class Speaking(Part):
     filler_words: dict[str, int] = Field(default_factory=dict)
 
 
-class Profile(Part):
+class Profile(DocumentPart):
     """The form. What was not said is null or empty."""
 
     name: str | None = None
@@ -73,7 +73,7 @@ class Profile(Part):
     experience: str | None = None
 
 
-class Evidence(Part):
+class Evidence(DocumentPart):
     """A quote from the transcript, and where it was said; null times when it was not found."""
 
     quote: str
@@ -81,7 +81,7 @@ class Evidence(Part):
     end_s: float | None = None
 
 
-class Evaluation(Part):
+class Evaluation(DocumentPart):
     """The rating. Scores are integers from 1 to 10."""
 
     overall_rating: Score
@@ -93,7 +93,7 @@ class Evaluation(Part):
     evidence: tuple[Evidence, ...]
 
 
-class Source(Part):
+class Source(DocumentPart):
     """The video as it was claimed."""
 
     filename: str
@@ -103,7 +103,7 @@ class Source(Part):
     uploaded_at: str
 
 
-class ErrorPart(Part):
+class ErrorPart(DocumentPart):
     """Why there is no rating. `attempts` counts the tries at `stage`."""
 
     code: str
@@ -112,7 +112,7 @@ class ErrorPart(Part):
     attempts: int
 
 
-class AttemptTiming(Part):
+class AttemptTiming(DocumentPart):
     """One try at one stage and what became of it."""
 
     stage: str
@@ -121,7 +121,7 @@ class AttemptTiming(Part):
     ended: str
 
 
-class Timings(Part):
+class Timings(DocumentPart):
     """Where the time went.
 
     `total_s` is from the claim to the outcome, `worked_s` the sum of the attempts, `waited_s` the
@@ -135,7 +135,7 @@ class Timings(Part):
     attempts: tuple[AttemptTiming, ...] = ()
 
 
-class Result(Part):
+class Result(DocumentPart):
     """One JSON file of the outbox: all that became of one revision of one task."""
 
     schema_version: Literal[1] = 1

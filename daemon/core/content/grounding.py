@@ -43,7 +43,7 @@ _EMPTY_WORDS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class SpokenWords:
     """Words that were said together, ready for comparisons."""
 
     keys: frozenset[str]
@@ -51,7 +51,7 @@ class Heard:
     counts: frozenset[tuple[str, str]]
 
     @classmethod
-    def of(cls, said: Iterable[Clause]) -> "Heard":
+    def of(cls, said: Iterable[Clause]) -> "SpokenWords":
         """The words of some clauses."""
         spoken = [clause.said for clause in said]
         keys = frozenset(word.key for each in spoken for word in each)
@@ -150,7 +150,7 @@ def _said(phrase: str, said: Sequence[Clause], share: float) -> bool:
     heard = [clause for clause in said if clause.negated is denied]
     numbers = sorted({clause.sentence for clause in heard})
     return any(
-        Heard.of(clause for clause in heard if number <= clause.sentence <= number + 1).has_phrase(
+        SpokenWords.of(clause for clause in heard if number <= clause.sentence <= number + 1).has_phrase(
             phrase, share
         )
         for number in numbers

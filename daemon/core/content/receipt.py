@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from daemon.core.content.document import Part
+from daemon.core.content.document import DocumentPart
 from daemon.core.tasks.task import OPEN, Task
 from daemon.core.timestamps import to_iso
 
 
-class Receipt(Part):
+class Receipt(DocumentPart):
     """A video was taken. `place_in_queue` is 1 for the next; null for one that failed at once.
 
     `account` is that of the operating system to which the file belonged; null where it is not recorded.
@@ -26,7 +26,7 @@ class Receipt(Part):
     estimated_completion: str | None
 
 
-class Reason(Part):
+class Reason(DocumentPart):
     """A file was refused. `student_id` is null when the name gave none; `account` as in a receipt."""
 
     schema_version: Literal[1] = 1
@@ -56,6 +56,6 @@ def receipt(task: Task, place: int, estimated: float | None) -> Receipt:
     )
 
 
-def part_bytes(part: Part) -> bytes:
+def part_bytes(part: DocumentPart) -> bytes:
     """The bytes of such a file: UTF-8 JSON, two spaces of indent, a newline at the end."""
     return (part.model_dump_json(indent=2) + "\n").encode()

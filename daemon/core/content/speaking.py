@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from daemon.core.content.document import Speaking
 
-Span = tuple[float, float]
+Stretch = tuple[float, float]
 """A stretch of speech: its beginning and end in seconds."""
 
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
@@ -46,7 +46,7 @@ def filler_words(text: str) -> dict[str, int]:
     return {filler: count for filler, count in counts.items() if count}
 
 
-def speaking(speech: Sequence[Span], text: str, duration_s: float) -> Speaking:
+def speaking(speech: Sequence[Stretch], text: str, duration_s: float) -> Speaking:
     """The figures for a recording of `duration_s` seconds with `speech`, in order, in it.
 
     `words_per_minute` is over the time spoken, so that a long pause does not make a slow speaker;

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from daemon.core.content.document import Flag
-from daemon.core.grader.address import Finding, findings
+from daemon.core.grader.address import GraderAddress, findings
 from daemon.core.grader.search_form import on_one_line
 
 _CONTROL_TOKEN = re.compile(
@@ -67,7 +67,7 @@ def _read(text: str) -> _Reading:
     return _Reading(_detail(found), neutralise(" ".join(rest)))
 
 
-def _detail(found: tuple[Finding, ...]) -> str:
+def _detail(found: tuple[GraderAddress, ...]) -> str:
     """The findings for a reviewer, as far as there is room, and the number of the others."""
     parts: list[str] = []
     for number, finding in enumerate(found):

@@ -24,7 +24,7 @@ _PLANNED_SWITCH_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class MeasuredAttempt:
     """A try that gave its stage's outcome: its seconds, the video's, and how many ran at once on average,
     itself included.
     """
@@ -35,7 +35,7 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class MeasuredSwitch:
     """A switch that was verified: from which group (None: from nothing) to which, and its seconds."""
 
     leaving: Group | None
@@ -84,7 +84,7 @@ class Durations:
     """All that was learnt. `switches` are the latest of each kind first."""
 
     paces: Mapping[Stage, Pace]
-    switches: Sequence[Loaded] = ()
+    switches: Sequence[MeasuredSwitch] = ()
 
     def switch_s(self, leaving: Group | None, entering: Group | None) -> float:
         """What going from one group to another costs; 0 for stopping everything, and when none was measured.
@@ -117,7 +117,7 @@ class Durations:
         return pace.seconds(pace.media_s, slots) / slots
 
 
-def learn_pace(tries: Sequence[Tried], *, by_media: bool) -> Pace:
+def learn_pace(tries: Sequence[MeasuredAttempt], *, by_media: bool) -> Pace:
     """Fit one stage. `by_media` says that it goes by the length of the video. `tries` must not be empty."""
     highest = _OUTLIER * median(t.seconds for t in tries)
     seconds = [min(t.seconds, highest) for t in tries]
@@ -140,7 +140,9 @@ def learn_pace(tries: Sequence[Tried], *, by_media: bool) -> Pace:
     return Pace(mean_s, media_s, per_s, crowd, slowdown, tuple(sorted(settled)))
 
 
-def learn(tries: Mapping[Stage, Sequence[Tried]], switches: Sequence[Loaded]) -> Durations | None:
+def learn(
+    tries: Mapping[Stage, Sequence[MeasuredAttempt]], switches: Sequence[MeasuredSwitch]
+) -> Durations | None:
     """What a history shows, the latest first; None before each stage was measured once."""
     if not all(tries.get(stage) for stage in Stage):
         return None
@@ -169,6 +171,6 @@ def _slowdown(denser: Sequence[float], ratios: Sequence[float], crowd: float) ->
 
 PLANNED = Durations(
     {stage: Pace(seconds, 60.0, 0.0, 0.0, 1.0, (1.0,)) for stage, seconds in _PLANNED_S.items()},
-    (Loaded(None, frozenset(Stage), _PLANNED_SWITCH_S),),
+    (MeasuredSwitch(None, frozenset(Stage), _PLANNED_SWITCH_S),),
 )
 """What the plan says, for where nothing was measured: 10, 20 and 20 s, and 5 s a switch."""

@@ -14,7 +14,7 @@ Shown = Callable[[float], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FirstForecast:
     """What was expected of the class when it was first held against its deadline.
 
     `total` tasks were claimed at that time, `at`; `share_s` is by how much one more prolongs each stage.
@@ -54,7 +54,13 @@ def explain(
 
 
 def late(
-    view: View, policy: Policy, durations: Durations, forecast: Forecast, plan: Plan, total: int, at: Shown
+    view: View,
+    policy: Policy,
+    durations: Durations,
+    forecast: Forecast,
+    plan: FirstForecast,
+    total: int,
+    at: Shown,
 ) -> str:
     """The main reason why a class of `total` tasks ends after its deadline, or may."""
     if view.paused:

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from daemon.core.forecast.durations import Durations
-from daemon.core.forecast.uncertainty import Doubt, Span, behind
+from daemon.core.forecast.uncertainty import LikelyRange, Uncertainty, behind
 from daemon.core.schedule.decision import Group, Policy, View
 from daemon.core.schedule.scheduler import in_order
 from daemon.core.schedule.simulation import simulate
-from daemon.core.schedule.timetable import Attempt, Load, Mark, Timetable
+from daemon.core.schedule.timetable import Attempt, Mark, SwitchResult, Timetable
 from daemon.core.tasks.task import FINAL, RUNNING, Event, Stage, Task
 
 EXACTLY = 100
@@ -40,14 +40,14 @@ class Forecast:
     """
 
     made_at: float
-    tasks: Mapping[int, Span] = field(default_factory=dict)
+    tasks: Mapping[int, LikelyRange] = field(default_factory=dict)
     next_switch_at: float | None = None
     batch_done_at: float | None = None
     switching_s: float = 0.0
     task_s: float = 0.0
 
     @property
-    def done(self) -> Span | None:
+    def done(self) -> LikelyRange | None:
         """When all that is open now is done; None when nothing is, that is not held."""
         return max(self.tasks.values(), key=lambda span: span.expected, default=None)
 
@@ -75,7 +75,7 @@ def forecast(
     if view.switching:
         usual = durations.switch_s(None, view.last_group)
         elapsed = view.now - (view.now if switching_since is None else switching_since)
-        under_way = Load(max(usual - elapsed, _LEAST_LEFT * usual))
+        under_way = SwitchResult(max(usual - elapsed, _LEAST_LEFT * usual))
     timetable = simulate(
         replace(view, tasks=chosen, paused=False),
         policy,
@@ -85,7 +85,9 @@ def forecast(
     )
     ends = world.spans(timetable, running)
     task_s = durations.work_s(policy) + durations.round_s(policy) / policy.batch_size
-    last = max(ends.values(), key=lambda span: span.expected, default=Span(view.now, view.now, view.now))
+    last = max(
+        ends.values(), key=lambda span: span.expected, default=LikelyRange(view.now, view.now, view.now)
+    )
     known = {task.id for task in chosen}
     for place, task in enumerate((t for t in queue if t.id not in known), 1):
         ends[task.id] = behind(last, place * task_s)
@@ -146,19 +148,19 @@ class _Expected:
         self.left[task.id] = pace.left(task.duration_s, at_once, self.now - since)
         return Attempt(self.left[task.id])
 
-    def load(self, leaving: Group | None, entering: Group | None) -> Load:
-        return Load(self.durations.switch_s(leaving, entering))
+    def load(self, leaving: Group | None, entering: Group | None) -> SwitchResult:
+        return SwitchResult(self.durations.switch_s(leaving, entering))
 
-    def spans(self, timetable: Timetable, begun: Iterable[Task]) -> dict[int, Span]:
+    def spans(self, timetable: Timetable, begun: Iterable[Task]) -> dict[int, LikelyRange]:
         """The end of each task, with its likely range; the tries of `begun` run already."""
-        doubt = Doubt(self.policy)
+        doubt = Uncertainty(self.policy)
         running: Counter[Stage] = Counter()
         for task in begun:
             running[task.stage] += 1
         for task in begun:
             pace = self.durations.paces[task.stage]
             doubt.add(task.stage, self.left.get(task.id, 0.0) / running[task.stage], pace)
-        ends: dict[int, Span] = {}
+        ends: dict[int, LikelyRange] = {}
         for entry in timetable.entries:
             if entry.what is Mark.LOADED:
                 doubt.next_phase()

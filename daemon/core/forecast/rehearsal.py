@@ -7,7 +7,7 @@ from statistics import fmean
 from daemon.core.forecast.durations import Durations
 from daemon.core.schedule.decision import Group, Policy, View
 from daemon.core.schedule.simulation import simulate
-from daemon.core.schedule.timetable import Attempt, Input, Load, Mark, Timetable, What
+from daemon.core.schedule.timetable import Attempt, Input, Mark, SwitchResult, Timetable, What
 from daemon.core.tasks.task import FINAL, Event, Stage, Task
 
 _DONE = {Event.TRANSCRIBED, Event.UNSCORABLE, Event.EXTRACTED, Event.RATED}
@@ -25,7 +25,7 @@ class Coming:
 
 
 @dataclass(frozen=True, slots=True)
-class Phase:
+class RehearsedPhase:
     """One time that a group was loaded, in seconds from the beginning: asked for, loaded, left.
 
     `tries` is how many outcomes it gave. What comes after the last outcome of all is no part of it.
@@ -47,7 +47,7 @@ class Rehearsal:
     worst_wait_s: float
     switches: int
     switching_s: float
-    phases: tuple[Phase, ...]
+    phases: tuple[RehearsedPhase, ...]
     ends: tuple[float, ...]
 
 
@@ -60,8 +60,8 @@ def rehearse(coming: Sequence[Coming], policy: Policy, durations: Durations) -> 
     def tries(task: Task) -> Attempt:
         return Attempt(durations.paces[task.stage].seconds(task.duration_s, at_once[task.stage]))
 
-    def loads(leaving: Group | None, entering: Group | None) -> Load:
-        return Load(durations.switch_s(leaving, entering))
+    def loads(leaving: Group | None, entering: Group | None) -> SwitchResult:
+        return SwitchResult(durations.switch_s(leaving, entering))
 
     first = [task for task in tasks if task.claimed_at <= 0.0]
     script = [Input(task.claimed_at, What.ARRIVE, task) for task in tasks if task.claimed_at > 0.0]
@@ -87,7 +87,7 @@ def evenly(students: int, over_s: float, media_s: float) -> list[Coming]:
     return [Coming(place * step, f"student{place + 1}", media_s) for place in range(students)]
 
 
-def picture(phases: Sequence[Phase], width: int, until_s: float, *, plain: bool = False) -> str:
+def picture(phases: Sequence[RehearsedPhase], width: int, until_s: float, *, plain: bool = False) -> str:
     """The phases along a line of `width` characters that ends at `until_s`; `plain` is ASCII alone."""
     signs = _LETTERS if plain else _BLOCKS
     line = []
@@ -114,7 +114,7 @@ def legend(*, plain: bool = False) -> str:
     )
 
 
-def _what(phase: Phase, at: float) -> str:
+def _what(phase: RehearsedPhase, at: float) -> str:
     if at < phase.loaded:
         return "switch"
     return next(iter(phase.group)).value if len(phase.group) == 1 else "both"
@@ -133,14 +133,14 @@ def _task(id_: int, one: Coming) -> Task:
     )
 
 
-def _phases(timetable: Timetable) -> Iterator[Phase]:
+def _phases(timetable: Timetable) -> Iterator[RehearsedPhase]:
     last = max((e.at for e in timetable.entries if e.task and e.task.status in FINAL), default=0.0)
     open_: tuple[Group, float, float] | None = None
     tries = 0
     for entry in timetable.entries:
         if entry.what is Mark.SWITCHING:
             if open_ is not None:
-                yield Phase(*open_, min(entry.at, max(last, open_[2])), tries)
+                yield RehearsedPhase(*open_, min(entry.at, max(last, open_[2])), tries)
             open_, tries = None, 0
             asked = entry.at
             if entry.group is not None:
@@ -150,4 +150,4 @@ def _phases(timetable: Timetable) -> Iterator[Phase]:
         elif entry.what in _DONE:
             tries += 1
     if open_ is not None:
-        yield Phase(*open_, max(last, open_[2]), tries)
+        yield RehearsedPhase(*open_, max(last, open_[2]), tries)

@@ -13,7 +13,7 @@ _UNKNOWN = 0.02  # what differs between one class and another beside chance, as 
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class LikelyRange:
     """A time to come, in epoch seconds: expected, and so that four of five lie between the others."""
 
     expected: float
@@ -21,7 +21,7 @@ class Span:
     latest: float
 
 
-class Doubt:
+class Uncertainty:
     """What is not known of the time that work takes.
 
     Chance grows with the square root of the tries, ignorance of their mean with their sum. Stages that work
@@ -50,13 +50,13 @@ class Doubt:
         self._work = dict.fromkeys(Stage, 0.0)
         self._variance = dict.fromkeys(Stage, 0.0)
 
-    def about(self, at: float, now: float) -> Span:
+    def about(self, at: float, now: float) -> LikelyRange:
         """What is to be said of a moment that would be `at` if everything took as long as expected."""
         variance = (_UNKNOWN * (at - now)) ** 2
         for group in self._groups:
             variance += max(self._chance[s] for s in group) + max(self._ignorance[s] for s in group) ** 2
         expected, slack = at + self._lateness(), _LIKELY * sqrt(variance)
-        return Span(expected, max(now, expected - slack), expected + slack)
+        return LikelyRange(expected, max(now, expected - slack), expected + slack)
 
     def _lateness(self) -> float:
         """By Clark's formula for the larger of two normal variables (Operations Research 9, 1961)."""
@@ -73,7 +73,9 @@ class Doubt:
         return self._late + spread * normal.pdf(apart) - (more - less) * normal.cdf(-apart)
 
 
-def behind(last: Span, seconds: float) -> Span:
+def behind(last: LikelyRange, seconds: float) -> LikelyRange:
     """What ends so many seconds after another, as one of a long queue does."""
     slack = _UNKNOWN * _LIKELY * seconds
-    return Span(last.expected + seconds, last.earliest + seconds - slack, last.latest + seconds + slack)
+    return LikelyRange(
+        last.expected + seconds, last.earliest + seconds - slack, last.latest + seconds + slack
+    )

@@ -73,7 +73,7 @@ class _Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class GraderAddress:
     """Words that address the grader, as they were said, with the ids of the rules that found them.
 
     `span` is their place in the text. `cut`: the models are not to see them.
@@ -93,7 +93,7 @@ class _Standing(Enum):
     STATEMENT = "statement"
 
 
-def findings(visible: str) -> tuple[Finding, ...]:
+def findings(visible: str) -> tuple[GraderAddress, ...]:
     """All that addresses the grader in a text on one line, by its place in the text.
 
     What is cut together is one finding, so that those which are cut do not overlap.
@@ -110,7 +110,7 @@ def findings(visible: str) -> tuple[Finding, ...]:
     return tuple(_merged(found, visible))
 
 
-def _merged(found: list[_Match], visible: str) -> Iterator[Finding]:
+def _merged(found: list[_Match], visible: str) -> Iterator[GraderAddress]:
     """What lies in a cut, or is cut at most two words after it, goes with it."""
     group: list[_Match] = []
     end = 0
@@ -136,10 +136,10 @@ def _together(first: _Match, end: int, second: _Match, visible: str) -> bool:
     return len(between.split()) <= _TOGETHER and not _speaks_of_student(between)
 
 
-def _finding(group: list[_Match], end: int, visible: str) -> Finding:
+def _finding(group: list[_Match], end: int, visible: str) -> GraderAddress:
     span = group[0].span[0], end
     rules = tuple(dict.fromkeys(match.rule for match in group))
-    return Finding(rules, visible[slice(*span)], span, group[0].cut)
+    return GraderAddress(rules, visible[slice(*span)], span, group[0].cut)
 
 
 def _sentences(visible: str) -> Iterator[tuple[int, int]]:

@@ -26,14 +26,14 @@ class FileSystem:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class KnownPlace:
     """A place as it was last seen. `mark` is None where the daemon could not write one."""
 
     mark: str | None
     system: FileSystem
 
     @classmethod
-    def read(cls, value: Mapping[str, Any]) -> "Memory":
+    def read(cls, value: Mapping[str, Any]) -> "KnownPlace":
         """The memory that was stored as `dataclasses.asdict` gives it."""
         return cls(value["mark"], FileSystem(**value["system"]))
 
@@ -46,7 +46,7 @@ def described(mark: str | None, system: FileSystem) -> str:
     return f"{system} {f'with the mark {mark[:8]}' if mark else 'without a mark'}"
 
 
-def is_same(memory: Memory, mark: str | None, system: FileSystem, *, marks_bind: bool) -> bool:
+def is_same(memory: KnownPlace, mark: str | None, system: FileSystem, *, marks_bind: bool) -> bool:
     """Whether a folder with this mark (None: with none that can be read), on this file system, is the place.
 
     1. A matching mark is the same place: ids of file systems change with reboots and mounts.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenFile:
     """One entry of the inbox at one look. `path` is absolute, as the file system's bytes.
 
     `special` marks what is no regular file: a symbolic link, a FIFO, a socket, a device. `owner` is the
@@ -32,7 +32,7 @@ class Seen:
 class Known:
     """What we remember of an entry: since when it is as it is, and since when it is there at all."""
 
-    seen: Seen
+    seen: SeenFile
     since: float
     first_seen: float
 
@@ -45,11 +45,13 @@ class Observation:
     """
 
     known: Mapping[bytes, Known]
-    ready: tuple[Seen, ...]
+    ready: tuple[SeenFile, ...]
     wake_at: float | None
 
 
-def observe(known: Mapping[bytes, Known], seen: Iterable[Seen], now: float, settle_s: float) -> Observation:
+def observe(
+    known: Mapping[bytes, Known], seen: Iterable[SeenFile], now: float, settle_s: float
+) -> Observation:
     """Compare a look at `now` (seconds of a clock that never goes back) with what was known.
 
     What is not seen any more is forgotten. The ready ones come by the time they were first seen, then
@@ -67,7 +69,7 @@ def restart(known: Mapping[bytes, Known], paths: Collection[bytes], now: float) 
     return {path: replace(each, since=now) if path in paths else each for path, each in known.items()}
 
 
-def _remember(before: Known | None, entry: Seen, now: float) -> Known:
+def _remember(before: Known | None, entry: SeenFile, now: float) -> Known:
     if before is None or (before.seen.device, before.seen.inode) != (entry.device, entry.inode):
         return Known(entry, now, now)
     return before if before.seen == entry else Known(entry, now, before.first_seen)

@@ -38,7 +38,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class InWork:
     """How many files are in work, by account and by student, and how many of them are heavy."""
 
     owners: Mapping[int, int]
@@ -46,20 +46,20 @@ class Load:
     heavy: int
 
     @classmethod
-    def of(cls, in_work: Iterable[Submitted]) -> "Load":
+    def of(cls, in_work: Iterable[Submitted]) -> "InWork":
         """The load that these files are."""
         files = list(in_work)
         heavy = sum(file.size_bytes > HEAVY_BYTES for file in files)
         return cls(Counter(file.owner for file in files), Counter(file.lane for file in files), heavy)
 
 
-def in_turn(files: Sequence[F], load: Load) -> list[F]:
+def in_turn(files: Sequence[F], load: InWork) -> list[F]:
     """The files in the order of their turns. Between equal turns the given order stands."""
     by_student = _round_robin(files, [file.lane for file in files], load.lanes)
     return _round_robin(by_student, [file.owner for file in by_student], load.owners)
 
 
-def next_in_turn(waiting: Sequence[F], busy: Load) -> F | None:
+def next_in_turn(waiting: Sequence[F], busy: InWork) -> F | None:
     """The file to begin with beside those that are `busy`, or None when each must wait.
 
     One at a time of each student: who hands in what is slow to read delays only himself.

@@ -52,7 +52,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PlanInputs:
     """What is known before anything is loaded. `card_mb` is None without a GPU; then `all_cores` says that
     each model's server computes on all of the machine's cores.
 
@@ -72,7 +72,7 @@ class Asked:
 class Plan:
     """What was decided: the groups in their order, requests at a time and context of each model."""
 
-    asked: Asked
+    asked: PlanInputs
     groups: Residency
     parallel: Mapping[Stage, int]
     num_ctx: Mapping[Stage, int]
@@ -136,7 +136,7 @@ def context_for(tokens: int | None, most: int | None = None) -> int:
     return fitting if most is None else min(fitting, most)
 
 
-def make_plan(asked: Asked) -> Plan:
+def make_plan(asked: PlanInputs) -> Plan:
     """The best plan that fits, by the rules above; when none does, the smallest."""
     if asked.card_mb is None:
         groups = asked.residency or (ONE_BY_ONE if asked.all_cores else SIDE_BY_SIDE)
@@ -188,12 +188,12 @@ def _split(plan: Plan, group: Group | None) -> Plan | None:
     return min((p for p in plans if p.fits), key=_rank, default=plans[-1])
 
 
-def _residencies(asked: Asked) -> tuple[Residency, ...]:
+def _residencies(asked: PlanInputs) -> tuple[Residency, ...]:
     """Those to choose from, the one with the most engines at a time first."""
     return (asked.residency,) if asked.residency else (TOGETHER, SIDE_BY_SIDE, ONE_BY_ONE)
 
 
-def _wider_first(asked: Asked, residency: Residency) -> Iterator[Plan]:
+def _wider_first(asked: PlanInputs, residency: Residency) -> Iterator[Plan]:
     """The plans of one residency, the one with the fewest requests at a time last."""
     ladders = [tuple(_ladder(asked.wishes[stage])) for stage in MODELS]
     for parallel in product(*ladders):
@@ -208,7 +208,7 @@ def _may_settle(plan: Plan) -> bool:
     return wanted and sum(plan.needs.values()) <= _SETTLED * (plan.asked.card_mb or 0.0)
 
 
-def _plan(asked: Asked, residency: Residency, parallel: Mapping[Stage, int]) -> Plan:
+def _plan(asked: PlanInputs, residency: Residency, parallel: Mapping[Stage, int]) -> Plan:
     """A plan with the contexts that belong to its residency."""
     contexts = {}
     for stage in MODELS:

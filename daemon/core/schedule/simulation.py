@@ -29,18 +29,18 @@ from daemon.core.schedule.decision import (
     View,
 )
 from daemon.core.schedule.scheduler import decide
-from daemon.core.schedule.timetable import Attempt, Entry, Input, Load, Mark, Timetable, What
+from daemon.core.schedule.timetable import Attempt, Input, Mark, SwitchResult, Timetable, TimetableEntry, What
 from daemon.core.tasks.lifecycle import RetryPolicy, advance, after_fault, backoff_s
 from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Task
 
 _MOST_DECISIONS = 6  # after one event; what is needed is one or two with actions, and one without
 
 
-Tries = Callable[[Task], Attempt]
+AttemptResults = Callable[[Task], Attempt]
 """How the try that `task` has just begun goes."""
-Loads = Callable[[Group | None, Group | None], Load]
+SwitchResults = Callable[[Group | None, Group | None], SwitchResult]
 """How the switch from what was asked for last to the next goes."""
-Watch = Callable[[View, Decision], None]
+OnDecision = Callable[[View, Decision], None]
 """Told each decision, with the view that led to it."""
 
 
@@ -48,13 +48,13 @@ def simulate(
     view: View,
     policy: Policy,
     *,
-    tries: Tries,
-    loads: Loads,
+    tries: AttemptResults,
+    loads: SwitchResults,
     script: Iterable[Input] = (),
     retry: RetryPolicy | None = None,
     until: float = math.inf,
-    watch: Watch | None = None,
-    under_way: Load | None = None,
+    watch: OnDecision | None = None,
+    under_way: SwitchResult | None = None,
 ) -> Timetable:
     """Run the world from `view` until nothing more can happen, or until a time.
 
@@ -87,7 +87,7 @@ class _SwitchEnds:
 
     life: int
     group: Group | None
-    load: Load
+    load: SwitchResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +104,11 @@ class _World:
 
     view: View
     policy: Policy
-    tries: Tries
-    loads: Loads
+    tries: AttemptResults
+    loads: SwitchResults
     retry: RetryPolicy
     tasks: dict[int, Task] = field(default_factory=dict)
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[TimetableEntry] = field(default_factory=list)
     agenda: list[tuple[float, int, _Due]] = field(default_factory=list)
     failures: Counter[Group] = field(default_factory=Counter)
     wakes: set[float] = field(default_factory=set)
@@ -136,14 +136,14 @@ class _World:
         self.puts += 1
         heapq.heappush(self.agenda, (at, self.puts, due))
 
-    def go_on_switching(self, load: Load) -> None:
+    def go_on_switching(self, load: SwitchResult) -> None:
         """Take up a switch to what was asked for last."""
         group = self.view.last_group
         self.view = replace(self.view, switching=True, group=None, fresh=False, alive=frozenset())
         self._log(Mark.SWITCHING, group=group)
         self.put(self.now + load.seconds, _SwitchEnds(self.life, group, load))
 
-    def run(self, until: float, watch: Watch | None) -> None:
+    def run(self, until: float, watch: OnDecision | None) -> None:
         """One thing that is due after the other, with the decisions that each leads to."""
         self._decide(watch)
         while self.agenda and self.agenda[0][0] <= until:
@@ -152,7 +152,7 @@ class _World:
             self._meet(due)
             self._decide(watch)
 
-    def _decide(self, watch: Watch | None) -> None:
+    def _decide(self, watch: OnDecision | None) -> None:
         for _ in range(_MOST_DECISIONS):
             view = replace(self.view, tasks=[t for t in self.tasks.values() if t.status not in FINAL])
             decision = decide(view, self.policy)
@@ -341,7 +341,7 @@ class _World:
         return after
 
     def _log(self, what: Event | Mark, task: Task | None = None, group: Group | None = None) -> None:
-        self.entries.append(Entry(self.now, what, task, group))
+        self.entries.append(TimetableEntry(self.now, what, task, group))
 
 
 def _success(task: Task, result: Attempt) -> Event:

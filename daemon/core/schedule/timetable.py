@@ -48,7 +48,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class SwitchResult:
     """How a switch goes. One that failed leaves nothing loaded."""
 
     seconds: float
@@ -67,7 +67,7 @@ class Mark(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TimetableEntry:
     """One line of the timetable. `task` is as it is after the event; `group` is of a switch."""
 
     at: float
@@ -81,7 +81,7 @@ class Timetable:
     """What happened, in order of time, and the tasks as they stood when nothing more could."""
 
     began_at: float
-    entries: tuple[Entry, ...]
+    entries: tuple[TimetableEntry, ...]
     tasks: Mapping[int, Task]
 
     @property

@@ -18,7 +18,7 @@ REOPENINGS: frozenset[tuple[Status, Status]] = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class FinishedTask:
     """What stands of a task when it is to be taken up again.
 
     same for rating. `video_kept` is False when its retention is over.
@@ -33,7 +33,7 @@ class Ended:
     video_kept: bool
 
 
-def retried(task: Ended) -> Status:
+def retried(task: FinishedTask) -> Status:
     """The state from which a retry goes on: where a failed or cancelled task stood; what gave nothing,
     else rating, for one that needs review.
 
@@ -50,7 +50,7 @@ def retried(task: Ended) -> Status:
     return _checked(task, Status.MISTRAL_COMPLETE if task.form_tried else Status.STT_COMPLETE)
 
 
-def rated_again(task: Ended, *, extract: bool) -> Status:
+def rated_again(task: FinishedTask, *, extract: bool) -> Status:
     """The state from which a task with an outcome is rated by a new rubric, with `extract` from the form on.
 
     Raises IllegalTransition, also for what is unscorable: what nobody said is never rated.
@@ -63,7 +63,7 @@ def rated_again(task: Ended, *, extract: bool) -> Status:
     return _checked(task, Status.STT_COMPLETE if extract else Status.MISTRAL_COMPLETE)
 
 
-def _checked(task: Ended, to: Status) -> Status:
+def _checked(task: FinishedTask, to: Status) -> Status:
     if (task.status, to) not in REOPENINGS:
         raise IllegalTransition(f"task {task.id} is {task.status}: it is not over yet")
     if to is Status.UPLOADED and not task.video_kept:

@@ -92,7 +92,7 @@ def test_the_same_content_of_the_same_student_makes_no_second_task(store: Sqlite
     (first,) = born(store, birth("a", sha256="same"))
     store.add_claims([claim("b"), claim("c")])
     for _ in ("open", "completed"):
-        (again,) = store.bear([birth("b", sha256="same")], NOW)
+        (again,) = store.create_tasks([birth("b", sha256="same")], NOW)
         assert (again.task, again.earlier) == (None, first.id)
         if store.open_tasks():
             completed(store, first)
@@ -101,7 +101,7 @@ def test_the_same_content_of_the_same_student_makes_no_second_task(store: Sqlite
 
 def test_two_of_the_same_content_in_one_group_are_one_task(store: SqliteStore) -> None:
     store.add_claims([claim("a"), claim("b")])
-    first, second = store.bear([birth("a", sha256="same"), birth("b", sha256="same")], NOW)
+    first, second = store.create_tasks([birth("a", sha256="same"), birth("b", sha256="same")], NOW)
     assert first.task is not None
     assert second.earlier == first.task.id
 
@@ -145,6 +145,6 @@ def test_empty_files_do_not_accuse_anybody(store: SqliteStore) -> None:
 def test_a_group_of_births_is_all_or_nothing(store: SqliteStore) -> None:
     store.add_claims([claim("a")])
     with pytest.raises(StoreError):
-        store.bear([birth("a"), birth("never-claimed")], NOW)
+        store.create_tasks([birth("a"), birth("never-claimed")], NOW)
     assert store.open_tasks() == []
     assert [one.id for one in store.open_claims()] == ["a"]

@@ -34,7 +34,7 @@ QUESTIONS: dict[str, Callable[[SqliteStore], Any]] = {
     "open tasks, listed": lambda store: store.tasks(OPEN, limit=5),
     "one task": lambda store: store.task(1),
     "a claim": lambda store: store.add_claims([claim("new")]),
-    "a birth": lambda store: store.bear([birth("waiting", "zoe", "sha-c0")], NOW),
+    "a birth": lambda store: store.create_tasks([birth("waiting", "zoe", "sha-c0")], NOW),
     "a commit": lambda store: walk(store, store.open_tasks()[0], Event.ADMITTED, Event.STARTED),
     "a failure": lambda store: walk(store, store.open_tasks()[0], Event.FAILED),
     "a recovery": lambda store: store.recover(NOW),

@@ -32,7 +32,7 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 def work(path: Path) -> None:
     """Work off tasks for ever, and say which are durable: what the killed process runs."""
     with SqliteStore(path) as store:
-        store.bear([birth(claim.id, claim.student or "") for claim in store.open_claims()], NOW)
+        store.create_tasks([birth(claim.id, claim.student or "") for claim in store.open_claims()], NOW)
         for task in store.recover(NOW):
             walk(store, task, *WAY[_done(task.status) :])
         number = sum(store.counts().values())

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.contracts.wire import TaskOrder, TaskPage
 from daemon.core.tasks.task import Event, Status
-from daemon.monitoring.queries import Wanted, queue, task_page
+from daemon.monitoring.queries import TaskQuery, queue, task_page
 from daemon.store import SqliteStore
 from daemon.store.lists import WINDOW
 from tests.integration.store.test_cost import steps
@@ -37,7 +37,7 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 def page(store: SqliteStore, **wanted: Any) -> TaskPage:
     etas = {8: NOW + 200, 9: NOW + 100}
-    return task_page(store, Wanted(**wanted), queue(store.open_tasks()), etas)
+    return task_page(store, TaskQuery(**wanted), queue(store.open_tasks()), etas)
 
 
 def ids(store: SqliteStore, **wanted: Any) -> list[int]:
