@@ -11,7 +11,7 @@ from daemon.contracts.ports import Media, Node
 from daemon.contracts.values import Born, Orders
 from daemon.core.errors import Fault
 from daemon.core.intake.ownership import Ownership
-from daemon.core.schedule.decision import Group
+from daemon.core.schedule.phase_state import Group
 from daemon.core.schedule.residency import MODELS
 from daemon.core.tasks.lifecycle import RetryPolicy
 from daemon.core.tasks.task import OPEN

@@ -9,7 +9,7 @@ from typing import Any
 from daemon.core.content.document import Evaluation, Flag, Profile, Speaking, Transcript
 from daemon.core.errors import Fault
 from daemon.core.intake.naming import Refused
-from daemon.core.schedule.decision import Group
+from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Event, Stage, Task
 
 Provenance = Mapping[str, Any]
@@ -250,15 +250,6 @@ class Document:
     name: str
     content: bytes
     task_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """Of the running batch or phase: `done` tasks of `total`."""
-
-    batch_id: int | None
-    done: int
-    total: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from daemon.core.forecast.durations import Durations, learn
 from daemon.core.forecast.explain import FirstForecast, explain, late
 from daemon.core.forecast.forecast import Forecast, forecast
 from daemon.core.forecast.uncertainty import LikelyRange, behind
-from daemon.core.schedule.decision import Decision, Group, Policy, View
+from daemon.core.schedule.decision import Decision, Policy, View
+from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage, Task
 from daemon.forecast.class_clock import face
 from daemon.store.reader import Reader

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from daemon.contracts.values import Ledger, OnAlarm
 from daemon.contracts.wire import GpuState, Holder
-from daemon.core.schedule.decision import Group
 from daemon.core.schedule.memory import capacity_mb
+from daemon.core.schedule.phase_state import Group
 from daemon.gpu.owner import descends_from
 
 MEMORY = "gpu_memory"

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from daemon import __version__
 from daemon.config.load import Config
 from daemon.contracts import wire
-from daemon.contracts.values import Extent
 from daemon.contracts.wire import (
     AlarmLine,
     BatchState,
@@ -31,8 +30,8 @@ from daemon.contracts.wire import (
     TaskLine,
     TaskPage,
 )
-from daemon.core.schedule.decision import Group
-from daemon.core.tasks.task import Phase, Task, phase_of
+from daemon.core.schedule.phase_state import Extent
+from daemon.core.tasks.task import Task
 from daemon.core.timestamps import to_iso
 from daemon.monitoring import queries
 from daemon.monitoring.alarms import Alarms
@@ -111,7 +110,7 @@ class Observer:
             now=to_iso(self._clock()),
             seq=self.events.seq,
             may_change=may_change,
-            phase=_phase(group).value,
+            phase=work.phase.value,
             group=sorted(group or ()),
             phase_since=_iso(work.phase_since),
             switching=self._switching(),
@@ -244,12 +243,6 @@ class Observer:
         if place.name is PlaceName.INBOX and state is PlaceState.KNOWN and not self._inlet.available:
             state = PlaceState.AWAY  # whoever looks at the inbox could not open it, and has said so
         return wire.PlaceLine(name=place.name, path=str(place.path), state=state, detail=place.detail)
-
-
-def _phase(group: Group | None) -> Phase:
-    if not group:
-        return Phase.STT
-    return phase_of(min(group)) if len(group) == 1 else Phase.EVAL
 
 
 def _batch(extent: Extent) -> BatchState | None:

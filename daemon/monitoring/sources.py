@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from daemon.contracts.values import Extent, Orders
+from daemon.contracts.values import Orders
 from daemon.contracts.wire import Clock, GpuPoint, GpuState, PlaceName, PlaceState
-from daemon.core.schedule.decision import Group, Why
-from daemon.core.tasks.task import Task
+from daemon.core.schedule.decision import Why
+from daemon.core.schedule.phase_state import Extent, Group
+from daemon.core.tasks.task import Phase, Task
 
 
 class SupervisorSource(Protocol):
@@ -21,6 +22,11 @@ class SupervisorSource(Protocol):
     @property
     def group(self) -> Group | None:
         """The group that is loaded."""
+        ...
+
+    @property
+    def phase(self) -> Phase:
+        """The phase, also while its group is not loaded."""
         ...
 
     @property

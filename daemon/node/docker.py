@@ -12,7 +12,7 @@ from daemon.containers.host import ContainerHost
 from daemon.contracts.ports import Extractor, MemoryGuard, Rater, Transcriber
 from daemon.contracts.values import Ledger, Progress
 from daemon.core.errors import EngineError
-from daemon.core.schedule.decision import Group
+from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
 from daemon.node.local import LocalNode
 

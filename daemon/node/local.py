@@ -23,7 +23,7 @@ from daemon.contracts.values import (
 )
 from daemon.contracts.wire import EngineReport
 from daemon.core.errors import Blame, EngineError, ExclusionError
-from daemon.core.schedule.decision import Group
+from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
 
 W = TypeVar("W", SttWork, ExtractWork, RateWork)

@@ -12,8 +12,8 @@ from dataclasses import replace
 from daemon.config.load import Config
 from daemon.config.sections import ModelSettings
 from daemon.core.content.answers import FORM_TOKENS, RATING_TOKENS
-from daemon.core.schedule.decision import Group
 from daemon.core.schedule.memory import ModelNeed, known_model, whisper_mb
+from daemon.core.schedule.phase_state import Group
 from daemon.core.schedule.residency import (
     CONTEXTS,
     MODELS,

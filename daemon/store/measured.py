@@ -7,7 +7,7 @@ from typing import Any
 from peewee import SqliteDatabase, fn
 
 from daemon.core.forecast.durations import MeasuredAttempt, MeasuredSwitch
-from daemon.core.schedule.decision import Group
+from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Event, Stage
 from daemon.core.timestamps import from_iso, to_iso
 from daemon.store.models import PhaseRow, TaskRow

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from daemon.contracts.values import Change, Extent, Ledger, Orders
+from daemon.contracts.values import Change, Ledger, Orders
 from daemon.core.content.document import Profile, Speaking, Transcript
-from daemon.core.schedule.decision import Group
+from daemon.core.schedule.phase_state import Extent, Group
 from daemon.core.tasks.task import Phase, Stage, Task
 from daemon.monitoring.events import Events
 from daemon.store.phases import group_name
@@ -46,7 +46,13 @@ class Journal:
 
     async def recover(self) -> list[Task]:
         """Put right what a crash left; the open tasks."""
-        return await self._until_durable(self._store.recover, self._clock())
+
+        def recover() -> list[Task]:
+            with self._store.together():
+                self._write_state(Extent(None, 0, 0))
+                return self._store.recover(self._clock())
+
+        return await self._until_durable(recover)
 
     async def commit(
         self, changes: Sequence[Change], extent: Extent, starts: Sequence[Task] = ()
@@ -92,14 +98,14 @@ class Journal:
         """End a batch."""
         await self._until_durable(self._store.close_batch, batch_id, self._clock())
 
-    async def phase_began(self, group: Group | None, phase: Phase) -> None:
+    async def phase_began(self, group: Group | None, phase: Phase, extent: Extent) -> None:
         """A switch begins: to a group, or to nothing, which is called the stt phase."""
         now = self._clock()
         self._phase, self._phase_start, self._outcomes = phase, now, 0
 
         def begin() -> int | None:
             with self._store.together():
-                self._write_state(Extent(None, 0, 0))
+                self._write_state(extent)
                 return None if group is None else self._store.phase_began(group, phase, None, now)
 
         self._phase_id = await self._until_durable(begin)

@@ -1,17 +1,37 @@
-"""Which group is loaded, what its batch and its phase have come to, and the switch to the next one."""
+"""The phases as they are lived: the switches, the batches of the journal, and the alarms of engines.
+
+What is remembered of them is `core.schedule.phase_state`, here kept in step with the node.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 
 import structlog
 
 from daemon.contracts.ports import Node
-from daemon.contracts.values import Extent, Ledger
+from daemon.contracts.values import Ledger
 from daemon.core.errors import EngineError, Fault
-from daemon.core.schedule.decision import NOTHING, Batch, Group, Policy, Switch, View
-from daemon.core.tasks.lifecycle import backoff_s
-from daemon.core.tasks.task import Phase, Stage, Task
+from daemon.core.schedule.decision import Policy, Switch
+from daemon.core.schedule.phase_state import (
+    NOTHING,
+    AttemptStarted,
+    BatchClosed,
+    BatchOpened,
+    EngineFailed,
+    EngineWorked,
+    Group,
+    Observed,
+    PhaseEvent,
+    PhaseState,
+    RestsLifted,
+    SwitchBegun,
+    SwitchEnded,
+    SwitchPriced,
+    after,
+    leaves,
+)
+from daemon.core.tasks.task import Stage, Task
 from daemon.monitoring.alarms import Alarms
 from daemon.supervisor.journal import Journal
 
@@ -29,7 +49,7 @@ class Switched:
 
 
 class Phases:
-    """The node as the scheduler sees it.
+    """Owns the phase state. Each change of it is one event, of which `on_event` is told.
 
     `prepare` is awaited before a group is loaded; `on_switched` is told of the end of each switch.
     """
@@ -44,127 +64,84 @@ class Phases:
         on_switched: Callable[[Switched], None],
         on_break: Callable[[BaseException], None],
         prepare: Callable[[Group], Awaitable[None]],
+        on_event: Callable[[PhaseEvent], None],
     ) -> None:
         self._node, self._journal, self.policy = node, journal, policy
         self._alarms, self._clock = alarms, clock
         self._on_switched, self._on_break, self._prepare = on_switched, on_break, prepare
-        self.group: Group | None = None
-        self.since: float | None = None
-        self._alive: frozenset[Stage] = frozenset()
-        self._last_group: Group | None = None
-        self._fresh = False
-        self._batch: Batch | None = None
-        self._started: set[int] = set()  # in the running phase
-        self._rerated: frozenset[int] = frozenset()
-        self._rests: dict[Group, float] = {}
-        self._failures: dict[Group, int] = {}
+        self._on_event = on_event
+        self.state = PhaseState()
         self._switch: asyncio.Task[None] | None = None
-        self.switching_since: float | None = None
-        self.usual_switch_s = 0.0
-
-    @property
-    def switching(self) -> bool:
-        """Whether a switch runs."""
-        return self._switch is not None
-
-    @property
-    def last_group(self) -> Group | None:
-        """What was asked for last; while a switch runs, where it goes."""
-        return self._last_group
 
     async def observe(self) -> None:
         """See what the node holds now."""
-        observed = await self._node.observe()
-        self.group, self._alive = observed.group, observed.alive
-
-    def view(self, tasks: Sequence[Task], last_claim_at: float) -> View:
-        """All that the next decision may depend on, as of the last observation."""
-        return View(
-            now=self._clock(),
-            tasks=tasks,
-            group=self.group,
-            fresh=self._fresh,
-            switching=self.switching,
-            last_claim_at=last_claim_at,
-            switch_s=self.usual_switch_s,
-            batch=self._batch,
-            rests=self._rests,
-            alive=self._alive,
-            last_group=self._last_group,
-            rerated=self._rerated,
-        )
-
-    def extent(self, tasks: Sequence[Task]) -> Extent:
-        """How far the batch or, without one, the phase has come; `tasks` are all open ones."""
-        batch, group = self._batch, self.group or frozenset()
-        seen = batch.taken if batch else frozenset(self._started)
-        mine = (t for t in tasks if batch is None or t.batch_id == batch.id)
-        left = {t.id for t in mine if t.stage in group and not t.held}
-        return Extent(batch.id if batch else None, len(seen - left), len(seen | left))
+        seen = await self._node.observe()
+        if (seen.group, seen.alive) != (self.state.group, self.state.alive):
+            self._apply(Observed(seen.group, seen.alive))
 
     async def batch_for(self, task: Task) -> int | None:
         """The batch to which a task is admitted: the running one, or a new one; None where there are none."""
-        if task.stage is not Stage.STT or not self.policy.has_batches(self.group):
+        if task.stage is not Stage.STT or not self.policy.has_batches(self.state.group):
             return None
-        if self._batch is None:
-            self._batch = Batch(await self._journal.open_batch(self.policy.batch_size))
-        return self._batch.id
+        if self.state.batch is not None:
+            return self.state.batch.id
+        batch_id = await self._journal.open_batch(self.policy.batch_size)
+        self._apply(BatchOpened(batch_id))
+        return batch_id
 
     async def close_batch(self) -> None:
         """End the running batch, if there is one."""
-        if self._batch is not None:
-            await self._journal.close_batch(self._batch.id)
-            self._batch = None
+        if self.state.batch is not None:
+            await self._journal.close_batch(self.state.batch.id)
+            self._apply(BatchClosed())
 
     def started(self, task: Task) -> None:
         """An attempt at the task's stage begins."""
-        self._fresh = False
-        self._started.add(task.id)
-        if task.stage is not Stage.STT and task.revision > 1:
-            self._rerated |= {task.id}
-        if task.stage is Stage.STT and self._batch is not None:
-            self._batch = replace(self._batch, taken=self._batch.taken | {task.id})
+        self._apply(AttemptStarted(task.id, task.stage, task.revision))
 
     def worked(self, stage: Stage) -> None:
         """The engine of a stage gave an outcome."""
-        self._well(self.policy.group_of(stage))
+        group = self.policy.group_of(stage)
+        self._apply(EngineWorked(group))
+        self._alarms.clear(_alarm(group))
 
     def failed(self, stage: Stage, fault: Fault) -> None:
         """The engine of a stage is to blame. A death is answered by a fresh engine at once."""
-        self._failed(self.policy.group_of(stage), fault.message, rests=not fault.died)
+        group = self.policy.group_of(stage)
+        self._apply(EngineFailed(group, self._clock(), fault.died))
+        self._alarms.set(_alarm(group), fault.message)
 
     def try_again(self) -> None:
         """Let no group rest any longer."""
-        self._rests.clear()
+        self._apply(RestsLifted())
 
-    async def begin(self, switch: Switch) -> None:
-        """Begin to load a group. Loading the last one anew goes on with its batch and its phase."""
-        group = switch.group
-        if group is None or group != self._last_group:
+    def price_switch(self, seconds: float) -> None:
+        """Take note of what one switch is known to cost."""
+        self._apply(SwitchPriced(seconds))
+
+    async def begin(self, switch: Switch, tasks: Sequence[Task]) -> None:
+        """Begin to load a group. Loading the last one anew goes on with its batch and its phase.
+
+        `tasks` are all open ones.
+        """
+        if ends := leaves(self.state, switch.group):
             await self._leave()
-            if group is not None and Stage.STT in group:
-                self._rerated = frozenset()
-            phase = Phase.EVAL if group is not None and Stage.STT not in group else Phase.STT
-            await self._journal.phase_began(group, phase)
-        self._last_group = group
-        self.switching_since = self._clock()
-        self._switch = asyncio.create_task(self._do(switch))
+        self._apply(SwitchBegun(switch.group, self._clock()))
+        if ends:
+            await self._journal.phase_began(switch.group, self.state.phase, self.state.extent(tasks))
+        self._switch = asyncio.create_task(self._load(switch))
         self._switch.add_done_callback(self._done)
 
     async def end(self, switched: Switched) -> None:
         """Take note of how a switch ended."""
-        self._switch = self.switching_since = None
-        group = switched.group or NOTHING
-        if switched.error is not None:
-            self._failed(group, str(switched.error), rests=True)
+        self._switch = None
+        group, error = switched.group or NOTHING, switched.error
+        self._apply(SwitchEnded(switched.group, self._clock(), switched.seconds, error is not None))
+        if error is not None:
+            self._alarms.set(_alarm(group), str(error))
             return
-        self._fresh = True
-        self._rests.pop(group, None)
         self._alarms.clear(_alarm(group))
-        self.since = None
         if group:
-            self.since = self._clock()
-            self.usual_switch_s = self.usual_switch_s or switched.seconds
             await self._journal.phase_ready(switched.seconds, switched.ledger)
         log.info("switched", to=sorted(group), seconds=round(switched.seconds, 2), **asdict(switched.ledger))
 
@@ -179,17 +156,20 @@ class Phases:
         """End the phase and every engine."""
         try:
             await self._leave()
-            await self._journal.phase_began(None, Phase.STT)
+            self._apply(SwitchBegun(None, self._clock()))
+            await self._journal.phase_began(None, self.state.phase, self.state.extent(()))
         finally:
             await self._node.aclose()
+
+    def _apply(self, event: PhaseEvent) -> None:
+        self.state = after(self.state, event)
+        self._on_event(event)
 
     async def _leave(self) -> None:
         await self.close_batch()
         await self._journal.phase_ended()
-        self._started.clear()
-        self.since = None
 
-    async def _do(self, switch: Switch) -> None:
+    async def _load(self, switch: Switch) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         error, ledger = None, Ledger()
@@ -203,17 +183,6 @@ class Phases:
     def _done(self, switch: asyncio.Task[None]) -> None:
         if not switch.cancelled() and (error := switch.exception()) is not None:
             self._on_break(error)
-
-    def _well(self, group: Group) -> None:
-        self._rests.pop(group, None)
-        self._failures.pop(group, None)
-        self._alarms.clear(_alarm(group))
-
-    def _failed(self, group: Group, message: str, *, rests: bool) -> None:
-        failures = self._failures[group] = self._failures.get(group, 0) + 1
-        self._alarms.set(_alarm(group), message)
-        if rests:
-            self._rests[group] = self._clock() + backoff_s(failures)
 
 
 def _alarm(group: Group) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 from daemon.contracts.values import Orders
 from daemon.contracts.wire import Order
-from daemon.core.schedule.decision import View
 from daemon.core.timestamps import to_iso
 from daemon.supervisor.journal import Journal
 
@@ -27,10 +26,6 @@ class StandingOrders:
         async with self._one_by_one:  # one that is given meanwhile adds to them
             self.now = await self._journal.orders()
         self._on_change(self.now)
-
-    def seen_by(self, view: View) -> View:
-        """The view with what was ordered."""
-        return replace(view, paused=self.now.paused, go_at=self.now.go_at, draining=self.now.draining)
 
     async def give(self, order: Order, *, at_once: bool = False) -> None:
         """Pause, go on, drain, or go. Raises StoreError; then it was not ordered."""

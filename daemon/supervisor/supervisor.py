@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 import structlog
 
 from daemon.contracts.ports import Node
-from daemon.contracts.values import Extent, Failed, Orders, Ticket
+from daemon.contracts.values import Failed, Orders, Ticket
 from daemon.contracts.wire import Order, Verb
 from daemon.core.errors import Blame, EngineError, Fault, StoreError
 from daemon.core.intake.ownership import Ownership
@@ -20,7 +20,6 @@ from daemon.core.schedule.decision import (
     Action,
     Admit,
     Decision,
-    Group,
     OpenBatch,
     Policy,
     Release,
@@ -29,9 +28,10 @@ from daemon.core.schedule.decision import (
     View,
     Why,
 )
+from daemon.core.schedule.phase_state import Extent, Group
 from daemon.core.schedule.scheduler import decide, in_order
 from daemon.core.tasks.lifecycle import RetryPolicy, backoff_s
-from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Task
+from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Phase, Stage, Task
 from daemon.monitoring.alarms import Alarms
 from daemon.supervisor.attempts import AttemptEnded, Attempts
 from daemon.supervisor.consistency import ConsistencyCheck
@@ -76,7 +76,9 @@ class Supervisor:
         self._happenings = came = Mailbox(clock)
         self._ahead = ahead(lambda task_id, fault: came.add(VideoUnreadable(task_id, fault)))
         self._attempts = Attempts(node, self._ahead, progress, clock, came.add, came.broke)
-        self._phases = Phases(node, journal, policy, alarms, clock, came.add, came.broke, prepare)
+        self._phases = Phases(
+            node, journal, policy, alarms, clock, came.add, came.broke, prepare, lambda event: None
+        )
         self._fairness = ConsistencyCheck(journal.session, alarms)
         self._book = TaskBook(retry, clock, newest_only=newest_only)
         self.decision = Decision((), Why.IDLE)
@@ -93,23 +95,28 @@ class Supervisor:
     @property
     def idle(self) -> bool:
         """Whether nothing is open, in work or still to be committed."""
-        busy = self._book.tasks or self._book.changes or self._happenings or self._phases.switching
+        busy = self._book.tasks or self._book.changes or self._happenings or self._phases.state.switching
         return self._recovered and not busy
 
     @property
     def group(self) -> Group | None:
         """The group that is loaded."""
-        return self._phases.group
+        return self._phases.state.group
 
     @property
     def phase_since(self) -> float | None:
         """Since when it is, in seconds since the epoch."""
-        return self._phases.since
+        return self._phases.state.since
+
+    @property
+    def phase(self) -> Phase:
+        """The phase, also while an engine of it is dead, rests, or is loaded."""
+        return self._phases.state.phase
 
     @property
     def extent(self) -> Extent:
         """How far the batch or, without one, the phase has come."""
-        return self._phases.extent(self._book.tasks)
+        return self._phases.state.extent(self._book.tasks)
 
     @property
     def why(self) -> Why:
@@ -119,7 +126,16 @@ class Supervisor:
     @property
     def view(self) -> View:
         """What stands now, as the next decision sees it."""
-        return self._standing.seen_by(self._phases.view(self._book.tasks, self._book.last_claim_at))
+        orders = self._standing.now
+        return View(
+            self._clock(),
+            self._book.tasks,
+            self._phases.state,
+            paused=orders.paused,
+            draining=orders.draining,
+            go_at=orders.go_at,
+            last_claim_at=self._book.last_claim_at,
+        )
 
     @property
     def orders(self) -> Orders:
@@ -134,8 +150,8 @@ class Supervisor:
     @property
     def switching(self) -> tuple[Group | None, float] | None:
         """The switch that runs: to which group, and since when."""
-        since = self._phases.switching_since
-        return None if since is None else (self._phases.last_group, since)
+        state = self._phases.state
+        return None if state.switching_since is None else (state.last_group, state.switching_since)
 
     @property
     def policy(self) -> Policy:
@@ -146,7 +162,7 @@ class Supervisor:
         """Go by another policy from the next decision on, and by what a switch is known to cost."""
         self._policy = self._phases.policy = policy
         if switch_s is not None:
-            self._phases.usual_switch_s = switch_s
+            self._phases.price_switch(switch_s)
         self._happenings.wake()
 
     def try_again(self) -> None:
@@ -240,7 +256,7 @@ class Supervisor:
         for task in starts:
             self._attempts.start(task, payloads.get(task.id))
         if switch is not None:
-            await self._phases.begin(switch)
+            await self._phases.begin(switch, self._book.tasks)
             self._on_switch()
         self._decode_ahead()
         return decision.wake_at

@@ -6,9 +6,8 @@ from random import Random
 
 from daemon.core.forecast.durations import PLANNED
 from daemon.core.forecast.forecast import forecast
-from daemon.core.schedule.decision import View
 from tests.bench.figures import Figure, Options, at_most
-from tests.unit.scheduling import APART, policy
+from tests.unit.scheduling import APART, policy, view_of
 from tests.unit.test_forecast import burst, true_class
 
 SEEDS = 40
@@ -30,13 +29,13 @@ def measure(options: Options) -> list[Figure]:
 def _miss(seed: int) -> float:
     _, learnt = true_class(Random(f"history {seed}"), POLICY)
     truth, _ = true_class(Random(f"truth {seed}"), POLICY)
-    done = forecast(View(0.0, burst(30), None, switch_s=5.0), POLICY, learnt).done
+    done = forecast(view_of(0.0, burst(30), None, switch_s=5.0), POLICY, learnt).done
     assert done is not None
     return abs(done.expected / truth.makespan_s - 1)
 
 
 def _cost_ms(tasks: int) -> float:
-    view = View(0.0, burst(tasks), None, switch_s=5.0)
+    view = view_of(0.0, burst(tasks), None, switch_s=5.0)
     spent = []
     for _ in range(RUNS):
         began = time.perf_counter()

@@ -11,7 +11,7 @@ import pytest
 from daemon.app.assembly import Daemon
 from daemon.contracts.wire import Clock, Order, Verb
 from daemon.core.forecast.durations import MeasuredSwitch
-from daemon.core.schedule.decision import Group
+from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import from_iso
 from tests.inprocess import PASSES, Lab, until, worked_off
@@ -162,11 +162,11 @@ async def test_the_scheduler_goes_by_what_was_measured(tmp_path: Path) -> None:
     a_lab.start_seconds = 0.3
     async with a_lab.daemon() as daemon:
         before = daemon.supervisor.policy.batch_size
-        assert daemon.supervisor.view.switch_s == 0.0
+        assert daemon.supervisor.view.phase.switch_s == 0.0
         a_lab.hand_in("anna_1.mp4")
         await learnt(daemon)
         await until(lambda: daemon.supervisor.policy.batch_size != before)
-        assert 0.3 <= daemon.supervisor.view.switch_s < 2.0
+        assert 0.3 <= daemon.supervisor.view.phase.switch_s < 2.0
         assert daemon.supervisor.policy.batch_size > before, "a switch costs more than a video here"
         assert daemon.forecaster.usual_switch_s(frozenset({Stage.STT})) is not None
 

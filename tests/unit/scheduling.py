@@ -1,8 +1,11 @@
 """What the tests of the scheduler, the lifecycle and the simulation share: tasks, groups, policies."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from daemon.core.schedule.decision import Group, Policy
+from daemon.core.schedule.decision import Policy, View
+from daemon.core.schedule.phase_state import Group, PhaseState
 from daemon.core.tasks.task import Stage, Status, Task
 
 STT: Group = frozenset({Stage.STT})
@@ -14,6 +17,9 @@ ALL: Group = STT | EVAL
 APART = (STT, EXTRACT, RATE)
 PAIRED = (STT, EVAL)
 TOGETHER = (ALL,)
+
+
+_OF_THE_VIEW = ("paused", "draining", "go_at", "last_claim_at")
 
 
 def task(id: int, status: Status = Status.UPLOADED, **fields: Any) -> Task:
@@ -29,6 +35,19 @@ def task(id: int, status: Status = Status.UPLOADED, **fields: Any) -> Task:
         status=status,
         **known,
     )
+
+
+def view_of(now: float, tasks: Sequence[Task], group: Group | None = None, **fields: Any) -> View:
+    """A view of these tasks; what is no field of `View` is one of its phase state."""
+    own = {name: fields.pop(name) for name in _OF_THE_VIEW if name in fields}
+    if fields.pop("switching", False):
+        fields["switching_since"] = now
+    return View(now, tasks, PhaseState(group=group, **fields), **own)
+
+
+def in_phase(view: View, **fields: Any) -> View:
+    """The view with these fields of its phase state."""
+    return replace(view, phase=replace(view.phase, **fields))
 
 
 def policy(

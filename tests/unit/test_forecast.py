@@ -22,12 +22,25 @@ from daemon.core.forecast.explain import FirstForecast, explain, late, seconds
 from daemon.core.forecast.forecast import EXACTLY, Forecast, forecast
 from daemon.core.forecast.rehearsal import Coming, evenly, picture, rehearse
 from daemon.core.forecast.uncertainty import LikelyRange
-from daemon.core.schedule.decision import Batch, Decision, Group, Policy, View, Why
+from daemon.core.schedule.decision import Decision, Policy, View, Why
+from daemon.core.schedule.phase_state import Batch, Group
 from daemon.core.schedule.simulation import simulate
 from daemon.core.schedule.timetable import Attempt, Mark, SwitchResult, Timetable
 from daemon.core.tasks.task import Event, Stage, Status, Task
 from daemon.forecast.class_clock import face
-from tests.unit.scheduling import APART, EVAL, EXTRACT, PAIRED, RATE, STT, TOGETHER, policy, task
+from tests.unit.scheduling import (
+    APART,
+    EVAL,
+    EXTRACT,
+    PAIRED,
+    RATE,
+    STT,
+    TOGETHER,
+    in_phase,
+    policy,
+    task,
+    view_of,
+)
 
 PLAN_S = {Stage.STT: 10.0, Stage.EXTRACT: 20.0, Stage.RATE: 20.0}
 SWITCH_S = 5.0
@@ -63,7 +76,7 @@ def true_class(rng: Random, a_policy: Policy, n: int = 30) -> tuple[Timetable, D
             switches.append(MeasuredSwitch(leaving, entering, took))
         return SwitchResult(took)
 
-    view = View(0.0, burst(n), None, switch_s=SWITCH_S)
+    view = view_of(0.0, burst(n), None, switch_s=SWITCH_S)
     timetable = simulate(view, a_policy, tries=a_try, loads=a_switch)
     learnt = learn({stage: some[::-1] for stage, some in tries.items()}, switches[::-1])
     assert learnt is not None
@@ -79,7 +92,7 @@ def test_after_one_class_of_history_the_next_is_foreseen(a_policy: Policy) -> No
     for seed in range(100):
         _, learnt = true_class(Random(f"history {seed}"), a_policy)
         truth, _ = true_class(Random(f"truth {seed}"), a_policy)
-        expected = forecast(View(0.0, burst(30), None, switch_s=SWITCH_S), a_policy, learnt)
+        expected = forecast(view_of(0.0, burst(30), None, switch_s=SWITCH_S), a_policy, learnt)
         assert expected.done is not None
         misses.append(abs(expected.done.expected / truth.makespan_s - 1))
         covered += expected.done.earliest <= truth.makespan_s <= expected.done.latest
@@ -94,7 +107,7 @@ def test_a_forecast_made_in_the_middle_comes_to_the_same_end() -> None:
     views: list[View] = []
     a_policy = policy(APART, size=5)
     truth = simulate(
-        View(0.0, burst(12), None, switch_s=SWITCH_S),
+        view_of(0.0, burst(12), None, switch_s=SWITCH_S),
         a_policy,
         tries=lambda t: Attempt(PLAN_S[t.stage]),
         loads=lambda leaving, entering: SwitchResult(SWITCH_S if entering else 0.0),
@@ -111,10 +124,10 @@ def test_a_forecast_made_in_the_middle_comes_to_the_same_end() -> None:
 
 def test_a_try_and_a_switch_under_way_are_counted_from_where_they_are() -> None:
     running = task(1, Status.LLAMA_PROCESSING, attempt=3)
-    view = View(100.0, (running,), RATE, last_group=RATE)
+    view = view_of(100.0, (running,), RATE, last_group=RATE)
     assert forecast(view, policy(APART), fixed(), started={1: 85.0}).tasks[1].expected == 105.0
     waiting = replace(running, status=Status.MISTRAL_COMPLETE)
-    under_way = View(100.0, (waiting,), None, switching=True, last_group=RATE)
+    under_way = view_of(100.0, (waiting,), None, switching=True, last_group=RATE)
     assert forecast(under_way, policy(APART), fixed(), switching_since=98.0).tasks[1].expected == 123.0
 
 
@@ -126,24 +139,24 @@ def test_what_a_try_that_runs_long_has_left_is_what_those_had_that_ran_as_long()
 
 
 def test_held_tasks_have_no_end_and_a_pause_is_taken_as_ended_now() -> None:
-    view = View(0.0, (*burst(2), task(3, claimed_at=0.0, held=True)), None, paused=True)
+    view = view_of(0.0, (*burst(2), task(3, claimed_at=0.0, held=True)), None, paused=True)
     assert set(forecast(view, policy(), fixed()).tasks) == {1, 2}
 
 
 def test_the_next_switch_and_the_end_of_the_batch_are_foreseen() -> None:
     in_stt = [task(n, Status.STT_PENDING, claimed_at=0.0, batch_id=7) for n in (1, 2)]
-    view = View(50.0, in_stt, STT, batch=Batch(7), last_group=STT)
+    view = view_of(50.0, in_stt, STT, batch=Batch(7), last_group=STT)
     expected = forecast(view, policy(), fixed())
     assert (expected.batch_done_at, expected.next_switch_at) == (70.0, 70.0)
     assert expected.switching_s == SWITCH_S
-    assert forecast(View(50.0, in_stt[:1], TOGETHER[0]), policy(TOGETHER), fixed()).next_switch_at is None
+    assert forecast(view_of(50.0, in_stt[:1], TOGETHER[0]), policy(TOGETHER), fixed()).next_switch_at is None
 
 
 def test_however_many_are_open_a_forecast_is_bounded_and_each_has_an_end_in_order() -> None:
     tasks = burst(5000)
-    forecast(View(0.0, burst(EXACTLY), None), policy(), fixed())
+    forecast(view_of(0.0, burst(EXACTLY), None), policy(), fixed())
     began = time.process_time()
-    expected = forecast(View(0.0, tasks, None), policy(), fixed())
+    expected = forecast(view_of(0.0, tasks, None), policy(), fixed())
     assert time.process_time() - began < 1.5, "usually a fifth of a second"
     ends = [expected.tasks[t.id].expected for t in tasks]
     assert ends == sorted(ends)
@@ -221,7 +234,7 @@ def foreseen(view: View) -> Forecast:
 
 def test_why_it_waits_for_more_uploads_is_said_with_what_waiting_costs_and_saves() -> None:
     one = task(1, Status.STT_COMPLETE, claimed_at=95.0, batch_id=7)
-    view = View(100.0, (one,), STT, batch=Batch(7, frozenset({1})), switch_s=9.0, last_claim_at=95.0)
+    view = view_of(100.0, (one,), STT, batch=Batch(7, frozenset({1})), switch_s=9.0, last_claim_at=95.0)
     text = explain(view, policy(), Decision((), Why.LINGERING, 104.0), at=at, durations=fixed())
     assert text == (
         "waits until 104 for more uploads (1 of 10 in the batch): one switch costs 9 s; going now saves 4 s, "
@@ -231,20 +244,20 @@ def test_why_it_waits_for_more_uploads_is_said_with_what_waiting_costs_and_saves
 
 def test_switching_pausing_backing_off_and_working_are_said() -> None:
     one = task(1, Status.STT_PROCESSING, claimed_at=0.0)
-    view = View(100.0, (one, *burst(3)[1:]), STT, batch=Batch(1), last_group=STT)
+    view = view_of(100.0, (one, *burst(3)[1:]), STT, batch=Batch(1), last_group=STT)
     said = explain(view, policy(), Decision((), Why.WORKING), at=at, forecast=foreseen(view))
     assert said == "stt: 1 running, 2 waiting; switches about 130"
-    leaving = replace(view, switching=True, last_group=EVAL)
+    leaving = in_phase(view, switching_since=view.now, last_group=EVAL)
     assert explain(leaving, policy(), Decision((), Why.SWITCHING), at=at, durations=fixed()) == (
         "loads extract + rate; that usually takes 5 s"
     )
     paused = replace(view, paused=True)
     assert "2 tasks wait for resume" in explain(paused, policy(), Decision((), Why.PAUSED), at=at)
-    resting = replace(view, rests={EVAL: 160.0})
+    resting = in_phase(view, rests={EVAL: 160.0})
     assert explain(resting, policy(), Decision((), Why.BACKOFF, 160.0), at=at) == (
         "waits until 160 to try again; extract + rate rests after errors"
     )
-    assert explain(View(1.0, (), None), policy(), Decision((), Why.IDLE), at=at) == ""
+    assert explain(view_of(1.0, (), None), policy(), Decision((), Why.IDLE), at=at) == ""
 
 
 def why_late(view: View, plan: FirstForecast, total: int, durations: Durations) -> str:
@@ -253,7 +266,7 @@ def why_late(view: View, plan: FirstForecast, total: int, durations: Durations) 
 
 
 def test_why_the_deadline_is_at_risk_is_said_with_the_main_cause() -> None:
-    view = View(100.0, burst(30), None, switch_s=SWITCH_S)
+    view = view_of(100.0, burst(30), None, switch_s=SWITCH_S)
     plan = FirstForecast(50.0, 30, {stage: fixed().share_s(stage, policy()) for stage in Stage})
     assert why_late(view, plan, 30, fixed()) == "what is left takes 16.9 min, 30 s of it switches"
     assert why_late(view, replace(plan, total=23), 30, fixed()) == "7 more than planned came after 50"
@@ -262,7 +275,7 @@ def test_why_the_deadline_is_at_risk_is_said_with_the_main_cause() -> None:
     )
     assert why_late(view, plan, 30, slow) == "rate takes 26 s a video, 20 s were planned"
     assert why_late(replace(view, paused=True), plan, 30, slow) == "paused by the operator"
-    assert why_late(replace(view, rests={EVAL: 130.0}), plan, 30, slow) == (
+    assert why_late(in_phase(view, rests={EVAL: 130.0}), plan, 30, slow) == (
         "extract + rate rests until 130 after errors"
     )
 

@@ -5,23 +5,24 @@ from typing import Any
 
 import pytest
 
-from daemon.core.schedule.decision import (
-    NOTHING,
-    Action,
-    Admit,
-    Batch,
-    Group,
-    OpenBatch,
-    Policy,
-    Release,
-    Start,
-    Switch,
-    View,
-    Why,
-)
+from daemon.core.schedule.decision import Action, Admit, OpenBatch, Policy, Release, Start, Switch, View, Why
+from daemon.core.schedule.phase_state import NOTHING, Batch, Group
 from daemon.core.schedule.scheduler import auto_batch_size, batch_limit, decide, in_order
 from daemon.core.tasks.task import Stage, Status, Task
-from tests.unit.scheduling import ALL, APART, EVAL, EXTRACT, PAIRED, RATE, STT, TOGETHER, policy, task
+from tests.unit.scheduling import (
+    ALL,
+    APART,
+    EVAL,
+    EXTRACT,
+    PAIRED,
+    RATE,
+    STT,
+    TOGETHER,
+    in_phase,
+    policy,
+    task,
+    view_of,
+)
 
 NOW = 1000.0
 PENDING_OF = {Status.UPLOADED: Status.STT_PENDING, Status.STT_COMPLETE: Status.EVAL_PENDING}
@@ -32,7 +33,7 @@ RUNNING_AT = dict(
 
 
 def view(group: Group | None, *tasks: Task, **fields: Any) -> View:
-    return View(**{"now": NOW, "tasks": tasks, "group": group, **fields})
+    return view_of(**{"now": NOW, "tasks": tasks, "group": group, **fields})
 
 
 def batch(*taken: int) -> Batch:
@@ -250,7 +251,7 @@ def test_only_a_batch_in_which_something_ran_lingers() -> None:
 
 
 def test_the_eval_phase_does_not_linger() -> None:
-    assert decide(replace(lingering(tasks=uploads(1)), group=EVAL), policy()).actions == (Switch(STT),)
+    assert decide(in_phase(lingering(tasks=uploads(1)), group=EVAL), policy()).actions == (Switch(STT),)
 
 
 def test_while_lingering_a_new_upload_starts_at_once() -> None:
@@ -287,7 +288,7 @@ def test_after_an_engines_death_the_cycle_goes_on_where_it_was() -> None:
     tasks = [task(1), task(2, Status.STT_COMPLETE), task(3, Status.MISTRAL_COMPLETE)]
     dead = view(None, *tasks, last_group=EXTRACT)
     assert decide(dead, policy(APART)).actions == (Switch(EXTRACT),)
-    assert decide(replace(dead, rests={EXTRACT: NOW + 5}), policy(APART)).actions == (Switch(RATE),)
+    assert decide(in_phase(dead, rests={EXTRACT: NOW + 5}), policy(APART)).actions == (Switch(RATE),)
 
 
 def test_after_the_death_that_ended_a_full_batch_the_next_group_comes_first() -> None:
@@ -314,7 +315,7 @@ def test_a_resting_engine_is_waited_for() -> None:
 def test_a_full_batch_is_followed_by_the_next_where_no_other_group_has_work() -> None:
     full = view(STT, task(1), batch=batch(*range(2, 12)))
     assert decide(full, policy()).actions == (OpenBatch(),)
-    assert started(replace(full, batch=Batch(2)), policy()) == [1]
+    assert started(in_phase(full, batch=Batch(2)), policy()) == [1]
 
 
 def test_with_nothing_to_do_everything_is_stopped() -> None:
@@ -484,7 +485,7 @@ def test_a_decision_that_was_carried_out_is_followed_by_none(residency: tuple[Gr
             status = PENDING_OF[t.status] if t.id in admitted else t.status
             after.append(replace(t, status=RUNNING_AT[t.stage] if t.id in going else status))
         taken = frozenset(id for id in going if Stage.STT in group)
-        assert decide(replace(now, tasks=after, batch=Batch(1, taken)), p).actions == ()
+        assert decide(in_phase(replace(now, tasks=after), batch=Batch(1, taken)), p).actions == ()
 
 
 @pytest.mark.parametrize("residency", [PAIRED, APART])

@@ -12,7 +12,6 @@ from daemon.core.errors import Blame, Fault
 from daemon.core.schedule.decision import (
     Admit,
     Decision,
-    Group,
     OpenBatch,
     Policy,
     Release,
@@ -21,12 +20,25 @@ from daemon.core.schedule.decision import (
     View,
     Why,
 )
+from daemon.core.schedule.phase_state import Group
 from daemon.core.schedule.scheduler import auto_batch_size
 from daemon.core.schedule.simulation import simulate
 from daemon.core.schedule.timetable import Attempt, Input, Mark, SwitchResult, Timetable, TimetableEntry, What
 from daemon.core.tasks.lifecycle import RetryPolicy
 from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Status, Task
-from tests.unit.scheduling import ALL, APART, EVAL, EXTRACT, PAIRED, RATE, STT, TOGETHER, policy, task
+from tests.unit.scheduling import (
+    ALL,
+    APART,
+    EVAL,
+    EXTRACT,
+    PAIRED,
+    RATE,
+    STT,
+    TOGETHER,
+    policy,
+    task,
+    view_of,
+)
 
 PLAN_S = {Stage.STT: 10.0, Stage.EXTRACT: 20.0, Stage.RATE: 20.0}
 DEATH = Fault(Blame.ENGINE, "engine_died", "gone", died=True)
@@ -65,7 +77,7 @@ def run(
     tasks: Sequence[Task], a_policy: Policy, *, switch_s: float = 0.0, until: float = math.inf
 ) -> Timetable:
     """The plan's durations, no faults, under the referee."""
-    start = View(0.0, (), None, switch_s=switch_s)
+    start = view_of(0.0, (), None, switch_s=switch_s)
     return simulate(
         start,
         a_policy,
@@ -107,7 +119,7 @@ def test_several_requests_at_once_win_the_time_back_where_each_model_is_alone(
         return Attempt(PLAN_S[a_task.stage] * (1.0 if a_task.stage is Stage.STT else parallel / speed))
 
     apart = policy(APART, size=30, llm=parallel)
-    timetable = simulate(View(0.0, burst(30), None), apart, tries=tries, loads=free_load)
+    timetable = simulate(view_of(0.0, burst(30), None), apart, tries=tries, loads=free_load)
     assert round(timetable.makespan_s / 60, 1) == minutes
 
 
@@ -177,7 +189,7 @@ def test_under_steady_overload_each_waits_a_bounded_number_of_rounds(residency: 
 
     referee = Referee(a_policy)
     timetable = simulate(
-        View(0.0, (), None),
+        view_of(0.0, (), None),
         a_policy,
         tries=tries,
         loads=lambda leaving, entering: SwitchResult(3.0),
@@ -207,7 +219,7 @@ def test_where_all_is_resident_a_suspect_is_not_kept_waiting_by_a_steady_stream(
         return replace(planned(a_task), fault=DEATH if dies else None)
 
     timetable = simulate(
-        View(0.0, (), None),
+        view_of(0.0, (), None),
         a_policy,
         tries=tries,
         loads=free_load,
@@ -228,7 +240,7 @@ def test_an_engine_that_dies_again_and_again_does_not_starve_the_groups_after_it
         return replace(planned(a_task), fault=DEATH if dies else None)
 
     timetable = simulate(
-        View(0.0, (), None),
+        view_of(0.0, (), None),
         a_policy,
         tries=tries,
         loads=lambda leaving, entering: SwitchResult(2.0),
@@ -244,7 +256,7 @@ def test_a_task_on_which_its_engine_always_fails_does_not_keep_the_class_waiting
         return replace(planned(a_task), fault=SICK if a_task.id == 1 and a_task.stage is Stage.RATE else None)
 
     timetable = simulate(
-        View(0.0, burst(10), None), policy(APART), tries=tries, loads=free_load, until=2000.0
+        view_of(0.0, burst(10), None), policy(APART), tries=tries, loads=free_load, until=2000.0
     )
     assert set(timetable.ended) == set(range(2, 11))
     assert timetable.makespan_s < 10 * 50 + 30
@@ -254,7 +266,7 @@ def test_new_ratings_of_old_tasks_are_done_beside_a_steady_overload_ten_a_phase(
     again = [task(n, Status.STT_COMPLETE, revision=2, claimed_at=-float(n)) for n in range(500, 530)]
     a_policy = policy(APART, size=5)
     timetable = simulate(
-        View(0.0, (), None),
+        view_of(0.0, (), None),
         a_policy,
         tries=planned,
         loads=free_load,
@@ -272,7 +284,7 @@ def test_new_ratings_of_old_tasks_are_done_beside_a_steady_overload_ten_a_phase(
 
 def test_a_simulation_begins_where_the_daemon_stands() -> None:
     running = task(1, Status.EVAL_PROCESSING, attempt=2)
-    view = View(100.0, (running, task(2, Status.MISTRAL_COMPLETE)), EVAL)
+    view = view_of(100.0, (running, task(2, Status.MISTRAL_COMPLETE)), EVAL)
     timetable = simulate(view, policy(), tries=planned, loads=free_load)
     assert timetable.ended == {2: 120.0, 1: 140.0}
     assert timetable.makespan_s == 40.0
@@ -280,7 +292,7 @@ def test_a_simulation_begins_where_the_daemon_stands() -> None:
 
 def test_what_a_crash_interrupted_begins_anew_and_its_late_outcome_counts_for_nothing() -> None:
     script = [*arrivals(burst(1)), Input(6.0, What.CRASH)]
-    timetable = simulate(View(0.0, (), None), policy(), tries=planned, loads=free_load, script=script)
+    timetable = simulate(view_of(0.0, (), None), policy(), tries=planned, loads=free_load, script=script)
     assert [e.at for e in of(timetable, Event.TRANSCRIBED)] == [16.0]
     assert timetable.tasks[1].attempt == 4
 
@@ -292,7 +304,7 @@ def test_an_engines_death_leaves_its_neighbours_task_in_hand_alone() -> None:
 
     both = (task(1, Status.MISTRAL_COMPLETE), task(2, Status.STT_COMPLETE))
     timetable = simulate(
-        View(0.0, both, EVAL), policy(), tries=tries, loads=free_load, watch=Referee(policy())
+        view_of(0.0, both, EVAL), policy(), tries=tries, loads=free_load, watch=Referee(policy())
     )
     assert timetable.ended == {1: 20.0, 2: 60.0}
     assert [e.task.suspicion for e in of(timetable, Event.RELEASED) if e.task] == [1]
@@ -313,6 +325,7 @@ class Referee:
 
     policy: Policy
     last: tuple[View, Decision] | None = None
+    used: bool = True
     tallies: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, view: View, decision: Decision) -> None:
@@ -326,49 +339,55 @@ class Referee:
         released = {a.task.id for a in decision.actions if isinstance(a, Release)}
         pending = ({t.id for t in view.tasks if t.status in PENDING} | {t.id for t in admits}) - released
         for t in starts:
-            assert view.group is not None
-            assert t.stage in view.group
+            assert view.phase.group is not None
+            assert t.stage in view.phase.group
             assert self.may_start(t, view)
         self.check_suspects(view, starts)
+        self.used = (self.used or bool(starts)) and not any(isinstance(a, Switch) for a in decision.actions)
         self.check_slots(view, starts)
         self.check_batch(view, starts, pending)
         self.check_order(view, starts, pending)
 
     def may_start(self, t: Task, view: View) -> bool:
-        rests = view.rests.get(next(g for g in self.policy.residency if t.stage in g), 0.0)
+        rests = view.phase.rests.get(next(g for g in self.policy.residency if t.stage in g), 0.0)
         idle = t.status not in RUNNING and not t.held and not t.cancel_requested
         return idle and max(t.not_before, rests) <= view.now
 
     def check_world(self, view: View) -> None:
         running = [t for t in view.tasks if t.status in RUNNING]
-        assert not (running and view.switching)
-        if view.group is not None:
-            assert all(t.stage in view.group for t in running)
+        assert not (running and view.phase.switching)
+        if view.phase.group is not None:
+            assert all(t.stage in view.phase.group for t in running)
         if any(t.suspicion for t in running):
             assert len(running) == 1
 
     def check_switches(self, view: View, decision: Decision) -> None:
         switches = [a for a in decision.actions if isinstance(a, Switch)]
-        if view.switching or view.paused:
+        if view.phase.switching or view.paused:
             assert decision.actions == ()
         if switches:
             assert decision.actions[-1:] == tuple(switches)
             assert not any(t.status in RUNNING for t in view.tasks)
         if any(isinstance(a, OpenBatch) for a in decision.actions):
-            assert self.policy.has_batches(view.group)
-            assert view.batch is not None
-            assert len(view.batch.taken) >= self.policy.batch_size
+            assert self.policy.has_batches(view.phase.group)
+            assert view.phase.batch is not None
+            assert len(view.phase.batch.taken) >= self.policy.batch_size
 
     def check_rest(self, view: View, decision: Decision) -> None:
         """Where the scheduler waits, something will wake it, and there is a reason to wait."""
         if decision.wake_at is not None:
             assert decision.wake_at > view.now
-        if decision.actions or view.switching or view.paused or any(t.status in RUNNING for t in view.tasks):
+        if (
+            decision.actions
+            or view.phase.switching
+            or view.paused
+            or any(t.status in RUNNING for t in view.tasks)
+        ):
             return
         may = [t for t in view.tasks if self.may_start(t, view)]
         if decision.why is Why.LINGERING:
             assert decision.wake_at is not None
-            assert decision.wake_at <= view.last_claim_at + view.switch_s
+            assert decision.wake_at <= view.last_claim_at + view.phase.switch_s
             assert not any(t.stage is Stage.STT for t in may)
         else:
             assert may == []
@@ -377,7 +396,8 @@ class Referee:
 
     def check_suspects(self, view: View, starts: list[Task]) -> None:
         if any(t.suspicion for t in starts):
-            assert view.fresh
+            assert view.phase.fresh
+            assert not self.used, "something ran on the engine since it was started"
             assert len(starts) == 1
             assert not any(t.status in RUNNING for t in view.tasks)
 
@@ -388,14 +408,14 @@ class Referee:
         assert len({t.id for t in starts}) == len(starts)
 
     def check_batch(self, view: View, starts: list[Task], pending: set[int]) -> None:
-        if not self.policy.has_batches(view.group):
+        if not self.policy.has_batches(view.phase.group):
             return
-        assert view.batch is not None
+        before = view.phase.batch.taken if view.phase.batch else frozenset[int]()
         most = self.policy.batch_size * (3 if self.policy.remainder_goes_along else 2) // 2
-        taken = view.batch.taken | {t.id for t in starts if t.stage is Stage.STT}
+        taken = before | {t.id for t in starts if t.stage is Stage.STT}
         places = taken | {t.id for t in view.tasks if t.id in pending and t.stage is Stage.STT}
-        assert len(places) <= max(most, len(view.batch.taken))
-        assert len(view.batch.taken) <= most
+        assert len(places) <= max(most, len(before))
+        assert len(before) <= most
 
     def ranks(self, view: View) -> dict[int, tuple[bool, int, float, int]]:
         def rank(t: Task) -> tuple[bool, int, float, int]:
@@ -411,7 +431,7 @@ class Referee:
             return
         ranks = self.ranks(view)
         begun = {t.id for t in starts}
-        batch = view.batch.taken if view.batch else frozenset[int]()
+        batch = view.phase.batch.taken if view.phase.batch else frozenset[int]()
         for t in starts:
             for o in view.tasks:
                 if o.id in begun or o.stage is not t.stage or o.suspicion or not self.may_start(o, view):
@@ -420,7 +440,7 @@ class Referee:
                 if t.suspicion:
                     fits = o.id in pending and len(self.policy.residency) > 1
                 elif ranks[t.id][0]:
-                    fits = (o.id in view.rerated) == (t.id in view.rerated)
+                    fits = (o.id in view.phase.rerated) == (t.id in view.phase.rerated)
                 if fits:
                     assert not t.suspicion
                     assert ranks[t.id] < ranks[o.id], (t, o)
@@ -494,7 +514,7 @@ def random_world(seed: int, name: str) -> None:
     script = random_script(rng, tasks)
     referee = Referee(a_policy)
     timetable = simulate(
-        View(0.0, (), None, switch_s=rng.choice((0.0, 5.0, 20.0))),
+        view_of(0.0, (), None, switch_s=rng.choice((0.0, 5.0, 20.0))),
         a_policy,
         tries=fate.tries,
         loads=fate.loads,
@@ -513,7 +533,12 @@ def check_end(timetable: Timetable, tasks: list[Task], referee: Referee) -> None
     assert not any(t.status in RUNNING | PENDING for t in timetable.tasks.values())
     assert referee.last is not None
     view, decision = referee.last
-    assert (view.group, view.alive, decision.why, decision.actions) == (None, frozenset(), Why.IDLE, ())
+    assert (view.phase.group, view.phase.alive, decision.why, decision.actions) == (
+        None,
+        frozenset(),
+        Why.IDLE,
+        (),
+    )
 
 
 def check_history(timetable: Timetable, *, disturbed: bool) -> None:
@@ -575,7 +600,7 @@ def test_random_worlds_reach_every_reason_to_wait() -> None:
             tasks = random_tasks(rng)
             fate = Fate(rng, 0.2, {}, budget=6)
             simulate(
-                View(0.0, (), None, switch_s=10.0),
+                view_of(0.0, (), None, switch_s=10.0),
                 a_policy,
                 tries=fate.tries,
                 loads=fate.loads,

@@ -11,7 +11,8 @@ from math import sqrt
 from statistics import fmean, median
 
 from daemon.core.schedule.benchmark import longer
-from daemon.core.schedule.decision import Group, Policy
+from daemon.core.schedule.decision import Policy
+from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
 
 _OUTLIER = 4.0  # times the median: a try that hung says nothing of the next one

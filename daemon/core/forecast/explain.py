@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from daemon.core.forecast.durations import Durations
 from daemon.core.forecast.forecast import Forecast
-from daemon.core.schedule.decision import Decision, Group, Policy, View, Why
+from daemon.core.schedule.decision import Decision, Policy, View, Why
+from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import RUNNING, Stage
 
 Shown = Callable[[float], str]
@@ -35,7 +36,7 @@ def explain(
     durations: Durations | None = None,
 ) -> str:
     """What the scheduler does or waits for now, and for how long; "" when there is nothing to say."""
-    if view.switching:
+    if view.phase.switching:
         return _switching(view, durations)
     if view.paused:
         waiting = sum(t.status not in RUNNING for t in view.tasks)
@@ -45,10 +46,10 @@ def explain(
     if decision.why is Why.LINGERING and decision.wake_at is not None:
         return _lingering(view, policy, decision.wake_at, at, durations)
     if decision.why is Why.BACKOFF and decision.wake_at is not None:
-        resting = [name(group) for group, until in view.rests.items() if group and until > view.now]
+        resting = [name(group) for group, until in view.phase.rests.items() if group and until > view.now]
         whose = f"; {', '.join(resting)} rests after errors" if resting else ""
         return f"waits until {at(decision.wake_at)} to try again{whose}"
-    if view.group is None or not view.tasks:
+    if view.phase.group is None or not view.tasks:
         return ""
     return _working(view, policy, at, forecast)
 
@@ -65,7 +66,7 @@ def late(
     """The main reason why a class of `total` tasks ends after its deadline, or may."""
     if view.paused:
         return "paused by the operator"
-    for group, until in view.rests.items():
+    for group, until in view.phase.rests.items():
         if group and until > view.now:
             return f"{name(group)} rests until {at(until)} after errors"
     left = Counter(task.stage for task in view.tasks if not task.held)
@@ -107,18 +108,20 @@ def _tasks(count: int) -> str:
 
 
 def _switching(view: View, durations: Durations | None) -> str:
-    if view.last_group is None:
+    if view.phase.last_group is None:
         return "stops everything: nothing is left to do"
-    usual = durations.switch_s(None, view.last_group) if durations else 0.0
-    return f"loads {name(view.last_group)}" + (f"; that usually takes {seconds(usual)}" if usual else "")
+    usual = durations.switch_s(None, view.phase.last_group) if durations else 0.0
+    return f"loads {name(view.phase.last_group)}" + (
+        f"; that usually takes {seconds(usual)}" if usual else ""
+    )
 
 
 def _lingering(view: View, policy: Policy, until: float, at: Shown, durations: Durations | None) -> str:
     """What is gained by waiting is the round that a latecomer else waits for; what it costs, the wait."""
-    taken = len(view.batch.taken) if view.batch else 0
+    taken = len(view.phase.batch.taken) if view.phase.batch else 0
     text = (
         f"waits until {at(until)} for more uploads ({taken} of {policy.batch_size} in the batch): "
-        f"one switch costs {seconds(view.switch_s)}; going now saves {seconds(until - view.now)}"
+        f"one switch costs {seconds(view.phase.switch_s)}; going now saves {seconds(until - view.now)}"
     )
     if durations is None:
         return text
@@ -133,7 +136,7 @@ def _lingering(view: View, policy: Policy, until: float, at: Shown, durations: D
 
 def _working(view: View, policy: Policy, at: Shown, forecast: Forecast | None) -> str:
     running = sum(t.status in RUNNING for t in view.tasks)
-    group = view.group or frozenset()
+    group = view.phase.group or frozenset()
     here = sum(t.stage in group and not t.held for t in view.tasks) - running
     text = f"{name(group)}: {running} running, {here} waiting"
     if forecast is not None and forecast.next_switch_at is not None and len(policy.residency) > 1:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from daemon.core.forecast.durations import Durations
 from daemon.core.forecast.uncertainty import LikelyRange, Uncertainty, behind
-from daemon.core.schedule.decision import Group, Policy, View
+from daemon.core.schedule.decision import Policy, View
+from daemon.core.schedule.phase_state import Group
 from daemon.core.schedule.scheduler import in_order
 from daemon.core.schedule.simulation import simulate
 from daemon.core.schedule.timetable import Attempt, Mark, SwitchResult, Timetable
@@ -72,8 +73,8 @@ def forecast(
     since = {task.id: started[task.id] for task in running if started and task.id in started}
     world = _Expected(policy, durations, _at_once(queue, policy), view.now, since)
     under_way = None
-    if view.switching:
-        usual = durations.switch_s(None, view.last_group)
+    if view.phase.switching:
+        usual = durations.switch_s(None, view.phase.last_group)
         elapsed = view.now - (view.now if switching_since is None else switching_since)
         under_way = SwitchResult(max(usual - elapsed, _LEAST_LEFT * usual))
     timetable = simulate(
@@ -121,9 +122,9 @@ def _next_switch(timetable: Timetable) -> float | None:
 
 
 def _batch_done(timetable: Timetable, view: View) -> float | None:
-    if view.batch is None:
+    if view.phase.batch is None:
         return None
-    mine = {t.id for t in view.tasks if t.batch_id == view.batch.id and t.stage is Stage.STT}
+    mine = {t.id for t in view.tasks if t.batch_id == view.phase.batch.id and t.stage is Stage.STT}
     through = (e for e in timetable.entries if _STAGE_DONE.get(e.what) is Stage.STT)
     return max((e.at for e in through if e.task and e.task.id in mine), default=None)
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from daemon.core.forecast.durations import Durations
-from daemon.core.schedule.decision import Group, Policy, View
+from daemon.core.schedule.decision import Policy, View
+from daemon.core.schedule.phase_state import Group, PhaseState
 from daemon.core.schedule.simulation import simulate
 from daemon.core.schedule.timetable import Attempt, Input, Mark, SwitchResult, Timetable, What
 from daemon.core.tasks.task import FINAL, Event, Stage, Task
@@ -66,7 +67,7 @@ def rehearse(coming: Sequence[Coming], policy: Policy, durations: Durations) -> 
     first = [task for task in tasks if task.claimed_at <= 0.0]
     script = [Input(task.claimed_at, What.ARRIVE, task) for task in tasks if task.claimed_at > 0.0]
     timetable = simulate(
-        View(0.0, first, None, switch_s=switch_s), policy, tries=tries, loads=loads, script=script
+        View(0.0, first, PhaseState(switch_s=switch_s)), policy, tries=tries, loads=loads, script=script
     )
     waits = timetable.waits.values()
     phases = tuple(_phases(timetable))

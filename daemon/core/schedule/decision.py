@@ -4,11 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from daemon.core.schedule.phase_state import Group, PhaseState
 from daemon.core.tasks.task import Stage, Task
-
-Group = frozenset[Stage]
-NOTHING: Group = frozenset()
-"""Stands in `View.rests` for stopping everything, which can fail as a start can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,45 +28,16 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """The running batch. `taken` are the ids of the tasks that were started in it.
-
-    It begins when a group that has batches is loaded and none runs, or with OpenBatch. It ends with
-    the next OpenBatch, or when another group, or nothing, is to be loaded; a restart of its own
-    engine, or that engine's death, does not end it.
-    """
-
-    id: int
-    taken: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
 class View:
-    """All that a decision may depend on. Times are seconds since the epoch.
-
-    `tasks` are all open ones. `group` is what is verified loaded, None also while an engine of it is
-    dead; `alive`, the engines that run although their group is not loaded; `last_group`, what was
-    asked for last, where the cycle goes on. `fresh` says that nothing ran on the group since it was
-    proven; `rests`, until when a group has no work because its engine failed; `switch_s`, the
-    measured cost of one switch. `rerated` are the ids of the new ratings of old tasks that were
-    started since stt was loaded last.
-    """
+    """All that a decision may depend on. `tasks` are all open ones, times are seconds since the epoch."""
 
     now: float
     tasks: Sequence[Task]
-    group: Group | None
-    fresh: bool = False
-    switching: bool = False
+    phase: PhaseState = field(default_factory=PhaseState)
     paused: bool = False
     draining: bool = False
     go_at: float = 0.0
     last_claim_at: float = 0.0
-    switch_s: float = 0.0
-    batch: Batch | None = None
-    rests: Mapping[Group, float] = field(default_factory=dict)
-    alive: frozenset[Stage] = frozenset()
-    last_group: Group | None = None
-    rerated: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 from daemon.core.schedule.benchmark import speedup
-from daemon.core.schedule.decision import Group
 from daemon.core.schedule.memory import ModelNeed, capacity_mb
+from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
 
 Residency = tuple[Group, ...]

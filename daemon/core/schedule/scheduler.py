@@ -26,14 +26,11 @@ a steady stream does not keep it waiting for ever.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from daemon.core.schedule.decision import (
-    NOTHING,
     Action,
     Admit,
     Decision,
-    Group,
     OpenBatch,
     Policy,
     Release,
@@ -42,6 +39,7 @@ from daemon.core.schedule.decision import (
     View,
     Why,
 )
+from daemon.core.schedule.phase_state import NOTHING, Group
 from daemon.core.tasks.lifecycle import BACKOFF_MOST_S
 from daemon.core.tasks.task import PENDING, RUNNING, Stage, Status, Task
 
@@ -52,13 +50,13 @@ _NEW_RATINGS = 10
 
 def decide(view: View, policy: Policy) -> Decision:
     """What to do now, by the rules of this module."""
-    if view.switching:  # R1
+    if view.phase.switching:  # R1
         return Decision((), Why.SWITCHING)
     if view.paused:
         return Decision((), Why.PAUSED)
     running = [t for t in view.tasks if t.status in RUNNING]
     ready = _ready(view, policy)
-    chosen = _choose(ready, view, policy)
+    chosen = _choose(ready, view.phase.group, view, policy)
     releases = _release_others(view.tasks, chosen)
     later = _next_ready_at(view, policy)
     if chosen:
@@ -68,7 +66,7 @@ def decide(view: View, policy: Policy) -> Decision:
     if (until := _linger_until(view, policy)) > view.now:  # R3
         return Decision(releases, Why.LINGERING, until if later is None else min(until, later))
     target = _next_group(ready, view, policy)  # R4
-    if target is not None and target == view.group:
+    if target is not None and target == view.phase.group:
         return Decision((*releases, OpenBatch()), Why.NEXT_BATCH)
     if target is not None:
         return Decision((*releases, Switch(target)), Why.NEXT_GROUP)
@@ -118,9 +116,9 @@ def _may_start(task: Task) -> bool:
 
 
 def _ready_at(task: Task, view: View, policy: Policy) -> float:
-    if not view.rests:  # asked of every task at every event: what is usual must be cheap
+    if not view.phase.rests:  # asked of every task at every event: what is usual must be cheap
         return _believed(task.not_before, view)
-    return _believed(max(task.not_before, view.rests.get(policy.group_of(task.stage), 0.0)), view)
+    return _believed(max(task.not_before, view.phase.rests.get(policy.group_of(task.stage), 0.0)), view)
 
 
 def _believed(until: float, view: View) -> float:
@@ -140,20 +138,19 @@ def _ready(view: View, policy: Policy) -> list[Task]:
     ready = [t for t in queue if _may_start(t) and _ready_at(t, view, policy) <= view.now]
     if len(policy.residency) == 1 or not any(t.stage is Stage.STT for t in ready):
         return ready
-    new = [t.id for t in ready if _is_new_rating(t) and t.id not in view.rerated]
-    surplus = set(new[max(0, _NEW_RATINGS - len(view.rerated)) :])
+    new = [t.id for t in ready if _is_new_rating(t) and t.id not in view.phase.rerated]
+    surplus = set(new[max(0, _NEW_RATINGS - len(view.phase.rerated)) :])
     return [t for t in ready if t.id not in surplus]
 
 
-def _choose(ready: list[Task], view: View, policy: Policy) -> list[Task]:
-    """The tasks of the loaded group that belong to its batch or phase, in order."""
-    group = view.group
+def _choose(ready: list[Task], group: Group | None, view: View, policy: Policy) -> list[Task]:
+    """The tasks of the group that belong to its batch or phase, in order."""
     if group is None or group not in policy.residency:  # one that is not configured any more is only left
         return []
     mine = [t for t in ready if t.stage in group]
     if not policy.has_batches(group):
         return mine
-    taken = view.batch.taken if view.batch else frozenset()
+    taken = view.phase.batch.taken if view.phase.batch else frozenset()
     new = [t.id for t in mine if t.stage is Stage.STT and t.id not in taken]
     room = max(0, batch_limit(policy, len(taken), len(new)) - len(taken))
     surplus = set(new[room:])
@@ -172,8 +169,8 @@ def _work(
     """R2: admit what was chosen, and start what gets a slot."""
     admits = tuple(Admit(t) for t in chosen if t.status in (Status.UPLOADED, Status.STT_COMPLETE))
     starts = _starts(chosen, running, view, policy)
-    if not starts and not running and not view.fresh:
-        return Decision((*releases, *admits, Switch(view.group, fresh=True)), Why.PROBATION)
+    if not starts and not running and not view.phase.fresh:
+        return Decision((*releases, *admits, Switch(view.phase.group, fresh=True)), Why.PROBATION)
     return Decision((*releases, *admits, *map(Start, starts)), Why.WORKING, _next_ready_at(view, policy))
 
 
@@ -184,7 +181,7 @@ def _starts(chosen: list[Task], running: list[Task], view: View, policy: Policy)
     trusted = [t for t in chosen if not t.suspicion]
     suspect = next((t for t in chosen if t.suspicion), None)
     if suspect is not None and not any(_goes_before(t, suspect, policy) for t in trusted):
-        return [suspect] if view.fresh and not running else []
+        return [suspect] if view.phase.fresh and not running else []
     busy = Counter(t.stage for t in running)
     starts = []
     for task in trusted:
@@ -203,8 +200,8 @@ def _goes_before(task: Task, suspect: Task, policy: Policy) -> bool:
 
 def _linger_until(view: View, policy: Policy) -> float:
     """R3: until when to wait for more uploads; 0 when there is nothing to wait for."""
-    batch = view.batch
-    if not policy.has_batches(view.group) or batch is None or not batch.taken or view.draining:
+    batch = view.phase.batch
+    if not policy.has_batches(view.phase.group) or batch is None or not batch.taken or view.draining:
         return 0.0
     if len(batch.taken) >= policy.batch_size or view.last_claim_at <= view.go_at:
         return 0.0
@@ -212,7 +209,7 @@ def _linger_until(view: View, policy: Policy) -> float:
         return 0.0
     waiting = (t for t in view.tasks if t.batch_id == batch.id and not t.held and t.not_before <= view.now)
     oldest = min((t.claimed_at for t in waiting), default=view.now)
-    return min(view.last_claim_at + view.switch_s, oldest + policy.max_wait_s)
+    return min(view.last_claim_at + view.phase.switch_s, oldest + policy.max_wait_s)
 
 
 def _next_group(ready: list[Task], view: View, policy: Policy) -> Group | None:
@@ -222,8 +219,8 @@ def _next_group(ready: list[Task], view: View, policy: Policy) -> Group | None:
     begin anew, an engine that dies again and again would keep the groups after it waiting.
     """
     residency = policy.residency
-    place = view.last_group if view.group is None else view.group
-    if view.group is None and _choose(ready, replace(view, group=place), policy):
+    place = view.phase.last_group if view.phase.group is None else view.phase.group
+    if view.phase.group is None and _choose(ready, place, view, policy):
         return place
     first = residency.index(place) + 1 if place in residency else 0
     stages = {t.stage for t in ready}
@@ -232,8 +229,8 @@ def _next_group(ready: list[Task], view: View, policy: Policy) -> Group | None:
 
 def _stop(releases: tuple[Action, ...], view: View) -> Decision:
     """R4: there is nothing to do at all."""
-    if view.group is None and not view.alive:
+    if view.phase.group is None and not view.phase.alive:
         return Decision(releases, Why.IDLE)
-    if (until := _believed(view.rests.get(NOTHING, 0.0), view)) > view.now:
+    if (until := _believed(view.phase.rests.get(NOTHING, 0.0), view)) > view.now:
         return Decision(releases, Why.BACKOFF, until)
     return Decision((*releases, Switch(None)), Why.IDLE)

@@ -3,24 +3,20 @@
 `simulate` begins with a view, as the supervisor has it, and a script of what comes from outside. How
 long a try or a switch takes, and whether it fails, it asks of two callables; so the same world serves
 the forecast (measured durations, no faults), `introeval simulate` (a class of thirty) and the tests
-(faults of every kind from a seed). It keeps the supervisor's part of the contract: batches, rests,
-what is fresh, what an engine's death takes with it.
+(faults of every kind from a seed). The scheduler, the phase state and the lifecycle are the daemon's
+own; what stands here is the node's part, such as what an engine's death takes with it.
 """
 
 import heapq
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from daemon.core.errors import Blame, Fault
 from daemon.core.schedule.decision import (
-    NOTHING,
     Action,
     Admit,
-    Batch,
     Decision,
-    Group,
     OpenBatch,
     Policy,
     Release,
@@ -28,9 +24,24 @@ from daemon.core.schedule.decision import (
     Switch,
     View,
 )
+from daemon.core.schedule.phase_state import (
+    NOTHING,
+    AttemptStarted,
+    BatchClosed,
+    BatchOpened,
+    EngineFailed,
+    EngineWorked,
+    Group,
+    Observed,
+    PhaseEvent,
+    PhaseState,
+    SwitchBegun,
+    SwitchEnded,
+    after,
+)
 from daemon.core.schedule.scheduler import decide
 from daemon.core.schedule.timetable import Attempt, Input, Mark, SwitchResult, Timetable, TimetableEntry, What
-from daemon.core.tasks.lifecycle import RetryPolicy, advance, after_fault, backoff_s
+from daemon.core.tasks.lifecycle import RetryPolicy, advance, after_fault
 from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Task
 
 _MOST_DECISIONS = 6  # after one event; what is needed is one or two with actions, and one without
@@ -65,7 +76,7 @@ def simulate(
     world = _World(view, policy, tries, loads, retry or RetryPolicy())
     for event in sorted(script, key=lambda event: event.at):
         world.put(event.at, event)
-    if view.switching and under_way is not None:
+    if view.phase.switching and under_way is not None:
         world.go_on_switching(under_way)
     world.run(until, watch)
     return Timetable(view.now, tuple(world.entries), dict(world.tasks))
@@ -110,7 +121,7 @@ class _World:
     tasks: dict[int, Task] = field(default_factory=dict)
     entries: list[TimetableEntry] = field(default_factory=list)
     agenda: list[tuple[float, int, _Due]] = field(default_factory=list)
-    failures: Counter[Group] = field(default_factory=Counter)
+    phase: PhaseState = field(init=False)
     wakes: set[float] = field(default_factory=set)
     batches: int = 0
     puts: int = 0
@@ -118,11 +129,11 @@ class _World:
 
     def __post_init__(self) -> None:
         self.tasks = {task.id: task for task in self.view.tasks}
-        self.batches = self.view.batch.id if self.view.batch else 0
-        going_on = self.view.last_group if self.view.switching else self.view.group or self.view.last_group
-        self.view = replace(self.view, switching=False, last_group=going_on)
-        if self.view.batch is None and self.policy.has_batches(self.view.group):
-            self._open_batch()
+        phase = self.view.phase
+        self.batches = phase.batch.id if phase.batch else 0
+        self.phase = replace(phase, switching_since=None)
+        if not phase.switching and phase.group is not None:
+            self.phase = replace(self.phase, last_group=phase.group)
         for task in self.view.tasks:
             if task.status in RUNNING:
                 self._expect(task)
@@ -138,10 +149,7 @@ class _World:
 
     def go_on_switching(self, load: SwitchResult) -> None:
         """Take up a switch to what was asked for last."""
-        group = self.view.last_group
-        self.view = replace(self.view, switching=True, group=None, fresh=False, alive=frozenset())
-        self._log(Mark.SWITCHING, group=group)
-        self.put(self.now + load.seconds, _SwitchEnds(self.life, group, load))
+        self._begin_switch(self.phase.last_group, load)
 
     def run(self, until: float, watch: OnDecision | None) -> None:
         """One thing that is due after the other, with the decisions that each leads to."""
@@ -154,7 +162,8 @@ class _World:
 
     def _decide(self, watch: OnDecision | None) -> None:
         for _ in range(_MOST_DECISIONS):
-            view = replace(self.view, tasks=[t for t in self.tasks.values() if t.status not in FINAL])
+            open_tasks = [task for task in self.tasks.values() if task.status not in FINAL]
+            view = replace(self.view, tasks=open_tasks, phase=self.phase)
             decision = decide(view, self.policy)
             if watch is not None:
                 watch(view, decision)
@@ -178,42 +187,34 @@ class _World:
             case Release(task):
                 self._move(task.id, Event.RELEASED)
             case Admit(task):
-                batched = task.stage is Stage.STT and self.view.batch is not None
-                self._move(
-                    task.id, Event.ADMITTED, self.view.batch.id if batched and self.view.batch else None
-                )
+                self._move(task.id, Event.ADMITTED, self._batch_for(task))
             case Start(task):
                 self._start(task.id)
             case OpenBatch():
-                self._open_batch()
+                self._apply(BatchClosed())
             case Switch(group):
-                self._switch(group)
+                self._begin_switch(group, self.loads(self.phase.last_group, group))
 
     def _start(self, task_id: int) -> None:
         task = self._move(task_id, Event.STARTED)
-        view = replace(self.view, fresh=False)
-        if task.stage is Stage.STT and view.batch is not None:
-            view = replace(view, batch=replace(view.batch, taken=view.batch.taken | {task_id}))
-        elif task.revision > 1:
-            view = replace(view, rerated=view.rerated | {task_id})
-        self.view = view
+        self._apply(AttemptStarted(task.id, task.stage, task.revision))
         self._expect(task)
 
     def _expect(self, task: Task) -> None:
         result = self.tries(task)
         self.put(self.now + result.seconds, _TryEnds(task.id, task.revision, task.attempt, result))
 
-    def _open_batch(self) -> None:
-        self.batches += 1
-        self.view = replace(self.view, batch=Batch(self.batches))
+    def _batch_for(self, task: Task) -> int | None:
+        if task.stage is not Stage.STT or not self.policy.has_batches(self.phase.group):
+            return None
+        if self.phase.batch is None:
+            self.batches += 1
+            self._apply(BatchOpened(self.batches))
+        return self.phase.batch.id if self.phase.batch else None
 
-    def _switch(self, group: Group | None) -> None:
-        load = self.loads(self.view.last_group, group)
-        if group != self.view.last_group:
-            self.view = replace(self.view, batch=None)
-        self.view = replace(
-            self.view, switching=True, group=None, last_group=group, fresh=False, alive=frozenset()
-        )
+    def _begin_switch(self, group: Group | None, load: SwitchResult) -> None:
+        self._apply(SwitchBegun(group, self.now))
+        self._apply(Observed(None))
         self._log(Mark.SWITCHING, group=group)
         self.put(self.now + load.seconds, _SwitchEnds(self.life, group, load))
 
@@ -233,17 +234,11 @@ class _World:
     def _end_switch(self, due: _SwitchEnds) -> None:
         if due.life != self.life:
             return
-        self.view = replace(self.view, switching=False)
-        if due.load.failed:
-            self._log(Mark.LOAD_FAILED, group=due.group)
-            self._rest(NOTHING if due.group is None else due.group)
-            return
-        self._log(Mark.LOADED, group=due.group)
-        self.view = replace(self.view, group=due.group, fresh=due.group is not None)
-        if self.view.batch is None and self.policy.has_batches(due.group):
-            self._open_batch()
-        if due.group is not None and Stage.STT in due.group:
-            self.view = replace(self.view, rerated=frozenset())
+        failed = due.load.failed
+        self._apply(SwitchEnded(due.group, self.now, due.load.seconds, failed))
+        if not failed:
+            self._apply(Observed(due.group, due.group or NOTHING))
+        self._log(Mark.LOAD_FAILED if failed else Mark.LOADED, group=due.group)
 
     def _end_try(self, due: _TryEnds) -> None:
         task = self.tasks[due.task_id]
@@ -251,32 +246,32 @@ class _World:
             return
         fault = due.result.fault
         if fault is None:
-            self.failures[self.policy.group_of(task.stage)] = 0
+            self._apply(EngineWorked(self.policy.group_of(task.stage)))
             self._move(task.id, Event.CANCELLED if task.cancel_requested else _success(task, due.result))
         elif fault.died:
             self._die(task.stage, fault)
         else:
-            if fault.blame is Blame.ENGINE:
-                self._rest(self.policy.group_of(task.stage))
             self._fail(task, fault)
 
     def _die(self, stage: Stage, fault: Fault) -> None:
         """The engine of `stage` is gone, with all that it had in hand; the others of its group live on."""
-        others = (self.view.group or frozenset()) | self.view.alive
-        self.view = replace(self.view, group=None, fresh=False, alive=others - {stage})
+        self._apply(Observed(None, ((self.phase.group or NOTHING) | self.phase.alive) - {stage}))
         self._log(Mark.ENGINE_DIED, group=self.policy.group_of(stage))
         for task in list(self.tasks.values()):
             if task.status in RUNNING and task.stage is stage:
                 self._fail(task, fault)
 
     def _fail(self, task: Task, fault: Fault) -> None:
-        event, after = after_fault(task, fault, self.now, self.retry)
-        self._keep(event, after)
+        group = self.policy.group_of(task.stage)
+        if fault.blame is Blame.ENGINE:
+            self._apply(EngineFailed(group, self.now, fault.died))
+        event, failed = after_fault(task, fault, self.now, self.retry)
+        self._keep(event, failed)
+        if fault.died and event is Event.FAILED:  # it is the video that ends engines: this one is well
+            self._apply(EngineWorked(group))
 
-    def _rest(self, group: Group) -> None:
-        self.failures[group] += 1
-        rests = {**self.view.rests, group: self.now + backoff_s(self.failures[group])}
-        self.view = replace(self.view, rests=rests)
+    def _apply(self, event: PhaseEvent) -> None:
+        self.phase = after(self.phase, event)
 
     def _meet_input(self, due: Input) -> None:
         match due.what:
@@ -320,11 +315,8 @@ class _World:
 
     def _crash(self) -> None:
         self.life += 1
-        self.failures.clear()
-        view = self.view
-        self.view = View(
-            view.now, (), None, paused=view.paused, last_claim_at=view.last_claim_at, switch_s=view.switch_s
-        )
+        self.phase = PhaseState(switch_s=self.phase.switch_s)
+        self.view = View(self.now, (), paused=self.view.paused, last_claim_at=self.view.last_claim_at)
         self._log(Mark.CRASHED)
         for task in list(self.tasks.values()):
             if task.status in RUNNING | PENDING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from daemon.core.errors import Fault
-from daemon.core.schedule.decision import Group
+from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import FINAL, Event, Task
 
 

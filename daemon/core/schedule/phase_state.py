@@ -1,0 +1,259 @@
+"""The state of the phase: which group is loaded, what its batch has taken, and how its engines fare.
+
+One frozen value and one function, `after(state, event)`. The live daemon and the simulation go through the
+same events, so that the forecast and the random runs of the tests check the very state that is used; and a
+recorded day of events, run through again, gives the state that was.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from daemon.core.tasks.lifecycle import backoff_s
+from daemon.core.tasks.task import Phase, Stage, Task, phase_of
+
+V = TypeVar("V")
+
+Group = frozenset[Stage]
+"""Stages whose engines are loaded together."""
+NOTHING: Group = frozenset()
+"""Stands in `PhaseState.rests` for stopping everything, which can fail as a start can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The running batch. `taken` are the ids of the tasks that were started in it.
+
+    It begins with the first task that is admitted to stt while none runs. It ends when the scheduler opens
+    the next one, or when another group, or nothing, is to be loaded; a restart of its own engine, or that
+    engine's death, does not end it.
+    """
+
+    id: int
+    taken: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Of the running batch or phase: `done` tasks of `total`."""
+
+    batch_id: int | None
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseState:
+    """All that is remembered of phases. Times are seconds since the epoch.
+
+    `group` is what is verified loaded, None also while an engine of it is dead; `alive`, the engines that
+    run although their group is not loaded; `last_group`, what was asked for last, where the cycle goes on.
+    `since` is when the group was loaded, `switching_since` when the switch under way began, `switch_s` what
+    one switch costs. `fresh` says that nothing ran on the group since it was proven. `started` are the ids
+    of the tasks that were started in the running phase; `rerated`, those of new ratings of old tasks that
+    were started since stt was loaded last. `rests` says until when a group has no work because its engine
+    failed, `failures` how often it failed in a row.
+    """
+
+    group: Group | None = None
+    alive: frozenset[Stage] = frozenset()
+    last_group: Group | None = None
+    since: float | None = None
+    switching_since: float | None = None
+    switch_s: float = 0.0
+    fresh: bool = False
+    batch: Batch | None = None
+    started: frozenset[int] = frozenset()
+    rerated: frozenset[int] = frozenset()
+    rests: Mapping[Group, float] = field(default_factory=dict)
+    failures: Mapping[Group, int] = field(default_factory=dict)
+
+    @property
+    def switching(self) -> bool:
+        """Whether a switch runs."""
+        return self.switching_since is not None
+
+    @property
+    def serving(self) -> Group:
+        """The group whose phase it is, also while an engine of it is dead, rests, or is loaded."""
+        group = self.last_group if self.group is None or self.switching else self.group
+        return group or NOTHING
+
+    @property
+    def phase(self) -> Phase:
+        """The phase by its name: stt where nothing was asked for."""
+        group = self.serving
+        if not group:
+            return Phase.STT
+        return phase_of(next(iter(group))) if len(group) == 1 else Phase.EVAL
+
+    def extent(self, tasks: Iterable[Task]) -> Extent:
+        """How far the batch or, without one, the phase has come; `tasks` are all open ones."""
+        batch = self.batch
+        seen = batch.taken if batch else self.started
+        mine = (task for task in tasks if batch is None or task.batch_id == batch.id)
+        left = {task.id for task in mine if task.stage in self.serving and not task.held}
+        return Extent(batch.id if batch else None, len(seen - left), len(seen | left))
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The node was looked at: the group that is verified loaded, and the engines alive."""
+
+    group: Group | None
+    alive: frozenset[Stage] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOpened:
+    """A batch begins; it has an id of its own."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchClosed:
+    """The running batch ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """An attempt at a task's stage begins."""
+
+    task_id: int
+    stage: Stage
+    revision: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchBegun:
+    """A group begins to be loaded; None stops everything. The last one anew goes on with its phase."""
+
+    group: Group | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchEnded:
+    """The switch that ran is over, after `seconds`; one that failed leaves nothing loaded."""
+
+    group: Group | None
+    at: float
+    seconds: float
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EngineWorked:
+    """An engine of the group gave an outcome."""
+
+    group: Group
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFailed:
+    """An engine of the group is to blame. After a death it does not rest: a fresh engine is the answer."""
+
+    group: Group
+    at: float
+    died: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RestsLifted:
+    """What was in the way of the engines is gone: no group rests any longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchPriced:
+    """What one switch costs is known better now, in seconds."""
+
+    seconds: float
+
+
+PhaseEvent = (
+    Observed
+    | BatchOpened
+    | BatchClosed
+    | AttemptStarted
+    | SwitchBegun
+    | SwitchEnded
+    | EngineWorked
+    | EngineFailed
+    | RestsLifted
+    | SwitchPriced
+)
+
+
+def leaves(state: PhaseState, group: Group | None) -> bool:
+    """Whether a switch to `group` ends the phase: it stops everything, or loads another group."""
+    return group is None or group != state.last_group
+
+
+def after(state: PhaseState, event: PhaseEvent) -> PhaseState:
+    """The state after an event."""
+    match event:
+        case Observed(group, alive):
+            return replace(state, group=group, alive=alive)
+        case BatchOpened(id):
+            return replace(state, batch=Batch(id))
+        case BatchClosed():
+            return replace(state, batch=None)
+        case AttemptStarted():
+            return _started(state, event)
+        case SwitchBegun():
+            return _switch_begun(state, event)
+        case SwitchEnded():
+            return _switch_ended(state, event)
+        case EngineWorked(group):
+            return replace(
+                state, rests=_without(state.rests, group), failures=_without(state.failures, group)
+            )
+        case EngineFailed(group, at, died):
+            return _failed(state, group, at, rests=not died)
+        case RestsLifted():
+            return replace(state, rests={})
+        case SwitchPriced(seconds):
+            return replace(state, switch_s=seconds)
+
+
+def _started(state: PhaseState, event: AttemptStarted) -> PhaseState:
+    task = {event.task_id}
+    batch, rerated = state.batch, state.rerated
+    if event.stage is Stage.STT:
+        batch = replace(batch, taken=batch.taken | task) if batch else None
+    elif event.revision > 1:
+        rerated |= task
+    return replace(state, fresh=False, started=state.started | task, batch=batch, rerated=rerated)
+
+
+def _switch_begun(state: PhaseState, event: SwitchBegun) -> PhaseState:
+    if leaves(state, event.group):
+        state = replace(state, batch=None, started=frozenset(), since=None)
+        if event.group is not None and Stage.STT in event.group:
+            state = replace(state, rerated=frozenset())
+    return replace(state, last_group=event.group, switching_since=event.at)
+
+
+def _switch_ended(state: PhaseState, event: SwitchEnded) -> PhaseState:
+    state = replace(state, switching_since=None)
+    group = event.group or NOTHING
+    if event.failed:
+        return _failed(state, group, event.at, rests=True)
+    return replace(
+        state,
+        fresh=bool(group),
+        since=event.at if group else None,
+        switch_s=state.switch_s or (event.seconds if group else 0.0),
+        rests=_without(state.rests, group),
+    )
+
+
+def _failed(state: PhaseState, group: Group, at: float, *, rests: bool) -> PhaseState:
+    failures = state.failures.get(group, 0) + 1
+    state = replace(state, failures={**state.failures, group: failures})
+    return replace(state, rests={**state.rests, group: at + backoff_s(failures)}) if rests else state
+
+
+def _without(known: Mapping[Group, V], group: Group) -> Mapping[Group, V]:
+    return {other: value for other, value in known.items() if other != group}
