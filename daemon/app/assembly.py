@@ -35,10 +35,12 @@ from daemon.placement.placement import Placement
 from daemon.placement.policy import make_policy
 from daemon.store.session import Session
 from daemon.store.store import SqliteStore
+from daemon.supervisor.decision_log import DecisionLog
 from daemon.supervisor.journal import Journal
 from daemon.supervisor.predecode import Predecoder
 from daemon.supervisor.supervisor import Supervisor
 from daemon.system.place import Place
+from daemon.system.state_folder import DECISIONS
 from daemon.system.systemd import Pulse
 
 
@@ -209,6 +211,7 @@ def _make_supervisor(
         clock=time.time,
         on_final=on_final,
         progress=progress,
+        decision_log=DecisionLog(config.paths.state / "log" / DECISIONS),
         newest_only=ownership(config) if config.intake.resubmission == "newest" else None,
         on_orders=on_orders,
         on_switch=on_switch,

@@ -11,6 +11,7 @@ from daemon import __version__
 from daemon.cli import show
 from daemon.cli.common import ERR, OUT, AsJson, Chosen, configuration
 from daemon.cli.read_commands import add_looking
+from daemon.cli.replay import replay
 from daemon.cli.simulate import simulate
 from daemon.cli.tui import SUMMARY
 from daemon.cli.write_commands import add_commands
@@ -172,6 +173,7 @@ def main() -> None:
     add_looking(app)
     add_commands(app)
     app.command()(simulate)
+    app.command()(replay)
     try:
         app()
     except IntroEvalError as exc:

@@ -10,6 +10,7 @@ IntroEvalError
 ├── NotAllowed            the user may not change things
 ├── Crowded               too many connections to the control socket are open
 ├── Stopping              the daemon is stopping, or starting anew in place
+├── RecordUnreadable      a file holds no recorded decisions
 ├── Paused                a pause stands, and nobody is there to end it
 ├── IllegalTransition     the event is not allowed in the task's status
 ├── ModelError            a model is unknown, damaged or cannot be fetched
@@ -102,6 +103,12 @@ class Paused(IntroEvalError):
     """A pause of an earlier run stands, so that nothing would ever start."""
 
     exit_code = 13
+
+
+class RecordUnreadable(IntroEvalError):
+    """A file holds no recorded decisions, or is damaged."""
+
+    exit_code = 17
 
 
 class IllegalTransition(IntroEvalError):

@@ -35,6 +35,7 @@ from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Phase, Stage,
 from daemon.monitoring.alarms import Alarms
 from daemon.supervisor.attempts import AttemptEnded, Attempts
 from daemon.supervisor.consistency import ConsistencyCheck
+from daemon.supervisor.decision_log import DecisionLog
 from daemon.supervisor.journal import Journal, Payload
 from daemon.supervisor.mailbox import Arrived, Letter, Mailbox, PauseAtOnce, VideoUnreadable
 from daemon.supervisor.phases import Phases, Switched
@@ -66,6 +67,7 @@ class Supervisor:
         clock: Callable[[], float],
         on_final: Callable[[], None],
         progress: dict[int, float],
+        decision_log: DecisionLog,
         newest_only: Ownership | None = None,
         on_orders: Callable[[Orders], None] = lambda orders: None,
         on_switch: Callable[[], None] = lambda: None,
@@ -77,8 +79,9 @@ class Supervisor:
         self._ahead = ahead(lambda task_id, fault: came.add(VideoUnreadable(task_id, fault)))
         self._attempts = Attempts(node, self._ahead, progress, clock, came.add, came.broke)
         self._phases = Phases(
-            node, journal, policy, alarms, clock, came.add, came.broke, prepare, lambda event: None
+            node, journal, policy, alarms, clock, came.add, came.broke, prepare, decision_log.note
         )
+        self._decision_log = decision_log
         self._fairness = ConsistencyCheck(journal.session, alarms)
         self._book = TaskBook(retry, clock, newest_only=newest_only)
         self.decision = Decision((), Why.IDLE)
@@ -281,7 +284,10 @@ class Supervisor:
 
     async def _decide(self) -> Decision:
         await self._phases.observe()
-        return decide(self.view, self._policy)
+        view = self.view
+        decision = decide(view, self._policy)
+        self._decision_log.turn(view, self._policy, decision)
+        return decision
 
     async def _take(self, happening: Letter) -> None:
         match happening:
@@ -361,6 +367,7 @@ class Supervisor:
         except StoreError as exc:
             log.warning("the end of the phase cannot be written", cause=str(exc))
         await self._ahead.aclose()
+        self._decision_log.close()
 
     async def _commit_last(self) -> None:
         """Write what has happened until now, and release what is in hand. Raises StoreError."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from daemon.core.errors import AlreadyRunning, ConfigError
 
 DATABASE = "introeval.db"
+DECISIONS = "decisions.jsonl"
 _PRIVATE_UMASK = 0o027
 
 

@@ -1,17 +1,30 @@
-"""`forecast`: how near it comes after one class of history, and what it costs."""
+"""`forecast`: how near it comes after one class of history, and what it costs.
 
+A rehearsal, as `introeval simulate` shows it, is held against the daemon itself on engines that take scripted
+times: the same class, from the first claim to the last result.
+"""
+
+import asyncio
 import statistics
+import tempfile
 import time
+from pathlib import Path
 from random import Random
 
-from daemon.core.forecast.durations import PLANNED
+from daemon.contracts.wire import Order
+from daemon.core.forecast.durations import PLANNED, MeasuredAttempt, MeasuredSwitch, learn
 from daemon.core.forecast.forecast import forecast
+from daemon.core.forecast.rehearsal import Coming, rehearse
+from daemon.core.tasks.task import Stage
 from tests.bench.figures import Figure, Options, at_most
+from tests.inprocess import Lab, until
 from tests.unit.scheduling import APART, policy, view_of
 from tests.unit.test_forecast import burst, true_class
 
 SEEDS = 40
 RUNS = 9
+SCRIPTED = {Stage.STT: 1.0, Stage.EXTRACT: 1.6, Stage.RATE: 1.2}
+START_S = 0.5
 POLICY = policy(APART, size=20, remainder=True, llm=4)
 
 
@@ -21,6 +34,7 @@ def measure(options: Options) -> list[Figure]:
     return [
         Figure("forecast: a class's end, median miss", 100 * statistics.median(misses), "%", at_most(3.0)),
         Figure("forecast: a class's end, p95 miss", 100 * misses[SEEDS * 95 // 100 - 1], "%", at_most(8.0)),
+        Figure("forecast: simulate against a real run", 100 * _rehearsal_miss(), "%", at_most(2.0)),
         Figure("forecast: 60 open tasks", _cost_ms(60), "ms", at_most(50.0)),
         Figure("forecast: 5,000 open tasks", _cost_ms(5000), "ms", at_most(300.0)),
     ]
@@ -42,3 +56,30 @@ def _cost_ms(tasks: int) -> float:
         forecast(view, POLICY, PLANNED)
         spent.append(time.perf_counter() - began)
     return 1000 * statistics.median(spent)
+
+
+def _rehearsal_miss() -> float:
+    """By which share of the real makespan the rehearsed one is off."""
+    with tempfile.TemporaryDirectory() as folder:
+        real_s, rehearsed_s = asyncio.run(_both(Path(folder)))
+    return abs(rehearsed_s / real_s - 1)
+
+
+async def _both(folder: Path) -> tuple[float, float]:
+    """The seconds of a class of eight from its start to its last outcome, real and rehearsed."""
+    lab = Lab(folder, seconds=SCRIPTED, start_seconds=START_S, settings={"batch.size": 4})
+    async with lab.daemon() as daemon:
+        await daemon.supervisor.order(Order.PAUSE)
+        for number in range(8):
+            lab.hand_in(f"s{number:03d}_me.mp4")
+        await until(lambda: daemon.born == 8)
+        began = time.monotonic()
+        await daemon.supervisor.order(Order.RESUME)
+        await until(lambda: not daemon.supervisor.tasks, timeout_s=120.0)
+        real_s = time.monotonic() - began
+        a_policy = daemon.supervisor.policy
+    tries = {stage: [MeasuredAttempt(seconds, 60.0)] for stage, seconds in SCRIPTED.items()}
+    durations = learn(tries, [MeasuredSwitch(None, group, START_S) for group in a_policy.residency])
+    assert durations is not None
+    coming = [Coming(0.0, f"s{number:03d}", 60.0) for number in range(8)]
+    return real_s, rehearse(coming, a_policy, durations).makespan_s

@@ -7,7 +7,9 @@ recorded day of events, run through again, gives the state that was.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, PlainSerializer
 
 from daemon.core.tasks.lifecycle import backoff_s
 from daemon.core.tasks.task import Phase, Stage, Task, phase_of
@@ -18,6 +20,18 @@ Group = frozenset[Stage]
 """Stages whose engines are loaded together."""
 NOTHING: Group = frozenset()
 """Stands in `PhaseState.rests` for stopping everything, which can fail as a start can."""
+
+
+def _pairs(known: Mapping[Group, float]) -> list[tuple[list[Stage], float]]:
+    return [(sorted(group), value) for group, value in known.items()]
+
+
+def _of_pairs(known: Any) -> Any:
+    return known if isinstance(known, Mapping) else {frozenset(group): value for group, value in known}
+
+
+_AS_PAIRS = (PlainSerializer(_pairs), BeforeValidator(_of_pairs))
+"""In JSON no group can be a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +79,8 @@ class PhaseState:
     batch: Batch | None = None
     started: frozenset[int] = frozenset()
     rerated: frozenset[int] = frozenset()
-    rests: Mapping[Group, float] = field(default_factory=dict)
-    failures: Mapping[Group, int] = field(default_factory=dict)
+    rests: Annotated[Mapping[Group, float], *_AS_PAIRS] = field(default_factory=dict)
+    failures: Annotated[Mapping[Group, int], *_AS_PAIRS] = field(default_factory=dict)
 
     @property
     def switching(self) -> bool:

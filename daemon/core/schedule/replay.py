@@ -1,0 +1,206 @@
+"""Recorded decisions, decided again: what the scheduler decided must follow from what was recorded.
+
+A record holds all that changed since the one before: the events of the phase state, the open tasks, what was
+ordered, the policy. From these the view is built anew, by the very functions that the daemon uses; so a
+record shows whether a decision was the rules' own, on whatever machine it is read. It names nobody: a task
+has its number, and a student and an account a word that means the same person in one file alone.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from daemon.core.errors import RecordUnreadable
+from daemon.core.schedule.decision import (
+    Action,
+    Admit,
+    Decision,
+    OpenBatch,
+    Policy,
+    Release,
+    Start,
+    Switch,
+    View,
+    Why,
+)
+from daemon.core.schedule.phase_state import Group, PhaseEvent, PhaseState, after
+from daemon.core.schedule.scheduler import decide
+from daemon.core.tasks.task import FINAL, Task
+
+_EVENTS: Mapping[str, type] = {event.__name__: event for event in PhaseEvent.__args__}
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision in few words: `actions` are a kind with a task's id, or with a group's stages."""
+
+    actions: tuple[tuple[str, int | tuple[str, ...] | None], ...]
+    why: Why
+    wake_at: float | None
+
+    @classmethod
+    def of(cls, decision: Decision) -> "Decided":
+        """A decision, so that it can be compared with another."""
+        return cls(tuple(map(_in_brief, decision.actions)), decision.why, decision.wake_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One decision of the daemon, and what changed since the one before. Times are epoch seconds.
+
+    `phase` is the whole state where a file begins, and else `events` are what happened to it. `tasks` are the
+    open ones that are new or changed, `ended` the ids of those that are no longer open.
+    """
+
+    now: float
+    last_claim_at: float
+    decided: Decided
+    phase: PhaseState | None = None
+    events: tuple[PhaseEvent, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    ended: tuple[int, ...] = ()
+    orders: tuple[bool, bool, float] | None = None
+    """Whether it was paused, whether it drained, and up to when older claims were to go."""
+    policy: Policy | None = None
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Makes turns of what the daemon sees: of each only what is new. `alias` stands in for names."""
+
+    alias: Callable[[str], str]
+    _policy: Policy | None = None
+    _orders: tuple[bool, bool, float] | None = None
+    _tasks: dict[int, Task] = field(default_factory=dict)
+
+    def turn(
+        self, view: View, policy: Policy, decision: Decision, events: Sequence[PhaseEvent]
+    ) -> Turn | None:
+        """The turn, or None where nothing has changed and nothing is to be done."""
+        begins, orders = self._policy is None, (view.paused, view.draining, view.go_at)
+        now_open = {task.id: task for task in view.tasks}
+        changed = [task for task in view.tasks if self._tasks.get(task.id) is not task]
+        ended = self._tasks.keys() - now_open.keys()
+        if not (changed or ended or events or decision.actions or orders != self._orders):
+            return None
+        turn = Turn(
+            now=view.now,
+            last_claim_at=view.last_claim_at,
+            decided=Decided.of(decision),
+            phase=view.phase if begins else None,
+            events=() if begins else tuple(events),
+            tasks=tuple(map(self._nameless, changed)),
+            ended=tuple(sorted(ended)),
+            orders=None if orders == self._orders else orders,
+            policy=None if policy == self._policy else policy,
+        )
+        self._policy, self._orders, self._tasks = policy, orders, now_open
+        return turn
+
+    def _nameless(self, task: Task) -> Task:
+        account = None if task.account is None else self.alias(task.account)
+        return replace(
+            task, student=self.alias(task.student), account=account, filename="", path="", sha256=""
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A decision that does not follow: the number of its line, what was decided, and what follows."""
+
+    line: int
+    turn: Turn
+    again: Decided
+
+
+def replay(lines: Iterable[str]) -> Iterator[Difference | None]:
+    """Decide again what each line records: None where the same comes of it. Raises RecordUnreadable."""
+    phase, policy = PhaseState(), None
+    paused, draining, go_at = False, False, 0.0
+    tasks: dict[int, Task] = {}
+    for number, line in enumerate(lines, 1):
+        turn = decode(line, number)
+        if turn.phase is not None:
+            phase, tasks = turn.phase, {}
+        for event in turn.events:
+            phase = after(phase, event)
+        tasks |= {task.id: task for task in turn.tasks}
+        for task_id in turn.ended:
+            tasks.pop(task_id, None)
+        paused, draining, go_at = turn.orders or (paused, draining, go_at)
+        policy = turn.policy or policy
+        if policy is None:
+            raise RecordUnreadable(f"line {number}: no record begins here; give the file from its start")
+        view = View(
+            now=turn.now,
+            tasks=[task for task in tasks.values() if task.status not in FINAL],
+            phase=phase,
+            paused=paused,
+            draining=draining,
+            go_at=go_at,
+            last_claim_at=turn.last_claim_at,
+        )
+        again = Decided.of(decide(view, policy))
+        yield None if again == turn.decided else Difference(number, turn, again)
+
+
+def encode(turn: Turn) -> str:
+    """The turn as one line of JSON, without what it lacks."""
+    told = {
+        "now": turn.now,
+        "last_claim_at": turn.last_claim_at,
+        "decided": _dumped(turn.decided),
+        "phase": None if turn.phase is None else _dumped(turn.phase),
+        "events": [[type(event).__name__, _dumped(event)] for event in turn.events],
+        "tasks": [_dumped(task) for task in turn.tasks],
+        "ended": turn.ended,
+        "orders": turn.orders,
+        "policy": None if turn.policy is None else _dumped(turn.policy),
+    }
+    return json.dumps({name: value for name, value in told.items() if value not in (None, [], ())})
+
+
+def decode(line: str, number: int = 1) -> Turn:
+    """The turn of a line. Raises RecordUnreadable."""
+    try:
+        told = json.loads(line)
+        events = [_read(_EVENTS[name], fields) for name, fields in told.pop("events", ())]
+        turn: Turn = replace(_read(Turn, told), events=tuple(events))
+    except (ValueError, TypeError, LookupError, AttributeError) as exc:
+        cause = f"{exc.error_count()} fields are wrong" if isinstance(exc, ValidationError) else exc
+        raise RecordUnreadable(f"line {number} is no recorded decision: {cause}") from exc
+    return turn
+
+
+def _in_brief(action: Action) -> tuple[str, int | tuple[str, ...] | None]:
+    match action:
+        case Switch(group, fresh):
+            return "restart" if fresh else "switch", None if group is None else _stages(group)
+        case OpenBatch():
+            return "open batch", None
+        case Release(task):
+            return "release", task.id
+        case Admit(task):
+            return "admit", task.id
+        case Start(task):
+            return "start", task.id
+
+
+def _stages(group: Group) -> tuple[str, ...]:
+    return tuple(sorted(stage.value for stage in group))
+
+
+def _dumped(value: Any) -> Any:
+    return _ADAPTERS[type(value)].dump_python(value, mode="json")
+
+
+def _read(kind: type, fields: Any) -> Any:
+    return _ADAPTERS[kind].validate_python(fields)
+
+
+_ADAPTERS: Mapping[type, TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in (Turn, Decided, PhaseState, Task, Policy, *_EVENTS.values())
+}
