@@ -28,13 +28,27 @@ def plain(status: DaemonStatus) -> Iterator[str]:
     yield f"Alarms: {len(status.alarms) or 'none'}."
     for alarm in status.alarms:
         yield f"Alarm since {local(alarm.since)}: {alarm.message.rstrip('.')}."
+    yield from _orders(status)
+    yield from _work(status)
+    if status.clock is not None:
+        yield from _clock(status.clock)
+    yield from _tasks(status)
+    for engine in status.engines:
+        detail = f", {engine.detail}" if engine.detail else ""
+        yield f"Engine {engine.name} for {engine.stage}: {engine.state}{detail}."
+    yield from _gpu(status.gpu)
+    yield from _folders(status)
+    yield f"Version {status.version}, runtime {status.runtime}."
+
+
+def _orders(status: DaemonStatus) -> Iterator[str]:
     if status.paused:
         yield "Paused by the operator."
     if status.draining:
         yield f"Draining: {status.left} tasks left." if status.left else "Drained: nothing is left."
-    yield from _work(status)
-    if status.clock is not None:
-        yield from _clock(status.clock)
+
+
+def _tasks(status: DaemonStatus) -> Iterator[str]:
     open_now = sum(status.counts.get(each, 0) for each in OPEN)
     yield f"Open tasks: {open_now}, of them held: {status.held}."
     for name, words in _WORDS.items():
@@ -44,10 +58,9 @@ def plain(status: DaemonStatus) -> Iterator[str]:
     if status.rates.tasks_per_h is not None:
         mean = "" if status.rates.mean_s is None else f", {status.rates.mean_s:.0f} seconds of work each"
         yield f"In the last hour {status.rates.tasks_per_h:.0f} tasks ended{mean}."
-    for engine in status.engines:
-        detail = f", {engine.detail}" if engine.detail else ""
-        yield f"Engine {engine.name} for {engine.stage}: {engine.state}{detail}."
-    yield from _gpu(status.gpu)
+
+
+def _folders(status: DaemonStatus) -> Iterator[str]:
     if status.inbox is not None:
         here = f"{status.inbox.waiting} files wait" if status.inbox.available else "it cannot be read"
         polled = ", looked through at intervals" if status.inbox.polling else ""
@@ -56,7 +69,6 @@ def plain(status: DaemonStatus) -> Iterator[str]:
         yield f"The folder of the {place.name}, {place.path}, is {place.state}."
     if status.disk is not None:
         yield f"Disk: {status.disk.free_mb:.0f} of {status.disk.total_mb:.0f} megabytes free."
-    yield f"Version {status.version}, runtime {status.runtime}."
 
 
 def local(at: str) -> str:

@@ -1,5 +1,6 @@
 """How commands print what they know. Texts that come from students are never markup."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -32,33 +33,43 @@ def status(console: Console, answer: DaemonStatus) -> None:
 
 def status_lines(answer: DaemonStatus) -> Text:
     """The same, as one text of several lines."""
-    lines: list[Text] = []
+    return Text("\n").join([*_work(answer), *_tasks(answer), *_surroundings(answer)])
+
+
+def _work(answer: DaemonStatus) -> Iterator[Text]:
     if not answer.running:
-        lines.append(Text("no daemon runs; this is what its database says", style="yellow"))
+        yield Text("no daemon runs; this is what its database says", style="yellow")
     group = " + ".join(answer.group) or "nothing"
-    lines.append(Text(f"phase {answer.phase}, loaded: {group} ({answer.why_detail or answer.why})"))
+    yield Text(f"phase {answer.phase}, loaded: {group} ({answer.why_detail or answer.why})")
     if answer.switching is not None:
-        lines.append(Text(f"switching to {' + '.join(answer.switching.to) or 'nothing'}", style="cyan"))
+        yield Text(f"switching to {' + '.join(answer.switching.to) or 'nothing'}", style="cyan")
     if answer.paused:
-        lines.append(Text("paused: go on with `introeval resume`", style="yellow"))
+        yield Text("paused: go on with `introeval resume`", style="yellow")
     if answer.draining:
         told = f"draining: {answer.left} left" if answer.left else "drained: nothing is left"
-        lines.append(Text(f"{told}; take new videos again with `introeval resume`", style="yellow"))
+        yield Text(f"{told}; take new videos again with `introeval resume`", style="yellow")
+
+
+def _tasks(answer: DaemonStatus) -> Iterator[Text]:
     if answer.batch is not None:
-        lines.append(Text(f"batch {answer.batch.id}: {answer.batch.done} of {answer.batch.total}"))
+        yield Text(f"batch {answer.batch.id}: {answer.batch.done} of {answer.batch.total}")
     if answer.clock is not None and answer.clock.total:
-        lines.append(_clock(answer.clock))
+        yield _clock(answer.clock)
     counts = ", ".join(f"{name} {n}" for name, n in answer.counts.items() if n)
     held = f", held {answer.held}" if answer.held else ""
-    lines += [Text(f"tasks: {counts or 'none'}{held}"), Text(f"not delivered yet: {answer.undelivered}")]
+    yield Text(f"tasks: {counts or 'none'}{held}")
+    yield Text(f"not delivered yet: {answer.undelivered}")
+
+
+def _surroundings(answer: DaemonStatus) -> Iterator[Text]:
     if answer.inbox is not None and answer.inbox.waiting:
-        lines.append(Text(f"not taken yet: {answer.inbox.waiting} files of {answer.inbox.path}"))
+        yield Text(f"not taken yet: {answer.inbox.waiting} files of {answer.inbox.path}")
     if answer.places:
         told = ", ".join(f"{place.name} {place.state}" for place in answer.places)
         well = all(place.state in _WELL for place in answer.places)
-        lines.append(Text(f"places: {told}", style="" if well else "red"))
-    lines += [Text(f"alarm: {alarm.message}", style="red") for alarm in answer.alarms]
-    return Text("\n").join(lines)
+        yield Text(f"places: {told}", style="" if well else "red")
+    for alarm in answer.alarms:
+        yield Text(f"alarm: {alarm.message}", style="red")
 
 
 def _clock(clock: Clock) -> Text:

@@ -31,43 +31,66 @@ class Situation:
 
 def conditions(situation: Situation, config: Config) -> dict[str, str]:
     """What holds now, by its code: each one line that says what to do."""
-    alerts, status = config.alerts, situation.status
+    found: dict[str, str] = {}
+    for rule in (_queue, _failures, _switch, _disk, _engines, _deadline):
+        found |= rule(situation, config)
+    return {PREFIX + code: message for code, message in found.items()}
+
+
+def _queue(situation: Situation, config: Config) -> dict[str, str]:
     found: dict[str, str] = {}
     open_now = [task for task in situation.tasks if not task.held]
-    if len(open_now) > alerts.queue_depth:
+    if len(open_now) > config.alerts.queue_depth:
         found["queue_depth"] = (
-            f"{len(open_now)} tasks are open, more than alerts.queue_depth ({alerts.queue_depth}); "
+            f"{len(open_now)} tasks are open, more than alerts.queue_depth ({config.alerts.queue_depth}); "
             "see what holds them up with `introeval status`"
         )
     waiting = [task for task in open_now if task.status not in RUNNING and task.revision == 1]
     oldest = min(waiting, key=lambda task: (task.claimed_at, task.id), default=None)
-    if oldest is not None and (wait_s := situation.now - oldest.claimed_at) > alerts.oldest_wait_min * 60:
+    limit_s = config.alerts.oldest_wait_min * 60
+    if oldest is not None and (wait_s := situation.now - oldest.claimed_at) > limit_s:
         found["oldest_wait"] = (
             f"task {oldest.id} of {oldest.student} has waited {wait_s / 60:.0f} min; "
             f"see what holds it up with `introeval task {oldest.id}`"
         )
-    if situation.failed >= alerts.failures:
-        found["failures"] = (
-            f"{situation.failed} tasks failed in the last hour; see `introeval tasks --status failed`"
-        )
-    found |= _switch(situation, config)
-    disk = status.disk
-    if disk is not None and disk.free_mb < 2 * disk.min_free_mb:
-        found["disk"] = (
-            f"{disk.free_mb:.0f} MB are free where the state lies, and below {disk.min_free_mb:.0f} no video "
-            "is taken; delete what is not needed on that disk"
-        )
-    for engine in status.engines:
+    return found
+
+
+def _failures(situation: Situation, config: Config) -> dict[str, str]:
+    if situation.failed < config.alerts.failures:
+        return {}
+    told = f"{situation.failed} tasks failed in the last hour"
+    return {"failures": f"{told}; see `introeval tasks --status failed`"}
+
+
+def _disk(situation: Situation, config: Config) -> dict[str, str]:
+    disk = situation.status.disk
+    if disk is None or disk.free_mb >= 2 * disk.min_free_mb:
+        return {}
+    told = (
+        f"{disk.free_mb:.0f} MB are free where the state lies, and below {disk.min_free_mb:.0f} no video "
+        "is taken; delete what is not needed on that disk"
+    )
+    return {"disk": told}
+
+
+def _engines(situation: Situation, config: Config) -> dict[str, str]:
+    found = {}
+    for engine in situation.status.engines:
         if engine.state in _BROKEN:
             said = engine.detail
             if engine.name not in said:
                 said = f"{engine.name} is {engine.state}" + (f": {said}" if said else "")
             found[f"engine_{engine.stage}"] = f"{said}; see `introeval doctor`"
-    clock = status.clock
-    if clock is not None and clock.at_risk:
-        cause = f": {clock.cause}" if clock.cause else ""
-        found["deadline"] = f"the deadline {clock.deadline} is at risk{cause}"
-    return {PREFIX + code: message for code, message in found.items()}
+    return found
+
+
+def _deadline(situation: Situation, config: Config) -> dict[str, str]:
+    clock = situation.status.clock
+    if clock is None or not clock.at_risk:
+        return {}
+    cause = f": {clock.cause}" if clock.cause else ""
+    return {"deadline": f"the deadline {clock.deadline} is at risk{cause}"}
 
 
 def _switch(situation: Situation, config: Config) -> dict[str, str]:

@@ -28,7 +28,7 @@ def top_rows(scene: Scene, width: int) -> list[Row]:
             _stt(status, scene, width),
             _eval(status, scene, width),
             gpu_line(status.gpu, width),
-            _counts(status, scene, width),
+            _counts(status, width),
             _engines(status, width),
             _class(status, scene, width),
         ],
@@ -42,9 +42,7 @@ def wide_rows(scene: Scene, width: int) -> list[Row]:
         return [title(scene, width), *(row(width) for _ in range(3))]
     half = width // 2
     phases = [*_stt(status, scene, half), *_eval(status, scene, width - half)]
-    return dimmed(
-        scene, [title(scene, width), phases, _counts(status, scene, width), _class(status, scene, width)]
-    )
+    return dimmed(scene, [title(scene, width), phases, _counts(status, width), _class(status, scene, width)])
 
 
 def dimmed(scene: Scene, rows: list[Row]) -> list[Row]:
@@ -199,7 +197,15 @@ def gpu_body(gpu: "GpuState") -> list[Piece]:
     return [(number(heat, "C"), style), (f" {number(gpu.power_w)}/{number(gpu.power_limit_w, 'W')}", "")]
 
 
-def _counts(status: "DaemonStatus", scene: Scene, width: int) -> Row:
+def _counts(status: "DaemonStatus", width: int) -> Row:
+    pieces, right = _task_counts(status), _figures(status, width)
+    room = width - 1 - sum(len(text) for text, _ in pieces)
+    while right and sum(len(text) for text, _ in right) > room:
+        right.pop(0)
+    return spread(width, pieces, [*right, (" ", "")] if right else [])
+
+
+def _task_counts(status: "DaemonStatus") -> list[Piece]:
     counts = status.counts
     stt = counts.get("stt_pending", 0) + counts.get("stt_processing", 0)
     waits = sum(counts.get(name, 0) for name in _WAITS_EVAL)
@@ -219,6 +225,11 @@ def _counts(status: "DaemonStatus", scene: Scene, width: int) -> Row:
         pieces.append((f"  undelivered {status.undelivered}", "yellow"))
     if status.inbox is not None and status.inbox.waiting:
         pieces.append((f"  inbox {status.inbox.waiting}", ""))
+    return pieces
+
+
+def _figures(status: "DaemonStatus", width: int) -> list[Piece]:
+    """The figures on the right, the dearest last: where there is no room the first goes first."""
     right: list[Piece] = []
     if status.rates.tasks_per_h is not None:
         right.append((f"  {status.rates.tasks_per_h:.1f}/h", ""))
@@ -227,10 +238,7 @@ def _counts(status: "DaemonStatus", scene: Scene, width: int) -> Row:
     if status.disk is not None:
         full = status.disk.free_mb < status.disk.min_free_mb
         right.append((f"  disk {gigabytes(status.disk.free_mb)}G free", "bold red" if full else ""))
-    room = width - 1 - sum(len(text) for text, _ in pieces)
-    while right and sum(len(text) for text, _ in right) > room:
-        right.pop(0)
-    return spread(width, pieces, [*right, (" ", "")] if right else [])
+    return right
 
 
 def _engines(status: "DaemonStatus", width: int) -> Row:

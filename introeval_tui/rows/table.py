@@ -85,9 +85,8 @@ def task_row(
     look = words.look(task, scene.now)
     if pending is not None:
         look = words.Look("↻", f"{pending}…", "yellow")
-    eta = parse(task.eta)
     cells: dict[str, Piece] = {
-        "": ("+" if marked else ">" if cursor else "", "bold yellow" if marked else "bold"),
+        "": _mark(cursor=cursor, marked=marked),
         "ID": (f"{task.id:04d}", ""),
         "STUDENT": (task.student, ""),
         "STATE": (f"{look.sign} {look.word}", look.style),
@@ -96,16 +95,26 @@ def task_row(
         "TRY": (str(task.retry_count) if task.retry_count else "-", ""),
         "PROGRESS": (_progress(task), look.style),
         "AGE": (_age(task, scene.now), ""),
-        "ETA": (
-            "-" if eta is None or scene.stale or task.status in words.FINAL else ahead(eta - scene.now),
-            "",
-        ),
+        "ETA": (_eta(task, scene), ""),
     }
     whole = "reverse" if cursor else "dim" if scene.stale else None
     return [
         (_cell(text, column), style if whole is None else whole)
         for column, (text, style) in ((column, cells[column.name]) for column in shown)
     ]
+
+
+def _mark(*, cursor: bool, marked: bool) -> Piece:
+    if marked:
+        return "+", "bold yellow"
+    return ">" if cursor else "", "bold"
+
+
+def _eta(task: "TaskLine", scene: Scene) -> str:
+    eta = parse(task.eta)
+    if eta is None or scene.stale or task.status in words.FINAL:
+        return "-"
+    return ahead(eta - scene.now)
 
 
 def _progress(task: "TaskLine") -> str:

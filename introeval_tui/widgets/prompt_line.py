@@ -16,9 +16,9 @@ class PromptLine(Horizontal):
 
     BINDINGS = [Binding("escape", "give_up", "give up")]
     DEFAULT_CSS = """
-    Line { dock: bottom; height: 1; background: ansi_default; }
-    Line Static { width: auto; }
-    Line Input { width: 1fr; }
+    PromptLine { dock: bottom; height: 1; background: ansi_default; }
+    PromptLine Static { width: auto; }
+    PromptLine Input { width: 1fr; }
     """
 
     def __init__(

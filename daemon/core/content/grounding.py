@@ -9,10 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
+from typing import TypeVar
 
 from daemon.core.content.clauses import Clause, clauses, denies
 from daemon.core.content.document import Evaluation, Evidence, Flag, Profile, Transcript
 from daemon.core.content.words import Word, stem, words
+
+V = TypeVar("V")
 
 _LIST_SHARE = 0.6  # of the words that carry meaning in a hobby or a strength
 _SENTENCE_SHARE = 0.6  # the same in a goal or an experience, which models put in their own words
@@ -87,43 +90,49 @@ def ground_profile(profile: Profile, transcript: Transcript) -> tuple[Profile, t
     says as a goal is no experience.
     """
     said = tuple(clause for clause in clauses(transcript.text) if clause.own)
-    flags: list[Flag] = []
-
-    def drop(field: str, value: object) -> None:
-        flags.append(Flag(code="ungrounded", field=field, detail=str(value)))
-
-    name, age = profile.name, profile.age
-    if name is not None and not _named(name, said):
-        drop("name", name)
-        name = None
-    if age is not None and not _aged(str(age), said):
-        drop("age", age)
-        age = None
-    goals = tuple(clause for clause in said if clause.goal) or tuple(c for c in said if not c.done)
-    deeds = tuple(clause for clause in said if clause.done or not (clause.goal or clause.leisure))
-    sentences: dict[str, str | None] = {}
-    for field, where in (("career_goals", goals), ("experience", deeds)):
-        sentences[field], left_out = _said_parts(getattr(profile, field) or "", where)
-        for part in left_out:
-            drop(field, part)
-    lists: dict[str, tuple[str, ...]] = {}
-    for field in ("hobbies", "strengths"):
-        values: tuple[str, ...] = getattr(profile, field)
-        lists[field] = tuple(value for value in values if _said(value, said, _LIST_SHARE))
-        for value in values:
-            if value not in lists[field]:
-                drop(field, value)
-    return (
-        Profile(
-            name=name,
-            age=age,
-            hobbies=lists["hobbies"],
-            career_goals=sentences["career_goals"],
-            strengths=lists["strengths"],
-            experience=sentences["experience"],
-        ),
-        tuple(flags),
+    left_out: list[tuple[str, object]] = []
+    grounded = Profile(
+        name=_kept("name", profile.name, _named(profile.name or "", said), left_out),
+        age=_kept("age", profile.age, _aged(str(profile.age), said), left_out),
+        hobbies=_kept_of("hobbies", profile.hobbies, said, left_out),
+        career_goals=_kept_parts("career_goals", profile.career_goals, _goals(said), left_out),
+        strengths=_kept_of("strengths", profile.strengths, said, left_out),
+        experience=_kept_parts("experience", profile.experience, _deeds(said), left_out),
     )
+    flags = (Flag(code="ungrounded", field=field, detail=str(value)) for field, value in left_out)
+    return grounded, tuple(flags)
+
+
+def _kept(field: str, value: V | None, was_said: bool, left_out: list[tuple[str, object]]) -> V | None:
+    if value is None or was_said:
+        return value
+    left_out.append((field, value))
+    return None
+
+
+def _kept_of(
+    field: str, values: Sequence[str], said: Sequence[Clause], left_out: list[tuple[str, object]]
+) -> tuple[str, ...]:
+    kept = tuple(value for value in values if _said(value, said, _LIST_SHARE))
+    left_out += [(field, value) for value in values if value not in kept]
+    return kept
+
+
+def _kept_parts(
+    field: str, value: str | None, where: Sequence[Clause], left_out: list[tuple[str, object]]
+) -> str | None:
+    kept, others = _said_parts(value or "", where)
+    left_out += [(field, part) for part in others]
+    return kept
+
+
+def _goals(said: Sequence[Clause]) -> tuple[Clause, ...]:
+    """Where a goal is looked for: in what was said as one, else in all that is not over."""
+    return tuple(clause for clause in said if clause.goal) or tuple(c for c in said if not c.done)
+
+
+def _deeds(said: Sequence[Clause]) -> tuple[Clause, ...]:
+    return tuple(clause for clause in said if clause.done or not (clause.goal or clause.leisure))
 
 
 def locate_evidence(evaluation: Evaluation, transcript: Transcript) -> tuple[Evaluation, tuple[Flag, ...]]:
