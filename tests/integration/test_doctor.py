@@ -61,7 +61,7 @@ def inspected(**changes: Any) -> dict[str, Any]:
         **changes.pop("HostConfig", {}),
     }
     return {
-        "State": {"DaemonStatus": "running", "Running": True},
+        "State": {"Status": "running", "Running": True},
         "HostConfig": host,
         "Config": {"Env": ["OLLAMA_NUM_PARALLEL=4"]},
         **changes,
@@ -156,8 +156,8 @@ def test_containers_made_by_setup_are_well(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "level", "said"),
     [
-        ({"State": {"DaemonStatus": "restarting", "Running": True}}, Level.FAIL, "crashes again and again"),
-        ({"State": {"DaemonStatus": "paused", "Running": True}}, Level.WARN, "paused"),
+        ({"State": {"Status": "restarting", "Running": True}}, Level.FAIL, "crashes again and again"),
+        ({"State": {"Status": "paused", "Running": True}}, Level.WARN, "paused"),
         ({"HostConfig": {"RestartPolicy": {"Name": "always"}}}, Level.WARN, "restart policy (always)"),
         ({"HostConfig": {"PortBindings": {}}}, Level.FAIL, "does not publish port 11434"),
         (
