@@ -133,17 +133,18 @@ class Lab:
         return path
 
     def intake(self, *, files: Files | None = None, store: Store | None = None, **settings: Any) -> Intake:
-        return Intake(
+        intake = Intake(
             self.inbox,
             self.state,
             store=store or self.store,
             on_database=self.database.call,
             media=self.media,
-            on_born=self.on_born,
             on_alarms=self.alarms.append,
             files=files,
             **{"settle_s": 0.05, "rescan_s": 0.5, "limits": Limits(max_size_bytes=10_000), **settings},
         )
+        intake.born.connect(self.on_born)
+        return intake
 
     def on_born(self, born: Sequence[Born]) -> None:
         self.born += born

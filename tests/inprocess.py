@@ -98,7 +98,7 @@ class Lab:
                 stage, self.log, self.seconds.get(stage, 0.0), self.script, start_seconds=self.start_seconds
             )
         stt, extract, rate = (self.engines[stage] for stage in Stage)
-        return LocalNode(stt, extract, rate, site.on_progress)
+        return LocalNode(stt, extract, rate, site.progress)
 
 
 async def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:

@@ -10,8 +10,8 @@ from daemon.contracts.values import (
     Extracted,
     ExtractWork,
     Failed,
+    OnProgress,
     Probe,
-    Progress,
     Rated,
     RateWork,
     StageOutcome,
@@ -104,13 +104,13 @@ class ScriptedEngine:
         self.alive = False
         self.log.alive.discard(self.stage)
 
-    async def transcribe(self, work: SttWork, progress: Progress) -> StageOutcome:
+    async def transcribe(self, work: SttWork, progress: OnProgress) -> StageOutcome:
         return await self._try(work.ticket, Transcribed(work.ticket, TRANSCRIPT, SPEAKING))
 
-    async def extract(self, work: ExtractWork, progress: Progress) -> StageOutcome:
+    async def extract(self, work: ExtractWork, progress: OnProgress) -> StageOutcome:
         return await self._try(work.ticket, Extracted(work.ticket, PROFILE))
 
-    async def rate(self, work: RateWork, progress: Progress) -> StageOutcome:
+    async def rate(self, work: RateWork, progress: OnProgress) -> StageOutcome:
         return await self._try(work.ticket, Rated(work.ticket, EVALUATION, provenance=self.provenance))
 
     async def _try(self, ticket: Ticket, good: StageOutcome) -> StageOutcome:

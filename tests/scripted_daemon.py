@@ -35,7 +35,7 @@ def main(folder: Path, seconds: float, poison: int | None) -> None:
         log = Log(deque(maxlen=0))  # nobody reads it here, and it would grow with every task
         stt, extract, rate = (ScriptedEngine(stage, log, seconds, script) for stage in Stage)
         guard = memory_guard(config, site, lambda: (os.getpid(),))
-        return LocalNode(stt, extract, rate, site.on_progress, guard)
+        return LocalNode(stt, extract, rate, site.progress, guard)
 
     async def run(config: Config) -> None:
         stop = asyncio.Event()

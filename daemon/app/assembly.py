@@ -1,15 +1,13 @@
 """The parts of a daemon, made from its configuration and put together."""
 
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from daemon.app.engines import prompt_tokens
+from daemon.app.engines import Site, prompt_tokens
 from daemon.config.load import Config
 from daemon.contracts.ports import Media, Node
 from daemon.contracts.values import Born, Orders
-from daemon.core.errors import Fault
 from daemon.core.intake.ownership import Ownership
 from daemon.core.schedule.phase_state import Group
 from daemon.core.schedule.residency import MODELS
@@ -31,10 +29,8 @@ from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.events import Events
 from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.observer import Observer
-from daemon.placement.placement import Placement
 from daemon.placement.policy import make_policy
 from daemon.store.session import Session
-from daemon.store.store import SqliteStore
 from daemon.supervisor.decision_log import DecisionLog
 from daemon.supervisor.journal import Journal
 from daemon.supervisor.predecode import Predecoder
@@ -74,12 +70,12 @@ class Daemon:
     def pulse(self) -> Pulse:
         """How far the main loop is, for the watchdog."""
         supervisor = self.supervisor
-        group = " and ".join(sorted(supervisor.group or ())) or "no engine loaded"
+        group = " and ".join(sorted(supervisor.view.phase.group or ())) or "no engine loaded"
         alarms = f"; {len(self.alarms.all)} alarms" if self.alarms.all else ""
         return Pulse(
             steps=supervisor.turns + self.session.tries,
             resting=not supervisor.turning,
-            said=f"{group}: {supervisor.why}; {len(supervisor.tasks)} tasks open{alarms}",
+            said=f"{group}: {supervisor.decision.why}; {len(supervisor.tasks)} tasks open{alarms}",
         )
 
 
@@ -87,32 +83,67 @@ async def assemble(
     config: Config,
     node: Node,
     media: Media,
-    store: SqliteStore,
-    executor: ThreadPoolExecutor,
-    progress: dict[int, float],
+    session: Session,
+    site: Site,
     alarms: Alarms,
     events: Events,
-    placement: Placement,
     gpu: NvmlGpu,
 ) -> Daemon:
-    """The parts, put together; nothing runs yet. Raises ConfigError, StoreError."""
-    session = Session(store, executor, lambda trouble: alarms.on("store", trouble))
+    """The parts, made and connected; nothing runs yet. Raises ConfigError, StoreError."""
     journal = Journal(session, time.time, events)
     places = await recall(config.paths.inbox, config.paths.outbox, session, events)
-    delivery = _make_delivery(config, places.outbox, session, alarms)
-    supervisor = _make_supervisor(
-        config,
-        node,
-        media,
-        journal,
-        placement,
-        alarms,
-        progress,
-        on_final=delivery.hint,
-        on_orders=lambda orders: intake.close(closed=orders.draining),
-        on_switch=lambda: forecaster.phase_ended(),
+    supervisor = _make_supervisor(config, node, media, journal, site, alarms)
+    forecaster = Forecaster(
+        supervisor,
+        session.store,
+        session,
+        lambda durations: make_policy(config, site.placement.plan, durations),
+        time.time,
     )
-    forecaster = await _make_forecaster(config, supervisor, session, events, placement)
+    intake = _make_intake(config, places.inbox, session, media, alarms)
+    metrics = Metrics()
+    recorder = GpuRecorder(gpu.reading, lambda: supervisor.view.phase.group or ())
+    daemon = Daemon(
+        config=config,
+        supervisor=supervisor,
+        delivery=_make_delivery(config, places.outbox, session, alarms),
+        intake=intake,
+        session=session,
+        events=events,
+        alarms=alarms,
+        observer=Observer(
+            config,
+            session,
+            events,
+            supervisor,
+            intake,
+            alarms,
+            site.progress,
+            metrics,
+            engines=node.reports,
+            forecast=forecaster,
+            gpu=recorder,
+            places=places.all,
+        ),
+        forecaster=forecaster,
+        recorder=recorder,
+        places=places,
+        first_id=0,
+        first_orders=await journal.orders(),
+    )
+    _connect(daemon, metrics, site)
+    await forecaster.begin()
+    intake.close(closed=daemon.first_orders.draining)
+    paths = config.paths
+    await Reconciliation(session, alarms, paths.inbox, paths.outbox, paths.state)(time.time())
+    daemon.first_id = await session(session.store.next_id)
+    return daemon
+
+
+def _connect(daemon: Daemon, metrics: Metrics, site: Site) -> None:
+    """Who is told of what: the one place where parts learn of each other."""
+    supervisor, forecaster, events = daemon.supervisor, daemon.forecaster, daemon.events
+    intake, delivery = daemon.intake, daemon.delivery
 
     def born(births: Sequence[Born]) -> None:
         tasks = [birth.task for birth in births if birth.task is not None]
@@ -123,47 +154,16 @@ async def assemble(
         supervisor.arrived(task for task in tasks if task.status in OPEN)
         delivery.hint()
 
-    intake = _make_intake(config, places.inbox, session, media, alarms, born)
-    orders = await journal.orders()
-    intake.close(closed=orders.draining)
-    metrics = Metrics()
-    events.tallies.append(metrics)
-    recorder = GpuRecorder(gpu.reading, lambda: supervisor.group or ())
-    observer = Observer(
-        config,
-        session,
-        events,
-        supervisor,
-        intake,
-        alarms,
-        progress,
-        metrics,
-        engines=node.reports,
-        forecast=forecaster,
-        gpu=recorder,
-        places=places.all,
-    )
-    places.listeners += [intake.hint, delivery.try_again]
-    await Reconciliation(session, alarms, config.paths.inbox, config.paths.outbox, config.paths.state)(
-        time.time()
-    )
-    first = await session(store.next_id)
-    daemon = Daemon(
-        config,
-        supervisor,
-        delivery,
-        intake,
-        session,
-        events,
-        alarms,
-        observer,
-        forecaster,
-        recorder,
-        places,
-        first,
-        orders,
-    )
-    return daemon
+    intake.born.connect(born)
+    supervisor.tasks_ended.connect(delivery.hint)
+    supervisor.orders_changed.connect(lambda orders: intake.close(closed=orders.draining))
+    supervisor.switch_began.connect(forecaster.phase_ended)
+    forecaster.replanned.connect(supervisor.replan)
+    site.placement.changed.connect(forecaster.replan)
+    site.engine_returned.connect(supervisor.try_again)
+    daemon.places.accepted.connect(intake.hint, delivery.try_again)
+    events.tallies += [metrics, forecaster]
+    daemon.session.store.estimate = forecaster.expected
 
 
 def ownership(config: Config) -> Ownership:
@@ -178,22 +178,10 @@ def _make_delivery(config: Config, place: Place, session: Session, alarms: Alarm
 
 
 def _make_supervisor(
-    config: Config,
-    node: Node,
-    media: Media,
-    journal: Journal,
-    placement: Placement,
-    alarms: Alarms,
-    progress: dict[int, float],
-    *,
-    on_final: Callable[[], None],
-    on_orders: Callable[[Orders], None],
-    on_switch: Callable[[], None],
+    config: Config, node: Node, media: Media, journal: Journal, site: Site, alarms: Alarms
 ) -> Supervisor:
     """What decides, with what it decodes ahead and what it prepares a phase with."""
-
-    def ahead(on_fault: Callable[[int, Fault], None]) -> Predecoder:
-        return Predecoder(media, config.paths.state / "decoded", on_fault)
+    placement, state = site.placement, config.paths.state
 
     async def prepare(group: Group) -> None:
         """Give the models a context that holds the longest prompt of their phase."""
@@ -204,37 +192,16 @@ def _make_supervisor(
     return Supervisor(
         node=node,
         journal=journal,
-        ahead=ahead,
+        predecoder=Predecoder(media, state / "decoded"),
         policy=make_policy(config, placement.plan, None),
         retry=RetryPolicy(config.retry.max_retry_count),
         alarms=alarms,
         clock=time.time,
-        on_final=on_final,
-        progress=progress,
-        decision_log=DecisionLog(config.paths.state / "log" / DECISIONS),
+        progress=site.progress,
+        decision_log=DecisionLog(state / "log" / DECISIONS),
         newest_only=ownership(config) if config.intake.resubmission == "newest" else None,
-        on_orders=on_orders,
-        on_switch=on_switch,
         prepare=prepare,
     )
-
-
-async def _make_forecaster(
-    config: Config, supervisor: Supervisor, session: Session, events: Events, placement: Placement
-) -> Forecaster:
-    """What expects, told of all that happens and asked at each birth. Raises StoreError."""
-    forecaster = Forecaster(
-        supervisor,
-        session.store,
-        session,
-        lambda durations: make_policy(config, placement.plan, durations),
-        time.time,
-    )
-    await forecaster.begin()
-    placement.on_change = forecaster.replan
-    session.store.estimate = forecaster.expected
-    events.tallies.append(forecaster)
-    return forecaster
 
 
 def _make_intake(
@@ -243,7 +210,6 @@ def _make_intake(
     session: Session,
     media: Media,
     alarms: Alarms,
-    on_born: Callable[[Sequence[Born]], None],
 ) -> Intake:
     """What takes videos out of the inbox, as it is configured."""
 
@@ -257,7 +223,6 @@ def _make_intake(
         store=session.store,
         on_database=session,
         media=media,
-        on_born=on_born,
         on_alarms=intake_alarms,
         settle_s=config.intake.settle_s,
         rescan_s=config.intake.rescan_s,

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from daemon.config.load import Config
@@ -14,7 +14,8 @@ from daemon.containers.ready import OllamaServer, OpenAIServer
 from daemon.containers.server_host import RemoteHost
 from daemon.containers.takeover_record import TakeoverRecord
 from daemon.contracts.ports import Media, Node, Transcriber
-from daemon.contracts.values import OnAlarm, Progress
+from daemon.contracts.signal import Signal
+from daemon.contracts.values import OnAlarm
 from daemon.contracts.wire import GpuState
 from daemon.core.schedule.memory import ModelNeed, known_model
 from daemon.core.tasks.task import Stage
@@ -24,6 +25,7 @@ from daemon.llm.embedded import EmbeddedServer
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.prompts import load_prompt
 from daemon.models import model_path
+from daemon.monitoring.progress import Progress
 from daemon.node import LocalNode
 from daemon.node.docker import DockerNode
 from daemon.placement.placement import ANSWER_TOKENS, Placement, tokens_of
@@ -36,16 +38,14 @@ _ASIDE_CHARS = 600  # what the sound shows, and what was wrong with the last ans
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a node works: the plan that it goes by, the GPU, and who is told of what happens.
-
-    `on_return` is told when the Docker engine answers again.
-    """
+    """Where a node works: the plan that it goes by, the GPU, and who is told of what happens."""
 
     placement: Placement
     read_gpu: Callable[[], Awaitable[GpuState]]
-    on_progress: Progress
+    progress: Progress
     on_alarm: OnAlarm
-    on_return: Callable[[], None]
+    engine_returned: Signal[[]] = field(default_factory=Signal)
+    """The Docker engine answers again."""
 
 
 def whisper_name(config: Config) -> str:
@@ -73,7 +73,7 @@ def embedded_node(config: Config, site: Site) -> Node:
         whisper,
         _extractor(_server(Stage.EXTRACT, gguf, state, config.extract, site.placement), config, site),
         _rater(_server(Stage.RATE, gguf, state, config.rate, site.placement), config, site),
-        site.on_progress,
+        site.progress,
         memory_guard(config, site, lambda: (os.getpid(),)),
     )
 
@@ -96,7 +96,7 @@ def docker_node(config: Config, site: Site, transcriber: Transcriber | None = No
         transcriber or _whisper(config),
         _extractor(extract, config, site),
         _rater(rate, config, site),
-        site.on_progress,
+        site.progress,
         memory_guard(config, site, ours),
         engine=engine,
         hosts=hosts,
@@ -203,7 +203,7 @@ def _host(
         site.on_alarm,
         on_described=described,
         lower=lower,
-        on_return=site.on_return,
+        on_return=site.engine_returned,
         load_timeout_s=model.load_timeout_s,
     )
 

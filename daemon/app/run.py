@@ -17,7 +17,6 @@ from daemon.app.assembly import Daemon, assemble, ownership
 from daemon.app.engines import Site, make_node, media_reader
 from daemon.config.load import Config
 from daemon.contracts.ports import Media, Node
-from daemon.contracts.values import Ticket
 from daemon.delivery.forget import Forgetting
 from daemon.delivery.retention import Retention, read_clocks
 from daemon.gpu.nvml import NvmlGpu
@@ -25,7 +24,9 @@ from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.alert_rules import AlertRules
 from daemon.monitoring.events import Events
 from daemon.monitoring.hooks import Hooks
+from daemon.monitoring.progress import Progress
 from daemon.placement.placement import Placement
+from daemon.store.session import Session
 from daemon.store.store import SqliteStore
 from daemon.system.state_folder import DATABASE
 
@@ -47,23 +48,13 @@ async def running(
     The caller owns the state folder. Raises ConfigError, ModelError or StoreError before anything starts.
     """
     loop = asyncio.get_running_loop()
-    progress: dict[int, float] = {}
+    progress = Progress()
     alarms, events = Alarms(time.time), Events(time.time)
-    alarms.listeners.append(lambda alarm, lasts: events.alarm(alarm.message, lasts))
-
-    def on_progress(ticket: Ticket, done: float) -> None:
-        progress[ticket.task_id] = done
-        events.changed()
-
+    alarms.changed.connect(lambda alarm, lasts: events.alarm(alarm.message, lasts))
+    progress.changed.connect(events.changed)
     gpu = NvmlGpu()
     placement = Placement(config, (await gpu.reading()).total_mb)
-    site = Site(
-        placement,
-        gpu.reading,
-        on_progress,
-        alarms.on,
-        lambda: daemon.supervisor.try_again(),
-    )
+    site = Site(placement, gpu.reading, progress, alarms.on)
     async with contextlib.AsyncExitStack() as opened:  # so that also a start that fails leaves nothing open
         executor = ThreadPoolExecutor(1, "database")
         opened.callback(executor.shutdown)
@@ -75,9 +66,8 @@ async def running(
         opened.push_async_callback(media.aclose)
         opened.push_async_callback(node.aclose)
         opened.callback(_unbind, listener, config.paths.socket)
-        daemon = await assemble(
-            config, node, media, store, executor, progress, alarms, events, placement, gpu
-        )
+        session = Session(store, executor, lambda trouble: alarms.on("store", trouble))
+        daemon = await assemble(config, node, media, session, site, alarms, events, gpu)
         forgetting = Forgetting(
             daemon.session, events, daemon.delivery.still, config.paths, daemon.places.outbox
         )

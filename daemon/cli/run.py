@@ -147,9 +147,12 @@ async def _work_off(
         if paused and supervisor.orders.paused and (supervisor.tasks or daemon.intake.waiting):
             raise Paused(_PAUSED)
         total, open_now = earlier + daemon.born, len(supervisor.tasks)
-        group = " and ".join(sorted(supervisor.group or ())) or "no engine"
+        group = " and ".join(sorted(supervisor.view.phase.group or ())) or "no engine"
         progress.update(
-            bar, total=total or None, completed=total - open_now, description=f"{group}: {supervisor.why}"
+            bar,
+            total=total or None,
+            completed=total - open_now,
+            description=f"{group}: {supervisor.decision.why}",
         )
         try:
             async with asyncio.timeout(_LOOK_S):

@@ -4,7 +4,7 @@ The node is the one seam to the engines. Its three work methods are asynchronous
 exactly one outcome a task; they never raise for a bad attempt, which is a `Failed` outcome.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -19,14 +19,16 @@ from daemon.contracts.values import (
     ExtractWork,
     Ledger,
     NodeState,
+    OnProgress,
+    Orders,
     Probe,
-    Progress,
     RateWork,
     StageOutcome,
     SttWork,
 )
 from daemon.contracts.wire import EngineReport
 from daemon.core.errors import Fault
+from daemon.core.schedule.decision import Decision, Policy, View
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage, Task
 
@@ -68,7 +70,7 @@ class Engine(Protocol):
 class Transcriber(Engine, Protocol):
     """The Whisper engine."""
 
-    async def transcribe(self, work: SttWork, progress: Progress) -> StageOutcome:
+    async def transcribe(self, work: SttWork, progress: OnProgress) -> StageOutcome:
         """Transcribe one video: a Transcribed, an Unscorable or a Failed."""
         ...
 
@@ -76,7 +78,7 @@ class Transcriber(Engine, Protocol):
 class Extractor(Engine, Protocol):
     """The engine that reads the form."""
 
-    async def extract(self, work: ExtractWork, progress: Progress) -> StageOutcome:
+    async def extract(self, work: ExtractWork, progress: OnProgress) -> StageOutcome:
         """Read the form: an Extracted or a Failed."""
         ...
 
@@ -84,7 +86,7 @@ class Extractor(Engine, Protocol):
 class Rater(Engine, Protocol):
     """The engine that rates."""
 
-    async def rate(self, work: RateWork, progress: Progress) -> StageOutcome:
+    async def rate(self, work: RateWork, progress: OnProgress) -> StageOutcome:
         """Rate the introduction: a Rated or a Failed."""
         ...
 
@@ -200,4 +202,38 @@ class Store(Protocol):
 
     def delivered(self, ids: Sequence[int], now: float) -> None:
         """Record that documents are durable in the outbox."""
+        ...
+
+
+class SupervisorSource(Protocol):
+    """The supervisor, as observers and the forecast see it. All of it is cheap to ask."""
+
+    @property
+    def view(self) -> View:
+        """All that the next decision depends on: the open tasks, the phase state, the orders."""
+        ...
+
+    @property
+    def decision(self) -> Decision:
+        """What was decided last, and why."""
+        ...
+
+    @property
+    def policy(self) -> Policy:
+        """What it decides by."""
+        ...
+
+    @property
+    def orders(self) -> Orders:
+        """What the operator ordered for the whole daemon."""
+        ...
+
+    @property
+    def started(self) -> Mapping[int, float]:
+        """When each attempt under way began, by task id, in seconds since the epoch."""
+        ...
+
+    @property
+    def turns(self) -> int:
+        """How many times it has decided."""
         ...

@@ -103,7 +103,7 @@ class Failed:
 
 
 StageOutcome = Transcribed | Unscorable | Extracted | Rated | Failed
-Progress = Callable[[Ticket, float], None]
+OnProgress = Callable[[Ticket, float], None]
 """Told how much of a try is done, from 0 to 1."""
 
 

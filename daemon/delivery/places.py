@@ -1,9 +1,9 @@
 """The inbox and the outbox: recalled from the database at the start, and accepted anew by an order."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
+from daemon.contracts.signal import Signal
 from daemon.contracts.wire import PlaceName
 from daemon.core.intake.place import KnownPlace
 from daemon.monitoring.events import Events
@@ -12,11 +12,11 @@ from daemon.system.place import Place
 
 
 class KnownPlaces:
-    """Both places. Each of `listeners` is called when another folder has become one of them."""
+    """Both places. `accepted` tells that another folder has become one of them."""
 
     def __init__(self, inbox: Place, outbox: Place, session: Session, events: Events) -> None:
         self.inbox, self.outbox = inbox, outbox
-        self.listeners: list[Callable[[], None]] = []
+        self.accepted = Signal[[]]()
         self._session, self._events = session, events
 
     @property
@@ -32,8 +32,7 @@ class KnownPlaces:
         place = self.inbox if name is PlaceName.INBOX else self.outbox
         await asyncio.to_thread(place.accept)
         self._events.add("order", f"accept {name}: {place.path}")
-        for listener in self.listeners:
-            listener()
+        self.accepted()
 
 
 async def recall(inbox: Path, outbox: Path, session: Session, events: Events) -> KnownPlaces:

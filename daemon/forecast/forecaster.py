@@ -9,11 +9,11 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 import structlog
 
-from daemon.contracts.ports import OnDatabase
+from daemon.contracts.ports import OnDatabase, SupervisorSource
+from daemon.contracts.signal import Signal
 from daemon.contracts.values import Change
 from daemon.contracts.wire import Clock
 from daemon.core.errors import StoreError
@@ -22,7 +22,7 @@ from daemon.core.forecast.durations import Durations, learn
 from daemon.core.forecast.explain import FirstForecast, explain, late
 from daemon.core.forecast.forecast import Forecast, forecast
 from daemon.core.forecast.uncertainty import LikelyRange, behind
-from daemon.core.schedule.decision import Decision, Policy, View
+from daemon.core.schedule.decision import Policy, View
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage, Task
 from daemon.forecast.class_clock import face
@@ -39,26 +39,6 @@ _TAIL_S = 10.0  # for which births of a burst are put behind those before them w
 _CLASS = "class"
 
 
-class ForecastInputs(Protocol):
-    """What the supervisor shows of itself."""
-
-    @property
-    def tasks(self) -> Sequence[Task]: ...  # noqa: D102
-    @property
-    def view(self) -> View: ...  # noqa: D102
-    @property
-    def turns(self) -> int: ...  # noqa: D102
-    @property
-    def policy(self) -> Policy: ...  # noqa: D102
-    @property
-    def decision(self) -> Decision: ...  # noqa: D102
-    @property
-    def started(self) -> Mapping[int, float]: ...  # noqa: D102
-    @property
-    def switching(self) -> tuple[Group | None, float] | None: ...  # noqa: D102
-    def replan(self, policy: Policy, switch_s: float | None = None) -> None: ...  # noqa: D102
-
-
 def read_durations(reader: Reader) -> Durations | None:
     """What the history shows; None before each stage was measured. Called on the database thread."""
     return learn({stage: reader.tries(stage) for stage in Stage}, reader.switches())
@@ -67,12 +47,13 @@ def read_durations(reader: Reader) -> Durations | None:
 class Forecaster:
     """Everything that is expected. What others ask is cheap, and may be asked on any thread.
 
-    `plan` makes the scheduler's policy from what was learnt.
+    `plan` makes the scheduler's policy from what was learnt; `replanned` tells of another one, with what a
+    switch is known to cost.
     """
 
     def __init__(
         self,
-        work: ForecastInputs,
+        work: SupervisorSource,
         store: SqliteStore,
         on_database: OnDatabase,
         plan: Callable[[Durations | None], Policy],
@@ -80,6 +61,7 @@ class Forecaster:
     ) -> None:
         self._work, self._store, self._db = work, store, on_database
         self._plan, self._now = plan, clock
+        self.replanned = Signal[[Policy, float | None]]()
         self._durations: Durations | None = None
         self._outcomes = False  # since the history was read
         self._latest: Forecast | None = None
@@ -131,16 +113,16 @@ class Forecaster:
         usual_s = None
         if durations is not None and durations.switches:
             usual_s = durations.round_s(policy) / len(policy.residency)
-        self._work.replan(policy, usual_s)
+        self.replanned(policy, usual_s)
 
     def born(self, tasks: Sequence[Task]) -> None:
         """New tasks stand in the database, some of them final at once."""
-        if self._class.born(tasks, self._work.tasks, self._now()):
+        if self._class.born(tasks, self._work.view.tasks, self._now()):
             self._wake()  # to write down where the class began
 
     def committed(self, changes: Sequence[Change]) -> None:
         """Transitions are durable."""
-        self._class.moved((change.after for change in changes), self._work.tasks, self._now())
+        self._class.moved((change.after for change in changes), self._work.view.tasks, self._now())
         self._outcomes |= any(change.seconds is not None for change in changes)
 
     def switched(self, group: str, seconds: float) -> None:
@@ -188,7 +170,7 @@ class Forecaster:
 
     def clock(self, deadline: float | None) -> Clock | None:
         """The class clock, against a deadline; one from before the class began is another class's."""
-        roll, tasks, latest = self._class, self._work.tasks, self._latest
+        roll, tasks, latest = self._class, self._work.view.tasks, self._latest
         left = roll.left(tasks)
         # One that knows of none of them was made of an earlier class.
         end = latest.done if latest is not None and not left.isdisjoint(latest.tasks) else None
@@ -230,7 +212,7 @@ class Forecaster:
     def _stale(self) -> bool:
         if self._latest is None or self._work.turns != self._made_of:
             return True
-        return bool(self._work.tasks) and self._now() - self._latest.made_at > _STALE_S
+        return bool(self._work.view.tasks) and self._now() - self._latest.made_at > _STALE_S
 
     async def _wake_at(self, stop: asyncio.Event) -> None:
         await stop.wait()
@@ -264,7 +246,7 @@ class Forecaster:
         self._rest_s = max(_SOONEST_S, _SHARE * (ended - began))
 
     def _run(self, view: View, exactly: int | None = None) -> Forecast | None:
-        durations, switching = self._durations, self._work.switching
+        durations = self._durations
         if durations is None:
             return None
         try:
@@ -273,7 +255,6 @@ class Forecaster:
                 self._work.policy,
                 durations,
                 started=dict(self._work.started),
-                switching_since=switching[1] if switching else None,
                 **({} if exactly is None else {"exactly": exactly}),
             )
         except RuntimeError as exc:  # the rules come to no rest: the work must not end for want of a forecast

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from daemon.contracts.ports import Media, OnDatabase, Store
+from daemon.contracts.signal import Signal
 from daemon.contracts.values import Born, Claim
 from daemon.core.errors import StoreError
 from daemon.core.intake.stability import Known, SeenFile, observe, restart
@@ -38,8 +39,8 @@ _EVENT_LATEST_S = 3.0  # after the file itself; what comes later comes never
 class Intake:
     """Takes videos out of one inbox until told to stop.
 
-    `on_born` is told of new tasks, and with an empty list of refusals, whose reasons are to be delivered;
-    `on_alarms` of all alarms that last, whenever they change. `clock` gives seconds since the epoch,
+    `born` tells of new tasks, and with an empty list of refusals, whose reasons are to be delivered;
+    `on_alarms` is told of all alarms that last, whenever they change. `clock` gives seconds since the epoch,
     `ticks` seconds that never go back. Raises OSError when the state folder can't be made.
     """
 
@@ -51,7 +52,6 @@ class Intake:
         store: Store,
         on_database: OnDatabase,
         media: Media,
-        on_born: Callable[[Sequence[Born]], None],
         on_alarms: Callable[[tuple[IntakeAlarm, ...]], None],
         settle_s: float = 2.0,
         rescan_s: float = 30.0,
@@ -72,7 +72,7 @@ class Intake:
         self._settle_s = settle_s
         self._rescan_s = rescan_s
         self._ticks = ticks
-        self._on_born = on_born
+        self.born = Signal[[Sequence[Born]]]()
         self._alarms = IntakeAlarms(on_alarms)
         self._scanner = Scanner(inbox, ignore=ignore, done_marker=limits.done_marker, place=place)
         self._watcher = Watcher(inbox, self.hint, poll=poll)
@@ -84,7 +84,7 @@ class Intake:
             store=store,
             on_database=on_database,
             media=media,
-            on_born=on_born,
+            on_born=self.born,
             clock=clock,
             limits=limits,
             files=files,
@@ -277,7 +277,7 @@ class Intake:
     def _settled(self, group: Sequence[Claim], settled: Settled) -> None:
         self.refused += settled.refused
         if settled.refused:
-            self._on_born([])
+            self.born([])
         self._delays.end(claim for claim in group if claim.id not in settled.delayed)
         self._delays.put((claim, settled.delayed[claim.id]) for claim in group if claim.id in settled.delayed)
         self._alarms.put("claims", self._delays.alarms)

@@ -14,7 +14,7 @@ from daemon.contracts.values import (
     Extracted,
     ExtractWork,
     Failed,
-    Progress,
+    OnProgress,
     Provenance,
     Rated,
     RateWork,
@@ -88,7 +88,9 @@ class _Evaluator(Generic[A]):
         """End the server, also one that an earlier daemon left. Raises EngineError."""
         await self._asker.stop()
 
-    async def _ask(self, ticket: Ticket, text: str, progress: Progress, **values: Any) -> Asking[A] | Failed:
+    async def _ask(
+        self, ticket: Ticket, text: str, progress: OnProgress, **values: Any
+    ) -> Asking[A] | Failed:
         # An empty prompt is answered with an invented student.
         if not _says_something(neutralise(text)):
             return Failed(ticket, _EMPTY)
@@ -143,7 +145,7 @@ class FormExtractor(_Evaluator[FormAnswer]):
     ) -> None:
         super().__init__(host, prompt, FormAnswer, options, outgrown, usual=110)
 
-    async def extract(self, work: ExtractWork, progress: Progress) -> StageOutcome:
+    async def extract(self, work: ExtractWork, progress: OnProgress) -> StageOutcome:
         """Read the form: an Extracted, with no profile and a flag when no answer was valid, or a Failed."""
         asked = await self._ask(work.ticket, work.transcript.text, progress)
         if isinstance(asked, Failed):
@@ -174,7 +176,7 @@ class IntroductionRater(_Evaluator[RatingAnswer]):
     ) -> None:
         super().__init__(host, prompt, RatingAnswer, options, outgrown, usual=180)
 
-    async def rate(self, work: RateWork, progress: Progress) -> StageOutcome:
+    async def rate(self, work: RateWork, progress: OnProgress) -> StageOutcome:
         """Rate: a Rated, with no evaluation and a flag when no answer was valid, or a Failed."""
         asked = await self._ask(
             work.ticket,
@@ -204,8 +206,8 @@ def _says_something(text: str) -> bool:
     return any(c.isalnum() for c in text)
 
 
-def _share_of(usual_tokens: int, ticket: Ticket, progress: Progress) -> OnToken:
-    """Progress by the tokens of a usual answer; the end alone is 1."""
+def _share_of(usual_tokens: int, ticket: Ticket, progress: OnProgress) -> OnToken:
+    """OnProgress by the tokens of a usual answer; the end alone is 1."""
 
     def on_token(tokens: int) -> None:
         progress(ticket, min(0.95, tokens / usual_tokens))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from daemon.contracts.signal import Signal
+
 log = structlog.get_logger()
 
 _NAMING = ("intake_", "outbox")  # codes of alarms whose messages name files, and so students
@@ -23,13 +25,13 @@ class Alarm:
 class Alarms:
     """The one place that knows what is wrong now.
 
-    Each of `listeners` is told of an alarm once when it begins, with True, and once when it clears.
+    `changed` tells of an alarm once when it begins, with True, and once when it clears.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lasting: dict[str, Alarm] = {}
-        self.listeners: list[Callable[[Alarm, bool], None]] = []
+        self.changed = Signal[[Alarm, bool]]()
 
     @property
     def all(self) -> list[Alarm]:
@@ -43,14 +45,14 @@ class Alarms:
             log.warning("alarm", code=_logged(code), message=_LOOK if _names_files(code) else message)
         alarm = self._lasting[code] = Alarm(code, message, known.since if known else self._clock())
         if known is None:
-            self._tell(alarm, lasts=True)
+            self.changed(alarm, True)
 
     def clear(self, code: str) -> None:
         """It is mended."""
         known = self._lasting.pop(code, None)
         if known is not None:
             log.info("alarm cleared", code=_logged(code))
-            self._tell(known, lasts=False)
+            self.changed(known, False)
 
     def on(self, code: str, message: str | None) -> None:
         """Set an alarm, or clear it where there is no message: the OnAlarm of those who watch one thing."""
@@ -65,10 +67,6 @@ class Alarms:
             self.clear(code)
         for code, message in messages.items():
             self.set(code, message)
-
-    def _tell(self, alarm: Alarm, *, lasts: bool) -> None:
-        for listener in self.listeners:
-            listener(alarm, lasts)
 
 
 def _names_files(code: str) -> bool:

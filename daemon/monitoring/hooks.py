@@ -44,7 +44,7 @@ class Hooks:
         self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
         self._woken = asyncio.Event()
         if config.command or config.webhook:
-            alarms.listeners.append(self._tell)
+            alarms.changed.connect(self._tell)
 
     def _tell(self, alarm: Alarm, lasts: bool) -> None:
         if alarm.code == CODE:

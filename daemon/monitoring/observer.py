@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from daemon import __version__
 from daemon.config.load import Config
 from daemon.contracts import wire
+from daemon.contracts.ports import SupervisorSource
 from daemon.contracts.wire import (
     AlarmLine,
     BatchState,
@@ -30,7 +31,7 @@ from daemon.contracts.wire import (
     TaskLine,
     TaskPage,
 )
-from daemon.core.schedule.phase_state import Extent
+from daemon.core.schedule.phase_state import Extent, PhaseState
 from daemon.core.tasks.task import Task
 from daemon.core.timestamps import to_iso
 from daemon.monitoring import queries
@@ -39,8 +40,9 @@ from daemon.monitoring.alert_rules import Situation
 from daemon.monitoring.events import Events
 from daemon.monitoring.logs import last_lines
 from daemon.monitoring.metrics import Metrics
+from daemon.monitoring.progress import Progress
 from daemon.monitoring.queries import TaskQuery
-from daemon.monitoring.sources import ForecastSource, GpuWatch, Inlet, PlaceSource, SupervisorSource
+from daemon.monitoring.sources import ForecastSource, GpuWatch, Inlet, PlaceSource
 from daemon.store.lists import Lately
 from daemon.store.reader import Reader
 from daemon.store.session import Session
@@ -73,7 +75,7 @@ class Observer:
         work: SupervisorSource,
         inlet: Inlet,
         alarms: Alarms,
-        progress: Mapping[int, float],
+        progress: Progress,
         metrics: Metrics,
         *,
         engines: Callable[[], list[EngineReport]],
@@ -100,8 +102,8 @@ class Observer:
         figures = await self._session.read(self._figures, self._session.store)
         work, forecast = self._work, self._forecast
         self._foresee()
-        group, extent, orders = work.group, work.extent, work.orders
-        held = sum(task.held for task in work.tasks)
+        view, orders = work.view, work.orders
+        phase, held = view.phase, sum(task.held for task in view.tasks)
         return DaemonStatus(
             version=__version__,
             pid=os.getpid(),
@@ -110,17 +112,17 @@ class Observer:
             now=to_iso(self._clock()),
             seq=self.events.seq,
             may_change=may_change,
-            phase=work.phase.value,
-            group=sorted(group or ()),
-            phase_since=_iso(work.phase_since),
-            switching=self._switching(),
+            phase=phase.phase.value,
+            group=sorted(phase.group or ()),
+            phase_since=_iso(phase.since),
+            switching=self._switching(phase),
             next_switch_at=_iso(forecast.next_switch_at) if forecast else None,
-            why=work.why.value,
+            why=work.decision.why.value,
             why_detail=forecast.why_detail if forecast else "",
             paused=orders.paused,
             draining=orders.draining,
-            left=len(work.tasks) - held,
-            batch=_batch(extent),
+            left=len(view.tasks) - held,
+            batch=_batch(phase.extent(view.tasks)),
             counts=figures.counts,
             held=held,
             undelivered=figures.undelivered,
@@ -139,13 +141,14 @@ class Observer:
     async def situation(self) -> Situation:
         """What the alerts are evaluated on. Raises StoreError."""
         status, now = await self.status(), self._clock()
-        switching = self._work.switching
+        view = self._work.view
+        since = view.phase.switching_since
         return Situation(
             now=now,
-            tasks=self._work.tasks,
+            tasks=view.tasks,
             failed=self._lately[1].failed if self._lately else 0,
             status=status,
-            switching_s=None if switching is None else now - switching[1],
+            switching_s=None if since is None else now - since,
         )
 
     async def tasks(self, wanted: TaskQuery) -> TaskPage:
@@ -209,25 +212,24 @@ class Observer:
         """The open tasks in the order of service, sorted once for each change."""
         key = (self.events.seq, self._work.turns)
         if self._queue is None or self._queue[0] != key:
-            self._queue = key, queries.queue(self._work.tasks)
+            self._queue = key, queries.queue(self._work.view.tasks)
         return self._queue[1]
 
     def _live(self, line: L) -> L:
         """The line with what only the running daemon knows."""
         live = {
-            "progress": self._progress.get(line.id),
+            "progress": self._progress.of(line.id),
             "started_at": _iso(self._work.started.get(line.id)),
             "eta": _iso(self._etas.get(line.id)),
         }
         return line.model_copy(update=live)
 
-    def _switching(self) -> Switching | None:
-        switching = self._work.switching
-        if switching is None:
+    def _switching(self, phase: PhaseState) -> Switching | None:
+        if phase.switching_since is None:
             return None
-        to, since = switching
+        to = phase.last_group
         usual_s = self._forecast.usual_switch_s(to) if self._forecast else None
-        return Switching(to=sorted(to or ()), since=to_iso(since), usual_s=usual_s)
+        return Switching(to=sorted(to or ()), since=to_iso(phase.switching_since), usual_s=usual_s)
 
     def _inbox(self) -> Inbox:
         inlet = self._inlet

@@ -1,68 +1,11 @@
 """The running parts of the daemon as they are seen from the control socket. All of it is cheap to ask."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from daemon.contracts.values import Orders
 from daemon.contracts.wire import Clock, GpuPoint, GpuState, PlaceName, PlaceState
-from daemon.core.schedule.decision import Why
-from daemon.core.schedule.phase_state import Extent, Group
-from daemon.core.tasks.task import Phase, Task
-
-
-class SupervisorSource(Protocol):
-    """The supervisor, as it is seen from here."""
-
-    @property
-    def tasks(self) -> Sequence[Task]:
-        """Every open task."""
-        ...
-
-    @property
-    def group(self) -> Group | None:
-        """The group that is loaded."""
-        ...
-
-    @property
-    def phase(self) -> Phase:
-        """The phase, also while its group is not loaded."""
-        ...
-
-    @property
-    def phase_since(self) -> float | None:
-        """Since when it is."""
-        ...
-
-    @property
-    def extent(self) -> Extent:
-        """How far the batch or phase has come."""
-        ...
-
-    @property
-    def why(self) -> Why:
-        """What the scheduler does or waits for."""
-        ...
-
-    @property
-    def started(self) -> Mapping[int, float]:
-        """When each try that runs began, by task id."""
-        ...
-
-    @property
-    def switching(self) -> tuple[Group | None, float] | None:
-        """The switch that runs: to which group, and since when."""
-        ...
-
-    @property
-    def orders(self) -> Orders:
-        """What the operator asked of the whole daemon."""
-        ...
-
-    @property
-    def turns(self) -> int:
-        """How many times it has decided."""
-        ...
+from daemon.core.schedule.phase_state import Group
 
 
 class Inlet(Protocol):

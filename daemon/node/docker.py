@@ -10,7 +10,7 @@ from daemon.containers.engine import DockerEngine
 from daemon.containers.hints import Hints
 from daemon.containers.host import ContainerHost
 from daemon.contracts.ports import Extractor, MemoryGuard, Rater, Transcriber
-from daemon.contracts.values import Ledger, Progress
+from daemon.contracts.values import Ledger, OnProgress
 from daemon.core.errors import EngineError
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
@@ -34,7 +34,7 @@ class DockerNode(LocalNode):
         transcriber: Transcriber,
         extractor: Extractor,
         rater: Rater,
-        progress: Progress,
+        progress: OnProgress,
         guard: MemoryGuard | None = None,
         *,
         engine: DockerEngine,

@@ -16,7 +16,7 @@ from daemon.contracts.values import (
     Failed,
     Ledger,
     NodeState,
-    Progress,
+    OnProgress,
     RateWork,
     StageOutcome,
     SttWork,
@@ -37,7 +37,7 @@ class LocalNode:
         transcriber: Transcriber,
         extractor: Extractor,
         rater: Rater,
-        progress: Progress,
+        progress: OnProgress,
         guard: MemoryGuard | None = None,
     ) -> None:
         self._transcriber, self._extractor, self._rater = transcriber, extractor, rater
@@ -104,7 +104,7 @@ class LocalNode:
         await self.ensure(None)
 
     async def _stream(
-        self, stage: Stage, works: Sequence[W], attempt: Callable[[W, Progress], Awaitable[StageOutcome]]
+        self, stage: Stage, works: Sequence[W], attempt: Callable[[W, OnProgress], Awaitable[StageOutcome]]
     ) -> AsyncIterator[StageOutcome]:
         if self._group is None or stage not in self._group or self._switch.locked():
             raise ExclusionError(f"work for {stage} was handed in while {_shown(self._group)} is loaded")

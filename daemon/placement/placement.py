@@ -6,11 +6,12 @@ and that something did not hold. Who goes by it (the node, the scheduler's polic
 each time, so that nothing has to be told.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from daemon.config.load import Config
 from daemon.config.sections import ModelSettings
+from daemon.contracts.signal import Signal
 from daemon.core.content.answers import FORM_TOKENS, RATING_TOKENS
 from daemon.core.schedule.memory import ModelNeed, known_model, whisper_mb
 from daemon.core.schedule.phase_state import Group
@@ -33,10 +34,6 @@ ANSWER_TOKENS: Mapping[Stage, int] = {Stage.EXTRACT: FORM_TOKENS, Stage.RATE: RA
 _CHARS_PER_TOKEN = 3  # English has above four; names and other scripts have fewer
 
 
-def _nobody() -> None:
-    return None
-
-
 def tokens_of(chars: int) -> int:
     """At most so many tokens, for what is put before a model as so many characters."""
     return chars // _CHARS_PER_TOKEN + 1
@@ -45,12 +42,12 @@ def tokens_of(chars: int) -> int:
 class Placement:
     """The plan that holds now. `card_mb` is the GPU's memory, None without one.
 
-    `on_change` is called whenever the plan is another.
+    `changed` tells that the plan is another.
     """
 
     def __init__(self, config: Config, card_mb: float | None) -> None:
         self._models: Mapping[Stage, ModelSettings] = {Stage.EXTRACT: config.extract, Stage.RATE: config.rate}
-        self.on_change: Callable[[], None] = _nobody
+        self.changed = Signal[[]]()
         self._whisper_on_gpu = card_mb is not None and config.stt.device != "cpu"
         self._least: dict[Stage, int] = {}  # tokens; more than a context that did not hold a prompt
         chosen = config.gpu.residency
@@ -136,7 +133,7 @@ class Placement:
             for stage in MODELS
         }
         self._plan = replace(plan, asked=replace(plan.asked, wishes=kept, residency=plan.groups))
-        self.on_change()
+        self.changed()
         return True
 
     def _replan(self, asked: PlanInputs) -> bool:
@@ -144,7 +141,7 @@ class Placement:
         now = self._plan
         changed = (before.groups, before.parallel, before.num_ctx) != (now.groups, now.parallel, now.num_ctx)
         if changed:
-            self.on_change()
+            self.changed()
         return changed
 
 

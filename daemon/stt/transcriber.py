@@ -9,7 +9,7 @@ from pathlib import Path
 
 from daemon.contracts.values import (
     Failed,
-    Progress,
+    OnProgress,
     Provenance,
     StageOutcome,
     SttWork,
@@ -144,7 +144,7 @@ class WhisperEngine:
             await child.stop(grace_s=2.0)
         await gone(self.lock)
 
-    async def transcribe(self, work: SttWork, progress: Progress) -> StageOutcome:
+    async def transcribe(self, work: SttWork, progress: OnProgress) -> StageOutcome:
         """Transcribe one video: a Transcribed, an Unscorable or a Failed."""
         limit_s = self._limit_s + self._limit_factor * work.duration_s
         talk, ready = self._conversation, self._ready

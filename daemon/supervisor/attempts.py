@@ -8,6 +8,7 @@ from daemon.contracts.ports import Node
 from daemon.contracts.values import ExtractWork, Failed, RateWork, StageOutcome, SttWork, Ticket, Transcribed
 from daemon.core.errors import Blame, EngineError, ExclusionError, Fault
 from daemon.core.tasks.task import Stage, Task
+from daemon.monitoring.progress import Progress
 from daemon.supervisor.journal import Payload
 from daemon.supervisor.predecode import Predecoder
 
@@ -27,7 +28,7 @@ class Attempts:
         self,
         node: Node,
         ahead: Predecoder,
-        progress: dict[int, float],
+        progress: Progress,
         clock: Callable[[], float],
         on_end: Callable[[AttemptEnded], None],
         on_break: Callable[[BaseException], None],
@@ -88,7 +89,7 @@ class Attempts:
                 raise
             outcome = Failed(ticket, Fault(Blame.TASK, "cancelled", "the operator cancelled it"))
         finally:
-            self._progress.pop(task.id, None)
+            self._progress.end(task.id)
         if task.stage is Stage.STT:
             self._ahead.drop(task.id)
         self._on_end(AttemptEnded(outcome, loop.time() - began))

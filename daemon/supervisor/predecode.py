@@ -1,25 +1,24 @@
 """Decoding ahead of the phase: the sound of the next videos, ready when the GPU is."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from daemon.contracts.ports import Media
+from daemon.contracts.signal import Signal
 from daemon.contracts.values import Decoded
 from daemon.core.errors import Fault
 from daemon.core.tasks.task import Task
 
 
 class Predecoder:
-    """Keeps the decoded sound of the tasks that come next, and of no others.
+    """Keeps the decoded sound of the tasks that come next, and of no others."""
 
-    `on_fault` is told of a video that can't be decoded, as soon as that is known.
-    """
-
-    def __init__(self, media: Media, folder: Path, on_fault: Callable[[int, Fault], None]) -> None:
+    def __init__(self, media: Media, folder: Path) -> None:
         self._media = media
         self._folder = folder
-        self._on_fault = on_fault
+        self.unreadable = Signal[[int, Fault]]()
+        """A task's video can't be decoded, and why: told as soon as it is known."""
         self._decoding: dict[int, asyncio.Task[Decoded | Fault]] = {}
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.iterdir():  # a crash's; what is still wanted is decoded again
@@ -56,7 +55,7 @@ class Predecoder:
     async def _decode(self, task: Task) -> Decoded | Fault:
         decoded = await self._media.decode(Path(task.path), self._pcm(task.id))
         if isinstance(decoded, Fault):
-            self._on_fault(task.id, decoded)
+            self.unreadable(task.id, decoded)
         return decoded
 
     def _pcm(self, task_id: int) -> Path:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from daemon.contracts.signal import Signal
 from daemon.contracts.values import Orders
 from daemon.contracts.wire import Order
 from daemon.core.timestamps import to_iso
@@ -12,12 +13,11 @@ from daemon.supervisor.journal import Journal
 
 
 class StandingOrders:
-    """The orders that hold now. `on_change` is told of them, also of those of the last run."""
+    """The orders that hold now. `changed` tells of them, also of those of the last run."""
 
-    def __init__(
-        self, journal: Journal, clock: Callable[[], float], on_change: Callable[[Orders], None]
-    ) -> None:
-        self._journal, self._clock, self._on_change = journal, clock, on_change
+    def __init__(self, journal: Journal, clock: Callable[[], float]) -> None:
+        self._journal, self._clock = journal, clock
+        self.changed = Signal[[Orders]]()
         self._one_by_one = asyncio.Lock()
         self.now = Orders()
 
@@ -25,7 +25,7 @@ class StandingOrders:
         """Take up what was ordered before the last stop."""
         async with self._one_by_one:  # one that is given meanwhile adds to them
             self.now = await self._journal.orders()
-        self._on_change(self.now)
+        self.changed(self.now)
 
     async def give(self, order: Order, *, at_once: bool = False) -> None:
         """Pause, go on, drain, or go. Raises StoreError; then it was not ordered."""
@@ -48,5 +48,5 @@ class StandingOrders:
             orders = replace(self.now, **ordered)
             await self._journal.keep_orders(orders)
             self.now = orders
-        self._on_change(orders)
+        self.changed(orders)
         self._journal.events.add("order", told)

@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 import structlog
 
 from daemon.contracts.ports import Node
+from daemon.contracts.signal import Signal
 from daemon.contracts.values import Failed, Orders, Ticket
 from daemon.contracts.wire import Order, Verb
-from daemon.core.errors import Blame, EngineError, Fault, StoreError
+from daemon.core.errors import Blame, EngineError, StoreError
 from daemon.core.intake.ownership import Ownership
 from daemon.core.schedule.decision import (
     Action,
@@ -28,11 +29,12 @@ from daemon.core.schedule.decision import (
     View,
     Why,
 )
-from daemon.core.schedule.phase_state import Extent, Group
+from daemon.core.schedule.phase_state import Group
 from daemon.core.schedule.scheduler import decide, in_order
 from daemon.core.tasks.lifecycle import RetryPolicy, backoff_s
-from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Phase, Stage, Task
+from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Task
 from daemon.monitoring.alarms import Alarms
+from daemon.monitoring.progress import Progress
 from daemon.supervisor.attempts import AttemptEnded, Attempts
 from daemon.supervisor.consistency import ConsistencyCheck
 from daemon.supervisor.decision_log import DecisionLog
@@ -43,11 +45,6 @@ from daemon.supervisor.predecode import Predecoder
 from daemon.supervisor.standing_orders import StandingOrders
 from daemon.supervisor.task_book import TaskBook
 from daemon.supervisor.task_requests import TaskRequest, answer, execute
-
-
-async def _nothing_to_prepare(group: Group) -> None:
-    return None
-
 
 log = structlog.get_logger()
 
@@ -60,33 +57,34 @@ class Supervisor:
         *,
         node: Node,
         journal: Journal,
-        ahead: Callable[[Callable[[int, Fault], None]], Predecoder],
+        predecoder: Predecoder,
         policy: Policy,
         retry: RetryPolicy,
         alarms: Alarms,
         clock: Callable[[], float],
-        on_final: Callable[[], None],
-        progress: dict[int, float],
+        progress: Progress,
         decision_log: DecisionLog,
         newest_only: Ownership | None = None,
-        on_orders: Callable[[Orders], None] = lambda orders: None,
-        on_switch: Callable[[], None] = lambda: None,
-        prepare: Callable[[Group], Awaitable[None]] = _nothing_to_prepare,
+        prepare: Callable[[Group], Awaitable[None]],
     ) -> None:
         self._node, self._journal, self._policy = node, journal, policy
-        self._alarms, self._clock, self._on_final = alarms, clock, on_final
-        self._happenings = came = Mailbox(clock)
-        self._ahead = ahead(lambda task_id, fault: came.add(VideoUnreadable(task_id, fault)))
-        self._attempts = Attempts(node, self._ahead, progress, clock, came.add, came.broke)
+        self._alarms, self._clock = alarms, clock
+        self._mailbox = mailbox = Mailbox(clock)
+        self._predecoder = predecoder
+        predecoder.unreadable.connect(lambda task_id, fault: mailbox.add(VideoUnreadable(task_id, fault)))
+        self._attempts = Attempts(node, predecoder, progress, clock, mailbox.add, mailbox.broke)
         self._phases = Phases(
-            node, journal, policy, alarms, clock, came.add, came.broke, prepare, decision_log.note
+            node, journal, policy, alarms, clock, mailbox.add, mailbox.broke, prepare, decision_log.note
         )
         self._decision_log = decision_log
-        self._fairness = ConsistencyCheck(journal.session, alarms)
+        self._consistency = ConsistencyCheck(journal.session, alarms)
         self._book = TaskBook(retry, clock, newest_only=newest_only)
+        self._standing = StandingOrders(journal, clock)
+        self.orders_changed = self._standing.changed
+        self.tasks_ended = Signal[[]]()
+        """Tasks came to their end, or results are to be delivered again: there are documents to deliver."""
+        self.switch_began = Signal[[]]()
         self.decision = Decision((), Why.IDLE)
-        self._standing = StandingOrders(journal, clock, on_orders)
-        self._on_switch = on_switch
         self._recovered = False
         self.turns, self.turning = 0, False  # what the watchdog sees of us
 
@@ -98,33 +96,8 @@ class Supervisor:
     @property
     def idle(self) -> bool:
         """Whether nothing is open, in work or still to be committed."""
-        busy = self._book.tasks or self._book.changes or self._happenings or self._phases.state.switching
+        busy = self._book.tasks or self._book.changes or self._mailbox or self._phases.state.switching
         return self._recovered and not busy
-
-    @property
-    def group(self) -> Group | None:
-        """The group that is loaded."""
-        return self._phases.state.group
-
-    @property
-    def phase_since(self) -> float | None:
-        """Since when it is, in seconds since the epoch."""
-        return self._phases.state.since
-
-    @property
-    def phase(self) -> Phase:
-        """The phase, also while an engine of it is dead, rests, or is loaded."""
-        return self._phases.state.phase
-
-    @property
-    def extent(self) -> Extent:
-        """How far the batch or, without one, the phase has come."""
-        return self._phases.state.extent(self._book.tasks)
-
-    @property
-    def why(self) -> Why:
-        """What the scheduler does or waits for."""
-        return self.decision.why
 
     @property
     def view(self) -> View:
@@ -151,12 +124,6 @@ class Supervisor:
         return self._attempts.started
 
     @property
-    def switching(self) -> tuple[Group | None, float] | None:
-        """The switch that runs: to which group, and since when."""
-        state = self._phases.state
-        return None if state.switching_since is None else (state.last_group, state.switching_since)
-
-    @property
     def policy(self) -> Policy:
         """What the scheduler goes by now."""
         return self._policy
@@ -166,16 +133,16 @@ class Supervisor:
         self._policy = self._phases.policy = policy
         if switch_s is not None:
             self._phases.price_switch(switch_s)
-        self._happenings.wake()
+        self._mailbox.wake()
 
     def try_again(self) -> None:
         """Let no group rest any longer: what was in the way of its engine is gone."""
         self._phases.try_again()
-        self._happenings.wake()
+        self._mailbox.wake()
 
     def arrived(self, tasks: Iterable[Task]) -> None:
         """New tasks stand in the database."""
-        self._happenings.add(Arrived(tuple(tasks)))
+        self._mailbox.add(Arrived(tuple(tasks)))
 
     async def ask(self, verb: Verb, task_id: int, *, extract: bool = False) -> Task | None:
         """Do what a person asks for a task. With `extract`, a new rating begins with the form.
@@ -184,7 +151,7 @@ class Supervisor:
         status does not allow, and Stopping.
         """
         asked = TaskRequest(verb, task_id, extract, asyncio.get_running_loop().create_future())
-        self._happenings.add(asked)
+        self._mailbox.add(asked)
         return await asked.answer
 
     async def order(self, order: Order, *, at_once: bool = False) -> None:
@@ -194,8 +161,8 @@ class Supervisor:
         """
         await self._standing.give(order, at_once=at_once)
         if at_once:
-            self._happenings.add(PauseAtOnce())
-        self._happenings.wake()
+            self._mailbox.add(PauseAtOnce())
+        self._mailbox.wake()
 
     async def deadline(self, at: float | None) -> None:
         """By when the class is to be done, in epoch seconds; kept through a restart. Raises StoreError."""
@@ -214,17 +181,17 @@ class Supervisor:
     async def _work(self, stop: asyncio.Event) -> None:
         await self._standing.recall()
         self._book.add(await self._journal.recover())
-        self._on_final()  # the recovery may have ended tasks
-        await self._fairness.recall()
+        self.tasks_ended()  # the recovery may have ended tasks
+        await self._consistency.recall()
         await self._begin_clean(stop)
         self._recovered = True
-        stopping = asyncio.create_task(self._happenings.wake_at(stop))
+        stopping = asyncio.create_task(self._mailbox.wake_at(stop))
         try:
             while not stop.is_set():
                 self.turns, self.turning = self.turns + 1, True
                 wake_at = await self._turn()
                 self.turning = False
-                await self._happenings.wait(wake_at)
+                await self._mailbox.wait(wake_at)
         finally:
             stopping.cancel()
 
@@ -245,8 +212,8 @@ class Supervisor:
 
     async def _turn(self) -> float | None:
         """Take the events, decide, commit, act. When to look again at the latest."""
-        self._happenings.check()
-        for happening in self._happenings.take():
+        self._mailbox.check()
+        for happening in self._mailbox.take():
             await self._take(happening)
         starts: list[Task] = []
         switch = None
@@ -260,7 +227,7 @@ class Supervisor:
             self._attempts.start(task, payloads.get(task.id))
         if switch is not None:
             await self._phases.begin(switch, self._book.tasks)
-            self._on_switch()
+            self.switch_began()
         self._decode_ahead()
         return decision.wake_at
 
@@ -315,7 +282,9 @@ class Supervisor:
 
     async def _execute(self, asked: TaskRequest) -> Task | None:
         await self._commit()  # what the store now sees of the task must be all that happened to it
-        return await execute(asked, self._journal, self._book, self._attempts, self._clock(), self._on_final)
+        return await execute(
+            asked, self._journal, self._book, self._attempts, self._clock(), self.tasks_ended
+        )
 
     async def _end_attempt(self, ended: AttemptEnded) -> None:
         outcome = ended.outcome
@@ -334,25 +303,25 @@ class Supervisor:
         ):
             # It is the video that ends engines: of this one nothing is to mend.
             self._phases.worked(task.stage)
-        await self._fairness.check(task.stage, outcome)
+        await self._consistency.check(task.stage, outcome)
 
     async def _commit(self, starts: Sequence[Task] = ()) -> dict[int, Payload]:
         """Make the changes durable. Gives what the tasks that start now are to work on, by their ids."""
         changes = self._book.changes
         if not changes:
             return {}
-        payloads = await self._journal.commit(changes, self.extent, starts)
+        payloads = await self._journal.commit(changes, self.view.phase.extent(self._book.tasks), starts)
         self._book.changes = []
         if not self._book.tasks:
-            await self._fairness.end_class()
+            await self._consistency.end_class()
         if any(change.after.status in FINAL for change in changes):
-            self._on_final()
+            self.tasks_ended()
         return payloads
 
     def _decode_ahead(self) -> None:
         mine = [t for t in self._book.tasks if t.stage is Stage.STT and not t.held]
         waiting = in_order(t for t in mine if t.status not in RUNNING)
-        self._ahead.want([t for t in mine if t.status in RUNNING] + waiting[: self._policy.batch_size])
+        self._predecoder.want([t for t in mine if t.status in RUNNING] + waiting[: self._policy.batch_size])
 
     async def _finish(self, grace_s: float) -> None:
         """1. let attempts end; 2. release the others; 3. end every engine; 4. end the decoding."""
@@ -366,12 +335,12 @@ class Supervisor:
             await self._phases.aclose()
         except StoreError as exc:
             log.warning("the end of the phase cannot be written", cause=str(exc))
-        await self._ahead.aclose()
+        await self._predecoder.aclose()
         self._decision_log.close()
 
     async def _commit_last(self) -> None:
         """Write what has happened until now, and release what is in hand. Raises StoreError."""
-        for happening in self._happenings.take_last():
+        for happening in self._mailbox.take_last():
             if not isinstance(happening, Switched):
                 await self._take(happening)
         for task in self._book.tasks:

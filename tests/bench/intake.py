@@ -117,10 +117,10 @@ async def _intake(folder: Path, settle_s: float) -> AsyncIterator[tuple[Intake, 
             store=store,
             on_database=session,
             media=media,
-            on_born=births.born,
             on_alarms=births.alarm,
             settle_s=settle_s,
         )
+        intake.born.connect(births.born)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(intake.run(stop))

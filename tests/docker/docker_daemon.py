@@ -12,7 +12,7 @@ from daemon.app.run import running
 from daemon.cli.run import log_to_file
 from daemon.config.load import Config, load
 from daemon.contracts.ports import Node
-from daemon.contracts.values import Failed, Progress, StageOutcome, SttWork, Transcribed
+from daemon.contracts.values import Failed, OnProgress, StageOutcome, SttWork, Transcribed
 from daemon.contracts.wire import EngineReport
 from daemon.core.errors import Blame, Fault
 from daemon.core.tasks.task import Stage
@@ -53,7 +53,7 @@ class Scribe:
             self._child = None
         await gone(self._lock)
 
-    async def transcribe(self, work: SttWork, progress: Progress) -> StageOutcome:
+    async def transcribe(self, work: SttWork, progress: OnProgress) -> StageOutcome:
         assert self._child is not None
         async with self._turn:
             try:

@@ -60,7 +60,7 @@ async def test_a_switch_that_runs_is_shown(tmp_path: Path) -> None:
     lab = Lab(tmp_path, start_seconds=60.0)
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:
-        await until(lambda: daemon.supervisor.switching)
+        await until(lambda: daemon.supervisor.view.phase.switching)
         switching = (await status_of(lab)).switching
     assert switching is not None
     assert switching.to == ["stt"]

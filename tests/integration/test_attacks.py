@@ -24,6 +24,7 @@ from daemon.core.errors import Blame, Fault, StoreError, UnknownStudent
 from daemon.core.tasks.task import Stage, Status, Task
 from daemon.delivery.archive import archive
 from daemon.intake.files import Files
+from daemon.monitoring.progress import Progress
 from daemon.node import LocalNode
 from daemon.supervisor.attempts import AttemptEnded, Attempts
 from daemon.supervisor.predecode import Predecoder
@@ -66,8 +67,8 @@ async def test_a_stop_after_a_pause_that_met_a_try_before_its_first_step_charges
     stt, extract, rate = (ScriptedEngine(stage, log, seconds=60.0) for stage in Stage)
     node = LocalNode(stt, extract, rate, lambda ticket, done: None)
     await node.ensure(frozenset({Stage.STT}))
-    ahead = Predecoder(ScriptedMedia(), tmp_path / "decoded", lambda task_id, fault: None)
-    attempts = Attempts(node, ahead, {}, lambda: 0.0, ended.append, broke.append)
+    ahead = Predecoder(ScriptedMedia(), tmp_path / "decoded")
+    attempts = Attempts(node, ahead, Progress(), lambda: 0.0, ended.append, broke.append)
     attempts.start(task, None)
     await attempts.interrupt([1])  # a pause now, in the turn after the start
     ended.clear()

@@ -144,7 +144,7 @@ async def test_what_was_in_an_engine_s_way_is_gone_and_it_rests_no_longer(
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:
         lab.engines[Stage.STT].fails_to_start = 1
-        await until(lambda: daemon.supervisor.why is Why.BACKOFF)
+        await until(lambda: daemon.supervisor.decision.why is Why.BACKOFF)
         daemon.supervisor.try_again()
         await worked_off(daemon, 20.0)
         assert daemon.alarms.all == []
@@ -329,7 +329,7 @@ async def test_a_pause_starts_nothing_and_survives_a_restart(tmp_path: Path) -> 
         lab.hand_in("s001_me.mp4")
         await until(lambda: daemon.supervisor.tasks)
     async with lab.daemon() as daemon:
-        await until(lambda: daemon.supervisor.why is Why.PAUSED)
+        await until(lambda: daemon.supervisor.decision.why is Why.PAUSED)
         assert lab.log.tried(Stage.STT) == []
         await daemon.supervisor.order(Order.RESUME)
         await worked_off(daemon)

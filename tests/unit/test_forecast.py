@@ -25,7 +25,7 @@ from daemon.core.forecast.uncertainty import LikelyRange
 from daemon.core.schedule.decision import Decision, Policy, View, Why
 from daemon.core.schedule.phase_state import Batch, Group
 from daemon.core.schedule.simulation import simulate
-from daemon.core.schedule.timetable import Attempt, Mark, SwitchResult, Timetable
+from daemon.core.schedule.timetable import Attempt, SwitchResult, Timetable
 from daemon.core.tasks.task import Event, Stage, Status, Task
 from daemon.forecast.class_clock import face
 from tests.unit.scheduling import (
@@ -116,8 +116,7 @@ def test_a_forecast_made_in_the_middle_comes_to_the_same_end() -> None:
     for view in views:
         past = [e for e in truth.entries if e.at <= view.now]
         started = {e.task.id: e.at for e in past if e.task is not None and e.what is Event.STARTED}
-        since = max((e.at for e in past if e.what is Mark.SWITCHING), default=None)
-        expected = forecast(view, a_policy, fixed(), started=started, switching_since=since)
+        expected = forecast(view, a_policy, fixed(), started=started)
         if expected.done is not None:
             assert expected.done.expected == pytest.approx(truth.makespan_s), view.now
 
@@ -127,8 +126,8 @@ def test_a_try_and_a_switch_under_way_are_counted_from_where_they_are() -> None:
     view = view_of(100.0, (running,), RATE, last_group=RATE)
     assert forecast(view, policy(APART), fixed(), started={1: 85.0}).tasks[1].expected == 105.0
     waiting = replace(running, status=Status.MISTRAL_COMPLETE)
-    under_way = view_of(100.0, (waiting,), None, switching=True, last_group=RATE)
-    assert forecast(under_way, policy(APART), fixed(), switching_since=98.0).tasks[1].expected == 123.0
+    under_way = view_of(100.0, (waiting,), None, switching_since=98.0, last_group=RATE)
+    assert forecast(under_way, policy(APART), fixed()).tasks[1].expected == 123.0
 
 
 def test_what_a_try_that_runs_long_has_left_is_what_those_had_that_ran_as_long() -> None:

@@ -59,13 +59,11 @@ def forecast(
     durations: Durations,
     *,
     started: Mapping[int, float] | None = None,
-    switching_since: float | None = None,
     exactly: int = EXACTLY,
 ) -> Forecast:
     """Run the scheduler forward from `view`, as if the operator ended a pause now.
 
-    `started` are the epoch seconds at which the running tries began, by task id; `switching_since`, when
-    the switch under way did.
+    `started` are the epoch seconds at which the running tries began, by task id.
     """
     queue = in_order(t for t in view.tasks if not t.held)
     chosen = sorted(queue, key=lambda task: task.status not in RUNNING)[:exactly]
@@ -73,9 +71,9 @@ def forecast(
     since = {task.id: started[task.id] for task in running if started and task.id in started}
     world = _Expected(policy, durations, _at_once(queue, policy), view.now, since)
     under_way = None
-    if view.phase.switching:
+    if view.phase.switching_since is not None:
         usual = durations.switch_s(None, view.phase.last_group)
-        elapsed = view.now - (view.now if switching_since is None else switching_since)
+        elapsed = view.now - view.phase.switching_since
         under_way = SwitchResult(max(usual - elapsed, _LEAST_LEFT * usual))
     timetable = simulate(
         replace(view, tasks=chosen, paused=False),
