@@ -1,9 +1,4 @@
-"""The supervisor: the one coroutine that decides. Observe, decide, commit, act; again at every event.
-
-A turn takes all events that came, lets the scheduler decide on what then stands, commits every
-transition of both in one transaction, and only then acts: starts attempts, begins a switch. So
-nothing is ever done that a crash could make forget, and a turn costs one fsync.
-"""
+"""The supervisor: the one coroutine that decides, from its start to its stop. A turn for every event."""
 
 import asyncio
 import contextlib
@@ -12,39 +7,31 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 import structlog
 
 from daemon.contracts.ports import Node
-from daemon.contracts.signal import Signal
-from daemon.contracts.values import Failed, Orders, Ticket
+from daemon.contracts.values import Orders
 from daemon.contracts.wire import Order, Verb
-from daemon.core.errors import Blame, EngineError, StoreError
+from daemon.core.errors import EngineError, StoreError
 from daemon.core.intake.ownership import Ownership
 from daemon.core.schedule.decision import (
-    Action,
-    Admit,
     Decision,
-    OpenBatch,
     Policy,
-    Release,
-    Start,
-    Switch,
     View,
-    Why,
 )
 from daemon.core.schedule.phase_state import Group
-from daemon.core.schedule.scheduler import decide, in_order
 from daemon.core.tasks.lifecycle import RetryPolicy, backoff_s
-from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Task
+from daemon.core.tasks.task import Task
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.progress import Progress
-from daemon.supervisor.attempts import AttemptEnded, Attempts
+from daemon.supervisor.attempts import Attempts
 from daemon.supervisor.consistency import ConsistencyCheck
 from daemon.supervisor.decision_log import DecisionLog
-from daemon.supervisor.journal import Journal, Payload
-from daemon.supervisor.mailbox import Arrived, Letter, Mailbox, PauseAtOnce, VideoUnreadable
-from daemon.supervisor.phases import Phases, Switched
+from daemon.supervisor.journal import Journal
+from daemon.supervisor.mailbox import Arrived, Mailbox, PauseAtOnce, VideoUnreadable
+from daemon.supervisor.phases import Phases
 from daemon.supervisor.predecode import Predecoder
 from daemon.supervisor.standing_orders import StandingOrders
 from daemon.supervisor.task_book import TaskBook
-from daemon.supervisor.task_requests import TaskRequest, answer, execute
+from daemon.supervisor.task_requests import TaskRequest
+from daemon.supervisor.turns import Turns
 
 log = structlog.get_logger()
 
@@ -67,7 +54,7 @@ class Supervisor:
         newest_only: Ownership | None = None,
         prepare: Callable[[Group], Awaitable[None]],
     ) -> None:
-        self._node, self._journal, self._policy = node, journal, policy
+        self._node, self._journal = node, journal
         self._alarms, self._clock = alarms, clock
         self._mailbox = mailbox = Mailbox(clock)
         self._predecoder = predecoder
@@ -76,15 +63,24 @@ class Supervisor:
         self._phases = Phases(
             node, journal, policy, alarms, clock, mailbox.add, mailbox.broke, prepare, decision_log.note
         )
-        self._decision_log = decision_log
         self._consistency = ConsistencyCheck(journal.session, alarms)
         self._book = TaskBook(retry, clock, newest_only=newest_only)
         self._standing = StandingOrders(journal, clock)
+        self._turns = Turns(
+            journal,
+            self._book,
+            self._phases,
+            self._attempts,
+            predecoder,
+            self._consistency,
+            self._standing,
+            decision_log,
+            policy,
+            clock,
+        )
+        self._decision_log = decision_log
         self.orders_changed = self._standing.changed
-        self.tasks_ended = Signal[[]]()
-        """Tasks came to their end, or results are to be delivered again: there are documents to deliver."""
-        self.switch_began = Signal[[]]()
-        self.decision = Decision((), Why.IDLE)
+        self.tasks_ended, self.switch_began = self._turns.tasks_ended, self._turns.switch_began
         self._recovered = False
         self.turns, self.turning = 0, False  # what the watchdog sees of us
 
@@ -102,16 +98,12 @@ class Supervisor:
     @property
     def view(self) -> View:
         """What stands now, as the next decision sees it."""
-        orders = self._standing.now
-        return View(
-            self._clock(),
-            self._book.tasks,
-            self._phases.state,
-            paused=orders.paused,
-            draining=orders.draining,
-            go_at=orders.go_at,
-            last_claim_at=self._book.last_claim_at,
-        )
+        return self._turns.view
+
+    @property
+    def decision(self) -> Decision:
+        """What was decided last."""
+        return self._turns.decision
 
     @property
     def orders(self) -> Orders:
@@ -126,11 +118,11 @@ class Supervisor:
     @property
     def policy(self) -> Policy:
         """What the scheduler goes by now."""
-        return self._policy
+        return self._turns.policy
 
     def replan(self, policy: Policy, switch_s: float | None = None) -> None:
         """Go by another policy from the next decision on, and by what a switch is known to cost."""
-        self._policy = self._phases.policy = policy
+        self._turns.policy = self._phases.policy = policy
         if switch_s is not None:
             self._phases.price_switch(switch_s)
         self._mailbox.wake()
@@ -189,7 +181,8 @@ class Supervisor:
         try:
             while not stop.is_set():
                 self.turns, self.turning = self.turns + 1, True
-                wake_at = await self._turn()
+                self._mailbox.check()
+                wake_at = await self._turns.make(self._mailbox.take())
                 self.turning = False
                 await self._mailbox.wait(wake_at)
         finally:
@@ -210,125 +203,12 @@ class Supervisor:
                 self._alarms.clear("engines_left")
                 return
 
-    async def _turn(self) -> float | None:
-        """Take the events, decide, commit, act. When to look again at the latest."""
-        self._mailbox.check()
-        for happening in self._mailbox.take():
-            await self._take(happening)
-        starts: list[Task] = []
-        switch = None
-        while (decision := await self._decide()).actions:
-            switch = await self._move(decision.actions, starts)
-            if starts or switch:
-                break
-        payloads = await self._commit(starts)
-        self.decision = decision
-        for task in starts:
-            self._attempts.start(task, payloads.get(task.id))
-        if switch is not None:
-            await self._phases.begin(switch, self._book.tasks)
-            self.switch_began()
-        self._decode_ahead()
-        return decision.wake_at
-
-    async def _move(self, actions: Iterable[Action], starts: list[Task]) -> Switch | None:
-        """Enter what was decided into the book. Fills `starts`; gives the switch, if there is one."""
-        switch = None
-        for action in actions:
-            match action:
-                case Release(task=task):
-                    self._book.move(task.id, Event.RELEASED)
-                case Admit(task=task):
-                    self._book.move(task.id, Event.ADMITTED, await self._phases.batch_for(task))
-                case Start(task=task):
-                    starts.append(self._book.move(task.id, Event.STARTED))
-                    self._phases.started(task)
-                case OpenBatch():
-                    await self._phases.close_batch()
-                case Switch():
-                    switch = action
-        return switch
-
-    async def _decide(self) -> Decision:
-        await self._phases.observe()
-        view = self.view
-        decision = decide(view, self._policy)
-        self._decision_log.turn(view, self._policy, decision)
-        return decision
-
-    async def _take(self, happening: Letter) -> None:
-        match happening:
-            case Arrived(tasks=tasks):
-                self._book.add(tasks)
-                self._journal.events.changed()
-            case VideoUnreadable(task_id=task_id, fault=fault):
-                task = self._book.get(task_id)
-                if task is not None and task.status not in RUNNING and fault.blame is Blame.PERMANENT:
-                    self._book.end(task, Failed(Ticket(task.id, task.revision, task.attempt), fault), None)
-            case Switched():
-                await self._phases.end(happening)
-            case AttemptEnded():
-                await self._end_attempt(happening)
-            case PauseAtOnce():
-                await self._interrupt()
-            case TaskRequest():
-                await answer(happening, self._execute(happening))
-
-    async def _interrupt(self) -> None:
-        running = [task for task in self._book.tasks if task.status in RUNNING]
-        await self._attempts.interrupt(task.id for task in running)
-        for task in running:
-            self._book.move(task.id, Event.CANCELLED if task.cancel_requested else Event.RELEASED)
-
-    async def _execute(self, asked: TaskRequest) -> Task | None:
-        await self._commit()  # what the store now sees of the task must be all that happened to it
-        return await execute(
-            asked, self._journal, self._book, self._attempts, self._clock(), self.tasks_ended
-        )
-
-    async def _end_attempt(self, ended: AttemptEnded) -> None:
-        outcome = ended.outcome
-        task = self._book.answered(outcome.ticket)
-        if task is None:
-            return
-        if not isinstance(outcome, Failed):
-            self._phases.worked(task.stage)
-        elif outcome.fault.blame is Blame.ENGINE:
-            self._phases.failed(task.stage, outcome.fault)
-        self._book.end(task, outcome, ended.seconds)
-        if (
-            isinstance(outcome, Failed)
-            and outcome.fault.died
-            and self._book.changes[-1].event is Event.FAILED
-        ):
-            # It is the video that ends engines: of this one nothing is to mend.
-            self._phases.worked(task.stage)
-        await self._consistency.check(task.stage, outcome)
-
-    async def _commit(self, starts: Sequence[Task] = ()) -> dict[int, Payload]:
-        """Make the changes durable. Gives what the tasks that start now are to work on, by their ids."""
-        changes = self._book.changes
-        if not changes:
-            return {}
-        payloads = await self._journal.commit(changes, self.view.phase.extent(self._book.tasks), starts)
-        self._book.changes = []
-        if not self._book.tasks:
-            await self._consistency.end_class()
-        if any(change.after.status in FINAL for change in changes):
-            self.tasks_ended()
-        return payloads
-
-    def _decode_ahead(self) -> None:
-        mine = [t for t in self._book.tasks if t.stage is Stage.STT and not t.held]
-        waiting = in_order(t for t in mine if t.status not in RUNNING)
-        self._predecoder.want([t for t in mine if t.status in RUNNING] + waiting[: self._policy.batch_size])
-
     async def _finish(self, grace_s: float) -> None:
         """1. let attempts end; 2. release the others; 3. end every engine; 4. end the decoding."""
         await self._attempts.join(grace_s)
         await self._phases.stop_switching()
         try:
-            await self._commit_last()
+            await self._turns.make_last(self._mailbox.take_last())
         except StoreError as exc:  # the next start releases them
             log.warning("what was in hand is done again by the next start", cause=str(exc))
         try:
@@ -337,13 +217,3 @@ class Supervisor:
             log.warning("the end of the phase cannot be written", cause=str(exc))
         await self._predecoder.aclose()
         self._decision_log.close()
-
-    async def _commit_last(self) -> None:
-        """Write what has happened until now, and release what is in hand. Raises StoreError."""
-        for happening in self._mailbox.take_last():
-            if not isinstance(happening, Switched):
-                await self._take(happening)
-        for task in self._book.tasks:
-            if task.status in RUNNING | PENDING:
-                self._book.move(task.id, Event.RELEASED)
-        await self._commit()

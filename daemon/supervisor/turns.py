@@ -1,0 +1,198 @@
+"""One turn of the supervisor: take what came, decide, commit, act.
+
+All transitions of a turn, of what came and of what was decided, are committed in one transaction, and only
+then is anything done: attempts are started, a switch begins. So nothing is ever done that a crash could make
+forget, and a turn costs one fsync.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from daemon.contracts.signal import Signal
+from daemon.contracts.values import Failed, Ticket
+from daemon.core.errors import Blame
+from daemon.core.schedule.decision import (
+    Action,
+    Admit,
+    Decision,
+    OpenBatch,
+    Policy,
+    Release,
+    Start,
+    Switch,
+    View,
+    Why,
+)
+from daemon.core.schedule.scheduler import decide, in_order
+from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Task
+from daemon.supervisor.attempts import AttemptEnded, Attempts
+from daemon.supervisor.consistency import ConsistencyCheck
+from daemon.supervisor.decision_log import DecisionLog
+from daemon.supervisor.journal import Journal, Payload
+from daemon.supervisor.mailbox import Arrived, Letter, PauseAtOnce, VideoUnreadable
+from daemon.supervisor.phases import Phases, Switched
+from daemon.supervisor.predecode import Predecoder
+from daemon.supervisor.standing_orders import StandingOrders
+from daemon.supervisor.task_book import TaskBook
+from daemon.supervisor.task_requests import TaskRequest, answer, execute
+
+
+class Turns:
+    """Makes the turns, one after the other. The only one who changes the book, and who starts anything."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        book: TaskBook,
+        phases: Phases,
+        attempts: Attempts,
+        predecoder: Predecoder,
+        consistency: ConsistencyCheck,
+        standing: StandingOrders,
+        decision_log: DecisionLog,
+        policy: Policy,
+        clock: Callable[[], float],
+    ) -> None:
+        self._journal, self._book, self._phases, self._attempts = journal, book, phases, attempts
+        self._predecoder, self._consistency, self._standing = predecoder, consistency, standing
+        self._decision_log, self._clock = decision_log, clock
+        self.policy = policy
+        self.decision = Decision((), Why.IDLE)
+        self.tasks_ended = Signal[[]]()
+        """Tasks came to their end, or results are to be delivered again: there are documents to deliver."""
+        self.switch_began = Signal[[]]()
+
+    @property
+    def view(self) -> View:
+        """What stands now, as the next decision sees it."""
+        orders = self._standing.now
+        return View(
+            self._clock(),
+            self._book.tasks,
+            self._phases.state,
+            paused=orders.paused,
+            draining=orders.draining,
+            go_at=orders.go_at,
+            last_claim_at=self._book.last_claim_at,
+        )
+
+    async def make(self, letters: Iterable[Letter]) -> float | None:
+        """Take what came, decide, commit, act. When to make the next turn at the latest, if nothing comes."""
+        for letter in letters:
+            await self._take(letter)
+        starts: list[Task] = []
+        switch = None
+        while (decision := await self._decide()).actions:
+            switch = await self._move(decision.actions, starts)
+            if starts or switch:
+                break
+        payloads = await self._commit(starts)
+        self.decision = decision
+        for task in starts:
+            self._attempts.start(task, payloads.get(task.id))
+        if switch is not None:
+            await self._phases.begin(switch, self._book.tasks)
+            self.switch_began()
+        self._decode_ahead()
+        return decision.wake_at
+
+    async def make_last(self, letters: Iterable[Letter]) -> None:
+        """Write what has happened until now, and release what is in hand. Raises StoreError."""
+        for letter in letters:
+            if not isinstance(letter, Switched):
+                await self._take(letter)
+        for task in self._book.tasks:
+            if task.status in RUNNING | PENDING:
+                self._book.move(task.id, Event.RELEASED)
+        await self._commit()
+
+    async def _decide(self) -> Decision:
+        await self._phases.observe()
+        view = self.view
+        decision = decide(view, self.policy)
+        self._decision_log.turn(view, self.policy, decision)
+        return decision
+
+    async def _move(self, actions: Iterable[Action], starts: list[Task]) -> Switch | None:
+        """Enter what was decided into the book. Fills `starts`; gives the switch, if there is one."""
+        switch = None
+        for action in actions:
+            match action:
+                case Release(task=task):
+                    self._book.move(task.id, Event.RELEASED)
+                case Admit(task=task):
+                    self._book.move(task.id, Event.ADMITTED, await self._phases.batch_for(task))
+                case Start(task=task):
+                    starts.append(self._book.move(task.id, Event.STARTED))
+                    self._phases.started(task)
+                case OpenBatch():
+                    await self._phases.close_batch()
+                case Switch():
+                    switch = action
+        return switch
+
+    async def _take(self, letter: Letter) -> None:
+        match letter:
+            case Arrived(tasks=tasks):
+                self._book.add(tasks)
+                self._journal.events.changed()
+            case VideoUnreadable(task_id=task_id, fault=fault):
+                task = self._book.get(task_id)
+                if task is not None and task.status not in RUNNING and fault.blame is Blame.PERMANENT:
+                    self._book.end(task, Failed(Ticket(task.id, task.revision, task.attempt), fault), None)
+            case Switched():
+                await self._phases.end(letter)
+            case AttemptEnded():
+                await self._end_attempt(letter)
+            case PauseAtOnce():
+                await self._interrupt()
+            case TaskRequest():
+                await answer(letter, self._execute(letter))
+
+    async def _interrupt(self) -> None:
+        running = [task for task in self._book.tasks if task.status in RUNNING]
+        await self._attempts.interrupt(task.id for task in running)
+        for task in running:
+            self._book.move(task.id, Event.CANCELLED if task.cancel_requested else Event.RELEASED)
+
+    async def _execute(self, asked: TaskRequest) -> Task | None:
+        await self._commit()  # what the store now sees of the task must be all that happened to it
+        return await execute(
+            asked, self._journal, self._book, self._attempts, self._clock(), self.tasks_ended
+        )
+
+    async def _end_attempt(self, ended: AttemptEnded) -> None:
+        outcome = ended.outcome
+        task = self._book.answered(outcome.ticket)
+        if task is None:
+            return
+        if not isinstance(outcome, Failed):
+            self._phases.worked(task.stage)
+        elif outcome.fault.blame is Blame.ENGINE:
+            self._phases.failed(task.stage, outcome.fault)
+        self._book.end(task, outcome, ended.seconds)
+        if (
+            isinstance(outcome, Failed)
+            and outcome.fault.died
+            and self._book.changes[-1].event is Event.FAILED
+        ):
+            # It is the video that ends engines: of this one nothing is to mend.
+            self._phases.worked(task.stage)
+        await self._consistency.check(task.stage, outcome)
+
+    async def _commit(self, starts: Sequence[Task] = ()) -> dict[int, Payload]:
+        """Make the changes durable. Gives what the tasks that start now are to work on, by their ids."""
+        changes = self._book.changes
+        if not changes:
+            return {}
+        payloads = await self._journal.commit(changes, self.view.phase.extent(self._book.tasks), starts)
+        self._book.changes = []
+        if not self._book.tasks:
+            await self._consistency.end_class()
+        if any(change.after.status in FINAL for change in changes):
+            self.tasks_ended()
+        return payloads
+
+    def _decode_ahead(self) -> None:
+        mine = [t for t in self._book.tasks if t.stage is Stage.STT and not t.held]
+        waiting = in_order(t for t in mine if t.status not in RUNNING)
+        self._predecoder.want([t for t in mine if t.status in RUNNING] + waiting[: self.policy.batch_size])
