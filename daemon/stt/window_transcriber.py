@@ -7,7 +7,6 @@ up, nor goes on where a window's answer broke off. So each window is examined af
 that looks wrong is transcribed again, alone, with Whisper's own gates and fallbacks.
 """
 
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -18,14 +17,11 @@ from numpy.typing import NDArray
 
 from daemon.core.content.document import Segment
 from daemon.stt.protocol import SURE, HeardSpeech, SpeechSpan
+from daemon.stt.segment_faults import badness, compression_ratio, faults, genuine
 from daemon.stt.windows import LIMIT, RATE, Samples, Window, cut
 
 Audio = NDArray[np.float32]
 
-MAX_COMPRESSION = 2.4  # these three are Whisper's own (openai/whisper, transcribe.py)
-MIN_LOGPROB = -1.0
-MAX_NO_SPEECH = 0.6
-MAX_UNHEARD_S = 2.0  # of a window's end: longer, and its answer broke off
 MIN_SPEECH_S = 0.25
 PAUSE_S = 0.8  # between two words: a new segment begins
 
@@ -55,7 +51,7 @@ class OnePass:
         self._kept = None
 
 
-class Scribe:
+class WindowTranscriber:
     """Transcribes one recording after the other.
 
     `model` is a faster_whisper.WhisperModel; `pipeline` a BatchedInferencePipeline over `one_pass`,
@@ -116,7 +112,7 @@ class Scribe:
             if believed and (found := faults(first, length_s)):
                 redone += 1
                 again = self._again(clips[index][: windows[index].length], first, found, language)
-                best = min(first, again, key=lambda made: _badness(made, length_s))
+                best = min(first, again, key=lambda made: badness(made, length_s))
             kept = genuine(best)
             dropped += len(best) - len(kept)
             segments += [_placed(segment, windows[index]) for segment in kept]
@@ -207,51 +203,6 @@ def is_out_of_memory(exc: BaseException) -> bool:
     )
 
 
-def genuine(segments: Sequence[Segment]) -> list[Segment]:
-    """The segments of a window without the words that Whisper made up for a noise, and without loops.
-
-    A loop shows within one segment, or as the same segment again and again.
-    """
-    looping = _compression(segments) > MAX_COMPRESSION
-    kept: list[Segment] = []
-    for segment in segments:
-        silent = segment.no_speech_prob > MAX_NO_SPEECH and segment.avg_logprob < MIN_LOGPROB
-        again = looping and any(segment.text == earlier.text for earlier in kept)
-        if not (silent or again or segment.compression_ratio > MAX_COMPRESSION):
-            kept.append(segment)
-    return kept
-
-
-def faults(segments: Sequence[Segment], length_s: float) -> set[str]:
-    """What looks wrong with the segments of a window of `length_s` seconds."""
-    found = set()
-    if not segments or length_s - segments[-1].end_s > MAX_UNHEARD_S:
-        found.add("unfinished")
-    if (
-        max(_compression(segments), *(segment.compression_ratio for segment in segments), 0.0)
-        > MAX_COMPRESSION
-    ):
-        found.add("repeats")
-    if any(segment.avg_logprob < MIN_LOGPROB for segment in segments):
-        found.add("improbable")
-    if any(segment.no_speech_prob > MAX_NO_SPEECH for segment in segments):
-        found.add("silent")
-    return found
-
-
-def _compression(segments: Sequence[Segment]) -> float:
-    return _ratio(" ".join(segment.text for segment in segments))
-
-
-def _ratio(text: str) -> float:
-    return len(text.encode()) / len(zlib.compress(text.encode()))
-
-
-def _badness(segments: Sequence[Segment], length_s: float) -> tuple[int, float]:
-    mean = sum(segment.avg_logprob for segment in segments) / len(segments) if segments else float("-inf")
-    return len(faults(segments, length_s)), -mean
-
-
 def _clip(audio: Audio, window: Window) -> Audio:
     """A window's sound, with silence up to 30 s.
 
@@ -279,7 +230,7 @@ def _sentences(made: Any, shift_s: float) -> list[Segment]:
                 "start_s": max(0.0, float(part[0].start) + shift_s),
                 "end_s": max(0.0, float(part[-1].end) + shift_s),
                 "text": (text := "".join(word.word for word in part).strip()),
-                "compression_ratio": _ratio(text),
+                "compression_ratio": compression_ratio(text),
             }
         )
         for part in (words[start:end] for start, end in pairwise([0, *ends, len(words)]))

@@ -17,7 +17,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from daemon.stt.protocol import Ready, WorkerFault
-from daemon.stt.window_transcriber import Audio, OnePass, Scribe, is_out_of_memory
+from daemon.stt.window_transcriber import Audio, OnePass, WindowTranscriber, is_out_of_memory
 from daemon.stt.windows import LIMIT, PADDING, RATE, Samples
 from daemon.system.child import ParentChannel, attach
 
@@ -62,9 +62,9 @@ def main() -> None:
     os._exit(0)  # CTranslate2's destructors have nothing to save, and may hang on a sick GPU
 
 
-def serve(wire: ParentChannel, scribes: Sequence[Scribe]) -> None:
+def serve(wire: ParentChannel, scribes: Sequence[WindowTranscriber]) -> None:
     """Answer each request on a scribe that is free, until the parent closes our stdin."""
-    free: SimpleQueue[Scribe] = SimpleQueue()
+    free: SimpleQueue[WindowTranscriber] = SimpleQueue()
     for scribe in scribes:
         free.put(scribe)
     speaking = Lock()
@@ -93,7 +93,7 @@ def _end_if_broken(done: Future[None]) -> None:
         os._exit(1)
 
 
-def answer(scribe: Scribe, pcm: Path, progress: Callable[[float], None]) -> dict[str, Any]:
+def answer(scribe: WindowTranscriber, pcm: Path, progress: Callable[[float], None]) -> dict[str, Any]:
     """Transcribe one recording; a fault that leaves the worker sane is an answer as well."""
     try:
         heard = scribe.transcribe(pcm, progress)
@@ -110,7 +110,7 @@ def answer(scribe: Scribe, pcm: Path, progress: Callable[[float], None]) -> dict
     return {"refused": refusal.model_dump()}
 
 
-def load(options: argparse.Namespace) -> tuple[list[Scribe], Ready]:
+def load(options: argparse.Namespace) -> tuple[list[WindowTranscriber], Ready]:
     """The model on its device, with a scribe for each stream. Raises Unusable."""
     check_whole(options.model)
     device, compute_type = choose_device(options.device, options.compute_type)
@@ -171,12 +171,12 @@ def load_model(folder: Path, device: str, compute_type: str, streams: int) -> "W
         raise Unusable(f"Whisper does not load from {folder} on {device} as {compute_type}: {exc}") from exc
 
 
-def make_scribe(model: "WhisperModel", batch_size: int, options: argparse.Namespace) -> Scribe:
+def make_scribe(model: "WhisperModel", batch_size: int, options: argparse.Namespace) -> WindowTranscriber:
     """What transcribes on one stream of the model."""
     from faster_whisper import BatchedInferencePipeline
 
     one_pass = OnePass(model)
-    return Scribe(
+    return WindowTranscriber(
         model,
         one_pass,
         BatchedInferencePipeline(one_pass),

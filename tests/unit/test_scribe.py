@@ -10,15 +10,8 @@ import numpy as np
 import pytest
 
 from daemon.core.content.document import Segment
-from daemon.stt.window_transcriber import (
-    Audio,
-    OnePass,
-    Scribe,
-    _sentences,
-    faults,
-    genuine,
-    is_out_of_memory,
-)
+from daemon.stt.segment_faults import faults, genuine
+from daemon.stt.window_transcriber import Audio, OnePass, WindowTranscriber, _sentences, is_out_of_memory
 from daemon.stt.windows import RATE, Samples
 
 FRAMES = 3000
@@ -109,9 +102,9 @@ class Pipeline:
 
 def scribe(
     model: Model, speech: list[Samples], *, batch_size: int = 8, expected: str | None = "en"
-) -> Scribe:
+) -> WindowTranscriber:
     one_pass = OnePass(model)
-    return Scribe(
+    return WindowTranscriber(
         model, one_pass, Pipeline(one_pass), lambda audio: speech, batch_size=batch_size, expected=expected
     )
 
@@ -261,7 +254,7 @@ def test_memory_that_runs_out_is_told_from_other_errors() -> None:
 def test_hotwords_reach_the_model_both_times(pcm: Path) -> None:
     model = Model(batched=[made(0.0, 2.0, " Hello.")], alone=[made(0.0, 8.0, " I am Mira.")])
     one_pass = OnePass(model)
-    writer = Scribe(
+    writer = WindowTranscriber(
         model, one_pass, Pipeline(one_pass), lambda _: TEN_S, batch_size=8, expected="en", hotwords="Mira"
     )
     writer.transcribe(pcm, lambda done: None)

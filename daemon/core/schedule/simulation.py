@@ -7,12 +7,12 @@ the forecast (measured durations, no faults), `introeval simulate` (a class of t
 own; what stands here is the node's part, such as what an engine's death takes with it.
 """
 
-import heapq
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from daemon.core.errors import Blame, Fault
+from daemon.core.schedule.agenda import Agenda, AttemptEnds, Due, SwitchEnds, Wake
 from daemon.core.schedule.decision import (
     Action,
     Admit,
@@ -70,43 +70,16 @@ def simulate(
     """Run the world from `view` until nothing more can happen, or until a time.
 
     A switch under way in `view` goes on to `last_group` as `under_way` says; without that it is taken as
-    not begun. Raises RuntimeError when the scheduler does not
-    come to rest at an instant, which would be a fault of its rules.
+    not begun. Raises RuntimeError when the scheduler does not come to rest at an instant, which would be a
+    fault of its rules.
     """
     world = _World(view, policy, tries, loads, retry or RetryPolicy())
     for event in sorted(script, key=lambda event: event.at):
-        world.put(event.at, event)
+        world.agenda.put(event.at, event)
     if view.phase.switching and under_way is not None:
-        world.go_on_switching(under_way)
+        world.begin_switch(world.phase.last_group, under_way)
     world.run(until, watch)
     return Timetable(view.now, tuple(world.entries), dict(world.tasks))
-
-
-@dataclass(frozen=True, slots=True)
-class _TryEnds:
-    """Due when a try is over. It is void unless it answers the task's present attempt."""
-
-    task_id: int
-    revision: int
-    attempt: int
-    result: Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class _SwitchEnds:
-    """Due when a switch is over. It is void when the daemon crashed since `life`."""
-
-    life: int
-    group: Group | None
-    load: SwitchResult
-
-
-@dataclass(frozen=True, slots=True)
-class _Wake:
-    """Due when a decision asked to be looked at again."""
-
-
-_Due = Input | _TryEnds | _SwitchEnds | _Wake
 
 
 @dataclass
@@ -120,11 +93,9 @@ class _World:
     retry: RetryPolicy
     tasks: dict[int, Task] = field(default_factory=dict)
     entries: list[TimetableEntry] = field(default_factory=list)
-    agenda: list[tuple[float, int, _Due]] = field(default_factory=list)
+    agenda: Agenda = field(default_factory=Agenda)
     phase: PhaseState = field(init=False)
-    wakes: set[float] = field(default_factory=set)
     batches: int = 0
-    puts: int = 0
     life: int = 0
 
     def __post_init__(self) -> None:
@@ -142,20 +113,11 @@ class _World:
     def now(self) -> float:
         return self.view.now
 
-    def put(self, at: float, due: _Due) -> None:
-        """Note what is due at a time; what was noted first happens first."""
-        self.puts += 1
-        heapq.heappush(self.agenda, (at, self.puts, due))
-
-    def go_on_switching(self, load: SwitchResult) -> None:
-        """Take up a switch to what was asked for last."""
-        self._begin_switch(self.phase.last_group, load)
-
     def run(self, until: float, watch: OnDecision | None) -> None:
         """One thing that is due after the other, with the decisions that each leads to."""
         self._decide(watch)
-        while self.agenda and self.agenda[0][0] <= until:
-            at, _, due = heapq.heappop(self.agenda)
+        while (due_at := self.agenda.pop(until)) is not None:
+            at, due = due_at
             self.view = replace(self.view, now=max(at, self.now))
             self._meet(due)
             self._decide(watch)
@@ -171,14 +133,9 @@ class _World:
                 self._act(action)
             # As the supervisor does: after what takes time it is the next event that asks again.
             if not decision.actions or isinstance(decision.actions[-1], Start | Switch):
-                self._wake_at(decision.wake_at)
+                self.agenda.wake(decision.wake_at)
                 return
         raise RuntimeError(f"the scheduler does not come to rest at {self.now}")
-
-    def _wake_at(self, at: float | None) -> None:
-        if at is not None and at not in self.wakes:
-            self.wakes.add(at)
-            self.put(at, _Wake())
 
     # What the scheduler asked for.
 
@@ -193,7 +150,7 @@ class _World:
             case OpenBatch():
                 self._apply(BatchClosed())
             case Switch(group):
-                self._begin_switch(group, self.loads(self.phase.last_group, group))
+                self.begin_switch(group, self.loads(self.phase.last_group, group))
 
     def _start(self, task_id: int) -> None:
         task = self._move(task_id, Event.STARTED)
@@ -202,7 +159,7 @@ class _World:
 
     def _expect(self, task: Task) -> None:
         result = self.tries(task)
-        self.put(self.now + result.seconds, _TryEnds(task.id, task.revision, task.attempt, result))
+        self.agenda.put(self.now + result.seconds, AttemptEnds(task.id, task.revision, task.attempt, result))
 
     def _batch_for(self, task: Task) -> int | None:
         if task.stage is not Stage.STT or not self.policy.has_batches(self.phase.group):
@@ -212,26 +169,26 @@ class _World:
             self._apply(BatchOpened(self.batches))
         return self.phase.batch.id if self.phase.batch else None
 
-    def _begin_switch(self, group: Group | None, load: SwitchResult) -> None:
+    def begin_switch(self, group: Group | None, load: SwitchResult) -> None:
         self._apply(SwitchBegun(group, self.now))
         self._apply(Observed(None))
         self._log(Mark.SWITCHING, group=group)
-        self.put(self.now + load.seconds, _SwitchEnds(self.life, group, load))
+        self.agenda.put(self.now + load.seconds, SwitchEnds(self.life, group, load))
 
     # What is due.
 
-    def _meet(self, due: _Due) -> None:
+    def _meet(self, due: Due) -> None:
         match due:
             case Input():
                 self._meet_input(due)
-            case _TryEnds():
+            case AttemptEnds():
                 self._end_try(due)
-            case _SwitchEnds():
+            case SwitchEnds():
                 self._end_switch(due)
-            case _Wake():
-                self.wakes.discard(self.now)
+            case Wake():
+                pass  # it is nothing but an occasion to decide
 
-    def _end_switch(self, due: _SwitchEnds) -> None:
+    def _end_switch(self, due: SwitchEnds) -> None:
         if due.life != self.life:
             return
         failed = due.load.failed
@@ -240,7 +197,7 @@ class _World:
             self._apply(Observed(due.group, due.group or NOTHING))
         self._log(Mark.LOAD_FAILED if failed else Mark.LOADED, group=due.group)
 
-    def _end_try(self, due: _TryEnds) -> None:
+    def _end_try(self, due: AttemptEnds) -> None:
         task = self.tasks[due.task_id]
         if task.status not in RUNNING or (task.revision, task.attempt) != (due.revision, due.attempt):
             return
