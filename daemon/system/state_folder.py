@@ -19,7 +19,7 @@ def owned(state: Path) -> Iterator[None]:
     """Own the state folder for as long as the context lasts. Raises AlreadyRunning, ConfigError."""
     make_folder("state", state)
     _shut_others_out(state)
-    with (state / "daemon.system.lock").open("a+") as file:
+    with (state / "daemon.lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -16,7 +16,7 @@ def lab(tmp_path: Path) -> Lab:
 
 
 def test_a_second_daemon_on_the_same_state_says_so_and_ends(lab: Lab) -> None:
-    with (lab.folder / "var" / "daemon.system.lock").open("w") as lock:
+    with (lab.folder / "var" / "daemon.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write("4711")
         lock.flush()
