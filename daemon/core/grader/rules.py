@@ -1,8 +1,7 @@
 """The rules that find words spoken to the grader instead of to the listener, as a table to be changed.
 
-Here are those that cut, and the marks of prompts. Those that flag only are in `grader_flags`,
-`grader_requests` and `grader_claims`, those in other languages in `grader_languages`, and the words that
-all are made of in `grader_terms`.
+Here are those that cut, and the marks of prompts. Those that flag only are in `flags`, `requests`, `verdicts`,
+`claims` and `roles`, those in other languages in `languages`, and the words that all are made of in `terms`.
 
 No table could be complete, and none is meant to be. A rule cuts only where what it finds is certainly an
 order to the grader; where it may be meant otherwise, the rule flags it for a person. What is not found is
@@ -20,6 +19,7 @@ from daemon.core.grader.claims import CLAIMS
 from daemon.core.grader.flags import FLAGS
 from daemon.core.grader.languages import IN_OTHER_LANGUAGES
 from daemon.core.grader.requests import REQUESTS
+from daemon.core.grader.roles import ROLES
 from daemon.core.grader.terms import (
     CLEAR_TOP,
     EARLIER,
@@ -39,6 +39,7 @@ from daemon.core.grader.terms import (
     US,
     Rule,
 )
+from daemon.core.grader.verdicts import VERDICTS
 
 _CERTAIN: tuple[Rule, ...] = (
     Rule(
@@ -155,4 +156,4 @@ MARKUP_RULES: tuple[Rule, ...] = (
     ),
 )
 
-GRADER_RULES = (*_CERTAIN, *IN_OTHER_LANGUAGES, *FLAGS, *REQUESTS, *CLAIMS)
+GRADER_RULES = (*_CERTAIN, *IN_OTHER_LANGUAGES, *FLAGS, *REQUESTS, *VERDICTS, *CLAIMS, *ROLES)
