@@ -11,7 +11,8 @@ from introeval_tui.rows.cells import clean
 from introeval_tui.rows.words import FINAL, RUNNING
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import DaemonStatus, TaskLine
+    from daemon.contracts.wire.status import DaemonStatus
+    from daemon.contracts.wire.tasks import TaskLine
 
 _DOES = {
     "cancel": "Cancel",

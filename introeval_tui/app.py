@@ -15,7 +15,7 @@ from introeval_tui.listener import Listener
 from introeval_tui.rows.state import Link
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import TaskLine
+    from daemon.contracts.wire.tasks import TaskLine
 
 REFRESHES_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
@@ -138,7 +138,7 @@ class Dashboard(Listener):
     @work(group="orders")
     async def ask_failed(self) -> None:
         """Fetch every failed task, and ask whether to retry that many."""
-        from daemon.contracts.wire import TaskPage
+        from daemon.contracts.wire.tasks import TaskPage
 
         failed: list[TaskLine] = []
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.contracts.wire import PlaceName
+from daemon.contracts.wire.words import PlaceName
 from daemon.core.intake.place import KnownPlace
 from daemon.system.place import MARK, Place
 

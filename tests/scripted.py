@@ -19,7 +19,7 @@ from daemon.contracts.values import (
     Ticket,
     Transcribed,
 )
-from daemon.contracts.wire import EngineReport
+from daemon.contracts.wire.status import EngineReport
 from daemon.core.content.document import Evaluation, Evidence, Profile, Segment, Speaking, Transcript
 from daemon.core.errors import EngineError, Fault
 from daemon.core.tasks.task import Stage

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
-from daemon.contracts.wire import EventLine, Problem
+from daemon.contracts.wire.base import EventLine, Problem
 from daemon.core.errors import (
     Crowded,
     IllegalTransition,

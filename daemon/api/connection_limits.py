@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Set
 from dataclasses import dataclass
 from typing import Protocol
 
-from daemon.contracts.wire import Problem
+from daemon.contracts.wire.base import Problem
 from daemon.core.errors import Crowded
 
 MOST = 200

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from daemon.contracts.wire import Problem
+from daemon.contracts.wire.base import Problem
 from daemon.core.errors import (
     ConfigError,
     IllegalTransition,

@@ -2,18 +2,10 @@
 
 from typing import Any, Protocol
 
-from daemon.contracts.wire import (
-    DaemonStatus,
-    Forgotten,
-    GpuHistory,
-    LogLine,
-    LogSource,
-    Order,
-    PlaceName,
-    TaskDetail,
-    TaskPage,
-    Verb,
-)
+from daemon.contracts.wire.base import Forgotten, LogLine
+from daemon.contracts.wire.status import DaemonStatus, GpuHistory
+from daemon.contracts.wire.tasks import TaskDetail, TaskPage
+from daemon.contracts.wire.words import LogSource, Order, PlaceName, Verb
 from daemon.monitoring.events import Events
 from daemon.monitoring.queries import TaskQuery
 

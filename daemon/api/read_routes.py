@@ -8,16 +8,10 @@ from starlette.concurrency import run_in_threadpool
 from daemon.api.errors import MOST_ID, TaskId, as_json, problems, uid_of
 from daemon.api.protocols import Answers, Operators
 from daemon.api.stream import Stream
-from daemon.contracts.wire import (
-    DaemonStatus,
-    EventLine,
-    GpuHistory,
-    LogLine,
-    LogSource,
-    TaskDetail,
-    TaskOrder,
-    TaskPage,
-)
+from daemon.contracts.wire.base import EventLine, LogLine
+from daemon.contracts.wire.status import DaemonStatus, GpuHistory
+from daemon.contracts.wire.tasks import TaskDetail, TaskPage
+from daemon.contracts.wire.words import LogSource, TaskOrder
 from daemon.core.tasks.task import Status as TaskStatus
 from daemon.monitoring.events import RING
 from daemon.monitoring.queries import TaskQuery

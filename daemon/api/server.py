@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from daemon.api.connection_limits import ConnectionRefusal, ReservedFor, refusal
-from daemon.contracts.wire import Problem
+from daemon.contracts.wire.base import Problem
 from daemon.core.errors import AlreadyRunning, ConfigError
 
 _MODE = 0o660

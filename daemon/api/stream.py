@@ -10,7 +10,7 @@ from collections.abc import Callable
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from daemon.contracts.wire import EventLine
+from daemon.contracts.wire.base import EventLine
 from daemon.monitoring.events import Events
 
 HEARTBEAT_S = 15.0

@@ -8,7 +8,10 @@ from starlette.exceptions import HTTPException
 
 from daemon.api.errors import TaskId, as_json, problems, uid_of
 from daemon.api.protocols import Accept, Answers, Commands, Forget, Operators
-from daemon.contracts.wire import DaemonStatus, Deadline, Forgotten, Order, PlaceName, TaskDetail, Verb
+from daemon.contracts.wire.base import Deadline, Forgotten
+from daemon.contracts.wire.status import DaemonStatus
+from daemon.contracts.wire.tasks import TaskDetail
+from daemon.contracts.wire.words import Order, PlaceName, Verb
 from daemon.core.errors import NotAllowed, Stopping
 from daemon.core.timestamps import from_text, to_iso
 

@@ -16,7 +16,7 @@ from daemon.containers.takeover_record import TakeoverRecord
 from daemon.contracts.ports import Media, Node, Transcriber
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import OnAlarm
-from daemon.contracts.wire import GpuState
+from daemon.contracts.wire.status import GpuState
 from daemon.core.schedule.memory import ModelNeed, known_model
 from daemon.core.tasks.task import Stage
 from daemon.gpu.guard import VramGuard

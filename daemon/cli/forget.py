@@ -9,7 +9,8 @@ from daemon.api import client
 from daemon.cli import show
 from daemon.cli.common import OUT, AsJson, configuration
 from daemon.config.load import Config
-from daemon.contracts.wire import Forgotten, PlaceName
+from daemon.contracts.wire.base import Forgotten
+from daemon.contracts.wire.words import PlaceName
 from daemon.core.errors import NotForgotten, NotRunning, UnknownStudent
 from daemon.core.intake.naming import is_safe, printable
 

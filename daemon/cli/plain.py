@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from daemon.contracts.wire import Clock, DaemonStatus, GpuState
+from daemon.contracts.wire.status import Clock, DaemonStatus, GpuState
 from daemon.core.tasks.task import OPEN
 from daemon.core.tasks.task import Status as TaskStatus
 

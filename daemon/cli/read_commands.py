@@ -11,7 +11,9 @@ from daemon.api import client
 from daemon.cli import reading, show, watching
 from daemon.cli.common import ERR, OUT, AsJson, configuration
 from daemon.cli.plain import local, plain
-from daemon.contracts.wire import DaemonStatus, EventLine, LogSource, TaskOrder
+from daemon.contracts.wire.base import EventLine
+from daemon.contracts.wire.status import DaemonStatus
+from daemon.contracts.wire.words import LogSource, TaskOrder
 from daemon.core.tasks.task import Status as TaskStatus
 from daemon.monitoring.queries import TaskQuery
 

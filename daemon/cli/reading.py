@@ -3,7 +3,10 @@
 from daemon import __version__
 from daemon.api import client
 from daemon.config.load import Config
-from daemon.contracts.wire import DaemonStatus, LogLine, LogSource, TaskDetail, TaskPage
+from daemon.contracts.wire.base import LogLine
+from daemon.contracts.wire.status import DaemonStatus
+from daemon.contracts.wire.tasks import TaskDetail, TaskPage
+from daemon.contracts.wire.words import LogSource
 from daemon.core.errors import NotRunning, StoreError
 from daemon.core.tasks.task import Phase
 from daemon.monitoring import queries

@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 
 from daemon.api import client
-from daemon.contracts.wire import TaskLine, TaskPage, Verb
+from daemon.contracts.wire.tasks import TaskLine, TaskPage
+from daemon.contracts.wire.words import Verb
 from daemon.core.tasks.task import FINAL, Outcome
 
 _LOOK_S = 0.5

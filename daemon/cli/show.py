@@ -8,7 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.cli.plain import local
-from daemon.contracts.wire import Clock, DaemonStatus, EventLine, Forgotten, PlaceState, TaskDetail, TaskPage
+from daemon.contracts.wire.base import EventLine, Forgotten
+from daemon.contracts.wire.status import Clock, DaemonStatus
+from daemon.contracts.wire.tasks import TaskDetail, TaskPage
+from daemon.contracts.wire.words import PlaceState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from daemon.api import client
-from daemon.contracts.wire import DaemonStatus, EventLine, TaskPage
+from daemon.contracts.wire.base import EventLine
+from daemon.contracts.wire.status import DaemonStatus
+from daemon.contracts.wire.tasks import TaskPage
 from daemon.core.errors import NotRunning
 from daemon.core.tasks.task import Status as TaskStatus
 

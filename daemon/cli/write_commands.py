@@ -14,7 +14,9 @@ from daemon.cli import rerate, show
 from daemon.cli.common import ERR, OUT, AsJson, configuration
 from daemon.cli.forget import forget
 from daemon.cli.time_parsing import deadline as moment
-from daemon.contracts.wire import DaemonStatus, Order, PlaceName, TaskDetail, TaskPage, Verb
+from daemon.contracts.wire.status import DaemonStatus
+from daemon.contracts.wire.tasks import TaskDetail, TaskPage
+from daemon.contracts.wire.words import Order, PlaceName, Verb
 from daemon.core.errors import IntroEvalError, NotRunning
 from daemon.core.tasks.task import Status as TaskStatus
 

@@ -7,7 +7,7 @@ import structlog
 
 from daemon.containers.ready import ModelServer, ReadyModel
 from daemon.contracts.values import OnAlarm
-from daemon.contracts.wire import EngineReport
+from daemon.contracts.wire.status import EngineReport
 from daemon.core.errors import EngineError
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import to_iso

@@ -26,7 +26,7 @@ from daemon.contracts.values import (
     StageOutcome,
     SttWork,
 )
-from daemon.contracts.wire import EngineReport
+from daemon.contracts.wire.status import EngineReport
 from daemon.core.errors import Fault
 from daemon.core.schedule.decision import Decision, Policy, View
 from daemon.core.schedule.phase_state import Group

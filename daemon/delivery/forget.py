@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 
 from daemon.config.sections import PathSettings
-from daemon.contracts.wire import Forgotten
+from daemon.contracts.wire.base import Forgotten
 from daemon.core.errors import IntroEvalError, PlaceError, UnknownStudent
 from daemon.core.intake.naming import is_safe, printable
 from daemon.core.keeping.traces import Traces

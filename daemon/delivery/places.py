@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from daemon.contracts.signal import Signal
-from daemon.contracts.wire import PlaceName
+from daemon.contracts.wire.words import PlaceName
 from daemon.core.intake.place import KnownPlace
 from daemon.monitoring.events import Events
 from daemon.store.session import Session

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from daemon.api import client
 from daemon.config.load import Config
 from daemon.config.sections import ModelSettings
-from daemon.contracts import wire
-from daemon.contracts.wire import DaemonStatus, GpuState, PlaceName
+from daemon.contracts.wire.status import DaemonStatus, GpuState, PlaceLine
+from daemon.contracts.wire.words import PlaceName
 from daemon.core.errors import EngineError, IntroEvalError, StoreError
 from daemon.core.schedule.memory import MB, ModelNeed
 from daemon.core.tasks.task import Stage
@@ -70,7 +70,7 @@ class Facts:
     gpu: GpuState
     daemon: DaemonStatus | str
     docker: DockerSide | None = None
-    places: Sequence[wire.PlaceLine] = ()
+    places: Sequence[PlaceLine] = ()
 
 
 async def gather(
@@ -121,7 +121,7 @@ def _daemon(config: Config) -> DaemonStatus | str:
         return str(exc)
 
 
-def _places(config: Config) -> list[wire.PlaceLine]:
+def _places(config: Config) -> list[PlaceLine]:
     """Inbox and outbox against what the database remembers; nothing where it can't be read."""
     paths = {PlaceName.INBOX: config.paths.inbox, PlaceName.OUTBOX: config.paths.outbox}
     try:
@@ -131,7 +131,7 @@ def _places(config: Config) -> list[wire.PlaceLine]:
         return []
     for place in places:
         place.look()
-    return [wire.PlaceLine(name=p.name, path=str(p.path), state=p.state, detail=p.detail) for p in places]
+    return [PlaceLine(name=p.name, path=str(p.path), state=p.state, detail=p.detail) for p in places]
 
 
 async def _docker(config: Config) -> DockerSide | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.config.load import Config
-from daemon.contracts.wire import PlaceState
+from daemon.contracts.wire.words import PlaceState
 from daemon.doctor.facts import Facts, me
 from daemon.doctor.finding import Finding, fail, ok, warn
 from daemon.intake.alarm import reason_of, shown

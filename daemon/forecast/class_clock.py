@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Set
 
-from daemon.contracts.wire import Clock
+from daemon.contracts.wire.status import Clock
 from daemon.core.forecast.class_roll import Roll
 from daemon.core.forecast.uncertainty import LikelyRange
 from daemon.core.timestamps import to_iso

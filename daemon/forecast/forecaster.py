@@ -15,7 +15,7 @@ import structlog
 from daemon.contracts.ports import OnDatabase, SupervisorSource
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import Change
-from daemon.contracts.wire import Clock
+from daemon.contracts.wire.status import Clock
 from daemon.core.errors import StoreError
 from daemon.core.forecast.class_roll import Roll
 from daemon.core.forecast.durations import Durations, learn

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from daemon.contracts.values import Ledger, OnAlarm
-from daemon.contracts.wire import GpuState, Holder
+from daemon.contracts.wire.status import GpuState, Holder
 from daemon.core.schedule.memory import capacity_mb
 from daemon.core.schedule.phase_state import Group
 from daemon.gpu.owner import descends_from

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
-from daemon.contracts.wire import GpuPoint, GpuState
+from daemon.contracts.wire.status import GpuPoint, GpuState
 from daemon.core.timestamps import to_iso
 
 _SAMPLE_S = 5.0  # a reading takes some milliseconds: a thousandth of an idle daemon's time

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from daemon.contracts.wire import GpuState, Holder
+from daemon.contracts.wire.status import GpuState, Holder
 from daemon.core.schedule.memory import MB
 from daemon.gpu.owner import owner_of
 

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from pathlib import Path
 
-from daemon.contracts.wire import EngineReport
+from daemon.contracts.wire.status import EngineReport
 from daemon.core.errors import EngineError
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import ModelIdentity, Request, Started

@@ -21,7 +21,7 @@ from daemon.contracts.values import (
     StageOutcome,
     Ticket,
 )
-from daemon.contracts.wire import EngineReport
+from daemon.contracts.wire.status import EngineReport
 from daemon.core.content.answers import FormAnswer, RatingAnswer, rating_schema
 from daemon.core.content.document import Flag, Speaking
 from daemon.core.content.grounding import ground_profile, locate_evidence

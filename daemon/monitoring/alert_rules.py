@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from daemon.config.load import Config
-from daemon.contracts.wire import DaemonStatus
+from daemon.contracts.wire.status import DaemonStatus
 from daemon.core.errors import StoreError
 from daemon.core.tasks.task import RUNNING, Task
 from daemon.monitoring.alarms import Alarms

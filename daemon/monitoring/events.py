@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from daemon.contracts.values import Change, Failed, Unscorable
-from daemon.contracts.wire import EventLine
+from daemon.contracts.wire.base import EventLine
 from daemon.core.intake.naming import printable
 from daemon.core.keeping.traces import Traces
 from daemon.core.tasks.task import STAGE_OF, Event, Task

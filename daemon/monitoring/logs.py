@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from daemon.contracts.wire import LogLine, LogSource
+from daemon.contracts.wire.base import LogLine
+from daemon.contracts.wire.words import LogSource
 from daemon.core.errors import IntroEvalError
 from daemon.core.intake.naming import printable
 

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from daemon.contracts.values import Change, Failed
-from daemon.contracts.wire import DaemonStatus
+from daemon.contracts.wire.status import DaemonStatus
 from daemon.core.tasks.task import FINAL, STAGE_OF, Stage
 
 _SECONDS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from daemon import __version__
 from daemon.config.load import Config
-from daemon.contracts import wire
 from daemon.contracts.ports import SupervisorSource
-from daemon.contracts.wire import (
+from daemon.contracts.wire.base import LogLine
+from daemon.contracts.wire.status import (
     AlarmLine,
     BatchState,
     DaemonStatus,
@@ -21,16 +21,12 @@ from daemon.contracts.wire import (
     GpuHistory,
     GpuState,
     Inbox,
-    LogLine,
-    LogSource,
-    PlaceName,
-    PlaceState,
+    PlaceLine,
     Rates,
     Switching,
-    TaskDetail,
-    TaskLine,
-    TaskPage,
 )
+from daemon.contracts.wire.tasks import TaskDetail, TaskLine, TaskPage
+from daemon.contracts.wire.words import LogSource, PlaceName, PlaceState
 from daemon.core.schedule.phase_state import Extent, PhaseState
 from daemon.core.tasks.task import Task
 from daemon.core.timestamps import to_iso
@@ -240,11 +236,11 @@ class Observer:
             polling=inlet.polling,
         )
 
-    def _place(self, place: PlaceSource) -> wire.PlaceLine:
+    def _place(self, place: PlaceSource) -> PlaceLine:
         state = place.state
         if place.name is PlaceName.INBOX and state is PlaceState.KNOWN and not self._inlet.available:
             state = PlaceState.AWAY  # whoever looks at the inbox could not open it, and has said so
-        return wire.PlaceLine(name=place.name, path=str(place.path), state=state, detail=place.detail)
+        return PlaceLine(name=place.name, path=str(place.path), state=state, detail=place.detail)
 
 
 def _batch(extent: Extent) -> BatchState | None:

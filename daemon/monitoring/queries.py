@@ -6,15 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from daemon.contracts.wire import (
-    DocumentLine,
-    HistoryLine,
-    PhaseSpan,
-    TaskDetail,
-    TaskLine,
-    TaskOrder,
-    TaskPage,
-)
+from daemon.contracts.wire.status import PhaseSpan
+from daemon.contracts.wire.tasks import DocumentLine, HistoryLine, TaskDetail, TaskLine, TaskPage
+from daemon.contracts.wire.words import TaskOrder
 from daemon.core.schedule.scheduler import in_order
 from daemon.core.tasks.task import FINAL, OPEN, STAGE_OF, Status, Task
 from daemon.core.timestamps import to_iso

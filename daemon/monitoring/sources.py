@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from daemon.contracts.wire import Clock, GpuPoint, GpuState, PlaceName, PlaceState
+from daemon.contracts.wire.status import Clock, GpuPoint, GpuState
+from daemon.contracts.wire.words import PlaceName, PlaceState
 from daemon.core.schedule.phase_state import Group
 
 

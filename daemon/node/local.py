@@ -21,7 +21,7 @@ from daemon.contracts.values import (
     StageOutcome,
     SttWork,
 )
-from daemon.contracts.wire import EngineReport
+from daemon.contracts.wire.status import EngineReport
 from daemon.core.errors import Blame, EngineError, ExclusionError
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from daemon.contracts.values import Claim, Document, Kind
-from daemon.contracts.wire import PlaceName
+from daemon.contracts.wire.words import PlaceName
 from daemon.core.content.document import Profile, Speaking, Transcript
 from daemon.core.forecast.durations import MeasuredAttempt, MeasuredSwitch
 from daemon.core.intake.place import KnownPlace

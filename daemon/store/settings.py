@@ -7,7 +7,7 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
-from daemon.contracts.wire import PlaceName
+from daemon.contracts.wire.words import PlaceName
 from daemon.core.intake.naming import printable
 from daemon.core.intake.place import KnownPlace
 from daemon.store.codec import dumps

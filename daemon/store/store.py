@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.contracts.values import Birth, Born, Change, Claim, ClaimStep, Document, Ledger, Provenance
-from daemon.contracts.wire import PlaceName
+from daemon.contracts.wire.words import PlaceName
 from daemon.core.intake.naming import Resubmission
 from daemon.core.intake.ownership import Ownership
 from daemon.core.intake.place import KnownPlace

@@ -16,7 +16,7 @@ from daemon.contracts.values import (
     Transcribed,
     Unscorable,
 )
-from daemon.contracts.wire import EngineReport
+from daemon.contracts.wire.status import EngineReport
 from daemon.core.content.document import Flag
 from daemon.core.content.speaking import speaking
 from daemon.core.errors import Blame, EngineError, Fault

@@ -7,7 +7,7 @@ from typing import Any
 
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import Orders
-from daemon.contracts.wire import Order
+from daemon.contracts.wire.words import Order
 from daemon.core.timestamps import to_iso
 from daemon.supervisor.journal import Journal
 

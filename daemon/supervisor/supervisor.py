@@ -8,7 +8,7 @@ import structlog
 
 from daemon.contracts.ports import Node
 from daemon.contracts.values import Orders
-from daemon.contracts.wire import Order, Verb
+from daemon.contracts.wire.words import Order, Verb
 from daemon.core.errors import EngineError, StoreError
 from daemon.core.intake.ownership import Ownership
 from daemon.core.schedule.decision import (

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from daemon.contracts.wire import Verb
+from daemon.contracts.wire.words import Verb
 from daemon.core.errors import IntroEvalError
 from daemon.core.tasks.task import RUNNING, Event, Stage, Task
 from daemon.supervisor.attempts import Attempts

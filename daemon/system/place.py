@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from daemon.contracts.wire import PlaceName, PlaceState
+from daemon.contracts.wire.words import PlaceName, PlaceState
 from daemon.core.errors import PlaceError
 from daemon.core.intake.place import FileSystem, KnownPlace, described, is_same
 from daemon.system.folder import Folder

@@ -14,7 +14,8 @@ from introeval_tui.rows.state import Link, Query, Snapshot
 from introeval_tui.rows.words import RUNNING
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import DaemonStatus, WireModel
+    from daemon.contracts.wire.base import WireModel
+    from daemon.contracts.wire.status import DaemonStatus
 
 _Kind = TypeVar("_Kind", bound="WireModel")
 
@@ -109,7 +110,7 @@ class Poller:
         )
 
     async def _ask(self) -> Snapshot:
-        from daemon.contracts.wire import API_VERSION
+        from daemon.contracts.wire.status import API_VERSION
 
         anew, self._anew = self._anew, False
         status = _status(await self._client.get("/status", timeout=_TIMEOUT_S))
@@ -132,7 +133,7 @@ class Poller:
 
     async def _list(self, known: Snapshot, status: "DaemonStatus", *, anew: bool) -> Snapshot:
         """The page of tasks, if anything of it can have changed."""
-        from daemon.contracts.wire import TaskPage
+        from daemon.contracts.wire.tasks import TaskPage
 
         query, now = self.query, self._monotonic()
         seen = (status.pid or 0, status.seq, query)
@@ -149,7 +150,8 @@ class Poller:
 
     async def _more(self, known: Snapshot, status: "DaemonStatus", *, anew: bool) -> Snapshot:
         """The history of the GPU now and then, and the events when there must be new ones."""
-        from daemon.contracts.wire import EventLine, GpuHistory
+        from daemon.contracts.wire.base import EventLine
+        from daemon.contracts.wire.status import GpuHistory
 
         now = self._monotonic()
         states = tuple(engine.state for engine in status.engines)
@@ -178,12 +180,12 @@ class Poller:
 
 def _load_wire() -> None:
     """Import the wire types, in a thread: they take longer than a frame may."""
-    import daemon.contracts.wire  # noqa: F401
+    import daemon.contracts.wire.status  # noqa: F401
 
 
 def _status(body: bytes) -> "DaemonStatus | None":
     """What the daemon says of itself; None when it is of another version and can't be read by this one."""
-    from daemon.contracts.wire import API_VERSION, DaemonStatus
+    from daemon.contracts.wire.status import API_VERSION, DaemonStatus
 
     try:
         return DaemonStatus.model_validate_json(body)

@@ -13,7 +13,8 @@ from introeval_tui.rows.format import ahead, clock, day, parse, size, took
 from introeval_tui.rows.state import Scene
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import HistoryLine, LogLine, TaskDetail, TaskLine
+    from daemon.contracts.wire.base import LogLine
+    from daemon.contracts.wire.tasks import HistoryLine, TaskDetail, TaskLine
 
 ResultJson = dict[str, Any]
 _WORD = ("overall_rating", "clarity_of_speech", "content_quality", "confidence_level")

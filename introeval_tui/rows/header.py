@@ -8,7 +8,7 @@ from introeval_tui.rows.format import ahead, bar, clock, coarse, gigabytes, numb
 from introeval_tui.rows.state import Link, Scene
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import Clock, DaemonStatus, GpuState
+    from daemon.contracts.wire.status import Clock, DaemonStatus, GpuState
 
 _WAITS_EVAL = ("stt_complete", "eval_pending", "mistral_complete")
 _RUNS_EVAL = ("eval_processing", "llama_processing")

@@ -10,7 +10,8 @@ from introeval_tui.rows.header import gpu_body, gpu_memory, gpu_use
 from introeval_tui.rows.state import Scene
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import EventLine, GpuHistory, GpuPoint, PhaseSpan
+    from daemon.contracts.wire.base import EventLine
+    from daemon.contracts.wire.status import GpuHistory, GpuPoint, PhaseSpan
 
 _SPAN_S = 300.0
 _GAP_S = 15.0

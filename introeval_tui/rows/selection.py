@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from introeval_tui.rows.table import Listing
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import TaskLine
+    from daemon.contracts.wire.tasks import TaskLine
 
 
 @dataclass(slots=True)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from introeval_tui.rows.format import parse
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import DaemonStatus, EventLine, GpuHistory, TaskPage
+    from daemon.contracts.wire.base import EventLine
+    from daemon.contracts.wire.status import DaemonStatus, GpuHistory
+    from daemon.contracts.wire.tasks import TaskPage
 
 STALE_S = 3.0
 PAGE = 250  # tasks asked for at once: enough to scroll for a while, and quickly read

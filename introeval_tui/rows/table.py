@@ -10,7 +10,7 @@ from introeval_tui.rows.format import ahead, bar, coarse, parse, took
 from introeval_tui.rows.state import ListView, Query, Scene
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import TaskLine
+    from daemon.contracts.wire.tasks import TaskLine
 
 _BAR = 5
 _TIGHT = 72  # cells below which a column is left out

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from introeval_tui.rows.format import clock, parse
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import TaskLine
+    from daemon.contracts.wire.tasks import TaskLine
 
 
 class Look(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import TaskLine
+    from daemon.contracts.wire.tasks import TaskLine
     from introeval_tui.actions import Pending
     from introeval_tui.link.client import Client
     from introeval_tui.link.setup import Setup

@@ -12,7 +12,7 @@ from introeval_tui.screens.board_view import Sheet
 from introeval_tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import TaskLine
+    from daemon.contracts.wire.tasks import TaskLine
     from introeval_tui.widgets.prompt_line import PromptLine
 
 

@@ -18,7 +18,7 @@ from introeval_tui.rows.table import Listing, rule
 from introeval_tui.widgets.panel import Panel, RowSource
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import TaskDetail
+    from daemon.contracts.wire.tasks import TaskDetail
     from introeval_tui.screens.app_protocol import DashboardApp
 
 _TITLES = {2: "GPU", 3: "Engines", 4: "Failures", 5: "Events"}
@@ -110,7 +110,7 @@ class Sheet(Screen[None]):
     @work(exclusive=True, group="peek")
     async def peek(self, task_id: int) -> None:
         """Fetch a task for the third column, once the cursor rests."""
-        from daemon.contracts.wire import TaskDetail
+        from daemon.contracts.wire.tasks import TaskDetail
 
         await asyncio.sleep(_REST_S)
         try:

@@ -16,7 +16,8 @@ from introeval_tui.rows.detail_rows import ResultJson
 from introeval_tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import LogLine, TaskDetail, TaskLine
+    from daemon.contracts.wire.base import LogLine
+    from daemon.contracts.wire.tasks import TaskDetail, TaskLine
     from introeval_tui.screens.app_protocol import DashboardApp
 
 TABS = ("Overview", "Log", "Transcript", "Form", "Rating", "JSON", "Tries")
@@ -100,7 +101,8 @@ class DetailScreen(Screen[None]):
             await asyncio.sleep(self.dashboard.refresh_s)
 
     async def _ask(self) -> None:
-        from daemon.contracts.wire import LogLine, TaskDetail
+        from daemon.contracts.wire.base import LogLine
+        from daemon.contracts.wire.tasks import TaskDetail
 
         asks, path = self.dashboard.asks, f"/tasks/{self.line.id}"
         self.detail = TaskDetail.model_validate_json(await asks.get(path))

@@ -16,7 +16,7 @@ from introeval_tui.link.client import Client, DaemonSilent, RequestRefused
 from introeval_tui.rows.state import PAGE, Query
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire import TaskLine
+    from daemon.contracts.wire.tasks import TaskLine
     from introeval_tui.screens.app_protocol import DashboardApp
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -36,7 +36,7 @@ async def export(dashboard: "DashboardApp", query: Query) -> None:
 
 async def every_page(asks: Client, query: Query) -> "list[TaskLine]":
     """All tasks of a list. Raises NoAnswer, Refused, ValueError."""
-    from daemon.contracts.wire import TaskPage
+    from daemon.contracts.wire.tasks import TaskPage
 
     tasks: list[TaskLine] = []
     while True:
@@ -54,7 +54,7 @@ def _write_both(folder: Path, name: str, tasks: "Sequence[TaskLine]") -> None:
 
 def as_csv(tasks: "Sequence[TaskLine]") -> str:
     """One line a task. A text that a spreadsheet would take for a formula begins with an apostrophe."""
-    from daemon.contracts.wire import TaskLine
+    from daemon.contracts.wire.tasks import TaskLine
 
     out = io.StringIO()
     writer = csv.writer(out)

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from daemon.contracts.wire import Order
+from daemon.contracts.wire.words import Order
 from daemon.core.timestamps import to_iso
 from tests.inprocess import Lab, until, worked_off
 from tests.places import mark_of

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from daemon.api import client
-from daemon.contracts.wire import DaemonStatus
+from daemon.contracts.wire.status import DaemonStatus
 from daemon.core.errors import NotRunning
 from tests.acceptance.lab import REPOSITORY
 from tests.places import mark_of, mount_at

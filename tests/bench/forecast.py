@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from random import Random
 
-from daemon.contracts.wire import Order
+from daemon.contracts.wire.words import Order
 from daemon.core.forecast.durations import PLANNED, MeasuredAttempt, MeasuredSwitch, learn
 from daemon.core.forecast.forecast import forecast
 from daemon.core.forecast.rehearsal import Coming, rehearse

@@ -13,7 +13,7 @@ from daemon.cli.run import log_to_file
 from daemon.config.load import Config, load
 from daemon.contracts.ports import Node
 from daemon.contracts.values import Failed, OnProgress, StageOutcome, SttWork, Transcribed
-from daemon.contracts.wire import EngineReport
+from daemon.contracts.wire.status import EngineReport
 from daemon.core.errors import Blame, Fault
 from daemon.core.tasks.task import Stage
 from daemon.system.child import Child, ChildDied

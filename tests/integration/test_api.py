@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from daemon import api
-from daemon.contracts.wire import DaemonStatus as StatusAnswer
-from daemon.contracts.wire import TaskDetail, TaskPage
+from daemon.contracts.wire.status import DaemonStatus as StatusAnswer
+from daemon.contracts.wire.tasks import TaskDetail, TaskPage
 from daemon.core.errors import AlreadyRunning, ConfigError
 from daemon.core.tasks.task import Stage, Status
 from tests.inprocess import Lab, until, worked_off

@@ -13,7 +13,10 @@ import httpx
 import pytest
 
 from daemon.contracts.values import Ticket
-from daemon.contracts.wire import DaemonStatus, EventLine, GpuHistory, Order, TaskPage, Verb
+from daemon.contracts.wire.base import EventLine
+from daemon.contracts.wire.status import DaemonStatus, GpuHistory
+from daemon.contracts.wire.tasks import TaskPage
+from daemon.contracts.wire.words import Order, Verb
 from daemon.core.errors import Blame, Fault, StoreError
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import from_iso, to_iso

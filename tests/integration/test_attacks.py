@@ -19,7 +19,7 @@ from rich.console import Console
 from daemon.api import client
 from daemon.cli import run
 from daemon.contracts.values import Decoded
-from daemon.contracts.wire import Order, Verb
+from daemon.contracts.wire.words import Order, Verb
 from daemon.core.errors import Blame, Fault, StoreError, UnknownStudent
 from daemon.core.tasks.task import Stage, Status, Task
 from daemon.delivery.archive import archive

@@ -19,7 +19,7 @@ from daemon.cli.common import Chosen
 from daemon.cli.read_commands import add_looking
 from daemon.cli.write_commands import add_commands
 from daemon.contracts.values import Ticket
-from daemon.contracts.wire import Order
+from daemon.contracts.wire.words import Order
 from daemon.core.errors import Blame, Fault, IllegalTransition, IntroEvalError, NotRunning, UnknownStudent
 from daemon.core.tasks.task import Stage
 from daemon.system.state_folder import owned

@@ -18,7 +18,7 @@ import pytest
 
 from daemon import __version__
 from daemon.config.load import Config, load
-from daemon.contracts.wire import AlarmLine, DaemonStatus, GpuState, Holder
+from daemon.contracts.wire.status import AlarmLine, DaemonStatus, GpuState, Holder
 from daemon.core.errors import ConfigError
 from daemon.core.schedule.memory import known_model
 from daemon.core.tasks.task import Stage

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from daemon.app.assembly import Daemon
-from daemon.contracts.wire import Clock, Order, Verb
+from daemon.contracts.wire.status import Clock
+from daemon.contracts.wire.words import Order, Verb
 from daemon.core.forecast.durations import MeasuredSwitch
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage

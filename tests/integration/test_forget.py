@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from daemon.api import client
 from daemon.cli.run import log_to_file
-from daemon.contracts.wire import Forgotten
+from daemon.contracts.wire.base import Forgotten
 from daemon.core.errors import IllegalTransition, NotForgotten, UnknownStudent
 from daemon.core.keeping.traces import Traces
 from daemon.delivery import forget_proof

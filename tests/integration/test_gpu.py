@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from daemon.contracts.wire import GpuState, Holder
+from daemon.contracts.wire.status import GpuState, Holder
 from daemon.core.tasks.task import Stage
 from daemon.gpu import nvml, owner
 from daemon.gpu.guard import LOST, MEMORY, VramGuard, room_for

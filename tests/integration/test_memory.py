@@ -8,7 +8,7 @@ from types import FunctionType, MethodType, ModuleType
 
 import pytest
 
-from daemon.contracts.wire import Verb
+from daemon.contracts.wire.words import Verb
 from tests.inprocess import Lab, until
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from daemon.contracts.values import Extracted, ExtractWork, Failed, Rated, RateWork, Ticket
-from daemon.contracts.wire import EngineReport
+from daemon.contracts.wire.status import EngineReport
 from daemon.core.content.answers import FormAnswer, RatingAnswer, rating_schema
 from daemon.core.content.document import Speaking, Transcript
 from daemon.core.errors import Blame, EngineError, Fault, ModelError

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from daemon.contracts.values import Extracted, ExtractWork, Failed, Rated, RateWork, StageOutcome, Ticket
-from daemon.contracts.wire import EngineReport
+from daemon.contracts.wire.status import EngineReport
 from daemon.core.content.answers import FormAnswer
 from daemon.core.content.document import Speaking, Transcript
 from daemon.core.errors import Blame, EngineError, Fault

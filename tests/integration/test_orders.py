@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from daemon.contracts.wire import Order, Verb
+from daemon.contracts.wire.words import Order, Verb
 from daemon.core.errors import IllegalTransition, Stopping, UnknownTask
 from daemon.core.tasks.task import Stage, Status
 from daemon.system.state_folder import DATABASE

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from daemon.contracts.wire import Order
+from daemon.contracts.wire.words import Order
 from daemon.core.errors import ConfigError
 from daemon.intake.accounts import account_name, accounts
 from tests.inprocess import Lab, until, worked_off

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from daemon.contracts.wire import PlaceName, PlaceState
+from daemon.contracts.wire.words import PlaceName, PlaceState
 from daemon.core.errors import PlaceError, StoreError
 from daemon.core.intake.place import KnownPlace
 from daemon.system.folder import Folder

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from daemon.app.assembly import Daemon
-from daemon.contracts.wire import DaemonStatus
+from daemon.contracts.wire.status import DaemonStatus
 from daemon.core.errors import PlaceError
 from daemon.doctor import Finding, Level, folders
 from daemon.doctor.facts import gather

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.app.assembly import Daemon
-from daemon.contracts.wire import Order
+from daemon.contracts.wire.words import Order
 from tests.inprocess import Lab, until, worked_off
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from daemon.cli.main import app
 from daemon.cli.replay import replay as replay_command
 from daemon.contracts.values import Ticket
-from daemon.contracts.wire import Order, Verb
+from daemon.contracts.wire.words import Order, Verb
 from daemon.core.errors import Blame, Fault, RecordUnreadable
 from daemon.core.schedule import phase_state
 from daemon.core.schedule.phase_state import AttemptStarted, PhaseEvent, PhaseState

@@ -12,7 +12,7 @@ import pytest
 
 from daemon.app.assembly import Daemon
 from daemon.contracts.values import ClaimStep
-from daemon.contracts.wire import Verb
+from daemon.contracts.wire.words import Verb
 from daemon.core.errors import IllegalTransition
 from daemon.core.keeping.witness import Reading
 from daemon.delivery.retention import Retention, read_clocks

@@ -12,7 +12,7 @@ import structlog
 from rich.console import Console
 
 from daemon.cli import run
-from daemon.contracts.wire import Order
+from daemon.contracts.wire.words import Order
 from daemon.core.errors import Paused
 from daemon.core.tasks.task import Stage
 from tests.inprocess import Lab, until, worked_off

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.contracts.wire import PlaceName
+from daemon.contracts.wire.words import PlaceName
 from daemon.intake.scan import MAX_DEPTH, InboxUnavailable, Scan, Scanner
 from daemon.system.mounts import is_remote
 from daemon.system.place import Place

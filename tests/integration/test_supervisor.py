@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon.contracts.values import Ticket
-from daemon.contracts.wire import Order, Verb
+from daemon.contracts.wire.words import Order, Verb
 from daemon.core.errors import Blame, Fault, IllegalTransition, UnknownTask
 from daemon.core.schedule.decision import Why
 from daemon.core.tasks.task import Stage

@@ -15,27 +15,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from daemon.contracts.wire import (
+from daemon.contracts.wire.base import EventLine, LogLine
+from daemon.contracts.wire.status import (
     AlarmLine,
     BatchState,
     Clock,
     DaemonStatus,
     Disk,
-    DocumentLine,
     EngineReport,
-    EventLine,
     GpuHistory,
     GpuPoint,
     GpuState,
-    HistoryLine,
     Inbox,
-    LogLine,
     PhaseSpan,
     Rates,
-    TaskDetail,
-    TaskLine,
-    TaskPage,
 )
+from daemon.contracts.wire.tasks import DocumentLine, HistoryLine, TaskDetail, TaskLine, TaskPage
 from daemon.core.timestamps import to_iso
 
 NOW = 1_700_000_000.0  # a Tuesday, 22:13:20 UTC

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from daemon.contracts.wire import Clock, Switching
+from daemon.contracts.wire.status import Clock, Switching
 from daemon.core.timestamps import to_iso
 from introeval_tui.app import Dashboard
 from introeval_tui.link.setup import Setup

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from daemon.contracts.wire import Clock, GpuState, Inbox, LogLine, Switching, TaskPage
+from daemon.contracts.wire.base import LogLine
+from daemon.contracts.wire.status import Clock, GpuState, Inbox, Switching
+from daemon.contracts.wire.tasks import TaskPage
 from daemon.core.timestamps import to_iso
 from introeval_tui import actions
 from introeval_tui.rows import detail_rows, empty_states, header, panels, table

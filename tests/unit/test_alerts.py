@@ -7,7 +7,7 @@ import pytest
 
 from daemon.config.load import Config
 from daemon.config.sections import AlertSettings
-from daemon.contracts.wire import Clock, DaemonStatus, Disk, EngineReport, Switching
+from daemon.contracts.wire.status import Clock, DaemonStatus, Disk, EngineReport, Switching
 from daemon.core.tasks.task import Status as TaskStatus
 from daemon.core.tasks.task import Task
 from daemon.monitoring.alert_rules import Situation, conditions

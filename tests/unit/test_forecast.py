@@ -7,7 +7,7 @@ from statistics import fmean, median
 
 import pytest
 
-from daemon.contracts.wire import Clock
+from daemon.contracts.wire.status import Clock
 from daemon.core.forecast.class_roll import Roll
 from daemon.core.forecast.durations import (
     PLANNED,

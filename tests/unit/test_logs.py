@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.contracts.wire import LogSource
+from daemon.contracts.wire.words import LogSource
 from daemon.monitoring.logs import LogUnreadable, last_lines
 
 

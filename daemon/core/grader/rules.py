@@ -1,7 +1,8 @@
 """The rules that find words spoken to the grader instead of to the listener, as a table to be changed.
 
-Here are those that cut, and the marks of prompts. Those that flag only are in `flags`, `requests`, `verdicts`,
-`claims` and `roles`, those in other languages in `languages`, and the words that all are made of in `terms`.
+Here are those that cut, and the marks of prompts. Those that flag only are in `flags`, `requests`,
+`verdicts`, `claims` and `roles`, those in other languages in `languages`, and the words that all are made of
+in `terms`.
 
 No table could be complete, and none is meant to be. A rule cuts only where what it finds is certainly an
 order to the grader; where it may be meant otherwise, the rule flags it for a person. What is not found is

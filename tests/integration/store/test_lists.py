@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from daemon.contracts.wire import TaskOrder, TaskPage
+from daemon.contracts.wire.tasks import TaskPage
+from daemon.contracts.wire.words import TaskOrder
 from daemon.core.tasks.task import Event, Status
 from daemon.monitoring.queries import TaskQuery, queue, task_page
 from daemon.store import SqliteStore
