@@ -15,7 +15,7 @@ PAGES = sorted((*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")))
 _PLACE = re.compile(
     r"`(?P<file>(?:daemon|docs|introeval_tui|samples|systemd|tests)/[\w./]*)(?:::(?P<name>[\w.]+))?`"
 )
-_NEXT = re.compile(r"(?: \(R\d\))?(?:,| and) `(?P<name>\w+)`")
+_NEXT = re.compile(r"(?:\s\(R\d\))?(?:,| and)\s+`(?P<name>\w+)`")
 _LINK = re.compile(r"\]\((?P<file>[^)#:]*)(?:#(?P<anchor>[\w-]+))?\)")
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
@@ -48,6 +48,12 @@ def places(text: str) -> Iterator[tuple[str, str]]:
             end = more.end()
 
 
+def is_there(file: str, name: str) -> bool:
+    """Whether there is such a file or folder, and such a name in it."""
+    path = CHECKOUT / file
+    return path.exists() and (not name or name in defined(path))
+
+
 def anchors(page: Path) -> set[str]:
     """What a link to a heading of the page may say, as GitHub makes it of the heading."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
@@ -56,9 +62,8 @@ def anchors(page: Path) -> set[str]:
 
 @each_page
 def test_what_a_page_names_of_the_code_is_there(page: Path) -> None:
-    for file, name in places(page.read_text(encoding="utf-8")):
-        assert (CHECKOUT / file).exists(), file
-        assert not name or name in defined(CHECKOUT / file), f"{file}::{name}"
+    named = set(places(page.read_text(encoding="utf-8")))
+    assert sorted(f"{file}::{name}" for file, name in named if not is_there(file, name)) == []
 
 
 @each_page
