@@ -2,20 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from daemon.contracts.ports import Store
 from daemon.contracts.values import Born, Decoded, Probe
 from daemon.core.errors import Blame, Fault
 from daemon.intake.alarm import IntakeAlarm
 from daemon.intake.claim import Limits
 from daemon.intake.files import Files
 from daemon.intake.intake import Intake
-from daemon.store import SqliteStore
+from daemon.store import Database, open_store
+from daemon.store.session import Session
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,21 +43,19 @@ class FakeMedia:
 
 
 class DatabaseThread:
-    """The one thread that a store lives on. `call` is what the intake is given."""
+    """The one thread that a database lives on. `session` is what the intake is given."""
 
     def __init__(self, path: Path) -> None:
-        self._thread = ThreadPoolExecutor(1)
-        self.store: SqliteStore = self._thread.submit(SqliteStore, path).result()
+        self.thread = ThreadPoolExecutor(1)
+        self.db = self.thread.submit(open_store, path).result()
+        self.session = Session(self.db, self.thread, lambda trouble: None)
 
-    def now(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._thread.submit(call, *args, **kwargs).result()
-
-    def call(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-        return asyncio.wrap_future(self._thread.submit(call, *args, **kwargs))
+    def now(self, function: Callable[Concatenate[Database, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.thread.submit(function, self.db, *args, **kwargs).result()
 
     def close(self) -> None:
-        self._thread.submit(self.store.close).result()
-        self._thread.shutdown()
+        self.thread.submit(self.db.close).result()
+        self.thread.shutdown()
 
 
 class Crash(BaseException):
@@ -98,15 +96,24 @@ class FusedFiles(Files):
             setattr(self, name, fuse.around(name, getattr(self, name)))
 
 
-class FusedStore:
-    """The writing methods of a store, each a step of a fuse."""
+class FusedSession(Session):
+    """The calls of the store, each a step of a fuse, named as `claims.add`."""
 
-    def __init__(self, store: Store, fuse: Fuse) -> None:
-        self._store = store
+    def __init__(self, database: DatabaseThread, fuse: Fuse) -> None:
+        super().__init__(database.db, database.thread, lambda trouble: None)
         self._fuse = fuse
 
-    def __getattr__(self, name: str) -> Any:
-        return self._fuse.around(name, getattr(self._store, name))
+    async def __call__(
+        self, function: Callable[Concatenate[Database, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        return await super().__call__(self.around(name, function), *args, **kwargs)
+
+    def around(
+        self, name: str, function: Callable[Concatenate[Database, P], T]
+    ) -> Callable[Concatenate[Database, P], T]:
+        """What is called in place of a function of the store."""
+        return self._fuse.around(name, function)
 
 
 class Lab:
@@ -122,22 +129,19 @@ class Lab:
         self.born: list[Born] = []
         self.alarms: list[tuple[IntakeAlarm, ...]] = []
 
-    @property
-    def store(self) -> SqliteStore:
-        return self.database.store
-
     def drop(self, name: str, content: bytes = b"10 seconds of speech") -> Path:
         path = self.inbox / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         return path
 
-    def intake(self, *, files: Files | None = None, store: Store | None = None, **settings: Any) -> Intake:
+    def intake(
+        self, *, files: Files | None = None, session: Session | None = None, **settings: Any
+    ) -> Intake:
         intake = Intake(
             self.inbox,
             self.state,
-            store=store or self.store,
-            on_database=self.database.call,
+            session=session or self.database.session,
             media=self.media,
             on_alarms=self.alarms.append,
             files=files,

@@ -30,6 +30,7 @@ from daemon.monitoring.events import Events
 from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.observer import Observer
 from daemon.placement.policy import make_policy
+from daemon.store import measured, phases
 from daemon.store.session import Session
 from daemon.supervisor.decision_log import DecisionLog
 from daemon.supervisor.journal import Journal
@@ -95,7 +96,6 @@ async def assemble(
     supervisor = _make_supervisor(config, node, media, journal, site, alarms)
     forecaster = Forecaster(
         supervisor,
-        session.store,
         session,
         lambda durations: make_policy(config, site.placement.plan, durations),
         time.time,
@@ -136,7 +136,7 @@ async def assemble(
     intake.close(closed=daemon.first_orders.draining)
     paths = config.paths
     await Reconciliation(session, alarms, paths.inbox, paths.outbox, paths.state)(time.time())
-    daemon.first_id = await session(session.store.next_id)
+    daemon.first_id = await session(measured.next_id)
     return daemon
 
 
@@ -163,7 +163,7 @@ def _connect(daemon: Daemon, metrics: Metrics, site: Site) -> None:
     site.engine_returned.connect(supervisor.try_again)
     daemon.places.accepted.connect(intake.hint, delivery.try_again)
     events.tallies += [metrics, forecaster]
-    daemon.session.store.estimate = forecaster.expected
+    daemon.session.db.estimate = forecaster.expected
 
 
 def ownership(config: Config) -> Ownership:
@@ -186,7 +186,7 @@ def _make_supervisor(
     async def prepare(group: Group) -> None:
         """Give the models a context that holds the longest prompt of their phase."""
         if not group.isdisjoint(MODELS):
-            chars = await journal.session.until_durable(journal.session.store.longest_transcript)
+            chars = await journal.session.until_durable(phases.longest_transcript)
             placement.expect(prompt_tokens(config, chars))
 
     return Supervisor(
@@ -220,8 +220,7 @@ def _make_intake(
         place.path,
         config.paths.state,
         place=place,
-        store=session.store,
-        on_database=session,
+        session=session,
         media=media,
         on_alarms=intake_alarms,
         settle_s=config.intake.settle_s,

@@ -26,8 +26,8 @@ from daemon.monitoring.events import Events
 from daemon.monitoring.hooks import Hooks
 from daemon.monitoring.progress import Progress
 from daemon.placement.placement import Placement
+from daemon.store import Database, open_store
 from daemon.store.session import Session
-from daemon.store.store import SqliteStore
 from daemon.system.state_folder import DATABASE
 
 log = structlog.get_logger()
@@ -59,14 +59,14 @@ async def running(
         executor = ThreadPoolExecutor(1, "database")
         opened.callback(executor.shutdown)
         node, media = make_node(config, site), make_media(config)
-        store = await loop.run_in_executor(executor, _open_store, config)
-        opened.push_async_callback(_on_thread, executor, store.close)
+        db = await loop.run_in_executor(executor, _open_store, config)
+        opened.push_async_callback(_on_thread, executor, db.close)
         listener = api.bind(config.paths.socket)
         # Not before the socket is ours: closing the node ends engines, which may be another daemon's.
         opened.push_async_callback(media.aclose)
         opened.push_async_callback(node.aclose)
         opened.callback(_unbind, listener, config.paths.socket)
-        session = Session(store, executor, lambda trouble: alarms.on("store", trouble))
+        session = Session(db, executor, lambda trouble: alarms.on("store", trouble))
         daemon = await assemble(config, node, media, session, site, alarms, events, gpu)
         forgetting = Forgetting(
             daemon.session, events, daemon.delivery.still, config.paths, daemon.places.outbox
@@ -92,7 +92,7 @@ def _unbind(listener: socket.socket, path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-async def _on_thread(executor: ThreadPoolExecutor, call: Callable[[], None]) -> None:
+async def _on_thread(executor: ThreadPoolExecutor, call: Callable[[], object]) -> None:
     await asyncio.get_running_loop().run_in_executor(executor, call)
 
 
@@ -165,8 +165,8 @@ def _unwrapped() -> Iterator[None]:
         raise first from group
 
 
-def _open_store(config: Config) -> SqliteStore:
-    return SqliteStore(
+def _open_store(config: Config) -> Database:
+    return open_store(
         config.paths.state / DATABASE,
         provenance={"program": f"introeval {__version__}"},
         resubmission=config.intake.resubmission,

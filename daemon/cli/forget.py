@@ -15,7 +15,7 @@ from daemon.core.errors import NotForgotten, NotRunning, UnknownStudent
 from daemon.core.intake.naming import is_safe, printable
 
 if TYPE_CHECKING:
-    from daemon.store.store import SqliteStore
+    from daemon.store import Database
     from daemon.system.place import Place
 
 
@@ -54,24 +54,25 @@ def forget(
 
 def _without_daemon(settings: Config, student: str, unreached: NotRunning) -> Forgotten:
     from daemon.delivery.forget import delete_files, forget_rows, look_up, proved
-    from daemon.store.store import SqliteStore
+    from daemon.store import open_store
     from daemon.system.state_folder import DATABASE, owned
 
     paths = settings.paths
     database = paths.state / DATABASE
     if not database.is_file():
         raise unreached
-    with owned(paths.state), SqliteStore(database) as store:
-        kept = look_up(store, student, paths)
-        deleted = delete_files(kept, paths, _outbox(settings, store))
-        forget_rows(store, kept, paths)
+    with owned(paths.state), open_store(database) as db:
+        kept = look_up(db, student, paths)
+        deleted = delete_files(kept, paths, _outbox(settings, db))
+        forget_rows(db, kept, paths)
         return proved(kept, deleted, paths)
 
 
-def _outbox(settings: Config, store: "SqliteStore") -> "Place":
+def _outbox(settings: Config, db: "Database") -> "Place":
     """The outbox, as the database remembers it."""
+    from daemon.store import settings as kept
     from daemon.system.place import Place
 
     path = settings.paths.outbox
-    keep = partial(store.keep_place, PlaceName.OUTBOX, path)
-    return Place(PlaceName.OUTBOX, path, store.place(PlaceName.OUTBOX, path), keep)
+    keep = partial(kept.keep_place, db, PlaceName.OUTBOX, path)
+    return Place(PlaceName.OUTBOX, path, kept.place(db, PlaceName.OUTBOX, path), keep)

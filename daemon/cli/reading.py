@@ -12,7 +12,8 @@ from daemon.core.tasks.task import Phase
 from daemon.monitoring import queries
 from daemon.monitoring.logs import last_lines
 from daemon.monitoring.queries import TaskQuery
-from daemon.store.reader import Reader
+from daemon.store import Database, open_reader
+from daemon.store.recovery import open_tasks
 from daemon.system.state_folder import DATABASE
 
 
@@ -21,7 +22,7 @@ def status(config: Config) -> DaemonStatus:
     try:
         return DaemonStatus.model_validate(client.get(config.paths.socket, "/status"))
     except NotRunning as exc:
-        with _database(config, exc) as reader:
+        with _database(config, exc) as db:
             return DaemonStatus(
                 version=__version__,
                 pid=None,
@@ -31,8 +32,8 @@ def status(config: Config) -> DaemonStatus:
                 group=[],
                 phase_since=None,
                 why="no daemon runs",
-                counts=queries.counts(reader),
-                undelivered=queries.undelivered(reader),
+                counts=queries.counts(db),
+                undelivered=queries.undelivered(db),
             )
 
 
@@ -54,8 +55,8 @@ def tasks(config: Config, wanted: TaskQuery) -> TaskPage:
         )
         return TaskPage.model_validate(answer)
     except NotRunning as exc:
-        with _database(config, exc) as reader:
-            return queries.task_page(reader, wanted, queries.queue(reader.open_tasks()))
+        with _database(config, exc) as db:
+            return queries.task_page(db, wanted, queries.queue(open_tasks(db)))
 
 
 def logs(config: Config, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:
@@ -72,12 +73,12 @@ def task(config: Config, task_id: int) -> TaskDetail:
     try:
         return TaskDetail.model_validate(client.get(config.paths.socket, f"/tasks/{task_id}"))
     except NotRunning as exc:
-        with _database(config, exc) as reader:
-            return queries.task_detail(reader, task_id)
+        with _database(config, exc) as db:
+            return queries.task_detail(db, task_id)
 
 
-def _database(config: Config, unreached: NotRunning) -> Reader:
+def _database(config: Config, unreached: NotRunning) -> Database:
     try:
-        return Reader(config.paths.state / DATABASE)
+        return open_reader(config.paths.state / DATABASE)
     except StoreError as exc:
         raise unreached from exc

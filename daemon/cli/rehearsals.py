@@ -22,7 +22,7 @@ from daemon.forecast import read_durations
 from daemon.gpu.nvml import NvmlGpu
 from daemon.placement.placement import Placement
 from daemon.placement.policy import batch_size, streams
-from daemon.store.reader import Reader
+from daemon.store import measured, open_reader
 from daemon.system.state_folder import DATABASE
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -116,8 +116,8 @@ def plain_values(setting: Setting, result: Rehearsal) -> dict[str, Any]:
 def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Durations, float]:
     """What things take, and the length of a usual video in seconds."""
     if asked == "measured":
-        with Reader(config.paths.state / DATABASE) as reader:
-            found = read_durations(reader)
+        with open_reader(config.paths.state / DATABASE) as db:
+            found = read_durations(db)
         if found is None:
             raise typer.BadParameter(
                 "nothing was measured here yet: run a class first, or say --durations plan or 10,20,20"
@@ -159,8 +159,8 @@ def _recorded(config: Config, day: str, media_s: float) -> list[Coming]:
     except ValueError:
         raise typer.BadParameter(f"{day} is no date: say recorded:YYYY-MM-DD") from None
     ends = begins + timedelta(days=1)
-    with Reader(config.paths.state / DATABASE) as reader:
-        claims = reader.claims_of(begins.timestamp(), ends.timestamp())
+    with open_reader(config.paths.state / DATABASE) as db:
+        claims = measured.claims_of(db, begins.timestamp(), ends.timestamp())
     if not claims:
         raise typer.BadParameter(f"no video was claimed on {day}; see `introeval tasks`")
     first = claims[0][0]

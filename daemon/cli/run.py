@@ -27,6 +27,8 @@ from daemon.config.load import Config
 from daemon.contracts.values import Kind
 from daemon.core.errors import Paused
 from daemon.core.tasks.task import FINAL, Status
+from daemon.store import Database, measured, reports
+from daemon.store.recovery import open_tasks
 from daemon.system.state_folder import owned, write_privately
 
 _LOOK_S = 0.2
@@ -117,7 +119,7 @@ def log_to_file(config: Config, *, also_stderr: bool = False) -> None:
 async def _once(config: Config, console: Console) -> Report:
     stop = _stopped_by_signals()
     async with running(config, stop) as daemon:
-        found = await daemon.session(daemon.session.store.open_tasks)
+        found = await daemon.session(open_tasks)
         earlier = [task.id for task in found if task.id < daemon.first_id]
         paused = daemon.first_orders.paused
         with _progress(console) as progress:
@@ -177,17 +179,17 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _rows(daemon: Daemon, earlier: Sequence[int]) -> list[SummaryRow]:
+def _rows(db: Database, daemon: Daemon, earlier: Sequence[int]) -> list[SummaryRow]:
     """The tasks of this run, by id: those that were open before it, and those that were born in it.
 
     Called on the database thread.
     """
-    rows, store = [], daemon.session.store
-    for task_id in (*earlier, *store.ids_from(daemon.first_id)):
-        detail = store.task(task_id)
+    rows = []
+    for task_id in (*earlier, *measured.ids_from(db, daemon.first_id)):
+        detail = reports.task(db, task_id)
         listed = detail.task
-        papers = [p for p in detail.papers if p.kind is Kind.RESULT and p.delivered_at is not None]
-        said = _read_result(daemon.config.paths.outbox / papers[-1].name) if papers else {}
+        results = [d for d in detail.documents if d.kind is Kind.RESULT and d.delivered_at is not None]
+        said = _read_result(daemon.config.paths.outbox / results[-1].name) if results else {}
         ended = listed.ended_at if listed.status in FINAL and listed.ended_at else listed.last_updated
         rows.append(
             SummaryRow(
@@ -199,7 +201,7 @@ def _rows(daemon: Daemon, earlier: Sequence[int]) -> list[SummaryRow]:
                 name=(said.get("profile") or {}).get("name"),
                 rating=(said.get("evaluation") or {}).get("overall_rating"),
                 seconds=ended - listed.claimed_at,
-                result=papers[-1].name if papers else None,
+                result=results[-1].name if results else None,
             )
         )
     return rows

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from daemon.core.errors import IntroEvalError
 from daemon.core.intake.naming import MEDIA_SUFFIXES, ignored
-from daemon.store.reader import Reader
+from daemon.store import open_reader, reports
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
@@ -34,9 +34,9 @@ def hand_in(inbox: Path, database: Path) -> list[Path]:
     if any(not ignored(entry.relative_to(inbox)) for entry in inbox.iterdir()):
         return []
     if database.exists():
-        with Reader(database) as reader:
+        with open_reader(database) as db:
             students = [clip.name.partition("_")[0] for clip in clips]
-            if any(reader.tasks((), student, limit=1) for student in students):
+            if any(reports.tasks(db, (), student, limit=1) for student in students):
                 return []
     copies = []
     for clip in clips:

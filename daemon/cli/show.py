@@ -146,10 +146,9 @@ def task(console: Console, detail: TaskDetail) -> None:
             Text(detail_text),
         )
     console.print(table)
-    for paper in detail.papers:
-        console.print(
-            Text(f"{paper.kind}: {paper.name}" + ("" if paper.delivered_at else " (not delivered yet)"))
-        )
+    for document in detail.documents:
+        waits = "" if document.delivered_at else " (not delivered yet)"
+        console.print(Text(f"{document.kind}: {document.name}{waits}"))
 
 
 def results(console: Console, report: "Report") -> None:

@@ -4,18 +4,12 @@ The node is the one seam to the engines. Its three work methods are asynchronous
 exactly one outcome a task; they never raise for a bad attempt, which is a `Failed` outcome.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Protocol
 
 from daemon.contracts.values import (
-    Birth,
-    Born,
-    Change,
-    Claim,
-    ClaimStep,
     Decoded,
-    Document,
     ExtractWork,
     Ledger,
     NodeState,
@@ -30,18 +24,7 @@ from daemon.contracts.wire.status import EngineReport
 from daemon.core.errors import Fault
 from daemon.core.schedule.decision import Decision, Policy, View
 from daemon.core.schedule.phase_state import Group
-from daemon.core.tasks.task import Stage, Task
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-class OnDatabase(Protocol):
-    """Runs a function on the one database thread."""
-
-    def __call__(self, call: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
-        """Await what `call` returns; raises what it raises."""
-        ...
+from daemon.core.tasks.task import Stage
 
 
 class Engine(Protocol):
@@ -155,53 +138,6 @@ class Media(Protocol):
 
     async def aclose(self) -> None:
         """End the children."""
-        ...
-
-
-class Store(Protocol):
-    """The database. Every method is one short transaction, called on the one database thread.
-
-    Raises StoreError when the database can't be used; then nothing was changed.
-    """
-
-    def add_claims(self, claims: Sequence[Claim]) -> None:
-        """Make the claims durable, at step SEEN."""
-        ...
-
-    def step_claims(self, ids: Sequence[str], step: ClaimStep) -> None:
-        """Record how far the claims have come."""
-        ...
-
-    def open_claims(self) -> list[Claim]:
-        """The claims that are not DONE or LOST, oldest first: what a crash left."""
-        ...
-
-    def closed_claims(self, ids: Sequence[str]) -> list[Claim]:
-        """Those of at most 400 claims that are DONE or LOST."""
-        ...
-
-    def create_tasks(self, births: Sequence[Birth], now: float) -> list[Born]:
-        """Turn spooled claims into tasks, with users, history, receipts and the claims' last step."""
-        ...
-
-    def refuse(self, refusals: Sequence[tuple[Claim, Document]]) -> None:
-        """Close the claims of refused files, with the reasons that go to the outbox."""
-        ...
-
-    def commit(self, changes: Sequence[Change]) -> None:
-        """Commit transitions, their payloads and history; freeze the result of each that is final."""
-        ...
-
-    def open_tasks(self) -> list[Task]:
-        """Every task that is not final."""
-        ...
-
-    def undelivered(self, limit: int, after_id: int = 0) -> list[Document]:
-        """Frozen documents above `after_id` that are not durable in the outbox yet, oldest first."""
-        ...
-
-    def delivered(self, ids: Sequence[int], now: float) -> None:
-        """Record that documents are durable in the outbox."""
         ...
 
 

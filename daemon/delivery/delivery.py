@@ -18,6 +18,8 @@ from daemon.core.tasks.task import Task
 from daemon.delivery.archive import archive, has_own_name
 from daemon.delivery.outbox import Outbox
 from daemon.monitoring.alarms import Alarms
+from daemon.store import documents, videos
+from daemon.store.database import Database
 from daemon.store.session import Session
 
 log = structlog.get_logger()
@@ -107,21 +109,20 @@ class Delivery:
     async def _deliver(self) -> _Ended:
         failed: dict[int, str] = {}
         blocked: dict[int, str] = {}
-        undelivered = self._session.store.undelivered
-        documents = await self._session(undelivered, _GROUP)
+        waiting = await self._session(documents.undelivered, _GROUP)
         while True:  # also once with nothing to deliver, so that an outbox that is away is told of at once
             try:
-                published = await asyncio.to_thread(self._outbox.publish_all, documents)
+                published = await asyncio.to_thread(self._outbox.publish_all, waiting)
             except DeliveryError as exc:
                 self._alarms.set("outbox", str(exc))
-                return _Ended.AWAY if documents else _Ended.IDLE
+                return _Ended.AWAY if waiting else _Ended.IDLE
             if published.done:
-                await self._session(self._session.store.delivered, published.done, self._clock())
+                await self._session(documents.delivered, published.done, self._clock())
             failed |= published.failed
             blocked |= published.blocked
-            if len(documents) < _GROUP:
+            if len(waiting) < _GROUP:
                 break
-            documents = await self._session(undelivered, _GROUP, documents[-1].id)
+            waiting = await self._session(documents.undelivered, _GROUP, waiting[-1].id)
         self._tell(failed, blocked)
         if failed:
             return _Ended.PARTLY
@@ -153,19 +154,18 @@ class Delivery:
         self._alarms.clear("archive")
         return True
 
-    def _archive_some(self) -> list[tuple[Task, Path]] | None:
+    def _archive_some(self, db: Database) -> list[tuple[Task, Path]] | None:
         """Archive a few videos. Where they are now, or None when there were none. Raises OSError, StoreError.
 
         Called on the database thread, so that no task is taken up again with the path that its video leaves.
         """
-        store = self._session.store
-        tasks = store.archivable(_ARCHIVED_AT_ONCE)
+        tasks = videos.archivable(db, _ARCHIVED_AT_ONCE)
         moved, lost = self._move(tasks)
         if lost:
             log.warning("videos were taken out of the spool by somebody", tasks=lost)
-            store.removed(lost)
+            videos.removed(db, lost)
         if moved:
-            store.archived([(task.id, path) for task, path in moved], self._clock())
+            videos.archived(db, [(task.id, path) for task, path in moved], self._clock())
         return moved if tasks else None
 
     def _move(self, tasks: list[Task]) -> tuple[list[tuple[Task, Path]], list[int]]:

@@ -15,9 +15,9 @@ from daemon.core.intake.naming import is_safe, printable
 from daemon.core.keeping.traces import Traces
 from daemon.delivery import forget_proof
 from daemon.monitoring.events import Events
-from daemon.store.forgetting import StudentRecords
+from daemon.store.database import Database
+from daemon.store.forgetting import StudentRecords, forget, kept_of
 from daemon.store.session import Session
-from daemon.store.store import SqliteStore
 from daemon.system.folder import Folder
 from daemon.system.place import Place
 from daemon.system.shelves import COPY_PREFIX, claim_of, remove_all, remove_file
@@ -56,12 +56,12 @@ class Forgetting:
 
         Raises UnknownStudent, IllegalTransition while a task is open, CannotForget, StoreError.
         """
-        store, events = self._session.store, self._events
+        events = self._events
         async with self._still:
-            kept = await self._session(look_up, store, student, self._paths)
+            kept = await self._session(look_up, student, self._paths)
             deleted = await asyncio.to_thread(delete_files, kept, self._paths, self._outbox)
             try:
-                await self._session(forget_rows, store, kept, self._paths)
+                await self._session(forget_rows, kept, self._paths)
             finally:
                 events.forget(student)
             # Still held: a stop waits for the last delivery, and so for the answer.
@@ -70,23 +70,23 @@ class Forgetting:
         return forgotten
 
 
-def look_up(store: SqliteStore, student: str, paths: PathSettings) -> StudentRecords:
+def look_up(db: Database, student: str, paths: PathSettings) -> StudentRecords:
     """What is kept of a student. Of one whom the database does not know there may be files all the same.
 
     Raises UnknownStudent for what is no student's id, IllegalTransition while a task is open, StoreError.
     """
     try:
-        return store.kept_of(student, paths.inbox)
+        return kept_of(db, student, paths.inbox)
     except UnknownStudent:
         if is_safe(student):
             return StudentRecords(student, Traces(student))
         raise
 
 
-def forget_rows(store: SqliteStore, kept: StudentRecords, paths: PathSettings) -> None:
+def forget_rows(db: Database, kept: StudentRecords, paths: PathSettings) -> None:
     """Delete what the database knows of a student, if it knows anything. Raises as `look_up`."""
     if kept.known:
-        store.forget(kept.student, paths.inbox)
+        forget(db, kept.student, paths.inbox)
 
 
 def delete_files(kept: StudentRecords, paths: PathSettings, outbox: Place) -> Deleted:
@@ -127,7 +127,7 @@ def proved(kept: StudentRecords, deleted: Deleted, paths: PathSettings) -> Forgo
 
 def _delete_files(kept: StudentRecords, paths: PathSettings, outbox: Folder) -> Deleted:
     files = sum(remove_file(path, paths.state) for path in kept.videos)
-    files += sum(remove_file(paths.outbox / name, paths.outbox) for name in kept.papers)
+    files += sum(remove_file(paths.outbox / name, paths.outbox) for name in kept.documents)
     copies = 0
     student = os.fsencode(kept.student)
     with Folder.open(paths.state) as state:

@@ -7,6 +7,7 @@ from daemon.contracts.signal import Signal
 from daemon.contracts.wire.words import PlaceName
 from daemon.core.intake.place import KnownPlace
 from daemon.monitoring.events import Events
+from daemon.store import settings
 from daemon.store.session import Session
 from daemon.system.place import Place
 
@@ -54,10 +55,10 @@ async def recall(inbox: Path, outbox: Path, session: Session, events: Events) ->
 async def _recall(name: PlaceName, path: Path, session: Session) -> Place:
     """One place. What it remembers anew is durable before its folder is used."""
     loop = asyncio.get_running_loop()
-    memory = await session(session.store.place, name, path)
+    memory = await session(settings.place, name, path)
 
     def keep(memory: KnownPlace) -> None:
-        kept = session(session.store.keep_place, name, path, memory)
+        kept = session(settings.keep_place, name, path, memory)
         asyncio.run_coroutine_threadsafe(kept, loop).result()
 
     return Place(name, path, memory, keep)

@@ -15,6 +15,8 @@ from pathlib import Path
 from daemon.contracts.values import Claim, ClaimStep
 from daemon.core.intake.naming import printable, read_spool_name
 from daemon.monitoring.alarms import Alarms
+from daemon.store import claims, remains
+from daemon.store.database import Database
 from daemon.store.session import Session
 from daemon.system.folder import Folder
 
@@ -40,20 +42,19 @@ class Reconciliation:
 
     async def __call__(self, now: float) -> None:
         """Do it. What was not as it should be is an alarm until the next start. Raises StoreError."""
-        remains = await asyncio.to_thread(look, self._outbox, self._state)
-        store = self._session.store
-        last = await self._session(store.last_id)
-        if remains.highest_id > last:
-            await self._session(store.begin_ids_above, remains.highest_id)
+        found = await asyncio.to_thread(look, self._outbox, self._state)
+        last = await self._session(remains.last_id)
+        if found.highest_id > last:
+            await self._session(remains.begin_ids_above, found.highest_id)
             self._alarms.set(
                 "older_database",
-                f"results or videos lie here up to task {remains.highest_id}, and the database knows none "
+                f"results or videos lie here up to task {found.highest_id}, and the database knows none "
                 f"after {last}: it is an older copy, or a new one. Nothing is overwritten, and new tasks "
-                f"begin with {remains.highest_id + 1}; put the right database back, or go on with this one",
+                f"begin with {found.highest_id + 1}; put the right database back, or go on with this one",
             )
-        adopted, unknown = await self._session(self._sort, remains.spooled, now)
+        adopted, unknown = await self._session(self._sort, found.spooled, now)
         if adopted:
-            await self._session(store.add_claims, adopted)
+            await self._session(claims.add, adopted)
             students = ", ".join(sorted({claim.student or "" for claim in adopted}))
             self._alarms.set(
                 "spool_adopted",
@@ -68,14 +69,13 @@ class Reconciliation:
                 "inbox as <student>_<name>, or delete them",
             )
 
-    def _sort(self, names: Sequence[str], now: float) -> tuple[list[Claim], list[str]]:
+    def _sort(self, db: Database, names: Sequence[str], now: float) -> tuple[list[Claim], list[str]]:
         """Of the names in the spool: claims for those that have none, and what can't be told whose it is."""
-        store = self._session.store
-        of_tasks = store.claims_with_video([name[:_CLAIM_ID] for name in names])
+        of_tasks = remains.claims_with_video(db, [name[:_CLAIM_ID] for name in names])
         loose = [name for name in names if name[:_CLAIM_ID] not in of_tasks]
         read = {name: read_spool_name(name) for name in loose}
-        known = store.known_claims([parts[0] for parts in read.values() if parts])
-        open_ = {claim.id for claim in store.open_claims()}
+        known = remains.known_claims(db, [parts[0] for parts in read.values() if parts])
+        open_ = {claim.id for claim in claims.still_open(db)}
         adopted = [self._claim(*parts, now) for parts in read.values() if parts and parts[0] not in known]
         unknown = [name for name, parts in read.items() if parts is None or parts[0] in known - open_]
         return adopted, unknown

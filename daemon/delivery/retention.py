@@ -16,6 +16,8 @@ import structlog
 from daemon.core.errors import StoreError
 from daemon.core.keeping.witness import Reading, Witness, complaint
 from daemon.monitoring.alarms import Alarms
+from daemon.store import claims, keeping, videos
+from daemon.store.database import Database
 from daemon.store.session import Session
 from daemon.system.shelves import claim_of, loose_files, remove_file
 
@@ -62,10 +64,10 @@ class Retention:
 
     async def _round(self) -> bool:
         """Delete a few files. Whether there may be more."""
-        seen = await self._session(self._session.store.witness, self._clocks())
+        seen = await self._session(keeping.witness, self._clocks())
         self._alarms.on("clock", complaint(seen))
         try:
-            videos = await self._session(self._remove_videos, seen)
+            removed = await self._session(self._remove_videos, seen)
             there = await asyncio.to_thread(loose_files, self._state)
             files = await self._session(self._remove_files, there, seen)
         except OSError as exc:
@@ -73,30 +75,28 @@ class Retention:
             self._alarms.set("retention", f"{told}; see that the state folder can be written")
             return False
         self._alarms.clear("retention")
-        if videos:
-            log.info("videos removed: their time in the archive is over", tasks=videos)
+        if removed:
+            log.info("videos removed: their time in the archive is over", tasks=removed)
         if files:
             log.info("refused files and copies of the database removed: their time is over", files=files)
-        return _AT_ONCE in (len(videos), files)
+        return _AT_ONCE in (len(removed), files)
 
-    def _remove_videos(self, seen: Witness) -> list[int]:
+    def _remove_videos(self, db: Database, seen: Witness) -> list[int]:
         """Called on the database thread, so that no task is taken up again in the middle of it. A crash in
         between leaves rows whose file is gone: the next round comes to the same. Raises OSError, StoreError.
         """
-        store = self._session.store
-        tasks = store.expired(seen.witnessed - self._keep_s, _AT_ONCE)
+        tasks = keeping.expired(db, seen.witnessed - self._keep_s, _AT_ONCE)
         for task in tasks:
             remove_file(Path(task.path), self._state)
-        store.removed([task.id for task in tasks])
+        videos.removed(db, [task.id for task in tasks])
         return [task.id for task in tasks]
 
-    def _remove_files(self, there: Iterable[bytes], seen: Witness) -> int:
+    def _remove_files(self, db: Database, there: Iterable[bytes], seen: Witness) -> int:
         """As `_remove_videos`. A refused file whose claim is not closed yet may be wanted again."""
-        store = self._session.store
-        open_ids = {claim.id for claim in store.open_claims()}
+        open_ids = {claim.id for claim in claims.still_open(db)}
         closed = [name for name in there if claim_of(name) not in open_ids]
-        names = store.expired_files(closed, seen.witnessed, seen.witnessed - self._keep_s, _AT_ONCE)
+        names = keeping.expired_files(db, closed, seen.witnessed, seen.witnessed - self._keep_s, _AT_ONCE)
         for name in names:
             remove_file(self._state / os.fsdecode(name), self._state)
-        store.files_removed(names, list(map(claim_of, names)), seen.wall - self._keep_s)
+        keeping.files_removed(db, names, list(map(claim_of, names)), seen.wall - self._keep_s)
         return len(names)

@@ -18,7 +18,7 @@ from daemon.core.errors import EngineError, IntroEvalError, StoreError
 from daemon.core.schedule.memory import MB, ModelNeed
 from daemon.core.tasks.task import Stage
 from daemon.gpu.nvml import NvmlGpu
-from daemon.store.reader import Reader
+from daemon.store import open_reader, settings
 from daemon.system.place import Place
 from daemon.system.state_folder import DATABASE
 
@@ -125,8 +125,8 @@ def _places(config: Config) -> list[PlaceLine]:
     """Inbox and outbox against what the database remembers; nothing where it can't be read."""
     paths = {PlaceName.INBOX: config.paths.inbox, PlaceName.OUTBOX: config.paths.outbox}
     try:
-        with Reader(config.paths.state / DATABASE) as reader:
-            places = [Place(name, path, reader.place(name, path)) for name, path in paths.items()]
+        with open_reader(config.paths.state / DATABASE) as db:
+            places = [Place(name, path, settings.place(db, name, path)) for name, path in paths.items()]
     except StoreError:
         return []
     for place in places:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import structlog
 
-from daemon.contracts.ports import OnDatabase, SupervisorSource
+from daemon.contracts.ports import SupervisorSource
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import Change
 from daemon.contracts.wire.status import Clock
@@ -26,8 +26,9 @@ from daemon.core.schedule.decision import Policy, View
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage, Task
 from daemon.forecast.class_clock import face
-from daemon.store.reader import Reader
-from daemon.store.store import SqliteStore
+from daemon.store import measured, recovery, settings
+from daemon.store.database import Database, reads
+from daemon.store.session import Session
 
 log = structlog.get_logger()
 
@@ -39,9 +40,10 @@ _TAIL_S = 10.0  # for which births of a burst are put behind those before them w
 _CLASS = "class"
 
 
-def read_durations(reader: Reader) -> Durations | None:
-    """What the history shows; None before each stage was measured. Called on the database thread."""
-    return learn({stage: reader.tries(stage) for stage in Stage}, reader.switches())
+@reads
+def read_durations(db: Database) -> Durations | None:
+    """What the history shows; None before each stage was measured."""
+    return learn({stage: measured.tries(db, stage) for stage in Stage}, measured.switches(db))
 
 
 class Forecaster:
@@ -54,12 +56,11 @@ class Forecaster:
     def __init__(
         self,
         work: SupervisorSource,
-        store: SqliteStore,
-        on_database: OnDatabase,
+        session: Session,
         plan: Callable[[Durations | None], Policy],
         clock: Callable[[], float],
     ) -> None:
-        self._work, self._store, self._db = work, store, on_database
+        self._work, self._session = work, session
         self._plan, self._now = plan, clock
         self.replanned = Signal[[Policy, float | None]]()
         self._durations: Durations | None = None
@@ -78,12 +79,12 @@ class Forecaster:
     async def begin(self) -> None:
         """Read what earlier runs left. Raises StoreError."""
         self._loop = asyncio.get_running_loop()
-        self._durations = await self._db(read_durations, self._store)
-        known = await self._db(self._store.setting, _CLASS)
-        open_ids = {task.id for task in await self._db(self._store.open_tasks)}
+        self._durations = await self._session(read_durations)
+        known = await self._session(settings.get, _CLASS)
+        open_ids = {task.id for task in await self._session(recovery.open_tasks)}
         if open_ids:
             first = known["first"] if known else None
-            born = set() if first is None else set(await self._db(self._store.ids_from, first))
+            born = set() if first is None else set(await self._session(measured.ids_from, first))
             self._class.take_up(known["began"] if known else self._now(), first, len(born), open_ids - born)
         self.replan()
 
@@ -95,7 +96,7 @@ class Forecaster:
             self._woken.clear()
             try:
                 if (mark := self._class.unsaved()) is not None:
-                    await self._db(self._store.put_setting, _CLASS, mark)
+                    await self._session(settings.put, _CLASS, mark)
                 if self._phase_over:
                     await self._end_phase()
                 elif self._stale:
@@ -228,12 +229,12 @@ class Forecaster:
         self.replan()
         await self._make()
         if self._etas:
-            await self._db(self._store.set_estimates, self._etas)
+            await self._session(measured.set_estimates, self._etas)
 
     async def _learn(self) -> None:
         if self._outcomes:
             self._outcomes = False
-            self._durations = await self._db(read_durations, self._store)
+            self._durations = await self._session(read_durations)
 
     async def _make(self) -> None:
         await self._learn()

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
-from daemon.contracts.ports import Media, OnDatabase, Store
+from daemon.contracts.ports import Media
 from daemon.contracts.values import Birth, Born, Claim, ClaimStep
 from daemon.core.errors import Blame, Fault, StoreError
 from daemon.core.intake.naming import STUDENT_PATTERN, Named, Refusal, printable
@@ -33,6 +33,9 @@ from daemon.intake.landed import Landed, Settled, Taken, away, not_moved, not_wr
 from daemon.intake.mover import Fetched, Mover, Where
 from daemon.intake.places import ClaimPaths, claim_id_of, hidden
 from daemon.intake.room import DiskRoom
+from daemon.store import claims
+from daemon.store.births import create_tasks
+from daemon.store.session import Session
 from daemon.system.folder import Entry, Folder
 
 _TIDIED_AT_ONCE = 400
@@ -60,8 +63,7 @@ class Claimer:
         inbox: Path,
         places: ClaimPaths,
         *,
-        store: Store,
-        on_database: OnDatabase,
+        session: Session,
         media: Media,
         on_born: Callable[[Sequence[Born]], None],
         clock: Callable[[], float],
@@ -71,8 +73,7 @@ class Claimer:
     ) -> None:
         self._inbox = inbox
         self._places = places
-        self._store = store
-        self._db = on_database
+        self._session = session
         self._media = media
         self._on_born = on_born
         self._clock = clock
@@ -83,16 +84,16 @@ class Claimer:
 
     async def take(self, ready: Sequence[SeenFile]) -> Taken:
         """Steps 1 and 2, in this order of files. Nothing of them is in the inbox's sight afterwards."""
-        claims = await asyncio.to_thread(self._claims, ready)
-        await self._db(self._store.add_claims, claims)
-        hiding = await asyncio.to_thread(self._mover.hide, claims)
+        new = await asyncio.to_thread(self._claims, ready)
+        await self._session(claims.add, new)
+        hiding = await asyncio.to_thread(self._mover.hide, new)
         await self._step([*hiding.late, *(claim for claim, _ in hiding.denied)], ClaimStep.LOST)
         seen_as = {entry.path: entry for entry in ready}
         return Taken(hiding.won, tuple((seen_as[claim.path], error) for claim, error in hiding.denied))
 
     async def open_claims(self) -> list[Claim]:
         """Every claim that stands open, oldest first: what a crash left, and what is in work."""
-        return await self._db(self._store.open_claims)
+        return await self._session(claims.still_open)
 
     async def tidy(self, hidden_files: Sequence[SeenFile]) -> list[SeenFile]:
         """Put right claimed files whose folder was renamed while they waited. Those of no claim of ours.
@@ -101,7 +102,7 @@ class Claimer:
         """
         ours = frozenset(map(hidden, await self.open_claims()))
         loose = {claim_id_of(entry.path): entry for entry in hidden_files if entry.path not in ours}
-        for claim in await self._db(self._store.closed_claims, list(loose)[:_TIDIED_AT_ONCE]):
+        for claim in await self._session(claims.closed, list(loose)[:_TIDIED_AT_ONCE]):
             folder = os.path.dirname(loose.pop(claim.id).path)
             moved = replace(claim, path=os.path.join(folder, os.path.basename(claim.path)))
             await asyncio.to_thread(self._mover.tidy, moved)
@@ -164,14 +165,14 @@ class Claimer:
         if not births:
             return [], None
         try:
-            return await self._db(self._store.create_tasks, births, self._clock()), None
+            return await self._session(create_tasks, births, self._clock()), None
         except StoreError as exc:
             failed = exc
         every: list[Born] = []
         failures = 0
         for birth in births if len(births) > 1 else ():
             try:
-                every += await self._db(self._store.create_tasks, [birth], self._clock())
+                every += await self._session(create_tasks, [birth], self._clock())
             except StoreError as exc:
                 failed, failures = exc, failures + 1
                 if failures > 1:
@@ -226,11 +227,11 @@ class Claimer:
         if reasons:
             at = to_iso(self._clock())
             refusals = [(claim, refusal.reason_document(claim, reason, at)) for claim, reason in reasons]
-            await self._db(self._store.refuse, refusals)
+            await self._session(claims.refuse, refusals)
 
-    async def _step(self, claims: Sequence[Claim], step: ClaimStep) -> None:
-        if claims:
-            await self._db(self._store.step_claims, [claim.id for claim in claims], step)
+    async def _step(self, some: Sequence[Claim], step: ClaimStep) -> None:
+        if some:
+            await self._session(claims.step, [claim.id for claim in some], step)
 
     def _claims(self, ready: Sequence[SeenFile]) -> list[Claim]:
         now = self._clock()

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from daemon.contracts.ports import Media, OnDatabase, Store
+from daemon.contracts.ports import Media
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import Born, Claim
 from daemon.core.errors import StoreError
@@ -28,6 +28,7 @@ from daemon.intake.places import ClaimPaths
 from daemon.intake.room import DiskRoom
 from daemon.intake.scan import InboxUnavailable, Scan, Scanner
 from daemon.intake.watcher import Poll, Watcher, Watching
+from daemon.store.session import Session
 from daemon.system.place import Place
 
 _ORPHAN_S = 60.0  # a claim takes its file out of the inbox within seconds
@@ -49,8 +50,7 @@ class Intake:
         inbox: Path,
         state: Path,
         *,
-        store: Store,
-        on_database: OnDatabase,
+        session: Session,
         media: Media,
         on_alarms: Callable[[tuple[IntakeAlarm, ...]], None],
         settle_s: float = 2.0,
@@ -81,8 +81,7 @@ class Intake:
         self._claimer = Claimer(
             inbox,
             ClaimPaths.below(state.absolute()),
-            store=store,
-            on_database=on_database,
+            session=session,
             media=media,
             on_born=self.born,
             clock=clock,

@@ -39,8 +39,9 @@ from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.progress import Progress
 from daemon.monitoring.queries import TaskQuery
 from daemon.monitoring.sources import ForecastSource, GpuWatch, Inlet, PlaceSource
+from daemon.store import lists, reports
+from daemon.store.database import Database
 from daemon.store.lists import Lately
-from daemon.store.reader import Reader
 from daemon.store.session import Session
 
 LATELY_S = 3600.0
@@ -91,11 +92,11 @@ class Observer:
 
     async def healthy(self) -> None:
         """Return when the database answers. Raises StoreError."""
-        await self._session.read(self._session.store.counts)
+        await self._session.read(reports.counts)
 
     async def status(self, *, may_change: bool = False) -> DaemonStatus:
         """What the system is doing now."""
-        figures = await self._session.read(self._figures, self._session.store)
+        figures = await self._session.read(self._figures)
         work, forecast = self._work, self._forecast
         self._foresee()
         view, orders = work.view, work.orders
@@ -150,23 +151,21 @@ class Observer:
     async def tasks(self, wanted: TaskQuery) -> TaskPage:
         """A page of tasks."""
         self._foresee()
-        page = await self._session.read(
-            queries.task_page, self._session.store, wanted, self._queued(), dict(self._etas)
-        )
+        page = await self._session.read(queries.task_page, wanted, self._queued(), dict(self._etas))
         return page.model_copy(update={"tasks": [self._live(line) for line in page.tasks]})
 
     async def task(self, task_id: int) -> TaskDetail:
         """One task. Raises UnknownTask."""
         self._foresee()
-        return self._live(await self._session.read(queries.task_detail, self._session.store, task_id))
+        return self._live(await self._session.read(queries.task_detail, task_id))
 
     async def results(self, task_id: int) -> list[dict[str, Any]]:
         """The results of a task, oldest first. Raises UnknownTask."""
-        return await self._session.read(queries.results, self._session.store, task_id)
+        return await self._session.read(queries.results, task_id)
 
     async def gpu(self) -> GpuHistory:
         """The last minutes of the GPU, and the last phases."""
-        phases = await self._session.read(queries.phases, self._session.store, _PHASES)
+        phases = await self._session.read(queries.phases, _PHASES)
         return GpuHistory(points=self._gpu.points() if self._gpu else [], phases=phases)
 
     async def logs(self, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:
@@ -177,12 +176,12 @@ class Observer:
         """The figures as Prometheus reads them, and the type of that text."""
         return self._metrics.exposition(await self.status())
 
-    def _figures(self, reader: Reader) -> _Figures:
+    def _figures(self, db: Database) -> _Figures:
         """Called on the database thread. What ended lately is looked up again after some seconds alone."""
         now = self._clock()
         if self._lately is None or not 0 <= now - self._lately[0] < _LATELY_EVERY_S:
-            self._lately = now, reader.lately(now - LATELY_S)
-        return _Figures(queries.counts(reader), queries.undelivered(reader), self._lately[1], self._disk())
+            self._lately = now, lists.lately(db, now - LATELY_S)
+        return _Figures(queries.counts(db), queries.undelivered(db), self._lately[1], self._disk())
 
     def _disk(self) -> Disk | None:
         """The room where the state lies; None while that can't be told."""

@@ -12,19 +12,20 @@ from daemon.contracts.wire.words import TaskOrder
 from daemon.core.schedule.scheduler import in_order
 from daemon.core.tasks.task import FINAL, OPEN, STAGE_OF, Status, Task
 from daemon.core.timestamps import to_iso
+from daemon.store import documents, lists, reports
+from daemon.store.database import Database
 from daemon.store.lists import SortKey, matches
-from daemon.store.reader import Reader
 from daemon.store.reports import Listed, TaskRecord
 
 
-def counts(reader: Reader) -> dict[str, int]:
+def counts(db: Database) -> dict[str, int]:
     """How many tasks have each status."""
-    return {status.value: n for status, n in reader.counts().items()}
+    return {status.value: n for status, n in reports.counts(db).items()}
 
 
-def undelivered(reader: Reader) -> int:
+def undelivered(db: Database) -> int:
     """How many files are not in the outbox yet."""
-    return sum(reader.undelivered_counts().values())
+    return sum(reports.undelivered_counts(db).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,14 @@ def queue(tasks: Iterable[Task]) -> list[Task]:
 
 
 def task_page(
-    reader: Reader, wanted: TaskQuery, queued: Sequence[Task], etas: Mapping[int, float] | None = None
+    db: Database, wanted: TaskQuery, queued: Sequence[Task], etas: Mapping[int, float] | None = None
 ) -> TaskPage:
     """A page of tasks. `queued` are all open ones in the order of service.
 
     Costs what is open and what is asked for, whatever else there is.
     """
     mine = _wanted_of(queued, wanted)
-    final, total, partial = _final(reader, wanted)
+    final, total, partial = _final(db, wanted)
     if wanted.order in (TaskOrder.QUEUE, TaskOrder.ETA):
         if wanted.order is TaskOrder.ETA:
             mine.sort(key=lambda task: (etas or {}).get(task.id, math.inf))
@@ -72,7 +73,7 @@ def task_page(
         key = _KEYS[wanted.order]
         places = [*(SortKey(task.id, task.student, task.status) for task in mine), *final]
         ids = [place.id for place in sorted(places, key=key, reverse=wanted.descending)]
-    rows = reader.listed(ids[wanted.offset : wanted.offset + wanted.limit])
+    rows = lists.by_ids(db, ids[wanted.offset : wanted.offset + wanted.limit])
     return TaskPage(total=len(mine) + total, tasks=[task_line(row) for row in rows], partial=partial)
 
 
@@ -96,25 +97,26 @@ def _wanted_of(tasks: Iterable[Task], wanted: TaskQuery) -> list[Task]:
     ]
 
 
-def _final(reader: Reader, wanted: TaskQuery) -> tuple[list[SortKey], int, bool]:
+def _final(db: Database, wanted: TaskQuery) -> tuple[list[SortKey], int, bool]:
     """The finished tasks that may stand on the page, how many match, and whether more may match."""
     statuses = wanted.of_status & FINAL
     if not statuses:
         return [], 0, False
     if wanted.text:
-        found, partial = reader.search_final(wanted.text, wanted.student)
+        found, partial = lists.search_final(db, wanted.text, wanted.student)
         found = [place for place in found if place.status in statuses]
         shown = [place for place in found if wanted.before is None or place.id < wanted.before]
         return shown, len(found), partial
     most = wanted.offset + wanted.limit
     if wanted.order is TaskOrder.STUDENT:
-        places = reader.final_by_student(statuses, wanted.student, most, last_first=wanted.descending)
+        places = lists.final_by_student(db, statuses, wanted.student, most, last_first=wanted.descending)
     else:
         ordered = wanted.order in (TaskOrder.AGE, TaskOrder.STATUS)
         places = [
             place
             for status in statuses
-            for place in reader.newest_final(
+            for place in lists.newest_final(
+                db,
                 status,
                 wanted.student,
                 most,
@@ -124,23 +126,23 @@ def _final(reader: Reader, wanted: TaskQuery) -> tuple[list[SortKey], int, bool]
         ]
         places.sort(key=_KEYS[TaskOrder.AGE])
     if wanted.student is not None:
-        return places, reader.count_of(wanted.student, statuses), False
-    counted = reader.counts()
+        return places, lists.count_of(db, wanted.student, statuses), False
+    counted = reports.counts(db)
     return places, sum(counted[status] for status in statuses), False
 
 
-def task_detail(reader: Reader, task_id: int) -> TaskDetail:
+def task_detail(db: Database, task_id: int) -> TaskDetail:
     """One task with its history. Raises UnknownTask."""
-    return _detail(reader.task(task_id))
+    return _detail(reports.task(db, task_id))
 
 
-def results(reader: Reader, task_id: int) -> list[dict[str, Any]]:
+def results(db: Database, task_id: int) -> list[dict[str, Any]]:
     """The results of a task as they are in the outbox, one for each revision, oldest first."""
-    reader.task(task_id)  # UnknownTask, where there is none
-    return [json.loads(content) for content in reader.results(task_id)]
+    reports.task(db, task_id)  # UnknownTask, where there is none
+    return [json.loads(content) for content in documents.results(db, task_id)]
 
 
-def phases(reader: Reader, last: int) -> list[PhaseSpan]:
+def phases(db: Database, last: int) -> list[PhaseSpan]:
     """The last times that a group was loaded, the newest first."""
     return [
         PhaseSpan(
@@ -155,7 +157,7 @@ def phases(reader: Reader, last: int) -> list[PhaseSpan]:
             needed_mb=span.needed_mb,
             margin_mb=span.margin_mb,
         )
-        for span in reader.last_phases(last)
+        for span in lists.last_phases(db, last)
     ]
 
 
@@ -202,9 +204,9 @@ def _detail(detail: TaskRecord) -> TaskDetail:
             )
             for entry in detail.history
         ],
-        papers=[
-            DocumentLine(kind=paper.kind.value, name=paper.name, delivered_at=_iso(paper.delivered_at))
-            for paper in detail.papers
+        documents=[
+            DocumentLine(kind=each.kind.value, name=each.name, delivered_at=_iso(each.delivered_at))
+            for each in detail.documents
         ],
     )
 

@@ -1,6 +1,6 @@
-"""The database: SQLite through peewee. `SqliteStore` is the one way in; `Reader` reads beside it."""
+"""The database: SQLite through peewee. `open_store` is the one way in; `open_reader` reads beside it."""
 
-from daemon.store.reader import Reader
-from daemon.store.store import SqliteStore
+from daemon.store.database import Database
+from daemon.store.opening import open_reader, open_store
 
-__all__ = ["Reader", "SqliteStore"]
+__all__ = ["Database", "open_reader", "open_store"]

@@ -1,25 +1,21 @@
-"""Births: spooled claims become tasks. Called within a transaction."""
+"""Births: spooled claims become tasks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from peewee import SqliteDatabase
-
-from daemon.contracts.values import Birth, Born, Change, ClaimStep, Document, Failed, Kind, Provenance, Ticket
+from daemon.contracts.values import Birth, Born, Change, ClaimStep, Document, Failed, Kind, Ticket
 from daemon.core.content.document import Flag
 from daemon.core.content.receipt import part_bytes, receipt
-from daemon.core.intake.naming import Refused, Resubmission, receipt_name
-from daemon.core.intake.ownership import OTHER_ACCOUNT, Ownership
+from daemon.core.intake.naming import Refused, receipt_name
+from daemon.core.intake.ownership import OTHER_ACCOUNT
 from daemon.core.tasks.task import OPEN, Event, Phase, Status, Task
 from daemon.core.timestamps import to_iso
 from daemon.store import claims, codec, commits, history
+from daemon.store.database import Database, writes
 from daemon.store.documents import add_document
 from daemon.store.insert import insert
 from daemon.store.measured import set_estimates
 from daemon.store.models import CountRow, TaskRow
-
-Estimate = Callable[[Sequence[Task]], Mapping[int, float]]
-"""Given a group of new tasks: when each is expected to be completed, in epoch seconds by id, if known."""
 
 _SAME_CONTENT = "same_content"
 _OPEN = tuple(status.value for status in OPEN)
@@ -34,39 +30,28 @@ _STANDING = f"""
 _FIRST_TWIN = "SELECT MIN(id) FROM processing_tasks WHERE sha256 = ? AND user_id <> ?"
 
 
-def create_tasks(
-    db: SqliteDatabase,
-    births: Sequence[Birth],
-    now: float,
-    estimate: Estimate | None,
-    common: Provenance,
-    resubmission: Resubmission,
-    ownership: Ownership,
-) -> list[Born]:
-    """One Born for each birth, in their order. The claim of one that is refused stays open: do refuse it."""
+@writes
+def create_tasks(db: Database, births: Sequence[Birth], now: float) -> list[Born]:
+    """Turn spooled claims into tasks, with users, history, receipts and the claims' last step.
+
+    Gives one Born for each birth, in their order. The claim of one that is refused stays open: do refuse it.
+    """
     students = {(birth.claim.student, to_iso(now)) for birth in births}
     db.connection().executemany(_ADD_USER, sorted(students))
-    born = [_create_task(db, birth, now, common, resubmission, ownership) for birth in births]
+    born = [_create_task(db, birth, now) for birth in births]
     claims.step(db, [one.claim.id for one in born if one.task is not None], ClaimStep.DONE)
-    _add_receipts(db, [one.task for one in born if one.task is not None], now, estimate)
+    _add_receipts(db, [one.task for one in born if one.task is not None], now)
     return born
 
 
-def _create_task(
-    db: SqliteDatabase,
-    birth: Birth,
-    now: float,
-    common: Provenance,
-    resubmission: Resubmission,
-    ownership: Ownership,
-) -> Born:
+def _create_task(db: Database, birth: Birth, now: float) -> Born:
     student = birth.claim.student
     if student is None:
         raise ValueError(f"claim {birth.claim.id} names no student: it is to be refused")
-    same, again, other = _standing(db, student, birth.sha256, birth.claim.account, ownership)
+    same, again, other = _standing(db, student, birth.sha256, birth.claim.account)
     if again is not None:
         return Born(birth.claim, None, Refused.DUPLICATE, again)
-    if resubmission == "reject" and same is not None:
+    if db.resubmission == "reject" and same is not None:
         return Born(birth.claim, None, Refused.HANDED_IN, same)
     if other is not None:
         birth = replace(birth, flags=(*birth.flags, _other_account(*other)))
@@ -76,13 +61,13 @@ def _create_task(
     if birth.fault is not None:
         failed = replace(task, status=Status.FAILED)
         outcome = Failed(Ticket(task.id, task.revision, task.attempt), birth.fault)
-        commits.commit(db, [Change(task, failed, Event.FAILED, now, outcome=outcome)], common)
+        commits.commit(db, [Change(task, failed, Event.FAILED, now, outcome=outcome)])
         task = failed
     return Born(birth.claim, task)
 
 
 def _standing(
-    db: SqliteDatabase, student: str, sha256: str, account: str | None, ownership: Ownership
+    db: Database, student: str, sha256: str, account: str | None
 ) -> tuple[int | None, int | None, tuple[int, str] | None]:
     """The first standing task of the student that the account has to do with, the first of those with this
     content, and one of another account.
@@ -91,7 +76,7 @@ def _standing(
     same_content: list[int] = []
     other: tuple[int, str] | None = None
     for theirs, task_id, with_content in db.execute_sql(_STANDING, (sha256, student)).fetchall():
-        if not ownership.concerns(account, theirs):
+        if not db.ownership.concerns(account, theirs):
             other = task_id, theirs
             continue
         first.append(task_id)
@@ -105,7 +90,7 @@ def _other_account(task_id: int, account: str) -> Flag:
     return Flag(code=OTHER_ACCOUNT, field="source", detail=detail)
 
 
-def _insert(db: SqliteDatabase, birth: Birth, student: str, now: float) -> Task:
+def _insert(db: Database, birth: Birth, student: str, now: float) -> Task:
     claim = birth.claim
     # An empty file is like every other, which says nothing of who copied from whom.
     content = birth.sha256 or None if birth.size_bytes else None
@@ -145,16 +130,16 @@ def _same_content(how: str) -> Flag:
     return Flag(code=_SAME_CONTENT, field="source", detail=f"the same content {how}, of another student")
 
 
-def _add_receipts(db: SqliteDatabase, tasks: Sequence[Task], now: float, estimate: Estimate | None) -> None:
+def _add_receipts(db: Database, tasks: Sequence[Task], now: float) -> None:
     """One for each new task, with one estimate for all that are open."""
     waiting = [task for task in tasks if task.status in OPEN]
-    expected = estimate(waiting) if estimate is not None and waiting else {}
-    set_estimates(db, list(expected.items()))
+    expected = db.estimate(waiting) if db.estimate is not None and waiting else {}
+    set_estimates(db, expected)
     counts = CountRow.select().where(CountRow.status.in_(_OPEN)).execute(db)
     place = sum(row.n for row in counts) - len(waiting)
     for task in tasks:
         place += task.status in OPEN
         content = part_bytes(receipt(task, place, expected.get(task.id)))
         name = receipt_name(task.student, task.id, task.filename)
-        paper = Document(0, Kind.RECEIPT, name, content, task.id)
-        add_document(db, paper, created_at=now, revision=task.revision)
+        document = Document(0, Kind.RECEIPT, name, content, task.id)
+        add_document(db, document, created_at=now, revision=task.revision)

@@ -1,11 +1,12 @@
-"""Claims: files on their way out of the inbox. Called within a transaction."""
+"""Claims: files on their way out of the inbox."""
 
 from collections.abc import Sequence
 
-from peewee import SqliteDatabase, chunked
+from peewee import chunked
 
 from daemon.contracts.values import Claim, ClaimStep, Document
 from daemon.core.errors import StoreError
+from daemon.store.database import Database, reads, writes
 from daemon.store.documents import add_document
 from daemon.store.insert import insert
 from daemon.store.models import ClaimRow
@@ -14,7 +15,8 @@ _OPEN_STEPS = (ClaimStep.SEEN.value, ClaimStep.SPOOLED.value)
 _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
 
 
-def add(db: SqliteDatabase, claims: Sequence[Claim]) -> None:
+@writes
+def add(db: Database, claims: Sequence[Claim]) -> None:
     """Insert the claims as they are."""
     for claim in claims:
         insert(
@@ -36,7 +38,8 @@ def add(db: SqliteDatabase, claims: Sequence[Claim]) -> None:
         )
 
 
-def step(db: SqliteDatabase, ids: Sequence[str], to: ClaimStep) -> None:
+@writes
+def step(db: Database, ids: Sequence[str], to: ClaimStep) -> None:
     """Move open claims on. Raises StoreError when one of them is unknown or closed."""
     moved = 0
     for some in chunked(ids, _AT_ONCE):
@@ -48,19 +51,22 @@ def step(db: SqliteDatabase, ids: Sequence[str], to: ClaimStep) -> None:
         )
 
 
-def still_open(db: SqliteDatabase) -> list[Claim]:
-    """The claims that are neither done nor lost, oldest first."""
+@reads
+def still_open(db: Database) -> list[Claim]:
+    """The claims that are neither done nor lost, oldest first: what a crash left."""
     query = ClaimRow.select().where(ClaimRow.step.in_(_OPEN_STEPS)).order_by(ClaimRow.claimed_at, ClaimRow.id)
     return [_claim(row) for row in query.execute(db)]
 
 
-def closed(db: SqliteDatabase, ids: Sequence[str]) -> list[Claim]:
+@reads
+def closed(db: Database, ids: Sequence[str]) -> list[Claim]:
     """Those of at most 400 claims that are done or lost."""
     mine = ClaimRow.id.in_(ids) & ClaimRow.step.not_in(_OPEN_STEPS)
     return [_claim(row) for row in ClaimRow.select().where(mine).execute(db)]
 
 
-def refuse(db: SqliteDatabase, refusals: Sequence[tuple[Claim, Document]]) -> None:
+@writes
+def refuse(db: Database, refusals: Sequence[tuple[Claim, Document]]) -> None:
     """Close the claims of refused files, each with the document that says why."""
     for claim, document in refusals:
         add_document(db, document, created_at=claim.claimed_at)

@@ -1,10 +1,8 @@
-"""The one place that writes a task's state. Called within a transaction."""
+"""The one place that writes a task's state."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-from peewee import SqliteDatabase
 
 from daemon.contracts.values import (
     Change,
@@ -24,6 +22,7 @@ from daemon.core.errors import Fault, IllegalTransition, UnknownTask
 from daemon.core.intake.naming import result_name
 from daemon.core.tasks.task import FINAL, Event, Stage, next_status, phase_of
 from daemon.store import codec, history
+from daemon.store.database import Database, writes
 from daemon.store.documents import add_document
 from daemon.store.models import TaskRow
 
@@ -40,7 +39,7 @@ _ASKED = ("held", "cancel_requested")
 """Written only by a change that sets them: an older view must not undo what a person asked for meanwhile."""
 
 
-def find(db: SqliteDatabase, task_id: int) -> TaskRow:
+def find(db: Database, task_id: int) -> TaskRow:
     """The row of a task. Raises UnknownTask."""
     rows: list[TaskRow] = list(TaskRow.raw(_FIND, task_id).execute(db))
     if not rows:
@@ -48,19 +47,18 @@ def find(db: SqliteDatabase, task_id: int) -> TaskRow:
     return rows[0]
 
 
-def commit(
-    db: SqliteDatabase, changes: Sequence[Change], common: Provenance, note: Mapping[str, Any] | None = None
-) -> None:
-    """Apply the changes in their order, and freeze the result of each task that ends by one.
+@writes
+def commit(db: Database, changes: Sequence[Change], note: Mapping[str, Any] | None = None) -> None:
+    """Apply the changes in their order, with payloads and history (and the `note` in it), and freeze the
+    result of each task that ends by one.
 
-    `common` is the provenance that every result carries. Raises IllegalTransition or UnknownTask; the
-    caller's transaction then undoes them all.
+    Raises IllegalTransition or UnknownTask; then none of the changes was made.
     """
     for change in changes:
-        _apply(db, change, common, note or {})
+        _apply(db, change, note or {})
 
 
-def _apply(db: SqliteDatabase, change: Change, common: Provenance, note: Mapping[str, Any]) -> None:
+def _apply(db: Database, change: Change, note: Mapping[str, Any]) -> None:
     _verify(change)
     before, after = change.before, change.after
     ends = after.status in FINAL
@@ -97,7 +95,7 @@ def _apply(db: SqliteDatabase, change: Change, common: Provenance, note: Mapping
         db, after, change.event.value, change.at, before=before.status, seconds=change.seconds, detail=detail
     )
     if ends:
-        _freeze(db, change, common)
+        _freeze(db, change)
 
 
 def _verify(change: Change) -> None:
@@ -172,7 +170,7 @@ def _detail(outcome: StageOutcome | None) -> dict[str, Any]:
             return {}
 
 
-def _freeze(db: SqliteDatabase, change: Change, common: Provenance) -> None:
+def _freeze(db: Database, change: Change) -> None:
     """Compose the result of a task that ended, and keep its very bytes for the outbox."""
     row = find(db, change.after.id)
     task = codec.to_task(row)
@@ -191,7 +189,7 @@ def _freeze(db: SqliteDatabase, change: Change, common: Provenance) -> None:
             evaluation=codec.read_evaluation(row.llama_result),
             flags=tuple(flag for origin in _FLAG_ORDER for flag in flags.get(origin, ())),
             tries=history.tries(db, task),
-            provenance={**common, **json.loads(row.provenance)},
+            provenance={**db.provenance, **json.loads(row.provenance)},
         )
     )
     name = result_name(task.student, task.id, task.filename, task.revision)
@@ -200,7 +198,7 @@ def _freeze(db: SqliteDatabase, change: Change, common: Provenance) -> None:
     TaskRow.update(outcome=result.outcome.value).where(TaskRow.id == task.id).execute(db)
 
 
-def _error(db: SqliteDatabase, change: Change) -> ErrorPart | None:
+def _error(db: Database, change: Change) -> ErrorPart | None:
     """Why there is no rating; None for what was rated or cancelled."""
     match change.outcome:
         case Failed(fault=Fault(code=code, message=message)) if change.event is Event.FAILED:

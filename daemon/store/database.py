@@ -1,18 +1,30 @@
-"""Opening the SQLite file, and the one border at which its errors become ours.
+"""The open database, and the one border at which its errors become ours.
 
 Every connection is checked after it was made: WAL, foreign keys on and `synchronous=FULL`. A pragma that
 SQLite does not know or cannot follow (WAL on a network share) is silent otherwise.
+
+A call of the store is a function whose first argument is the open database, marked `reads` or `writes`.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from peewee import PeeweeException, SqliteDatabase
 
+from daemon.contracts.values import Provenance
 from daemon.core.errors import StoreError
+from daemon.core.intake.naming import Resubmission
+from daemon.core.intake.ownership import Ownership
+from daemon.core.tasks.task import Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Estimate = Callable[[Sequence[Task]], Mapping[int, float]]
+"""Given a group of new tasks: when each is expected to be completed, in epoch seconds by id, if known."""
 
 BUSY_TIMEOUT_S = 15.0
 PUT_BACK = (
@@ -22,21 +34,23 @@ PUT_BACK = (
 """A copy beside the newer log would be filled from it, and be damaged."""
 _ERRORS = (PeeweeException, sqlite3.Error)
 _CHECKPOINT_TIMEOUT_MS = 500
-# Always with `secure_delete`: what an update leaves behind is not there any more when a student is forgotten.
-_PRAGMAS: dict[str, str | int] = {
-    "journal_mode": "wal",
-    "foreign_keys": 1,
-    "synchronous": 2,
-    "secure_delete": 1,
-}
+_HURRIED_TIMEOUT_MS = 1000
 
 
-class CheckedDatabase(SqliteDatabase):
-    """A database each of whose connections proves its pragmas as it is made."""
+class Database(SqliteDatabase):
+    """A database each of whose connections proves its pragmas as it is made, with what births and results
+    depend on. Used and closed on the one thread that opened it.
+    """
+
+    estimate: Estimate | None = None
+    provenance: Provenance
+    resubmission: Resubmission = "all"
+    ownership: Ownership
 
     def __init__(self, name: str, pragmas: Mapping[str, str | int], **options: Any) -> None:
         super().__init__(name, pragmas=dict(pragmas), **options)
         self._expected = pragmas
+        self.provenance, self.ownership = {}, Ownership()
 
     def connect(self, reuse_if_open: bool = False) -> bool:
         """Open the calling thread's connection. Raises StoreError when it is not as it must be."""
@@ -51,24 +65,48 @@ class CheckedDatabase(SqliteDatabase):
                 )
         return opened
 
+    def close(self) -> bool:
+        """Close the connection; a second time does nothing. Raises StoreError."""
+        with border(self, "closed"):
+            return super().close()
 
-def connect(path: Path, *, read_only: bool = False) -> CheckedDatabase:
-    """A connected database. `read_only` never writes, and asks for no right to.
+    def __enter__(self) -> Self:
+        """Close it at the end of the block, as a file. Peewee would make a transaction of the whole block."""
+        return self
 
-    Raises StoreError when there is no such file or it is no database.
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def reads(function: Callable[Concatenate[Database, P], R]) -> Callable[Concatenate[Database, P], R]:
+    """Make a function one read transaction: all its queries see the same moment.
+
+    It then raises StoreError when the database can't be read.
     """
-    if not read_only:
-        database = CheckedDatabase(str(path), pragmas=_PRAGMAS, timeout=BUSY_TIMEOUT_S)
-    elif path.is_file():
-        database = CheckedDatabase(
-            _read_only_uri(path), pragmas={"foreign_keys": 1}, timeout=BUSY_TIMEOUT_S, uri=True
-        )
-    else:
-        raise StoreError(f"there is no database {path}; start the daemon once, or name its state folder")
-    with border(database, "opened"):
-        database.connect()
-        database.pragma("schema_version")  # reads the file: one that is no database shows here
-    return database
+    return _in_transaction(function, "read", "DEFERRED")
+
+
+def writes(function: Callable[Concatenate[Database, P], R]) -> Callable[Concatenate[Database, P], R]:
+    """Make a function one write transaction, which is durable when it returns.
+
+    It then raises StoreError when the database can't be written; whatever it raises, nothing was changed.
+    The transaction is begun IMMEDIATE: a read that turns into a write would fail at once when another writes,
+    whatever the busy timeout.
+    """
+    return _in_transaction(function, "written", "IMMEDIATE")
+
+
+def _in_transaction(
+    function: Callable[Concatenate[Database, P], R], done: str, lock: str
+) -> Callable[Concatenate[Database, P], R]:
+    @wraps(function)
+    def call(db: Database, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if db.in_transaction():  # the caller's: all that it calls is one transaction, and one fsync
+            return function(db, *args, **kwargs)
+        with border(db, done), db.atomic(lock):
+            return function(db, *args, **kwargs)
+
+    return call
 
 
 @contextmanager
@@ -82,48 +120,28 @@ def border(database: SqliteDatabase, done: str) -> Iterator[None]:
         raise StoreError(f"the database {name} cannot be {done}: {cause}; {_advice(cause)}") from exc
 
 
-@contextmanager
-def writing(database: SqliteDatabase) -> Iterator[None]:
-    """One write transaction, begun IMMEDIATE: a read that turns into a write would fail at once when
-    another writes, whatever the busy timeout.
-
-    Raises StoreError; then nothing was changed.
-    """
-    with border(database, "written"), database.atomic("IMMEDIATE"):
-        yield
+def hurry(db: Database) -> None:
+    """Wait no longer than a second for another program that has the database locked. Raises StoreError."""
+    with border(db, "used"):
+        db.pragma("busy_timeout", _HURRIED_TIMEOUT_MS)
 
 
-@contextmanager
-def reading(database: SqliteDatabase) -> Iterator[None]:
-    """One read transaction: all its queries see the same moment. Raises StoreError."""
-    with border(database, "read"), database.atomic():
-        yield
-
-
-def overwrite(database: SqliteDatabase) -> None:
+def overwrite(db: Database) -> None:
     """Write all that was changed into the database file, and empty the log beside it.
 
-    Raises StoreError when another program reads what was there before.
+    Raises StoreError, also when another program reads what was there before.
     """
-    database.pragma("busy_timeout", _CHECKPOINT_TIMEOUT_MS)
-    try:
-        (busy, *_) = database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    finally:
-        database.pragma("busy_timeout", int(BUSY_TIMEOUT_S * 1000))
+    with border(db, "written"):
+        db.pragma("busy_timeout", _CHECKPOINT_TIMEOUT_MS)
+        try:
+            (busy, *_) = db.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            db.pragma("busy_timeout", int(BUSY_TIMEOUT_S * 1000))
     if busy:
         raise StoreError(
-            f"it is deleted, but the files of {database.database} still hold it while another program reads "
+            f"it is deleted, but the files of {db.database} still hold it while another program reads "
             "them; end that program and restart the daemon"
         )
-
-
-def _read_only_uri(path: Path) -> str:
-    """Where there is no `-wal`, nobody has the database open, and it is read as immutable: SQLite would else
-    make `-wal` and `-shm`, which fails in a folder that we may not write, and elsewhere leaves files behind
-    that the daemon may not open.
-    """
-    in_use = path.with_name(path.name + "-wal").exists()
-    return path.absolute().as_uri() + ("?mode=ro" if in_use else "?mode=ro&immutable=1")
 
 
 def _cause(exc: BaseException) -> BaseException:

@@ -1,21 +1,14 @@
-"""Documents: the frozen bytes of the outbox's files, and which of them are there.
-
-Called within a transaction.
-"""
+"""Documents: the frozen bytes of the outbox's files, and which of them are there."""
 
 from collections.abc import Sequence
 
-from peewee import SqliteDatabase
-
 from daemon.contracts.values import Document, Kind
-from daemon.core.errors import IllegalTransition
+from daemon.store.database import Database, reads, writes
 from daemon.store.insert import insert
 from daemon.store.models import DocumentRow, TaskRow
 
 
-def add_document(
-    db: SqliteDatabase, document: Document, *, created_at: float, revision: int | None = None
-) -> None:
+def add_document(db: Database, document: Document, *, created_at: float, revision: int | None = None) -> None:
     """Freeze a document; its `id` is given by the database."""
     insert(
         db,
@@ -29,14 +22,16 @@ def add_document(
     )
 
 
-def undelivered(db: SqliteDatabase, limit: int, after_id: int = 0) -> list[Document]:
-    """The documents above `after_id` that are not durable in the outbox yet, oldest first."""
+@reads
+def undelivered(db: Database, limit: int, after_id: int = 0) -> list[Document]:
+    """At most `limit` documents above `after_id` that are not durable in the outbox yet, oldest first."""
     waiting = DocumentRow.delivered_at.is_null() & (DocumentRow.id > after_id)
     query = DocumentRow.select().where(waiting).order_by(DocumentRow.id).limit(limit)
     return [_document(row) for row in query.execute(db)]
 
 
-def delivered(db: SqliteDatabase, ids: Sequence[int], now: float) -> None:
+@writes
+def delivered(db: Database, ids: Sequence[int], now: float) -> None:
     """Mark documents as durable in the outbox, and the tasks whose present result is among them."""
     for id_ in ids:
         missing = (DocumentRow.id == id_) & DocumentRow.delivered_at.is_null()
@@ -48,27 +43,15 @@ def delivered(db: SqliteDatabase, ids: Sequence[int], now: float) -> None:
             TaskRow.update(delivered_at=now).where(current).execute(db)
 
 
-def deliver_again(db: SqliteDatabase, task_id: int) -> None:
-    """Have the last result of a task delivered once more. Raises IllegalTransition when it has none."""
-    results = (DocumentRow.task_id == task_id) & (DocumentRow.kind == Kind.RESULT.value)
-    query = DocumentRow.select().where(results).order_by(DocumentRow.revision.desc()).limit(1)
-    rows = list(query.execute(db))
-    if not rows:
-        raise IllegalTransition(f"task {task_id} has no result to deliver yet; wait for it")
-    last = rows[0]
-    DocumentRow.update(delivered_at=None).where(DocumentRow.id == last.id).execute(db)
-    current = (TaskRow.id == task_id) & (TaskRow.revision == last.revision)
-    TaskRow.update(delivered_at=None).where(current).execute(db)
-
-
-def rows_of(db: SqliteDatabase, task_id: int) -> list[DocumentRow]:
+def rows_of(db: Database, task_id: int) -> list[DocumentRow]:
     """Every document of a task, oldest first."""
     return list(
         DocumentRow.select().where(DocumentRow.task_id == task_id).order_by(DocumentRow.id).execute(db)
     )
 
 
-def results(db: SqliteDatabase, task_id: int) -> list[bytes]:
+@reads
+def results(db: Database, task_id: int) -> list[bytes]:
     """The bytes of a task's results, one for each revision that ended, oldest first."""
     mine = (DocumentRow.task_id == task_id) & (DocumentRow.kind == Kind.RESULT.value)
     query = DocumentRow.select().where(mine).order_by(DocumentRow.revision)

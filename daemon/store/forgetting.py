@@ -1,4 +1,4 @@
-"""What is kept of a student, and its end. Called within a transaction."""
+"""What is kept of a student, and its end."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator
@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePath
 
-from peewee import Expression, SqliteDatabase, chunked
+from peewee import Expression, chunked
 
 from daemon.contracts.values import Kind
 from daemon.core.errors import IllegalTransition, UnknownStudent
 from daemon.core.intake.naming import temporary_name
 from daemon.core.keeping.traces import Traces, names_student
 from daemon.core.tasks.task import FINAL
+from daemon.store.database import Database, overwrite, reads, writes
 from daemon.store.models import ClaimRow, DocumentRow, KeptFileRow, TaskRow, UserRow
 
 _FINAL = tuple(status.value for status in FINAL)
@@ -31,7 +32,7 @@ class StudentRecords:
     claims: tuple[str, ...] = ()
     reasons: tuple[int, ...] = ()
     videos: tuple[Path, ...] = ()
-    papers: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -39,7 +40,8 @@ class StudentRecords:
         return bool(self.tasks or self.claims or self.reasons)
 
 
-def kept_of(db: SqliteDatabase, student: str, inbox: Path) -> StudentRecords:
+@reads
+def kept_of(db: Database, student: str, inbox: Path) -> StudentRecords:
     """What is kept of a student. A refused file is a student's also by its path below `inbox` alone.
 
     Raises UnknownStudent, and IllegalTransition while a task is open or a video is being taken in.
@@ -56,8 +58,8 @@ def kept_of(db: SqliteDatabase, student: str, inbox: Path) -> StudentRecords:
     reasons, others = _reasons_of(db, student, {claim.id for claim in claims})
     if not (rows or claims or reasons):
         raise UnknownStudent(f"nothing is kept of a student {student!r}; see `introeval tasks`")
-    papers = [paper for row in rows for paper in _papers(db, DocumentRow.task_id == row.id)] + reasons
-    own = (paper.name for paper in papers), _own_digests(db, student, rows), (claim.id for claim in claims)
+    documents = [one for row in rows for one in _documents(db, DocumentRow.task_id == row.id)] + reasons
+    own = (one.name for one in documents), _own_digests(db, student, rows), (claim.id for claim in claims)
     return StudentRecords(
         student,
         Traces(student, frozenset(_own_names(db, claims, others)), frozenset(chain(*own))),
@@ -66,12 +68,22 @@ def kept_of(db: SqliteDatabase, student: str, inbox: Path) -> StudentRecords:
         reasons=tuple(reason.id for reason in reasons),
         videos=tuple(Path(row.file_path) for row in rows if row.video != "gone"),
         # also what is left of a document where an outbox was full
-        papers=tuple(name for p in papers for name in (p.name, temporary_name(p.name, p.id))),
+        documents=tuple(name for d in documents for name in (d.name, temporary_name(d.name, d.id))),
     )
 
 
-def forget(db: SqliteDatabase, student: str, inbox: Path) -> None:
-    """Delete all that is kept of a student. Their tasks' ids are never given again. Raises as `kept_of`."""
+def forget(db: Database, student: str, inbox: Path) -> None:
+    """Delete all that is kept of a student, and overwrite it. Their tasks' ids are never given again.
+
+    Raises as `kept_of`, and StoreError also when all is deleted and another program keeps it from being
+    overwritten.
+    """
+    _delete(db, student, inbox)
+    overwrite(db)
+
+
+@writes
+def _delete(db: Database, student: str, inbox: Path) -> None:
     kept = kept_of(db, student, inbox)
     TaskRow.delete().where(TaskRow.user_id == student).execute(db)  # documents and history go along
     for ids in chunked(kept.reasons, _AT_ONCE):
@@ -84,7 +96,7 @@ def forget(db: SqliteDatabase, student: str, inbox: Path) -> None:
     UserRow.delete().where(UserRow.username == student).execute(db)
 
 
-def _claims_of(db: SqliteDatabase, student: str, inbox: Path) -> Iterator[ClaimRow]:
+def _claims_of(db: Database, student: str, inbox: Path) -> Iterator[ClaimRow]:
     yield from ClaimRow.select().where(ClaimRow.student == student).execute(db)
     for claim in ClaimRow.select().where(ClaimRow.student.is_null()).execute(db).iterator():
         path = Path(bytes(claim.path).decode(errors="surrogateescape"))
@@ -93,13 +105,11 @@ def _claims_of(db: SqliteDatabase, student: str, inbox: Path) -> Iterator[ClaimR
             yield claim
 
 
-def _papers(db: SqliteDatabase, condition: Expression) -> list[DocumentRow]:
+def _documents(db: Database, condition: Expression) -> list[DocumentRow]:
     return list(DocumentRow.select(DocumentRow.id, DocumentRow.name).where(condition).execute(db))
 
 
-def _reasons_of(
-    db: SqliteDatabase, student: str, claims: Collection[str]
-) -> tuple[list[DocumentRow], set[str]]:
+def _reasons_of(db: Database, student: str, claims: Collection[str]) -> tuple[list[DocumentRow], set[str]]:
     """Why files were refused: the documents of these claims, and those that name the student, since
     a claim is not kept longer than its file. And the names of the files of all others.
     """
@@ -116,7 +126,7 @@ def _reasons_of(
     return mine, others
 
 
-def _own_names(db: SqliteDatabase, claims: Iterable[ClaimRow], others: Collection[str]) -> Iterator[str]:
+def _own_names(db: Database, claims: Iterable[ClaimRow], others: Collection[str]) -> Iterator[str]:
     """The names of the student's files that no file of anybody else has."""
     mine = {claim.id for claim in claims}
     for name in {claim.filename for claim in claims}.difference(others):
@@ -125,7 +135,7 @@ def _own_names(db: SqliteDatabase, claims: Iterable[ClaimRow], others: Collectio
             yield name
 
 
-def _own_digests(db: SqliteDatabase, student: str, rows: Iterable[TaskRow]) -> Iterator[str]:
+def _own_digests(db: Database, student: str, rows: Iterable[TaskRow]) -> Iterator[str]:
     """The SHA-256 of the student's videos that nobody else has handed in."""
     for digest in {row.sha256 for row in rows if row.sha256}:  # none of what was too large to be read
         others = (TaskRow.sha256 == digest) & (TaskRow.user_id != student)

@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from peewee import SqliteDatabase
-
 from daemon.core.content.document import AttemptTiming
 from daemon.core.tasks.task import STAGE_OF, Event, Stage, Status, Task
 from daemon.store.codec import dumps
+from daemon.store.database import Database
 from daemon.store.insert import insert
 from daemon.store.models import EventRow
 
 
 def record(
-    db: SqliteDatabase,
+    db: Database,
     task: Task,
     event: str,
     at: float,
@@ -39,7 +38,7 @@ def record(
     )
 
 
-def tries(db: SqliteDatabase, task: Task) -> tuple[AttemptTiming, ...]:
+def tries(db: Database, task: Task) -> tuple[AttemptTiming, ...]:
     """The tries of the task's present revision that ended, in their order."""
     mine = (
         (EventRow.task_id == task.id) & (EventRow.revision == task.revision) & EventRow.seconds.is_null(False)
@@ -51,7 +50,7 @@ def tries(db: SqliteDatabase, task: Task) -> tuple[AttemptTiming, ...]:
     )
 
 
-def starts(db: SqliteDatabase, task: Task, stage: Stage) -> int:
+def starts(db: Database, task: Task, stage: Stage) -> int:
     """How often a try at `stage` was begun in the task's present revision."""
     mine = (EventRow.task_id == task.id) & (EventRow.revision == task.revision)
     begun = (EventRow.event == Event.STARTED.value) & (EventRow.stage == stage.value)

@@ -3,10 +3,12 @@
 from functools import cache
 from typing import Any
 
-from peewee import Model, SqliteDatabase
+from peewee import Model
+
+from daemon.store.database import Database
 
 
-def insert(db: SqliteDatabase, model: type[Model], **columns: Any) -> int:
+def insert(db: Database, model: type[Model], **columns: Any) -> int:
     """Insert one row, with the model's defaults for what is not given. Returns its row id."""
     fields = model._meta.fields
     columns = model._meta.get_default_dict() | columns

@@ -7,9 +7,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from peewee import SqliteDatabase, chunked, fn
+from peewee import chunked, fn
 
 from daemon.core.tasks.task import FINAL, Status
+from daemon.store.database import Database, reads
 from daemon.store.models import EventRow, PhaseRow, TaskRow
 from daemon.store.reports import Listed, listed
 
@@ -63,7 +64,8 @@ class PhaseRecord:
     margin_mb: float | None
 
 
-def by_ids(db: SqliteDatabase, ids: Sequence[int]) -> list[Listed]:
+@reads
+def by_ids(db: Database, ids: Sequence[int]) -> list[Listed]:
     """The tasks of these ids, in their order; one that is gone is left out."""
     found: dict[int, Listed] = {}
     for some in chunked(ids, _AT_ONCE):
@@ -72,8 +74,9 @@ def by_ids(db: SqliteDatabase, ids: Sequence[int]) -> list[Listed]:
     return [found[id_] for id_ in ids if id_ in found]
 
 
+@reads
 def newest_final(
-    db: SqliteDatabase,
+    db: Database,
     status: Status,
     student: str | None,
     most: int,
@@ -91,8 +94,9 @@ def newest_final(
     return _places(db, TaskRow.select(*_PLACE).where(chosen).order_by(order).limit(most))
 
 
+@reads
 def final_by_student(
-    db: SqliteDatabase, statuses: Collection[Status], student: str | None, most: int, *, last_first: bool
+    db: Database, statuses: Collection[Status], student: str | None, most: int, *, last_first: bool
 ) -> list[SortKey]:
     """Finished tasks by student, status and id."""
     keys = (TaskRow.user_id, TaskRow.status, TaskRow.id)
@@ -104,7 +108,8 @@ def final_by_student(
     return _places(db, query.where(chosen).limit(most))
 
 
-def search_final(db: SqliteDatabase, text: str, student: str | None) -> tuple[list[SortKey], bool]:
+@reads
+def search_final(db: Database, text: str, student: str | None) -> tuple[list[SortKey], bool]:
     """The finished tasks whose id is `text`, or whose student or file name has it in it, newest first.
 
     Only the newest WINDOW tasks are looked at; the second value says whether there are more.
@@ -127,13 +132,15 @@ def matches(needle: str, task_id: int, student: str, filename: str) -> bool:
     return needle == str(task_id) or needle in student.casefold() or needle in filename.casefold()
 
 
-def count_of(db: SqliteDatabase, student: str, statuses: Collection[Status]) -> int:
+@reads
+def count_of(db: Database, student: str, statuses: Collection[Status]) -> int:
     """How many tasks of these statuses a student has."""
     chosen = (TaskRow.user_id == student) & TaskRow.status.in_([status.value for status in statuses])
     return int(TaskRow.select(TaskRow.id).where(chosen).count(db))
 
 
-def lately(db: SqliteDatabase, since: float) -> Lately:
+@reads
+def lately(db: Database, since: float) -> Lately:
     """What ended since a time, at most the last 500."""
     rows = list(
         TaskRow.select(TaskRow.id, TaskRow.status, TaskRow.revision)
@@ -155,7 +162,8 @@ def lately(db: SqliteDatabase, since: float) -> Lately:
     return Lately(len(rows), failed, total / len(rows) if rows else None)
 
 
-def last_phases(db: SqliteDatabase, last: int) -> list[PhaseRecord]:
+@reads
+def last_phases(db: Database, last: int) -> list[PhaseRecord]:
     """The last times that a group was loaded, the newest first."""
     rows = PhaseRow.select().order_by(PhaseRow.id.desc()).limit(last).execute(db)
     return [
@@ -171,5 +179,5 @@ def last_phases(db: SqliteDatabase, last: int) -> list[PhaseRecord]:
 _PLACE = (TaskRow.id, TaskRow.user_id, TaskRow.status)
 
 
-def _places(db: SqliteDatabase, query: Any) -> list[SortKey]:
+def _places(db: Database, query: Any) -> list[SortKey]:
     return [SortKey(id_, student, Status(status)) for id_, student, status in query.tuples().execute(db)]

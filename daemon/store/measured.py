@@ -1,15 +1,16 @@
 """What the history says of how long things take. Each query is bounded by an index, not by history."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from peewee import SqliteDatabase, fn
+from peewee import fn
 
 from daemon.core.forecast.durations import MeasuredAttempt, MeasuredSwitch
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Event, Stage
 from daemon.core.timestamps import from_iso, to_iso
+from daemon.store.database import Database, reads, writes
 from daemon.store.models import PhaseRow, TaskRow
 
 _OUTCOME_OF = {Stage.STT: Event.TRANSCRIBED, Stage.EXTRACT: Event.EXTRACTED, Stage.RATE: Event.RATED}
@@ -25,7 +26,8 @@ _MORE = 0.2  # of what is asked for, beyond it: they ran beside the oldest of th
 _DIRECT_S = 2.0  # between the end of a phase and a switch that leaves it for another group
 
 
-def tries(db: SqliteDatabase, stage: Stage, last: int) -> list[MeasuredAttempt]:
+@reads
+def tries(db: Database, stage: Stage, last: int = 50) -> list[MeasuredAttempt]:
     """The latest tries that gave the stage's outcome, the newest first."""
     rows = db.execute_sql(_TRIES, (_OUTCOME_OF[stage].value, last + round(_MORE * last))).fetchall()
     spans = [(from_iso(began), from_iso(ended)) for began, ended, _ in rows]
@@ -35,7 +37,8 @@ def tries(db: SqliteDatabase, stage: Stage, last: int) -> list[MeasuredAttempt]:
     ]
 
 
-def switches(db: SqliteDatabase, last: int) -> list[MeasuredSwitch]:
+@reads
+def switches(db: Database, last: int = 40) -> list[MeasuredSwitch]:
     """The latest verified switches, the newest first."""
     newest = PhaseRow.select(fn.MAX(PhaseRow.id)).scalar(db) or 0
     latest = PhaseRow.select().where(PhaseRow.id >= newest - last).order_by(PhaseRow.id.desc())
@@ -52,7 +55,8 @@ def switches(db: SqliteDatabase, last: int) -> list[MeasuredSwitch]:
     return found[:last]
 
 
-def claims_of(db: SqliteDatabase, since: float, until: float) -> list[tuple[float, str, float]]:
+@reads
+def claims_of(db: Database, since: float, until: float) -> list[tuple[float, str, float]]:
     """Of each task that was claimed in a span of time: when, of which student, and its video's seconds."""
     mine = TaskRow.upload_timestamp.between(since, until)
     query = TaskRow.select(TaskRow.upload_timestamp, TaskRow.user_id, TaskRow.duration_s).where(mine)
@@ -60,20 +64,23 @@ def claims_of(db: SqliteDatabase, since: float, until: float) -> list[tuple[floa
     return [(row.upload_timestamp, row.user_id, row.duration_s) for row in rows]
 
 
-def ids_from(db: SqliteDatabase, first: int) -> list[int]:
+@reads
+def ids_from(db: Database, first: int) -> list[int]:
     """The tasks with this id or a later one, by id."""
     mine = TaskRow.select(TaskRow.id).where(TaskRow.id >= first).order_by(TaskRow.id)
     return [row.id for row in mine.execute(db)]
 
 
-def next_id(db: SqliteDatabase) -> int:
+@reads
+def next_id(db: Database) -> int:
     """The tasks that are born from now on have this id or a later one: none is ever given again."""
     return (TaskRow.select(fn.MAX(TaskRow.id)).scalar(db) or 0) + 1
 
 
-def set_estimates(db: SqliteDatabase, estimates: Sequence[tuple[int, float | None]]) -> None:
+@writes
+def set_estimates(db: Database, estimates: Mapping[int, float | None]) -> None:
     """Write when open tasks are expected to be completed, in epoch seconds by task id."""
-    rows = [(None if at is None else to_iso(at), task_id) for task_id, at in estimates]
+    rows = [(None if at is None else to_iso(at), task_id) for task_id, at in estimates.items()]
     db.connection().executemany(
         "UPDATE processing_tasks SET estimated_completion = ? WHERE id = ? AND ended_at IS NULL", rows
     )

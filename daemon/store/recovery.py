@@ -1,15 +1,16 @@
-"""What a start does with the tasks that a crash left in an engine's hands. Called within a transaction."""
+"""What a start does with the tasks that a crash left in an engine's hands."""
 
 from dataclasses import replace
 
-from peewee import SqliteDatabase, fn
+from peewee import fn
 
-from daemon.contracts.values import Change, Failed, Provenance, StageOutcome, Ticket
+from daemon.contracts.values import Change, Failed, StageOutcome, Ticket
 from daemon.core.content.result import SUCCEEDED
 from daemon.core.errors import Blame, Fault
 from daemon.core.tasks.task import OPEN, PENDING, RUNNING, Event, Task, next_status
 from daemon.store import codec, settings
 from daemon.store.commits import commit
+from daemon.store.database import Database, reads, writes
 from daemon.store.models import EventRow, TaskRow
 
 DEATHS_IN_A_ROW = 8
@@ -18,7 +19,8 @@ DEATHS_IN_A_ROW = 8
 _LAST_EVENT = "recovered_up_to"
 
 
-def open_tasks(db: SqliteDatabase) -> list[Task]:
+@reads
+def open_tasks(db: Database) -> list[Task]:
     """Every task that is not final, by id."""
     mine = TaskRow.status.in_([status.value for status in OPEN])
     return sorted(
@@ -26,15 +28,20 @@ def open_tasks(db: SqliteDatabase) -> list[Task]:
     )
 
 
-def recover(db: SqliteDatabase, now: float, common: Provenance) -> list[Task]:
-    """Release what was pending or running, honour what was to be cancelled, fail what kills the daemon."""
+@writes
+def recover(db: Database, now: float) -> list[Task]:
+    """Put right what a crash left in an engine's hands, and give the open tasks.
+
+    Pending and running tasks go back to the waiting state of their stage, with their attempt as it is;
+    one that was to be cancelled is; one in hand at the daemon's eighth death in a row is failed.
+    """
     deaths = _count_deaths(db)
     for task in open_tasks(db):
         event, outcome = _ending(task, deaths.get(task.id, 0))
         if event is not None:
             after = replace(task, status=next_status(task.status, event))
             note = {"reason": "recovered"}
-            commit(db, [Change(task, after, event, now, outcome=outcome)], common, note)
+            commit(db, [Change(task, after, event, now, outcome=outcome)], note)
     settings.put(db, _LAST_EVENT, _last_event(db))
     return open_tasks(db)
 
@@ -51,7 +58,7 @@ def _ending(task: Task, deaths: int) -> tuple[Event | None, StageOutcome | None]
     return None, None
 
 
-def _count_deaths(db: SqliteDatabase) -> dict[int, int]:
+def _count_deaths(db: Database) -> dict[int, int]:
     """Count this death for the tasks in hand, and give the deaths in a row of each by its id."""
     in_hand = TaskRow.status.in_([status.value for status in RUNNING])
     since = settings.get(db, _LAST_EVENT, 0)
@@ -65,5 +72,5 @@ def _count_deaths(db: SqliteDatabase) -> dict[int, int]:
     return deaths
 
 
-def _last_event(db: SqliteDatabase) -> int:
+def _last_event(db: Database) -> int:
     return EventRow.select(fn.MAX(EventRow.id)).scalar(db) or 0

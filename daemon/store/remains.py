@@ -1,24 +1,24 @@
-"""Files that a database does not know, since it was lost or is older than they are.
-
-Called within a transaction.
-"""
+"""Files that a database does not know, since it was lost or is older than they are."""
 
 from collections.abc import Collection
 
-from peewee import SqliteDatabase, chunked
+from peewee import chunked
 
+from daemon.store.database import Database, reads, writes
 from daemon.store.models import ClaimRow, TaskRow
 
 _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
 
 
-def last_id(db: SqliteDatabase) -> int:
-    """The highest id that a task was ever given."""
+@reads
+def last_id(db: Database) -> int:
+    """The highest id that a task was ever given; 0 when there was none."""
     row = db.execute_sql("SELECT seq FROM sqlite_sequence WHERE name = 'processing_tasks'").fetchone()
     return int(row[0]) if row else 0
 
 
-def begin_ids_above(db: SqliteDatabase, highest: int) -> None:
+@writes
+def begin_ids_above(db: Database, highest: int) -> None:
     """Give new tasks higher ids than this one."""
     if last_id(db) >= highest:
         return
@@ -26,7 +26,8 @@ def begin_ids_above(db: SqliteDatabase, highest: int) -> None:
     db.execute_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('processing_tasks', ?)", (highest,))
 
 
-def known_claims(db: SqliteDatabase, ids: Collection[str]) -> set[str]:
+@reads
+def known_claims(db: Database, ids: Collection[str]) -> set[str]:
     """Those of these claims' ids that the database has."""
     found: set[str] = set()
     for some in chunked(ids, _AT_ONCE):
@@ -35,7 +36,8 @@ def known_claims(db: SqliteDatabase, ids: Collection[str]) -> set[str]:
     return found
 
 
-def claims_with_video(db: SqliteDatabase, ids: Collection[str]) -> set[str]:
+@reads
+def claims_with_video(db: Database, ids: Collection[str]) -> set[str]:
     """Those of these claims' ids that became a task whose video is kept."""
     found: set[str] = set()
     for some in chunked(ids, _AT_ONCE):

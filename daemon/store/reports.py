@@ -5,16 +5,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from peewee import Expression, SqliteDatabase
+from peewee import Expression
 
 from daemon.contracts.values import Kind
-from daemon.core.content.document import Flag
-from daemon.core.tasks.task import Event, Outcome, Phase, Stage, Status
+from daemon.core.content.document import Flag, Profile, Speaking, Transcript
+from daemon.core.tasks.task import Outcome, Phase, Stage, Status
 from daemon.store import codec, documents
 from daemon.store.commits import find
+from daemon.store.database import Database, reads
 from daemon.store.models import CountRow, EventRow, TaskRow
-
-_OUTCOME_OF = {Stage.STT: Event.TRANSCRIBED, Stage.EXTRACT: Event.EXTRACTED, Stage.RATE: Event.RATED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +83,33 @@ class TaskRecord:
     flags: tuple[Flag, ...]
     provenance: dict[str, Any]
     history: tuple[HistoryEntry, ...]
-    papers: tuple[DocumentRecord, ...]
+    documents: tuple[DocumentRecord, ...]
 
 
-def counts(db: SqliteDatabase) -> dict[Status, int]:
-    """How many tasks have each status."""
+@reads
+def counts(db: Database) -> dict[Status, int]:
+    """How many tasks have each status, at a cost that does not grow with history."""
     rows = {row.status: row.n for row in CountRow.select().execute(db)}
     return {status: rows[status.value] for status in Status}
 
 
-def undelivered_counts(db: SqliteDatabase) -> dict[Kind, int]:
+@reads
+def undelivered_counts(db: Database) -> dict[Kind, int]:
     """How many documents of each kind are not durable in the outbox yet."""
     rows = {row.status: row.n for row in CountRow.select().execute(db)}
     return {kind: rows[f"undelivered_{kind.value}"] for kind in Kind}
 
 
+@reads
 def tasks(
-    db: SqliteDatabase, statuses: Collection[Status], student: str | None, limit: int, before_id: int | None
+    db: Database,
+    statuses: Collection[Status] = (),
+    student: str | None = None,
+    limit: int = 100,
+    before_id: int | None = None,
 ) -> list[Listed]:
-    """Tasks, the newest first. Several statuses are asked one by one: the index orders only within one."""
+    """Tasks, the newest first, of these statuses (none: of any), with an id below `before_id`."""
+    # Several statuses are asked one by one: the index orders only within one.
     wanted: list[Expression | None] = [TaskRow.status == status.value for status in statuses] or [None]
     rows: list[TaskRow] = []
     for one in wanted:
@@ -117,7 +124,8 @@ def tasks(
     return [listed(row) for row in sorted(rows, key=lambda row: -row.id)[:limit]]
 
 
-def task(db: SqliteDatabase, task_id: int) -> TaskRecord:
+@reads
+def task(db: Database, task_id: int) -> TaskRecord:
     """One task with its history. Raises UnknownTask."""
     row = find(db, task_id)
     events = EventRow.select().where(EventRow.task_id == task_id).order_by(EventRow.id).execute(db)
@@ -132,11 +140,18 @@ def task(db: SqliteDatabase, task_id: int) -> TaskRecord:
         flags=tuple(flag for flags in codec.read_flags(row.flags).values() for flag in flags),
         provenance=json.loads(row.provenance),
         history=tuple(_entry(event) for event in events),
-        papers=tuple(
-            DocumentRecord(paper.id, Kind(paper.kind), paper.name, paper.delivered_at)
-            for paper in documents.rows_of(db, task_id)
+        documents=tuple(
+            DocumentRecord(document.id, Kind(document.kind), document.name, document.delivered_at)
+            for document in documents.rows_of(db, task_id)
         ),
     )
+
+
+@reads
+def payload(db: Database, task_id: int) -> tuple[Transcript | None, Speaking | None, Profile | None]:
+    """What the stages gave so far. Raises UnknownTask."""
+    row = find(db, task_id)
+    return (*codec.read_stt(row.stt_result), codec.read_profile(row.mistral_result))
 
 
 def listed(row: TaskRow) -> Listed:

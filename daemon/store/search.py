@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from peewee import SqliteDatabase
-
 from daemon.core.keeping.traces import Traces
-from daemon.store.database import border, connect
+from daemon.store.database import Database, border
+from daemon.store.opening import connect
 
 # What others said, what programs wrote about others, and words of our own. A student's id may be such a word.
 _OTHER_TEXT = frozenset(
@@ -29,19 +28,15 @@ def search(path: Path, traces: Traces, roots: Sequence[Path]) -> Found:
     """Look through every table, beside the daemon. `roots` are paths of the lab's own, in which the student's
     id means nothing. Raises StoreError.
     """
-    database = connect(path, read_only=True)
-    try:
-        with border(database, "read"):
-            return _search(database, traces, [bytes(root) for root in roots])
-    finally:
-        database.close()
+    with connect(path, read_only=True) as db, border(db, "read"):
+        return _search(db, traces, [bytes(root) for root in roots])
 
 
-def _search(database: SqliteDatabase, traces: Traces, roots: Sequence[bytes]) -> Found:
+def _search(db: Database, traces: Traces, roots: Sequence[bytes]) -> Found:
     found = Found()
     text, other, document = traces.in_text(), traces.in_other_text(), traces.in_document()
     part = traces.student.encode()
-    for column, value in _values(database):
+    for column, value in _values(db):
         name = column.rpartition(".")[2]
         pattern = document if name == _DOCUMENT else other if name in _OTHER_TEXT else text
         if part in value or pattern.found(value):
@@ -58,10 +53,10 @@ def _without(roots: Sequence[bytes], value: bytes) -> bytes:
     return value
 
 
-def _values(database: SqliteDatabase) -> Iterator[tuple[str, bytes]]:
+def _values(db: Database) -> Iterator[tuple[str, bytes]]:
     """Every text and blob with the name of its table and column."""
-    for table in database.get_tables():
-        cursor = database.execute_sql(f'SELECT * FROM "{table}"')
+    for table in db.get_tables():
+        cursor = db.execute_sql(f'SELECT * FROM "{table}"')
         columns = [f"{table}.{description[0]}" for description in cursor.description]
         for row in cursor:
             for column, value in zip(columns, row, strict=True):

@@ -8,10 +8,10 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from daemon.core.errors import StoreError
-from daemon.store.store import SqliteStore
+from daemon.store.database import Database, hurry
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,20 +23,22 @@ _READ_S = 3.0
 class Session:
     """The way to the database thread. `on_trouble` gets the reason, and None when writing works again."""
 
-    def __init__(
-        self, store: SqliteStore, executor: Executor, on_trouble: Callable[[str | None], None]
-    ) -> None:
-        self.store = store
+    def __init__(self, db: Database, executor: Executor, on_trouble: Callable[[str | None], None]) -> None:
+        self.db = db
         self._executor, self._on_trouble = executor, on_trouble
         self._ends_at: float | None = None
         self.tries = 0  # so that a wait for the database is told from a standstill
 
-    async def __call__(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a method of the store on the database thread. Raises what it raises."""
+    async def __call__(
+        self, function: Callable[Concatenate[Database, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Call a function of the open database on the database thread. Raises what it raises."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, lambda: function(*args, **kwargs))
+        return await loop.run_in_executor(self._executor, lambda: function(self.db, *args, **kwargs))
 
-    async def read(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def read(
+        self, function: Callable[Concatenate[Database, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
         """Call what only reads, for somebody who waits for the answer.
 
         The one thread may be busy with a write, which has the patience to wait for another program's lock.
@@ -51,8 +53,10 @@ class Session:
                 f"{told}: another program has locked it, or its disk is slow; end that program, or ask again"
             ) from exc
 
-    async def until_durable(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a method of the store again and again while it raises StoreError.
+    async def until_durable(
+        self, function: Callable[Concatenate[Database, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Call a function of the open database again and again while it raises StoreError.
 
         Raises StoreError itself once the daemon is to stop: see `end_by`.
         """
@@ -83,4 +87,4 @@ class Session:
 
     async def _hurry(self) -> None:
         with contextlib.suppress(StoreError):  # closed already, or told of where it is written to
-            await self(self.store.hurry)
+            await self(hurry)

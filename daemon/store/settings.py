@@ -1,37 +1,40 @@
-"""What a restart keeps beside the tasks: a small table of JSON values. Called within a transaction."""
+"""What a restart keeps beside the tasks: a small table of JSON values."""
 
 import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from peewee import SqliteDatabase
-
 from daemon.contracts.wire.words import PlaceName
 from daemon.core.intake.naming import printable
 from daemon.core.intake.place import KnownPlace
 from daemon.store.codec import dumps
+from daemon.store.database import Database, reads, writes
 from daemon.store.models import SettingRow
 
 
-def get(db: SqliteDatabase, key: str, default: Any = None) -> Any:
+@reads
+def get(db: Database, key: str, default: Any = None) -> Any:
     """The value of a setting, or `default` when it was never put."""
     rows = list(SettingRow.select().where(SettingRow.key == key).execute(db))
     return json.loads(rows[0].value) if rows else default
 
 
-def put(db: SqliteDatabase, key: str, value: Any) -> None:
+@writes
+def put(db: Database, key: str, value: Any) -> None:
     """Set or replace a setting; `value` is plain JSON."""
     SettingRow.insert(key=key, value=dumps(value)).on_conflict_replace().execute(db)
 
 
-def place(db: SqliteDatabase, name: PlaceName, path: Path) -> KnownPlace | None:
+@reads
+def place(db: Database, name: PlaceName, path: Path) -> KnownPlace | None:
     """The folder that was known at `path`; None when there was none yet."""
     value = get(db, _place_key(name, path))
     return None if value is None else KnownPlace.read(value)
 
 
-def keep_place(db: SqliteDatabase, name: PlaceName, path: Path, memory: KnownPlace) -> None:
+@writes
+def keep_place(db: Database, name: PlaceName, path: Path, memory: KnownPlace) -> None:
     """Remember the folder at `path`."""
     put(db, _place_key(name, path), asdict(memory))
 

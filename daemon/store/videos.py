@@ -1,36 +1,40 @@
-"""Where the claimed videos lie: spool, archive, or gone. Called within a transaction."""
+"""Where the claimed videos lie: spool, archive, or gone."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from peewee import Expression, SqliteDatabase
+from peewee import Expression
 
 from daemon.core.tasks.task import FINAL, Task
 from daemon.store.codec import to_task
+from daemon.store.database import Database, reads, writes
 from daemon.store.models import TaskRow
 
 _FINAL = tuple(status.value for status in FINAL)
 _EVER = 0.0  # any time: unlike IS NOT NULL, a comparison is looked up in the index
 
 
-def archivable(db: SqliteDatabase, limit: int) -> list[Task]:
+@reads
+def archivable(db: Database, limit: int) -> list[Task]:
     """Final tasks whose last result is delivered and whose video still lies in the spool."""
     due = (TaskRow.video == "spool") & (TaskRow.delivered_at > _EVER) & TaskRow.status.in_(_FINAL)
     return _tasks(db, due, limit)
 
 
-def archived(db: SqliteDatabase, moved: Sequence[tuple[int, Path]], now: float) -> None:
+@writes
+def archived(db: Database, moved: Sequence[tuple[int, Path]], now: float) -> None:
     """Record where the videos of tasks lie now."""
     for task_id, path in moved:
         columns = {"video": "archive", "file_path": str(path), "archived_at": now}
         TaskRow.update(**columns).where(TaskRow.id == task_id).execute(db)
 
 
-def removed(db: SqliteDatabase, ids: Sequence[int]) -> None:
+@writes
+def removed(db: Database, ids: Sequence[int]) -> None:
     """Record that the videos of tasks are gone."""
     for task_id in ids:
         TaskRow.update(video="gone").where(TaskRow.id == task_id).execute(db)
 
 
-def _tasks(db: SqliteDatabase, due: Expression, limit: int) -> list[Task]:
+def _tasks(db: Database, due: Expression, limit: int) -> list[Task]:
     return [to_task(row) for row in TaskRow.select().where(due).limit(limit).execute(db)]

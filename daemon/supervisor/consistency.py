@@ -9,6 +9,7 @@ from daemon.contracts.values import Extracted, Rated, StageOutcome, Transcribed
 from daemon.core.content.provenance_identity import changed, identity
 from daemon.core.tasks.task import Stage
 from daemon.monitoring.alarms import Alarms
+from daemon.store import settings
 from daemon.store.session import Session
 
 _SETTING = "class_identity"
@@ -24,7 +25,7 @@ class ConsistencyCheck:
 
     async def recall(self) -> None:
         """Go on with the class that was running at the last stop."""
-        self._identities = await self._session.until_durable(self._session.store.setting, _SETTING, {})
+        self._identities = await self._session.until_durable(settings.get, _SETTING, {})
 
     async def check(self, stage: Stage, outcome: StageOutcome) -> None:
         """Hold the provenance of an outcome against that of the class."""
@@ -41,10 +42,10 @@ class ConsistencyCheck:
             message = f"{stage} of this class changed in the middle ({what}); rate the earlier ones again"
             self._alarms.set(_ALARM, message)
         self._identities[stage.value] = now
-        await self._session.until_durable(self._session.store.put_setting, _SETTING, self._identities)
+        await self._session.until_durable(settings.put, _SETTING, self._identities)
 
     async def end_class(self) -> None:
         """There is no open task: what comes next is another class. Till then an alarm stays to be seen."""
         if self._identities:
             self._identities = {}
-            await self._session.until_durable(self._session.store.put_setting, _SETTING, {})
+            await self._session.until_durable(settings.put, _SETTING, {})

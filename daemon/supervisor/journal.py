@@ -8,7 +8,8 @@ from daemon.core.content.document import Profile, Speaking, Transcript
 from daemon.core.schedule.phase_state import Extent, Group
 from daemon.core.tasks.task import Phase, Stage, Task
 from daemon.monitoring.events import Events
-from daemon.store.phases import group_name
+from daemon.store import commits, phases, recovery, reports, settings
+from daemon.store.database import Database, writes
 from daemon.store.session import Session
 
 _ORDERS = "orders"
@@ -29,7 +30,7 @@ class Journal:
     def __init__(self, session: Session, clock: Callable[[], float], events: Events) -> None:
         self.session, self.events = session, events
         self._until_durable = session.until_durable
-        self._store, self._clock = session.store, clock
+        self._clock = clock
         self._phase: Phase = Phase.STT
         self._phase_id: int | None = None
         self._phase_start: float | None = None
@@ -38,19 +39,19 @@ class Journal:
 
     async def orders(self) -> Orders:
         """What was asked for before the last stop."""
-        return Orders(**await self._until_durable(self._store.setting, _ORDERS, {}))
+        return Orders(**await self._until_durable(settings.get, _ORDERS, {}))
 
     async def keep_orders(self, orders: Orders) -> None:
         """Keep what was asked for through a restart. Raises StoreError."""
-        await self.session(self._store.put_setting, _ORDERS, asdict(orders))
+        await self.session(settings.put, _ORDERS, asdict(orders))
 
     async def recover(self) -> list[Task]:
         """Put right what a crash left; the open tasks."""
 
-        def recover() -> list[Task]:
-            with self._store.together():
-                self._write_state(Extent(None, 0, 0))
-                return self._store.recover(self._clock())
+        @writes
+        def recover(db: Database) -> list[Task]:
+            self._write_state(db, Extent(None, 0, 0))
+            return recovery.recover(db, self._clock())
 
         return await self._until_durable(recover)
 
@@ -64,18 +65,19 @@ class Journal:
         """
         self._outcomes += sum(change.seconds is not None for change in changes)
 
-        def commit() -> dict[int, Payload]:
-            with self._store.together():
-                self._store.commit(changes)
-                self._write_state(extent)
-                return {task.id: self._payload(task.id) for task in starts if task.stage is not Stage.STT}
+        @writes
+        def commit(db: Database) -> dict[int, Payload]:
+            commits.commit(db, changes)
+            self._write_state(db, extent)
+            return {task.id: _payload(db, task.id) for task in starts if task.stage is not Stage.STT}
 
         payloads = await self._until_durable(commit)
         self.events.committed(changes)
         return payloads
 
-    def _write_state(self, extent: Extent) -> None:
-        self._store.set_system_state(
+    def _write_state(self, db: Database, extent: Extent) -> None:
+        phases.set_system_state(
+            db,
             self._phase,
             self._clock(),
             batch_id=extent.batch_id,
@@ -84,44 +86,43 @@ class Journal:
             completed=extent.done,
         )
 
-    def _payload(self, task_id: int) -> Payload:
-        transcript, speaking, profile = self._store.payload(task_id)
-        if transcript is None or speaking is None:
-            raise AssertionError(f"task {task_id} is past stt and has no transcript")
-        return Payload(transcript, speaking, profile)
-
     async def open_batch(self, size: int) -> int:
         """Begin a batch; its id."""
-        return await self._until_durable(self._store.open_batch, self._clock(), size)
+        return await self._until_durable(phases.open_batch, self._clock(), size)
 
     async def close_batch(self, batch_id: int) -> None:
         """End a batch."""
-        await self._until_durable(self._store.close_batch, batch_id, self._clock())
+        await self._until_durable(phases.close_batch, batch_id, self._clock())
 
     async def phase_began(self, group: Group | None, phase: Phase, extent: Extent) -> None:
         """A switch begins: to a group, or to nothing, which is called the stt phase."""
         now = self._clock()
         self._phase, self._phase_start, self._outcomes = phase, now, 0
 
-        def begin() -> int | None:
-            with self._store.together():
-                self._write_state(extent)
-                return None if group is None else self._store.phase_began(group, phase, None, now)
+        @writes
+        def begin(db: Database) -> int | None:
+            self._write_state(db, extent)
+            return None if group is None else phases.began(db, group, phase, None, now)
 
         self._phase_id = await self._until_durable(begin)
-        self._group = group_name(group or ())
+        self._group = phases.group_name(group or ())
         self.events.add("phase", f"the switch to {self._group} begins" if group else "every engine stops")
 
     async def phase_ready(self, switch_s: float, ledger: Ledger) -> None:
         """The group of the last switch is verified loaded; the ledger says what it found on the GPU."""
         if self._phase_id is not None:
-            await self._until_durable(
-                self._store.phase_ready, self._phase_id, self._clock(), switch_s, ledger
-            )
+            await self._until_durable(phases.ready, self._phase_id, self._clock(), switch_s, ledger)
             self.events.switched(self._group, switch_s)
 
     async def phase_ended(self) -> None:
         """The running phase is left."""
         if self._phase_id is not None:
-            await self._until_durable(self._store.phase_ended, self._phase_id, self._clock(), self._outcomes)
+            await self._until_durable(phases.ended, self._phase_id, self._clock(), self._outcomes)
             self._phase_id = None
+
+
+def _payload(db: Database, task_id: int) -> Payload:
+    transcript, speaking, profile = reports.payload(db, task_id)
+    if transcript is None or speaking is None:
+        raise AssertionError(f"task {task_id} is past stt and has no transcript")
+    return Payload(transcript, speaking, profile)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from daemon.contracts.wire.words import Verb
 from daemon.core.errors import IntroEvalError
 from daemon.core.tasks.task import RUNNING, Event, Stage, Task
+from daemon.store import reopening
 from daemon.supervisor.attempts import Attempts
 from daemon.supervisor.journal import Journal
 from daemon.supervisor.task_book import TaskBook
@@ -54,21 +55,21 @@ async def execute(
 
     Raises UnknownTask, and IllegalTransition for what the task's status does not allow.
     """
-    session, store, task_id = journal.session, journal.session.store, asked.task_id
+    session, task_id = journal.session, asked.task_id
     match asked.verb:
         case Verb.DELIVER:
-            await session(store.deliver_again, task_id)
+            await session(reopening.deliver_again, task_id)
             journal.events.add("order", f"task {task_id}: deliver again", task_id=task_id)
             on_final()
             return None
         case Verb.RETRY:
-            task = await session(store.retry, task_id, now)
+            task = await session(reopening.retry, task_id, now)
         case Verb.RATE:
-            task = await session(store.rate_again, task_id, now, extract=asked.extract)
+            task = await session(reopening.rate_again, task_id, now, extract=asked.extract)
         case Verb.CANCEL:
-            task = await session(store.request_cancel, task_id, now)
+            task = await session(reopening.request_cancel, task_id, now)
         case _:
-            task = await session(store.hold, task_id, now, held=asked.verb is Verb.HOLD)
+            task = await session(reopening.hold, task_id, now, held=asked.verb is Verb.HOLD)
     book.put(task)
     journal.events.of_task(task, _DONE[asked.verb])
     if asked.verb is Verb.CANCEL and task.status not in RUNNING:

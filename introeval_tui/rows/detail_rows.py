@@ -81,7 +81,7 @@ def _next(task: "TaskLine") -> str:
 
 
 def overview_rows(detail: "TaskDetail", scene: Scene, width: int) -> list[Row]:
-    """The timeline: each thing that happened to it, and its papers and flags."""
+    """The timeline: each thing that happened to it, and its documents and flags."""
     rows = [_history_row(line, scene, width) for line in detail.history]
     rows.append(row(width))
     facts = [
@@ -93,9 +93,9 @@ def overview_rows(detail: "TaskDetail", scene: Scene, width: int) -> list[Row]:
     rows += [
         row(width, (f" {name:<10}", "dim"), (fit(value, max(0, width - 11)), "")) for name, value in facts
     ]
-    for paper in detail.papers:
-        said = paper.name if paper.delivered_at else f"{paper.name} (not delivered yet)"
-        rows.append(row(width, (f" {paper.kind:<10}", "dim"), (fit(said, max(0, width - 11)), "")))
+    for document in detail.documents:
+        said = document.name if document.delivered_at else f"{document.name} (not delivered yet)"
+        rows.append(row(width, (f" {document.kind:<10}", "dim"), (fit(said, max(0, width - 11)), "")))
     for flag in detail.flags:
         said = " ".join(str(flag.get(name) or "") for name in ("code", "field", "detail"))
         rows.append(row(width, (" flag      ", "yellow"), (fit(said, max(0, width - 11)), "")))

@@ -12,7 +12,7 @@ from heapq import heapify, heappop, heappush
 from pathlib import Path
 
 from daemon.core.tasks.task import Stage
-from daemon.store import Reader
+from daemon.store import open_reader, reports
 from tests.bench.figures import Figure, Options, at_most
 from tests.inprocess import PASSES, PHASES, Lab, worked_off
 
@@ -79,8 +79,8 @@ async def _take(seconds: dict[Stage, float], residency: list[list[str]], paralle
             lab.hand_in(f"s{number:03d}_me.mp4")
         async with lab.daemon() as daemon:
             await worked_off(daemon, timeout_s=600.0)
-        with Reader(lab.config.paths.state / "introeval.db") as reader:
-            tasks = reader.tasks(limit=STUDENTS + 1)
+        with open_reader(lab.config.paths.state / "introeval.db") as reader:
+            tasks = reports.tasks(reader, limit=STUDENTS + 1)
     delivered = [task.delivered_at for task in tasks if task.delivered_at and task.outcome == "evaluated"]
     if len(delivered) != STUDENTS:
         raise AssertionError(f"of {STUDENTS} tasks {len(delivered)} were evaluated and delivered")

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from daemon.core.tasks.task import Stage
-from daemon.store import Reader
+from daemon.store import open_reader, reports
 from daemon.stt.decoder import MediaReader
 from tests.bench.clips import short_clips
 from tests.bench.figures import Figure, Options, at_most
@@ -43,8 +43,8 @@ async def _take_s(seconds: dict[Stage, float], *, bad: bool) -> float:
         began = time.time()
         async with lab.daemon() as daemon:
             await worked_off(daemon, timeout_s=600.0)
-        with Reader(lab.config.paths.state / "introeval.db") as reader:
-            tasks = reader.tasks(limit=500)
+        with open_reader(lab.config.paths.state / "introeval.db") as reader:
+            tasks = reports.tasks(reader, limit=500)
     delivered = [task.delivered_at for task in tasks if task.delivered_at and task.student in students]
     if len(delivered) != GOOD or len(tasks) != GOOD + bad * BAD_TASKS:
         raise AssertionError(f"{len(delivered)} good results of {GOOD}, and {len(tasks)} tasks in all")

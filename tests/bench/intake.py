@@ -16,7 +16,7 @@ from daemon.contracts.values import Born
 from daemon.intake.alarm import IntakeAlarm
 from daemon.intake.intake import Intake
 from daemon.monitoring.alarms import Alarms
-from daemon.store import SqliteStore
+from daemon.store import open_store
 from daemon.store.session import Session
 from daemon.stt.decoder import MediaReader
 from tests.bench.clips import short_clips
@@ -108,14 +108,13 @@ async def _intake(folder: Path, settle_s: float) -> AsyncIterator[tuple[Intake, 
     state = folder / "state"
     state.mkdir()
     with ThreadPoolExecutor(1) as executor:
-        store = executor.submit(SqliteStore, folder / "state" / "introeval.db").result()
+        db = executor.submit(open_store, folder / "state" / "introeval.db").result()
         media = MediaReader(max_duration_s=900.0, log=state / "media.log")
-        session = Session(store, executor, lambda trouble: Alarms(time.time).on("store", trouble))
+        session = Session(db, executor, lambda trouble: Alarms(time.time).on("store", trouble))
         intake = Intake(
             folder / "inbox",
             state,
-            store=store,
-            on_database=session,
+            session=session,
             media=media,
             on_alarms=births.alarm,
             settle_s=settle_s,
@@ -130,5 +129,5 @@ async def _intake(folder: Path, settle_s: float) -> AsyncIterator[tuple[Intake, 
                     stop.set()
         finally:
             await media.aclose()
-            executor.submit(store.close).result()
+            executor.submit(db.close).result()
     assert not births.alarms, births.alarms

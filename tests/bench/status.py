@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from daemon.config.load import Config
-from daemon.store import SqliteStore
+from daemon.store import open_store, videos
 from tests.bench.figures import Figure, Options, at_most
 from tests.bench.process import Socket, database, make_lab, running
 from tests.integration.stores import birth, born, completed, deliver_all, grow
@@ -59,9 +59,9 @@ def _time_s(asked: Socket) -> float:
 
 def _fill(config: Config, finished: int) -> None:
     """One task that went its way through the store, and copies of it with all that belongs to them."""
-    with SqliteStore(database(config)) as store:
+    with open_store(database(config)) as store:
         (task,) = born(store, birth("first"))
         completed(store, task)
         deliver_all(store)
-        store.archived([(one.id, Path(one.path)) for one in store.archivable(1)], time.time())
+        videos.archived(store, [(one.id, Path(one.path)) for one in videos.archivable(store, 1)], time.time())
         grow(store, finished - 1)

@@ -5,7 +5,6 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from daemon.contracts.ports import Store
 from daemon.contracts.values import (
     Birth,
     Change,
@@ -23,7 +22,7 @@ from daemon.core.content.document import Evaluation, Evidence, Flag, Profile, Sp
 from daemon.core.errors import Blame, Fault
 from daemon.core.tasks.lifecycle import advance
 from daemon.core.tasks.task import FINAL, Event, Task
-from daemon.store import SqliteStore
+from daemon.store import Database, births, claims, commits, documents
 
 NOW = 1_700_000_000.0
 TRANSCRIPT = Transcript(text="I am Anna.", language="en", language_probability=0.99)
@@ -51,11 +50,6 @@ WAY = (
 )
 
 
-def as_port(store: SqliteStore) -> Store:
-    """Typed: the store keeps the contract that the supervisor knows."""
-    return store
-
-
 def claim(name: str, student: str | None = "anna") -> Claim:
     return Claim(name, b"/inbox/\xff.mp4", "intro.mp4", student, 2**63 + 1, 2**64 - 1, 5, 10**18, NOW)
 
@@ -65,10 +59,10 @@ def birth(name: str, student: str = "anna", sha256: str | None = None, **fields:
     return Birth(mine, Path("/spool") / name, sha256 or f"sha-{name}", 5, 12.5, **fields)
 
 
-def born(store: SqliteStore, *births: Birth, now: float = NOW) -> list[Task]:
+def born(store: Database, *group: Birth, now: float = NOW) -> list[Task]:
     """Claim and bear; every birth must give a task."""
-    store.add_claims([one.claim for one in births])
-    tasks = [one.task for one in store.create_tasks(births, now)]
+    claims.add(store, [one.claim for one in group])
+    tasks = [one.task for one in births.create_tasks(store, group, now)]
     assert all(tasks)
     return [task for task in tasks if task]
 
@@ -94,27 +88,27 @@ def outcome_of(task: Task, event: Event) -> StageOutcome | None:
     return outcomes.get(event)
 
 
-def walk(store: SqliteStore, task: Task, *events: Event, at: float = NOW) -> Task:
+def walk(store: Database, task: Task, *events: Event, at: float = NOW) -> Task:
     """Commit one event after the other, each in its own transaction."""
     for event in events:
         one = change(task, event, at)
-        store.commit([one])
+        commits.commit(store, [one])
         task = one.after
     return task
 
 
-def completed(store: SqliteStore, task: Task, at: float = NOW) -> Task:
+def completed(store: Database, task: Task, at: float = NOW) -> Task:
     return walk(store, task, *WAY, at=at)
 
 
-def deliver_all(store: SqliteStore, at: float = NOW) -> None:
-    store.delivered([document.id for document in store.undelivered(1000)], at)
+def deliver_all(store: Database, at: float = NOW) -> None:
+    documents.delivered(store, [document.id for document in documents.undelivered(store, 1000)], at)
 
 
-def results(store: SqliteStore) -> dict[str, dict[str, Any]]:
+def results(store: Database) -> dict[str, dict[str, Any]]:
     """The results that are not delivered yet, by their names."""
-    papers = store.undelivered(1000)
-    return {paper.name: json.loads(paper.content) for paper in papers if paper.kind is Kind.RESULT}
+    waiting = documents.undelivered(store, 1000)
+    return {each.name: json.loads(each.content) for each in waiting if each.kind is Kind.RESULT}
 
 
 def assert_consistent(path: Path) -> None:
@@ -124,10 +118,10 @@ def assert_consistent(path: Path) -> None:
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
         counted = dict(db.execute("SELECT status, n FROM status_counts"))
         real = dict(db.execute("SELECT status, count(*) FROM processing_tasks GROUP BY status"))
-        open_papers = (
+        undelivered = (
             "SELECT 'undelivered_' || kind, count(*) FROM documents WHERE delivered_at IS NULL GROUP BY kind"
         )
-        real |= dict(db.execute(open_papers))
+        real |= dict(db.execute(undelivered))
         assert {name: n for name, n in counted.items() if n} == real
         final = ", ".join(f"'{status.value}'" for status in FINAL)
         unlike = f"""SELECT t.id FROM processing_tasks t WHERE (
@@ -137,20 +131,19 @@ def assert_consistent(path: Path) -> None:
     db.close()
 
 
-def grow(store: SqliteStore, count: int) -> None:
+def grow(store: Database, count: int) -> None:
     """So many finished tasks more, with claims, history, documents and phases: copies of the first."""
-    db: Any = store._db
     numbers = f"WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < {999 + count})"
 
     def copy(table: str, **changed: str) -> None:
-        columns = [row[1] for row in db.execute_sql(f"PRAGMA table_info({table})")]
+        columns = [row[1] for row in store.execute_sql(f"PRAGMA table_info({table})")]
         values = ", ".join(changed.get(column, f"t.{column}") for column in columns)
         where = "t.id = (SELECT min(id) FROM claims)" if table == "claims" else "t.id = 1"
         if table in ("task_events", "documents"):
             where = "t.task_id = 1"
-        db.execute_sql(f"{numbers} INSERT INTO {table} SELECT {values} FROM n, {table} t WHERE {where}")
+        store.execute_sql(f"{numbers} INSERT INTO {table} SELECT {values} FROM n, {table} t WHERE {where}")
 
-    with db.atomic("IMMEDIATE"):
+    with store.atomic("IMMEDIATE"):
         copy("claims", id="'copy' || i")
         copy("processing_tasks", id="i", claim_id="'copy' || i", user_id="'anna'", sha256="'other' || i")
         copy("task_events", id="NULL", task_id="i")

@@ -75,8 +75,8 @@ async def test_a_task_has_its_history_and_its_files(tmp_path: Path) -> None:
         "extracted",
         "rated",
     ]
-    assert [paper.kind for paper in detail.papers] == ["receipt", "result"]
-    assert all(paper.delivered_at for paper in detail.papers)
+    assert [document.kind for document in detail.documents] == ["receipt", "result"]
+    assert all(document.delivered_at for document in detail.documents)
 
 
 async def test_what_is_not_there_is_a_problem_that_says_so(tmp_path: Path) -> None:

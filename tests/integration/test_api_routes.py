@@ -20,6 +20,7 @@ from daemon.contracts.wire.words import Order, Verb
 from daemon.core.errors import Blame, Fault, StoreError
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import from_iso, to_iso
+from daemon.store import Database, reports
 from daemon.system.state_folder import DATABASE
 from tests.inprocess import Lab, until, worked_off
 
@@ -277,13 +278,13 @@ async def test_a_body_without_a_length_or_of_any_length_is_refused(tmp_path: Pat
 async def test_a_database_that_cannot_be_read_is_a_problem_that_passes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken() -> None:
+    def broken(db: Database) -> None:
         raise StoreError("the database cannot be read: disk I/O error; see the log")
 
     lab = Lab(tmp_path)
-    async with lab.daemon() as daemon:
+    async with lab.daemon():
         with monkeypatch.context() as patched:
-            patched.setattr(daemon.session.store, "counts", broken)
+            patched.setattr(reports, "counts", broken)
             answers = [await ask(lab, "GET", path) for path in ("/status", "/healthz", "/metrics")]
         assert [answer.status_code for answer in answers] == [503] * 3
         assert {answer.json()["error"] for answer in answers} == {"StoreError"}

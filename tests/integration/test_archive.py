@@ -11,7 +11,7 @@ import pytest
 from daemon.core.errors import StoreError
 from daemon.core.tasks.task import Task
 from daemon.delivery.archive import archive
-from daemon.store import SqliteStore
+from daemon.store import Database, forgetting, videos
 from daemon.system.folder import Folder
 from tests.inprocess import Lab, until, worked_off
 
@@ -120,7 +120,7 @@ async def test_no_original_in_the_archive_is_replaced_and_an_alarm_says_so(tmp_p
         lab.hand_in("s001_me.mp4", b"another")
         await worked_off(daemon)
         archived = {path.name: path.read_bytes() for path in (tmp_path / "var").glob("archive/s001/*")}
-        path = (await daemon.session(daemon.session.store.kept_of, "s001", lab.inbox)).videos
+        path = (await daemon.session(forgetting.kept_of, "s001", lab.inbox)).videos
         (told,) = [alarm.message for alarm in daemon.alarms.all if alarm.code == "archive_name"]
     assert archived == {"0001-s001_me.mp4": b"the first", "0001-s001_me.2.mp4": b"another"}
     assert [each.name for each in path] == ["0001-s001_me.2.mp4"]
@@ -131,21 +131,21 @@ async def test_no_original_in_the_archive_is_replaced_and_an_alarm_says_so(tmp_p
 async def test_a_video_that_was_moved_before_the_database_knew_of_it_is_no_other_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, failed = SqliteStore.archived, list[int]()
+    real, failed = videos.archived, list[int]()
 
-    def once(store: SqliteStore, moved: Sequence[tuple[int, Path]], now: float) -> None:
+    def once(store: Database, moved: Sequence[tuple[int, Path]], now: float) -> None:
         if not failed:
             failed.append(moved[0][0])
             raise StoreError("its disk is full")
         real(store, moved, now)
 
-    monkeypatch.setattr(SqliteStore, "archived", once)
+    monkeypatch.setattr(videos, "archived", once)
     lab = Lab(tmp_path)
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:
         await until(lambda: failed)
         await worked_off(daemon)
         assert not [alarm for alarm in daemon.alarms.all if alarm.code == "archive_name"]
-        (video,) = (await daemon.session(daemon.session.store.kept_of, "s001", lab.inbox)).videos
+        (video,) = (await daemon.session(forgetting.kept_of, "s001", lab.inbox)).videos
     assert video == tmp_path / "var" / "archive" / "s001" / "0001-s001_me.mp4"
     assert video.read_bytes() == b"s001_me.mp4"

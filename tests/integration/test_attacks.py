@@ -26,6 +26,7 @@ from daemon.delivery.archive import archive
 from daemon.intake.files import Files
 from daemon.monitoring.progress import Progress
 from daemon.node import LocalNode
+from daemon.store import forgetting
 from daemon.supervisor.attempts import AttemptEnded, Attempts
 from daemon.supervisor.predecode import Predecoder
 from daemon.system.state_folder import DATABASE
@@ -85,9 +86,8 @@ async def test_what_a_full_outbox_left_of_a_result_is_forgotten_with_its_student
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:
         await worked_off(daemon)
-        store = daemon.session.store
-        kept = await daemon.session(store.kept_of, "s001", lab.inbox)
-        for name in kept.papers:  # as a write that came to nothing in the middle leaves them
+        kept = await daemon.session(forgetting.kept_of, "s001", lab.inbox)
+        for name in kept.documents:  # as a write that came to nothing in the middle leaves them
             if Path(name).name.startswith("."):
                 (lab.outbox / name).write_text("My name is Ada")
         left = sorted(path.name for path in (lab.outbox / "s001").iterdir())
@@ -196,7 +196,7 @@ async def test_a_reader_that_keeps_the_deleted_in_the_databases_files_is_told_of
             assert time.monotonic() - began < 5.0, "the work waits for the database meanwhile"
         assert "s001" not in " ".join(event.message for event in daemon.observer.events.recent(1000))
         with pytest.raises(UnknownStudent):
-            await daemon.session(daemon.session.store.kept_of, "s001", lab.inbox)
+            await daemon.session(forgetting.kept_of, "s001", lab.inbox)
     assert SAID.encode() not in b"".join(path.read_bytes() for path in database.parent.glob(f"{DATABASE}*"))
 
 

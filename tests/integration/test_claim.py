@@ -20,8 +20,11 @@ from daemon.intake.landed import Settled, Taken
 from daemon.intake.places import ClaimPaths
 from daemon.intake.room import DiskRoom
 from daemon.intake.scan import Scan, Scanner
+from daemon.store import recovery
+from daemon.store.claims import still_open
+from daemon.store.documents import undelivered
 from daemon.system.folder import Entry, Folder
-from tests.fakes_intake import Crash, Fuse, FusedFiles, FusedStore, Lab, lab
+from tests.fakes_intake import Crash, Fuse, FusedFiles, FusedSession, Lab, lab
 
 NOW = 1_700_000_000.0
 
@@ -47,12 +50,12 @@ class Outcome:
     """What there is of an inbox after the claim, for comparing with what was dropped."""
 
     def __init__(self, lab: Lab) -> None:
-        self.tasks = lab.database.now(lab.store.open_tasks)
-        documents = lab.database.now(lab.store.undelivered, 1000)
+        self.tasks = lab.database.now(recovery.open_tasks)
+        documents = lab.database.now(undelivered, 1000)
         self.reasons = [document for document in documents if document.kind is Kind.REASON]
         self.receipts = [document for document in documents if document.kind is Kind.RECEIPT]
         self.results = [document for document in documents if document.kind is Kind.RESULT]
-        self.open = lab.database.now(lab.store.open_claims)
+        self.open = lab.database.now(still_open)
         self.inbox = sorted(path.name for path in lab.inbox.rglob("*") if not path.is_dir())
         self.spool = sorted((lab.state / "spool").iterdir())
         self.rejected = sorted((lab.state / "rejected").iterdir())
@@ -70,8 +73,7 @@ def claimer(
     return Claimer(
         lab.inbox,
         ClaimPaths.below(lab.state),
-        store=FusedStore(lab.store, fuse),
-        on_database=lab.database.call,
+        session=FusedSession(lab.database, fuse),
         media=lab.media,
         on_born=lab.on_born,
         clock=lambda: NOW,
@@ -354,7 +356,7 @@ def test_a_file_removed_from_the_spool_is_refused_so_that_the_student_learns_of_
     claim_all(here, fuse=steps)
     here.drop("s02/intro.mp4")
     with pytest.raises(Crash):
-        claim_all(here, fuse=Fuse(steps.steps.index("create_tasks")))
+        claim_all(here, fuse=Fuse(steps.steps.index("births.create_tasks")))
     for path in (here.state / "spool").glob("*-s02.mp4"):
         path.unlink()
     recover(here)
@@ -468,7 +470,7 @@ def test_a_copy_of_which_a_power_cut_left_only_the_name_is_made_anew(here: Lab) 
     assert [task.size_bytes for task in Outcome(here).tasks] == [10, 10]
 
 
-@pytest.mark.parametrize("step", ["copy", "unlink", "create_tasks"])
+@pytest.mark.parametrize("step", ["copy", "unlink", "births.create_tasks"])
 def test_a_folder_that_is_shut_after_the_claim_keeps_no_claim_open(
     here: Lab, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

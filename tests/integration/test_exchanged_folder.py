@@ -17,6 +17,7 @@ from daemon.intake.files import Files
 from daemon.intake.places import ClaimPaths
 from daemon.intake.room import DiskRoom
 from daemon.intake.scan import Scan, Scanner
+from daemon.store.claims import still_open
 from tests.fakes_intake import Lab, lab
 
 RACES = 200
@@ -85,8 +86,7 @@ def test_no_race_moves_what_lies_elsewhere(disk: Path, target: str) -> None:
         claimer = Claimer(
             here.inbox,
             ClaimPaths.below(here.state),
-            store=here.store,
-            on_database=here.database.call,
+            session=here.database.session,
             media=here.media,
             on_born=here.on_born,
             clock=lambda: 1_700_000_000.0,
@@ -106,4 +106,4 @@ def test_no_race_moves_what_lies_elsewhere(disk: Path, target: str) -> None:
         assert content_of(results) == before
         assert (here.state / "introeval.db").stat().st_ino == database
         assert not list(here.state.glob(".introeval-*"))
-        assert here.database.now(here.store.open_claims) == []
+        assert here.database.now(still_open) == []

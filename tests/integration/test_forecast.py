@@ -15,6 +15,7 @@ from daemon.core.forecast.durations import MeasuredSwitch
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import from_iso
+from daemon.store import measured, reports
 from tests.inprocess import PASSES, Lab, until, worked_off
 
 pytestmark = pytest.mark.anyio
@@ -60,9 +61,9 @@ async def test_receipts_say_when_once_each_stage_was_measured_and_not_before(tmp
         for student in ("ben", "cleo", "dan"):
             a_lab.hand_in(f"{student}_1.mp4")
         await worked_off(daemon)
-        said = {name: paper["estimated_completion"] for name, paper in receipts(a_lab).items()}
+        said = {name: receipt["estimated_completion"] for name, receipt in receipts(a_lab).items()}
         assert said["anna"] is None
-        ended = {line.student: line.ended_at for line in await daemon.session(daemon.session.store.tasks)}
+        ended = {line.student: line.ended_at for line in await daemon.session(reports.tasks)}
     for student in ("ben", "cleo", "dan"):
         assert said[student] is not None
         assert abs(from_iso(said[student]) - (ended[student] or 0.0)) < 2.0
@@ -73,14 +74,14 @@ async def test_at_a_phases_end_what_is_expected_of_open_tasks_is_written(tmp_pat
     async with a_lab.daemon() as daemon:
         a_lab.hand_in("anna_1.mp4")
         await learnt(daemon)
-        store = daemon.session.store
-        store.estimate = None  # nothing at the claim, so that what is written comes from the phase's end
+        # Nothing at the claim, so that what is written comes from the phase's end.
+        daemon.session.db.estimate = None
         a_lab.hand_in("ben_1.mp4")
         await daemon.intake.settle()
         seen: list[float] = []
 
         async def written() -> bool:
-            lines = await daemon.session(store.tasks, limit=1)
+            lines = await daemon.session(reports.tasks, limit=1)
             seen.extend(line.estimated_completion for line in lines if line.estimated_completion)
             return bool(seen)
 
@@ -148,11 +149,11 @@ async def test_a_burst_gets_estimates_in_its_order_and_little_is_spent_on_them(t
             assert len(found) == len(new)
             return found
 
-        daemon.session.store.estimate = timed
+        daemon.session.db.estimate = timed
         for n in range(150):
             a_lab.hand_in(f"s{n:03}_1.mp4")
         await until(lambda: len(daemon.supervisor.tasks) == 150)
-        lines = await daemon.session(daemon.session.store.tasks, limit=150)
+        lines = await daemon.session(reports.tasks, limit=150)
         ends = [line.estimated_completion or 0.0 for line in sorted(lines, key=lambda line: line.id)]
         assert ends[-1] - ends[0] > 149 * SECONDS[Stage.RATE] * 0.8
         assert sum(spent) < 1.0
@@ -191,10 +192,9 @@ async def test_the_history_knows_what_a_switch_left_and_how_many_ran_at_once(tmp
         for student in ("anna", "ben", "cleo", "dan"):
             a_lab.hand_in(f"{student}_1.mp4")
         await worked_off(daemon)
-        store = daemon.session.store
-        switches = await daemon.session(store.switches)
-        rated = await daemon.session(store.tries, Stage.RATE)
-        transcribed = await daemon.session(store.tries, Stage.STT)
+        switches = await daemon.session(measured.switches)
+        rated = await daemon.session(measured.tries, Stage.RATE)
+        transcribed = await daemon.session(measured.tries, Stage.STT)
     known = [(leaving and sorted(leaving), sorted(entering)) for leaving, entering in map(ends_of, switches)]
     assert known == [(["extract"], ["rate"]), (["stt"], ["extract"]), (None, ["stt"])]
     assert all(one.seconds >= 0.05 for one in switches)

@@ -21,7 +21,7 @@ from daemon.contracts.wire.base import Forgotten
 from daemon.core.errors import IllegalTransition, NotForgotten, UnknownStudent
 from daemon.core.keeping.traces import Traces
 from daemon.delivery import forget_proof
-from daemon.store import SqliteStore
+from daemon.store import forgetting, open_store
 from daemon.system.state_folder import DATABASE
 from tests.inprocess import Lab, until, worked_off
 from tests.integration.test_cli_daemon import run
@@ -180,8 +180,8 @@ async def test_what_was_deleted_is_looked_for_in_the_bytes_of_the_database(tmp_p
         lab.hand_in(name)
     async with lab.daemon() as daemon:
         await worked_off(daemon)
-    with SqliteStore(database) as store:
-        kept = store.kept_of("s001", lab.inbox)
+    with open_store(database) as store:
+        kept = forgetting.kept_of(store, "s001", lab.inbox)
         with closing(sqlite3.connect(database)) as careless:  # as a program that does not overwrite
             careless.execute("PRAGMA foreign_keys = 1")
             careless.execute("PRAGMA secure_delete = 0")
@@ -201,7 +201,7 @@ async def test_a_short_id_in_a_deleted_row_is_told_from_numbers(tmp_path: Path) 
     database = lab.config.paths.state / DATABASE
     lab.outbox.mkdir(parents=True)
     database.parent.mkdir()
-    SqliteStore(database).close()
+    open_store(database).close()
     assert forget_proof.find(Traces("s020"), lab.config.paths) == []
     assert not Traces("s020").in_pages().found(b"\x11s02023-11-14T22:13:20.000000Zadmitted")
     assert not Traces("s1").in_pages().found(b"Cxs12023-11-14T22:13:20.000000Z")
@@ -218,11 +218,11 @@ async def test_a_file_that_is_being_taken_in_is_waited_for(tmp_path: Path) -> No
     lab.hand_in("s020_notes.txt")
     async with lab.daemon() as daemon:
         await worked_off(daemon)
-    with SqliteStore(lab.config.paths.state / DATABASE) as store:
+    with open_store(lab.config.paths.state / DATABASE) as store:
         with closing(sqlite3.connect(lab.config.paths.state / DATABASE)) as database, database:
             database.execute("UPDATE claims SET step = 'seen'")
         with pytest.raises(IllegalTransition, match="being taken in"):
-            store.kept_of("s020", lab.inbox)
+            forgetting.kept_of(store, "s020", lab.inbox)
 
 
 async def test_no_log_names_a_student_or_a_file(tmp_path: Path) -> None:

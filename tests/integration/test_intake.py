@@ -18,8 +18,12 @@ from daemon.intake import watcher
 from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.intake import Intake
 from daemon.intake.watcher import Watching
+from daemon.store import Database
+from daemon.store.births import create_tasks
+from daemon.store.claims import still_open
+from daemon.store.documents import undelivered
 from daemon.system.folder import Entry
-from tests.fakes_intake import Crash, Fuse, FusedFiles, FusedStore, Lab, lab, until
+from tests.fakes_intake import Crash, Fuse, FusedFiles, FusedSession, Lab, lab, until
 
 
 @pytest.fixture(autouse=True)
@@ -199,7 +203,7 @@ def test_links_pipes_and_folders_named_like_videos_harm_nobody(here: Lab, tmp_pa
     assert secret.exists()
     assert (here.inbox / "s03_folder.mp4").is_dir()
     assert left_in(here.inbox) == []
-    assert len(here.database.now(here.store.undelivered, 10)) == 3  # two reasons and a receipt
+    assert len(here.database.now(undelivered, 10)) == 3  # two reasons and a receipt
 
 
 def test_refusals_are_told_of_so_that_their_reasons_are_delivered(here: Lab) -> None:
@@ -320,13 +324,11 @@ def test_on_a_share_without_events_the_inbox_is_polled(here: Lab, monkeypatch: p
 
 
 def test_a_database_that_cannot_be_written_costs_nothing_but_time(here: Lab) -> None:
-    broken = {"create_tasks", "add_claims"}
+    broken = {"births.create_tasks", "claims.add"}
 
-    class Broken(FusedStore):
-        def __getattr__(self, name: str) -> Any:
-            if name in broken:
-                return self._fail
-            return super().__getattr__(name)
+    class Broken(FusedSession):
+        def around(self, name: str, function: Any) -> Any:
+            return self._fail if name in broken else super().around(name, function)
 
         def _fail(self, *_: object) -> None:
             raise StoreError("the database cannot be written; make room on its disk")
@@ -334,7 +336,7 @@ def test_a_database_that_cannot_be_written_costs_nothing_but_time(here: Lab) -> 
     async def check() -> None:
         await until(lambda: intake.alarms)
         assert [alarm.code for alarm in intake.alarms] == ["store"]
-        broken.discard("add_claims")
+        broken.discard("claims.add")
         await until(lambda: left_in(here.inbox) == [])
         assert here.born == []
         broken.clear()
@@ -342,7 +344,7 @@ def test_a_database_that_cannot_be_written_costs_nothing_but_time(here: Lab) -> 
         await until(lambda: intake.alarms == ())
 
     here.drop("s01/intro.mp4")
-    intake = here.intake(store=Broken(here.store, Fuse()), rescan_s=0.05)
+    intake = here.intake(session=Broken(here.database, Fuse()), rescan_s=0.05)
     during(intake, check)
 
 
@@ -399,18 +401,18 @@ def test_a_file_whose_folder_is_renamed_while_it_waits_is_taken_in_its_new_place
 
 
 def test_a_burst_is_taken_in_groups(here: Lab) -> None:
-    class Counting(FusedStore):
-        def __getattr__(self, name: str) -> Any:
+    class Counting(FusedSession):
+        def around(self, name: str, function: Any) -> Any:
             calls.append(name)
-            return super().__getattr__(name)
+            return super().around(name, function)
 
     calls: list[str] = []
     for i in range(200):
         here.drop(f"s{i % 30:02d}/{i}.mp4", f"1{i} seconds".encode())
-    settled(here, store=Counting(here.store, Fuse()))
+    settled(here, session=Counting(here.database, Fuse()))
     assert len(here.born) == 200
-    assert calls.count("add_claims") < 15
-    assert calls.count("create_tasks") < 15
+    assert 0 < calls.count("claims.add") < 15
+    assert 0 < calls.count("births.create_tasks") < 15
     claims = [born.claim.id for born in here.born]
     assert len(set(claims)) == 200
 
@@ -451,7 +453,7 @@ def test_a_video_deleted_while_it_settles_is_no_matter(here: Lab) -> None:
     here.drop("s01/stays.mp4")
     settled(here, files=Late())
     assert students(here) == ["s01"]
-    assert here.database.now(here.store.open_claims) == list[Claim]()
+    assert here.database.now(still_open) == list[Claim]()
     assert here.alarms == []
 
 
@@ -508,7 +510,7 @@ def test_a_file_that_its_owner_shuts_after_the_claim_is_under_its_name_again(her
         await until(lambda: students(here) == ["s02"] and intake.alarms)
         assert [alarm.code for alarm in intake.alarms] == ["no_right"]
         assert left_in(here.inbox) == ["intro.mp4"]
-        assert here.database.now(here.store.open_claims) == list[Claim]()
+        assert here.database.now(still_open) == list[Claim]()
         files.shut = False
         await until(lambda: students(here) == ["s01", "s02"])
 
@@ -519,14 +521,14 @@ def test_a_file_that_its_owner_shuts_after_the_claim_is_under_its_name_again(her
 
 
 def test_a_birth_that_the_database_refuses_delays_nobody_else(here: Lab) -> None:
-    class Picky(FusedStore):
-        def __getattr__(self, name: str) -> Any:
-            return self._create_tasks if name == "create_tasks" else super().__getattr__(name)
+    class Picky(FusedSession):
+        def around(self, name: str, function: Any) -> Any:
+            return self._create_tasks if name == "births.create_tasks" else super().around(name, function)
 
-        def _create_tasks(self, births: Sequence[Birth], now: float) -> list[Born]:
+        def _create_tasks(self, db: Database, births: Sequence[Birth], now: float) -> list[Born]:
             if any(birth.claim.student == "s05" for birth in births):
                 raise StoreError("the database cannot be written: NOT NULL constraint failed")
-            return self._store.create_tasks(births, now)
+            return create_tasks(db, births, now)
 
     async def check() -> None:
         await until(lambda: len(here.born) == 9)
@@ -536,7 +538,7 @@ def test_a_birth_that_the_database_refuses_delays_nobody_else(here: Lab) -> None
 
     for number in range(10):
         here.drop(f"s{number:02d}/intro.mp4", f"10 {number}".encode())
-    intake = here.intake(store=Picky(here.store, Fuse()))
+    intake = here.intake(session=Picky(here.database, Fuse()))
     during(intake, check)
 
 

@@ -18,6 +18,8 @@ from daemon.delivery.archive import archive
 from daemon.intake.claim import Limits
 from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.intake import Intake
+from daemon.store.claims import still_open
+from daemon.store.documents import undelivered
 from daemon.system.folder import Entry
 from tests.fakes_intake import Lab, lab, until
 
@@ -55,7 +57,7 @@ async def stopped(intake: Intake, run: "asyncio.Task[None]", stop: asyncio.Event
 
 
 def results(here: Lab) -> dict[str, dict[str, object]]:
-    documents = here.database.now(here.store.undelivered, 1000)
+    documents = here.database.now(undelivered, 1000)
     found = [json.loads(each.content) for each in documents if each.kind == "result"]
     return {each["student_id"]: each for each in found}
 
@@ -156,7 +158,7 @@ def test_a_slow_copy_delays_only_its_student_and_ends_with_the_daemon(here: Lab)
         here.drop(f"s{number:02d}/intro.mp4", f"10 {number}".encode())
     here.drop("s01/second.mp4", b"10 second")
     asyncio.run(check())
-    assert len(here.database.now(here.store.open_claims)) == 2
+    assert len(here.database.now(still_open)) == 2
     again = asyncio.Event()
 
     async def finish() -> None:

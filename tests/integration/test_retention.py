@@ -17,7 +17,7 @@ from daemon.core.errors import IllegalTransition
 from daemon.core.keeping.witness import Reading
 from daemon.delivery.retention import Retention, read_clocks
 from daemon.monitoring.alarms import Alarms
-from daemon.store import SqliteStore
+from daemon.store import claims, keeping, open_store
 from daemon.store.session import Session
 from daemon.system.shelves import loose_files
 from daemon.system.state_folder import DATABASE
@@ -155,9 +155,9 @@ def test_a_refused_file_whose_claim_is_not_closed_stays(tmp_path: Path) -> None:
     for name in (open_, closed):
         (tmp_path / "rejected" / f"{name}-notes.txt").write_bytes(b"")
     alarms = Alarms(time.time)
-    with SqliteStore(tmp_path / DATABASE) as store, ThreadPoolExecutor(1) as executor:
-        store.add_claims([claim(open_, None), claim(closed, None)])
-        store.step_claims([closed], ClaimStep.DONE)
+    with open_store(tmp_path / DATABASE) as store, ThreadPoolExecutor(1) as executor:
+        claims.add(store, [claim(open_, None), claim(closed, None)])
+        claims.step(store, [closed], ClaimStep.DONE)
         retention = Retention(
             Session(store, executor, lambda trouble: alarms.on("store", trouble)),
             0,
@@ -165,8 +165,9 @@ def test_a_refused_file_whose_claim_is_not_closed_stays(tmp_path: Path) -> None:
             alarms,
             read_clocks,
         )
-        assert retention._remove_files(loose_files(tmp_path), store.witness(read_clocks())) == 1
-        assert [each.id for each in store.open_claims()] == [open_]
+        seen = keeping.witness(store, read_clocks())
+        assert retention._remove_files(store, loose_files(tmp_path), seen) == 1
+        assert [each.id for each in claims.still_open(store)] == [open_]
     assert [path.name for path in (tmp_path / "rejected").iterdir()] == [f"{open_}-notes.txt"]
 
 

@@ -14,6 +14,7 @@ from daemon.cli.rehearsals import rehearsals
 from daemon.cli.simulate import simulate
 from daemon.core.errors import StoreError
 from daemon.core.tasks.task import Stage
+from daemon.store import lists, reports
 from tests.inprocess import PASSES, PHASES, Lab, worked_off
 
 COMMAND = typer.Typer()
@@ -120,8 +121,8 @@ async def test_it_comes_to_what_a_real_run_came_to(
         for n in range(6):
             lab.hand_in(f"s{n}_1.mp4")
         await worked_off(daemon)
-        lines = await daemon.session(daemon.session.store.tasks)
-        phases = await daemon.session(daemon.session.store.last_phases, 10)
+        lines = await daemon.session(reports.tasks)
+        phases = await daemon.session(lists.last_phases, 10)
     # From the first switch on: in a class of seconds, hashing and probing the files is no small part.
     real_s = max(line.ended_at or 0.0 for line in lines) - phases[-1].started_at
     ((_, found),) = rehearsals(

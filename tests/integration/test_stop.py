@@ -9,7 +9,7 @@ import pytest
 from daemon.contracts.values import Change
 from daemon.core.errors import StoreError
 from daemon.core.tasks.task import Stage
-from daemon.store import SqliteStore
+from daemon.store import Database, commits
 from tests.inprocess import Lab, until, worked_off
 
 pytestmark = pytest.mark.anyio
@@ -18,23 +18,23 @@ pytestmark = pytest.mark.anyio
 async def test_a_database_that_cannot_be_written_does_not_keep_the_daemon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit = SqliteStore.commit
+    commit = commits.commit
     failures: list[int] = []
 
-    def full(store: SqliteStore, changes: list[Change]) -> None:
+    def full(store: Database, changes: list[Change]) -> None:
         failures.append(1)
         raise StoreError("the database cannot be written: disk is full; make room on its disk")
 
     lab = Lab(tmp_path, settings={"run.stop_grace_s": 1.0})
     lab.hand_in("s001_intro.mp4")
     lab.hand_in("s002_intro.mp4")
-    monkeypatch.setattr(SqliteStore, "commit", full)
+    monkeypatch.setattr(commits, "commit", full)
     async with lab.daemon() as daemon:
         await until(lambda: len(failures) > 1 and len(daemon.supervisor.tasks) == 2)
         began = time.monotonic()
     assert time.monotonic() - began < 1.0 + 5.0
     assert not any(engine.alive for engine in lab.engines.values())
-    monkeypatch.setattr(SqliteStore, "commit", commit)
+    monkeypatch.setattr(commits, "commit", commit)
     async with lab.daemon() as daemon:
         await worked_off(daemon)
     assert sorted(result["student_id"] for result in lab.results().values()) == ["s001", "s002"]

@@ -321,7 +321,7 @@ def a_detail(line: TaskLine) -> TaskDetail:
         size_bytes=310_000_000,
         flags=[{"code": "ungrounded", "field": "age", "detail": "19 was not said"}],
         history=history,
-        papers=[
+        documents=[
             DocumentLine(
                 kind="receipt", name=f"{line.student}/{line.id}-intro.receipt.json", delivered_at=to_iso(NOW)
             )

@@ -70,4 +70,4 @@ class TaskDetail(TaskLine):
     size_bytes: int
     flags: list[dict[str, Any]]
     history: list[HistoryLine]
-    papers: list[DocumentLine]
+    documents: list[DocumentLine]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.store import SqliteStore
+from daemon.store import Database, open_store
 from tests.integration.stores import assert_consistent
 
 
@@ -15,7 +15,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[SqliteStore]:
-    with SqliteStore(path) as opened:
+def store(path: Path) -> Iterator[Database]:
+    with open_store(path) as opened:
         yield opened
     assert_consistent(path)

@@ -11,62 +11,75 @@ import pytest
 from daemon.contracts.values import ClaimStep
 from daemon.core.keeping.witness import Reading
 from daemon.core.tasks.task import FINAL, OPEN, Event, Phase, Stage, Status
-from daemon.store import SqliteStore
+from daemon.store import (
+    Database,
+    births,
+    claims,
+    documents,
+    keeping,
+    measured,
+    open_store,
+    phases,
+    recovery,
+    reports,
+    videos,
+)
 from tests.integration.stores import FAULT, NOW, birth, born, claim, completed, deliver_all, grow, walk
 
 FINISHED = 3000
 
-QUESTIONS: dict[str, Callable[[SqliteStore], Any]] = {
-    "counts": SqliteStore.counts,
-    "undelivered counts": SqliteStore.undelivered_counts,
-    "open tasks": SqliteStore.open_tasks,
-    "open claims": SqliteStore.open_claims,
-    "undelivered": lambda store: store.undelivered(100),
-    "archivable": lambda store: store.archivable(100),
-    "expired": lambda store: store.expired(-1.0, 100),
-    "a look at what is kept": lambda store: store.witness(Reading(NOW + 1, "boot", 1.0)),
-    "what is not kept any more": lambda store: store.files_removed([b"rejected/x"], ["x"], NOW - 1),
-    "tries of a stage": lambda store: store.tries(Stage.RATE, 5),
-    "switches": lambda store: store.switches(5),
-    "the newest tasks": lambda store: store.tasks(limit=5),
-    "the newest final tasks": lambda store: store.tasks(FINAL, limit=5),
-    "the next page": lambda store: store.tasks([Status.COMPLETED], limit=5, before_id=6),
-    "open tasks, listed": lambda store: store.tasks(OPEN, limit=5),
-    "one task": lambda store: store.task(1),
-    "a claim": lambda store: store.add_claims([claim("new")]),
-    "a birth": lambda store: store.create_tasks([birth("waiting", "zoe", "sha-c0")], NOW),
-    "a commit": lambda store: walk(store, store.open_tasks()[0], Event.ADMITTED, Event.STARTED),
-    "a failure": lambda store: walk(store, store.open_tasks()[0], Event.FAILED),
-    "a recovery": lambda store: store.recover(NOW),
+QUESTIONS: dict[str, Callable[[Database], Any]] = {
+    "counts": reports.counts,
+    "undelivered counts": reports.undelivered_counts,
+    "open tasks": recovery.open_tasks,
+    "open claims": claims.still_open,
+    "undelivered": lambda store: documents.undelivered(store, 100),
+    "archivable": lambda store: videos.archivable(store, 100),
+    "expired": lambda store: keeping.expired(store, -1.0, 100),
+    "a look at what is kept": lambda store: keeping.witness(store, Reading(NOW + 1, "boot", 1.0)),
+    "what is not kept any more": lambda store: keeping.files_removed(store, [b"rejected/x"], ["x"], NOW - 1),
+    "tries of a stage": lambda store: measured.tries(store, Stage.RATE, 5),
+    "switches": lambda store: measured.switches(store, 5),
+    "the newest tasks": lambda store: reports.tasks(store, limit=5),
+    "the newest final tasks": lambda store: reports.tasks(store, FINAL, limit=5),
+    "the next page": lambda store: reports.tasks(store, [Status.COMPLETED], limit=5, before_id=6),
+    "open tasks, listed": lambda store: reports.tasks(store, OPEN, limit=5),
+    "one task": lambda store: reports.task(store, 1),
+    "a claim": lambda store: claims.add(store, [claim("new")]),
+    "a birth": lambda store: births.create_tasks(store, [birth("waiting", "zoe", "sha-c0")], NOW),
+    "a commit": lambda store: walk(store, recovery.open_tasks(store)[0], Event.ADMITTED, Event.STARTED),
+    "a failure": lambda store: walk(store, recovery.open_tasks(store)[0], Event.FAILED),
+    "a recovery": lambda store: recovery.recover(store, NOW),
 }
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
+def store(tmp_path: Path) -> Iterator[Database]:
     """A store with one task of each kind: done and delivered, failed, open."""
-    with SqliteStore(tmp_path / "introeval.db") as opened:
+    with open_store(tmp_path / "introeval.db") as opened:
         for student in ("anna", "ben", "cleo", "dan", "eve", "fay"):
             (task,) = born(opened, birth(f"c-{student}", student))
             completed(opened, task)
-        phase = opened.phase_began([Stage.STT], Phase.STT, None, NOW)
-        opened.phase_ready(phase, NOW, 4.0)
+        phase = phases.began(opened, [Stage.STT], Phase.STT, None, NOW)
+        phases.ready(opened, phase, NOW, 4.0)
         deliver_all(opened)
-        opened.archived([(task.id, Path("/archive/x")) for task in opened.archivable(99)], NOW)
-        opened.witness(Reading(NOW, "boot", 0.0))
+        videos.archived(
+            opened, [(task.id, Path("/archive/x")) for task in videos.archivable(opened, 99)], NOW
+        )
+        keeping.witness(opened, Reading(NOW, "boot", 0.0))
         born(opened, birth("open", "anna"))
-        opened.recover(NOW)
-        opened.add_claims([claim("waiting", "zoe")])
+        recovery.recover(opened, NOW)
+        claims.add(opened, [claim("waiting", "zoe")])
         yield opened
 
 
-def connection_of(store: SqliteStore) -> sqlite3.Connection:
-    db: Any = store._db
-    connection = db.connection()
+def connection_of(store: Database) -> sqlite3.Connection:
+    connection = store.connection()
     assert isinstance(connection, sqlite3.Connection)
     return connection
 
 
-def steps(store: SqliteStore, ask: Callable[[SqliteStore], Any]) -> int:
+def steps(store: Database, ask: Callable[[Database], Any]) -> int:
     """How many instructions SQLite runs to answer."""
     count = 0
 
@@ -83,22 +96,22 @@ def steps(store: SqliteStore, ask: Callable[[SqliteStore], Any]) -> int:
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_history_costs_nothing(store: SqliteStore, question: str) -> None:
+def test_history_costs_nothing(store: Database, question: str) -> None:
     ask = QUESTIONS[question]
     few = steps(store, lambda store: rolled_back(store, ask))
     grow(store, FINISHED)
-    assert store.counts()[Status.COMPLETED] == 6 + FINISHED
+    assert reports.counts(store)[Status.COMPLETED] == 6 + FINISHED
     assert steps(store, ask) <= 1.5 * few + 100
 
 
-def rolled_back(store: SqliteStore, ask: Callable[[SqliteStore], Any]) -> None:
-    with store._db.atomic("IMMEDIATE") as transaction:
+def rolled_back(store: Database, ask: Callable[[Database], Any]) -> None:
+    with store.atomic("IMMEDIATE") as transaction:
         ask(store)
         transaction.rollback()
 
 
 @pytest.mark.parametrize("question", [name for name in QUESTIONS if name != "the newest tasks"])
-def test_no_table_of_history_is_scanned(store: SqliteStore, question: str) -> None:
+def test_no_table_of_history_is_scanned(store: Database, question: str) -> None:
     said: list[str] = []
     connection = connection_of(store)
     connection.set_trace_callback(said.append)
@@ -112,15 +125,15 @@ def test_no_table_of_history_is_scanned(store: SqliteStore, question: str) -> No
             assert small or not plan.startswith("SCAN"), f"{plan}: {query}"
 
 
-def test_a_class_of_the_same_file_stays_small(store: SqliteStore) -> None:
+def test_a_class_of_the_same_file_stays_small(store: Database) -> None:
     births = [birth(f"same{n}", f"s{n}", "same", fault=FAULT if n % 2 else None) for n in range(30)]
     tasks = born(store, *births)
-    assert all(len(store.task(task.id).flags) == 1 for task in tasks)
+    assert all(len(reports.task(store, task.id).flags) == 1 for task in tasks)
 
 
-def test_a_claim_that_is_done_is_not_looked_at(store: SqliteStore) -> None:
-    store.step_claims(["waiting"], ClaimStep.LOST)
-    before = steps(store, SqliteStore.open_claims)
+def test_a_claim_that_is_done_is_not_looked_at(store: Database) -> None:
+    claims.step(store, ["waiting"], ClaimStep.LOST)
+    before = steps(store, claims.still_open)
     grow(store, FINISHED)
-    assert steps(store, SqliteStore.open_claims) == before
-    assert replace(claim("x"), id="waiting") not in store.open_claims()
+    assert steps(store, claims.still_open) == before
+    assert replace(claim("x"), id="waiting") not in claims.still_open(store)

@@ -13,7 +13,7 @@ import pytest
 
 from daemon.core.errors import StoreError
 from daemon.core.tasks.task import FINAL, Status
-from daemon.store import SqliteStore
+from daemon.store import births, claims, commits, open_store, recovery, reports, settings
 from tests.integration.stores import (
     NOW,
     WAY,
@@ -31,17 +31,19 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 
 def work(path: Path) -> None:
     """Work off tasks for ever, and say which are durable: what the killed process runs."""
-    with SqliteStore(path) as store:
-        store.create_tasks([birth(claim.id, claim.student or "") for claim in store.open_claims()], NOW)
-        for task in store.recover(NOW):
+    with open_store(path) as store:
+        births.create_tasks(
+            store, [birth(claim.id, claim.student or "") for claim in claims.still_open(store)], NOW
+        )
+        for task in recovery.recover(store, NOW):
             walk(store, task, *WAY[_done(task.status) :])
-        number = sum(store.counts().values())
+        number = sum(reports.counts(store).values())
         while True:
             tasks = born(store, *(birth(f"c{number + n}", f"s{n}") for n in range(3)))
             number += 3
             for event in WAY:
                 changes = [change(task, event) for task in tasks]
-                store.commit(changes)
+                commits.commit(store, changes)
                 tasks = [one.after for one in changes]
             print(*(task.id for task in tasks), flush=True)
             deliver_all(store)
@@ -93,31 +95,31 @@ def test_a_process_killed_at_any_moment_leaves_what_it_committed_and_no_more(tmp
 
 def test_a_full_disk_is_an_error_that_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "introeval.db"
-    with SqliteStore(path) as store:
+    with open_store(path) as store:
         (task,) = born(store, birth("a"))
-        pages = store._db.pragma("page_count")
-        store._db.pragma("max_page_count", pages)
+        pages = store.pragma("page_count")
+        store.pragma("max_page_count", pages)
         many = [birth(f"more{number}") for number in range(1000)]
         with pytest.raises(StoreError, match="make room"):
             born(store, *many)
-        before = store.counts()
-        store._db.pragma("max_page_count", 1_000_000)
-        assert store.counts() == before
+        before = reports.counts(store)
+        store.pragma("max_page_count", 1_000_000)
+        assert reports.counts(store) == before
         completed(store, task)
-        assert store.counts()[Status.COMPLETED] == 1
-        assert all(one.status not in FINAL for one in store.open_tasks())
+        assert reports.counts(store)[Status.COMPLETED] == 1
+        assert all(one.status not in FINAL for one in recovery.open_tasks(store))
     assert_consistent(path)
 
 
 def test_a_locked_database_is_an_error_after_the_busy_timeout(tmp_path: Path) -> None:
     path = tmp_path / "introeval.db"
-    with SqliteStore(path) as store:
-        store._db.pragma("busy_timeout", 50)
+    with open_store(path) as store:
+        store.pragma("busy_timeout", 50)
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="kept it locked"):
-            store.put_setting("paused", value=True)
+            settings.put(store, "paused", value=True)
         other.execute("ROLLBACK")
         other.close()
-        store.put_setting("paused", value=True)
-        assert store.setting("paused") is True
+        settings.put(store, "paused", value=True)
+        assert settings.get(store, "paused") is True

@@ -11,7 +11,7 @@ from daemon.contracts.wire.tasks import TaskPage
 from daemon.contracts.wire.words import TaskOrder
 from daemon.core.tasks.task import Event, Status
 from daemon.monitoring.queries import TaskQuery, queue, task_page
-from daemon.store import SqliteStore
+from daemon.store import Database, lists, open_store, recovery, reopening
 from daemon.store.lists import WINDOW
 from tests.integration.store.test_cost import steps
 from tests.integration.stores import NOW, birth, born, completed, grow, walk
@@ -21,9 +21,9 @@ STUDENTS = ("eve", "anna", "ben", "fay", "cleo", "dan")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
+def store(tmp_path: Path) -> Iterator[Database]:
     """Six finished tasks, of which the last failed, and three open ones: 7 held, 8, and 9 of anna."""
-    with SqliteStore(tmp_path / "introeval.db") as opened:
+    with open_store(tmp_path / "introeval.db") as opened:
         for number, student in enumerate(STUDENTS):
             (task,) = born(opened, birth(f"c-{student}", student), now=NOW + number)
             if student == "dan":
@@ -32,16 +32,16 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
                 completed(opened, task, at=NOW + 100)
         for number, student in enumerate(("zoe", "gil", "anna")):
             born(opened, birth(f"open-{student}", student), now=NOW + 10 + number)
-        opened.hold(7, NOW, held=True)
+        reopening.hold(opened, 7, NOW, held=True)
         yield opened
 
 
-def page(store: SqliteStore, **wanted: Any) -> TaskPage:
+def page(store: Database, **wanted: Any) -> TaskPage:
     etas = {8: NOW + 200, 9: NOW + 100}
-    return task_page(store, TaskQuery(**wanted), queue(store.open_tasks()), etas)
+    return task_page(store, TaskQuery(**wanted), queue(recovery.open_tasks(store)), etas)
 
 
-def ids(store: SqliteStore, **wanted: Any) -> list[int]:
+def ids(store: Database, **wanted: Any) -> list[int]:
     return [line.id for line in page(store, **wanted).tasks]
 
 
@@ -71,7 +71,7 @@ def ids(store: SqliteStore, **wanted: Any) -> list[int]:
         ({"before": 8}, [7, 6, 5, 4, 3, 2, 1]),
     ],
 )
-def test_tasks_are_listed_as_wanted(store: SqliteStore, wanted: dict[str, Any], expected: list[int]) -> None:
+def test_tasks_are_listed_as_wanted(store: Database, wanted: dict[str, Any], expected: list[int]) -> None:
     assert ids(store, **wanted) == expected
 
 
@@ -79,7 +79,7 @@ def test_tasks_are_listed_as_wanted(store: SqliteStore, wanted: dict[str, Any], 
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("only_open", [False, True])
 def test_pages_put_together_are_the_whole(
-    store: SqliteStore, order: TaskOrder, descending: bool, only_open: bool
+    store: Database, order: TaskOrder, descending: bool, only_open: bool
 ) -> None:
     how = {"order": order, "descending": descending, "only_open": only_open}
     whole = page(store, **how)
@@ -88,13 +88,13 @@ def test_pages_put_together_are_the_whole(
     assert {part.total for part in parts} == {whole.total} == {3 if only_open else 9}
 
 
-def test_totals_are_of_all_pages(store: SqliteStore) -> None:
+def test_totals_are_of_all_pages(store: Database) -> None:
     assert page(store, limit=1, statuses=frozenset({Status.COMPLETED})).total == 5
     assert page(store, limit=1, student="anna").total == 2
     assert page(store, limit=1, text="an").total == 3
 
 
-def test_a_text_is_searched_in_all_open_tasks_and_in_the_newest_finished_ones(store: SqliteStore) -> None:
+def test_a_text_is_searched_in_all_open_tasks_and_in_the_newest_finished_ones(store: Database) -> None:
     assert not page(store, text="an").partial
     grow(store, WINDOW)
     found = page(store, text="zoe")
@@ -103,7 +103,7 @@ def test_a_text_is_searched_in_all_open_tasks_and_in_the_newest_finished_ones(st
     assert not page(store, text="zoe", only_open=True).partial
 
 
-QUESTIONS: dict[str, Callable[[SqliteStore], Any]] = {
+QUESTIONS: dict[str, Callable[[Database], Any]] = {
     **{
         f"by {order}{' the other way round' if descending else ''}": partial(
             page, order=order, descending=descending, limit=5
@@ -115,43 +115,41 @@ QUESTIONS: dict[str, Callable[[SqliteStore], Any]] = {
     "of a status": lambda store: page(store, statuses=frozenset({Status.COMPLETED}), limit=4),
     "the next page": lambda store: page(store, limit=4, before=6),
     "of a student": lambda store: page(store, student="ben"),
-    "what ended lately": lambda store: store.lately(NOW + 200),
-    "the last phases": lambda store: store.last_phases(5),
-    "lines by their ids": lambda store: store.listed([1, 2, 3]),
+    "what ended lately": lambda store: lists.lately(store, NOW + 200),
+    "the last phases": lambda store: lists.last_phases(store, 5),
+    "lines by their ids": lambda store: lists.by_ids(store, [1, 2, 3]),
 }
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_a_list_costs_the_same_with_a_long_history(store: SqliteStore, question: str) -> None:
+def test_a_list_costs_the_same_with_a_long_history(store: Database, question: str) -> None:
     ask = QUESTIONS[question]
     few = steps(store, ask)
     grow(store, FINISHED)
     assert steps(store, ask) <= 2 * few + 100
 
 
-def test_a_search_costs_its_window(store: SqliteStore) -> None:
+def test_a_search_costs_its_window(store: Database) -> None:
     grow(store, WINDOW)
     few = steps(store, lambda store: page(store, text="nobody"))
-    db: Any = store._db
-    with db.atomic():
+    with store.atomic():
         grow_more(store)
     assert steps(store, lambda store: page(store, text="nobody")) <= 1.1 * few
 
 
-def grow_more(store: SqliteStore) -> None:
+def grow_more(store: Database) -> None:
     """As many finished tasks again, with ids above all others."""
-    db: Any = store._db
-    columns = [row[1] for row in db.execute_sql("PRAGMA table_info(processing_tasks)")]
+    columns = [row[1] for row in store.execute_sql("PRAGMA table_info(processing_tasks)")]
     kept = {"id": "id + 100000", "claim_id": "claim_id || 'again'"}
     values = ", ".join(kept.get(column, column) for column in columns)
-    claims = [row[1] for row in db.execute_sql("PRAGMA table_info(claims)")]
+    claims = [row[1] for row in store.execute_sql("PRAGMA table_info(claims)")]
     copied = ", ".join("id || 'again'" if column == "id" else column for column in claims)
-    db.execute_sql(f"INSERT INTO claims SELECT {copied} FROM claims WHERE id LIKE 'copy%'")
-    db.execute_sql(f"INSERT INTO processing_tasks SELECT {values} FROM processing_tasks WHERE id >= 1000")
+    store.execute_sql(f"INSERT INTO claims SELECT {copied} FROM claims WHERE id LIKE 'copy%'")
+    store.execute_sql(f"INSERT INTO processing_tasks SELECT {values} FROM processing_tasks WHERE id >= 1000")
 
 
-def test_what_ended_lately_is_counted_with_the_seconds_of_its_tries(store: SqliteStore) -> None:
-    lately = store.lately(NOW + 50)
+def test_what_ended_lately_is_counted_with_the_seconds_of_its_tries(store: Database) -> None:
+    lately = lists.lately(store, NOW + 50)
     assert (lately.ended, lately.failed) == (6, 1)
     assert lately.mean_s == pytest.approx((5 * 3 * 1.5 + 1.5) / 6)
-    assert store.lately(NOW + 200).ended == 0
+    assert lists.lately(store, NOW + 200).ended == 0

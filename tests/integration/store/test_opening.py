@@ -8,7 +8,7 @@ import pytest
 
 from daemon.core.errors import StoreError
 from daemon.core.tasks.task import Status
-from daemon.store import Reader, SqliteStore
+from daemon.store import Database, open_reader, open_store, recovery, reports, settings
 from tests.integration.stores import (
     WAY,
     assert_consistent,
@@ -19,7 +19,7 @@ from tests.integration.stores import (
 
 
 def test_the_file_is_in_wal_mode_and_has_the_tables_that_other_tools_read(
-    store: SqliteStore, path: Path
+    store: Database, path: Path
 ) -> None:
     with sqlite3.connect(path) as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -35,44 +35,44 @@ def test_the_file_is_in_wal_mode_and_has_the_tables_that_other_tools_read(
 
 def test_a_folder_that_is_missing_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="see that its folder exists"):
-        SqliteStore(tmp_path / "nowhere" / "introeval.db")
+        open_store(tmp_path / "nowhere" / "introeval.db")
 
 
 def test_a_file_that_is_no_database_is_a_clear_error(path: Path) -> None:
     path.write_bytes(b"this is no database" * 100)
     with pytest.raises(StoreError, match=r"move .*-wal and .*-shm away together"):
-        SqliteStore(path)
+        open_store(path)
 
 
 def test_a_reader_sees_a_closed_database_and_leaves_nothing_behind(path: Path) -> None:
-    with SqliteStore(path) as store:
+    with open_store(path) as store:
         born(store, birth("a"))
-    with Reader(path) as reader:
-        assert reader.counts()[Status.UPLOADED] == 1
-        assert [task.filename for task in reader.open_tasks()] == ["intro.mp4"]
+    with open_reader(path) as reader:
+        assert reports.counts(reader)[Status.UPLOADED] == 1
+        assert [task.filename for task in recovery.open_tasks(reader)] == ["intro.mp4"]
     assert [child.name for child in path.parent.iterdir()] == [path.name]
 
 
-def test_a_reader_reads_beside_the_store(store: SqliteStore, path: Path) -> None:
-    with Reader(path) as reader:
+def test_a_reader_reads_beside_the_store(store: Database, path: Path) -> None:
+    with open_reader(path) as reader:
         born(store, birth("a"))
-        assert reader.counts()[Status.UPLOADED] == 1
+        assert reports.counts(reader)[Status.UPLOADED] == 1
 
 
 def test_a_reader_of_no_database_says_so(path: Path) -> None:
     with pytest.raises(StoreError, match="there is no database"):
-        Reader(path)
+        open_reader(path)
     assert not path.exists()
 
 
 def test_two_writers_wait_for_each_other(path: Path) -> None:
-    with SqliteStore(path) as store:
-        store.put_setting("n", 0)
+    with open_store(path) as store:
+        settings.put(store, "n", 0)
     failures: list[BaseException] = []
 
     def write(mine: str) -> None:
         try:
-            with SqliteStore(path) as store:
+            with open_store(path) as store:
                 for number in range(40):
                     (task,) = born(store, birth(f"{mine}{number}", mine))
                     walk(store, task, *WAY[:3])
@@ -85,6 +85,6 @@ def test_two_writers_wait_for_each_other(path: Path) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-    with SqliteStore(path) as store:
-        assert store.counts()[Status.STT_COMPLETE] == 120
+    with open_store(path) as store:
+        assert reports.counts(store)[Status.STT_COMPLETE] == 120
     assert_consistent(path)

@@ -8,7 +8,7 @@ from daemon.contracts.values import Extracted, Failed, Rated, Ticket, Transcribe
 from daemon.core.content.document import Flag, Segment
 from daemon.core.errors import IllegalTransition
 from daemon.core.tasks.task import Event, Status
-from daemon.store import SqliteStore
+from daemon.store import Database, commits, recovery, reopening, reports
 from tests.integration.stores import (
     FAULT,
     NOW,
@@ -24,33 +24,33 @@ from tests.integration.stores import (
 )
 
 
-def test_a_cancel_beats_the_outcome_which_is_not_even_kept(store: SqliteStore) -> None:
+def test_a_cancel_beats_the_outcome_which_is_not_even_kept(store: Database) -> None:
     (task,) = born(store, birth("a"))
     running = walk(store, task, Event.ADMITTED, Event.STARTED)
-    asked = store.request_cancel(running.id, NOW)
+    asked = reopening.request_cancel(store, running.id, NOW)
     assert asked == replace(running, cancel_requested=True)
     given = Transcribed(Ticket(task.id, 1, 1), TRANSCRIPT, SPEAKING)
-    store.commit([change(asked, Event.CANCELLED, outcome=given)])
-    assert store.payload(task.id) == (None, None, None)
+    commits.commit(store, [change(asked, Event.CANCELLED, outcome=given)])
+    assert reports.payload(store, task.id) == (None, None, None)
     result = results(store)["anna/0001-intro.result.json"]
     assert (result["outcome"], result["error"], result["transcript"]) == ("cancelled", None, None)
 
 
-def test_a_change_from_an_older_view_does_not_undo_a_hold(store: SqliteStore) -> None:
+def test_a_change_from_an_older_view_does_not_undo_a_hold(store: Database) -> None:
     (task,) = born(store, birth("a"))
-    assert store.hold(task.id, NOW, held=True).held
+    assert reopening.hold(store, task.id, NOW, held=True).held
     walk(store, task, Event.ADMITTED)
-    assert store.open_tasks()[0].held
-    assert not store.hold(task.id, NOW, held=False).held
+    assert recovery.open_tasks(store)[0].held
+    assert not reopening.hold(store, task.id, NOW, held=False).held
 
 
-def test_what_is_final_cannot_be_held(store: SqliteStore) -> None:
+def test_what_is_final_cannot_be_held(store: Database) -> None:
     (task,) = born(store, birth("a", fault=FAULT))
     with pytest.raises(IllegalTransition, match="cannot be held"):
-        store.hold(task.id, NOW, held=True)
+        reopening.hold(store, task.id, NOW, held=True)
 
 
-def test_an_unscorable_task_has_advice_and_no_rating(store: SqliteStore) -> None:
+def test_an_unscorable_task_has_advice_and_no_rating(store: Database) -> None:
     (task,) = born(store, birth("a"))
     walk(store, task, Event.ADMITTED, Event.STARTED, Event.UNSCORABLE)
     result = results(store)["anna/0001-intro.result.json"]
@@ -63,17 +63,17 @@ def test_an_unscorable_task_has_advice_and_no_rating(store: SqliteStore) -> None
     }
 
 
-def test_no_valid_form_is_kept_apart_from_no_form_yet(store: SqliteStore) -> None:
+def test_no_valid_form_is_kept_apart_from_no_form_yet(store: Database) -> None:
     (task,) = born(store, birth("a"))
     task = walk(store, task, *WAY[:5])
     none = Extracted(Ticket(task.id, 1, task.attempt), None, (Flag(code="no_valid_form", field="profile"),))
     one = change(task, Event.EXTRACTED, outcome=none)
-    store.commit([one])
+    commits.commit(store, [one])
     task = walk(store, one.after, Event.STARTED)
-    assert store.payload(task.id) == (TRANSCRIPT, SPEAKING, None)
+    assert reports.payload(store, task.id) == (TRANSCRIPT, SPEAKING, None)
     walk(store, task, Event.RATED)
     assert results(store)["anna/0001-intro.result.json"]["outcome"] == "needs_review"
-    again = store.retry(task.id, NOW)
+    again = reopening.retry(store, task.id, NOW)
     assert (again.status, again.revision, again.attempt) == (Status.STT_COMPLETE, 2, 0)
     completed_again = walk(store, again, *WAY[3:])
     assert completed_again.status is Status.COMPLETED
@@ -82,23 +82,23 @@ def test_no_valid_form_is_kept_apart_from_no_form_yet(store: SqliteStore) -> Non
     assert [flag["code"] for flag in second["flags"]] == ["demo_model"]
 
 
-def test_what_a_model_or_a_name_holds_cannot_stop_a_task(store: SqliteStore) -> None:
+def test_what_a_model_or_a_name_holds_cannot_stop_a_task(store: Database) -> None:
     (task,) = born(store, birth("a"))
     task = walk(store, task, Event.ADMITTED, Event.STARTED)
     odd = replace(FAULT, message="bad \udcff name")
-    store.commit([change(task, Event.FAILED, outcome=Failed(Ticket(task.id, 1, 1), odd))])
-    assert store.task(task.id).task.error_message == "bad \\udcff name"
+    commits.commit(store, [change(task, Event.FAILED, outcome=Failed(Ticket(task.id, 1, 1), odd))])
+    assert reports.task(store, task.id).task.error_message == "bad \\udcff name"
     (other,) = born(store, birth("b"))
     other = walk(store, other, *WAY[:-1])
     rated = Rated(
         Ticket(other.id, 1, other.attempt), RATING, provenance={"speed": float("nan"), "x": "\ud800"}
     )
-    store.commit([change(other, Event.RATED, outcome=rated)])
+    commits.commit(store, [change(other, Event.RATED, outcome=rated)])
     provenance = results(store)["anna/0002-intro.result.json"]["provenance"]
     assert provenance["rate"] == {"speed": 0.0, "x": "\\ud800"}
 
 
-def test_a_transcript_with_a_lone_surrogate_or_nan_is_stored(store: SqliteStore) -> None:
+def test_a_transcript_with_a_lone_surrogate_or_nan_is_stored(store: Database) -> None:
     (task,) = born(store, birth("a"))
     task = walk(store, task, Event.ADMITTED, Event.STARTED)
     odd = Segment(
@@ -106,8 +106,8 @@ def test_a_transcript_with_a_lone_surrogate_or_nan_is_stored(store: SqliteStore)
     )
     transcript = TRANSCRIPT.model_copy(update={"text": "so \ud800", "segments": (odd,)})
     given = Transcribed(Ticket(task.id, 1, 1), transcript, SPEAKING)
-    store.commit([change(task, Event.TRANSCRIBED, outcome=given)])
-    stored, _, _ = store.payload(task.id)
+    commits.commit(store, [change(task, Event.TRANSCRIBED, outcome=given)])
+    stored, _, _ = reports.payload(store, task.id)
     assert stored is not None
     assert stored.text == "so \\ud800"
     assert stored.segments == (odd.model_copy(update={"text": "\\ud800", "avg_logprob": 0.0}),)

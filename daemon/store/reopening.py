@@ -1,17 +1,17 @@
-"""Taking up a task once more, and what a person asks of a task under way. Called within a transaction."""
+"""Taking up a task once more, and what a person asks of a task under way."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from peewee import SqliteDatabase
-
+from daemon.contracts.values import Kind
 from daemon.core.errors import IllegalTransition
 from daemon.core.tasks.reopening import FinishedTask, rated_again, retried
 from daemon.core.tasks.task import OPEN, STAGE_OF, Outcome, Stage, Status, Task, phase_of
 from daemon.store import codec, history
 from daemon.store.commits import find
-from daemon.store.models import TaskRow
+from daemon.store.database import Database, writes
+from daemon.store.models import DocumentRow, TaskRow
 
 _RESULT_COLUMN = {Stage.STT: "stt_result", Stage.EXTRACT: "mistral_result", Stage.RATE: "llama_result"}
 _BEGUN_ANEW: dict[str, Any] = {
@@ -35,19 +35,54 @@ _BEGUN_ANEW: dict[str, Any] = {
 }
 
 
-def retry(db: SqliteDatabase, task_id: int, now: float) -> Task:
-    """Begin the next revision where the last one came to nothing."""
+@writes
+def retry(db: Database, task_id: int, now: float) -> Task:
+    """Begin the next revision of a failed, cancelled or doubtful task where it came to nothing.
+
+    Raises UnknownTask, and IllegalTransition for another task.
+    """
     row = find(db, task_id)
     return _reopen(db, row, retried(_ended(row)), now, "retried")
 
 
-def rate_again(db: SqliteDatabase, task_id: int, now: float, *, extract: bool) -> Task:
-    """Begin the next revision at rating, or at extracting."""
+@writes
+def rate_again(db: Database, task_id: int, now: float, *, extract: bool = False) -> Task:
+    """Begin the next revision of a rated task at rating, or at extracting. Raises as `retry`."""
     row = find(db, task_id)
     return _reopen(db, row, rated_again(_ended(row), extract=extract), now, "rated_again")
 
 
-def mark(db: SqliteDatabase, task_id: int, event: str, now: float, columns: Mapping[str, bool]) -> Task:
+@writes
+def hold(db: Database, task_id: int, now: float, *, held: bool) -> Task:
+    """Hold an open task, or let it go on. Raises UnknownTask, IllegalTransition."""
+    return _mark(db, task_id, "held" if held else "let_go", now, {"held": held})
+
+
+@writes
+def request_cancel(db: Database, task_id: int, now: float) -> Task:
+    """Record that an open task is to be cancelled, which beats its outcome. Raises as `hold`."""
+    return _mark(db, task_id, "cancel_requested", now, {"cancel_requested": True})
+
+
+@writes
+def deliver_again(db: Database, task_id: int) -> None:
+    """Have the last result of a task put into the outbox once more.
+
+    Raises UnknownTask, and IllegalTransition when it has none.
+    """
+    find(db, task_id)
+    results = (DocumentRow.task_id == task_id) & (DocumentRow.kind == Kind.RESULT.value)
+    query = DocumentRow.select().where(results).order_by(DocumentRow.revision.desc()).limit(1)
+    rows = list(query.execute(db))
+    if not rows:
+        raise IllegalTransition(f"task {task_id} has no result to deliver yet; wait for it")
+    last = rows[0]
+    DocumentRow.update(delivered_at=None).where(DocumentRow.id == last.id).execute(db)
+    current = (TaskRow.id == task_id) & (TaskRow.revision == last.revision)
+    TaskRow.update(delivered_at=None).where(current).execute(db)
+
+
+def _mark(db: Database, task_id: int, event: str, now: float, columns: Mapping[str, bool]) -> Task:
     """Set what a person asked for on an open task. Raises IllegalTransition for another."""
     row = find(db, task_id)
     if Status(row.status) not in OPEN:
@@ -70,7 +105,7 @@ def _ended(row: TaskRow) -> FinishedTask:
     )
 
 
-def _reopen(db: SqliteDatabase, row: TaskRow, to: Status, now: float, event: str) -> Task:
+def _reopen(db: Database, row: TaskRow, to: Status, now: float, event: str) -> Task:
     before = Status(row.status)
     stages = list(Stage)
     redone = stages[stages.index(STAGE_OF[to]) :]
