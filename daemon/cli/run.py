@@ -30,6 +30,7 @@ from daemon.core.tasks.task import FINAL, Status
 from daemon.store import Database, measured, reports
 from daemon.store.recovery import open_tasks
 from daemon.system.state_folder import owned, write_privately
+from daemon.system.waits import happens
 
 _LOOK_S = 0.2
 _LOG_BYTES = 10_000_000
@@ -156,11 +157,7 @@ async def _work_off(
             completed=total - open_now,
             description=f"{group}: {supervisor.decision.why}",
         )
-        try:
-            async with asyncio.timeout(_LOOK_S):
-                await stop.wait()
-        except TimeoutError:
-            continue
+        await happens(stop, _LOOK_S)
     settled.cancel()
     total = earlier + daemon.born
     progress.update(bar, total=total or None, completed=total, description="done")

@@ -18,6 +18,7 @@ from docker.types.daemon import CancellableStream
 from urllib3.exceptions import HTTPError
 
 from daemon.containers.engine import DockerEngine
+from daemon.system.waits import happens
 
 _TELLING = ["start", "die"]
 _END_S = 2.0
@@ -43,10 +44,7 @@ class Hints:
                 target=self._listen, args=(asyncio.get_running_loop(),), name="docker events", daemon=True
             )
             self._thread.start()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(at_most_s):
-                await self._told.wait()
-        told = self._told.is_set()
+        told = await happens(self._told, at_most_s)
         self._told.clear()
         return told
 

@@ -1,13 +1,12 @@
 """What containers were like before we touched them: durable, so that a crash can't make us forget it."""
 
 import json
-import os
 import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from daemon.containers.engine import ContainerError, ContainerState, RestartPolicy
-from daemon.system.durable import make_folder, sync_folder
+from daemon.system.durable import make_folder, whole_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +74,10 @@ class TakeoverRecord:
         return self._known
 
     def _write(self, known: dict[str, Before]) -> None:
-        part = self._file.with_suffix(".part")
         try:
             make_folder(self._file.parent)
-            with part.open("w") as file:
-                json.dump([asdict(before) for before in known.values()], file, indent=2)
-                file.flush()
-                os.fsync(file.fileno())
-            part.rename(self._file)
-            sync_folder(self._file.parent)
+            with whole_file(self._file) as file:
+                file.write(json.dumps([asdict(before) for before in known.values()], indent=2).encode())
         except OSError as exc:
             raise ContainerError("failed", f"{self._file} can't be written: {exc.strerror}") from exc
         self._known = known

@@ -5,7 +5,6 @@ be delivered keeps no other one waiting.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -21,6 +20,7 @@ from daemon.monitoring.alarms import Alarms
 from daemon.store import documents, videos
 from daemon.store.database import Database
 from daemon.store.session import Session
+from daemon.system.waits import happens, waking
 
 log = structlog.get_logger()
 
@@ -77,23 +77,21 @@ class Delivery:
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop`, then once more what is ready."""
         failures = 0
-        stopper = asyncio.create_task(self._wake_at(stop))
-        while True:
-            self._hinted.clear()
-            self._again.clear()
-            async with self.still:
-                ended = await self._round()
-            # To look whether the outbox is back costs little, and results wait for it.
-            failures = _FAILURES.get(ended, failures + 1)
-            if stop.is_set():
-                break
-            if ended in _RESTS and not self._hinted.is_set():
-                self._rested.set()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(None if not failures else backoff_s(failures)):
-                    # While the outbox is away, new results do not make it come back.
-                    await (self._again if ended is _Ended.AWAY else self._hinted).wait()
-        await stopper
+        async with waking(stop, self.try_again):
+            while True:
+                self._hinted.clear()
+                self._again.clear()
+                async with self.still:
+                    ended = await self._round()
+                # To look whether the outbox is back costs little, and results wait for it.
+                failures = _FAILURES.get(ended, failures + 1)
+                if stop.is_set():
+                    break
+                if ended in _RESTS and not self._hinted.is_set():
+                    self._rested.set()
+                # While the outbox is away, new results do not make it come back.
+                told = self._again if ended is _Ended.AWAY else self._hinted
+                await happens(told, backoff_s(failures) if failures else None)
 
     async def _round(self) -> _Ended:
         """Deliver and archive all that there is."""
@@ -186,8 +184,3 @@ class Delivery:
             told = f"the archive holds another file under the name of the video of task {', '.join(taken)}"
             advice = "both are kept; see whether the database was lost or an older one put back"
             self._alarms.set(_TAKEN, f"{told}; {advice}")
-
-    async def _wake_at(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._again.set()
-        self._hinted.set()

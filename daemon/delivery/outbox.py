@@ -103,12 +103,7 @@ class Outbox:
         if _stands(folder, name, document.content):
             return
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            with os.fdopen(folder.open_file(half, flags), "wb") as file:
-                file.write(document.content)
-                file.flush()
-                self._give(file.fileno(), self._mode, group)
-                os.fsync(file.fileno())
+            folder.write_new(half, document.content, prepare=lambda fd: self._give(fd, self._mode, group))
             folder.rename(half, folder, name)
         except OSError as exc:
             with contextlib.suppress(OSError):

@@ -20,6 +20,7 @@ from daemon.store import claims, keeping, videos
 from daemon.store.database import Database
 from daemon.store.session import Session
 from daemon.system.shelves import claim_of, loose_files, remove_file
+from daemon.system.waits import happens
 
 log = structlog.get_logger()
 
@@ -59,8 +60,7 @@ class Retention:
             more = False
             with contextlib.suppress(StoreError):  # told of where the work needs the database
                 more = await self._round()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _GAP_S if more else _EVERY_S)
+            await happens(stop, _GAP_S if more else _EVERY_S)
 
     async def _round(self) -> bool:
         """Delete a few files. Whether there may be more."""

@@ -29,6 +29,7 @@ from daemon.forecast.class_clock import face
 from daemon.store import measured, recovery, settings
 from daemon.store.database import Database, reads
 from daemon.store.session import Session
+from daemon.system.waits import waking
 
 log = structlog.get_logger()
 
@@ -90,20 +91,19 @@ class Forecaster:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Compute what is asked for, until `stop`."""
-        stopping = asyncio.create_task(self._wake_at(stop))
-        while not stop.is_set():
-            await self._woken.wait()
-            self._woken.clear()
-            try:
-                if (mark := self._class.unsaved()) is not None:
-                    await self._session(settings.put, _CLASS, mark)
-                if self._phase_over:
-                    await self._end_phase()
-                elif self._stale:
-                    await self._make()
-            except StoreError as exc:
-                log.warning("no forecast", error=str(exc))
-        await stopping
+        async with waking(stop, self._woken.set):
+            while not stop.is_set():
+                await self._woken.wait()
+                self._woken.clear()
+                try:
+                    if (mark := self._class.unsaved()) is not None:
+                        await self._session(settings.put, _CLASS, mark)
+                    if self._phase_over:
+                        await self._end_phase()
+                    elif self._stale:
+                        await self._make()
+                except StoreError as exc:
+                    log.warning("no forecast", error=str(exc))
 
     # What happens.
 
@@ -214,10 +214,6 @@ class Forecaster:
         if self._latest is None or self._work.turns != self._made_of:
             return True
         return bool(self._work.view.tasks) and self._now() - self._latest.made_at > _STALE_S
-
-    async def _wake_at(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._woken.set()
 
     def _wake(self) -> None:
         if self._loop is not None:

@@ -30,6 +30,7 @@ from daemon.intake.scan import InboxUnavailable, Scan, Scanner
 from daemon.intake.watcher import Poll, Watcher, Watching
 from daemon.store.session import Session
 from daemon.system.place import Place
+from daemon.system.waits import happens, waking
 
 _ORPHAN_S = 60.0  # a claim takes its file out of the inbox within seconds
 _SHORTEST_GAP_S = 0.05
@@ -156,15 +157,14 @@ class Intake:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watcher.run(stop))
             self._pipeline.begin(tasks, stop)
-            stopper = tasks.create_task(self._wake_for(stop))
-            while not stop.is_set():
-                self._wake.clear()
-                await self._take_up_open()
-                await self._look()
-                await self._take_ready()
-                self._consider_rest()
-                await self._wait()
-            stopper.cancel()
+            async with waking(stop, self._wake.set):
+                while not stop.is_set():
+                    self._wake.clear()
+                    await self._take_up_open()
+                    await self._look()
+                    await self._take_ready()
+                    self._consider_rest()
+                    await self._wait()
 
     async def _take_up_open(self) -> None:
         """Go on with claims that a crash or an error left open, if it is time to."""
@@ -298,10 +298,4 @@ class Intake:
         """Until the next look or retry is due, or something has happened."""
         retry_at = self._delays.retry_at
         retry_s = math.inf if retry_at is None else retry_at - self._ticks()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, min(self._look_in(), retry_s))):
-                await self._wake.wait()
-
-    async def _wake_for(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._wake.set()
+        await happens(self._wake, max(0.0, min(self._look_in(), retry_s)))

@@ -16,6 +16,7 @@ from daemon.intake.alarm import IntakeAlarm, reason_of, shown
 from daemon.intake.claim import Claimer
 from daemon.intake.files import CopyInterrupted
 from daemon.intake.landed import Landed, Settled
+from daemon.system.waits import happens
 
 _AT_ONCE = 4
 _GROUP = 64
@@ -92,10 +93,8 @@ class Pipeline:
         loop = asyncio.get_running_loop()
         until = loop.time() + _LINGER_S
         while self._fetching and len(self._landed) < _GROUP and loop.time() < until:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(until):
-                    await self._ready.wait()
-                    self._ready.clear()
+            if await happens(self._ready, until - loop.time()):
+                self._ready.clear()
 
     async def _settle(self) -> None:
         self._settling, self._landed = self._landed[:_GROUP], self._landed[_GROUP:]

@@ -18,6 +18,7 @@ from watchfiles import awatch
 from daemon.intake.inotify import InotifyWatch, find_watch
 from daemon.system.durable import FileIdentity, identity
 from daemon.system.mounts import MOUNTINFO, is_remote
+from daemon.system.waits import happens, waking
 
 log = structlog.get_logger()
 
@@ -79,23 +80,20 @@ class Watcher:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Give hints until `stop`."""
-        stopper = asyncio.create_task(self._end_with(stop))
         failures = 0
-        try:
+        async with waking(stop, self._end_watch.set):
             while not stop.is_set():
                 self._end_watch.clear()
                 if await self._must_poll():
                     self.watching = Watching.POLLING
                     self._on_hint()
-                    await self._pause(self._poll_s)
+                    await happens(self._end_watch, self._poll_s)
                     continue
                 failures = await self._watch(failures)
                 self.watching = Watching.NOTHING
                 self._on_hint()
                 if failures and not stop.is_set():
-                    await self._pause(_RETRY_S[min(failures, len(_RETRY_S)) - 1])
-        finally:
-            stopper.cancel()
+                    await happens(self._end_watch, _RETRY_S[min(failures, len(_RETRY_S)) - 1])
 
     async def _watch(self, failures: int) -> int:
         """Hint for as long as the watch holds. The failures in a row, of which `failures` came before."""
@@ -147,11 +145,3 @@ class Watcher:
         if self._no_watches_left or self._blind:
             return True
         return await asyncio.to_thread(is_remote, self._root, self._mountinfo)
-
-    async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._end_watch.wait(), seconds)
-
-    async def _end_with(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        self._end_watch.set()

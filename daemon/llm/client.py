@@ -42,7 +42,7 @@ class Finish(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model said. Counts are tokens; `cached_tokens` of the prompt needed no work again.
+    """What a model said. Counts are tokens.
 
     `prompt_s` and `answer_s` are the server's own seconds, None where it does not say; so is `load_s`, which
     it needed to have the model in memory.
@@ -51,7 +51,6 @@ class Answer:
     text: str
     finish: Finish
     prompt_tokens: int = 0
-    cached_tokens: int = 0
     answer_tokens: int = 0
     prompt_s: float | None = None
     answer_s: float | None = None

@@ -111,7 +111,6 @@ async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnTok
         text="".join(pieces),
         finish=finish,
         prompt_tokens=usage.get("prompt_tokens", 0),
-        cached_tokens=timings.get("cache_n", 0),
         answer_tokens=usage.get("completion_tokens", len(pieces)),
         prompt_s=timings["prompt_ms"] / 1000 if "prompt_ms" in timings else None,
         answer_s=timings["predicted_ms"] / 1000 if "predicted_ms" in timings else None,

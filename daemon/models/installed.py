@@ -12,7 +12,7 @@ from pathlib import Path
 
 from daemon.core.errors import ModelError
 from daemon.models.catalog import Asset, find_asset
-from daemon.system.durable import sync_folder
+from daemon.system.durable import whole_file
 
 MANIFEST = "manifest.json"
 
@@ -79,13 +79,8 @@ def has_pinned_bytes(models_dir: Path, asset: Asset, hashed: Callable[[int], Non
 
 def write_manifest(folder: Path, asset: Asset) -> None:
     """Say in `folder` that its bytes are the pinned ones; durable, and whole or not at all."""
-    fresh = folder / f".{MANIFEST}"
-    with fresh.open("w", encoding="utf-8") as stream:
-        json.dump(_manifest(asset), stream, indent=2)
-        stream.flush()
-        os.fsync(stream.fileno())
-    fresh.replace(folder / MANIFEST)
-    sync_folder(folder)
+    with whole_file(folder / MANIFEST) as stream:
+        stream.write(json.dumps(_manifest(asset), indent=2).encode())
 
 
 def _manifest(asset: Asset) -> dict[str, object]:

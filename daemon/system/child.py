@@ -9,7 +9,6 @@ out of the reach of libraries that print.
 
 import asyncio
 import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -20,12 +19,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from daemon.core.errors import EngineError
+from daemon.system.bound import bind
 from daemon.system.lock import taken
 
 _PARENT = "INTROEVAL_PARENT_PID"
 _CHANNEL = "INTROEVAL_CHANNEL"
 _DESCRIPTORS = 4  # at most, with one message
-_PR_SET_PDEATHSIG = 1
 _LINE_LIMIT = 64 * 1024 * 1024
 
 _MEMORY_LOOK_S = 0.5
@@ -239,10 +238,8 @@ def attach(lock: Path | None = None) -> ParentChannel:
     Ends the child with exit code 3 when the parent is gone already, 4 when another engine holds
     the lock.
     """
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    bind(int(os.environ.get(_PARENT, "0")))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl+c is the parent's to act on
-    if os.getppid() != int(os.environ.get(_PARENT, "0")):
-        sys.exit(3)
     held = None
     if lock is not None:
         held = taken(lock)

@@ -1,8 +1,11 @@
 """Making what happens in folders outlive a power cut, and telling whether a folder is still the same one."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 FOLDER_MODE = 0o750
 
@@ -34,6 +37,22 @@ def sync_folder(folder: bytes | Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+@contextmanager
+def whole_file(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """Open a file for writing that appears at `path` at the block's end, whole and durable, or not at all.
+
+    Until then it is `<name>.partial`; what stands at `path` is replaced. Raises OSError.
+    """
+    partial = path.with_name(path.name + ".partial")
+    partial.unlink(missing_ok=True)  # a crash may have left it
+    with open(partial, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    sync_folder(path.parent)
 
 
 def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:

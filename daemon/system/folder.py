@@ -9,7 +9,7 @@ other, and no link is followed.
 import ctypes
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -89,6 +89,24 @@ class Folder:
     def open_file(self, name: bytes, flags: int, mode: int = 0o600) -> int:
         """Open an entry and return its descriptor. OSError ELOOP when it is a link."""
         return os.open(_one(name), flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=self.fd)
+
+    def write_new(
+        self,
+        name: bytes,
+        content: bytes,
+        mode: int = 0o600,
+        prepare: Callable[[int], None] | None = None,
+    ) -> None:
+        """Write an entry that must not exist, durably but for its name (see `sync`). `prepare` gets its
+        descriptor in between.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with open(self.open_file(name, flags, mode), "wb") as file:
+            file.write(content)
+            file.flush()
+            if prepare is not None:
+                prepare(file.fileno())
+            os.fsync(file.fileno())
 
     def rename(self, name: bytes, target: "Folder", new: bytes) -> None:
         """Move an entry within its file system, never onto another one: FileExistsError.

@@ -177,11 +177,7 @@ def _write_mark(folder: Folder, mark: str | None) -> str | None:
     mark = mark or secrets.token_hex(16)
     try:
         folder.unlink(_HALF)
-        fd = folder.open_file(_HALF, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        with os.fdopen(fd, "wb") as file:
-            file.write(b"introeval place %s\n" % mark.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        folder.write_new(_HALF, b"introeval place %s\n" % mark.encode(), 0o644)
         folder.unlink(MARK)
         folder.rename(_HALF, folder, MARK)
         folder.sync()

@@ -62,7 +62,6 @@ async def test_an_answer_carries_its_text_counts_and_times() -> None:
         text="I am Mira ",
         finish=Finish.STOP,
         prompt_tokens=50,
-        cached_tokens=40,
         answer_tokens=7,
         prompt_s=1.5,
         answer_s=0.7,

@@ -35,15 +35,13 @@ _STAGE_DONE: dict[Event | Mark, Stage] = {
 class Forecast:
     """What is expected of the open tasks, by their ids. Held tasks have no end and are in none of it.
 
-    `next_switch_at` is when another group is asked for, `batch_done_at` when the running batch is through
-    stt; None for never. `switching_s` is what all switches till the end cost, and `task_s` the seconds by
-    which one more task puts off the end of a long queue.
+    `next_switch_at` is when another group is asked for; None for never. `switching_s` is what all switches
+    till the end cost, and `task_s` the seconds by which one more task puts off the end of a long queue.
     """
 
     made_at: float
     tasks: Mapping[int, LikelyRange] = field(default_factory=dict)
     next_switch_at: float | None = None
-    batch_done_at: float | None = None
     switching_s: float = 0.0
     task_s: float = 0.0
 
@@ -94,7 +92,6 @@ def forecast(
         made_at=view.now,
         tasks=ends,
         next_switch_at=_next_switch(timetable),
-        batch_done_at=_batch_done(timetable, view),
         switching_s=timetable.switching_s + _queued_switching_s(len(queue) - len(chosen), policy, durations),
         task_s=task_s,
     )
@@ -117,14 +114,6 @@ def _at_once(queue: Sequence[Task], policy: Policy) -> dict[Stage, float]:
 def _next_switch(timetable: Timetable) -> float | None:
     asked = (e for e in timetable.entries if e.what is Mark.SWITCHING and e.group is not None)
     return next((e.at for e in asked if e.at > timetable.began_at), None)
-
-
-def _batch_done(timetable: Timetable, view: View) -> float | None:
-    if view.phase.batch is None:
-        return None
-    mine = {t.id for t in view.tasks if t.batch_id == view.phase.batch.id and t.stage is Stage.STT}
-    through = (e for e in timetable.entries if _STAGE_DONE.get(e.what) is Stage.STT)
-    return max((e.at for e in through if e.task and e.task.id in mine), default=None)
 
 
 @dataclass

@@ -1,0 +1,24 @@
+"""Binding a process to its parent's life: it ends with the parent, also when that is killed.
+
+As a program it runs a module so: `python bound.py PARENT_PID MODULE ARGUMENTS`.
+"""
+
+import ctypes
+import os
+import runpy
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def bind(parent: int) -> None:
+    """Have this process killed at its parent's end. Exit with 3 when the parent is gone already."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(3)
+
+
+if __name__ == "__main__":
+    bind(int(sys.argv.pop(1)))
+    runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
