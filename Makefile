@@ -18,7 +18,7 @@ TEST_MODELS := whisper-tiny.en whisper-base smollm2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test bench lint format lock clean install uninstall FORCE
+.PHONY: help setup run test check bench lint format lock clean install uninstall FORCE
 
 # Scripts and the editable install hold absolute paths: a checkout that was moved or copied is set up anew.
 ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
@@ -49,6 +49,9 @@ run: setup ## evaluate what is in inbox/ (the sample clips, if it is empty); in 
 test: setup ## run the tests (TEST_ARGS='-q -k intake')
 	$(BIN)/introeval models pull $(TEST_MODELS)
 	$(BIN)/python -m pytest $(TEST_ARGS)
+
+check: lint ## the fast loop: lint, and the unit tests on all cores; under a minute on two
+	$(BIN)/python -m pytest tests/unit -n logical --maxprocesses 8 --dist worksteal $(TEST_ARGS)
 
 bench: setup ## measure
 	$(BIN)/introeval models pull $(TEST_MODELS)
