@@ -129,6 +129,10 @@ class Classroom:
         """The group that was switched to last."""
         return next((line["to"] for line in reversed(self.log()) if line["event"] == "switched"), [])
 
+    def engine_states(self) -> list[str]:
+        """What the Docker engine was seen to be, in order."""
+        return [line["state"] for line in self.log() if line["event"] == "engine"]
+
     def log(self) -> list[dict[str, Any]]:
         """The daemon's log."""
         file = self.folder / "var" / "log" / "daemon.log"

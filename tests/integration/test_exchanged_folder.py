@@ -19,7 +19,7 @@ from daemon.intake.room import DiskRoom
 from daemon.intake.scan import Scan, Scanner
 from tests.fakes_intake import Lab, lab
 
-RACES = 200
+RACES = 80
 BAITS = 12
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _libc = ctypes.CDLL(None)

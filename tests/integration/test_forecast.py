@@ -132,6 +132,7 @@ async def test_a_class_goes_on_after_a_restart(tmp_path: Path) -> None:
         assert (clock(daemon).done, clock(daemon).total) == (1, 2)
 
 
+@pytest.mark.alone
 async def test_a_burst_gets_estimates_in_its_order_and_little_is_spent_on_them(tmp_path: Path) -> None:
     a_lab = lab(tmp_path)
     async with a_lab.daemon() as daemon:

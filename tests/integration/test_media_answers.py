@@ -29,7 +29,6 @@ INVALID = {
     "a list": "[]",
     "null": "null",
     "brackets without end": "[" * 9_000,
-    "many brackets": "[" * 200_000,
     "a long line": json.dumps(PROBED | {"audio_codec": "a" * 100_000}),
     "a long number": '{"duration_s": ' + "9" * 5000 + ', "audio_codec": "aac", "audio_streams": 1}',
     "a number beyond all": '{"duration_s": 1e999, "audio_codec": "aac", "audio_streams": 1}',

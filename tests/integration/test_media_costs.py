@@ -16,7 +16,7 @@ from daemon.stt.decoder import MediaReader
 from tests.bombs import compressed_header, sparse_wav
 from tests.clips import film, silence, tone
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "s001_introduction.mp4"
 SMALL = 500_000_000  # bytes of memory for a file of a megabyte, of which the child alone has about 200

@@ -21,6 +21,7 @@ from daemon.intake.intake import Intake
 from daemon.system.folder import Entry
 from tests.fakes_intake import Lab, lab, until
 
+pytestmark = pytest.mark.alone
 GIANT = 15 << 40
 
 
