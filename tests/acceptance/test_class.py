@@ -17,8 +17,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.acceptance.lab import SAMPLES, Lab, Observer, observed
 from tests.acceptance.wording import errors
+from tests.support.checkout import SAMPLES
+from tests.support.process_lab import Observer, ProcessLab, observed
 
 WORDS: dict[str, dict[str, Any]] = json.loads((SAMPLES / "words.json").read_text())
 SILENT = next(name for name, facts in WORDS.items() if not facts["words"])
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.timeout(900)
 class Worked:
     """A lab whose class was worked off, and what was seen meanwhile."""
 
-    lab: Lab
+    lab: ProcessLab
     report: dict[str, Any]
     results: dict[str, dict[str, Any]]
     observer: Observer
@@ -55,7 +56,7 @@ class Worked:
 def worked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Worked:
     model: str = request.param
     settings = f'[stt]\nmodel = "{model}"\n[gpu]\nresidency = {json.dumps(GROUPS[model])}\n'
-    lab = Lab(tmp_path_factory.mktemp("lab"), settings)
+    lab = ProcessLab(tmp_path_factory.mktemp("lab"), settings)
     lab.hand_in(*(SAMPLES / name for name in CLASS[model]))
     moments = random.Random(7)
     with observed(lab.folder) as observer:
@@ -66,7 +67,7 @@ def worked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return Worked(lab, json.loads(done.stdout), lab.results(), observer, model)
 
 
-def killed_after(lab: Lab, seconds: float) -> None:
+def killed_after(lab: ProcessLab, seconds: float) -> None:
     """Start the daemon and kill it so many seconds later, wherever it is then."""
     daemon = lab.start("run")
     try:

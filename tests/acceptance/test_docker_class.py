@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.lab import MODELS, SAMPLES, Lab
 from tests.docker.docker_class import STAGES, Classroom
 from tests.docker.docker_lab import Box
 from tests.docker.docker_observer import Observer, observed
-from tests.docker.engine import Containers, Dockerd, until
+from tests.docker.engine import Containers, Dockerd
+from tests.support.checkout import MODELS, SAMPLES
+from tests.support.process_lab import ProcessLab
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
 PHASES = [["stt"], ["extract", "rate"]]
@@ -62,20 +64,20 @@ def test_a_class_whose_containers_and_servers_fail_in_every_way_is_delivered(
     with room.watched() as observer:
         room.hand_in(FEW)
         room.start()
-        until(lambda: "stt" in observer.alive, 60, "the first stt phase")
+        wait_until(lambda: "stt" in observer.alive, "the first stt phase", 60)
         rate.made.start()  # by somebody else, in the wrong phase
         intruded = time.time()
-        until(lambda: rate.status == "exited", 10, "the end of the intruder")
+        wait_until(lambda: rate.status == "exited", "the end of the intruder", 10)
         assert observer.alive == {"stt"}
         room.asks_for("rate", FAULTS[::-1])
         room.asks_for("extract", FAULTS)
         room.delivered(3)
         extract.made.kill()
         room.delivered(6)
-        until(lambda: rate.status == "running", what="the rater")
+        wait_until(lambda: rate.status == "running", what="the rater")
         rate.made.kill()
         room.delivered(9)
-        until(lambda: rate.status == "running", what="the rater")
+        wait_until(lambda: rate.status == "running", what="the rater")
         rate.made.remove(force=True)
         room.make("rate")
         room.delivered(FEW)
@@ -129,18 +131,18 @@ def test_a_class_outlives_its_docker_engine(tmp_path: Path, engine_apart: Docker
     room.hand_in(8)
     room.start()
     try:
-        until(lambda: room.at_work() == ["stt"], what="the first stt phase")
+        wait_until(lambda: room.at_work() == ["stt"], what="the first stt phase")
         rate.made.update(restart_policy={"Name": "always"})
         began = rate.made.attrs["State"]["StartedAt"]
         engine_apart.stop()
         engine_apart.start()
-        until(lambda: rate.made.attrs["State"]["StartedAt"] != began, what="the rater, by its policy")
-        until(lambda: rate.status == "exited", 10, "the rater's end")
+        wait_until(lambda: rate.made.attrs["State"]["StartedAt"] != began, what="the rater, by its policy")
+        wait_until(lambda: rate.status == "exited", "the rater's end", 10)
         assert room.at_work() == ["stt"]
         assert rate.made.attrs["HostConfig"]["RestartPolicy"]["Name"] == "no"
         room.delivered(2)
         engine_apart.stop()
-        until(lambda: "unreachable" in room.engine_states(), what="the engine, missed")
+        wait_until(lambda: "unreachable" in room.engine_states(), what="the engine, missed")
         time.sleep(AWAY_S)
         engine_apart.start()
         room.delivered(8)
@@ -167,7 +169,7 @@ def test_real_videos_become_real_results_by_models_in_containers(
         f'[docker]\nbase_url = "{containers.engine.url}"',
         *(f'[{stage}]\ncontainer = "{box.name}"\nurl = "{box.url}"' for stage, box in boxes.items()),
     ]
-    lab = Lab(tmp_path, "\n".join(tables))
+    lab = ProcessLab(tmp_path, "\n".join(tables))
     lab.hand_in(*sorted(SAMPLES.glob("s00[1-2]_*.mp4")))
     names = {box.name: stage for stage, box in boxes.items()}
     with observed(containers.engine, names, tmp_path / "var" / "engines" / "stt.lock") as observer:

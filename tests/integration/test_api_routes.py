@@ -21,7 +21,8 @@ from daemon.core.errors import Blame, Fault, StoreError
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import from_iso, to_iso
 from daemon.system.state_folder import DATABASE
-from tests.inprocess import Lab, until, worked_off
+from tests.support.inprocess import Lab, worked_off
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,8 @@ from daemon.core.forecast.durations import MeasuredSwitch
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import from_iso
-from tests.inprocess import PASSES, Lab, until, worked_off
+from tests.support.inprocess import PASSES, Lab, worked_off
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

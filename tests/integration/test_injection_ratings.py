@@ -11,8 +11,8 @@ from daemon.core.content.untrusted import impartial
 from daemon.core.tasks.task import Stage
 from daemon.llm.evaluator import IntroductionRater
 from daemon.llm.prompts import load_prompt
-from tests.injections import ATTACKS
 from tests.integration.test_embedded import MODEL, RATING_OPTIONS, TICKET, host, ignore
+from tests.support.injections import ATTACKS
 
 CUT = [attack for attack in ATTACKS if attack.stands_alone and impartial(attack.text) == attack.clean]
 CHOSEN = CUT[:3]

@@ -80,7 +80,7 @@ INVALID_DECODED = {
 @pytest.fixture
 async def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MediaReader]:
     """A reader whose children say what their videos say."""
-    (tmp_path / "program_of_the_test.py").write_text("from tests.caged import main\nmain()\n")
+    (tmp_path / "program_of_the_test.py").write_text("from tests.support.caged import main\nmain()\n")
     monkeypatch.setattr("daemon.stt.decoder._CHILD", "program_of_the_test")
     path = os.pathsep.join([str(tmp_path), str(CHECKOUT), *filter(None, sys.path)])
     monkeypatch.setenv("PYTHONPATH", path)

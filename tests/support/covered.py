@@ -5,12 +5,12 @@ from pathlib import Path
 
 from coverage import Coverage
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tests.support.checkout import REPOSITORY
 
 
 def room(file: Path) -> str:
     """The folder below daemon/ or introeval_tui/, or one of these two."""
-    parts = file.relative_to(CHECKOUT).parts
+    parts = file.relative_to(REPOSITORY).parts
     return "/".join(parts[: 2 if len(parts) > 2 else 1])
 
 

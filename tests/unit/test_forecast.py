@@ -36,6 +36,7 @@ from tests.unit.scheduling import (
     RATE,
     STT,
     TOGETHER,
+    burst,
     in_phase,
     policy,
     task,
@@ -45,10 +46,6 @@ from tests.unit.scheduling import (
 PLAN_S = {Stage.STT: 10.0, Stage.EXTRACT: 20.0, Stage.RATE: 20.0}
 SWITCH_S = 5.0
 LANES = Policy(APART, {Stage.STT: 1, Stage.EXTRACT: 4, Stage.RATE: 4}, 20)
-
-
-def burst(n: int) -> list[Task]:
-    return [task(id, claimed_at=0.0) for id in range(1, n + 1)]
 
 
 def fixed(switch_s: float = SWITCH_S) -> Durations:

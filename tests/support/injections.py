@@ -19,7 +19,7 @@ from daemon.core.content.untrusted import addresses_evaluator, impartial, neutra
 
 Half = Literal["development", "held_out"]
 
-_DATA = Path(__file__).parent / "data"
+_DATA = Path(__file__).parents[1] / "data"
 _NAMED = {
     "of them: direct orders": "direct",
     "of them: within speech without punctuation": "unpunctuated",
