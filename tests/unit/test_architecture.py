@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,3 +91,17 @@ def test_a_module_has_at_most_three_hundred_lines() -> None:
     lines = {each: len(each.read_text(encoding="utf-8").splitlines()) for each in modules()}
     long = {each.relative_to(CHECKOUT).as_posix() for each, count in lines.items() if count > MOST_LINES}
     assert long <= LONGER, f"to be split, and not to be listed: {sorted(long - LONGER)}"
+
+
+def public_classes(module: Path) -> Iterator[str]:
+    for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    homes: defaultdict[str, list[str]] = defaultdict(list)
+    for module in modules():
+        for name in public_classes(module):
+            homes[name].append(module.relative_to(CHECKOUT).as_posix())
+    assert {name: several for name, several in homes.items() if len(several) > 1} == {}
