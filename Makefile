@@ -18,7 +18,7 @@ TEST_MODELS := whisper-tiny.en whisper-base smollm2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test bench lint format lock clean install uninstall FORCE
+.PHONY: help setup run test check coverage bench lint format lock clean install uninstall FORCE
 
 # Scripts and the editable install hold absolute paths: a checkout that was moved or copied is set up anew.
 ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
@@ -49,6 +49,13 @@ run: setup ## evaluate what is in inbox/ (the sample clips, if it is empty); in 
 test: setup ## run the tests (TEST_ARGS='-q -k intake')
 	$(BIN)/introeval models pull $(TEST_MODELS)
 	$(BIN)/python -m pytest $(TEST_ARGS)
+
+check: lint ## the fast loop: lint, and the unit tests on all cores; under a minute on two
+	$(BIN)/python -m pytest tests/unit -n logical --maxprocesses 8 --dist worksteal $(TEST_ARGS)
+
+coverage: setup ## how much of each room the unit tests run (a minute and a half; information, no gate)
+	$(BIN)/python -m pytest tests/unit -q -n logical --maxprocesses 8 --dist worksteal --cov --cov-report=
+	$(BIN)/python -m tests.support.covered
 
 bench: setup ## measure
 	$(BIN)/introeval models pull $(TEST_MODELS)
@@ -87,4 +94,4 @@ uninstall: ## stop and remove the service; configuration, students' files and re
 
 clean: ## remove what was built, except .venv and what the daemon wrote (var/, inbox/, outbox/)
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
+	rm -rf .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info

@@ -1,14 +1,26 @@
 """What all tests share."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
 from tests.docker.engine import containers, engine, engine_apart
 
+TESTS = Path(__file__).parent
+ALONE = (TESTS / "acceptance", TESTS / "terminal")  # whole daemons, real models, deadlines
+
 __all__ = ["anyio_backend", "containers", "engine", "engine_apart"]
 
 settings.register_profile("untimed", deadline=None)  # the machine's load is no property of the code
 settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what may not run beside other tests: all in `ALONE`, and what needs the one Docker engine."""
+    for item in items:
+        if item.get_closest_marker("docker") or any(folder in item.path.parents for folder in ALONE):
+            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture

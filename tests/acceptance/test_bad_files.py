@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.lab import MEDIA, REPOSITORY, SAMPLES, Lab
-from tests.clips import chords, film, silence, spoken, tone
-from tests.hostile import hours_of_silence, many_streams
-from tests.injections import section_on_rates
+from tests.support.checkout import MEDIA, REPOSITORY, SAMPLES
+from tests.support.clips import chords, film, silence, spoken, tone
+from tests.support.hostile import hours_of_silence, many_streams
+from tests.support.injections import section_on_rates
+from tests.support.process_lab import ProcessLab
 
 PAGE = REPOSITORY / "docs" / "bad-inputs.md"
 PROBE = MEDIA / "probe.wav"
@@ -141,7 +142,7 @@ class Worked:
     """The run over: what the outbox, the operator's commands and the folders say of each row."""
 
     rows: Sequence[Row]
-    lab: Lab
+    lab: ProcessLab
     report: dict[str, Any]
     tasks: dict[str, dict[str, Any]]
     results: dict[str, dict[str, Any]]
@@ -198,7 +199,7 @@ def _printable(row: Row) -> str:
 
 @pytest.fixture(scope="module")
 def worked(tmp_path_factory: pytest.TempPathFactory) -> Worked:
-    lab = Lab(tmp_path_factory.mktemp("lab"), SETTINGS, (sys.executable, "-c", WITHOUT_RIGHTS))
+    lab = ProcessLab(tmp_path_factory.mktemp("lab"), SETTINGS, (sys.executable, "-c", WITHOUT_RIGHTS))
     toml = lab.folder / "introeval.toml"
     limits = "".join(f"{key} = {value}\n" for key, value in LIMITS.items())
     toml.write_text(toml.read_text().replace("[intake]\n", f"[intake]\n{limits}"))
@@ -220,7 +221,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Worked:
     )
 
 
-def _can_be_denied(lab: Lab) -> bool:
+def _can_be_denied(lab: ProcessLab) -> bool:
     secret = lab.folder / "secret"
     secret.touch(mode=0)
     command = [*lab.wrapper, sys.executable, "-c", f"open({str(secret)!r})"]

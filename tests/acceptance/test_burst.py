@@ -11,8 +11,9 @@ import pytest
 
 from daemon.contracts.wire.words import Order
 from daemon.core.timestamps import to_iso
-from tests.inprocess import Lab, until, worked_off
-from tests.places import mark_of
+from tests.support.inprocess import Lab, worked_off
+from tests.support.places import mark_of
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

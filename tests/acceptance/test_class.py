@@ -1,7 +1,7 @@
 """The sample class through the real daemon: real Whisper, real language models, real files.
 
-Twice: undisturbed, and with the daemon killed at random moments. All that is asked of the one is asked of the
-other, as if nothing had happened: nothing is lost, nothing is done twice.
+Twice: all of it undisturbed, a part of it with the daemon killed at random moments. All that is asked of the
+one is asked of the other, as if nothing had happened: nothing is lost, nothing is done twice.
 """
 
 import json
@@ -17,14 +17,15 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.acceptance.lab import SAMPLES, Lab, Observer, observed
 from tests.acceptance.wording import errors
+from tests.support.checkout import SAMPLES
+from tests.support.process_lab import Observer, ProcessLab, observed
 
 WORDS: dict[str, dict[str, Any]] = json.loads((SAMPLES / "words.json").read_text())
-SPOKEN = {name: facts for name, facts in WORDS.items() if facts["words"]}
 SILENT = next(name for name, facts in WORDS.items() if not facts["words"])
 GROUPS = {"base": [["stt"], ["extract", "rate"]], "tiny.en": [["stt"], ["extract"], ["rate"]]}
-KILLS = {"base": 0, "tiny.en": 20}
+KILLS = {"base": 0, "tiny.en": 10}
+CLASS = {"base": list(WORDS), "tiny.en": [*list(WORDS)[:3], SILENT]}
 SUCCESSES = {"transcribed": "stt", "unscorable": "stt", "extracted": "extract", "rated": "rate"}
 
 pytestmark = pytest.mark.timeout(900)
@@ -34,19 +35,29 @@ pytestmark = pytest.mark.timeout(900)
 class Worked:
     """A lab whose class was worked off, and what was seen meanwhile."""
 
-    lab: Lab
+    lab: ProcessLab
     report: dict[str, Any]
     results: dict[str, dict[str, Any]]
     observer: Observer
     model: str
+
+    @property
+    def videos(self) -> list[str]:
+        """What was handed in."""
+        return CLASS[self.model]
+
+    @property
+    def spoken(self) -> dict[str, dict[str, Any]]:
+        """What is said in those in which somebody speaks."""
+        return {name: WORDS[name] for name in self.videos if WORDS[name]["words"]}
 
 
 @pytest.fixture(scope="module", params=["base", "tiny.en"])
 def worked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Worked:
     model: str = request.param
     settings = f'[stt]\nmodel = "{model}"\n[gpu]\nresidency = {json.dumps(GROUPS[model])}\n'
-    lab = Lab(tmp_path_factory.mktemp("lab"), settings)
-    lab.hand_in(*(SAMPLES / name for name in WORDS))
+    lab = ProcessLab(tmp_path_factory.mktemp("lab"), settings)
+    lab.hand_in(*(SAMPLES / name for name in CLASS[model]))
     moments = random.Random(7)
     with observed(lab.folder) as observer:
         for _ in range(KILLS[model]):
@@ -56,7 +67,7 @@ def worked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return Worked(lab, json.loads(done.stdout), lab.results(), observer, model)
 
 
-def killed_after(lab: Lab, seconds: float) -> None:
+def killed_after(lab: ProcessLab, seconds: float) -> None:
     """Start the daemon and kill it so many seconds later, wherever it is then."""
     daemon = lab.start("run")
     try:
@@ -73,23 +84,25 @@ def by_file(worked: Worked) -> dict[str, dict[str, Any]]:
 
 def test_each_video_has_one_result_that_the_published_schema_accepts(worked: Worked) -> None:
     schema = json.loads(worked.lab.run("schema").stdout)
-    assert by_file(worked).keys() == WORDS.keys()
+    assert by_file(worked).keys() == set(worked.videos)
     for result in worked.results.values():
         jsonschema.validate(result, schema, format_checker=jsonschema.FormatChecker())
 
 
 def test_the_transcripts_are_what_was_said(worked: Worked) -> None:
     heard = by_file(worked)
-    counted = [errors(facts["words"], heard[name]["transcript"]["text"]) for name, facts in SPOKEN.items()]
+    counted = [
+        errors(facts["words"], heard[name]["transcript"]["text"]) for name, facts in worked.spoken.items()
+    ]
     wrong, said = map(sum, zip(*counted, strict=True))
     assert wrong / said <= {"base": 0.05, "tiny.en": 0.08}[worked.model]
 
 
-def test_at_least_five_of_six_forms_have_the_spoken_name(worked: Worked) -> None:
+def test_all_forms_but_one_have_the_spoken_name(worked: Worked) -> None:
     heard = by_file(worked)
-    names = {name: (heard[name]["profile"] or {}).get("name") for name in SPOKEN}
-    right = [name for name, facts in SPOKEN.items() if names[name] == facts["name"]]
-    assert len(right) >= 5, names
+    names = {name: (heard[name]["profile"] or {}).get("name") for name in worked.spoken}
+    right = [name for name, facts in worked.spoken.items() if names[name] == facts["name"]]
+    assert len(right) >= len(worked.spoken) - 1, names
 
 
 def test_nothing_stands_in_a_form_that_was_not_said(worked: Worked) -> None:
@@ -100,7 +113,7 @@ def test_nothing_stands_in_a_form_that_was_not_said(worked: Worked) -> None:
 
 
 def test_every_introduction_is_rated_by_figures_in_their_range(worked: Worked) -> None:
-    for name in SPOKEN:
+    for name in worked.spoken:
         result = by_file(worked)[name]
         assert result["outcome"] in ("evaluated", "needs_review"), result["flags"]
         assert 1 <= result["evaluation"]["overall_rating"] <= 10
@@ -131,10 +144,14 @@ def test_each_stage_is_done_once_and_what_is_delivered_is_what_was_frozen(worked
             assert (task, SUCCESSES[event]) not in done_stages
             done_stages.add((task, SUCCESSES[event]))
     per_stage = Counter(stage for _, stage in done_stages)
-    assert per_stage == {"stt": len(WORDS), "extract": len(SPOKEN), "rate": len(SPOKEN)}
+    assert per_stage == {
+        "stt": len(worked.videos),
+        "extract": len(worked.spoken),
+        "rate": len(worked.spoken),
+    }
     for name, content in frozen:
         assert (worked.lab.folder / "outbox" / name).read_bytes() == content
-    assert len(frozen) == len(WORDS)
+    assert len(frozen) == len(worked.videos)
     assert worked.report["finished"]
 
 
@@ -147,7 +164,7 @@ def test_a_second_run_has_nothing_to_do(worked: Worked) -> None:
 
 def test_each_video_has_a_receipt(worked: Worked) -> None:
     receipts = [json.loads(p.read_text()) for p in worked.lab.folder.glob("outbox/*/*.receipt.json")]
-    assert sorted(r["filename"] for r in receipts) == sorted(WORDS)
+    assert sorted(r["filename"] for r in receipts) == sorted(worked.videos)
     assert {r["sha256"] for r in receipts} == {r["source"]["sha256"] for r in worked.results.values()}
 
 
@@ -161,7 +178,7 @@ def test_the_tables_of_the_lab_s_tools_tell_the_same(worked: Worked) -> None:
 
 def test_the_reading_commands_work_without_a_daemon(worked: Worked) -> None:
     status = json.loads(worked.lab.run("status", "--json").stdout)
-    assert (status["running"], status["counts"]["completed"]) == (False, len(WORDS))
+    assert (status["running"], status["counts"]["completed"]) == (False, len(worked.videos))
     (first, *_) = json.loads(worked.lab.run("tasks", "--json").stdout)["tasks"]
     detail = json.loads(worked.lab.run("task", str(first["id"]), "--json").stdout)
     assert {line["event"] for line in detail["history"]} >= {"admitted", "started"}

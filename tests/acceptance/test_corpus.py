@@ -12,11 +12,12 @@ import pytest
 from daemon.contracts.values import Decoded, Probe
 from daemon.core.errors import Blame, Fault
 from daemon.stt.decoder import MediaReader
-from tests.acceptance.lab import SAMPLES
-from tests.clips import film, silence
-from tests.damaged import Corpus, Damaged, beginnings, corpus
-from tests.hostile import hours_of_silence, many_streams, mp4_that_says, wav_that_says
-from tests.inprocess import Lab, worked_off
+from tests.support.checkout import SAMPLES
+from tests.support.children import media_children
+from tests.support.clips import film, silence
+from tests.support.damaged import Corpus, Damaged, beginnings, corpus
+from tests.support.hostile import hours_of_silence, many_streams, mp4_that_says, wav_that_says
+from tests.support.inprocess import Lab, worked_off
 
 pytestmark = pytest.mark.anyio
 
@@ -40,8 +41,7 @@ class Census:
     @classmethod
     def now(cls) -> "Census":
         process = psutil.Process()
-        # Not the Docker engine that another module's tests may have left for those that come.
-        children = [child for child in process.children() if "daemon.stt.media" in child.cmdline()]
+        children = media_children()
         most = max((child.memory_info().rss for child in children), default=0)
         return cls(process.num_fds(), len(children), process.memory_info().rss, most)
 

@@ -3,30 +3,23 @@
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from daemon.config.sections import RunSettings
-from tests.acceptance.lab import SAMPLES, Lab
+from tests.support.checkout import SAMPLES
+from tests.support.process_lab import ProcessLab
+from tests.support.waiting import wait_until
 
 FLOOD, GIANTS, CLASS = 20_000, 4, 30
 GIANT_BYTES = 15 << 40  # ext4 takes no larger file
 RECEIPT_S = 30.0
 
 
-def wait_for(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.1)
-
-
 @pytest.mark.timeout(200)
 def test_a_class_gets_its_receipts_beside_thousands_of_files_of_one_student(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, "min_free_mb = 0\n")
+    lab = ProcessLab(tmp_path, "min_free_mb = 0\n")
     flood = tmp_path / "inbox" / "mallory"
     flood.mkdir()
     for number in range(FLOOD):
@@ -37,7 +30,7 @@ def test_a_class_gets_its_receipts_beside_thousands_of_files_of_one_student(tmp_
     receipts = tmp_path / "outbox"
     daemon = lab.start("run", output=subprocess.DEVNULL)
     try:
-        wait_for(lambda: any(receipts.glob("mallory/*.receipt.json")), 60)
+        wait_until(lambda: any(receipts.glob("mallory/*.receipt.json")), limit_s=60)
         videos = [path for path in sorted(SAMPLES.glob("*.mp4")) if "silent" not in path.name]
         for number in range(CLASS):
             video = tmp_path / f"s{number:03d}_intro.mp4"
@@ -45,7 +38,7 @@ def test_a_class_gets_its_receipts_beside_thousands_of_files_of_one_student(tmp_
             with video.open("ab") as file:
                 file.write(b"\0\0\0\x10free" + number.to_bytes(8, "big"))
             lab.hand_in(video)
-        wait_for(lambda: len(list(receipts.glob("s*/*.receipt.json"))) == CLASS, RECEIPT_S)
+        wait_until(lambda: len(list(receipts.glob("s*/*.receipt.json"))) == CLASS, limit_s=RECEIPT_S)
         assert len(list(receipts.glob("mallory/*.receipt.json"))) < FLOOD
         daemon.send_signal(signal.SIGTERM)
         daemon.communicate(timeout=RunSettings().stop_grace_s + 5)

@@ -10,8 +10,8 @@ from typing import Any
 
 from daemon.api import client
 from daemon.core.errors import NotRunning
-from tests.acceptance.lab import REPOSITORY
 from tests.nvml import StubCard, stub_card
+from tests.support.checkout import REPOSITORY
 
 LIMIT_LOOKS = 600
 SETTINGS = """
@@ -30,7 +30,7 @@ def daemon(folder: Path, card: StubCard) -> Iterator[Path]:
     """The real daemon on scripted engines, with that card in its machine. Gives its socket."""
     (folder / "introeval.toml").write_text(SETTINGS)
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.scripted_daemon", str(folder), "0"],
+        [sys.executable, "-m", "tests.support.scripted_daemon", str(folder), "0"],
         cwd=REPOSITORY,
         env=dict(card.environ),
         stdin=subprocess.DEVNULL,

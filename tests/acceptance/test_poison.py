@@ -14,8 +14,9 @@ import pytest
 
 from daemon.api import client
 from daemon.core.errors import NotRunning
-from tests.acceptance.lab import MEDIA, Lab
-from tests.clips import film, spoken
+from tests.support.checkout import MEDIA
+from tests.support.clips import film, spoken
+from tests.support.process_lab import ProcessLab
 
 SETTINGS = '[stt]\nmodel = "tiny.en"\nparallel = 2\nlimit_s = 3\nlimit_factor = 0.2\n'
 PROBE = MEDIA / "probe.wav"
@@ -44,7 +45,9 @@ def a_class(folder: Path, poisons: Mapping[str, Poison]) -> list[Path]:
 class Sabotage:
     """Freezes the worker when it has a poison in hand, and then does its worst."""
 
-    def __init__(self, lab: Lab, daemon: "subprocess.Popen[str]", poisons: Mapping[str, Poison]) -> None:
+    def __init__(
+        self, lab: ProcessLab, daemon: "subprocess.Popen[str]", poisons: Mapping[str, Poison]
+    ) -> None:
         self._lab = lab
         self._daemon = daemon
         self._poisons = poisons
@@ -92,7 +95,7 @@ def test_a_video_that_ends_its_worker_fails_alone(tmp_path: Path) -> None:
         "s001": Poison(lambda pid: os.kill(pid, signal.SIGKILL), "worker_died", "SIGKILL"),
         "s004": Poison(lambda pid: None, "worker_hung", "said nothing within"),
     }
-    lab = Lab(tmp_path, SETTINGS)
+    lab = ProcessLab(tmp_path, SETTINGS)
     (tmp_path / "class").mkdir()
     lab.hand_in(*a_class(tmp_path / "class", poisons))
     daemon = lab.start("run", "--once", "--json")

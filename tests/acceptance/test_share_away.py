@@ -12,15 +12,15 @@ from pathlib import Path
 from daemon.api import client
 from daemon.contracts.wire.status import DaemonStatus
 from daemon.core.errors import NotRunning
-from tests.acceptance.lab import REPOSITORY
-from tests.places import mark_of, mount_at
+from tests.support.checkout import REPOSITORY
+from tests.support.places import mark_of, mount_at
 
 
 @contextmanager
 def daemon(folder: Path) -> Iterator[None]:
     """The daemon as a process, ended by SIGTERM."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.scripted_daemon", str(folder), "0"],
+        [sys.executable, "-m", "tests.support.scripted_daemon", str(folder), "0"],
         cwd=REPOSITORY,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.lab import REPOSITORY
-from tests.docker.engine import Containers, Engine, absent, until
+from tests.docker.engine import Containers, Engine, absent
 from tests.docker.systemd import Machine, booted, unfit
-from tests.models import model_folder
+from tests.support.checkout import REPOSITORY, model_folder
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -144,7 +144,7 @@ def test_the_unit_verifies_in_silence_and_is_little_exposed(machine: Machine) ->
 
 def test_a_students_video_becomes_a_result_that_readers_can_read(service: Machine) -> None:
     hand_in(service, "samples/s001_introduction.mp4", "s001_introduction.mp4")
-    until(lambda: result_of(service, "s001"), RESULT_S, "a result")
+    wait_until(lambda: result_of(service, "s001"), "a result", RESULT_S)
     result = result_of(service, "s001")
     assert result is not None
     assert result["outcome"] in ("evaluated", "needs_review")
@@ -188,12 +188,12 @@ def test_no_student_reads_or_touches_what_another_is_handing_in(machine: Machine
 def test_a_file_that_a_student_still_writes_to_is_left_alone(service: Machine) -> None:
     hold = f"exec 3> {INBOX}/s003_slow.mp4; cat {CHECKOUT}/{SILENT} >&3; echo open; exec sleep 120"
     service.run("systemd-run", "--uid=ada", "--unit=upload", "sh", "-c", hold)
-    until(lambda: "open" in service.journal("upload.service"), what="the upload")
+    wait_until(lambda: "open" in service.journal("upload.service"), what="the upload")
     hand_in(service, SILENT, "s004_later.mp4")
-    until(lambda: result_of(service, "s004"), what="the result of a file that came later")
+    wait_until(lambda: result_of(service, "s004"), what="the result of a file that came later")
     service.run("test", "-e", f"{INBOX}/s003_slow.mp4")
     service.run("systemctl", "stop", "upload.service")
-    until(lambda: result_of(service, "s003"), what="a result")
+    wait_until(lambda: result_of(service, "s003"), what="a result")
 
 
 def test_who_may_look_and_who_may_steer(service: Machine) -> None:
@@ -208,10 +208,10 @@ def test_who_may_look_and_who_may_steer(service: Machine) -> None:
 def test_a_killed_daemon_comes_again_and_ends_with_the_same_result(service: Machine) -> None:
     before = int(service.shows(UNIT, "NRestarts"))
     hand_in(service, "samples/s001_introduction.mp4", "s101_introduction.mp4")
-    until(lambda: working(service), 60, "work")
+    wait_until(lambda: working(service), "work", 60)
     service.run("kill", "-KILL", service.shows(UNIT, "MainPID"))
-    until(lambda: int(service.shows(UNIT, "NRestarts")) == before + 1, what="the restart")
-    until(lambda: result_of(service, "s101"), RESULT_S, "a result")
+    wait_until(lambda: int(service.shows(UNIT, "NRestarts")) == before + 1, what="the restart")
+    wait_until(lambda: result_of(service, "s101"), "a result", RESULT_S)
     again, first = result_of(service, "s101"), result_of(service, "s001")
     assert again is not None
     assert first is not None
@@ -223,11 +223,11 @@ def test_an_idle_daemon_is_left_alone_and_a_hung_one_is_ended(service: Machine) 
     before, idle = int(service.shows(UNIT, "NRestarts")), service.shows(UNIT, "MainPID")
     assert not working(service)
     began = fed_at(service)
-    until(lambda: fed_at(service) - began > 2 * WATCHDOG_S, what="the watchdog's food")
+    wait_until(lambda: fed_at(service) - began > 2 * WATCHDOG_S, what="the watchdog's food")
     assert service.shows(UNIT, "MainPID") == idle
     service.run("kill", "-STOP", idle)
-    until(lambda: int(service.shows(UNIT, "NRestarts")) == before + 1, 60, "the watchdog")
-    until(lambda: service.shows(UNIT, "ActiveState") == "active", what="the restart")
+    wait_until(lambda: int(service.shows(UNIT, "NRestarts")) == before + 1, "the watchdog", 60)
+    wait_until(lambda: service.shows(UNIT, "ActiveState") == "active", what="the restart")
     assert service.shows(UNIT, "MainPID") != idle
     journal = service.journal(UNIT)
     assert "watchdog" in journal.lower()
@@ -245,26 +245,26 @@ def test_a_reload_takes_up_a_good_configuration_and_refuses_a_bad_one(service: M
         "/etc/introeval/introeval.toml", CONFIGURATION.replace("introeval-operators", "nobody-at-all")
     )
     service.run("systemctl", "reload", UNIT)
-    until(
-        lambda: service.attempt(COMMAND, "pause", user="olga").returncode == 11, 30, "the new configuration"
+    wait_until(
+        lambda: service.attempt(COMMAND, "pause", user="olga").returncode == 11, "the new configuration", 30
     )
     service.write("/etc/introeval/introeval.toml", CONFIGURATION)
     service.run("systemctl", "reload", UNIT)
-    until(
-        lambda: service.attempt(COMMAND, "resume", user="olga").returncode == 0, 30, "the old configuration"
+    wait_until(
+        lambda: service.attempt(COMMAND, "resume", user="olga").returncode == 0, "the old configuration", 30
     )
     assert service.shows(UNIT, "MainPID") == pid
 
 
 def test_a_stop_leaves_nothing_behind_and_the_next_start_goes_on(service: Machine) -> None:
     hand_in(service, "samples/s002_about_me.mp4", "s002_about_me.mp4")
-    until(lambda: working(service), 60, "work")
+    wait_until(lambda: working(service), "work", 60)
     service.run("systemctl", "stop", UNIT)
     assert service.shows(UNIT, "Result") == "success"
     assert processes(service) == []
     assert service.attempt("ls", "/run/introeval").returncode != 0
     service.run("systemctl", "start", UNIT)
-    until(lambda: working(service), 60, "work on what was put back")
+    wait_until(lambda: working(service), "work on what was put back", 60)
 
 
 def test_uninstall_keeps_what_people_made(service: Machine) -> None:

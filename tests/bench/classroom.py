@@ -14,7 +14,7 @@ from pathlib import Path
 from daemon.core.tasks.task import Stage
 from daemon.store import open_reader, reports
 from tests.bench.figures import Figure, Options, at_most
-from tests.inprocess import PASSES, PHASES, Lab, worked_off
+from tests.support.inprocess import PASSES, PHASES, Lab, worked_off
 
 STUDENTS = 30
 PLANNED_S = {Stage.STT: 10.0, Stage.EXTRACT: 20.0, Stage.RATE: 20.0}

@@ -15,7 +15,7 @@ from daemon.store import open_reader, reports
 from daemon.stt.decoder import MediaReader
 from tests.bench.clips import short_clips
 from tests.bench.figures import Figure, Options, at_most
-from tests.inprocess import Lab, worked_off
+from tests.support.inprocess import Lab, worked_off
 
 GOOD = 20
 BAD_TASKS = 8

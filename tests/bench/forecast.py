@@ -17,9 +17,10 @@ from daemon.core.forecast.forecast import forecast
 from daemon.core.forecast.rehearsal import Coming, rehearse
 from daemon.core.tasks.task import Stage
 from tests.bench.figures import Figure, Options, at_most
-from tests.inprocess import Lab, until
-from tests.unit.scheduling import APART, policy, view_of
-from tests.unit.test_forecast import burst, true_class
+from tests.support.inprocess import Lab
+from tests.support.waiting import until
+from tests.unit.scheduling import APART, burst, policy, view_of
+from tests.unit.test_forecast import true_class
 
 SEEDS = 40
 RUNS = 9

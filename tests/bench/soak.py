@@ -49,7 +49,7 @@ def measure(options: Options) -> list[Figure]:
         file = folder / "introeval.toml"
         file.write_text(SETTINGS)
         config = load(file, {})
-        scripted = [sys.executable, "-m", "tests.scripted_daemon", str(folder), str(TRY_S)]
+        scripted = [sys.executable, "-m", "tests.support.scripted_daemon", str(folder), str(TRY_S)]
         with running(file, config, scripted) as pid, terminal(dashboard(config.paths.socket)) as seen:
             seen.until(lambda: seen.shows("live"))
             watched = {"daemon": Watched(pid), "dashboard": Watched(seen.pid)}

@@ -34,7 +34,7 @@ from daemon.node.docker import DockerNode
 from tests.bench.figures import Figure, Options, Skipped, at_most
 from tests.docker.docker_lab import MODELS, Box
 from tests.docker.engine import SOCKET_VARIABLE, Containers, Engine, other_engine, started, unfit
-from tests.scripted import Log, ScriptedEngine
+from tests.support.scripted import Log, ScriptedEngine
 
 ROUNDS = 5
 ASKING = Asking(temperature=0.1, top_p=0.9, seed=1, num_ctx=2048, num_predict=200)
@@ -49,7 +49,7 @@ wait
 
 
 @dataclass(frozen=True, slots=True)
-class Lab:
+class TwoContainers:
     """Two containers that are there: the engine's url, and by stage the name and the server's url."""
 
     engine: str
@@ -67,7 +67,7 @@ def measure(options: Options) -> list[Figure]:
             for box in boxes.values():
                 box.make()
             names = {stage: box.name for stage, box in boxes.items()}
-            lab = Lab(engine.url, names, {stage: box.url for stage, box in boxes.items()})
+            lab = TwoContainers(engine.url, names, {stage: box.url for stage, box in boxes.items()})
             ours, script = asyncio.run(compared(lab))
         finally:
             containers.remove()
@@ -79,7 +79,7 @@ def measure(options: Options) -> list[Figure]:
     ]
 
 
-async def compared(lab: Lab, rounds: int = ROUNDS) -> tuple[list[float], list[float]]:
+async def compared(lab: TwoContainers, rounds: int = ROUNDS) -> tuple[list[float], list[float]]:
     """Seconds of each round, ours and the script's; both begin and end with both containers in use."""
     ours, script = [], []
     with tempfile.TemporaryDirectory() as folder:
@@ -100,7 +100,7 @@ async def compared(lab: Lab, rounds: int = ROUNDS) -> tuple[list[float], list[fl
     return ours, script
 
 
-def _node(lab: Lab, folder: Path) -> DockerNode:
+def _node(lab: TwoContainers, folder: Path) -> DockerNode:
     engine, kept = DockerEngine(lab.engine), TakeoverRecord(folder / "containers.json")
 
     async def no_gpu() -> bool:
@@ -124,7 +124,7 @@ def _node(lab: Lab, folder: Path) -> DockerNode:
     )
 
 
-def _command(lab: Lab, folder: Path) -> str:
+def _command(lab: TwoContainers, folder: Path) -> str:
     asking = []
     for stage, url in lab.urls.items():
         body = folder / f"{stage}.json"

@@ -13,7 +13,9 @@ from typing import Any
 
 from tests.docker.docker_lab import Box
 from tests.docker.docker_observer import Observer, observed
-from tests.docker.engine import REPOSITORY, Containers, until
+from tests.docker.engine import REPOSITORY, Containers
+from tests.support.folders import put, results_by_student
+from tests.support.waiting import wait_until
 
 STAGES = {"mistral": "extract", "llama3": "rate"}
 
@@ -64,9 +66,7 @@ class Classroom:
     def hand_in(self, count: int) -> None:
         """Put in so many videos, of a student each."""
         for number in range(1, count + 1):
-            part = self.folder / "inbox" / f"s{number:03}_me.mp4.part"
-            part.write_text(f"video {number}")
-            part.rename(part.with_suffix(""))
+            put(self.folder / "inbox" / f"s{number:03}_me.mp4", f"video {number}")
 
     def start(self) -> None:
         """Start the daemon."""
@@ -88,12 +88,7 @@ class Classroom:
 
     def results(self) -> dict[str, dict[str, Any]]:
         """Every result by its student; two of one student fail the test."""
-        found: dict[str, dict[str, Any]] = {}
-        for path in self.folder.glob("outbox/*/*.result.json"):
-            result = json.loads(path.read_bytes())
-            assert result["student_id"] not in found
-            found[result["student_id"]] = result
-        return found
+        return results_by_student(self.folder / "outbox")
 
     def delivered(self, count: int, limit_s: float = 120.0) -> None:
         """Wait until so many results are there."""
@@ -104,11 +99,11 @@ class Classroom:
             assert self.daemon.poll() is None, (self.folder / "daemon.err").read_text()[-3000:]
             return len(list(self.folder.glob("outbox/*/*.result.json"))) >= count
 
-        until(done, limit_s, f"{count} results")
+        wait_until(done, f"{count} results", limit_s)
 
     def until_alive(self, observer: Observer, stage: str) -> None:
         """Wait until a stage's engine is seen to live."""
-        until(lambda: stage in observer.alive, 60, f"the {stage} engine")
+        wait_until(lambda: stage in observer.alive, f"the {stage} engine", 60)
 
     def asks_for(self, stage: str, faults: Sequence[str]) -> None:
         """Have a stage's server fail in these ways, one request after the other, once it is at work."""
@@ -123,11 +118,15 @@ class Classroom:
             return True
 
         for fault in faults:
-            until(lambda fault=fault: told(fault), 60, f"the {stage} engine at work")  # type: ignore[misc]
+            wait_until(lambda fault=fault: told(fault), f"the {stage} engine at work", 60)  # type: ignore[misc]
 
     def at_work(self) -> list[str]:
         """The group that was switched to last."""
         return next((line["to"] for line in reversed(self.log()) if line["event"] == "switched"), [])
+
+    def engine_states(self) -> list[str]:
+        """What the Docker engine was seen to be, in order."""
+        return [line["state"] for line in self.log() if line["event"] == "engine"]
 
     def log(self) -> list[dict[str, Any]]:
         """The daemon's log."""

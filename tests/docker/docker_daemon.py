@@ -19,7 +19,7 @@ from daemon.core.tasks.task import Stage
 from daemon.system.child import Child, ChildDied
 from daemon.system.lock import gone
 from daemon.system.state_folder import owned
-from tests.scripted import SPEAKING, TRANSCRIPT, ScriptedMedia
+from tests.support.scripted import SPEAKING, TRANSCRIPT, ScriptedMedia
 
 
 class Scribe:

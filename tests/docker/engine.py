@@ -15,9 +15,8 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,6 +25,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import psutil
 import pytest
+
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -284,14 +285,6 @@ def read_only() -> list[str]:
     return kept
 
 
-def until(condition: Callable[[], object], limit_s: float = 30.0, what: str = "what was waited for") -> None:
-    """Wait for a condition, looking often. Raises AssertionError after `limit_s` seconds."""
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, f"{what} did not come within {limit_s:.0f} s"
-        time.sleep(0.05)
-
-
 def _until_ready(engine: Engine, process: "subprocess.Popen[bytes]", log: Path) -> None:
     import docker.errors
     import requests
@@ -305,4 +298,4 @@ def _until_ready(engine: Engine, process: "subprocess.Popen[bytes]", log: Path) 
         except (docker.errors.DockerException, requests.RequestException):
             return False
 
-    until(answers, _READY_S, "an answer of dockerd")
+    wait_until(answers, "an answer of dockerd", _READY_S)

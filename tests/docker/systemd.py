@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.docker.engine import LABEL, Containers, import_image, until
+from tests.docker.engine import LABEL, Containers, import_image
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -94,7 +95,7 @@ def booted(containers: Containers, mounts: Mapping[Path, str]) -> Iterator[Machi
     )
     machine = Machine(container)
     container.start()
-    until(
+    wait_until(
         lambda: machine.attempt("systemctl", "is-system-running").stdout.strip() == "running", what="the boot"
     )
     yield machine

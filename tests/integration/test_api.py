@@ -16,7 +16,8 @@ from daemon.contracts.wire.status import DaemonStatus as StatusAnswer
 from daemon.contracts.wire.tasks import TaskDetail, TaskPage
 from daemon.core.errors import AlreadyRunning, ConfigError
 from daemon.core.tasks.task import Stage, Status
-from tests.inprocess import Lab, until, worked_off
+from tests.support.inprocess import Lab, worked_off
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

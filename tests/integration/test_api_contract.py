@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.inprocess import Lab, worked_off
+from tests.support.inprocess import Lab, worked_off
 
 CHECKS = [
     not_a_server_error,

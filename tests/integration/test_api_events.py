@@ -16,7 +16,7 @@ from daemon import api
 from daemon.api import stream
 from daemon.api.connection_limits import ReservedFor
 from daemon.monitoring.events import Events
-from tests.inprocess import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

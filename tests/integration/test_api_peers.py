@@ -12,7 +12,7 @@ import pytest
 
 from daemon.api.connection_limits import SHARE
 from daemon.api.operators import operators
-from tests.inprocess import Lab
+from tests.support.inprocess import Lab
 
 NOBODY = 65534
 

@@ -22,7 +22,8 @@ from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import from_iso, to_iso
 from daemon.store import Database, reports
 from daemon.system.state_folder import DATABASE
-from tests.inprocess import Lab, until, worked_off
+from tests.support.inprocess import Lab, worked_off
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -17,7 +17,7 @@ from daemon.api import client
 from daemon.api.connection_limits import MOST, SHARE, ConnectionRefusal, Peer, ReservedFor, refusal
 from daemon.api.operators import kept_for
 from daemon.core.errors import Crowded
-from tests.inprocess import Lab
+from tests.support.inprocess import Lab
 
 ANNA, BEN, CLEO, DORA = (
     4_000_000_001,

@@ -13,7 +13,8 @@ from daemon.core.tasks.task import Task
 from daemon.delivery.archive import archive
 from daemon.store import Database, forgetting, videos
 from daemon.system.folder import Folder
-from tests.inprocess import Lab, until, worked_off
+from tests.support.inprocess import Lab, worked_off
+from tests.support.waiting import until
 
 VIDEO = b"video"
 

@@ -30,8 +30,9 @@ from daemon.store import forgetting
 from daemon.supervisor.attempts import AttemptEnded, Attempts
 from daemon.supervisor.predecode import Predecoder
 from daemon.system.state_folder import DATABASE
-from tests.inprocess import Lab, until, worked_off
-from tests.scripted import SAID, Log, ScriptedEngine, ScriptedMedia
+from tests.support.inprocess import Lab, worked_off
+from tests.support.scripted import SAID, Log, ScriptedEngine, ScriptedMedia
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

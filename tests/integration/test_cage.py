@@ -79,7 +79,7 @@ async def prisoner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     readers = []
 
     def make(*without: str) -> MediaReader:
-        program = f"from tests.caged import main\nmain({without!r})\n"
+        program = f"from tests.support.caged import main\nmain({without!r})\n"
         (tmp_path / "program_of_the_test.py").write_text(program)
         monkeypatch.setattr("daemon.stt.decoder._CHILD", "program_of_the_test")
         monkeypatch.setenv(

@@ -24,15 +24,9 @@ from daemon.store import recovery
 from daemon.store.claims import still_open
 from daemon.store.documents import undelivered
 from daemon.system.folder import Entry, Folder
-from tests.fakes_intake import Crash, Fuse, FusedFiles, FusedSession, Lab, lab
+from tests.support.intake_lab import Crash, Fuse, FusedFiles, FusedSession, IntakeLab, lab
 
 NOW = 1_700_000_000.0
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Lab]:
-    with lab(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -49,7 +43,7 @@ def other_disk() -> Iterator[Path]:
 class Outcome:
     """What there is of an inbox after the claim, for comparing with what was dropped."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: IntakeLab) -> None:
         self.tasks = lab.database.now(recovery.open_tasks)
         documents = lab.database.now(undelivered, 1000)
         self.reasons = [document for document in documents if document.kind is Kind.REASON]
@@ -62,7 +56,7 @@ class Outcome:
 
 
 def claimer(
-    lab: Lab,
+    lab: IntakeLab,
     *,
     fuse: Fuse | None = None,
     files: Files | None = None,
@@ -88,13 +82,15 @@ async def finish(claimer: Claimer, claims: Sequence[Claim]) -> Settled:
     return await claimer.settle([await claimer.fetch(claim, lambda: False) for claim in claims])
 
 
-async def take_all(claimer: Claimer, lab: Lab) -> Taken:
+async def take_all(claimer: Claimer, lab: IntakeLab) -> Taken:
     scan = Scanner(lab.inbox).scan()
     assert isinstance(scan, Scan)
     return await claimer.take(sorted(scan.files, key=lambda entry: entry.path))
 
 
-def claim_all(lab: Lab, *, fuse: Fuse | None = None, files: Files | None = None, **limits: object) -> Settled:
+def claim_all(
+    lab: IntakeLab, *, fuse: Fuse | None = None, files: Files | None = None, **limits: object
+) -> Settled:
     async def run() -> Settled:
         one = claimer(lab, fuse=fuse, files=files, **limits)  # type: ignore[arg-type]
         return await finish(one, (await take_all(one, lab)).claims)
@@ -102,7 +98,7 @@ def claim_all(lab: Lab, *, fuse: Fuse | None = None, files: Files | None = None,
     return asyncio.run(run())
 
 
-def recover(lab: Lab, *, fuse: Fuse | None = None, files: Files | None = None) -> Settled:
+def recover(lab: IntakeLab, *, fuse: Fuse | None = None, files: Files | None = None) -> Settled:
     async def run() -> Settled:
         one = claimer(lab, fuse=fuse, files=files)
         return await finish(one, await one.open_claims())
@@ -116,7 +112,7 @@ def reason(document: Document) -> dict[str, object]:
     return parsed
 
 
-def test_a_video_becomes_a_task_with_its_content_in_the_spool(here: Lab) -> None:
+def test_a_video_becomes_a_task_with_its_content_in_the_spool(here: IntakeLab) -> None:
     here.drop("s01/My Intro.MP4", b"12 seconds")
     claim_all(here)
     found = Outcome(here)
@@ -137,7 +133,7 @@ def test_a_video_becomes_a_task_with_its_content_in_the_spool(here: Lab) -> None
     assert [born.task for born in here.born] == [task]
 
 
-def test_claims_sort_by_time_and_no_two_are_alike(here: Lab) -> None:
+def test_claims_sort_by_time_and_no_two_are_alike(here: IntakeLab) -> None:
     for i in range(20):
         here.drop(f"s01/{i:02d}.mp4", f"{i} seconds".encode())
     taken = asyncio.run(take_all(claimer(here), here))
@@ -156,7 +152,9 @@ def test_claims_sort_by_time_and_no_two_are_alike(here: Lab) -> None:
         (b"9 " * 5001, "too_large"),
     ],
 )
-def test_a_video_that_cannot_be_rated_is_a_task_that_failed(here: Lab, content: bytes, code: str) -> None:
+def test_a_video_that_cannot_be_rated_is_a_task_that_failed(
+    here: IntakeLab, content: bytes, code: str
+) -> None:
     here.drop("s01/intro.mp4", content)
     claim_all(here)
     found = Outcome(here)
@@ -166,7 +164,7 @@ def test_a_video_that_cannot_be_rated_is_a_task_that_failed(here: Lab, content: 
     assert len(found.spool) == 1
 
 
-def test_what_is_no_video_of_a_student_is_refused_with_the_reason(here: Lab) -> None:
+def test_what_is_no_video_of_a_student_is_refused_with_the_reason(here: IntakeLab) -> None:
     here.drop("intro.mp4")
     here.drop("s01/notes.txt", b"text")
     claim_all(here)
@@ -181,7 +179,7 @@ def test_what_is_no_video_of_a_student_is_refused_with_the_reason(here: Lab) -> 
     assert found.open == []
 
 
-def test_links_and_special_files_are_moved_themselves(here: Lab, tmp_path: Path) -> None:
+def test_links_and_special_files_are_moved_themselves(here: IntakeLab, tmp_path: Path) -> None:
     secret = tmp_path / "secret.mp4"
     secret.write_bytes(b"10 secret")
     (here.inbox / "s01_link.mp4").symlink_to(secret)
@@ -197,7 +195,7 @@ def test_links_and_special_files_are_moved_themselves(here: Lab, tmp_path: Path)
     assert found.inbox == []
 
 
-def test_the_same_video_again_is_refused_and_the_reason_names_the_task(here: Lab) -> None:
+def test_the_same_video_again_is_refused_and_the_reason_names_the_task(here: IntakeLab) -> None:
     here.drop("s01/first.mp4")
     here.drop("s01/second.mp4")
     here.drop("s02/first.mp4")
@@ -213,7 +211,7 @@ def test_the_same_video_again_is_refused_and_the_reason_names_the_task(here: Lab
     assert found.open == []
 
 
-def test_a_file_that_is_gone_before_it_is_ours_is_no_matter(here: Lab) -> None:
+def test_a_file_that_is_gone_before_it_is_ours_is_no_matter(here: IntakeLab) -> None:
     async def run() -> Taken:
         scan = Scanner(here.inbox).scan()
         assert isinstance(scan, Scan)
@@ -225,7 +223,7 @@ def test_a_file_that_is_gone_before_it_is_ours_is_no_matter(here: Lab) -> None:
     assert Outcome(here).open == []
 
 
-def replaced_after_the_look(lab: Lab, change: Callable[[], object]) -> None:
+def replaced_after_the_look(lab: IntakeLab, change: Callable[[], object]) -> None:
     async def run() -> None:
         scan = Scanner(lab.inbox).scan()
         assert isinstance(scan, Scan)
@@ -236,7 +234,7 @@ def replaced_after_the_look(lab: Lab, change: Callable[[], object]) -> None:
     asyncio.run(run())
 
 
-def test_another_file_under_the_name_that_was_seen_goes_back(here: Lab) -> None:
+def test_another_file_under_the_name_that_was_seen_goes_back(here: IntakeLab) -> None:
     video = here.drop("s01/intro.mp4")
     new = here.drop("s01/new.part", b"20 seconds")
     replaced_after_the_look(here, lambda: new.rename(video))
@@ -247,7 +245,7 @@ def test_another_file_under_the_name_that_was_seen_goes_back(here: Lab) -> None:
     assert found.open == []
 
 
-def test_a_file_that_grew_after_the_look_goes_back(here: Lab) -> None:
+def test_a_file_that_grew_after_the_look_goes_back(here: IntakeLab) -> None:
     video = here.drop("s01/intro.mp4")
     replaced_after_the_look(here, lambda: video.open("ab").write(b" and more"))
     found = Outcome(here)
@@ -255,7 +253,7 @@ def test_a_file_that_grew_after_the_look_goes_back(here: Lab) -> None:
     assert found.inbox == ["intro.mp4"]
 
 
-def test_going_back_never_overwrites_what_has_come_since(here: Lab) -> None:
+def test_going_back_never_overwrites_what_has_come_since(here: IntakeLab) -> None:
     class Racing(Files):
         def rename(self, source: Entry, target: Entry) -> None:
             if hiding := target.name.startswith(b".introeval-"):
@@ -280,7 +278,7 @@ def test_going_back_never_overwrites_what_has_come_since(here: Lab) -> None:
     assert found.open == []
 
 
-def test_a_file_written_to_while_it_is_copied_goes_back(here: Lab) -> None:
+def test_a_file_written_to_while_it_is_copied_goes_back(here: IntakeLab) -> None:
     writer = here.drop("s01/intro.mp4").open("ab")
 
     class Slow(Files):
@@ -299,7 +297,7 @@ def test_a_file_written_to_while_it_is_copied_goes_back(here: Lab) -> None:
     assert len(Outcome(here).tasks) == 1
 
 
-def test_two_names_of_one_file_are_one_task_and_one_duplicate(here: Lab) -> None:
+def test_two_names_of_one_file_are_one_task_and_one_duplicate(here: IntakeLab) -> None:
     os.link(here.drop("s01/a.mp4"), here.inbox / "s01" / "b.mp4")
     claim_all(here)
     found = Outcome(here)
@@ -308,7 +306,7 @@ def test_two_names_of_one_file_are_one_task_and_one_duplicate(here: Lab) -> None
     assert found.inbox == []
 
 
-def test_a_file_that_may_not_be_taken_stays_and_its_claim_is_closed(here: Lab) -> None:
+def test_a_file_that_may_not_be_taken_stays_and_its_claim_is_closed(here: IntakeLab) -> None:
     class Forbidden(Files):
         def rename(self, source: Entry, target: Entry) -> None:
             raise PermissionError(errno.EPERM, "Operation not permitted", source.path)
@@ -325,7 +323,7 @@ def test_a_file_that_may_not_be_taken_stays_and_its_claim_is_closed(here: Lab) -
     assert found.open == []
 
 
-def test_a_full_disk_leaves_the_claim_open_for_later(here: Lab) -> None:
+def test_a_full_disk_leaves_the_claim_open_for_later(here: IntakeLab) -> None:
     class Full(Files):
         def rename(self, source: Entry, target: Entry) -> None:
             if b"/spool/" in target.path:
@@ -340,7 +338,7 @@ def test_a_full_disk_leaves_the_claim_open_for_later(here: Lab) -> None:
     assert len(Outcome(here).tasks) == 1
 
 
-def test_a_decoder_that_does_not_start_leaves_the_claim_open(here: Lab) -> None:
+def test_a_decoder_that_does_not_start_leaves_the_claim_open(here: IntakeLab) -> None:
     here.drop("s01/intro.mp4")
     here.media.broken = True
     (alarm,) = claim_all(here).delayed.values()
@@ -350,7 +348,7 @@ def test_a_decoder_that_does_not_start_leaves_the_claim_open(here: Lab) -> None:
     assert recover(here).born == 1
 
 
-def test_a_file_removed_from_the_spool_is_refused_so_that_the_student_learns_of_it(here: Lab) -> None:
+def test_a_file_removed_from_the_spool_is_refused_so_that_the_student_learns_of_it(here: IntakeLab) -> None:
     here.drop("s01/intro.mp4")
     steps = Fuse()
     claim_all(here, fuse=steps)
@@ -365,7 +363,9 @@ def test_a_file_removed_from_the_spool_is_refused_so_that_the_student_learns_of_
     assert found.open == []
 
 
-def test_a_copy_removed_from_the_spool_before_its_file_has_left_the_inbox_is_made_anew(here: Lab) -> None:
+def test_a_copy_removed_from_the_spool_before_its_file_has_left_the_inbox_is_made_anew(
+    here: IntakeLab,
+) -> None:
     here.drop("s01/intro.mp4")
     here.media.broken = True
     claim_all(here)
@@ -375,7 +375,7 @@ def test_a_copy_removed_from_the_spool_before_its_file_has_left_the_inbox_is_mad
     assert recover(here).born == 1
 
 
-def test_a_claim_in_an_inbox_that_is_not_mounted_waits(here: Lab, other_disk: Path) -> None:
+def test_a_claim_in_an_inbox_that_is_not_mounted_waits(here: IntakeLab, other_disk: Path) -> None:
     real = other_disk / "inbox"
     real.mkdir()
     here.inbox.rmdir()
@@ -392,7 +392,7 @@ def test_a_claim_in_an_inbox_that_is_not_mounted_waits(here: Lab, other_disk: Pa
     assert recover(here).born == 1
 
 
-def test_a_done_marker_goes_with_its_file(here: Lab) -> None:
+def test_a_done_marker_goes_with_its_file(here: IntakeLab) -> None:
     video = here.drop("s01/intro.mp4")
     here.drop("s01/intro.mp4.done", b"")
     entries = Scanner(here.inbox, done_marker=".done").scan()
@@ -407,7 +407,7 @@ def test_a_done_marker_goes_with_its_file(here: Lab) -> None:
     assert len(Outcome(here).tasks) == 1
 
 
-def test_another_file_system_gets_a_compared_copy(here: Lab, other_disk: Path) -> None:
+def test_another_file_system_gets_a_compared_copy(here: IntakeLab, other_disk: Path) -> None:
     here.inbox = other_disk
     here.drop("s01/intro.mp4", b"10 " + b"x" * 5000)
     (other_disk / "s02_link.mp4").symlink_to("nowhere")
@@ -423,7 +423,7 @@ def test_another_file_system_gets_a_compared_copy(here: Lab, other_disk: Path) -
     assert found.inbox == []
 
 
-def test_a_copy_that_differs_is_not_taken(here: Lab, other_disk: Path) -> None:
+def test_a_copy_that_differs_is_not_taken(here: IntakeLab, other_disk: Path) -> None:
     truncate = os.ftruncate
 
     def rotten(fd: int, length: int) -> None:
@@ -440,7 +440,7 @@ def test_a_copy_that_differs_is_not_taken(here: Lab, other_disk: Path) -> None:
     assert recover(here).born == 1
 
 
-def test_a_copy_that_did_not_reach_the_disk_is_made_anew(here: Lab) -> None:
+def test_a_copy_that_did_not_reach_the_disk_is_made_anew(here: IntakeLab) -> None:
     class Failing(Files):
         def sync_file(self, entry: Entry) -> None:
             if b"-s01." in entry.name:
@@ -457,7 +457,7 @@ def test_a_copy_that_did_not_reach_the_disk_is_made_anew(here: Lab) -> None:
     assert recover(here).born == 1
 
 
-def test_a_copy_of_which_a_power_cut_left_only_the_name_is_made_anew(here: Lab) -> None:
+def test_a_copy_of_which_a_power_cut_left_only_the_name_is_made_anew(here: IntakeLab) -> None:
     here.drop("s01/intro.mp4", b"11 seconds")
     steps = Fuse()
     claim_all(here, fuse=steps)
@@ -472,7 +472,7 @@ def test_a_copy_of_which_a_power_cut_left_only_the_name_is_made_anew(here: Lab) 
 
 @pytest.mark.parametrize("step", ["copy", "unlink", "births.create_tasks"])
 def test_a_folder_that_is_shut_after_the_claim_keeps_no_claim_open(
-    here: Lab, monkeypatch: pytest.MonkeyPatch, step: str
+    here: IntakeLab, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     here.drop("s01/intro.mp4", b"11 seconds")
     steps = Fuse()
@@ -497,7 +497,7 @@ def test_a_folder_that_is_shut_after_the_claim_keeps_no_claim_open(
 
 
 def test_a_state_folder_that_may_not_be_written_is_told_of_and_the_claim_waits(
-    here: Lab, monkeypatch: pytest.MonkeyPatch
+    here: IntakeLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_file = Folder.open_file
 
@@ -515,7 +515,7 @@ def test_a_state_folder_that_may_not_be_written_is_told_of_and_the_claim_waits(
     assert recover(here).born == 1
 
 
-def drop_some_of_everything(lab: Lab) -> None:
+def drop_some_of_everything(lab: IntakeLab) -> None:
     lab.drop("s01/intro.mp4", b"11 seconds")
     lab.drop("s02_intro.mp4", b"12 seconds")
     lab.drop("s02/again.mp4", b"12 seconds")
@@ -524,7 +524,7 @@ def drop_some_of_everything(lab: Lab) -> None:
     (lab.inbox / "s04_link.mp4").symlink_to("nowhere")
 
 
-def check_everything_came_through_once(lab: Lab) -> None:
+def check_everything_came_through_once(lab: IntakeLab) -> None:
     found = Outcome(lab)
     assert sorted((task.student, task.size_bytes) for task in found.tasks) == [("s01", 10), ("s02", 10)]
     assert [json.loads(result.content)["student_id"] for result in found.results] == ["s03"]
@@ -539,7 +539,7 @@ def check_everything_came_through_once(lab: Lab) -> None:
         assert Path(task.path) in found.spool
 
 
-def steps_of(tmp: Path, inbox: Path | None, prepare: Callable[[Lab], None]) -> list[str]:
+def steps_of(tmp: Path, inbox: Path | None, prepare: Callable[[IntakeLab], None]) -> list[str]:
     fuse = Fuse()
     with lab(tmp, inbox=inbox) as whole:
         prepare(whole)
@@ -602,7 +602,7 @@ def test_two_claimers_of_one_inbox_make_one_task_of_each_file(tmp_path: Path) ->
         for i in range(40):
             one.drop(f"s{i:02d}/intro.mp4", f"10 {i}".encode())
 
-        async def run(lab: Lab) -> None:
+        async def run(lab: IntakeLab) -> None:
             each = claimer(lab)
             await finish(each, (await take_all(each, lab)).claims)
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from daemon import __version__
-from tests.acceptance.lab import Lab
+from tests.support.process_lab import ProcessLab
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    return Lab(tmp_path)
+def lab(tmp_path: Path) -> ProcessLab:
+    return ProcessLab(tmp_path)
 
 
-def test_a_second_daemon_on_the_same_state_says_so_and_ends(lab: Lab) -> None:
+def test_a_second_daemon_on_the_same_state_says_so_and_ends(lab: ProcessLab) -> None:
     with (lab.folder / "var" / "daemon.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write("4711")
@@ -26,20 +26,20 @@ def test_a_second_daemon_on_the_same_state_says_so_and_ends(lab: Lab) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_without_daemon_or_database_status_says_how_to_start_one(lab: Lab) -> None:
+def test_without_daemon_or_database_status_says_how_to_start_one(lab: ProcessLab) -> None:
     done = lab.run("status", timeout=30)
     assert (done.returncode, done.stderr.count("\n")) == (6, 1)
     assert "introeval run" in done.stderr
 
 
-def test_an_unknown_key_of_the_configuration_is_one_line(lab: Lab) -> None:
+def test_an_unknown_key_of_the_configuration_is_one_line(lab: ProcessLab) -> None:
     (lab.folder / "introeval.toml").write_text("[batch]\nsiz = 3\n")
     done = lab.run("run", "--once", timeout=30)
     assert done.returncode == 4
     assert "did you mean batch.size?" in done.stderr
 
 
-def test_a_model_that_is_not_here_names_the_command_that_brings_it(lab: Lab) -> None:
+def test_a_model_that_is_not_here_names_the_command_that_brings_it(lab: ProcessLab) -> None:
     (lab.folder / "introeval.toml").write_text('[stt]\nmodel = "base"\n')
     (lab.folder / "var" / "models").unlink()
     done = lab.run("run", "--once", timeout=30)
@@ -47,7 +47,7 @@ def test_a_model_that_is_not_here_names_the_command_that_brings_it(lab: Lab) -> 
     assert "introeval models pull whisper-base" in done.stderr
 
 
-def test_the_samples_are_handed_in_once_and_only_into_an_empty_inbox(lab: Lab) -> None:
+def test_the_samples_are_handed_in_once_and_only_into_an_empty_inbox(lab: ProcessLab) -> None:
     first = lab.run("samples", timeout=30)
     assert first.returncode == 0
     assert len(list((lab.folder / "inbox").glob("*.mp4"))) == 7
@@ -55,14 +55,14 @@ def test_the_samples_are_handed_in_once_and_only_into_an_empty_inbox(lab: Lab) -
     assert "no samples copied" in again.stdout
 
 
-def test_a_run_over_an_empty_inbox_has_nothing_to_do(lab: Lab) -> None:
+def test_a_run_over_an_empty_inbox_has_nothing_to_do(lab: ProcessLab) -> None:
     done = lab.run("run", "--once", timeout=60)
     assert (done.returncode, "nothing to do" in done.stdout) == (0, True)
 
 
-def test_files_that_cannot_become_tasks_get_their_answer(lab: Lab) -> None:
+def test_files_that_cannot_become_tasks_get_their_answer(lab: ProcessLab) -> None:
     """Refused: no student, no media. Failed at once: empty, no video, no sound, cut short."""
-    from tests.acceptance.lab import MEDIA
+    from tests.support.checkout import MEDIA
 
     (lab.folder / "inbox" / "nobody.mp4").write_bytes(b"x")
     (lab.folder / "inbox" / "s001_notes.txt").write_text("x")
@@ -86,6 +86,6 @@ def test_files_that_cannot_become_tasks_get_their_answer(lab: Lab) -> None:
     assert sorted(r["filename"] for r in reasons) == ["nobody.mp4", "s001_notes.txt"]
 
 
-def test_the_version_is_told_without_a_command(lab: Lab) -> None:
+def test_the_version_is_told_without_a_command(lab: ProcessLab) -> None:
     done = lab.run("--version", timeout=30)
     assert (done.returncode, done.stdout) == (0, f"introeval {__version__}\n")

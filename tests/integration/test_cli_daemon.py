@@ -23,7 +23,8 @@ from daemon.contracts.wire.words import Order
 from daemon.core.errors import Blame, Fault, IllegalTransition, IntroEvalError, NotRunning, UnknownStudent
 from daemon.core.tasks.task import Stage
 from daemon.system.state_folder import owned
-from tests.inprocess import Lab, until, worked_off
+from tests.support.inprocess import Lab, worked_off
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -25,9 +25,9 @@ from daemon.node.docker import DockerNode
 from tests.docker.docker_lab import OPTIONS, Alarms, Box, Hosted, hosted
 from tests.docker.docker_proxy import proxied
 from tests.docker.engine import Containers, Engine
-from tests.inprocess import until
 from tests.ollama_server import Manner, serving
-from tests.scripted import Log, ScriptedEngine
+from tests.support.scripted import Log, ScriptedEngine
+from tests.support.waiting import until
 
 docker = pytest.mark.docker
 pytestmark = pytest.mark.anyio

@@ -36,9 +36,11 @@ from daemon.doctor import (
     worst,
 )
 from daemon.doctor.facts import DockerSide, Facts, ServerFacts
-from tests.acceptance.lab import MODELS, Lab
-from tests.docker.engine import Containers, Engine, until
+from tests.docker.engine import Containers, Engine
 from tests.nvml import stub_card
+from tests.support.checkout import MODELS
+from tests.support.process_lab import ProcessLab
+from tests.support.waiting import wait_until
 
 NO_GPU = GpuState(absent="no NVIDIA driver is installed")
 RTX_3060_TI = GpuState(name="RTX 3060 Ti", used_mb=300, total_mb=8192, temperature_c=40)
@@ -391,14 +393,14 @@ def test_a_configuration_that_cannot_be_used_is_told_and_the_machine_is_looked_a
 def test_the_command_ends_with_0_on_an_embedded_lab_that_is_well(tmp_path: Path) -> None:
     if not MODELS.is_dir():
         pytest.skip("the models are not here")
-    done = Lab(tmp_path).run("doctor", timeout=60)
+    done = ProcessLab(tmp_path).run("doctor", timeout=60)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert done.stdout.splitlines()[-1].endswith("0 to mend")
     assert "use the processor" in done.stdout or "MB in use" in done.stdout
 
 
 def test_the_command_ends_with_1_and_json_on_a_broken_configuration(tmp_path: Path) -> None:
-    lab = Lab(tmp_path)
+    lab = ProcessLab(tmp_path)
     (tmp_path / "introeval.toml").write_text("[batch]\nsiz = 3\n")
     done = lab.run("doctor", "--json", timeout=60)
     answer = json.loads(done.stdout)
@@ -409,7 +411,7 @@ def test_the_command_ends_with_1_and_json_on_a_broken_configuration(tmp_path: Pa
 def test_the_command_ends_with_1_where_no_docker_engine_answers(tmp_path: Path) -> None:
     began = time.monotonic()
     text = 'runtime = "docker"\n[docker]\nbase_url = "unix:///nonexistent/docker.sock"\n'
-    lab = Lab(tmp_path)
+    lab = ProcessLab(tmp_path)
     (tmp_path / "introeval.toml").write_text(text)
     done = lab.run("doctor", "--json", timeout=60)
     found = {finding["check"]: finding for finding in json.loads(done.stdout)["findings"]}
@@ -424,7 +426,7 @@ def test_the_command_reads_the_card_itself(tmp_path: Path, monkeypatch: pytest.M
     card.show(8192, 300)
     for name, value in card.environ.items():
         monkeypatch.setenv(name, value)
-    lab = Lab(tmp_path / "lab")
+    lab = ProcessLab(tmp_path / "lab")
     text = 'runtime = "docker"\n[docker]\nbase_url = "unix:///nonexistent/docker.sock"\n'
     (lab.folder / "introeval.toml").write_text(text)
     found = {f["check"]: f for f in json.loads(lab.run("doctor", "--json", timeout=60).stdout)["findings"]}
@@ -475,7 +477,7 @@ container = "{containers.name("llama3")}"
     def look() -> dict[str, Finding]:
         return {f.check: f for f in asyncio.run(examine(config, file, {}, []))}
 
-    until(lambda: look()["model extract"].level is Level.OK, 30, "an answer of the server")
+    wait_until(lambda: look()["model extract"].level is Level.OK, "an answer of the server", 30)
     found = look()
     assert found["docker"].level is Level.OK
     assert "running, holds 2 at a time" in found["container extract"].text

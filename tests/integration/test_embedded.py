@@ -21,7 +21,7 @@ from daemon.llm.embedded import EmbeddedServer
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.prompts import load_prompt
 from daemon.system.lock import holder
-from tests.models import model_folder
+from tests.support.checkout import model_folder
 
 MODEL = model_folder("smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
 WORDS = json.loads((Path(__file__).parents[2] / "samples" / "words.json").read_text())

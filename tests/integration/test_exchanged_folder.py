@@ -18,7 +18,7 @@ from daemon.intake.places import ClaimPaths
 from daemon.intake.room import DiskRoom
 from daemon.intake.scan import Scan, Scanner
 from daemon.store.claims import still_open
-from tests.fakes_intake import Lab, lab
+from tests.support.intake_lab import IntakeLab, lab
 
 RACES = 200
 BAITS = 12
@@ -61,7 +61,7 @@ def content_of(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {path.name: (path.stat().st_ino, path.read_bytes()) for path in folder.iterdir()}
 
 
-async def race(here: Lab, claimer: Claimer, mallory: Path, link: Path) -> None:
+async def race(here: IntakeLab, claimer: Claimer, mallory: Path, link: Path) -> None:
     """Look at the inbox; then claim what was seen while the folder is exchanged."""
     look = Scanner(here.inbox).scan()
     assert isinstance(look, Scan)

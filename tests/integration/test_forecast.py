@@ -16,7 +16,8 @@ from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import from_iso
 from daemon.store import measured, reports
-from tests.inprocess import PASSES, Lab, until, worked_off
+from tests.support.inprocess import PASSES, Lab, worked_off
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -133,6 +134,7 @@ async def test_a_class_goes_on_after_a_restart(tmp_path: Path) -> None:
         assert (clock(daemon).done, clock(daemon).total) == (1, 2)
 
 
+@pytest.mark.alone
 async def test_a_burst_gets_estimates_in_its_order_and_little_is_spent_on_them(tmp_path: Path) -> None:
     a_lab = lab(tmp_path)
     async with a_lab.daemon() as daemon:

@@ -23,8 +23,9 @@ from daemon.core.keeping.traces import Traces
 from daemon.delivery import forget_proof
 from daemon.store import forgetting, open_store
 from daemon.system.state_folder import DATABASE
-from tests.inprocess import Lab, until, worked_off
 from tests.integration.test_cli_daemon import run
+from tests.support.inprocess import Lab, worked_off
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ import pytest
 from daemon.config.sections import AlertSettings
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.hooks import CODE, Hooks
-from tests.inprocess import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 NOW = 1_700_000_000.0

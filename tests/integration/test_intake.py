@@ -23,19 +23,14 @@ from daemon.store.births import create_tasks
 from daemon.store.claims import still_open
 from daemon.store.documents import undelivered
 from daemon.system.folder import Entry
-from tests.fakes_intake import Crash, Fuse, FusedFiles, FusedSession, Lab, lab, until
+from tests.support.intake_lab import Crash, Fuse, FusedFiles, FusedSession, IntakeLab, lab
+from tests.support.waiting import until
 
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A quiet watch is checked many times a second, and so is known to stand at once."""
     monkeypatch.setattr(watcher, "_CHECK_MS", 100)
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Lab]:
-    with lab(tmp_path) as opened:
-        yield opened
 
 
 class Ticks:
@@ -63,7 +58,7 @@ def during(intake: Intake, check: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(running(intake, check))
 
 
-def settled(lab: Lab, **settings: Any) -> Intake:
+def settled(lab: IntakeLab, **settings: Any) -> Intake:
     """Run an intake until nothing is left to take."""
     intake = lab.intake(**settings)
     during(intake, intake.settle)
@@ -74,7 +69,7 @@ def longer(items: Sized, than: int) -> bool:
     return len(items) > than
 
 
-def students(lab: Lab) -> list[str]:
+def students(lab: IntakeLab) -> list[str]:
     return sorted(born.task.student for born in lab.born if born.task)
 
 
@@ -82,7 +77,7 @@ def left_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
 
 
-def test_what_is_there_at_the_start_and_what_comes_later_becomes_tasks(here: Lab) -> None:
+def test_what_is_there_at_the_start_and_what_comes_later_becomes_tasks(here: IntakeLab) -> None:
     async def check() -> None:
         await intake.settle()
         assert students(here) == ["s01", "s02"]
@@ -97,7 +92,9 @@ def test_what_is_there_at_the_start_and_what_comes_later_becomes_tasks(here: Lab
     assert here.alarms == []
 
 
-def test_a_file_is_taken_only_after_it_has_not_changed_for_the_settle_time_by_our_clock(here: Lab) -> None:
+def test_a_file_is_taken_only_after_it_has_not_changed_for_the_settle_time_by_our_clock(
+    here: IntakeLab,
+) -> None:
     ticks = Ticks()
 
     async def passed(seconds: float) -> None:
@@ -134,7 +131,7 @@ def test_a_file_is_taken_only_after_it_has_not_changed_for_the_settle_time_by_ou
     assert [born.task and born.task.size_bytes for born in here.born] == [7]
 
 
-def test_a_file_that_somebody_still_has_open_for_writing_is_not_finished(here: Lab) -> None:
+def test_a_file_that_somebody_still_has_open_for_writing_is_not_finished(here: IntakeLab) -> None:
     async def check() -> None:
         with (here.inbox / "s01_intro.mp4").open("wb") as writer:
             writer.write(b"10 first half")
@@ -148,7 +145,7 @@ def test_a_file_that_somebody_still_has_open_for_writing_is_not_finished(here: L
     during(here.intake(), check)
 
 
-def test_a_file_renamed_in_when_it_is_complete_is_taken(here: Lab) -> None:
+def test_a_file_renamed_in_when_it_is_complete_is_taken(here: IntakeLab) -> None:
     async def check() -> None:
         part = here.drop("s01/intro.mp4.part", b"10 seconds")
         here.drop("s02/intro.mp4")
@@ -159,7 +156,7 @@ def test_a_file_renamed_in_when_it_is_complete_is_taken(here: Lab) -> None:
     during(here.intake(), check)
 
 
-def test_a_folder_moved_in_with_its_videos_is_taken(here: Lab, tmp_path: Path) -> None:
+def test_a_folder_moved_in_with_its_videos_is_taken(here: IntakeLab, tmp_path: Path) -> None:
     (tmp_path / "s07").mkdir()
     (tmp_path / "s07" / "intro.mp4").write_bytes(b"10 seconds")
 
@@ -173,7 +170,7 @@ def test_a_folder_moved_in_with_its_videos_is_taken(here: Lab, tmp_path: Path) -
     assert (here.inbox / "s07").is_dir()
 
 
-def test_a_second_video_under_a_name_that_was_taken_is_a_second_task(here: Lab) -> None:
+def test_a_second_video_under_a_name_that_was_taken_is_a_second_task(here: IntakeLab) -> None:
     async def check() -> None:
         for i in range(3):
             here.drop("s01/intro.mp4", f"1{i} seconds".encode())
@@ -183,7 +180,7 @@ def test_a_second_video_under_a_name_that_was_taken_is_a_second_task(here: Lab) 
     assert students(here) == ["s01"] * 3
 
 
-def test_names_that_are_no_text_are_taken_too(here: Lab) -> None:
+def test_names_that_are_no_text_are_taken_too(here: IntakeLab) -> None:
     raw = os.path.join(os.fsencode(here.inbox), b"s01_\xff\x1b[2J\n.mp4")
     with open(raw, "wb") as file:
         file.write(b"10 seconds")
@@ -191,7 +188,7 @@ def test_names_that_are_no_text_are_taken_too(here: Lab) -> None:
     assert [born.task and born.task.filename for born in here.born] == [r"s01_\xff\x1b[2J\n.mp4"]
 
 
-def test_links_pipes_and_folders_named_like_videos_harm_nobody(here: Lab, tmp_path: Path) -> None:
+def test_links_pipes_and_folders_named_like_videos_harm_nobody(here: IntakeLab, tmp_path: Path) -> None:
     secret = tmp_path / "secret.mp4"
     secret.write_bytes(b"10 secret")
     (here.inbox / "s01_link.mp4").symlink_to(secret)
@@ -206,7 +203,7 @@ def test_links_pipes_and_folders_named_like_videos_harm_nobody(here: Lab, tmp_pa
     assert len(here.database.now(undelivered, 10)) == 3  # two reasons and a receipt
 
 
-def test_refusals_are_told_of_so_that_their_reasons_are_delivered(here: Lab) -> None:
+def test_refusals_are_told_of_so_that_their_reasons_are_delivered(here: IntakeLab) -> None:
     told: list[int] = []
     here.on_born = lambda born: told.append(len(born))  # type: ignore[method-assign]
     here.drop("nobody.mp4")
@@ -214,7 +211,7 @@ def test_refusals_are_told_of_so_that_their_reasons_are_delivered(here: Lab) -> 
     assert told == [0]
 
 
-def test_a_file_without_rights_stays_with_one_alarm_and_is_taken_once_they_are_given(here: Lab) -> None:
+def test_a_file_without_rights_stays_with_one_alarm_and_is_taken_once_they_are_given(here: IntakeLab) -> None:
     class Unreadable(Files):
         forbidden = True
         tries = 0
@@ -247,7 +244,7 @@ def test_a_file_without_rights_stays_with_one_alarm_and_is_taken_once_they_are_g
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
-def test_a_folder_that_may_not_be_written_keeps_its_video_until_it_may(here: Lab) -> None:
+def test_a_folder_that_may_not_be_written_keeps_its_video_until_it_may(here: IntakeLab) -> None:
     async def check() -> None:
         await intake.settle()
         assert [alarm.code for alarm in intake.alarms] == ["no_right"]
@@ -260,7 +257,7 @@ def test_a_folder_that_may_not_be_written_keeps_its_video_until_it_may(here: Lab
     during(intake, check)
 
 
-def test_a_file_whose_taking_fails_is_tried_ever_more_rarely(here: Lab) -> None:
+def test_a_file_whose_taking_fails_is_tried_ever_more_rarely(here: IntakeLab) -> None:
     class Sticky(Files):
         tries = 0
 
@@ -284,7 +281,7 @@ def test_a_file_whose_taking_fails_is_tried_ever_more_rarely(here: Lab) -> None:
     assert left_in(here.inbox) == ["intro.mp4"]
 
 
-def test_an_inbox_that_goes_away_is_an_alarm_and_its_return_the_end_of_it(here: Lab) -> None:
+def test_an_inbox_that_goes_away_is_an_alarm_and_its_return_the_end_of_it(here: IntakeLab) -> None:
     async def check() -> None:
         await intake.settle()
         here.inbox.rename(here.inbox.with_name("away"))
@@ -299,7 +296,7 @@ def test_an_inbox_that_goes_away_is_an_alarm_and_its_return_the_end_of_it(here: 
     during(intake, check)
 
 
-def test_an_inbox_made_anew_is_watched_anew(here: Lab) -> None:
+def test_an_inbox_made_anew_is_watched_anew(here: IntakeLab) -> None:
     async def check() -> None:
         await intake.settle()
         here.inbox.rmdir()
@@ -313,7 +310,9 @@ def test_an_inbox_made_anew_is_watched_anew(here: Lab) -> None:
     during(intake, check)
 
 
-def test_on_a_share_without_events_the_inbox_is_polled(here: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_share_without_events_the_inbox_is_polled(
+    here: IntakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def check() -> None:
         await intake.settle()
         here.drop("s01/intro.mp4")
@@ -323,7 +322,7 @@ def test_on_a_share_without_events_the_inbox_is_polled(here: Lab, monkeypatch: p
     during(intake, check)
 
 
-def test_a_database_that_cannot_be_written_costs_nothing_but_time(here: Lab) -> None:
+def test_a_database_that_cannot_be_written_costs_nothing_but_time(here: IntakeLab) -> None:
     broken = {"births.create_tasks", "claims.add"}
 
     class Broken(FusedSession):
@@ -348,7 +347,7 @@ def test_a_database_that_cannot_be_written_costs_nothing_but_time(here: Lab) -> 
     during(intake, check)
 
 
-def test_a_crash_in_the_middle_is_finished_by_the_next_start(here: Lab) -> None:
+def test_a_crash_in_the_middle_is_finished_by_the_next_start(here: IntakeLab) -> None:
     here.drop("s01/intro.mp4")
     here.drop("s02/intro.mp4")
     with pytest.raises(BaseExceptionGroup) as crashed:
@@ -359,7 +358,7 @@ def test_a_crash_in_the_middle_is_finished_by_the_next_start(here: Lab) -> None:
     assert left_in(here.inbox) == []
 
 
-def test_a_claimed_file_that_no_claim_of_ours_knows_is_told_of(here: Lab) -> None:
+def test_a_claimed_file_that_no_claim_of_ours_knows_is_told_of(here: IntakeLab) -> None:
     ticks = Ticks()
 
     async def check() -> None:
@@ -375,7 +374,7 @@ def test_a_claimed_file_that_no_claim_of_ours_knows_is_told_of(here: Lab) -> Non
     assert left_in(here.inbox) == [".introeval-0123"]
 
 
-def test_a_file_whose_folder_is_renamed_while_it_waits_is_taken_in_its_new_place(here: Lab) -> None:
+def test_a_file_whose_folder_is_renamed_while_it_waits_is_taken_in_its_new_place(here: IntakeLab) -> None:
     class Renaming(Files):
         def copy(self, source: Entry, target: Entry, halted: Halted) -> Digest:
             digest = super().copy(source, target, halted)
@@ -400,7 +399,7 @@ def test_a_file_whose_folder_is_renamed_while_it_waits_is_taken_in_its_new_place
     assert intake.alarms == ()
 
 
-def test_a_burst_is_taken_in_groups(here: Lab) -> None:
+def test_a_burst_is_taken_in_groups(here: IntakeLab) -> None:
     class Counting(FusedSession):
         def around(self, name: str, function: Any) -> Any:
             calls.append(name)
@@ -442,7 +441,7 @@ def test_two_daemons_on_one_inbox_make_one_task_of_each_file(tmp_path: Path) -> 
         assert [*one.alarms, *two.alarms] == []
 
 
-def test_a_video_deleted_while_it_settles_is_no_matter(here: Lab) -> None:
+def test_a_video_deleted_while_it_settles_is_no_matter(here: IntakeLab) -> None:
     class Late(Files):
         def rename(self, source: Entry, target: Entry) -> None:
             if source.name == b"gone.mp4":
@@ -458,7 +457,7 @@ def test_a_video_deleted_while_it_settles_is_no_matter(here: Lab) -> None:
 
 
 def test_an_entry_that_cannot_be_looked_at_keeps_nobody_else_out(
-    here: Lab, monkeypatch: pytest.MonkeyPatch
+    here: IntakeLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A student's own mount in the inbox, for instance, which lets nobody else in."""
 
@@ -488,7 +487,7 @@ def test_an_entry_that_cannot_be_looked_at_keeps_nobody_else_out(
     assert "s01_mine.mp4 cannot be read" in alarm.message
 
 
-def test_a_file_that_its_owner_shuts_after_the_claim_is_under_its_name_again(here: Lab) -> None:
+def test_a_file_that_its_owner_shuts_after_the_claim_is_under_its_name_again(here: IntakeLab) -> None:
     class Shut(Files):
         shut = True
 
@@ -520,7 +519,7 @@ def test_a_file_that_its_owner_shuts_after_the_claim_is_under_its_name_again(her
     during(intake, check)
 
 
-def test_a_birth_that_the_database_refuses_delays_nobody_else(here: Lab) -> None:
+def test_a_birth_that_the_database_refuses_delays_nobody_else(here: IntakeLab) -> None:
     class Picky(FusedSession):
         def around(self, name: str, function: Any) -> Any:
             return self._create_tasks if name == "births.create_tasks" else super().around(name, function)
@@ -542,7 +541,7 @@ def test_a_birth_that_the_database_refuses_delays_nobody_else(here: Lab) -> None
     during(intake, check)
 
 
-def test_a_damaged_video_is_a_task_that_failed_and_the_rest_goes_on(here: Lab) -> None:
+def test_a_damaged_video_is_a_task_that_failed_and_the_rest_goes_on(here: IntakeLab) -> None:
     here.drop("s01/intro.mp4", b"not a video")
     here.drop("s02/intro.mp4")
     settled(here)
@@ -550,7 +549,7 @@ def test_a_damaged_video_is_a_task_that_failed_and_the_rest_goes_on(here: Lab) -
     assert by_student == {"s01": Status.FAILED, "s02": Status.UPLOADED}
 
 
-def test_nothing_is_taken_while_the_disk_is_almost_full_and_all_once_it_is_not(here: Lab) -> None:
+def test_nothing_is_taken_while_the_disk_is_almost_full_and_all_once_it_is_not(here: IntakeLab) -> None:
     free = [10]
 
     async def check() -> None:
@@ -577,7 +576,7 @@ async def never_an_event(*_: object, stop_event: asyncio.Event, **__: object) ->
 
 
 def test_a_share_that_calls_itself_local_is_polled_once_a_file_came_of_which_no_event_told(
-    here: Lab, monkeypatch: pytest.MonkeyPatch
+    here: IntakeLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("daemon.intake.watcher.awatch", never_an_event)
     monkeypatch.setattr("daemon.intake.intake._EVENT_LATEST_S", 0.2)
@@ -593,7 +592,9 @@ def test_a_share_that_calls_itself_local_is_polled_once_a_file_came_of_which_no_
     during(intake, check)
 
 
-def test_files_of_which_events_tell_are_no_reason_to_poll(here: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_of_which_events_tell_are_no_reason_to_poll(
+    here: IntakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("daemon.intake.watcher._DEBOUNCE_MS", 1_600)  # the timed look finds them first
     monkeypatch.setattr("daemon.intake.intake._EVENT_LATEST_S", 3.0)
 

@@ -16,7 +16,8 @@ import pytest
 from daemon.contracts.values import Decoded, Probe
 from daemon.core.errors import Blame, Fault
 from daemon.stt.decoder import MediaReader
-from tests.clips import cut_off, film, silence, spoil, tone
+from tests.support.children import media_children
+from tests.support.clips import cut_off, film, silence, spoil, tone
 
 pytestmark = pytest.mark.anyio
 
@@ -32,14 +33,6 @@ async def media(tmp_path: Path) -> AsyncIterator[MediaReader]:
     reader = MediaReader(tmp_path / "media.log", max_duration_s=60.0)
     yield reader
     await reader.aclose()
-
-
-def media_children() -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process().children()
-        if child.status() != psutil.STATUS_ZOMBIE and "daemon.stt.media" in child.cmdline()
-    ]
 
 
 async def until(condition: Callable[[], T | None]) -> T:

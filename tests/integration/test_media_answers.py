@@ -29,7 +29,6 @@ INVALID = {
     "a list": "[]",
     "null": "null",
     "brackets without end": "[" * 9_000,
-    "many brackets": "[" * 200_000,
     "a long line": json.dumps(PROBED | {"audio_codec": "a" * 100_000}),
     "a long number": '{"duration_s": ' + "9" * 5000 + ', "audio_codec": "aac", "audio_streams": 1}',
     "a number beyond all": '{"duration_s": 1e999, "audio_codec": "aac", "audio_streams": 1}',
@@ -81,7 +80,7 @@ INVALID_DECODED = {
 @pytest.fixture
 async def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MediaReader]:
     """A reader whose children say what their videos say."""
-    (tmp_path / "program_of_the_test.py").write_text("from tests.caged import main\nmain()\n")
+    (tmp_path / "program_of_the_test.py").write_text("from tests.support.caged import main\nmain()\n")
     monkeypatch.setattr("daemon.stt.decoder._CHILD", "program_of_the_test")
     path = os.pathsep.join([str(tmp_path), str(CHECKOUT), *filter(None, sys.path)])
     monkeypatch.setenv("PYTHONPATH", path)

@@ -13,10 +13,11 @@ import pytest
 from daemon.contracts.values import Decoded, Probe
 from daemon.core.errors import Blame, Fault
 from daemon.stt.decoder import MediaReader
-from tests.bombs import compressed_header, sparse_wav
-from tests.clips import film, silence, tone
+from tests.support.bombs import compressed_header, sparse_wav
+from tests.support.children import media_children
+from tests.support.clips import film, silence, tone
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "s001_introduction.mp4"
 SMALL = 500_000_000  # bytes of memory for a file of a megabyte, of which the child alone has about 200
@@ -27,15 +28,6 @@ async def media(tmp_path: Path) -> AsyncIterator[MediaReader]:
     reader = MediaReader(tmp_path / "media.log", max_duration_s=900.0, children=1)
     yield reader
     await reader.aclose()
-
-
-def media_children() -> list[psutil.Process]:
-    found = []
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.NoSuchProcess):  # a zombie counts as such, too
-            if "daemon.stt.media" in child.cmdline():
-                found.append(child)
-    return found
 
 
 async def most_memory(asked: "asyncio.Task[Probe | Fault]") -> int:

@@ -9,7 +9,7 @@ import pytest
 from daemon.contracts.values import Decoded, Probe
 from daemon.core.errors import Fault
 from daemon.stt.decoder import MediaReader
-from tests.clips import RATE, Sound, cut_off, cut_out, edited, film, spoil, tone
+from tests.support.clips import RATE, Sound, cut_off, cut_out, edited, film, spoil, tone
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,8 @@ from types import FunctionType, MethodType, ModuleType
 import pytest
 
 from daemon.contracts.wire.words import Verb
-from tests.inprocess import Lab, until
+from tests.support.inprocess import Lab
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

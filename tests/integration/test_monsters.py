@@ -21,19 +21,15 @@ from daemon.intake.intake import Intake
 from daemon.store.claims import still_open
 from daemon.store.documents import undelivered
 from daemon.system.folder import Entry
-from tests.fakes_intake import Lab, lab, until
+from tests.support.intake_lab import IntakeLab, lab
+from tests.support.waiting import until
 
+pytestmark = pytest.mark.alone
 GIANT = 15 << 40
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Lab]:
-    with lab(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def apart(tmp_path: Path) -> Iterator[Lab]:
+def apart(tmp_path: Path) -> Iterator[IntakeLab]:
     """A lab whose inbox lies on another file system than its state."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, lab(tmp_path, inbox=Path(folder)) as opened:
         yield opened
@@ -45,7 +41,7 @@ def sparse(path: Path, size: int) -> None:
         file.truncate(size)
 
 
-def students(here: Lab) -> list[str]:
+def students(here: IntakeLab) -> list[str]:
     return sorted(born.task.student for born in here.born if born.task)
 
 
@@ -56,7 +52,7 @@ async def stopped(intake: Intake, run: "asyncio.Task[None]", stop: asyncio.Event
     return time.monotonic() - began
 
 
-def results(here: Lab) -> dict[str, dict[str, object]]:
+def results(here: IntakeLab) -> dict[str, dict[str, object]]:
     documents = here.database.now(undelivered, 1000)
     found = [json.loads(each.content) for each in documents if each.kind == "result"]
     return {each["student_id"]: each for each in found}
@@ -64,7 +60,7 @@ def results(here: Lab) -> dict[str, dict[str, object]]:
 
 @pytest.mark.parametrize("where", ["here", "apart"])
 def test_giants_are_told_so_and_hold_up_nobody(where: str, request: pytest.FixtureRequest) -> None:
-    one: Lab = request.getfixturevalue(where)
+    one: IntakeLab = request.getfixturevalue(where)
     for number in range(4):
         sparse(one.inbox / "mallory" / f"giant{number}.mp4", (1 << 40) if where == "apart" else GIANT)
     one.drop("s01/intro.mp4")
@@ -87,7 +83,7 @@ def test_giants_are_told_so_and_hold_up_nobody(where: str, request: pytest.Fixtu
     assert left == ([f"giant{number}.mp4.too-large" for number in range(4)] if where == "apart" else [])
 
 
-def test_a_file_for_which_there_is_no_room_waits_alone(apart: Lab) -> None:
+def test_a_file_for_which_there_is_no_room_waits_alone(apart: IntakeLab) -> None:
     free = [100_000]
 
     async def check() -> None:
@@ -112,7 +108,7 @@ def test_a_file_for_which_there_is_no_room_waits_alone(apart: Lab) -> None:
     asyncio.run(check())
 
 
-def test_a_disk_that_fills_up_in_the_middle_keeps_no_half_of_a_copy(apart: Lab) -> None:
+def test_a_disk_that_fills_up_in_the_middle_keeps_no_half_of_a_copy(apart: IntakeLab) -> None:
     pwrite = os.pwrite
 
     def full(fd: int, data: memoryview, at: int) -> int:
@@ -146,7 +142,7 @@ class Endless(Files):
         return super().copy(source, target, halted)
 
 
-def test_a_slow_copy_delays_only_its_student_and_ends_with_the_daemon(here: Lab) -> None:
+def test_a_slow_copy_delays_only_its_student_and_ends_with_the_daemon(here: IntakeLab) -> None:
     async def check() -> None:
         stop = asyncio.Event()
         intake = here.intake(files=Endless())
@@ -170,7 +166,7 @@ def test_a_slow_copy_delays_only_its_student_and_ends_with_the_daemon(here: Lab)
     asyncio.run(finish())
 
 
-def test_a_student_with_hundreds_of_files_takes_turns_with_the_others(here: Lab) -> None:
+def test_a_student_with_hundreds_of_files_takes_turns_with_the_others(here: IntakeLab) -> None:
     async def check() -> None:
         stop = asyncio.Event()
         intake = here.intake()
@@ -187,7 +183,7 @@ def test_a_student_with_hundreds_of_files_takes_turns_with_the_others(here: Lab)
     asyncio.run(check())
 
 
-def test_a_second_name_of_a_file_cannot_change_what_was_handed_in(here: Lab, tmp_path: Path) -> None:
+def test_a_second_name_of_a_file_cannot_change_what_was_handed_in(here: IntakeLab, tmp_path: Path) -> None:
     handed_in = b"10 what was said"
     video = here.drop("s01/intro.mp4", handed_in)
     os.link(video, tmp_path / "kept.mp4")
@@ -212,7 +208,7 @@ def test_a_second_name_of_a_file_cannot_change_what_was_handed_in(here: Lab, tmp
     assert task.sha256 == hashlib.sha256(handed_in).hexdigest()
 
 
-def test_a_hole_in_a_file_takes_no_room_in_its_copy(here: Lab) -> None:
+def test_a_hole_in_a_file_takes_no_room_in_its_copy(here: IntakeLab) -> None:
     path = here.inbox / "s01" / "intro.mp4"
     sparse(path, 64 << 20)
     with path.open("r+b") as file:

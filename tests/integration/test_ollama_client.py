@@ -17,10 +17,10 @@ from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.ollama import RELOAD_S, OllamaClient
 from daemon.llm.ollama_api import LoadedModel, ModelShape, OllamaApi, StoredModel, full_name
 from daemon.llm.prompts import load_prompt
-from tests.inprocess import until
 from tests.ollama_server import Manner, OllamaServer, serving
 from tests.ollama_server.manner import DIGEST, read
-from tests.scripted_http import chunk, close, refuses, says, scripted
+from tests.support.scripted_http import chunk, close, refuses, says, scripted
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from daemon.core.errors import ModelError
 from daemon.llm import ollama_api
 from daemon.llm.ollama_api import OllamaApi
 from tests.ollama_server import Manner, serving
-from tests.scripted_http import chunk, says, scripted
+from tests.support.scripted_http import chunk, says, scripted
 
 pytestmark = pytest.mark.anyio
 both = pytest.mark.parametrize("generation", ["0.25", "0.32"])

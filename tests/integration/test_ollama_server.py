@@ -12,9 +12,9 @@ import pytest
 from daemon.core.content.answers import FormAnswer
 from daemon.llm.client import AnswerFailed, Finish, Options, Request
 from daemon.llm.ollama import OllamaClient
-from tests.inprocess import until
 from tests.ollama_server import Manner, serving
-from tests.scripted_http import answers, refuses, scripted
+from tests.support.scripted_http import answers, refuses, scripted
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from daemon.llm.client import Answer, AnswerFailed, Finish, ModelIdentity, Optio
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.openai import OpenAIClient
 from daemon.llm.prompts import load_prompt
-from tests.scripted_http import Script, answers, close, event, hang, refuses, says, scripted, token
+from tests.support.scripted_http import Script, answers, close, event, hang, refuses, says, scripted, token
 
 pytestmark = pytest.mark.anyio
 

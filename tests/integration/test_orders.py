@@ -12,7 +12,8 @@ from daemon.contracts.wire.words import Order, Verb
 from daemon.core.errors import IllegalTransition, Stopping, UnknownTask
 from daemon.core.tasks.task import Stage, Status
 from daemon.system.state_folder import DATABASE
-from tests.inprocess import PHASES, TOGETHER, Lab, until, worked_off
+from tests.support.inprocess import PHASES, TOGETHER, Lab, worked_off
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ import pytest
 from daemon.contracts.values import Document, Kind
 from daemon.core.errors import ConfigError, DeliveryError
 from daemon.delivery.outbox import Outbox
-from tests.places import mark_of, outlet
+from tests.support.places import mark_of, outlet
 
 
 def document(name: str = "s01/0001-intro.result.json", content: bytes = b"{}\n", id_: int = 1) -> Document:

@@ -11,7 +11,8 @@ import pytest
 from daemon.contracts.wire.words import Order
 from daemon.core.errors import ConfigError
 from daemon.intake.accounts import account_name, accounts
-from tests.inprocess import Lab, until, worked_off
+from tests.support.inprocess import Lab, worked_off
+from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.anyio,

@@ -14,7 +14,7 @@ from daemon.core.intake.place import KnownPlace
 from daemon.system.folder import Folder
 from daemon.system.mounts import file_system
 from daemon.system.place import Place
-from tests.places import Mount, Share, mark_of, mount_at, share_at
+from tests.support.places import Mount, Share, mark_of, mount_at, share_at
 
 
 class Kept:

@@ -12,18 +12,12 @@ from daemon.contracts.wire.status import DaemonStatus
 from daemon.core.errors import PlaceError
 from daemon.doctor import Finding, Level, folders
 from daemon.doctor.facts import gather
-from tests.inprocess import Lab, until, worked_off
 from tests.integration.test_cli_daemon import run, told
-from tests.places import mark_of, share_at
+from tests.support.inprocess import Lab, worked_off
+from tests.support.places import mark_of, share_at
+from tests.support.waiting import until
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(autouse=True)
-def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Backoffs of milliseconds: their lengths are the subject of the lifecycle's own tests."""
-    monkeypatch.setattr("daemon.core.tasks.lifecycle._BACKOFF_FIRST_S", 0.02)
-    monkeypatch.setattr("daemon.core.tasks.lifecycle.BACKOFF_MOST_S", 0.05)
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick_backoff")]
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,8 @@ import pytest
 
 from daemon.app.assembly import Daemon
 from daemon.contracts.wire.words import Order
-from tests.inprocess import Lab, until, worked_off
+from tests.support.inprocess import Lab, worked_off
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -17,7 +17,8 @@ from daemon.core.schedule import phase_state
 from daemon.core.schedule.phase_state import AttemptStarted, PhaseEvent, PhaseState
 from daemon.core.schedule.replay import Difference, decode, replay
 from daemon.core.tasks.task import Stage
-from tests.inprocess import PASSES, PHASES, TOGETHER, Lab, until, worked_off
+from tests.support.inprocess import PASSES, PHASES, TOGETHER, Lab, worked_off
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -21,8 +21,9 @@ from daemon.store import claims, keeping, open_store
 from daemon.store.session import Session
 from daemon.system.shelves import loose_files
 from daemon.system.state_folder import DATABASE
-from tests.inprocess import Lab, until, worked_off
 from tests.integration.stores import claim
+from tests.support.inprocess import Lab, worked_off
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

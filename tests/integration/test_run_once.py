@@ -15,8 +15,9 @@ from daemon.cli import run
 from daemon.contracts.wire.words import Order
 from daemon.core.errors import Paused
 from daemon.core.tasks.task import Stage
-from tests.inprocess import Lab, until, worked_off
-from tests.places import share_at
+from tests.support.inprocess import Lab, worked_off
+from tests.support.places import share_at
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

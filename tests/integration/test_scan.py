@@ -10,7 +10,7 @@ from daemon.contracts.wire.words import PlaceName
 from daemon.intake.scan import MAX_DEPTH, InboxUnavailable, Scan, Scanner
 from daemon.system.mounts import is_remote
 from daemon.system.place import Place
-from tests.places import share_at
+from tests.support.places import share_at
 
 
 def look(scanner: Scanner) -> Scan:

@@ -21,8 +21,9 @@ from daemon.cli import serve
 from daemon.config.load import Config, load
 from daemon.monitoring.alarms import Alarms
 from daemon.system.systemd import Notifier, ProgressWatch, Pulse, feed
-from tests.acceptance.lab import SAMPLES, Lab
-from tests.inprocess import until
+from tests.support.checkout import SAMPLES
+from tests.support.process_lab import ProcessLab
+from tests.support.waiting import until
 
 LIMIT_S = 30.0
 
@@ -200,9 +201,9 @@ async def test_a_reload_whose_daemon_never_ends_starves_it(
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[tuple[Lab, Listener, subprocess.Popen[str]]]:
+def running(tmp_path: Path) -> Iterator[tuple[ProcessLab, Listener, subprocess.Popen[str]]]:
     """The real daemon, ready, with its listener."""
-    lab, listener = Lab(tmp_path, '[stt]\nmodel = "tiny.en"\n'), Listener(str(tmp_path / "notify"))
+    lab, listener = ProcessLab(tmp_path, '[stt]\nmodel = "tiny.en"\n'), Listener(str(tmp_path / "notify"))
     clean = {k: v for k, v in os.environ.items() if not k.startswith("INTROEVAL_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "daemon", "run"],
@@ -220,7 +221,7 @@ def running(tmp_path: Path) -> Iterator[tuple[Lab, Listener, subprocess.Popen[st
         listener.close()
 
 
-def reload(running: tuple[Lab, Listener, "subprocess.Popen[str]"], settings: str) -> str:
+def reload(running: tuple[ProcessLab, Listener, "subprocess.Popen[str]"], settings: str) -> str:
     """Reload with these settings; what the daemon says of itself when that is over."""
     lab, listener, process = running
     (lab.folder / "introeval.toml").write_text(settings)
@@ -230,7 +231,7 @@ def reload(running: tuple[Lab, Listener, "subprocess.Popen[str]"], settings: str
     return listener.next("READY")["STATUS"]
 
 
-def alarms(lab: Lab) -> str:
+def alarms(lab: ProcessLab) -> str:
     """What lasts, as the daemon itself says: a command would go by the configuration that can't be used."""
     status = client.get(lab.folder / "var" / "introeval.sock", "/status")
     return " ".join(alarm["message"] for alarm in status["alarms"])
@@ -244,7 +245,7 @@ def wait(condition: Callable[[], object], limit_s: float = LIMIT_S) -> None:
 
 
 def test_the_daemon_says_when_it_is_ready_alive_and_ends(
-    running: tuple[Lab, Listener, "subprocess.Popen[str]"],
+    running: tuple[ProcessLab, Listener, "subprocess.Popen[str]"],
 ) -> None:
     lab, listener, process = running
     assert "running" in lab.run("status", "--json").stdout
@@ -269,7 +270,7 @@ def test_the_daemon_says_when_it_is_ready_alive_and_ends(
     ids=["key", "model", "syntax", "group", "outbox", "state", "away", "socket"],
 )
 def test_a_configuration_that_cannot_be_used_keeps_the_old_one_and_says_so(
-    running: tuple[Lab, Listener, "subprocess.Popen[str]"], settings: str, complaint: str
+    running: tuple[ProcessLab, Listener, "subprocess.Popen[str]"], settings: str, complaint: str
 ) -> None:
     lab, _, process = running
     assert "1 alarms" in reload(running, settings)
@@ -280,7 +281,7 @@ def test_a_configuration_that_cannot_be_used_keeps_the_old_one_and_says_so(
 
 
 def test_a_good_configuration_is_taken_up_by_the_same_process(
-    running: tuple[Lab, Listener, "subprocess.Popen[str]"],
+    running: tuple[ProcessLab, Listener, "subprocess.Popen[str]"],
 ) -> None:
     lab, _, process = running
     settings = '[stt]\nmodel = "tiny.en"\n[paths]\nsocket = "var/other.sock"\n'
@@ -290,7 +291,9 @@ def test_a_good_configuration_is_taken_up_by_the_same_process(
     assert process.poll() is None
 
 
-def test_work_in_hand_goes_through_a_reload(running: tuple[Lab, Listener, "subprocess.Popen[str]"]) -> None:
+def test_work_in_hand_goes_through_a_reload(
+    running: tuple[ProcessLab, Listener, "subprocess.Popen[str]"],
+) -> None:
     lab, _, process = running
     lab.hand_in(SAMPLES / "s001_introduction.mp4")
     wait(lambda: started(lab.database))

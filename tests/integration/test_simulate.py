@@ -15,7 +15,7 @@ from daemon.cli.simulate import simulate
 from daemon.core.errors import StoreError
 from daemon.core.tasks.task import Stage
 from daemon.store import lists, reports
-from tests.inprocess import PASSES, PHASES, Lab, worked_off
+from tests.support.inprocess import PASSES, PHASES, Lab, worked_off
 
 COMMAND = typer.Typer()
 COMMAND.command()(simulate)

@@ -7,7 +7,7 @@ import pytest
 
 from daemon.core.errors import AlreadyRunning, ConfigError, IntroEvalError
 from daemon.node import LocalNode
-from tests.inprocess import Lab
+from tests.support.inprocess import Lab
 
 pytestmark = pytest.mark.anyio
 

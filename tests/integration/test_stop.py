@@ -10,7 +10,8 @@ from daemon.contracts.values import Change
 from daemon.core.errors import StoreError
 from daemon.core.tasks.task import Stage
 from daemon.store import Database, commits
-from tests.inprocess import Lab, until, worked_off
+from tests.support.inprocess import Lab, worked_off
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -12,22 +12,16 @@ from daemon.contracts.wire.words import Order, Verb
 from daemon.core.errors import Blame, Fault, IllegalTransition, UnknownTask
 from daemon.core.schedule.decision import Why
 from daemon.core.tasks.task import Stage
-from tests.inprocess import PASSES, PHASES, TOGETHER, Lab, until, worked_off
-from tests.scripted import ScriptedMedia
+from tests.support.inprocess import PASSES, PHASES, TOGETHER, Lab, worked_off
+from tests.support.scripted import ScriptedMedia
+from tests.support.waiting import until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick_backoff")]
 
 BROKEN = Fault(Blame.TASK, "bad_answer", "the answer makes no sense")
 DEATH = Fault(Blame.ENGINE, "died", "the engine died", died=True)
 SICK = Fault(Blame.ENGINE, "server_error", "the server answers 500")
 HOPELESS = Fault(Blame.PERMANENT, "too_long", "the transcript is too long")
-
-
-@pytest.fixture(autouse=True)
-def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Backoffs of milliseconds: their lengths are the subject of the lifecycle's own tests."""
-    monkeypatch.setattr("daemon.core.tasks.lifecycle._BACKOFF_FIRST_S", 0.02)
-    monkeypatch.setattr("daemon.core.tasks.lifecycle.BACKOFF_MOST_S", 0.05)
 
 
 @pytest.fixture(params=[PHASES, PASSES, TOGETHER], ids=["phases", "passes", "together"])

@@ -12,7 +12,7 @@ import pytest
 
 from daemon.intake import watcher as module
 from daemon.intake.watcher import Watcher, Watching
-from tests.fakes_intake import until
+from tests.support.waiting import until
 
 
 def mount(folder: Path) -> bool:

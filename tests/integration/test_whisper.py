@@ -21,7 +21,7 @@ from daemon.core.errors import Blame, EngineError
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
 from daemon.system.lock import holder
-from tests.models import model_folder
+from tests.support.checkout import model_folder
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 

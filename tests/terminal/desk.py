@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.terminal.tmux import INTROEVAL, REPOSITORY, Terminal, Tmux, environment, plain, until
+from tests.support.waiting import wait_until
+from tests.terminal.tmux import INTROEVAL, REPOSITORY, Terminal, Tmux, environment, plain
 from tests.tui.fake_daemon import FakeDaemon, a_class, a_status, in_thread
 
 
@@ -41,7 +42,7 @@ class Played:
 
     def was_asked(self, beginning: str) -> None:
         """Wait until it was asked this."""
-        until(lambda: self.fake.asked(beginning), lambda: f"{beginning} among {self.fake.asked('POST')}")
+        wait_until(lambda: self.fake.asked(beginning), lambda: f"{beginning} among {self.fake.asked('POST')}")
 
 
 @contextmanager
@@ -114,7 +115,7 @@ class RealDaemon:
                     *self.wrapper,
                     sys.executable,
                     "-m",
-                    "tests.scripted_daemon",
+                    "tests.support.scripted_daemon",
                     str(self.folder),
                     str(self.seconds),
                 ],
@@ -129,7 +130,7 @@ class RealDaemon:
             return self.socket.exists()
 
         self.process = process
-        until(listens, lambda: f"the daemon's socket: {log.read_text()}")
+        wait_until(listens, lambda: f"the daemon's socket: {log.read_text()}")
 
     def stop(self) -> None:
         """End it as the system would."""

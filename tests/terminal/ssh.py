@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.docker.engine import absent
-from tests.terminal.tmux import until
+from tests.support.waiting import wait_until
 
 _SEPARATION = Path("/run/sshd")  # where an sshd that root starts locks up its unprivileged part
 _CONFIGURATION = """
@@ -71,7 +71,7 @@ def serving(folder: Path) -> Iterator[Server]:
             [program, "-D", "-e", "-f", str(folder / "sshd.conf")], stdin=subprocess.DEVNULL, stderr=output
         )
     try:
-        until(lambda: _listens(port, process), lambda: f"the SSH server:\n{log.read_text()}")
+        wait_until(lambda: _listens(port, process), lambda: f"the SSH server:\n{log.read_text()}")
         server = Server(folder, port)
         hello = subprocess.run(server.client("true"), capture_output=True, text=True, timeout=60)
         if hello.returncode != 0:

@@ -7,8 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.waiting import wait_until
 from tests.terminal.desk import Desk, Played
-from tests.terminal.tmux import nothing_left_behind, until
+from tests.terminal.tmux import nothing_left_behind
 
 pytestmark = pytest.mark.terminal
 
@@ -54,7 +55,7 @@ def test_a_signal_at_the_first_paint_restores_the_terminal_too(
     daemon.reset()
     terminal = desk.open()
     dashboard = terminal.program()
-    until(lambda: terminal.modes.alternate, lambda: terminal.text)
+    wait_until(lambda: terminal.modes.alternate, lambda: terminal.text)
     dashboard.send_signal(number)
     assert terminal.ended() == 128 + number
 
@@ -95,9 +96,9 @@ def test_a_daemon_that_takes_requests_and_never_answers_does_not_delay_the_end(
 ) -> None:
     daemon.reset().silent = True
     terminal = desk.open()
-    until(lambda: daemon.fake.asked("GET /status"), lambda: terminal.text)
+    wait_until(lambda: daemon.fake.asked("GET /status"), lambda: terminal.text)
     terminal.type("q")
-    until(lambda: "ended with 0" in terminal.text, lambda: terminal.text, 5.0)
+    wait_until(lambda: "ended with 0" in terminal.text, lambda: terminal.text, 5.0)
     daemon.reset()
 
 
@@ -107,7 +108,7 @@ def test_a_dashboard_that_is_stopped_and_goes_on_draws_itself_anew(desk: Desk, d
     terminal.sees("live", "0005")
     dashboard = terminal.program()
     dashboard.suspend()
-    until(lambda: dashboard.status() == psutil.STATUS_STOPPED, dashboard.status)
+    wait_until(lambda: dashboard.status() == psutil.STATUS_STOPPED, dashboard.status)
     os.kill(dashboard.pid, signal.SIGCONT)
     daemon.fake.change(5, student="renamed")
     terminal.sees("live", "renamed")

@@ -10,8 +10,9 @@ from textual.binding import Binding
 from introeval_tui.app import Dashboard
 from introeval_tui.screens.board import Board
 from introeval_tui.screens.detail import DetailScreen
+from tests.support.waiting import wait_until
 from tests.terminal.desk import Desk, Played
-from tests.terminal.tmux import Terminal, until
+from tests.terminal.tmux import Terminal
 
 pytestmark = pytest.mark.terminal
 
@@ -65,7 +66,7 @@ class Keyboard:
     def moves(self, key: str, to: str) -> None:
         """Press a key, and wait for the cursor to stand at a task."""
         self(key)
-        until(
+        wait_until(
             lambda: _cursor(self.terminal.text) == to,
             lambda: f"the cursor at {to} after {key}:\n{self.terminal.text}",
         )
@@ -73,7 +74,7 @@ class Keyboard:
     def changes(self, key: str, seen: Callable[[str], bool]) -> None:
         """Press a key, and wait for a screen of that kind."""
         self(key)
-        until(lambda: seen(self.terminal.text), lambda: f"what {key} does:\n{self.terminal.text}")
+        wait_until(lambda: seen(self.terminal.text), lambda: f"what {key} does:\n{self.terminal.text}")
 
 
 def _cursor(text: str) -> str | None:

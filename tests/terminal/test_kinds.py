@@ -4,8 +4,9 @@ import subprocess
 
 import pytest
 
+from tests.support.waiting import wait_until
 from tests.terminal.desk import Desk, Played
-from tests.terminal.tmux import Terminal, until
+from tests.terminal.tmux import Terminal
 
 pytestmark = pytest.mark.terminal
 
@@ -117,7 +118,7 @@ def test_every_size_shows_what_has_room_and_a_storm_of_sizes_leaves_it_whole(
     for width, height in [(81, 24), (30, 8), (200, 50), (79, 23), (1, 1), (120, 40), (60, 15), (80, 25)] * 4:
         terminal.resize(width, height)
     terminal.resize(80, 24)
-    until(lambda: _still(terminal.text) == _still(whole), lambda: f"{whole}\nbut\n{terminal.text}")
+    wait_until(lambda: _still(terminal.text) == _still(whole), lambda: f"{whole}\nbut\n{terminal.text}")
     terminal.type("q")
     assert terminal.ended() == 0
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.acceptance.lab import MODELS
+from tests.support.checkout import MODELS
+from tests.support.waiting import wait_until
 from tests.terminal.desk import Desk
-from tests.terminal.tmux import INTROEVAL, REPOSITORY, Terminal, environment, plain, until
+from tests.terminal.tmux import INTROEVAL, REPOSITORY, Terminal, environment, plain
 
 pytestmark = pytest.mark.terminal
 
@@ -48,7 +49,7 @@ def _runs(lab: Path) -> psutil.Process:
 
 
 def _gone(lab: Path) -> None:
-    until(lambda: _daemon(lab) is None, lambda: "the end of the daemon")
+    wait_until(lambda: _daemon(lab) is None, lambda: "the end of the daemon")
 
 
 def _open(desk: Desk, lab: Path, **variables: str) -> Terminal:

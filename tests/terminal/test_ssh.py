@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from tests.docker.engine import absent
+from tests.support.waiting import wait_until
 from tests.terminal.desk import Desk, Played, RealDaemon
 from tests.terminal.ssh import Server
 from tests.terminal.tmux import (
@@ -23,7 +24,6 @@ from tests.terminal.tmux import (
     environment,
     nothing_left_behind,
     plain,
-    until,
 )
 
 pytestmark = pytest.mark.terminal
@@ -99,7 +99,7 @@ def test_a_killed_client_leaves_no_process_and_its_terminal_can_be_mended(
     if stalled:
         client.suspend()
         asked = len(fake.requests)
-        until(lambda: len(fake.requests) >= asked + 3, lambda: "three more requests of the dashboard")
+        wait_until(lambda: len(fake.requests) >= asked + 3, lambda: "three more requests of the dashboard")
         assert _dashboard(desk).is_running()
     client.kill()
     nothing_left_behind(str(desk.folder))
@@ -123,7 +123,7 @@ def _dashboard(desk: Desk) -> psutil.Process:
         ]
         return len(found) == 1
 
-    until(one, lambda: f"one dashboard: {found}")
+    wait_until(one, lambda: f"one dashboard: {found}")
     return found[0]
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.waiting import wait_until
 from tests.terminal.desk import Desk, Played, RealDaemon
-from tests.terminal.tmux import Terminal, until
+from tests.terminal.tmux import Terminal
 from tests.tui.fake_daemon import a_status
 
 pytestmark = pytest.mark.terminal
@@ -53,10 +54,12 @@ def test_a_key_tries_again_at_once(desk: Desk, daemon: Played) -> None:
     terminal = desk.open()
     terminal.sees("live", "0005")
     daemon.do(daemon.fake.kill())
-    until(lambda: re.search(r"try [3-9]", terminal.text), lambda: terminal.text)  # so that it waits for long
+    wait_until(
+        lambda: re.search(r"try [3-9]", terminal.text), lambda: terminal.text
+    )  # so that it waits for long
     daemon.do(daemon.fake.restart())
     terminal.type("R")
-    until(lambda: "● live" in terminal.text, lambda: terminal.text, 2.5)
+    wait_until(lambda: "● live" in terminal.text, lambda: terminal.text, 2.5)
 
 
 def test_garbage_another_version_and_slowness_are_told_apart_and_outlived(desk: Desk, daemon: Played) -> None:
@@ -88,7 +91,7 @@ def test_garbage_another_version_and_slowness_are_told_apart_and_outlived(desk: 
     assert "live" not in seen.splitlines()[0]
     assert "switch in" not in seen.splitlines()[0]
     terminal.type("Down")
-    until(lambda: "> 0006" in terminal.text, lambda: terminal.text, 3.0)
+    wait_until(lambda: "> 0006" in terminal.text, lambda: terminal.text, 3.0)
     fake.silent = False  # it takes new requests, and never answers the one that waits
     terminal.sees("● live", "> 0006")
     _same(terminal, dashboard)
@@ -125,8 +128,8 @@ def test_the_real_daemon_killed_and_started_again_goes_on_before_the_operators_e
     terminal.sees("daemon offline")
     real.start()
     terminal.sees("● live")
-    until(lambda: real.results == 3, lambda: terminal.text)
-    until(lambda: terminal.text.count("✓ done") == 3, lambda: terminal.text)
+    wait_until(lambda: real.results == 3, lambda: terminal.text)
+    wait_until(lambda: terminal.text.count("✓ done") == 3, lambda: terminal.text)
     _same(terminal, dashboard)
 
 
@@ -146,6 +149,6 @@ def test_a_dashboard_that_is_killed_or_quit_changes_nothing_in_the_work(desk: De
     assert quit_.ended() == 0
     killed.sees("ended with 137")
     assert real.results < before + len(names), "the work was over before the dashboards were"
-    until(lambda: real.results == before + len(names), lambda: f"{real.results} results")
+    wait_until(lambda: real.results == before + len(names), lambda: f"{real.results} results")
     assert work.is_running()
     assert real.process.poll() is None

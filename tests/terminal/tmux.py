@@ -8,12 +8,13 @@ import os
 import shlex
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from tests.support.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 INTROEVAL = (sys.executable, "-m", "daemon")
@@ -59,14 +60,6 @@ def plain(
     kept = [f'{name}="${name}"' for name in inherited if name not in variables]
     given = [shlex.quote(f"{name}={value}") for name, value in variables.items()]
     return " ".join(["env", "-i", *kept, *given, shlex.join(command)])
-
-
-def until(condition: Callable[[], object], what: Callable[[], str], limit_s: float = LIMIT_S) -> None:
-    """Wait for a condition, looking often. Raises AssertionError with `what` after `limit_s` seconds."""
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, f"did not come within {limit_s:g} s: {what()}"
-        time.sleep(0.03)
 
 
 class Tmux:
@@ -164,7 +157,7 @@ class Terminal:
             assert whole or _OVER not in seen, f"{words} did not come before the end of the command:\n{seen}"
             return whole
 
-        until(there, lambda: f"{words} in\n{seen}", limit_s)
+        wait_until(there, lambda: f"{words} in\n{seen}", limit_s)
         return seen
 
     def sees_no(self, *words: str) -> str:
@@ -176,7 +169,7 @@ class Terminal:
             seen = self.text
             return not any(word in seen for word in words)
 
-        until(gone, lambda: f"none of {words} in\n{seen}")
+        wait_until(gone, lambda: f"none of {words} in\n{seen}")
         return seen
 
     def program(self, word: str = "tui") -> psutil.Process:
@@ -191,7 +184,7 @@ class Terminal:
             ]
             return bool(found)
 
-        until(there, lambda: f"a process with the argument {word}")
+        wait_until(there, lambda: f"a process with the argument {word}")
         return found[-1]
 
     def ended(self) -> int:
@@ -218,7 +211,7 @@ def left_behind(mark: str) -> list[str]:
 
 def nothing_left_behind(mark: str) -> None:
     """Wait until no dashboard with that mark lives."""
-    until(lambda: not left_behind(mark), lambda: f"the end of {left_behind(mark)}")
+    wait_until(lambda: not left_behind(mark), lambda: f"the end of {left_behind(mark)}")
 
 
 def _arguments(process: psutil.Process) -> list[str]:

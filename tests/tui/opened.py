@@ -13,7 +13,7 @@ from introeval_tui.link.setup import Setup
 from introeval_tui.rows.state import Link
 from introeval_tui.screens.board import Board
 from introeval_tui.widgets.panel import Panel
-from tests.inprocess import until
+from tests.support.waiting import until
 from tests.tui.fake_daemon import NOW, FakeDaemon
 
 

@@ -85,12 +85,16 @@ class Terminal:
         return bool(data)
 
 
+# COLUMNS and LINES go before the terminal's own size, and workers of pytest-xdist have them.
+_NOT_HANDED_ON = ("NO_COLOR", "SSH_CONNECTION", "COLUMNS", "LINES")
+
+
 @contextmanager
 def terminal(
     arguments: list[str], columns: int = 120, lines: int = 40, **environment: str
 ) -> Iterator[Terminal]:
     """Python with these arguments in a terminal of this size."""
-    values = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "SSH_CONNECTION")}
+    values = {name: value for name, value in os.environ.items() if name not in _NOT_HANDED_ON}
     values |= {
         "TERM": "xterm-256color",
         "COLORTERM": "truecolor",

@@ -9,7 +9,7 @@ from textual.events import Key
 
 from introeval_tui.widgets.panel import Panel
 from introeval_tui.widgets.prompt_line import PromptLine
-from tests.inprocess import until
+from tests.support.waiting import until
 from tests.tui.fake_daemon import FakeDaemon, alarmed, task
 from tests.tui.opened import Desk, at, opened
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from introeval_tui.rows.state import Link
-from tests.inprocess import until
+from tests.support.waiting import until
 from tests.tui.fake_daemon import FakeDaemon
 from tests.tui.opened import Desk, at, opened
 

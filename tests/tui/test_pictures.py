@@ -18,7 +18,7 @@ from daemon.core.timestamps import to_iso
 from introeval_tui.app import Dashboard
 from introeval_tui.link.setup import Setup
 from introeval_tui.rows.state import Link
-from tests.inprocess import until
+from tests.support.waiting import until
 from tests.tui.fake_daemon import NOW, FakeDaemon, alarmed, in_thread
 from tests.tui.opened import Desk, Hand
 

@@ -50,6 +50,11 @@ def in_phase(view: View, **fields: Any) -> View:
     return replace(view, phase=replace(view.phase, **fields))
 
 
+def burst(n: int) -> list[Task]:
+    """A class that copies all its videos at once."""
+    return [task(id, claimed_at=0.0) for id in range(1, n + 1)]
+
+
 def policy(
     residency: tuple[Group, ...] = PAIRED,
     *,

@@ -36,6 +36,7 @@ from tests.unit.scheduling import (
     RATE,
     STT,
     TOGETHER,
+    burst,
     in_phase,
     policy,
     task,
@@ -45,10 +46,6 @@ from tests.unit.scheduling import (
 PLAN_S = {Stage.STT: 10.0, Stage.EXTRACT: 20.0, Stage.RATE: 20.0}
 SWITCH_S = 5.0
 LANES = Policy(APART, {Stage.STT: 1, Stage.EXTRACT: 4, Stage.RATE: 4}, 20)
-
-
-def burst(n: int) -> list[Task]:
-    return [task(id, claimed_at=0.0) for id in range(1, n + 1)]
 
 
 def fixed(switch_s: float = SWITCH_S) -> Durations:
@@ -89,7 +86,7 @@ def true_class(rng: Random, a_policy: Policy, n: int = 30) -> tuple[Timetable, D
 @pytest.mark.parametrize("a_policy", [policy(PAIRED), LANES], ids=["in batches of ten", "four at once"])
 def test_after_one_class_of_history_the_next_is_foreseen(a_policy: Policy) -> None:
     misses, covered, each = [], 0, []
-    for seed in range(100):
+    for seed in range(40):
         _, learnt = true_class(Random(f"history {seed}"), a_policy)
         truth, _ = true_class(Random(f"truth {seed}"), a_policy)
         expected = forecast(view_of(0.0, burst(30), None, switch_s=SWITCH_S), a_policy, learnt)
@@ -98,9 +95,9 @@ def test_after_one_class_of_history_the_next_is_foreseen(a_policy: Policy) -> No
         covered += expected.done.earliest <= truth.makespan_s <= expected.done.latest
         each.append(fmean(abs(expected.tasks[id].expected / end - 1) for id, end in truth.ended.items()))
     assert median(misses) <= 0.03
-    assert sorted(misses)[94] <= 0.08
+    assert sorted(misses)[37] <= 0.08
     assert max(each) <= 0.15
-    assert 75 <= covered <= 98, "the range holds about four of five"
+    assert 30 <= covered <= 39, "the range holds about four of five"
 
 
 def test_a_forecast_made_in_the_middle_comes_to_the_same_end() -> None:

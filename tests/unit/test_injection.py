@@ -6,7 +6,7 @@ import pytest
 
 from daemon.core.content.untrusted import addresses_evaluator, impartial, neutralise
 from daemon.llm.prompts import PromptName, load_prompt
-from tests.injections import (
+from tests.support.injections import (
     ATTACKS,
     TUNING_INNOCENTS,
     Attack,

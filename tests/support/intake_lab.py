@@ -1,7 +1,5 @@
 """What the tests of the intake stand on: a store on its own thread, media without a decoder, and crashes."""
 
-import asyncio
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -116,7 +114,7 @@ class FusedSession(Session):
         return self._fuse.around(name, function)
 
 
-class Lab:
+class IntakeLab:
     """An inbox with its state folder, and a daemon's intake that can be started again and again."""
 
     def __init__(self, tmp: Path, *, inbox: Path | None = None, state: str = "var") -> None:
@@ -158,17 +156,9 @@ class Lab:
 
 
 @contextmanager
-def lab(tmp: Path, **where: Any) -> Iterator[Lab]:
-    opened = Lab(tmp, **where)
+def lab(tmp: Path, **where: Any) -> Iterator[IntakeLab]:
+    opened = IntakeLab(tmp, **where)
     try:
         yield opened
     finally:
         opened.close()
-
-
-async def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-    """Wait until a condition holds; fail the test when it does not in time."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        await asyncio.sleep(0.005)

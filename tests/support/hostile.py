@@ -8,7 +8,7 @@ from typing import Any
 import av
 import numpy as np
 
-from tests.clips import film, silence, tone
+from tests.support.clips import film, silence, tone
 
 
 def hours_of_silence(path: Path, hours: float, codec: str = "aac", rate: int = 8000) -> Path:

@@ -10,6 +10,7 @@ rules, or wrote them soon after; `grader_independent.json` is by somebody who di
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from daemon.core.content.untrusted import addresses_evaluator, impartial, neutra
 
 Half = Literal["development", "held_out"]
 
-_DATA = Path(__file__).parent / "data"
+_DATA = Path(__file__).parents[1] / "data"
 _NAMED = {
     "of them: direct orders": "direct",
     "of them: within speech without punctuation": "unpunctuated",
@@ -93,12 +94,12 @@ def fresh_attacks(half: Half) -> list[tuple[str, str]]:
 
 def flagged(texts: list[str]) -> list[str]:
     """Those of the texts that are flagged."""
-    return [text for text in texts if addresses_evaluator(text)]
+    return [text for text in texts if _is_flagged(text)]
 
 
 def cut(texts: list[str]) -> list[str]:
     """Those of the texts that the models are not shown whole."""
-    return [text for text in texts if impartial(text) != neutralise(text)]
+    return [text for text in texts if _is_cut(text)]
 
 
 def independent() -> tuple[list[Innocent], list[tuple[str, str]]]:
@@ -139,6 +140,16 @@ def section_on_rates() -> list[str]:
         "",
         *wrap(_AFTER_THE_TABLE.strip(), 118),
     ]
+
+
+@cache  # the rates of one set are measured by several tests
+def _is_flagged(text: str) -> bool:
+    return addresses_evaluator(text) is not None
+
+
+@cache
+def _is_cut(text: str) -> bool:
+    return impartial(text) != neutralise(text)
 
 
 def _share(part: list[str], whole: list[str]) -> str:

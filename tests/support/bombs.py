@@ -4,6 +4,8 @@ import struct
 import zlib
 from pathlib import Path
 
+from tests.support.clips import mp4_box
+
 _BLOCK = 1 << 20
 
 
@@ -14,8 +16,8 @@ def compressed_header(path: Path, size: int) -> Path:
     for left in range(size - 8, 0, -_BLOCK):
         packed.append(packer.compress(bytes(min(left, _BLOCK))))
     packed.append(packer.flush())
-    header = _box(b"dcom", b"zlib") + _box(b"cmvd", struct.pack(">I", size) + b"".join(packed))
-    path.write_bytes(_box(b"ftyp", b"qt  \0\0\0\0qt  ") + _box(b"moov", _box(b"cmov", header)))
+    header = mp4_box(b"dcom", b"zlib") + mp4_box(b"cmvd", struct.pack(">I", size) + b"".join(packed))
+    path.write_bytes(mp4_box(b"ftyp", b"qt  \0\0\0\0qt  ") + mp4_box(b"moov", mp4_box(b"cmov", header)))
     return path
 
 
@@ -27,7 +29,3 @@ def sparse_wav(path: Path, size: int) -> Path:
         file.write(b"RIFF" + struct.pack("<I", size - 8) + head)
         file.truncate(size)
     return path
-
-
-def _box(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", 8 + len(content)) + kind + content

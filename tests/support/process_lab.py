@@ -1,8 +1,6 @@
-"""A lab for the real daemon: its own folders, the real models, and an observer of the process table."""
+"""A lab for the real daemon as a process: its own folders, real models, an observer of the process table."""
 
-import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -14,16 +12,14 @@ from typing import Any
 
 import psutil
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-SAMPLES = REPOSITORY / "samples"
-MEDIA = REPOSITORY / "tests" / "media"
-MODELS = REPOSITORY / "var" / "models"
+from tests.support.checkout import MODELS
+from tests.support.folders import copy_in, results_by_student
 
 ENGINES = {"daemon.stt.worker": "whisper", "daemon.llm.server": "model"}
 
 
 @dataclass
-class Lab:
+class ProcessLab:
     """Folders of a lab of its own, in which `introeval` runs as a user's would."""
 
     folder: Path
@@ -42,10 +38,7 @@ class Lab:
         return self.folder / "var" / "introeval.db"
 
     def hand_in(self, *videos: Path) -> None:
-        for video in videos:
-            part = self.folder / "inbox" / f"{video.name}.part"
-            shutil.copyfile(video, part)
-            part.rename(self.folder / "inbox" / video.name)
+        copy_in(self.folder / "inbox", *videos)
 
     def start(self, *arguments: str, output: int = subprocess.PIPE) -> subprocess.Popen[str]:
         """Start a command. What says much needs another `output`: a pipe that nobody reads stops it."""
@@ -69,12 +62,7 @@ class Lab:
 
     def results(self) -> dict[str, dict[str, Any]]:
         """Every result by its student's id; two of one student fail the test."""
-        found: dict[str, dict[str, Any]] = {}
-        for path in self.folder.glob("outbox/*/*.result.json"):
-            result = json.loads(path.read_bytes())
-            assert result["student_id"] not in found, f"two results of {result['student_id']}"
-            found[result["student_id"]] = result
-        return found
+        return results_by_student(self.folder / "outbox")
 
 
 @dataclass

@@ -1,4 +1,6 @@
-"""The real daemon as a process, on scripted engines: `python -m tests.scripted_daemon FOLDER SECONDS [ID]`.
+"""The real daemon as a process, on scripted engines.
+
+Started as `python -m tests.support.scripted_daemon FOLDER SECONDS [ID]`.
 
 A try takes SECONDS at every stage. While the task with that id is transcribed, the daemon kills itself:
 it dies as by `kill -9`, with the task in hand.
@@ -20,7 +22,7 @@ from daemon.core.errors import Fault
 from daemon.core.tasks.task import Stage
 from daemon.node import LocalNode
 from daemon.system.state_folder import owned
-from tests.scripted import Log, ScriptedEngine, ScriptedMedia
+from tests.support.scripted import Log, ScriptedEngine, ScriptedMedia
 
 
 def main(folder: Path, seconds: float, poison: int | None) -> None:

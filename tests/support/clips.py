@@ -165,11 +165,11 @@ def edited(path: Path, *segments: tuple[float, float]) -> Path:
     movie_at, movie = next((at, box) for at, kind, box in _boxes(content) if kind == b"moov")
     (scale,) = (struct.unpack_from(">I", box, 12)[0] for _, kind, box in _boxes(movie) if kind == b"mvhd")
     made = b"".join(
-        _box(kind, _edited_track(box, scale, segments) if kind == b"trak" else box)
+        mp4_box(kind, _edited_track(box, scale, segments) if kind == b"trak" else box)
         for _, kind, box in _boxes(movie)
     )
     assert movie_at + 8 + len(movie) == len(content), "the offsets of what follows would be wrong"
-    path.write_bytes(content[:movie_at] + _box(b"moov", made))
+    path.write_bytes(content[:movie_at] + mp4_box(b"moov", made))
     return path
 
 
@@ -180,9 +180,9 @@ def _edited_track(track: bytes, movie_scale: int, segments: Sequence[tuple[float
         struct.pack(">IiI", round(length * movie_scale), round(start * scale), 1 << 16)
         for start, length in segments
     )
-    edits = _box(b"edts", _box(b"elst", struct.pack(">II", 0, len(segments)) + entries))
+    edits = mp4_box(b"edts", mp4_box(b"elst", struct.pack(">II", 0, len(segments)) + entries))
     kept = [(kind, box) for _, kind, box in _boxes(track) if kind != b"edts"]
-    return _box(*kept[0]) + edits + b"".join(_box(kind, box) for kind, box in kept[1:])
+    return mp4_box(*kept[0]) + edits + b"".join(mp4_box(kind, box) for kind, box in kept[1:])
 
 
 def _boxes(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
@@ -194,5 +194,6 @@ def _boxes(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         at += size
 
 
-def _box(kind: bytes, content: bytes) -> bytes:
+def mp4_box(kind: bytes, content: bytes) -> bytes:
+    """A box of an mp4."""
     return struct.pack(">I", 8 + len(content)) + kind + content

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,9 @@ from daemon.config.load import Config, load
 from daemon.contracts.ports import Media, Node
 from daemon.core.tasks.task import Stage
 from daemon.node import LocalNode
-from tests.scripted import Log, Script, ScriptedEngine, ScriptedMedia, goes_well
+from tests.support.folders import copy_in, put
+from tests.support.scripted import Log, Script, ScriptedEngine, ScriptedMedia, goes_well
+from tests.support.waiting import until
 
 PHASES: list[list[str]] = [["stt"], ["extract", "rate"]]
 PASSES: list[list[str]] = [["stt"], ["extract"], ["rate"]]
@@ -46,19 +47,11 @@ class Lab:
 
     def hand_in(self, name: str, content: str | bytes | None = None) -> None:
         """Put a video into the inbox; its content is its name unless given."""
-        target = self.inbox / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(target.name + ".part")
-        content = name if content is None else content
-        part.write_bytes(content.encode() if isinstance(content, str) else content)
-        part.rename(target)
+        put(self.inbox / name, name if content is None else content)
 
     def hand_in_file(self, video: Path) -> None:
         """Put a copy of a file into the inbox."""
-        self.inbox.mkdir(parents=True, exist_ok=True)
-        part = self.inbox / f"{video.name}.part"
-        shutil.copyfile(video, part)
-        part.rename(self.inbox / video.name)
+        copy_in(self.inbox, video)
 
     def results(self) -> dict[str, dict[str, Any]]:
         """Every result of the outbox by its name below it."""
@@ -99,13 +92,6 @@ class Lab:
             )
         stt, extract, rate = (self.engines[stage] for stage in Stage)
         return LocalNode(stt, extract, rate, site.progress)
-
-
-async def until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-    """Wait for a condition, looking often."""
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def worked_off(daemon: Daemon, timeout_s: float = 60.0) -> None:
