@@ -575,7 +575,7 @@ RESIDENCIES = {
 
 @pytest.mark.parametrize("name", RESIDENCIES)
 @pytest.mark.parametrize(
-    "seeds", [range(n, n + 100) for n in range(0, 800, 100)], ids=lambda seeds: f"from {seeds.start}"
+    "seeds", [range(n, n + 100) for n in range(0, 600, 100)], ids=lambda seeds: f"from {seeds.start}"
 )
 def test_random_worlds_keep_every_rule_and_end(name: str, seeds: range) -> None:
     for seed in seeds:
