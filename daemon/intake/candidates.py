@@ -8,7 +8,7 @@ from pathlib import Path
 
 from daemon.contracts.values import Claim
 from daemon.core.intake.stability import Known, SeenFile
-from daemon.core.intake.turns import InWork, in_turn
+from daemon.core.intake.turns import InWork, in_turn, turn_of
 from daemon.intake.alarm import IntakeAlarm, reason_of, shown
 from daemon.intake.files import Files
 from daemon.intake.reach import NO_SUCH_PLACE, Reach
@@ -16,7 +16,7 @@ from daemon.system.folder import Entry
 
 _GROUP = 64
 _IN_WORK = 128  # claims at once, so that whoever comes next is not behind thousands
-_OF_ONE = 16  # of one student, with those that are delayed
+_OF_ONE = 16  # of one student of an account, with those that are delayed
 _OF_ACCOUNT = 2 * _IN_WORK  # the same of one account: nobody fills the database with claims that can't end
 _LONGEST_WAIT_S = 600.0
 _HELD_OPEN_S = 600.0
@@ -61,7 +61,8 @@ class Candidates:
     def next(self, in_work: Sequence[Claim], delayed: Sequence[Claim], now: float) -> Choice | None:
         """The next files for which there is room beside those in work, or None when there are none.
 
-        Delayed claims count for their student and account. Opens each file for a moment: for a thread.
+        Delayed claims count for their account and its student, and for nobody else's file. Opens each file
+        for a moment: for a thread.
         """
         picked = self._pick(in_work, delayed)
         if not picked:
@@ -73,13 +74,14 @@ class Candidates:
 
     def _pick(self, in_work: Sequence[Claim], delayed: Sequence[Claim]) -> list[SeenFile]:
         load = InWork.of([*in_work, *delayed])
-        lanes, owners = Counter(load.lanes), Counter(load.owners)
+        turns, owners = Counter(load.turns), Counter(load.owners)
         most = min(_GROUP, _IN_WORK - len(in_work))
         picked: list[SeenFile] = []
         rest: list[SeenFile] = []
         for entry in self._queue:
-            if len(picked) < most and lanes[entry.lane] < _OF_ONE and owners[entry.owner] < _OF_ACCOUNT:
-                lanes[entry.lane] += 1
+            turn = turn_of(entry)
+            if len(picked) < most and turns[turn] < _OF_ONE and owners[entry.owner] < _OF_ACCOUNT:
+                turns[turn] += 1
                 owners[entry.owner] += 1
                 picked.append(entry)
             else:

@@ -113,14 +113,17 @@ class Files:
     def is_written_to(self, entry: Entry) -> bool:
         """Whether a program on this machine has the file open for writing: an upload that only pauses.
 
-        Asks for a read lease, which the kernel refuses while there is a writer. Where it can't say (a
-        network share, another owner's file without CAP_LEASE) the answer is False. PermissionError when
-        we may not even read it.
+        Asks for a read lease, which the kernel refuses while there is a writer. A program with a write lease
+        of its own is one, too: it need not let anybody open the file. Where the kernel can't say (a network
+        share, another owner's file without CAP_LEASE) the answer is False. PermissionError when we may not
+        even read it.
         """
         try:
             fd = entry.folder.open_file(entry.name, _READ)
         except PermissionError:
             raise
+        except BlockingIOError:
+            return True
         except OSError:
             return False  # gone, or no regular file any more: the claim will find out
         try:

@@ -60,9 +60,13 @@ def away(claim: Claim) -> IntakeAlarm:
 def not_moved(claim: Claim, error: OSError) -> IntakeAlarm:
     """The alarm of a claim whose file could not be brought in."""
     path = shown(claim.path)
-    fix = "see that the state folder can be written"
+    fix = "see that its folder and the state folder can be read and written"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         fix = "make room on its disk"
+    elif error.errno == errno.EEXIST:
+        fix = "move away what stands in the folder under its name"
+    elif error.errno == errno.EAGAIN:
+        fix = "end the program that holds it"
     elif isinstance(error, PermissionError):
         fix = "give this user the right to write the folder of the file, and the state folder"
     return IntakeAlarm(

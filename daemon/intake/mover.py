@@ -108,10 +108,11 @@ class Mover:
             if source and found:
                 try:
                     return self._take(claim, source, found, target, halted)
-                except PermissionError as exc:
+                except (PermissionError, BlockingIOError) as exc:
                     if exc.filename != source.name:
                         raise  # it is the state folder that may not be written
-                    # Its owner has shut it since. Under its own name it is seen again once it is open.
+                    # Its owner has shut it since, or holds a lease on it. Under its own name it is seen again
+                    # once it is open.
                     self._give_name(source, put_back_names(claim))
                     return Fetched(Where.LOST)
             return Fetched(self._search(claim, reach, target))
@@ -296,7 +297,11 @@ class Mover:
         return Where.LOST if reach.device(claim.path) == claim.device else Where.AWAY
 
     def _give_name(self, source: Entry, names: Sequence[bytes]) -> None:
-        """Rename in its folder to the first of `names` that is free."""
+        """Rename in its folder to the first of `names` that is free.
+
+        The last of them is to be one that nobody can have foreseen, so that it always is. OSError EEXIST
+        means that even that was taken.
+        """
         for name in names:
             with contextlib.suppress(FileExistsError):
                 self._files.rename(source, Entry(source.folder, name))

@@ -1,6 +1,7 @@
 """Where a claimed file can be: under its own name, hidden beside it, in the spool, or refused."""
 
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from daemon.core.intake.naming import CLAIM_PREFIX, TOO_LARGE_SUFFIX, rejected_n
 from daemon.system.durable import make_folder
 
 _NAME_BYTES = 255  # of one component, on every usual file system
+_DOT_BYTES = 32  # of the ending that a name keeps: no video has a longer one
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,15 @@ def aside_names(claim: Claim) -> list[bytes]:
 
 
 def _names(claim: Claim, ending: bytes) -> list[bytes]:
+    """The own name, one with the claim's id, and one that can't be guessed.
+
+    The hidden name tells the claim's id to everybody who may list the folder: whoever wants the file to stay
+    hidden takes both of the first two.
+    """
     own = os.path.basename(claim.path)
     stem, dot = os.path.splitext(own)
-    ending_of_other = b"-" + claim.id[-12:].encode() + dot + ending
-    names = [own + ending, stem[: _NAME_BYTES - len(ending_of_other)] + ending_of_other]
+    endings = [
+        b"-" + mark.encode() + dot[:_DOT_BYTES] + ending for mark in (claim.id[-12:], secrets.token_hex(8))
+    ]
+    names = [own + ending, *(stem[: _NAME_BYTES - len(other)] + other for other in endings)]
     return [name for name in names if len(name) <= _NAME_BYTES]

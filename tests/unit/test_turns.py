@@ -73,7 +73,7 @@ def test_one_file_at_a_time_of_each_student_and_few_heavy_ones(waiting: list[Fil
     allowed = [
         file
         for file in waiting
-        if file.lane not in load.lanes and (file.size_bytes <= HEAVY_BYTES or load.heavy < 2)
+        if (file.owner, file.lane) not in load.turns and (file.size_bytes <= HEAVY_BYTES or load.heavy < 2)
     ]
     if chosen is None:
         assert not allowed

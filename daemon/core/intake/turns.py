@@ -1,8 +1,9 @@
 """Whose file comes next: accounts and students take turns, so that nobody waits for another's thousand files.
 
 A student's id is read from a name, which anybody can invent; the account that owns a file can't be invented.
-So turns go round the accounts and, within each, round its students. On a share on which one account owns
-everything that leaves the students' turns.
+So turns go round the accounts and, within each, round its students, and what is in work counts for a student
+only among the files of one account: else whoever writes another's name into many files would use up the
+other's turns. On a share on which one account owns everything that leaves the students' turns.
 """
 
 from collections import Counter
@@ -33,16 +34,19 @@ class Submitted(Protocol):
         ...
 
 
+Turn = tuple[int, str]
+"""Whose turn a file takes: its account, and in it its student."""
+
 F = TypeVar("F", bound=Submitted)
 K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
 class InWork:
-    """How many files are in work, by account and by student, and how many of them are heavy."""
+    """How many files are in work, by account and by student of an account, and how many of them are heavy."""
 
     owners: Mapping[int, int]
-    lanes: Mapping[str, int]
+    turns: Mapping[Turn, int]
     heavy: int
 
     @classmethod
@@ -50,24 +54,30 @@ class InWork:
         """The load that these files are."""
         files = list(in_work)
         heavy = sum(file.size_bytes > HEAVY_BYTES for file in files)
-        return cls(Counter(file.owner for file in files), Counter(file.lane for file in files), heavy)
+        return cls(Counter(file.owner for file in files), Counter(map(turn_of, files)), heavy)
+
+
+def turn_of(file: Submitted) -> Turn:
+    """The account and the student whose turn a file takes."""
+    return file.owner, file.lane
 
 
 def in_turn(files: Sequence[F], load: InWork) -> list[F]:
     """The files in the order of their turns. Between equal turns the given order stands."""
-    by_student = _round_robin(files, [file.lane for file in files], load.lanes)
+    by_student = _round_robin(files, [turn_of(file) for file in files], load.turns)
     return _round_robin(by_student, [file.owner for file in by_student], load.owners)
 
 
 def next_in_turn(waiting: Sequence[F], busy: InWork) -> F | None:
     """The file to begin with beside those that are `busy`, or None when each must wait.
 
-    One at a time of each student: who hands in what is slow to read delays only himself.
+    One at a time of each student of an account: who hands in what is slow to read delays only himself.
     """
     allowed = [
         file
         for file in waiting
-        if not busy.lanes.get(file.lane) and (file.size_bytes <= HEAVY_BYTES or busy.heavy < _HEAVY_AT_ONCE)
+        if not busy.turns.get(turn_of(file))
+        and (file.size_bytes <= HEAVY_BYTES or busy.heavy < _HEAVY_AT_ONCE)
     ]
     return min(allowed, key=lambda file: busy.owners.get(file.owner, 0), default=None)
 
