@@ -126,13 +126,16 @@ class Node(Protocol):
 
 
 class Media(Protocol):
-    """Reads what students sent, in a child with limits. A bad file is a Fault, never an exception."""
+    """Reads what students sent, in a child with limits. A bad file is a Fault, never an exception.
 
-    async def probe(self, path: Path) -> Probe | Fault:
+    `account` is who handed the video in: the videos of one keep those of no other waiting.
+    """
+
+    async def probe(self, path: Path, account: str | None = None) -> Probe | Fault:
         """Look at the container: a few milliseconds, no decoding."""
         ...
 
-    async def decode(self, path: Path, pcm: Path) -> Decoded | Fault:
+    async def decode(self, path: Path, pcm: Path, account: str | None = None) -> Decoded | Fault:
         """Decode the speech into `pcm`, which appears whole or not at all."""
         ...
 

@@ -214,7 +214,7 @@ class Claimer:
 
     async def _judge(self, claim: Claim, path: Path) -> tuple[float, Fault | None]:
         """The duration in seconds, 0 when unknown, and what is wrong with the video."""
-        probe = await self._media.probe(path)
+        probe = await self._media.probe(path, claim.account or str(claim.owner))
         if isinstance(probe, Fault):
             return 0.0, probe
         longest_s = self._limits.max_duration_s

@@ -13,7 +13,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Discard
 
-from daemon.stt.media_faults import MediaFault, beginning, check_length, unopened
+from daemon.stt.media_faults import MediaFault, beginning, check_length, overfull, unopened
 
 ERRORS = (av.error.FFmpegError, ValueError, IndexError)
 """Errors that PyAV raises for a damaged file. One of them is a MemoryError as well, which is let through."""
@@ -26,6 +26,8 @@ _OPTIONS = {
 }
 _LEAD_S = 1.5  # FFmpeg begins a second before what is played, for decoders that need it
 _RETRIES = 20  # of demuxing after an error, with nothing read in between
+_PACKETS_PER_S = 1000  # pictures at 240 Hz beside eight tracks of sound are 650 a second
+_MORE_PACKETS = 100_000  # of what lasts no time: hundreds of tracks begin with some each
 
 
 @dataclass
@@ -86,11 +88,15 @@ def extent(container: InputContainer, sound: int, max_s: float) -> tuple[float, 
     """When the packets begin, when those of the stream `sound` end, and when the last ends, in seconds.
 
     Packets outside what an mp4's edit list plays count for nothing: the declared duration has none of them.
-    Raises Bad as soon as there is too much sound: the rest of many hours is not worth reading.
+    Raises Bad as soon as there is too much sound, or more packets than a video of `max_s` can have: the rest
+    of many hours is not worth reading, whatever times its packets tell.
     """
+    most = round(_PACKETS_PER_S * max_s) + _MORE_PACKETS
     begins, sound_ends, ends = float("inf"), 0.0, 0.0
     units: dict[int, tuple[int, int]] = {}  # by stream: fractions for each packet cost more than its reading
-    for packet in packets(container):
+    for count, packet in enumerate(packets(container)):
+        if count > most:
+            raise overfull(most)
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None or not packet.size or packet.is_discard:
             continue

@@ -1,7 +1,12 @@
 """The parent of the media children: a few of them, each with a limit on what one file may cost.
 
-A file that kills or hangs its child is tried once more in a fresh one, since the machine may have been
-short of memory; the second time it is the file's fault. A child that does not even come up is nobody's.
+A file that kills its child is tried once more in a fresh one, since the machine may have been short of
+memory; the second time it is the file's fault. One that keeps its child busy beyond its limit is not: a
+second try would only cost the same again. A child that does not even come up is nobody's fault.
+
+The limits are first of all on the seconds of processor time, which do not depend on what else the machine has
+to do. A file of 900 s with one track takes 3 to 5 of them, and one with eight, of which all but the last are
+silent, 28 (on one core of a server of 2020).
 """
 
 import asyncio
@@ -18,7 +23,8 @@ from daemon.core.errors import Blame, Fault
 from daemon.stt.answers import LONGEST, Probed, Sound, lacking, understood
 from daemon.stt.media_faults import unreadable
 from daemon.stt.memory import bytes_on_disk
-from daemon.system.child import Child, ChildDied
+from daemon.stt.slots import FairSlots
+from daemon.system.child import Child, ChildDied, ChildMessage
 
 log = structlog.get_logger()
 
@@ -28,6 +34,10 @@ _INHERITED = ("PYTHON", "LD_LIBRARY_PATH", "LANG", "LC_")
 _START_S = 30.0
 _BYTES_PER_S = 20_000_000  # a slow disk: what a probe may have to read of a large file
 _MOST_READING_S = 600.0
+_READING_SHARE = 0.1  # of the reading keeps the processor busy
+_PATIENCE = 2.0  # times the limit: how long it may take by the clock, on a machine that has much to do
+_DECODE_SHARE = 0.1  # of a video's duration
+_SHORTEST_LOOK_S = 0.05
 _ROUNDING_S = 0.001
 _SOUND_PER_S = 32_000  # bytes, as in `pcm`, which would load numpy here
 
@@ -38,9 +48,11 @@ class MediaReader:
     """Implements ports.Media with up to `children` processes, started when they are first needed.
 
     What they print goes to `log`. A video of more than `max_duration_s` is refused as `too_long`. A
-    probe may take `probe_limit_s` and the time to read what of the file lies on the disk, decoding
-    `decode_limit_s` and as long as the video lasts. At most all children but one decode, so that a probe
-    never waits for a decoding.
+    probe may take `probe_limit_s` of processor time, decoding, with all its passes, `decode_limit_s` and a
+    tenth of what the video lasts, and each twice as long by the clock, beside the time to read what of the
+    file lies on the disk. At most all children but one decode, so that a probe never waits for a decoding. Up
+    to two more children are started for accounts none of whose videos is at work while others' keep all
+    children busy.
     """
 
     def __init__(
@@ -56,27 +68,30 @@ class MediaReader:
         self._max_duration_s = max_duration_s
         self._probe_limit_s = probe_limit_s
         self._decode_limit_s = decode_limit_s
-        self._free = asyncio.Semaphore(children)
-        self._free_to_decode = asyncio.Semaphore(max(1, children - 1))
+        self._children = children
+        self._free = FairSlots(children, spare=2)
+        self._free_to_decode = FairSlots(max(1, children - 1), spare=1)
         self._idle: list[Child] = []
         self._busy: set[Child] = set()
         self._closed = False
         self._told = False
 
-    async def probe(self, path: Path) -> Probe | Fault:
+    async def probe(self, path: Path, account: str | None = None) -> Probe | Fault:
         """Look at the container, and whether all of it is there."""
-        answer = await self._ask(path, None, self._probe_limit_s, Probed)
+        async with self._free.hold((account, "probe")):
+            answer = await self._ask(path, None, self._probe_limit_s, Probed)
         return answer if isinstance(answer, Fault) else answer.probe
 
-    async def decode(self, path: Path, pcm: Path) -> Decoded | Fault:
+    async def decode(self, path: Path, pcm: Path, account: str | None = None) -> Decoded | Fault:
         """Decode the speech into `pcm`, which appears whole or not at all."""
         part = pcm.with_name(pcm.name + ".part")
-        async with self._free_to_decode:
-            probe = await self.probe(path)
+        async with self._free_to_decode.hold(account), self._free.hold((account, "decode")):
+            probe = await self._ask(path, None, self._probe_limit_s, Probed)
             if isinstance(probe, Fault):
                 return probe
+            limit_s = self._decode_limit_s + _DECODE_SHARE * probe.duration_s
             try:
-                answer = await self._ask(path, part, self._decode_limit_s + probe.duration_s, Sound)
+                answer = await self._ask(path, part, limit_s, Sound)
                 if isinstance(answer, Fault):
                     return answer
                 part.replace(pcm)
@@ -96,10 +111,9 @@ class MediaReader:
 
     async def _ask(self, path: Path, part: Path | None, limit_s: float, shape: type[A]) -> A | Fault:
         """A probe of the file, or with `part` its decoding into that."""
-        async with self._free:
+        answer = await self._try(path, part, limit_s, shape)
+        if isinstance(answer, Fault) and answer.died and not self._closed:
             answer = await self._try(path, part, limit_s, shape)
-            if isinstance(answer, Fault) and answer.died and not self._closed:
-                answer = await self._try(path, part, limit_s, shape)
         # Two children were tried: it is no suspect any more.
         return replace(answer, died=False) if isinstance(answer, Fault) else answer
 
@@ -121,10 +135,10 @@ class MediaReader:
                 return files
             with contextlib.ExitStack() as opened:
                 descriptors = [opened.enter_context(file).fileno() for file in files]
-                limit_s += min(bytes_on_disk(descriptors[0]) / _BYTES_PER_S, _MOST_READING_S)
-                async with asyncio.timeout(limit_s):
-                    await child.send({"do": "decode" if part else "probe"}, *descriptors)
-                    message = await child.receive()
+                reading_s = min(bytes_on_disk(descriptors[0]) / _BYTES_PER_S, _MOST_READING_S)
+                limit_s += _READING_SHARE * reading_s
+                async with asyncio.timeout(_PATIENCE * limit_s + reading_s):
+                    message = await _answer(child, "decode" if part else "probe", descriptors, limit_s)
                 spent = message.pop("spent", False)
                 answer = understood(message, shape, self._max_duration_s + _ROUNDING_S)
                 if isinstance(answer, Sound):
@@ -133,13 +147,13 @@ class MediaReader:
             return answer
         except TimeoutError:
             why = f"the video keeps the decoder busy for more than {limit_s:.0f} s. Export or record it again"
-            return Fault(Blame.PERMANENT, "decoder_hung", why, died=True)
+            return Fault(Blame.PERMANENT, "decoder_hung", why)
         except ChildDied as exc:
             why = f"the video brings the decoder down ({exc}). Export or record it again"
             return Fault(Blame.PERMANENT, "decoder_died", why, died=True)
         finally:
             self._busy.discard(child)
-            if sane and not self._closed:
+            if sane and len(self._idle) < self._children and not self._closed:
                 self._idle.append(child)
             else:  # also when we are cancelled: what it would say next is the answer to another question
                 child.kill()
@@ -180,6 +194,21 @@ class MediaReader:
             self._told = True
             log.warning("the media decoder's cage is incomplete", lacks=lacks)
         return child
+
+
+async def _answer(child: Child, task: str, descriptors: list[int], limit_s: float) -> ChildMessage:
+    """A child's answer. Raises ChildDied, and TimeoutError after `limit_s` seconds of processor time."""
+    began_s = child.cpu_s()
+    await child.send({"do": task}, *descriptors)
+    receiving = asyncio.create_task(child.receive())
+    try:
+        while (left_s := limit_s - (child.cpu_s() - began_s)) > 0:
+            done, _ = await asyncio.wait({receiving}, timeout=max(left_s, _SHORTEST_LOOK_S))
+            if done:
+                return receiving.result()
+        raise TimeoutError
+    finally:
+        receiving.cancel()
 
 
 def _opened(path: Path, part: Path | None) -> list[BinaryIO] | Fault:

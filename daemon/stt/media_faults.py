@@ -26,6 +26,13 @@ def truncated(share: str) -> MediaFault:
     )
 
 
+def overfull(packets: int) -> MediaFault:
+    """There are more packets than a video of the allowed length can have."""
+    return MediaFault(
+        "damaged", f"the video consists of more than {packets} pieces. Export it again, or record it again"
+    )
+
+
 def unopened(head: bytes) -> MediaFault:
     """FFmpeg makes nothing of a file that begins with `head`."""
     if any(head.startswith(marks, at) for at, marks in _SIGNATURES.items()):

@@ -53,7 +53,7 @@ class Predecoder:
         await asyncio.gather(*decodings, return_exceptions=True)
 
     async def _decode(self, task: Task) -> Decoded | Fault:
-        decoded = await self._media.decode(Path(task.path), self._pcm(task.id))
+        decoded = await self._media.decode(Path(task.path), self._pcm(task.id), task.account)
         if isinstance(decoded, Fault):
             self.unreadable(task.id, decoded)
         return decoded

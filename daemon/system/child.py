@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -29,6 +30,8 @@ _LINE_LIMIT = 64 * 1024 * 1024
 
 _MEMORY_LOOK_S = 0.5
 _LEAST_MEMORY = 3_000_000_000
+
+_libc = ctypes.CDLL(None, use_errno=True)
 
 ChildMessage = dict[str, Any]
 
@@ -115,6 +118,19 @@ class Child:
         """Whether it has not been seen to end."""
         return self._process.returncode is None
 
+    def cpu_s(self) -> float:
+        """Seconds of processor time that it has taken; 0 once it has ended.
+
+        Asked of its clock: /proc may hide a child that has given its rights away.
+        """
+        clock = ctypes.c_int()
+        if not self.alive or _libc.clock_getcpuclockid(self.pid, ctypes.byref(clock)):
+            return 0.0
+        try:
+            return time.clock_gettime(clock.value)
+        except OSError:
+            return 0.0
+
     async def send(self, message: ChildMessage, *descriptors: int) -> None:
         """Hand the child one message and open files with it. Raises ChildDied when it is gone."""
         assert self._process.stdin is not None
@@ -133,6 +149,9 @@ class Child:
         try:
             line = await self._process.stdout.readline()
         except ValueError as exc:
+            self.kill()
+            while await self._process.stdout.read(self._line_limit):
+                pass  # asyncio sees no end of a process as long as one of its pipes is full
             raise ChildDied(f"the {self.name} said a line of more than {self._line_limit} bytes") from exc
         if not line.endswith(b"\n"):
             raise ChildDied(await self._epitaph())

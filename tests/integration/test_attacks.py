@@ -156,11 +156,11 @@ async def test_a_task_that_is_taken_up_again_while_its_video_is_archived_finds_i
     class Busy(ScriptedMedia):
         """Comes to a video only when others are decoded."""
 
-        async def decode(self, path: Path, pcm: Path) -> Decoded | Fault:
+        async def decode(self, path: Path, pcm: Path, account: str | None = None) -> Decoded | Fault:
             await until(archived.is_dir)
             if not path.exists():
                 return Fault(Blame.PERMANENT, "damaged", "there is no such file")
-            return await super().decode(path, pcm)
+            return await super().decode(path, pcm, account)
 
     def slow(*args: Any) -> Path:
         begun.set()

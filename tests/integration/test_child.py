@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,10 +21,16 @@ wire = attach()
 while (message := wire.receive()) is not None:
     wire.send(message)
 """
+TALKER = """
+from daemon.system.child import attach
+wire = attach()
+while True:
+    wire._outgoing.write(bytes([120]) * 1_000_000)
+"""
 LIMIT = 300_000_000
 
 
-async def child(folder: Path, program: str) -> Child:
+async def child(folder: Path, program: str, **settings: Any) -> Child:
     (folder / "program_of_the_test.py").write_text(program)
     root = Path(__file__).resolve().parents[2]
     return await Child.spawn(
@@ -33,6 +40,7 @@ async def child(folder: Path, program: str) -> Child:
         log=folder / "log",
         env={"PYTHONPATH": f"{folder}:{root}"},
         memory_limit=LIMIT,
+        **settings,
     )
 
 
@@ -58,3 +66,13 @@ async def test_a_child_below_its_limit_is_left_alone(tmp_path: Path, monkeypatch
         assert modest.alive
     finally:
         await modest.stop()
+
+
+@pytest.mark.anyio
+async def test_a_child_that_says_one_endless_line_is_ended_at_once(tmp_path: Path) -> None:
+    talker = await child(tmp_path, TALKER, line_limit=10_000)
+    async with asyncio.timeout(60):
+        with pytest.raises(ChildDied, match="a line of more than 10000 bytes"):
+            await talker.receive()
+        await talker.stop(grace_s=3600.0)
+    assert not talker.alive

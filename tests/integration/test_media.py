@@ -7,7 +7,7 @@ import re
 import struct
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import psutil
@@ -16,6 +16,7 @@ import pytest
 from daemon.contracts.values import Decoded, Probe
 from daemon.core.errors import Blame, Fault
 from daemon.stt.decoder import MediaReader
+from daemon.system.child import Child
 from tests.support.children import media_children
 from tests.support.clips import cut_off, film, silence, spoil, tone
 
@@ -277,13 +278,24 @@ async def test_the_child_has_its_limits_and_is_used_again(media: MediaReader) ->
     assert [other.pid for other in media_children()] == [child.pid]
 
 
-async def test_a_file_that_hangs_the_child_costs_two_limits(tmp_path: Path) -> None:
+async def test_a_file_that_hangs_the_child_is_not_tried_a_second_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spawned = []
+
+    async def counted(*arguments: Any, **settings: Any) -> Child:
+        spawned.append(1)
+        return await spawn(*arguments, **settings)
+
+    spawn = Child.spawn
+    monkeypatch.setattr(Child, "spawn", counted)
     stuck = tmp_path / "a.mp4"
     os.mkfifo(stuck)
     pipe = os.open(stuck, os.O_RDWR)  # so that reading from it waits
     media = MediaReader(tmp_path / "media.log", probe_limit_s=0.2)
     assert (await faults(media, stuck)) == ("decoder_hung", Blame.PERMANENT)
     assert media_children() == []
+    assert len(spawned) == 1
     os.close(pipe)
     await media.aclose()
 
@@ -330,6 +342,28 @@ async def test_a_long_decoding_does_not_hold_up_probes(media: MediaReader, tmp_p
     assert reading(slow) is None  # the child whose answer nobody waits for is gone
     assert isinstance(await media.probe(SAMPLE), Probe)
     os.close(pipe)
+
+
+async def test_long_work_of_one_account_holds_up_nobody_elses(media: MediaReader, tmp_path: Path) -> None:
+    slow = tmp_path / "a.mp4"
+    os.mkfifo(slow)
+    pipe = os.open(slow, os.O_RDWR)
+    work: list[asyncio.Task[Any]] = [asyncio.create_task(media.probe(slow, "mallory")) for _ in range(4)]
+    work += [asyncio.create_task(media.decode(slow, tmp_path / f"{n}.pcm", "mallory")) for n in range(3)]
+    await until(lambda: len(media_children()) >= 2)
+    assert isinstance(await media.probe(SAMPLE, "bob"), Probe)
+    assert isinstance(await media.decode(SAMPLE, tmp_path / "bob.pcm", "bob"), Decoded)
+    assert not any(task.done() for task in work)
+    for task in work:
+        task.cancel()
+    await asyncio.gather(*work, return_exceptions=True)
+    os.close(pipe)
+
+
+async def test_no_more_children_are_kept_than_are_usual(media: MediaReader) -> None:
+    accounts = ("ann", "bob", "eve", "zoe")
+    await asyncio.gather(*(media.probe(SAMPLE, account) for account in accounts for _ in range(3)))
+    assert len(media_children()) <= 2
 
 
 async def test_closing_ends_all_children(tmp_path: Path) -> None:

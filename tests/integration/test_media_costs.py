@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import json
 import os
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +14,11 @@ import pytest
 
 from daemon.contracts.values import Decoded, Probe
 from daemon.core.errors import Blame, Fault
+from daemon.stt import decoder
 from daemon.stt.decoder import MediaReader
+from daemon.stt.media import probe
+from daemon.stt.media_faults import MediaFault
+from daemon.system.child import Child, ChildMessage
 from tests.support.bombs import compressed_header, sparse_wav
 from tests.support.children import media_children
 from tests.support.clips import film, silence, tone
@@ -98,6 +104,70 @@ async def test_bytes_that_lie_on_the_disk_do_buy_time(
     await media.aclose()
     assert isinstance(fault, Fault)
     assert fault.code == "decoder_hung"
+
+
+def obedient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attempt: str, *arguments: object) -> Path:
+    """A file that has its child make an attempt, as in `tests.caged`."""
+    (tmp_path / "program_of_the_test.py").write_text("from tests.caged import main\nmain()\n")
+    monkeypatch.setattr("daemon.stt.decoder._CHILD", "program_of_the_test")
+    root = Path(__file__).resolve().parents[2]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(root), *filter(None, sys.path)]))
+    path = tmp_path / "a.mp4"
+    path.write_text(json.dumps({"attempt": attempt, "arguments": arguments}))
+    return path
+
+
+async def test_who_keeps_the_processor_busy_is_ended_however_patient_the_clock_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.stt.decoder._PATIENCE", 1e6)
+    media = MediaReader(tmp_path / "media.log", probe_limit_s=0.3)
+    async with asyncio.timeout(60):
+        fault = await media.probe(obedient(tmp_path, monkeypatch, "burn"))
+    await media.aclose()
+    assert isinstance(fault, Fault)
+    assert (fault.code, fault.blame) == ("decoder_hung", Blame.PERMANENT)
+
+
+async def test_a_machine_that_has_much_else_to_do_costs_no_file_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.stt.decoder._PATIENCE", 1e6)
+    media = MediaReader(tmp_path / "media.log", probe_limit_s=0.3)
+    fault = await media.probe(obedient(tmp_path, monkeypatch, "sleep", 1.0))
+    await media.aclose()
+    assert isinstance(fault, Fault)
+    assert fault.code == "succeeded"
+
+
+async def test_all_passes_of_a_video_have_one_limit_that_is_a_small_part_of_its_duration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = []
+
+    async def noted(child: Child, task: str, descriptors: list[int], limit_s: float) -> ChildMessage:
+        limits.append((task, limit_s))
+        return await answer(child, task, descriptors, limit_s)
+
+    answer = decoder._answer
+    monkeypatch.setattr(decoder, "_answer", noted)
+    path = film(tmp_path / "a.mp4", *[silence(20)] * 3)
+    media = MediaReader(tmp_path / "media.log", probe_limit_s=10.0, decode_limit_s=30.0)
+    assert isinstance(await media.decode(path, tmp_path / "a.pcm"), Decoded)
+    await media.aclose()
+    assert [task for task, _ in limits] == ["probe", "decode"]
+    assert limits[1][1] == pytest.approx(32.0, abs=0.1)
+
+
+def test_a_video_has_no_more_packets_than_its_longest_duration_can_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = film(tmp_path / "a.mp4", tone(3))  # of 141 packets
+    monkeypatch.setattr("daemon.stt.container._PACKETS_PER_S", 10)
+    for more, refused in ((111, False), (100, True)):
+        monkeypatch.setattr("daemon.stt.container._MORE_PACKETS", more)
+        with path.open("rb") as video, pytest.raises(MediaFault) if refused else contextlib.nullcontext():
+            probe(video.fileno(), 3.1)
 
 
 async def test_closing_waits_for_no_file(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -115,6 +116,12 @@ def signal_by_descriptor() -> int:
     return fcntl.fcntl(0, fcntl.F_SETSIG, signal.SIGURG)
 
 
+def burn() -> None:
+    """Keep the processor busy without end."""
+    while True:
+        pass
+
+
 def in_a_thread() -> str:
     done: list[str] = []
     thread = threading.Thread(target=lambda: done.append("done"))
@@ -138,4 +145,6 @@ ATTEMPTS: dict[str, Callable[..., Any]] = {
     "signal_by_descriptor": signal_by_descriptor,
     "environment": lambda name: os.environ.get(name),
     "in_a_thread": in_a_thread,
+    "burn": burn,
+    "sleep": time.sleep,
 }

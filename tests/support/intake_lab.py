@@ -25,7 +25,7 @@ class FakeMedia:
     def __init__(self) -> None:
         self.broken = False
 
-    async def probe(self, path: Path) -> Probe | Fault:
+    async def probe(self, path: Path, account: str | None = None) -> Probe | Fault:
         if self.broken:
             return Fault(Blame.ENGINE, "decoder_died", "the decoder does not start; see the log")
         first = path.read_bytes().split(b" ")[0]
@@ -33,7 +33,7 @@ class FakeMedia:
             return Fault(Blame.PERMANENT, "damaged", "the file is damaged; copy it again")
         return Probe(float(first), "aac", 1)
 
-    async def decode(self, path: Path, pcm: Path) -> Decoded | Fault:
+    async def decode(self, path: Path, pcm: Path, account: str | None = None) -> Decoded | Fault:
         raise NotImplementedError
 
     async def aclose(self) -> None:

@@ -131,10 +131,10 @@ class ScriptedMedia:
     def __init__(self, bad: dict[str, Fault] | None = None) -> None:
         self._bad = bad or {}
 
-    async def probe(self, path: Path) -> Probe | Fault:
+    async def probe(self, path: Path, account: str | None = None) -> Probe | Fault:
         return Probe(10.0, "aac", 1)
 
-    async def decode(self, path: Path, pcm: Path) -> Decoded | Fault:
+    async def decode(self, path: Path, pcm: Path, account: str | None = None) -> Decoded | Fault:
         content = path.read_bytes().decode(errors="replace")
         if content in self._bad:
             return self._bad[content]
