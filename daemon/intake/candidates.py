@@ -16,6 +16,7 @@ from daemon.system.folder import Entry
 
 _GROUP = 64
 _IN_WORK = 128  # claims at once, so that whoever comes next is not behind thousands
+_OF_EACH = 4  # claims that an account may have in work however many others have
 _OF_ONE = 16  # of one student of an account, with those that are delayed
 _OF_ACCOUNT = 2 * _IN_WORK  # the same of one account: nobody fills the database with claims that can't end
 _LONGEST_WAIT_S = 600.0
@@ -75,14 +76,17 @@ class Candidates:
     def _pick(self, in_work: Sequence[Claim], delayed: Sequence[Claim]) -> list[SeenFile]:
         load = InWork.of([*in_work, *delayed])
         turns, owners = Counter(load.turns), Counter(load.owners)
-        most = min(_GROUP, _IN_WORK - len(in_work))
+        working = Counter(claim.owner for claim in in_work)
         picked: list[SeenFile] = []
         rest: list[SeenFile] = []
         for entry in self._queue:
             turn = turn_of(entry)
-            if len(picked) < most and turns[turn] < _OF_ONE and owners[entry.owner] < _OF_ACCOUNT:
+            has_room = len(in_work) + len(picked) < _IN_WORK or working[entry.owner] < _OF_EACH
+            may_have_more = turns[turn] < _OF_ONE and owners[entry.owner] < _OF_ACCOUNT
+            if has_room and may_have_more and len(picked) < _GROUP:
                 turns[turn] += 1
                 owners[entry.owner] += 1
+                working[entry.owner] += 1
                 picked.append(entry)
             else:
                 rest.append(entry)

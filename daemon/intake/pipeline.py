@@ -18,7 +18,6 @@ from daemon.intake.files import CopyInterrupted
 from daemon.intake.landed import Landed, Settled
 from daemon.system.waits import happens
 
-_AT_ONCE = 4
 _GROUP = 64
 _LINGER_S = 0.5  # how long what is ready waits for more
 _GRACE_S = 2.0  # after a stop: what takes longer is left for the next start
@@ -69,7 +68,7 @@ class Pipeline:
                 await self._settle()
 
     def _fill(self) -> None:
-        while len(self._fetching) < _AT_ONCE and not self._halted:
+        while self._waiting and not self._halted:
             claim = next_in_turn(self._waiting, InWork.of(self._fetching.values()))
             if claim is None:
                 return

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from daemon.contracts.values import Claim
 from daemon.core.intake.stability import SeenFile
 from daemon.core.intake.turns import InWork
 from daemon.intake.candidates import Candidates
-from daemon.intake.files import Files
+from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.landed import not_moved
 from daemon.intake.places import aside_names, put_back_names
 from daemon.system.folder import Entry, Folder
@@ -57,6 +58,44 @@ def test_claims_of_another_account_in_work_keep_no_file_of_the_student_out(here:
     choice = candidates(here, BOB).next(working, [], 0.0)
     assert choice is not None
     assert [entry.owner for entry in choice.takeable] == [BOB]
+
+
+def test_however_much_of_one_account_is_in_work_some_of_another_is_taken(here: Lab) -> None:
+    working = [claim_of(number, MALLORY, f"invented{number}") for number in range(128)]
+    choice = candidates(here, MALLORY, *[BOB] * 6).next(working, [], 0.0)
+    assert choice is not None
+    assert [entry.owner for entry in choice.takeable] == [BOB] * 4
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other accounts")
+def test_slow_copies_of_one_account_delay_nobody_elses(here: Lab) -> None:
+    """Each of the invented students has a file that is never read to its end."""
+
+    class Endless(Files):
+        def copy(self, source: Entry, target: Entry, halted: Halted) -> Digest:
+            found = source.folder.stat(source.name)
+            begun.append(source.name)
+            while found and found.st_uid == MALLORY and not halted():
+                time.sleep(0.01)
+            return super().copy(source, target, halted)
+
+    async def check() -> None:
+        stop = asyncio.Event()
+        run = asyncio.create_task(intake.run(stop))
+        await until(lambda: len(begun) == 4)
+        bobs.rename(here.inbox / "zoe_1.mp4")
+        await until(lambda: here.born)
+        stop.set()
+        await run
+
+    begun: list[bytes] = []
+    for number in range(20):
+        os.chown(here.drop(f"invented{number}_1.mp4"), MALLORY, -1)
+    bobs = here.drop("zoe_1.part")
+    os.chown(bobs, BOB, -1)
+    intake = here.intake(files=Endless())
+    asyncio.run(check())
+    assert [born.task.student for born in here.born if born.task] == ["zoe"]
 
 
 class Squatter(Files):
@@ -139,8 +178,8 @@ def test_a_file_that_is_leased_after_the_claim_is_under_its_name_again(here: Lab
         stop = asyncio.Event()
         run = asyncio.create_task(intake.run(stop))
         await until(lambda: files.held >= 0 and path.exists())
+        await until(lambda: not here.database.now(here.store.open_claims))
         assert here.born == []
-        assert here.database.now(here.store.open_claims) == list[Claim]()
         os.close(files.held)
         await until(lambda: here.born)
         stop.set()

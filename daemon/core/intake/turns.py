@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 HEAVY_BYTES = 256_000_000
-_HEAVY_AT_ONCE = 2  # so that there is always room for what takes a moment
+_AT_ONCE, _SPARE = 4, 2
+_HEAVY_AT_ONCE, _HEAVY_SPARE = 2, 1  # so that there is always room for what takes a moment
 
 
 class Submitted(Protocol):
@@ -43,17 +44,17 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class InWork:
-    """How many files are in work, by account and by student of an account, and how many of them are heavy."""
+    """How many files are in work: by account, by student of an account, and the heavy ones by account."""
 
     owners: Mapping[int, int]
     turns: Mapping[Turn, int]
-    heavy: int
+    heavy: Mapping[int, int]
 
     @classmethod
     def of(cls, in_work: Iterable[Submitted]) -> "InWork":
         """The load that these files are."""
         files = list(in_work)
-        heavy = sum(file.size_bytes > HEAVY_BYTES for file in files)
+        heavy = Counter(file.owner for file in files if file.size_bytes > HEAVY_BYTES)
         return cls(Counter(file.owner for file in files), Counter(map(turn_of, files)), heavy)
 
 
@@ -71,14 +72,19 @@ def in_turn(files: Sequence[F], load: InWork) -> list[F]:
 def next_in_turn(waiting: Sequence[F], busy: InWork) -> F | None:
     """The file to begin with beside those that are `busy`, or None when each must wait.
 
-    One at a time of each student of an account: who hands in what is slow to read delays only himself.
+    1. One at a time of each student of an account: who hands in what is slow to read delays only himself.
+    2. Four at once, of which two may be heavy. An account of which nothing is busy (nothing heavy) need not
+       wait for those of others: for such there are two places (one) more.
+    3. Of those that may begin, one of the account that has fewest busy.
     """
-    allowed = [
-        file
-        for file in waiting
-        if not busy.turns.get(turn_of(file))
-        and (file.size_bytes <= HEAVY_BYTES or busy.heavy < _HEAVY_AT_ONCE)
-    ]
+    taken, heavy = sum(busy.owners.values()), sum(busy.heavy.values())
+    allowed = []
+    for file in waiting:
+        spare = 0 if busy.owners.get(file.owner) else _SPARE
+        heavy_spare = 0 if busy.heavy.get(file.owner) else _HEAVY_SPARE
+        too_heavy = file.size_bytes > HEAVY_BYTES and heavy >= _HEAVY_AT_ONCE + heavy_spare
+        if taken < _AT_ONCE + spare and not too_heavy and not busy.turns.get(turn_of(file)):
+            allowed.append(file)
     return min(allowed, key=lambda file: busy.owners.get(file.owner, 0), default=None)
 
 
