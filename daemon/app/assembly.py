@@ -199,6 +199,7 @@ def _make_supervisor(
         clock=time.time,
         progress=site.progress,
         decision_log=DecisionLog(state / "log" / DECISIONS),
+        ownership=ownership(config),
         newest_only=ownership(config) if config.intake.resubmission == "newest" else None,
         prepare=prepare,
     )

@@ -51,6 +51,7 @@ class Supervisor:
         clock: Callable[[], float],
         progress: Progress,
         decision_log: DecisionLog,
+        ownership: Ownership | None = None,
         newest_only: Ownership | None = None,
         prepare: Callable[[Group], Awaitable[None]],
     ) -> None:
@@ -64,7 +65,7 @@ class Supervisor:
             node, journal, policy, alarms, clock, mailbox.add, mailbox.broke, prepare, decision_log.note
         )
         self._consistency = ConsistencyCheck(journal.session, alarms)
-        self._book = TaskBook(retry, clock, newest_only=newest_only)
+        self._book = TaskBook(retry, clock, ownership=ownership, newest_only=newest_only)
         self._standing = StandingOrders(journal, clock)
         self._turns = Turns(
             journal,

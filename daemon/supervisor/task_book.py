@@ -1,6 +1,7 @@
 """The open tasks as they stand, and the changes that are not committed yet."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -53,10 +54,19 @@ class TaskBook:
     """The one place in memory where a task changes. Nothing may be done on a change before its commit."""
 
     def __init__(
-        self, retry: RetryPolicy, clock: Callable[[], float], *, newest_only: Ownership | None = None
+        self,
+        retry: RetryPolicy,
+        clock: Callable[[], float],
+        *,
+        ownership: Ownership | None = None,
+        newest_only: Ownership | None = None,
     ) -> None:
-        """`newest_only`: whose newer video cancels a student's earlier ones; None when nobody's does."""
+        """`newest_only`: whose newer video cancels a student's earlier ones; None when nobody's does.
+
+        By `ownership`, tasks of accounts that are everybody's stand here as those of none.
+        """
         self._retry, self._clock = retry, clock
+        self._ownership = ownership or Ownership()
         self._newest_only = newest_only
         self._tasks: dict[int, Task] = {}
         self._asked_early: set[int] = set()  # a person was faster than the word that they were born
@@ -74,7 +84,7 @@ class TaskBook:
             if task.id in self._asked_early:  # it stands here already, and may have ended since
                 self._asked_early.discard(task.id)
             else:
-                self._tasks.setdefault(task.id, task)
+                self._tasks.setdefault(task.id, self._counted(task))
             self.last_claim_at = max(self.last_claim_at, task.claimed_at)
         if self._newest_only is not None:
             for task in superseded(self._tasks.values(), self._newest_only):
@@ -84,7 +94,11 @@ class TaskBook:
         """A task as the database has it now, after what a person asked for."""
         if task.id not in self._tasks and task.revision == 1:
             self._asked_early.add(task.id)
-        self._tasks[task.id] = task
+        self._tasks[task.id] = self._counted(task)
+
+    def _counted(self, task: Task) -> Task:
+        account = self._ownership.counted(task.account)
+        return task if account == task.account else replace(task, account=account)
 
     def get(self, task_id: int) -> Task | None:
         """An open task."""

@@ -5,7 +5,8 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from daemon.core.intake.stability import SeenFile
 from daemon.core.intake.turns import InWork
 from daemon.intake.candidates import Candidates
 from daemon.intake.files import Digest, Files, Halted
+from daemon.intake.intake import Intake
 from daemon.intake.landed import not_moved
 from daemon.intake.places import aside_names, put_back_names
 from daemon.system.folder import Entry, Folder
@@ -27,6 +29,18 @@ MALLORY, BOB = 61_001, 61_002
 def here(tmp_path: Path) -> Iterator[Lab]:
     with lab(tmp_path) as opened:
         yield opened
+
+
+@asynccontextmanager
+async def running(intake: Intake) -> AsyncIterator[None]:
+    """A running intake, which is stopped also where a check fails: its threads are waited for."""
+    stop = asyncio.Event()
+    run = asyncio.create_task(intake.run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await run
 
 
 def claim_of(number: int, owner: int, student: str = "bob", filename: str = "bob_1.mp4") -> Claim:
@@ -80,13 +94,10 @@ def test_slow_copies_of_one_account_delay_nobody_elses(here: Lab) -> None:
             return super().copy(source, target, halted)
 
     async def check() -> None:
-        stop = asyncio.Event()
-        run = asyncio.create_task(intake.run(stop))
-        await until(lambda: len(begun) == 4)
-        bobs.rename(here.inbox / "zoe_1.mp4")
-        await until(lambda: here.born)
-        stop.set()
-        await run
+        async with running(intake):
+            await until(lambda: len(begun) == 4)
+            bobs.rename(here.inbox / "zoe_1.mp4")
+            await until(lambda: here.born)
 
     begun: list[bytes] = []
     for number in range(20):
@@ -118,11 +129,8 @@ class Squatter(Files):
 
 def test_a_file_whose_names_are_all_taken_gets_one_that_nobody_could_foresee(here: Lab) -> None:
     async def check() -> None:
-        stop = asyncio.Event()
-        run = asyncio.create_task(intake.run(stop))
-        await until(lambda: here.born)
-        stop.set()
-        await run
+        async with running(intake):
+            await until(lambda: here.born)
 
     here.drop("bob_00.mp4")
     intake = here.intake(files=Squatter())
@@ -175,15 +183,12 @@ def test_a_file_that_is_leased_after_the_claim_is_under_its_name_again(here: Lab
                 self.held = hold(Path(os.fsdecode(target.path)))
 
     async def check() -> None:
-        stop = asyncio.Event()
-        run = asyncio.create_task(intake.run(stop))
-        await until(lambda: files.held >= 0 and path.exists())
-        await until(lambda: not here.database.now(here.store.open_claims))
-        assert here.born == []
-        os.close(files.held)
-        await until(lambda: here.born)
-        stop.set()
-        await run
+        async with running(intake):
+            await until(lambda: files.held >= 0 and path.exists())
+            await until(lambda: not here.database.now(here.store.open_claims))
+            assert here.born == []
+            os.close(files.held)
+            await until(lambda: here.born)
 
     path, files = here.drop("bob_00.mp4"), Leasing()
     intake = here.intake(files=files)

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.core.intake.ownership import OwnerRule, Ownership
+from daemon.core.tasks.lifecycle import RetryPolicy
 from daemon.core.tasks.task import Status, Task
-from daemon.supervisor.task_book import superseded
+from daemon.supervisor.task_book import TaskBook, superseded
 
 ACCOUNTS = st.sampled_from([None, "s01", "mallory", "ta"])
 
@@ -64,3 +65,10 @@ def test_an_account_that_hands_in_for_everybody_replaces_and_is_replaced() -> No
     ownership = Ownership(for_everybody=frozenset({"ta"}))
     assert [each.id for each in superseded([task(1, "s01"), task(2, "ta")], ownership)] == [1]
     assert [each.id for each in superseded([task(1, "ta"), task(2, "s01")], ownership)] == [1]
+
+
+def test_a_task_of_an_account_that_is_everybodys_stands_in_the_book_as_one_of_none() -> None:
+    book = TaskBook(RetryPolicy(), lambda: 0.0, ownership=Ownership(for_everybody=frozenset({"nobody"})))
+    book.add([task(1, "nobody"), task(2, "mallory"), task(3, None)])
+    book.put(task(4, "nobody"))
+    assert [each.account for each in book.tasks] == [None, "mallory", None, None]

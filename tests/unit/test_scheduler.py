@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from daemon.core.schedule.decision import Action, Admit, OpenBatch, Policy, Release, Start, Switch, View, Why
 from daemon.core.schedule.phase_state import NOTHING, Batch, Group
@@ -438,6 +440,29 @@ def test_first_come_first_served() -> None:
         task(4, claimed_at=1.0),
     ]
     assert [t.id for t in in_order(tasks)] == [2, 4, 3, 1]
+
+
+def test_an_accounts_second_video_goes_before_no_others_first_whatever_students_it_names() -> None:
+    flood = [task(n, account="mallory") for n in range(1, 26)]
+    tasks = [*flood, task(26, account="bob"), task(27, account="zoe"), task(28, account="bob", student="s26")]
+    assert [t.id for t in in_order(tasks)] == [1, 26, 27, *range(2, 26), 28]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.integers(1, 2)), max_size=12))
+def test_where_one_account_owns_all_the_order_is_as_without_accounts(
+    drawn: list[tuple[str, int, int]],
+) -> None:
+    tasks = [
+        task(n, student=student, claimed_at=float(at), revision=revision, status=Status.STT_COMPLETE)
+        for n, (student, at, revision) in enumerate(drawn, 1)
+    ]
+    owned = [replace(t, account="nobody") for t in tasks]
+    assert [t.id for t in in_order(owned)] == [t.id for t in in_order(tasks)]
+
+
+def test_a_task_of_no_account_waits_for_none_of_its_like() -> None:
+    tasks = [task(1), task(2), task(3, account="a"), task(4)]
+    assert [t.id for t in in_order(tasks)] == [1, 2, 3, 4]
 
 
 def test_nobodys_second_video_goes_before_anothers_first() -> None:

@@ -413,11 +413,12 @@ class Referee:
         assert len(places) <= max(most, len(before))
         assert len(before) <= most
 
-    def ranks(self, view: View) -> dict[int, tuple[bool, int, float, int]]:
-        def rank(t: Task) -> tuple[bool, int, float, int]:
-            own = [o for o in view.tasks if o.student == t.student and not o.held]
-            earlier = sum((o.claimed_at, o.id) < (t.claimed_at, t.id) for o in own)
-            return t.revision > 1 and t.stage is not Stage.STT, earlier, t.claimed_at, t.id
+    def ranks(self, view: View) -> dict[int, tuple[bool, int, int, float, int]]:
+        def rank(t: Task) -> tuple[bool, int, int, float, int]:
+            earlier = [o for o in view.tasks if not o.held and (o.claimed_at, o.id) < (t.claimed_at, t.id)]
+            of_student = sum(o.student == t.student for o in earlier)
+            of_account = sum(o.account == t.account is not None for o in earlier)
+            return t.revision > 1 and t.stage is not Stage.STT, of_student, of_account, t.claimed_at, t.id
 
         return {t.id: rank(t) for t in view.tasks}
 
@@ -472,7 +473,8 @@ def random_tasks(rng: Random) -> list[Task]:
     tasks, at = [], 0.0
     for id in range(1, rng.randint(1, 14) + 1):
         at += rng.random() * pace
-        one = task(id, student=f"s{rng.randrange(students)}", claimed_at=at)
+        account = rng.choice((None, "a", "b"))
+        one = task(id, student=f"s{rng.randrange(students)}", account=account, claimed_at=at)
         if rng.random() < 0.15:
             status = rng.choice((Status.UPLOADED, Status.STT_COMPLETE, Status.MISTRAL_COMPLETE))
             one = replace(one, status=status, revision=2, claimed_at=at - 1000)

@@ -30,6 +30,10 @@ class Ownership:
             return True
         return account.casefold() == student.casefold()
 
+    def counted(self, account: str | None) -> str | None:
+        """The account as whose a file counts: None where it is everybody's, or was not recorded."""
+        return None if account in self.for_everybody else account
+
     def concerns(self, account: str | None, other: str | None) -> bool:
         """Whether a file of one account may take the place of one of the other, of the same student."""
         if account is None or other is None or account == other:

@@ -17,7 +17,8 @@ R5  `auto_batch_size` and `batch_limit`: how many tasks a batch takes.
 R6  Of new ratings of old tasks at most ten an eval phase while stt has work.
 
 Order: new ratings of old tasks last, then by how many open tasks of the same student that are not
-held were claimed before, by the time of the claim, and by id.
+held were claimed before, by how many of the same account were, by the time of the claim, and by id. A
+student's name can be invented, an account can't: of a task without one none is counted.
 
 A group that does stt has batches when there is another group to leave it for. A group that holds
 everything is never left: there a suspect comes after what was claimed before it became one, so that
@@ -78,13 +79,17 @@ def decide(view: View, policy: Policy) -> Decision:
 def in_order(tasks: Iterable[Task]) -> list[Task]:
     """Open tasks in the order in which they are served: see the module's docstring.
 
-    Give all those that are not held, since each one's place depends on the student's others.
+    Give all those that are not held, since each one's place depends on the others of its student and account.
     """
-    earlier: Counter[str] = Counter()
+    of_student: Counter[str] = Counter()
+    of_account: Counter[str] = Counter()
     ranked = []
     for task in sorted(tasks, key=lambda t: (t.claimed_at, t.id)):
-        ranked.append((_is_new_rating(task), earlier[task.student], task.claimed_at, task.id, task))
-        earlier[task.student] += 1
+        before = of_student[task.student], of_account[task.account] if task.account is not None else 0
+        ranked.append((_is_new_rating(task), *before, task.claimed_at, task.id, task))
+        of_student[task.student] += 1
+        if task.account is not None:
+            of_account[task.account] += 1
     return [entry[-1] for entry in sorted(ranked)]  # no two have the same id, so no tasks are compared
 
 
