@@ -158,6 +158,19 @@ def orphans(forgotten: Sequence[SeenFile]) -> list[IntakeAlarm]:
     ]
 
 
+def loose(failed: Sequence[tuple[SeenFile, OSError]]) -> list[IntakeAlarm]:
+    """Claimed files whose folder was renamed meanwhile, and that can't be put right there."""
+    fix = "give this user the right to write its folder, or rename the file to <student>_<name>.mp4"
+    return [
+        IntakeAlarm(
+            "orphan",
+            shown(entry.path),
+            f"{shown(entry.path)} was claimed and cannot be put back: {reason_of(error)}; {fix}",
+        )
+        for entry, error in failed
+    ]
+
+
 def _denied(entry: SeenFile, error: OSError) -> IntakeAlarm:
     path = shown(entry.path)
     fix = "give this user the right to read the file and to write its folder"

@@ -29,7 +29,16 @@ from daemon.intake import refusal
 from daemon.intake.accounts import account_name
 from daemon.intake.alarm import IntakeAlarm, reason_of, shown
 from daemon.intake.files import Digest, Files, Halted
-from daemon.intake.landed import Landed, Settled, Taken, away, not_moved, not_written, reason_to_refuse
+from daemon.intake.landed import (
+    Landed,
+    Settled,
+    Taken,
+    Tidied,
+    away,
+    not_moved,
+    not_written,
+    reason_to_refuse,
+)
 from daemon.intake.mover import Fetched, Mover, Where
 from daemon.intake.places import ClaimPaths, claim_id_of, hidden
 from daemon.intake.room import DiskRoom
@@ -95,18 +104,26 @@ class Claimer:
         """Every claim that stands open, oldest first: what a crash left, and what is in work."""
         return await self._session(claims.still_open)
 
-    async def tidy(self, hidden_files: Sequence[SeenFile]) -> list[SeenFile]:
-        """Put right claimed files whose folder was renamed while they waited. Those of no claim of ours.
+    async def tidy(self, hidden_files: Sequence[SeenFile]) -> Tidied:
+        """Put right claimed files whose folder was renamed while they waited. Raises StoreError.
 
-        What was taken is removed; what was lost by it gets its name back, and is claimed anew.
+        What was taken is removed; what was lost by it gets its name back, and is claimed anew. Anybody can
+        make files with hidden names, and shut their folders: none of them keeps another from being put right.
         """
         ours = frozenset(map(hidden, await self.open_claims()))
         loose = {claim_id_of(entry.path): entry for entry in hidden_files if entry.path not in ours}
-        for claim in await self._session(claims.closed, list(loose)[:_TIDIED_AT_ONCE]):
-            folder = os.path.dirname(loose.pop(claim.id).path)
-            moved = replace(claim, path=os.path.join(folder, os.path.basename(claim.path)))
-            await asyncio.to_thread(self._mover.tidy, moved)
-        return list(loose.values())
+        failed: list[tuple[SeenFile, OSError]] = []
+        ids = list(loose)
+        for first in range(0, len(ids), _TIDIED_AT_ONCE):
+            some = ids[first : first + _TIDIED_AT_ONCE]
+            for claim in await self._session(claims.closed, some):
+                entry = loose.pop(claim.id)
+                path = os.path.join(os.path.dirname(entry.path), os.path.basename(claim.path))
+                try:
+                    await asyncio.to_thread(self._mover.tidy, replace(claim, path=path))
+                except OSError as exc:
+                    failed.append((entry, exc))
+        return Tidied(tuple(loose.values()), tuple(failed))
 
     async def fetch(self, claim: Claim, halted: Halted) -> Landed:
         """Steps 3 and 4, from wherever the file is. Raises Interrupted, and no OSError."""

@@ -9,8 +9,9 @@ import contextlib
 import math
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from daemon.contracts.ports import Media
 from daemon.contracts.signal import Signal
@@ -18,11 +19,11 @@ from daemon.contracts.values import Born, Claim
 from daemon.core.errors import StoreError
 from daemon.core.intake.stability import Known, SeenFile, observe, restart
 from daemon.intake.alarm import IntakeAlarm, IntakeAlarms, reason_of, shown
-from daemon.intake.candidates import Candidates, orphans
+from daemon.intake.candidates import Candidates, Choice, loose, orphans
 from daemon.intake.claim import Claimer, Limits
 from daemon.intake.delays import Delays
 from daemon.intake.files import Files
-from daemon.intake.landed import Settled
+from daemon.intake.landed import Settled, Tidied
 from daemon.intake.pipeline import Pipeline
 from daemon.intake.places import ClaimPaths
 from daemon.intake.room import DiskRoom
@@ -36,6 +37,9 @@ _ORPHAN_S = 60.0  # a claim takes its file out of the inbox within seconds
 _SHORTEST_GAP_S = 0.05
 _GAP_FACTOR, _LONGEST_GAP_S = 4.0, 2.0
 _EVENT_LATEST_S = 3.0  # after the file itself; what comes later comes never
+_SLOW_S = 10.0
+
+T = TypeVar("T")
 
 
 class Intake:
@@ -75,7 +79,9 @@ class Intake:
         self._ticks = ticks
         self.born = Signal[[Sequence[Born]]]()
         self._alarms = IntakeAlarms(on_alarms)
-        self._scanner = Scanner(inbox, ignore=ignore, done_marker=limits.done_marker, place=place)
+        self._scanner = Scanner(
+            inbox, ignore=ignore, done_marker=limits.done_marker, place=place, ownership=limits.ownership
+        )
         self._watcher = Watcher(inbox, self.hint, poll=poll)
         self._suspicion: tuple[float, int] | None = None
         self._candidates = Candidates(inbox, files, rescan_s)
@@ -191,7 +197,7 @@ class Intake:
         # `None` where a hint led to the look: only a timed one can tell that events are missing.
         events = None if self._hinted else self._watcher.events
         self._hinted = False
-        look = await asyncio.to_thread(self._scanner.scan)
+        look = await self._not_unnoticed(asyncio.to_thread(self._scanner.scan), lambda: self._scanner.at)
         now = self._ticks()
         self._look_at, self._settles_at = now + self._rescan_s, None
         if isinstance(look, InboxUnavailable):
@@ -226,16 +232,14 @@ class Intake:
         observed = observe(self._hidden, look.hidden, now, _ORPHAN_S)
         self._hidden = observed.known
         with contextlib.suppress(StoreError, OSError):  # told of elsewhere, and tried at the next look
-            forgotten = await self._claimer.tidy(observed.ready) if observed.ready else []
-            self._alarms.put("orphans", orphans(forgotten))
+            tidied = await self._claimer.tidy(observed.ready) if observed.ready else Tidied()
+            self._alarms.put("orphans", [*orphans(tidied.unknown), *loose(tidied.failed)])
 
     async def _take_ready(self) -> None:
         """Claim of the settled files what there is room for in work."""
         if self._closed or not await self._has_room():
             return
-        while choice := await asyncio.to_thread(
-            self._candidates.next, self._pipeline.claims, self._delays.claims, now := self._ticks()
-        ):
+        while choice := await self._choose(now := self._ticks()):
             if choice.written:  # somebody still writes to these: they settle anew
                 self._known = restart(self._known, {entry.path for entry in choice.written}, now)
                 self._settles_at = min(now + self._settle_s, self._settles_at or math.inf)
@@ -244,10 +248,29 @@ class Intake:
         self._alarms.put("held", self._candidates.held_open(self._known, self._ticks()))
         self._alarms.put("rights", self._candidates.denied())
 
+    async def _choose(self, now: float) -> Choice | None:
+        choosing = asyncio.to_thread(self._candidates.next, self._pipeline.claims, self._delays.claims, now)
+        return await self._not_unnoticed(choosing, lambda: self._inbox)
+
+    async def _not_unnoticed(self, work: Coroutine[Any, Any, T], where: Callable[[], Path]) -> T:
+        """Wait for work on the inbox; while it takes long, with an alarm that says where it is."""
+        working, is_slow = asyncio.create_task(work), False
+        try:
+            while not (await asyncio.wait({working}, timeout=_SLOW_S))[0]:
+                path, is_slow = shown(where()), True
+                told = f"the inbox has not answered for more than {_SLOW_S:.0f} s, now at {path}"
+                fix = "see that its disk or share answers, and whose file system may be mounted there"
+                self._alarms.put("slow", [IntakeAlarm("inbox_slow", path, f"{told}; {fix}")])
+            return working.result()
+        finally:
+            working.cancel()
+            if is_slow:
+                self._alarms.put("slow", [])
+
     async def _take(self, files: Sequence[SeenFile]) -> bool:
         """Claim these. Whether the database could be written."""
         try:
-            taken = await self._claimer.take(files)
+            taken = await self._not_unnoticed(self._claimer.take(files), lambda: self._inbox)
         except StoreError as exc:
             self._delays.put_all(IntakeAlarm("store", shown(self._inbox), str(exc)))
             self._alarms.put("claims", self._delays.alarms)

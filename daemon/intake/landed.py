@@ -33,6 +33,14 @@ class Landed:
 
 
 @dataclass(frozen=True, slots=True)
+class Tidied:
+    """Hidden files of no open claim: those of no claim of ours, and those that could not be put right."""
+
+    unknown: tuple[SeenFile, ...] = ()
+    failed: tuple[tuple[SeenFile, OSError], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """What became of claims: how many tasks and refusals, and what keeps the rest open, by claim."""
 

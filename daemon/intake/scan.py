@@ -2,7 +2,9 @@
 
 Names are bytes to us: whatever a student's computer wrote can be seen and taken. No symbolic link is
 followed, also not one that takes a folder's place while we look: folders are opened with O_NOFOLLOW, one
-below the other. What a look leaves out means nothing: nothing is ever concluded from absence.
+below the other. Nor is anything looked at that is mounted below the inbox: a student may mount a file system
+of his own there, which never answers. What a look leaves out means nothing: nothing is ever concluded from
+absence.
 """
 
 import errno
@@ -14,10 +16,13 @@ from pathlib import Path, PurePath
 
 from daemon.core.errors import IntroEvalError
 from daemon.core.intake.naming import CLAIM_PREFIX, ignored, lane
+from daemon.core.intake.ownership import Ownership
 from daemon.core.intake.stability import SeenFile
+from daemon.intake.accounts import account_name
 from daemon.intake.alarm import IntakeAlarm, reason_of, shown
 from daemon.system.durable import FileIdentity, identity
 from daemon.system.folder import Folder
+from daemon.system.mounts import mounts_within
 from daemon.system.place import Place
 
 MAX_DEPTH = 8
@@ -48,22 +53,44 @@ class Scan:
 
 @dataclass(slots=True)
 class _Found:
+    mounted: frozenset[bytes]
     files: list[SeenFile] = field(default_factory=list)
     hidden: list[SeenFile] = field(default_factory=list)
     alarms: list[IntakeAlarm] = field(default_factory=list)
+    owners: dict[str, int] = field(default_factory=dict)
+    """By the name of a folder of the inbox: the account that owns it."""
+    traps: "dict[str, _Trap]" = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trap:
+    """A folder of one account that holds, or held, a file of another."""
+
+    owner: int
+    of_file: int
 
 
 class Scanner:
     """Looks at one inbox; with a `place`, while that is the known folder. For one thread at a time.
 
     `ignore` are name patterns (`*.bak`) besides those always ignored. With a `done_marker` (`.done`) a
-    file counts only while one of its name with the marker at the end lies beside it.
+    file counts only while one of its name with the marker at the end lies beside it. `ownership` says which
+    accounts may own the folders of others. `at` is where the look is that goes on now.
     """
 
     def __init__(
-        self, root: Path, *, ignore: Sequence[str] = (), done_marker: str = "", place: Place | None = None
+        self,
+        root: Path,
+        *,
+        ignore: Sequence[str] = (),
+        done_marker: str = "",
+        place: Place | None = None,
+        ownership: Ownership | None = None,
     ) -> None:
+        self.at = root
         self._root = root
+        self._ownership = ownership or Ownership("ignore")
+        self._traps: dict[str, _Trap] = {}
         self._place = place
         self._ignore = tuple(ignore)
         self._marker = done_marker
@@ -71,6 +98,7 @@ class Scanner:
 
     def scan(self) -> Scan | InboxUnavailable:
         """Look at everything now. Blocks for as long as the file system does."""
+        self.at = self._root
         try:
             fd = os.open(self._root, _OPEN)
         except OSError as exc:
@@ -92,24 +120,32 @@ class Scanner:
         except IntroEvalError as exc:
             return InboxUnavailable(str(exc))
         self._identity = here
-        found = _Found()
+        found = _Found(mounts_within(self._root))
         self._walk(fd, PurePath(), found)
+        found.alarms += self._trapped(found)
         replaced = before is not None and before != here
         return Scan(tuple(found.files), tuple(found.hidden), tuple(found.alarms), replaced)
 
     def _walk(self, fd: int, below: PurePath, found: _Found) -> None:
         with os.scandir(fd) as entries:
             by_name = {entry.name: entry for entry in entries}
+        top = below.parts[0] if below.parts else ""
+        owner = found.owners.get(top)
         for name, entry in by_name.items():
             relative = below / name
-            if name.startswith(CLAIM_PREFIX):
+            if name.startswith(CLAIM_PREFIX) and self._path(relative) not in found.mounted:
                 found.hidden.extend(self._see(entry, relative, found))
             elif ignored(relative, self._ignore):
                 continue
+            elif found.mounted and self._path(relative) in found.mounted:
+                found.alarms.append(_mounted(shown(self._path(relative))))
             elif _is_folder(entry):
                 self._descend(fd, relative, found)
             elif self._is_announced(entry, by_name):
-                found.files.extend(self._see(entry, relative, found))
+                for file in self._see(entry, relative, found):
+                    found.files.append(file)
+                    if owner not in (None, file.owner):
+                        found.traps[top] = _Trap(owner, file.owner)
 
     def _descend(self, fd: int, relative: PurePath, found: _Found) -> None:
         folder = shown(self._path(relative))
@@ -117,12 +153,15 @@ class Scanner:
             message = f"{folder} lies too deep to be looked into; move it up"
             found.alarms.append(IntakeAlarm("folder_too_deep", folder, message))
             return
+        self.at = self._root / relative
         try:
             inner = os.open(relative.name, _OPEN | os.O_NOFOLLOW, dir_fd=fd)
         except OSError as exc:
             self._note(exc, folder, found)
             return
         try:
+            if len(relative.parts) == 1:
+                found.owners[relative.name] = os.fstat(inner).st_uid
             self._walk(inner, relative, found)
         except OSError as exc:
             self._note(exc, folder, found)
@@ -158,8 +197,32 @@ class Scanner:
             return
         yield seen(path, state, lane(relative))
 
+    def _trapped(self, found: _Found) -> Iterator[IntakeAlarm]:
+        """Alarms of folders whose owner may read and remove what others put there.
+
+        They last as long as the folders: the files that tell of them are taken within moments.
+        """
+        if self._ownership.rule == "ignore":
+            return
+        kept = {name: trap for name, trap in self._traps.items() if found.owners.get(name) == trap.owner}
+        self._traps = found.traps | kept
+        for name, trap in self._traps.items():
+            owner = account_name(trap.owner)
+            if trap.owner in (0, os.geteuid()) or owner in self._ownership.for_everybody:
+                continue
+            folder = shown(self._path(PurePath(name)))
+            told = f"{folder} is of the account {owner}, which can read and remove what others put there"
+            seen = f"{account_name(trap.of_file)} did"
+            fix = f"make the folders of students beforehand, or name {owner} in intake.shared_accounts"
+            yield IntakeAlarm("folder_of_another", folder, f"{told}, as {seen}; {fix}")
+
     def _path(self, relative: PurePath) -> bytes:
         return os.fsencode(self._root / relative)
+
+
+def _mounted(path: str) -> IntakeAlarm:
+    told = f"{path} is another file system, which is mounted below the inbox, and is not looked at"
+    return IntakeAlarm("mounted_inside", path, f"{told}; unmount it, or mount it elsewhere")
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

@@ -40,6 +40,17 @@ def is_remote(root: Path, mountinfo: Path = MOUNTINFO) -> bool:
     return any(_is_network(kind) for kind in [max(around)[2] if around else "", *within])
 
 
+def mounts_within(root: Path, mountinfo: Path = MOUNTINFO) -> frozenset[bytes]:
+    """The paths below `root` at which something else is mounted, beginning with `root` as it is given.
+
+    Asks the mount table alone: what is mounted there may never answer. Empty where there is none.
+    """
+    here = os.fsencode(os.path.realpath(root))
+    points = [mount.point for mount in _table(mountinfo)]
+    below = [os.path.relpath(point, here) for point in points if point != here and _holds(here, point)]
+    return frozenset(os.path.join(os.fsencode(root), each) for each in below)
+
+
 def file_system(fd: int, mountinfo: Path = MOUNTINFO) -> FileSystem:
     """The file system of an open folder, found by its mount and not by its path. Raises OSError.
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.contracts.values import Claim, Document, Kind
+from daemon.contracts.values import Claim, ClaimStep, Document, Kind
 from daemon.core.tasks.task import Status
 from daemon.intake.claim import Claimer, Limits
 from daemon.intake.files import Digest, Files, Halted
-from daemon.intake.landed import Settled, Taken
+from daemon.intake.landed import Settled, Taken, Tidied
 from daemon.intake.places import ClaimPaths
 from daemon.intake.room import DiskRoom
 from daemon.intake.scan import Scan, Scanner
@@ -513,6 +513,33 @@ def test_a_state_folder_that_may_not_be_written_is_told_of_and_the_claim_waits(
     assert "s01/intro.mp4" in alarm.message
     assert len(Outcome(here).open) == 1
     assert recover(here).born == 1
+
+
+def test_a_hidden_file_that_cannot_be_put_right_keeps_no_other_from_it(
+    here: IntakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Shut(Files):
+        def rename(self, source: Entry, target: Entry) -> None:
+            if b"/s01/" in target.path and not target.name.startswith(b".introeval-"):
+                raise PermissionError(errno.EACCES, "Permission denied", source.path)
+            super().rename(source, target)
+
+    async def run() -> Tidied:
+        one = claimer(here, files=Shut())
+        claims = (await take_all(one, here)).claims
+        await here.database.call(here.store.step_claims, [claim.id for claim in claims], ClaimStep.LOST)
+        (here.inbox / "s03" / ".introeval-0123").write_bytes(b"x")
+        scan = Scanner(here.inbox).scan()
+        assert isinstance(scan, Scan)
+        return await one.tidy(sorted(scan.hidden, key=lambda entry: entry.path))
+
+    monkeypatch.setattr("daemon.intake.claim._TIDIED_AT_ONCE", 1)
+    for student in ("s01", "s02", "s03"):
+        here.drop(f"{student}/intro.mp4")
+    tidied = asyncio.run(run())
+    assert [entry.path.endswith(b".introeval-0123") for entry in tidied.unknown] == [True]
+    assert [error.errno for _, error in tidied.failed] == [errno.EACCES]
+    assert [path.parent.name for path in sorted(here.inbox.glob("s*/intro.mp4"))] == ["s02", "s03"]
 
 
 def drop_some_of_everything(lab: IntakeLab) -> None:

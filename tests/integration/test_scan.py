@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from daemon.contracts.wire.words import PlaceName
+from daemon.core.intake.ownership import Ownership
 from daemon.intake.scan import MAX_DEPTH, InboxUnavailable, Scan, Scanner
-from daemon.system.mounts import is_remote
+from daemon.system.mounts import is_remote, mounts_within
 from daemon.system.place import Place
 from tests.support.places import share_at
 
@@ -189,3 +190,74 @@ def test_a_network_file_system_is_found_by_its_mount(tmp_path: Path, folder: str
 
 def test_without_a_mount_table_nothing_is_remote(tmp_path: Path) -> None:
     assert not is_remote(tmp_path, tmp_path / "missing")
+
+
+def test_what_is_mounted_below_a_folder_is_found_by_the_table_alone(tmp_path: Path) -> None:
+    table = tmp_path / "mountinfo"
+    table.write_text(MOUNTS)
+    assert mounts_within(Path("/srv/my disk"), table) == {b"/srv/my disk/inbox/s01"}
+    assert mounts_within(Path("/srv/share"), table) == frozenset()
+    assert mounts_within(tmp_path, tmp_path / "missing") == frozenset()
+
+
+@pytest.mark.parametrize("name", ["s01", "s01_b.mp4", ".introeval-0123"])
+def test_nothing_that_is_mounted_below_the_inbox_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It may be a student's own file system, which never answers."""
+    mounted = tmp_path / name
+    if "." in name:
+        mounted.write_bytes(b"x")
+    else:
+        mounted.mkdir()
+        (mounted / "a.mp4").write_bytes(b"x")
+    (tmp_path / "s02_b.mp4").write_bytes(b"x")
+    monkeypatch.setattr("daemon.intake.scan.mounts_within", lambda root: frozenset({os.fsencode(mounted)}))
+    scan = look(Scanner(tmp_path))
+    assert names(scan, tmp_path) == {"s02_b.mp4"}
+    assert scan.hidden == ()
+    told = [(alarm.code, alarm.path) for alarm in scan.alarms]
+    assert told == ([] if name.startswith(".") else [("mounted_inside", str(mounted))])
+
+
+MALLORY, ERIN, TUTOR = 61_001, 61_002, 61_003
+
+
+def folder_of(root: Path, owner: int, *files: int) -> Path:
+    """The folder `erin` of an account, with a file of each of these."""
+    folder = root / "erin"
+    folder.mkdir()
+    os.chown(folder, owner, -1)
+    for number, account in enumerate(files):
+        (folder / f"{number}.mp4").write_bytes(b"x")
+        os.chown(folder / f"{number}.mp4", account, -1)
+    return folder
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other accounts")
+def test_a_folder_that_another_account_has_made_is_told_of_until_it_is_the_students(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, MALLORY, ERIN)
+    scanner = Scanner(tmp_path, ownership=Ownership())
+    (alarm,) = look(scanner).alarms
+    assert (alarm.code, alarm.path) == ("folder_of_another", str(folder))
+    assert f"of the account {MALLORY}" in alarm.message
+    (folder / "0.mp4").unlink()  # taken
+    assert look(scanner).alarms == (alarm,)
+    os.chown(folder, ERIN, -1)
+    assert look(scanner).alarms == ()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other accounts")
+@pytest.mark.parametrize(
+    ("owner", "ownership"),
+    [
+        (ERIN, Ownership()),
+        (0, Ownership()),
+        (TUTOR, Ownership(for_everybody=frozenset({str(TUTOR)}))),
+        (MALLORY, Ownership("ignore")),
+    ],
+    ids=["the student's", "root's", "a shared account's", "accounts mean nothing"],
+)
+def test_a_folder_of_who_may_have_it_is_no_alarm(tmp_path: Path, owner: int, ownership: Ownership) -> None:
+    folder_of(tmp_path, owner, ERIN)
+    assert look(Scanner(tmp_path, ownership=ownership)).alarms == ()

@@ -4,10 +4,12 @@ import asyncio
 import errno
 import fcntl
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -207,3 +209,31 @@ def test_what_hinders_a_claim_is_what_its_alarm_says(code: int, told: str) -> No
     alarm = not_moved(claim_of(1, BOB), OSError(code, os.strerror(code), b"bob_1.mp4"))
     assert told in alarm.message
     assert "state folder" not in alarm.message
+
+
+def test_a_look_that_takes_long_is_an_alarm_that_says_where_it_is(
+    here: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.intake.intake._SLOW_S", 0.05)
+    answers, scandir = threading.Event(), os.scandir
+
+    def hanging(fd: int) -> Any:
+        if os.readlink(f"/proc/self/fd/{fd}").endswith("/mallory"):
+            answers.wait()
+        return scandir(fd)
+
+    async def check() -> None:
+        async with running(intake):
+            try:
+                await until(lambda: intake.alarms)
+                (alarm,) = intake.alarms
+                assert (alarm.code, alarm.path) == ("inbox_slow", str(here.inbox / "mallory"))
+            finally:
+                answers.set()
+            await until(lambda: here.born)
+            await until(lambda: not intake.alarms)
+
+    monkeypatch.setattr("daemon.intake.scan.os.scandir", hanging)
+    here.drop("mallory/1.mp4")
+    intake = here.intake()
+    asyncio.run(check())
