@@ -47,7 +47,8 @@ def forget(
     if gone.left:
         places = ", ".join(gone.left)
         raise NotForgotten(
-            f"{student} is still named in {places}; look at these and delete them or their lines, then say "
+            f"{student} is still named in {places}; look at each, and where it is about the student delete "
+            "the file or its lines, but nothing that the daemon itself keeps there; then run "
             "`introeval forget` again, which searches anew"
         )
 

@@ -23,7 +23,9 @@ MOST = 50
 """So many places are named at most."""
 _MODELS = b"models"
 _MEDIA = (b"spool", b"archive", b"rejected", b"decoded")
+_SOUND = b".pcm"  # of the programs' own, for trying an engine
 _DATABASE_FILES = (DATABASE.encode(), f"{DATABASE}-wal".encode())
+_INDEX = f"{DATABASE}-shm".encode()  # numbers alone, which SQLite makes anew at every start
 _SQLITE = b"SQLite format 3\0"
 _CHUNK = 64 * 1024  # a search in it holds up the work of other threads
 
@@ -44,13 +46,14 @@ def find(traces: Traces, paths: PathSettings) -> list[str]:
 
 def _files(traces: Traces, paths: PathSettings) -> Iterator[bytes]:
     """The files whose name or content names the student, but for those of the database."""
-    text, document = traces.in_text(), traces.in_document()
+    text, inside_files, document = traces.in_text(), traces.in_files(), traces.in_document()
     copies = traces.in_pages()
-    for root, skipped in ((paths.state, (_MODELS, *_DATABASE_FILES)), (paths.outbox, ())):
+    for root, skipped in ((paths.state, (_MODELS, _INDEX, *_DATABASE_FILES)), (paths.outbox, ())):
         with Folder.open(root) as opened:
             for folder, name, inside in _walk(opened, (), skipped):
-                kind = document if root == paths.outbox and name.endswith(b".json") else text
-                media = root == paths.state and inside[:1] and inside[0] in _MEDIA
+                kind = document if root == paths.outbox and name.endswith(b".json") else inside_files
+                sound = not inside and name.endswith(_SOUND)
+                media = root == paths.state and (sound or (inside[:1] and inside[0] in _MEDIA))
                 named = text.found(name)
                 if named or (not media and _holds(folder, name, kind, traces.longest(), in_database=copies)):
                     yield os.path.join(folder.path, name)

@@ -24,7 +24,7 @@ def face(
     if not roll.total:
         return None
     if not left:
-        end = LikelyRange(roll.ended_at, roll.ended_at, roll.ended_at)
+        end = LikelyRange(roll.ended_at, roll.ended_at, roll.ended_at) if roll.ended_at else None
     if deadline is not None and deadline < roll.began_at:
         deadline = None
     spare_s, at_risk = None, False

@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from daemon.core.intake.naming import printable
@@ -13,11 +13,15 @@ _NAMED = 20  # of each kind
 
 @dataclass(frozen=True, slots=True, order=True)
 class IntakeAlarm:
-    """Something that hinders the intake. `path` is printable, `message` one line with the mend."""
+    """Something that hinders the intake. `path` is printable, `message` one line with the mend.
+
+    `owner` is the number of the account whose file or folder it is about.
+    """
 
     code: str
     path: str
     message: str
+    owner: int = field(default=0, compare=False)
 
 
 def shown(path: bytes | Path) -> str:
@@ -51,13 +55,20 @@ class IntakeAlarms:
 
 
 def named(alarms: Iterable[IntakeAlarm]) -> dict[str, str]:
-    """Messages by codes of their own: of each kind the first few, and how many more there are.
+    """Messages by codes of their own: of each kind a few, and how many more there are.
 
-    Anyone who may write into the inbox can bring about any number of them.
+    Anyone who may write into the inbox can bring about any number of them. So the accounts take turns, the
+    first of each before the second of any: nobody's files hide what hinders another's.
     """
+    listed = list(alarms)
+    before: Counter[tuple[str, int]] = Counter()
+    turns: list[tuple[int, IntakeAlarm]] = []
+    for alarm in listed:
+        turns.append((before[alarm.code, alarm.owner], alarm))
+        before[alarm.code, alarm.owner] += 1
     messages: dict[str, str] = {}
     more: Counter[str] = Counter()
-    for alarm in alarms:
+    for _, alarm in sorted(turns, key=lambda each: each[0]):
         more[alarm.code] += 1
         if more[alarm.code] <= _NAMED:
             messages[f"intake_{alarm.code} {alarm.path}"] = alarm.message

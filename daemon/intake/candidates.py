@@ -136,11 +136,15 @@ class Candidates:
     def held_open(self, known: Mapping[bytes, Known], now: float) -> list[IntakeAlarm]:
         """One for each that stopped changing and that a program has had open for writing for ten minutes."""
         self._written &= known.keys()
-        since = {path: known[path].first_seen for path in self._written}
-        long = [path for path, seen in since.items() if now - seen > _HELD_OPEN_S]
+        long = [path for path in self._written if now - known[path].first_seen > _HELD_OPEN_S]
         fix = "end the copy, or the program that holds it"
         return [
-            IntakeAlarm("held_open", shown(path), f"{shown(path)} is still open for writing; {fix}")
+            IntakeAlarm(
+                "held_open",
+                shown(path),
+                f"{shown(path)} is still open for writing; {fix}",
+                owner=known[path].seen.owner,
+            )
             for path in long
         ]
 
@@ -153,6 +157,7 @@ def orphans(forgotten: Sequence[SeenFile]) -> list[IntakeAlarm]:
             shown(entry.path),
             f"{shown(entry.path)} was claimed by a daemon with another state folder; run that one, "
             "or rename the file to <student>_<name>.mp4",
+            owner=entry.owner,
         )
         for entry in forgotten
     ]
@@ -166,6 +171,7 @@ def loose(failed: Sequence[tuple[SeenFile, OSError]]) -> list[IntakeAlarm]:
             "orphan",
             shown(entry.path),
             f"{shown(entry.path)} was claimed and cannot be put back: {reason_of(error)}; {fix}",
+            owner=entry.owner,
         )
         for entry, error in failed
     ]
@@ -174,4 +180,6 @@ def loose(failed: Sequence[tuple[SeenFile, OSError]]) -> list[IntakeAlarm]:
 def _denied(entry: SeenFile, error: OSError) -> IntakeAlarm:
     path = shown(entry.path)
     fix = "give this user the right to read the file and to write its folder"
-    return IntakeAlarm("no_right", path, f"{path} cannot be taken: {reason_of(error)}; {fix}")
+    return IntakeAlarm(
+        "no_right", path, f"{path} cannot be taken: {reason_of(error)}; {fix}", owner=entry.owner
+    )

@@ -140,11 +140,17 @@ class Claimer:
         except OSError as exc:
             path = self._places.spooled(claim)
             fix = "give this user the right to, or check the disk"
-            alarm = IntakeAlarm("claim_waits", str(path), f"{path} cannot be read: {reason_of(exc)}; {fix}")
+            alarm = IntakeAlarm(
+                "claim_waits", str(path), f"{path} cannot be read: {reason_of(exc)}; {fix}", owner=claim.owner
+            )
             return Landed(claim, Where.TAKEN, alarm=alarm)
         if birth.fault is not None and birth.fault.blame is Blame.ENGINE:
             told = f"{claim.filename} cannot be looked at: {birth.fault.message}"
-            return Landed(claim, Where.TAKEN, alarm=IntakeAlarm("claim_waits", shown(claim.path), told))
+            return Landed(
+                claim,
+                Where.TAKEN,
+                alarm=IntakeAlarm("claim_waits", shown(claim.path), told, owner=claim.owner),
+            )
         return Landed(claim, fetched.where, birth)
 
     async def settle(self, landed: Sequence[Landed]) -> Settled:

@@ -61,7 +61,10 @@ def away(claim: Claim) -> IntakeAlarm:
     """The alarm of a claim whose file can't be seen now."""
     path = shown(claim.path)
     return IntakeAlarm(
-        "claim_waits", path, f"{path} was claimed and is out of reach; mount its file system again"
+        "claim_waits",
+        path,
+        f"{path} was claimed and is out of reach; mount its file system again",
+        owner=claim.owner,
     )
 
 
@@ -78,11 +81,16 @@ def not_moved(claim: Claim, error: OSError) -> IntakeAlarm:
     elif isinstance(error, PermissionError):
         fix = "give this user the right to write the folder of the file, and the state folder"
     return IntakeAlarm(
-        "claim_waits", path, f"{path} was claimed and cannot be moved: {reason_of(error)}; {fix}"
+        "claim_waits",
+        path,
+        f"{path} was claimed and cannot be moved: {reason_of(error)}; {fix}",
+        owner=claim.owner,
     )
 
 
 def not_written(claim: Claim, error: Exception) -> IntakeAlarm:
     """The alarm of a claim whose task could not be born."""
     path = shown(claim.path)
-    return IntakeAlarm("claim_waits", path, f"{path} was claimed and cannot be taken in: {error}")
+    return IntakeAlarm(
+        "claim_waits", path, f"{path} was claimed and cannot be taken in: {error}", owner=claim.owner
+    )

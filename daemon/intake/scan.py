@@ -140,40 +140,40 @@ class Scanner:
             elif found.mounted and self._path(relative) in found.mounted:
                 found.alarms.append(_mounted(shown(self._path(relative))))
             elif _is_folder(entry):
-                self._descend(fd, relative, found)
+                self._descend(fd, relative, found, _owner(entry))
             elif self._is_announced(entry, by_name):
                 for file in self._see(entry, relative, found):
                     found.files.append(file)
                     if owner not in (None, file.owner):
                         found.traps[top] = _Trap(owner, file.owner)
 
-    def _descend(self, fd: int, relative: PurePath, found: _Found) -> None:
+    def _descend(self, fd: int, relative: PurePath, found: _Found, owner: int) -> None:
         folder = shown(self._path(relative))
         if len(relative.parts) > MAX_DEPTH:
             message = f"{folder} lies too deep to be looked into; move it up"
-            found.alarms.append(IntakeAlarm("folder_too_deep", folder, message))
+            found.alarms.append(IntakeAlarm("folder_too_deep", folder, message, owner))
             return
         self.at = self._root / relative
         try:
             inner = os.open(relative.name, _OPEN | os.O_NOFOLLOW, dir_fd=fd)
         except OSError as exc:
-            self._note(exc, folder, found)
+            self._note(exc, folder, found, owner)
             return
         try:
             if len(relative.parts) == 1:
                 found.owners[relative.name] = os.fstat(inner).st_uid
             self._walk(inner, relative, found)
         except OSError as exc:
-            self._note(exc, folder, found)
+            self._note(exc, folder, found, owner)
         finally:
             os.close(inner)
 
     @staticmethod
-    def _note(error: OSError, folder: str, found: _Found) -> None:
+    def _note(error: OSError, folder: str, found: _Found, owner: int = 0) -> None:
         """A folder that is gone between two calls is no matter; one that can't be read is."""
         if error.errno not in _GONE:
             message = f"{folder} cannot be read: {reason_of(error)}; give this user the right to read it"
-            found.alarms.append(IntakeAlarm("folder_unreadable", folder, message))
+            found.alarms.append(IntakeAlarm("folder_unreadable", folder, message, owner))
 
     def _is_announced(self, entry: "os.DirEntry[str]", names: dict[str, os.DirEntry[str]]) -> bool:
         """Whether a file may be taken: by a marker that its own account, this one or root has made."""
@@ -214,7 +214,7 @@ class Scanner:
             told = f"{folder} is of the account {owner}, which can read and remove what others put there"
             seen = f"{account_name(trap.of_file)} did"
             fix = f"make the folders of students beforehand, or name {owner} in intake.shared_accounts"
-            yield IntakeAlarm("folder_of_another", folder, f"{told}, as {seen}; {fix}")
+            yield IntakeAlarm("folder_of_another", folder, f"{told}, as {seen}; {fix}", trap.owner)
 
     def _path(self, relative: PurePath) -> bytes:
         return os.fsencode(self._root / relative)
@@ -223,6 +223,13 @@ class Scanner:
 def _mounted(path: str) -> IntakeAlarm:
     told = f"{path} is another file system, which is mounted below the inbox, and is not looked at"
     return IntakeAlarm("mounted_inside", path, f"{told}; unmount it, or mount it elsewhere")
+
+
+def _owner(entry: "os.DirEntry[str]") -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_uid
+    except OSError:
+        return 0  # of another's own mount, for instance
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:

@@ -247,6 +247,39 @@ async def test_no_log_names_a_student_or_a_file(tmp_path: Path) -> None:
     assert not re.search("secret|s00[1-5]", log)
 
 
+def test_a_short_number_is_a_trace_only_where_it_stands_as_an_id() -> None:
+    traces = Traces("7", names=frozenset({"me.mp4"}))
+    for text in (b"task 7 is done", b"\0 7 \0", b"7\n", b"17/7.5"):
+        assert not traces.in_files().found(text), text
+    for text in (b'{"student": "7"}', b"'7'", b"archive/7/0001-me.mp4", b"took me.mp4"):
+        assert traces.in_files().found(text), text
+    assert Traces("4711").in_files().found(b"task of 4711")
+
+
+async def test_an_unknown_short_id_is_found_in_nothing_that_the_daemon_keeps(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    state = lab.config.paths.state
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        (state / "stt.probe.pcm").write_bytes(b"\0\x017\0 abc \0")
+        (state / "log").mkdir(exist_ok=True)
+        (state / "log" / "old.log").write_text("task 7 was tried 7 times\n")
+        for student in ("7", "abc"):
+            done = await run(lab, "forget", student, "--yes")
+            assert isinstance(done.exception, UnknownStudent), done.exception
+
+
+def test_the_index_of_the_database_is_no_place_to_look_into(tmp_path: Path) -> None:
+    config = Lab(tmp_path).config
+    state = config.paths.state
+    for folder in (state, config.paths.outbox):
+        folder.mkdir(exist_ok=True)
+    (state / f"{DATABASE}-shm").write_bytes(b"\0 abc \0")
+    found = [*forget_proof._files(Traces("abc"), config.paths)]
+    assert found == []
+
+
 PIECES = st.sampled_from([b"s1", b"s10", b" ", b"x", b"-", b"id" * 8, b"\n", b"s", b"1"])
 
 

@@ -385,6 +385,20 @@ def test_a_class_that_is_done_keeps_its_end() -> None:
     assert over.expected_at == over.latest_at == "1970-01-01T00:00:30.000000Z"
 
 
+def test_a_class_of_which_nothing_could_be_rated_ended_when_its_last_came() -> None:
+    roll = Roll()
+    failed = [replace(one, status=Status.FAILED) for one in burst(2)]
+    roll.born(failed[:1], [], 10.0)
+    roll.born(failed[1:], [], 30.0)
+    assert held_in(roll, set(), None, 40.0).expected_at == "1970-01-01T00:00:30.000000Z"
+
+
+def test_of_a_class_whose_end_is_not_known_none_is_said() -> None:
+    roll = Roll()
+    roll.take_up(10.0, 1, 2, set())
+    assert held_in(roll, set(), None, 40.0).expected_at is None
+
+
 # Rehearsals
 
 

@@ -45,6 +45,8 @@ class Roll:
             self._first, self._saved = min(ids), False
         self._born += len(ids)
         self._again -= ids  # a person was faster than the word that they were born
+        if any(task.status in FINAL for task in born):  # what cannot be rated ends with its birth
+            self.ended_at = now
         self._arriving |= {task.id for task in born if task.status in OPEN}
         return begins
 

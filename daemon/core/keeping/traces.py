@@ -10,6 +10,7 @@ from pathlib import PurePath
 
 from daemon.core.tasks.task import Status
 
+_SHORT_NUMBER = 3  # digits
 _WORD = rb"[A-Za-z0-9._-]"
 # SQLite writes the types of a row's columns before them; `C` is that of a time, the last one of a user's row.
 _ROW_BEGINS = rb"(?:(?<=C)|(?<!" + _WORD + rb"))"
@@ -57,6 +58,16 @@ class Traces:
     def in_text(self) -> Finder:
         """Finds the student's id and the names as whole words, and all that is unique."""
         return self._finder(_words([self.student, *self.names]))
+
+    def in_files(self) -> Finder:
+        """The same in files of any kind, where a short number stands for much else.
+
+        Such an id counts only in quotes or as a part of a path.
+        """
+        if not (self.student.isdigit() and len(self.student) <= _SHORT_NUMBER):
+            return self.in_text()
+        as_id = rb"""(?<=["'/])""" + re.escape(self.student.encode()) + rb"""(?=["'/])"""
+        return self._finder([as_id], _words(self.names))
 
     def in_other_text(self) -> Finder:
         """The same for a text that is about somebody else, where the id may be a word that was said."""

@@ -1,0 +1,21 @@
+"""Which alarms of the inbox are named, where there are more than anybody reads."""
+
+from daemon.intake.alarm import IntakeAlarm, named
+
+MALLORY, ZOE = 61_001, 61_002
+
+
+def test_no_accounts_files_hide_what_hinders_anothers() -> None:
+    flood = [
+        IntakeAlarm("no_right", f"/inbox/aaa/{n:03d}", "it cannot be taken", MALLORY) for n in range(100)
+    ]
+    zoes = IntakeAlarm("no_right", "/inbox/zoe/1.mp4", "zoe's cannot be taken", ZOE)
+    messages = named(sorted([*flood, zoes]))
+    assert messages["intake_no_right /inbox/zoe/1.mp4"] == "zoe's cannot be taken"
+    assert len(messages) == 21
+    assert messages["intake_no_right"].startswith("81 more of the inbox")
+
+
+def test_alarms_of_one_account_are_named_in_their_order() -> None:
+    flood = [IntakeAlarm("no_right", f"/inbox/{n:03d}", "it cannot be taken", MALLORY) for n in range(30)]
+    assert [*named(flood)][:20] == [f"intake_no_right /inbox/{n:03d}" for n in range(20)]
