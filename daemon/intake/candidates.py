@@ -8,7 +8,7 @@ from pathlib import Path
 
 from daemon.contracts.values import Claim
 from daemon.core.intake.stability import Known, SeenFile
-from daemon.core.intake.turns import InWork, in_turn, turn_of
+from daemon.core.intake.turns import InWork, claimant_of, in_turn
 from daemon.intake.alarm import IntakeAlarm, reason_of, shown
 from daemon.intake.files import Files
 from daemon.intake.reach import NO_SUCH_PLACE, Reach
@@ -75,16 +75,16 @@ class Candidates:
 
     def _pick(self, in_work: Sequence[Claim], delayed: Sequence[Claim]) -> list[SeenFile]:
         load = InWork.of([*in_work, *delayed])
-        turns, owners = Counter(load.turns), Counter(load.owners)
+        claimants, owners = Counter(load.claimants), Counter(load.owners)
         working = Counter(claim.owner for claim in in_work)
         picked: list[SeenFile] = []
         rest: list[SeenFile] = []
         for entry in self._queue:
-            turn = turn_of(entry)
+            claimant = claimant_of(entry)
             has_room = len(in_work) + len(picked) < _IN_WORK or working[entry.owner] < _OF_EACH
-            may_have_more = turns[turn] < _OF_ONE and owners[entry.owner] < _OF_ACCOUNT
+            may_have_more = claimants[claimant] < _OF_ONE and owners[entry.owner] < _OF_ACCOUNT
             if has_room and may_have_more and len(picked) < _GROUP:
-                turns[turn] += 1
+                claimants[claimant] += 1
                 owners[entry.owner] += 1
                 working[entry.owner] += 1
                 picked.append(entry)

@@ -35,8 +35,8 @@ class Submitted(Protocol):
         ...
 
 
-Turn = tuple[int, str]
-"""Whose turn a file takes: its account, and in it its student."""
+Claimant = tuple[int, str]
+"""Who hands a file in, as far as turns go: the account, and the student that it names."""
 
 F = TypeVar("F", bound=Submitted)
 K = TypeVar("K", bound=Hashable)
@@ -47,7 +47,7 @@ class InWork:
     """How many files are in work: by account, by student of an account, and the heavy ones by account."""
 
     owners: Mapping[int, int]
-    turns: Mapping[Turn, int]
+    claimants: Mapping[Claimant, int]
     heavy: Mapping[int, int]
 
     @classmethod
@@ -55,17 +55,17 @@ class InWork:
         """The load that these files are."""
         files = list(in_work)
         heavy = Counter(file.owner for file in files if file.size_bytes > HEAVY_BYTES)
-        return cls(Counter(file.owner for file in files), Counter(map(turn_of, files)), heavy)
+        return cls(Counter(file.owner for file in files), Counter(map(claimant_of, files)), heavy)
 
 
-def turn_of(file: Submitted) -> Turn:
+def claimant_of(file: Submitted) -> Claimant:
     """The account and the student whose turn a file takes."""
     return file.owner, file.lane
 
 
 def in_turn(files: Sequence[F], load: InWork) -> list[F]:
     """The files in the order of their turns. Between equal turns the given order stands."""
-    by_student = _round_robin(files, [turn_of(file) for file in files], load.turns)
+    by_student = _round_robin(files, [claimant_of(file) for file in files], load.claimants)
     return _round_robin(by_student, [file.owner for file in by_student], load.owners)
 
 
@@ -83,7 +83,7 @@ def next_in_turn(waiting: Sequence[F], busy: InWork) -> F | None:
         spare = 0 if busy.owners.get(file.owner) else _SPARE
         heavy_spare = 0 if busy.heavy.get(file.owner) else _HEAVY_SPARE
         too_heavy = file.size_bytes > HEAVY_BYTES and heavy >= _HEAVY_AT_ONCE + heavy_spare
-        if taken < _AT_ONCE + spare and not too_heavy and not busy.turns.get(turn_of(file)):
+        if taken < _AT_ONCE + spare and not too_heavy and not busy.claimants.get(claimant_of(file)):
             allowed.append(file)
     return min(allowed, key=lambda file: busy.owners.get(file.owner, 0), default=None)
 
