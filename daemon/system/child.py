@@ -9,6 +9,7 @@ out of the reach of libraries that print.
 
 import asyncio
 import contextlib
+import ctypes
 import json
 import os
 import signal

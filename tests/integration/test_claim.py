@@ -21,7 +21,7 @@ from daemon.intake.places import ClaimPaths
 from daemon.intake.room import DiskRoom
 from daemon.intake.scan import Scan, Scanner
 from daemon.store import recovery
-from daemon.store.claims import still_open
+from daemon.store.claims import step, still_open
 from daemon.store.documents import undelivered
 from daemon.system.folder import Entry, Folder
 from tests.support.intake_lab import Crash, Fuse, FusedFiles, FusedSession, IntakeLab, lab
@@ -527,7 +527,7 @@ def test_a_hidden_file_that_cannot_be_put_right_keeps_no_other_from_it(
     async def run() -> Tidied:
         one = claimer(here, files=Shut())
         claims = (await take_all(one, here)).claims
-        await here.database.call(here.store.step_claims, [claim.id for claim in claims], ClaimStep.LOST)
+        await here.database.session(step, [claim.id for claim in claims], ClaimStep.LOST)
         (here.inbox / "s03" / ".introeval-0123").write_bytes(b"x")
         scan = Scanner(here.inbox).scan()
         assert isinstance(scan, Scan)

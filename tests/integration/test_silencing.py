@@ -21,14 +21,16 @@ from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.intake import Intake
 from daemon.intake.landed import not_moved
 from daemon.intake.places import aside_names, put_back_names
+from daemon.store.claims import still_open
 from daemon.system.folder import Entry, Folder
-from tests.fakes_intake import Lab, lab, until
+from tests.support.intake_lab import IntakeLab, lab
+from tests.support.waiting import until
 
 MALLORY, BOB = 61_001, 61_002
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Lab]:
+def here(tmp_path: Path) -> Iterator[IntakeLab]:
     with lab(tmp_path) as opened:
         yield opened
 
@@ -51,7 +53,7 @@ def claim_of(number: int, owner: int, student: str = "bob", filename: str = "bob
     )
 
 
-def candidates(lab: Lab, *owners: int) -> Candidates:
+def candidates(lab: IntakeLab, *owners: int) -> Candidates:
     """Settled files of the student bob, one of each of these accounts."""
     waiting = []
     for number, owner in enumerate(owners):
@@ -62,21 +64,21 @@ def candidates(lab: Lab, *owners: int) -> Candidates:
     return made
 
 
-def test_claims_of_another_account_that_cannot_end_keep_no_file_of_the_student_out(here: Lab) -> None:
+def test_claims_of_another_account_that_cannot_end_keep_no_file_of_the_student_out(here: IntakeLab) -> None:
     stuck = [claim_of(number, MALLORY) for number in range(16)]
     choice = candidates(here, MALLORY, BOB).next([], stuck, 0.0)
     assert choice is not None
     assert [entry.owner for entry in choice.takeable] == [BOB]
 
 
-def test_claims_of_another_account_in_work_keep_no_file_of_the_student_out(here: Lab) -> None:
+def test_claims_of_another_account_in_work_keep_no_file_of_the_student_out(here: IntakeLab) -> None:
     working = [claim_of(number, MALLORY) for number in range(16)]
     choice = candidates(here, BOB).next(working, [], 0.0)
     assert choice is not None
     assert [entry.owner for entry in choice.takeable] == [BOB]
 
 
-def test_however_much_of_one_account_is_in_work_some_of_another_is_taken(here: Lab) -> None:
+def test_however_much_of_one_account_is_in_work_some_of_another_is_taken(here: IntakeLab) -> None:
     working = [claim_of(number, MALLORY, f"invented{number}") for number in range(128)]
     choice = candidates(here, MALLORY, *[BOB] * 6).next(working, [], 0.0)
     assert choice is not None
@@ -84,7 +86,7 @@ def test_however_much_of_one_account_is_in_work_some_of_another_is_taken(here: L
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other accounts")
-def test_slow_copies_of_one_account_delay_nobody_elses(here: Lab) -> None:
+def test_slow_copies_of_one_account_delay_nobody_elses(here: IntakeLab) -> None:
     """Each of the invented students has a file that is never read to its end."""
 
     class Endless(Files):
@@ -129,7 +131,7 @@ class Squatter(Files):
         super().rename(source, target)
 
 
-def test_a_file_whose_names_are_all_taken_gets_one_that_nobody_could_foresee(here: Lab) -> None:
+def test_a_file_whose_names_are_all_taken_gets_one_that_nobody_could_foresee(here: IntakeLab) -> None:
     async def check() -> None:
         async with running(intake):
             await until(lambda: here.born)
@@ -138,7 +140,7 @@ def test_a_file_whose_names_are_all_taken_gets_one_that_nobody_could_foresee(her
     intake = here.intake(files=Squatter())
     asyncio.run(check())
     assert [born.task.student for born in here.born if born.task] == ["bob"]
-    assert here.database.now(here.store.open_claims) == list[Claim]()
+    assert here.database.now(still_open) == list[Claim]()
     assert here.alarms == []
 
 
@@ -166,7 +168,7 @@ def hold(path: Path) -> int:
     return fd
 
 
-def test_a_file_on_which_a_program_holds_a_lease_is_being_written_to(here: Lab) -> None:
+def test_a_file_on_which_a_program_holds_a_lease_is_being_written_to(here: IntakeLab) -> None:
     path = here.drop("bob_00.mp4")
     fd = hold(path)
     with Folder.open(here.inbox) as folder:
@@ -175,7 +177,7 @@ def test_a_file_on_which_a_program_holds_a_lease_is_being_written_to(here: Lab) 
         assert not Files().is_written_to(Entry(folder, b"bob_00.mp4"))
 
 
-def test_a_file_that_is_leased_after_the_claim_is_under_its_name_again(here: Lab) -> None:
+def test_a_file_that_is_leased_after_the_claim_is_under_its_name_again(here: IntakeLab) -> None:
     class Leasing(Files):
         held = -1
 
@@ -187,7 +189,7 @@ def test_a_file_that_is_leased_after_the_claim_is_under_its_name_again(here: Lab
     async def check() -> None:
         async with running(intake):
             await until(lambda: files.held >= 0 and path.exists())
-            await until(lambda: not here.database.now(here.store.open_claims))
+            await until(lambda: not here.database.now(still_open))
             assert here.born == []
             os.close(files.held)
             await until(lambda: here.born)
@@ -212,7 +214,7 @@ def test_what_hinders_a_claim_is_what_its_alarm_says(code: int, told: str) -> No
 
 
 def test_a_look_that_takes_long_is_an_alarm_that_says_where_it_is(
-    here: Lab, monkeypatch: pytest.MonkeyPatch
+    here: IntakeLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("daemon.intake.intake._SLOW_S", 0.05)
     answers, scandir = threading.Event(), os.scandir

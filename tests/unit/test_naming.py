@@ -131,6 +131,7 @@ def test_a_lab_can_add_names_to_ignore() -> None:
 @example("\u202egpj.mp4")
 @example(os.fsdecode(b"\xff\xfe.mp4"))
 @example("\ud800")
+@example("\t\u0307")
 def test_a_printable_name_is_one_line_that_moves_no_cursor(name: str) -> None:
     shown = printable(name)
     assert shown.isprintable()

@@ -64,7 +64,8 @@ class Named:
 
 def printable(name: str) -> str:
     """A file name in NFC on one line: undecodable bytes and what can't be seen are shown escaped."""
-    return "".join(c if c.isprintable() else _escaped(c) for c in unicodedata.normalize("NFC", name))
+    escaped = "".join(c if c.isprintable() else _escaped(c) for c in unicodedata.normalize("NFC", name))
+    return unicodedata.normalize("NFC", escaped)  # a mark that follows composes with what an escape ends in
 
 
 def ignored(relative: PurePath, patterns: Iterable[str] = ()) -> bool:
