@@ -1,1 +1,1 @@
-"""What the parts share: protocols, the values that cross them, and the types of the control socket."""
+"""What all parts share: protocols, the values that cross them, and the types of the control socket."""
