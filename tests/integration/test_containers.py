@@ -374,7 +374,7 @@ async def test_a_model_that_is_loaded_anew_in_mid_phase_is_an_alarm_until_the_ne
     client = (await setup.host.start(FIRST)).client
     box.control(fault="reload", times=1)
     await client.generate(Request("Who are you?", FORM, OPTIONS), lambda tokens: None)
-    assert "loaded anew" in setup.alarms.lasting["reload_extract"]
+    assert "loaded again" in setup.alarms.lasting["reload_extract"]
     await setup.host.stop()
     await setup.host.start(FIRST)
     assert not setup.alarms.lasting
