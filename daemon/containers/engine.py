@@ -192,19 +192,26 @@ class DockerEngine:
 
 
 def translated(error: Exception, where: str) -> ContainerError:
-    """What went wrong, in one line that says what to do."""
+    """The error that `error` of the SDK stands for, in one line that says what to do."""
     text = _one_line(error)
     if isinstance(error, NotFound):
-        return ContainerError("missing", f"{text}; say: introeval setup")
+        return ContainerError("missing", f"{text}; run: introeval setup")
     if isinstance(error, APIError):
         return ContainerError("failed", f"the Docker engine refuses: {text}")
-    if isinstance(error, requests.Timeout):
+    if _timed_out(error):
         return EngineSilent(f"the Docker engine at {where} does not answer; see: systemctl status docker")
     if "Permission denied" in text or isinstance(error, PermissionError):
         return ContainerError(
             "denied", f"the Docker engine at {where} may not be used: add the daemon's user to its group"
         )
     return ContainerError("unreachable", f"no Docker engine at {where}: {text}; see: systemctl status docker")
+
+
+def _timed_out(error: BaseException | None) -> bool:
+    # When it connects, the SDK asks for the version and wraps a time-out in its own DockerException.
+    while error is not None and not isinstance(error, requests.Timeout | TimeoutError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _one_line(error: Exception) -> str:

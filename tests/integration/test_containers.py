@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import sys
 import time
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 import requests
 from docker.errors import DockerException
 
-from daemon.containers.engine import DockerEngine, RestartPolicy, translated
+from daemon.containers.engine import DockerEngine, EngineSilent, RestartPolicy, translated
 from daemon.containers.hints import Hints
 from daemon.containers.ready import OllamaServer
 from daemon.containers.server_host import RemoteHost
@@ -237,6 +238,16 @@ async def test_an_engine_that_is_down_is_unreachable(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"no Docker engine at .*systemctl status docker") as caught:
         await engine.inspect("mistral-container")
     assert caught.value.state == "unreachable"  # type: ignore[attr-defined]
+
+
+async def test_an_engine_that_hangs_when_the_sdk_connects_is_silent(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as hanging:
+        hanging.bind(str(tmp_path / "docker.sock"))
+        hanging.listen()
+        engine = DockerEngine(f"unix://{tmp_path}/docker.sock", timeout_s=0.2)
+        with pytest.raises(EngineSilent, match="does not answer; see: systemctl status docker"):
+            await engine.inspect("mistral-container")
+        await engine.aclose()
 
 
 @pytest.mark.parametrize(
