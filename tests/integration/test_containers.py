@@ -314,7 +314,7 @@ async def test_a_model_partly_on_the_processor_is_loaded_anew_restarted_once_the
         return True
 
     less = hosted(box, tmp_path, gpu=True, lower=lower).host
-    with pytest.raises(EngineError, match="tried again with less"):
+    with pytest.raises(EngineError, match="the next attempt uses less memory"):
         await less.start(FIRST)
     assert asked == [True]
 
