@@ -149,7 +149,7 @@ class ContainerHost(ServedHost):
             self._alarmed_at = now
             self._on_alarm(
                 f"container_{self.stage}",
-                f"{self.name} was started from outside in another group's phase, and is stopped each time:"
+                f"{self.name} was started from outside while it is not in use, and is stopped again:"
                 " find out by whom; to use it yourself, stop the daemon first",
             )
         if running:

@@ -10,7 +10,7 @@ from daemon.contracts.signal import Signal
 log = structlog.get_logger()
 
 _NAMING = ("intake_", "outbox")  # codes of alarms whose messages name files, and so students
-_LOOK = "it names files, which the log does not: run: introeval status"
+_LOOK = "it names files, which the log does not; run: introeval status"
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,6 +210,6 @@ class Supervisor:
         try:
             await self._phases.aclose()
         except StoreError as exc:
-            log.warning("the end of the phase can't be written; its duration is lost", cause=str(exc))
+            log.warning("the end of the phase can't be written", cause=str(exc))
         await self._predecoder.aclose()
         self._decision_log.close()

@@ -1,8 +1,8 @@
-"""Whose file comes next: accounts and students take turns, so that nobody waits for another's thousand files.
+"""Turns: accounts and students alternate, so that nobody waits for another's thousand files.
 
 A student's id is read from a name, which anybody can invent; the account that owns a file can't be invented.
-So turns go round the accounts and, within each, round its students. On a share on which one account owns
-everything that leaves the students' turns.
+So turns go round the accounts and, within each, round its students. On a share where one account owns
+everything, only the students' turns remain.
 """
 
 from collections import Counter
@@ -11,25 +11,25 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 HEAVY_BYTES = 256_000_000
-_HEAVY_AT_ONCE = 2  # so that there is always room for what takes a moment
+_HEAVY_AT_ONCE = 2  # so that quick files always have room
 
 
 class Submitted(Protocol):
-    """One file of a student, as far as turns are concerned."""
+    """A submitted file, as far as turns need it."""
 
     @property
     def owner(self) -> int:
-        """The account, by its number."""
+        """The number of the account that owns it."""
         ...
 
     @property
     def lane(self) -> str:
-        """The student, or what stands in the student's place in the file's name."""
+        """The student, or the part of the file's name in the student's place."""
         ...
 
     @property
     def size_bytes(self) -> int:
-        """The size."""
+        """The size in bytes."""
         ...
 
 
@@ -39,7 +39,7 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class InWork:
-    """How many files are in work, by account and by student, and how many of them are heavy."""
+    """The number of files in work, by account and by student, and how many of them are heavy."""
 
     owners: Mapping[int, int]
     lanes: Mapping[str, int]
@@ -47,7 +47,7 @@ class InWork:
 
     @classmethod
     def of(cls, in_work: Iterable[Submitted]) -> "InWork":
-        """The load that these files are."""
+        """The load of these files."""
         files = list(in_work)
         heavy = sum(file.size_bytes > HEAVY_BYTES for file in files)
         return cls(Counter(file.owner for file in files), Counter(file.lane for file in files), heavy)
@@ -60,9 +60,9 @@ def in_turn(files: Sequence[F], load: InWork) -> list[F]:
 
 
 def next_in_turn(waiting: Sequence[F], busy: InWork) -> F | None:
-    """The file to begin with beside those that are `busy`, or None when each must wait.
+    """The next file to begin with beside those that are `busy`, or None when each must wait.
 
-    One at a time of each student: who hands in what is slow to read delays only himself.
+    At most one of each student: a student whose files are slow to read delays only himself.
     """
     allowed = [
         file
@@ -74,9 +74,9 @@ def next_in_turn(waiting: Sequence[F], busy: InWork) -> F | None:
 
 def _round_robin(files: Sequence[F], keys: Sequence[K], before: Mapping[K, int]) -> list[F]:
     """Order by how many of the same key come before, in work or here. The sort is stable."""
-    ahead = Counter(before)
+    earlier = Counter(before)
     ranked: list[tuple[int, F]] = []
     for file, key in zip(files, keys, strict=True):
-        ranked.append((ahead[key], file))
-        ahead[key] += 1
+        ranked.append((earlier[key], file))
+        earlier[key] += 1
     return [file for _, file in sorted(ranked, key=lambda each: each[0])]
