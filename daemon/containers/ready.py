@@ -1,4 +1,4 @@
-"""When a server is ready: its API answers, the model is there, and a real generation with the work's options
+"""Readiness of a server: its API answers, the model is there, and a real generation with the work's options
 was answered by a model that is wholly on the GPU. No status route proves any of it.
 """
 

@@ -142,7 +142,7 @@ class EngineError(IntroEvalError):
 
 
 class Blame(StrEnum):
-    """What a failed attempt is blamed on, which decides what follows."""
+    """The party blamed for a failed attempt, which decides what follows."""
 
     TASK = "task"  # counted against the task, retried with backoff
     ENGINE = "engine"  # the group rests, not counted against the task

@@ -122,16 +122,16 @@ class Forecaster:
             self._wake()  # to store where the class began
 
     def committed(self, changes: Sequence[Change]) -> None:
-        """Take note of committed transitions."""
+        """Record committed transitions."""
         self._class.moved((change.after for change in changes), self._work.view.tasks, self._now())
         self._outcomes |= any(change.seconds is not None for change in changes)
 
     def switched(self, group: str, seconds: float) -> None:
-        """Take note of a switch: another duration was measured."""
+        """Record a switch: another duration was measured."""
         self._outcomes = True
 
     def phase_ended(self) -> None:
-        """Take note of the end of a phase: the history is read again and estimates are stored."""
+        """Record the end of a phase: the history is read again and estimates are stored."""
         self._phase_over = True
         self._woken.set()
 

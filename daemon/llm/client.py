@@ -1,4 +1,4 @@
-"""How a model is asked, whatever hosts it: the request, the answer, and the protocols of host and client."""
+"""Asking a model, whatever hosts it: the request, the answer, and the protocols of host and client."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

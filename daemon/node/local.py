@@ -1,9 +1,8 @@
 """The node of this machine: loads one group at a time, and refuses work for any other.
 
-The scheduler never asks for two groups at once; this is the second guard. A switch first stops
-every engine of the other groups, also those that look stopped, since an earlier daemon may have
-left one. Each engine's `stop` returns only once it is verified gone, so the order of the calls in
-`ensure` is the exclusion.
+The scheduler never asks for two groups at once; this is the second guard. A switch first stops every engine
+of the other groups, also those that look stopped, since an earlier daemon may have left one. Each engine's
+`stop` returns only once it is verified gone, so the order of the calls in `ensure` is the exclusion.
 """
 
 import asyncio

@@ -39,10 +39,7 @@ def tokens_of(chars: int) -> int:
 
 
 class Placement:
-    """Owns the plan. `card_mb` is the GPU's memory, None without one.
-
-    `changed` signals another plan.
-    """
+    """Owns the plan. `card_mb` is the GPU's memory, None without one. `changed` signals another plan."""
 
     def __init__(self, config: Config, card_mb: float | None) -> None:
         self._models: Mapping[Stage, ModelSettings] = {Stage.EXTRACT: config.extract, Stage.RATE: config.rate}

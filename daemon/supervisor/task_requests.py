@@ -51,10 +51,9 @@ async def execute(
     now: float,
     on_final: Callable[[], None],
 ) -> Task | None:
-    """Carry out a request. Gives the changed task, or None where it does not change.
+    """Carry out a request; the book must be committed. Gives the changed task, or None without a change.
 
-    All changes of the book must be committed before. Raises UnknownTask, and IllegalTransition for what the
-    task's status does not allow.
+    Raises UnknownTask, and IllegalTransition for what the task's status does not allow.
     """
     session, task_id = journal.session, asked.task_id
     match asked.verb:

@@ -30,7 +30,7 @@ class LogLine(WireModel):
 
 
 class Deadline(WireModel):
-    """When the class is to be done, as ISO 8601 with its zone; None removes the deadline."""
+    """The end that the class must keep, as ISO 8601 with its zone; None removes the deadline."""
 
     at: str | None
 

@@ -1,7 +1,6 @@
 """Grounding: whether the models' values were really said. Form values are compared with the transcript,
-quotes with its segments.
-An ungrounded value is removed from the form and put into a flag; a quote that is not found is kept and
-flagged, since a person must look at a rating that rests on it.
+quotes with its segments. An ungrounded value is removed from the form and put into a flag; a quote that is
+not found is kept and flagged, since a person must look at a rating that rests on it.
 """
 
 import re

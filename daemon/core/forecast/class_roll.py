@@ -9,8 +9,7 @@ class Roll:
     """The tasks claimed or reopened since the last time that none was open.
 
     A class has no end while one of its tasks is held, so its members are not stored one by one: ids grow, and
-    every task from the first id on is a member. Only the ids of older tasks that a person reopened are
-    kept.
+    every task from the first id on is a member. Only the ids of older tasks that a person reopened are kept.
     """
 
     def __init__(self) -> None:
@@ -49,7 +48,7 @@ class Roll:
         return begins
 
     def moved(self, after: Iterable[Task], tasks: Sequence[Task], now: float) -> None:
-        """Take note of changed tasks. An open one outside the class was reopened, and joins it."""
+        """Record changed tasks. An open one outside the class was reopened, and joins it."""
         for task in after:
             self._arriving.discard(task.id)
             if task.status in FINAL:

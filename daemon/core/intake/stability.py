@@ -29,7 +29,7 @@ class SeenFile:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is remembered of an entry: since when it is unchanged, and since when it exists."""
+    """The memory of an entry: since when it is unchanged, and since when it exists."""
 
     seen: SeenFile
     since: float

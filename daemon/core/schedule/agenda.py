@@ -48,7 +48,7 @@ class Agenda:
         heapq.heappush(self._due, (at, self._puts, due))
 
     def wake(self, at: float | None) -> None:
-        """Have a decision made at a time, once."""
+        """Schedule a decision at a time, once."""
         if at is not None and at not in self._wakes:
             self._wakes.add(at)
             self.put(at, Wake())

@@ -78,7 +78,7 @@ Action = Release | Admit | Start | OpenBatch | Switch
 
 
 class Why(StrEnum):
-    """What the scheduler does or waits for, in words for the operator."""
+    """The scheduler's action or wait, in words for the operator."""
 
     IDLE = "nothing to do"
     SWITCHING = "switching"

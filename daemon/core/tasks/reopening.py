@@ -19,10 +19,8 @@ REOPENINGS: frozenset[tuple[Status, Status]] = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FinishedTask:
-    """A finished task, as far as reopening needs it.
-
-    `form_tried`: extraction gave an outcome, also one without a form. `video_kept`: False once the
-    retention of its video is over.
+    """A finished task, as far as reopening needs it. `form_tried`: extraction gave an outcome, also one
+    without a form. `video_kept`: False once the retention of its video is over.
     """
 
     id: int

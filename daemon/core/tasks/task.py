@@ -1,8 +1,7 @@
 """The states of a task and the one table of transitions.
 
-A task is one submitted video on its way to a result. `TRANSITIONS` says which event leads from
-which status to which; only `next_status` reads it. Everything that is not in it raises
-IllegalTransition.
+A task is one submitted video on its way to a result. `TRANSITIONS` says which event leads from which status
+to which; only `next_status` reads it. Everything that is not in it raises IllegalTransition.
 """
 
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ class Status(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a task ended, as the outbox reports it."""
+    """The outcome of a task that ended, as the outbox reports it."""
 
     EVALUATED = "evaluated"
     NEEDS_REVIEW = "needs_review"
@@ -110,10 +109,7 @@ def phase_of(stage: Stage) -> Phase:
 
 
 def next_status(status: Status, event: Event) -> Status:
-    """The status after `event` in `status`.
-
-    Raises IllegalTransition when the table has no such entry.
-    """
+    """The status after `event` in `status`. Raises IllegalTransition when the table has no such entry."""
     try:
         return TRANSITIONS[status, event]
     except KeyError:
