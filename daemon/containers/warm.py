@@ -19,7 +19,7 @@ HOME = "/root/.ollama"
 
 _REGISTRY = "registry.ollama.ai"
 _WEIGHTS = "application/vnd.ollama.image.model"
-_PIECE = 16 << 20
+_PIECE = 16 << 20  # bytes; between two pieces a cancelled read ends
 _MOST_OF_FREE = 0.5
 
 

@@ -1,1 +1,1 @@
-"""The contracts that all parts share: protocols, the values that cross them, and the types of the control socket."""
+"""The contracts between all parts: protocols, the values that cross them, and the control socket's types."""

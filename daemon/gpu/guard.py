@@ -20,7 +20,7 @@ MEMORY = "gpu_memory"
 LOST = "gpu_lost"
 _NAMED = 3  # holders that an alarm names
 _SOON_S, _LATER_S = 0.1, 1.0  # between readings: memory is freed within a second, or not soon
-_HURRY_S = 3.0
+_HURRY_S = 3.0  # memory that a stop frees is free by then; what is left is somebody's
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from daemon.llm.client import (
 A = TypeVar("A", bound=AnswerModel)
 
 TRIES = 3
-_PROOF_TOKENS = 24
+_PROOF_TOKENS = 24  # enough for the first key, which is all that the proof looks at
 _PROOF_PROMPT = "Say in one plain sentence, without any JSON, what the weather is like."
 _COMPLAINTS = {
     Finish.LENGTH: "the answer was too long; keep every text short",

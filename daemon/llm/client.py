@@ -42,10 +42,8 @@ class Finish(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model said. Counts are tokens.
-
-    `prompt_s`, `answer_s` and `load_s` (loading the model) are seconds by the server, None where it does not
-    say.
+    """A model's answer. Counts are tokens. `prompt_s`, `answer_s` and `load_s` (loading the model) are
+    seconds by the server, None where it does not say.
     """
 
     text: str

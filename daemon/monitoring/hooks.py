@@ -23,7 +23,7 @@ from daemon.monitoring.alarms import Alarm, Alarms
 log = structlog.get_logger()
 
 CODE = "hook"
-_MOST_WAITING = 200
+_MOST_WAITING = 200  # a hook that hangs must not fill the memory
 
 
 class Hooks:

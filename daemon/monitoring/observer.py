@@ -45,7 +45,7 @@ from daemon.store.lists import Lately
 from daemon.store.session import Session
 
 LATELY_S = 3600.0
-_LATELY_EVERY_S = 5.0
+_LATELY_EVERY_S = 5.0  # each status would read an hour of outcomes
 _PHASES = 50
 
 L = TypeVar("L", bound=TaskLine)

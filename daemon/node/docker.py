@@ -18,7 +18,7 @@ from daemon.node.local import LocalNode
 
 log = structlog.get_logger()
 
-_PATROL_S = 2.0
+_PATROL_S = 2.0  # the longest that a container started from outside holds the GPU unseen
 
 
 class DockerNode(LocalNode):

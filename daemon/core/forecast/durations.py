@@ -19,7 +19,7 @@ _OUTLIER = 4.0  # times the median; longer ones are cut: a hang says nothing of 
 _USUAL_SPREAD = 0.2
 _AT_TWO, _AT_FOUR = longer(2), longer(4)
 _BELIEF = 2.0  # the assumption before any measurement weighs as much as so many attempts
-_LEAST_LEFT = 0.1
+_LEAST_LEFT = 0.1  # of the expected duration: what still runs is not expected to end at once
 _PLANNED_S = {Stage.STT: 10.0, Stage.EXTRACT: 20.0, Stage.RATE: 20.0}
 _PLANNED_SWITCH_S = 5.0
 
@@ -118,36 +118,36 @@ class Durations:
         return pace.seconds(pace.media_s, slots) / slots
 
 
-def learn_pace(tries: Sequence[MeasuredAttempt], *, by_media: bool) -> Pace:
-    """Fit one stage. `by_media`: it depends on the length of the video. `tries` must not be empty."""
-    highest = _OUTLIER * median(t.seconds for t in tries)
-    seconds = [min(t.seconds, highest) for t in tries]
-    mean_s, media_s = fmean(seconds), fmean(t.media_s for t in tries)
+def learn_pace(attempts: Sequence[MeasuredAttempt], *, by_media: bool) -> Pace:
+    """Fit one stage. `by_media`: it depends on the length of the video. `attempts` must not be empty."""
+    highest = _OUTLIER * median(t.seconds for t in attempts)
+    seconds = [min(t.seconds, highest) for t in attempts]
+    mean_s, media_s = fmean(seconds), fmean(t.media_s for t in attempts)
     per_s = 0.0
     if by_media and media_s > 0:
         # Assume "twice as long takes twice as long", as far as the lengths seen do not show otherwise.
         assumed = mean_s / media_s
         belief = _BELIEF * (_USUAL_SPREAD * media_s) ** 2
-        apart = [t.media_s - media_s for t in tries]
+        apart = [t.media_s - media_s for t in attempts]
         rise = sum(d * (s - mean_s) for d, s in zip(apart, seconds, strict=True))
         per_s = (rise + belief * assumed) / (sum(d * d for d in apart) + belief)
         per_s = min(max(per_s, 0.0), assumed)
-    flat = [mean_s + per_s * (t.media_s - media_s) for t in tries]
+    flat = [mean_s + per_s * (t.media_s - media_s) for t in attempts]
     ratios = [s / f if f > 0 else 1.0 for s, f in zip(seconds, flat, strict=True)]
-    crowd = fmean(crowding(t.at_once) for t in tries)
-    denser = [crowding(t.at_once) - crowd for t in tries]
+    crowd = fmean(crowding(t.at_once) for t in attempts)
+    denser = [crowding(t.at_once) - crowd for t in attempts]
     slowdown = _slowdown(denser, ratios, crowd)
     settled = [r / max(_LEAST_LEFT, 1.0 + slowdown * more) for r, more in zip(ratios, denser, strict=True)]
     return Pace(mean_s, media_s, per_s, crowd, slowdown, tuple(sorted(settled)))
 
 
 def learn(
-    tries: Mapping[Stage, Sequence[MeasuredAttempt]], switches: Sequence[MeasuredSwitch]
+    attempts: Mapping[Stage, Sequence[MeasuredAttempt]], switches: Sequence[MeasuredSwitch]
 ) -> Durations | None:
     """The durations in a history, the latest first; None until each stage was measured."""
-    if not all(tries.get(stage) for stage in Stage):
+    if not all(attempts.get(stage) for stage in Stage):
         return None
-    paces = {stage: learn_pace(tries[stage], by_media=stage is Stage.STT) for stage in Stage}
+    paces = {stage: learn_pace(attempts[stage], by_media=stage is Stage.STT) for stage in Stage}
     return Durations(paces, tuple(switches))
 
 

@@ -20,8 +20,8 @@ clock that is a month ahead can be corrected for a day, before anything is delet
 
 from dataclasses import dataclass
 
-STEP_S = 86_400.0
-PROOF_S = 86_400.0
+STEP_S = 86_400.0  # rules 4 and 5
+PROOF_S = 86_400.0  # rule 7
 _SET_S = 60.0  # a larger difference of the two clocks is no slew
 _TOLD_S = 3 * 86_400.0  # a weekend off is not reported
 

@@ -45,7 +45,7 @@ from daemon.core.tasks.task import PENDING, RUNNING, Stage, Status, Task
 
 _SMALLEST, _LARGEST = 10, 40
 _SWITCH_SHARE = 0.10
-_NEW_RATINGS = 10
+_NEW_RATINGS = 10  # R6: a present class must not wait for the old tasks
 
 
 def decide(view: View, policy: Policy) -> Decision:

@@ -11,7 +11,7 @@ from daemon.core.tasks.task import FINAL, STAGE_OF, Event, Task, next_status
 
 _BACKOFF_FIRST_S = 5.0
 BACKOFF_MOST_S = 60.0
-_DEATHS_ALONE = 2
+_DEATHS_ALONE = 2  # a single one may be chance
 
 
 @dataclass(frozen=True, slots=True)
