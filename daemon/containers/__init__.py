@@ -1,1 +1,1 @@
-"""The containers that the Docker engine runs for us: hosts of the language models."""
+"""The hosts of the language models in the docker runtime: containers of the Docker engine."""

@@ -1,7 +1,7 @@
-"""One container by its name: ensured to run, ensured to be gone, and put back as its owner had it.
+"""One container by its name: run it, verify that it is gone, and restore it as its owner had it.
 
-It is looked up each time, since it may have been removed, made again or renamed meanwhile. While it is ours
-it has no restart policy: one with a policy comes back by itself, in the midst of another group's phase.
+It is looked up each time, since it may have been removed, recreated or renamed meanwhile. While it is ours
+it has no restart policy: with one it would come back by itself in the middle of another group's phase.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _MARGIN_S = 5.0
 
 
 class Container:
-    """The container called `name`. `stop_timeout_s` is how long it may take to end before it is killed.
+    """The container called `name`. It gets `stop_timeout_s` seconds to end before it is killed.
 
     All methods raise ContainerError.
     """
@@ -32,19 +32,19 @@ class Container:
         self._engine = engine
         self._kept = kept
         self._grace_s = stop_timeout_s
-        self.last: ContainerState | None = None  # as it was found at the last look-up
+        self.last: ContainerState | None = None  # as of the last look-up
 
     async def seen(self) -> ContainerState:
-        """What it is now."""
+        """The container as it is now."""
         seen = self.last = await self._engine.inspect(self.name)
         if seen is None:
-            raise ContainerError("missing", f"there is no container {self.name}; say: introeval setup")
+            raise ContainerError("missing", f"there is no container {self.name}; run: introeval setup")
         return seen
 
     async def run(self) -> ContainerState:
-        """Start it, unless it runs; its program may end at once, as what is given back then says.
+        """Start the container unless it runs. Gives its state then: its program may have ended at once.
 
-        What is paused or crash-loops is ended first.
+        A paused or crash-looping container is stopped first.
         """
         seen = await self.seen()
         await self._own(seen)
@@ -59,24 +59,24 @@ class Container:
         return seen
 
     async def end(self) -> None:
-        """Ensure that it is gone, also when it seems to be: a start may be on its way in the engine.
+        """Stop the container and verify that it is gone, also when it seems gone: a start may be under way.
 
-        So is what we had under this name before: a container that was renamed while it ran holds the GPU
+        So is every container that was ours under this name: one that was renamed while it ran holds the GPU
         no less.
         """
         for seen in await self._ours():
             await self._stop_and_verify(seen)
 
     async def running(self) -> list[ContainerState]:
-        """Those of ours that run."""
+        """Our containers that run."""
         return [seen for seen in await self._ours() if seen.alive]
 
     async def restore(self, on_exit: OnExit) -> None:
-        """Put back its restart policy and, on `restore`, run it again if it ran before we came.
+        """Restore the restart policy and, on `restore`, run the container again if it ran before us.
 
-        The record is dropped last, so that a crash leads here again. The policy is put back also on `stop`:
-        it is its owner's, and it starts the container with the engine at the soonest; the daemon's own
-        start ends what runs then.
+        The record is dropped last, so that the start after a crash restores again. The policy is restored
+        also on `stop`: it is the owner's, and starts nothing before the Docker engine itself restarts; the
+        daemon's next start stops what runs then.
         """
         for before in await asyncio.to_thread(self._kept.of, self.name):
             await self._restore(before, on_exit)
@@ -91,7 +91,7 @@ class Container:
         await asyncio.to_thread(self._kept.forget, before.id)
 
     async def _ours(self) -> list[ContainerState]:
-        """The container of this name, and those that we knew under it."""
+        """The container of this name, and those that were taken over under it."""
         named = self.last = await self._engine.inspect(self.name)
         found = [named] if named is not None else []
         for before in await asyncio.to_thread(self._kept.of, self.name):
@@ -104,7 +104,7 @@ class Container:
         return found
 
     async def _own(self, seen: ContainerState) -> None:
-        """Record what it is like, before anything about it is changed."""
+        """Record the container before it is changed, and take away its restart policy."""
         await asyncio.to_thread(self._kept.keep, seen)
         if seen.policy.acts:
             await self._engine.set_policy(seen.id, NEVER)

@@ -1,8 +1,8 @@
-"""The Docker engine through its SDK: every call in a thread with a time limit, every error translated.
+"""The Docker engine through its SDK: each call in a thread with a time limit, each error translated.
 
 The SDK raises its own tree of errors, but a refused connection, a time-out and a permission come as
-requests' and the system's, some of them out of its constructor. So the client is made at the first call,
-and made anew after the connection was lost.
+errors of requests and the system, some of them from its constructor. So the client is made at the first
+call, and again after the connection was lost.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _GONE = ("created", "exited", "dead")
 
 
 class ContainerError(EngineError):
-    """A container or its engine is not as it must be; `state` is what the operator sees it as."""
+    """A problem of a container or of the Docker engine; `state` is how the operator sees it."""
 
     def __init__(self, state: State, message: str) -> None:
         super().__init__(message)
@@ -34,7 +34,7 @@ class ContainerError(EngineError):
 
 
 class EngineSilent(ContainerError):
-    """The engine did not answer in time: what was asked may have been done, or still be done."""
+    """The engine did not answer in time: the request may have been carried out, or may still be."""
 
     def __init__(self, message: str) -> None:
         super().__init__("unreachable", message)
@@ -42,7 +42,7 @@ class EngineSilent(ContainerError):
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """A restart policy: what makes the engine start a container by itself."""
+    """A restart policy: when the engine starts a container by itself, `most` times (0: no limit)."""
 
     name: str
     most: int = 0
@@ -58,10 +58,10 @@ NEVER = RestartPolicy("no")
 
 @dataclass(frozen=True, slots=True)
 class ContainerState:
-    """A container as the engine describes it. `pid` is its first process's on this machine.
+    """A container as the engine describes it. `pid` is that of its first process on this machine.
 
     `status` is the engine's word: created, running, paused, restarting, removing, exited or dead.
-    `mounts` maps the folders inside to those of this machine.
+    `mounts` maps folders of the container to folders of this machine.
     """
 
     id: str
@@ -84,7 +84,7 @@ class ContainerState:
 
     @classmethod
     def of(cls, attrs: Mapping[str, Any]) -> Self:
-        """What `docker inspect` says."""
+        """The state in an answer of `docker inspect`."""
         state, host = attrs["State"], attrs["HostConfig"]
         policy = host.get("RestartPolicy") or {}
         return cls(
@@ -104,9 +104,9 @@ class ContainerState:
 
 
 class DockerEngine:
-    """The engine at `base_url`; empty: where the environment says, else its own socket.
+    """The engine at `base_url`; if that is empty, at DOCKER_HOST or its default socket.
 
-    Each call takes at most `timeout_s` seconds. All raise ContainerError.
+    Each call takes at most `timeout_s` seconds. All methods raise ContainerError.
     """
 
     def __init__(self, base_url: str = "", *, timeout_s: float = 10.0) -> None:
@@ -132,16 +132,16 @@ class DockerEngine:
             raise
 
     async def start(self, ref: str) -> None:
-        """Start a container; one that runs is left as it is."""
+        """Start a container; no error if it runs."""
         await self.call(lambda api: api.start(ref))
 
     async def stop(self, ref: str, grace_s: float) -> None:
-        """Ask a container to end, and have it killed after `grace_s` seconds; one that is gone is left."""
-        # The SDK adds the grace to its own time limit; a fraction of a second would not be understood.
+        """Ask a container to end, and kill it after `grace_s` seconds; no error if it is gone."""
+        # The SDK adds the grace to its own time limit; the engine refuses a fraction of a second.
         await self.call(lambda api: api.stop(ref, timeout=max(1, round(grace_s))))
 
     async def kill(self, ref: str) -> None:
-        """Kill a container; one that is gone is left."""
+        """Kill a container; no error if it is gone."""
         try:
             await self.call(lambda api: api.kill(ref))
         except ContainerError as exc:
@@ -150,15 +150,15 @@ class DockerEngine:
                 raise exc
 
     async def set_policy(self, ref: str, policy: RestartPolicy) -> None:
-        """Give a container another restart policy."""
+        """Replace a container's restart policy."""
         wanted = cast(Any, {"Name": policy.name, "MaximumRetryCount": policy.most})
         await self.call(lambda api: api.update_container(ref, restart_policy=wanted))
 
     async def call(self, ask: Callable[[docker.APIClient], T]) -> T:
-        """Ask the engine in a thread.
+        """Ask the engine in a thread. Raises ContainerError.
 
-        A call that is cancelled still ends before the cancellation goes on: nothing that was asked for, a
-        start above all, may be on its way when the next thing is done.
+        A cancelled call still ends before the cancellation goes on: no request, a start above all, may be
+        under way when the next one is made.
         """
         loop = asyncio.get_running_loop()
         asking = loop.run_in_executor(self._threads, self._ask, ask)
@@ -176,11 +176,11 @@ class DockerEngine:
         except (DockerException, requests.RequestException, OSError) as exc:
             error = translated(exc, self._where)
             if error.state in ("unreachable", "denied"):
-                self._api = None  # another version may answer the next time
+                self._api = None  # the engine may come back with another version
             raise error from exc
 
     def connect(self) -> docker.APIClient:
-        """A connection of its own, for what has no time limit. Blocks; raises what the SDK raises."""
+        """Open another connection, for calls without a time limit. Blocks; raises the SDK's errors."""
         settings: dict[str, Any] = dict(kwargs_from_env())
         if self._base_url:
             settings = {"base_url": self._base_url}
@@ -192,19 +192,26 @@ class DockerEngine:
 
 
 def translated(error: Exception, where: str) -> ContainerError:
-    """What went wrong, in one line that says what to do."""
+    """The error that `error` of the SDK stands for, in one line that says what to do."""
     text = _one_line(error)
     if isinstance(error, NotFound):
-        return ContainerError("missing", f"{text}; say: introeval setup")
+        return ContainerError("missing", f"{text}; run: introeval setup")
     if isinstance(error, APIError):
         return ContainerError("failed", f"the Docker engine refuses: {text}")
-    if isinstance(error, requests.Timeout):
+    if _timed_out(error):
         return EngineSilent(f"the Docker engine at {where} does not answer; see: systemctl status docker")
     if "Permission denied" in text or isinstance(error, PermissionError):
         return ContainerError(
             "denied", f"the Docker engine at {where} may not be used: add the daemon's user to its group"
         )
     return ContainerError("unreachable", f"no Docker engine at {where}: {text}; see: systemctl status docker")
+
+
+def _timed_out(error: BaseException | None) -> bool:
+    # When it connects, the SDK asks for the version and wraps a time-out in its own DockerException.
+    while error is not None and not isinstance(error, requests.Timeout | TimeoutError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _one_line(error: Exception) -> str:

@@ -1,7 +1,7 @@
-"""What the Docker engine tells by itself: that one of our containers was started, or ended.
+"""The Docker engine's events: one of our containers was started, or ended.
 
-Only a hint. The stream ends with the engine, which forgets what it did not tell, and a container that was
-renamed is not known. So who waits here looks at times all the same.
+They are only hints. The stream ends with the engine, which does not repeat events, and a renamed container
+is not recognised. So who waits here must also look at times.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _END_S = 2.0
 
 
 class Hints:
-    """Wakes who waits when one of the containers called `names` was started or ended."""
+    """Wakes whoever waits when one of the containers called `names` was started or ended."""
 
     def __init__(self, engine: DockerEngine, names: Collection[str]) -> None:
         self._engine = engine
@@ -37,9 +37,9 @@ class Hints:
         self._closed = False
 
     async def wait(self, at_most_s: float) -> bool:
-        """Until something happened since the last wait, which is True, or `at_most_s` seconds have passed."""
+        """Wait for an event, at most `at_most_s` seconds. Whether there was one since the last wait."""
         if self._thread is None or not self._thread.is_alive():
-            # A daemon thread, since nothing wakes one whose question a hanging engine never answers.
+            # A daemon thread: nothing ends one that waits for a hanging engine.
             self._thread = threading.Thread(
                 target=self._listen, args=(asyncio.get_running_loop(),), name="docker events", daemon=True
             )
@@ -57,7 +57,7 @@ class Hints:
             await asyncio.to_thread(self._thread.join, _END_S)
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
-        # Whatever ended it, the next wait listens anew, and the next look says what is wrong.
+        # The next wait listens again, and the next look reports what is wrong.
         with suppress(DockerException, requests.RequestException, HTTPError, OSError):
             api = self._engine.connect()
             try:
@@ -76,5 +76,5 @@ class Hints:
 
 
 def _end(stream: "CancellableStream[Any]") -> None:
-    with suppress(DockerException, OSError, AttributeError):  # it has just ended by itself, or can't be ended
+    with suppress(DockerException, OSError, AttributeError):  # it ended by itself, or can't be ended
         stream.close()

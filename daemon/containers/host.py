@@ -1,4 +1,4 @@
-"""The host of a model in a container: it runs only in its turn, proven ready, and verified gone after."""
+"""The host of a model in a container: runs only in its group's phase, proven ready, verified gone after."""
 
 import asyncio
 import time
@@ -20,28 +20,28 @@ from daemon.llm.client import Request, Started
 log = structlog.get_logger()
 
 OnDescribed = Callable[[ModelNeed | None, int], None]
-"""Told what a model takes of a GPU (None: not known yet), and how many requests its server holds."""
+"""Called with the memory that a model takes (None: not known yet) and its server's number of slots."""
 
 _SLOTS = "OLLAMA_NUM_PARALLEL"
 _POLL_S = 0.03
 _LOOK_S = 0.25
-_CALM_S = 60.0
-_LOOPS = 2  # ends by itself, one after the other, that make a crash loop
-_TOLD = ("missing", "crash_loop", "failed")  # what a stop does not mend is still shown after it
+_CALM_S = 60.0  # an alarm that is cleared at once is seen by nobody
+_LOOPS = 2  # times in a row that a container ended by itself, and counts as a crash loop
+_TOLD = ("missing", "crash_loop", "failed")  # a stop does not fix these, so they stay visible after it
 _AWAY = ("unreachable", "denied")
-_PASSING = (*_AWAY, "stopping")  # what an answer of the engine shows to be over
+_PASSING = (*_AWAY, "stopping")  # over as soon as the engine answers
 
 
 class ContainerHost(ServedHost):
     """A ModelHost in one container, which runs only between `start` and `stop`.
 
-    A container that runs at another time holds the GPU in another group's phase: `look`, which is to be
-    called every few seconds, ends it and says so in an alarm, which stays for `calm_s` seconds after.
+    A container that runs at another time holds the GPU in another group's phase: `look`, to be called
+    every few seconds, stops it and raises an alarm, which is cleared after `calm_s` seconds without one.
 
-    `on_described` is told what the model takes, once that is known, and how many requests the container's
-    server holds at a time. `lower` is asked when the model does not fit on the GPU, also on a fresh start:
-    whether the plan asks for less now; without that the work goes on, degraded. `on_return` is told when a
-    look finds that the Docker engine answers again.
+    `on_described` is called with what the model takes, once that is known, and the slots of the container's
+    server. `lower` is called when the model does not fit on the GPU, also on a fresh start: True when the
+    plan asks for less now; otherwise the work goes on, degraded. `on_return` is called when a look finds
+    that the Docker engine answers again.
     """
 
     def __init__(
@@ -67,18 +67,18 @@ class ContainerHost(ServedHost):
         self._calm_s = calm_s
         self._busy = asyncio.Lock()
         self._wanted = False
-        self._confirmed = False  # that it is gone
+        self._confirmed = False  # verified gone
         self._seen: ContainerState | None = None
         self._ends = 0
         self._alarmed_at: float | None = None
 
     @property
     def pid(self) -> int | None:
-        """The process id on this machine of the container's first process while it is in use."""
+        """The id on this machine of the container's first process; None while it is not in use."""
         return self._seen.pid if self._seen is not None and self.alive else None
 
     async def start(self, first: Request) -> Started:
-        """Run the container until its model has answered `first`."""
+        """Run the container until its model has answered `first`. Raises EngineError, the container gone."""
         async with self._busy:
             self._wanted, self._confirmed = True, False
             self._become("starting")
@@ -91,7 +91,7 @@ class ContainerHost(ServedHost):
                 raise
 
     async def stop(self) -> None:
-        """End the container, also one that looks gone. Returns once it is verified gone."""
+        """Stop the container, also one that looks gone. Raises ContainerError unless it is verified gone."""
         self._wanted = False
         async with self._busy:
             if not self._confirmed and self._state not in _TOLD:
@@ -101,20 +101,20 @@ class ContainerHost(ServedHost):
                 self._become("stopped")
 
     async def restore(self, on_exit: OnExit) -> None:
-        """Put the container back as its owner had it. Raises ContainerError."""
+        """Restore the container as its owner had it. Raises ContainerError."""
         async with self._busy:
             await self._container.restore(on_exit)
 
     async def warm(self) -> None:
-        """Read the model's weights into the page cache, if they can be found."""
+        """Read the model's weights into the page cache, if they are found: its start is then faster."""
         try:
             seen = await self._container.seen()
         except ContainerError:
-            return  # the start that follows says why
+            return  # the start that follows reports why
         await read_ahead(seen.mounts, self._server.model)
 
     async def look(self) -> None:
-        """See whether the container is as it should be."""
+        """Check that the container runs while in use, and not otherwise. No-op during a start or stop."""
         if self._busy.locked():
             return
         async with self._busy:
@@ -132,7 +132,7 @@ class ContainerHost(ServedHost):
                     self._on_return()
 
     def _look_after(self, running: list[ContainerState]) -> None:
-        """It is in use: see whether it still is the one that was started."""
+        """Check a container in use: it must be the one that was started."""
         began = self._seen
         if not any(began is not None and _same(began, now) for now in running):
             if not self._ended:
@@ -143,13 +143,13 @@ class ContainerHost(ServedHost):
             self._become("degraded" if self._loaded.lacks else "ready", self._loaded.lacks)
 
     async def _guard_unused(self, running: list[ContainerState]) -> None:
-        """It is not in use: it must not run."""
+        """Stop a container that runs while it is not in use, with an alarm."""
         now = self._clock()
         if running and self._confirmed:
             self._alarmed_at = now
             self._on_alarm(
                 f"container_{self.stage}",
-                f"{self.name} was started from outside while the GPU was another's, and is stopped again:"
+                f"{self.name} was started from outside while it is not in use, and is stopped again:"
                 " find out by whom; to use it yourself, stop the daemon first",
             )
         if running:
@@ -159,12 +159,12 @@ class ContainerHost(ServedHost):
             self._on_alarm(f"container_{self.stage}", None)
         self._confirmed = True
         if self._container.last is None:
-            self._become("missing", f"there is no container {self.name}; say: introeval setup")
+            self._become("missing", f"there is no container {self.name}; run: introeval setup")
         elif self._state in (*_PASSING, "missing"):
             self._become("stopped")
 
     async def _stop_and_verify(self) -> None:
-        """Have it gone. Raises ContainerError, and then it counts as running."""
+        """Stop the container and verify that it is gone. Raises ContainerError; it then counts as running."""
         await self._close()
         self._confirmed = False
         try:
@@ -184,7 +184,7 @@ class ContainerHost(ServedHost):
             loaded = await self._run(first)
         self._describe(loaded.need)
         if loaded.lacks and self._lower():
-            raise ContainerError("failed", f"{loaded.lacks}; it is tried again with less")
+            raise ContainerError("failed", f"{loaded.lacks}; the next attempt uses less memory")
         return loaded
 
     def _describe(self, need: ModelNeed | None = None) -> None:
@@ -193,13 +193,13 @@ class ContainerHost(ServedHost):
             self._on_described(need, int(said) if said.isdecimal() and int(said) else 1)
 
     async def _run(self, first: Request) -> ReadyModel:
-        """Run the container until its model has answered, and see that it has not ended in between."""
+        """Run the container until its model has answered, and check that it did not end in between."""
         began = self._seen = await self._container.run()
         try:
             await self._until_up(began)
             loaded = await self._server.load(first)
         except EngineError as exc:
-            await self._stable(began, exc)  # the container's end is the better reason
+            await self._stable(began, exc)  # if the container ended, that is the real cause
             raise
         await self._stable(began)
         self._ends = 0
@@ -222,7 +222,7 @@ class ContainerHost(ServedHost):
             await asyncio.sleep(_POLL_S)
 
     async def _stable(self, began: ContainerState, cause: EngineError | None = None) -> None:
-        """Raises ContainerError when it is not the running container any more that was started."""
+        """Raise ContainerError when the container that was started does not run any more."""
         now = await self._container.seen()
         if _same(began, now):
             return
@@ -240,6 +240,6 @@ class ContainerHost(ServedHost):
 
 
 def _same(began: ContainerState, now: ContainerState) -> bool:
-    """Whether it runs, and has run without a break."""
+    """Whether the container runs, and has run without a break."""
     run = (now.id, now.started_at, now.restarts)
     return now.alive and run == (began.id, began.started_at, began.restarts)

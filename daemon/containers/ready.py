@@ -1,5 +1,5 @@
-"""When a server is ready: its API answers, the model is there, and a real generation with the work's options
-was answered, by a model that is wholly on the GPU. No status route proves any of it.
+"""Readiness of a server: its API answers, the model is there, and a real generation with the work's options
+was answered by a model that is wholly on the GPU. No status route proves any of it.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from daemon.llm.ollama import OllamaClient, OnReload
 from daemon.llm.ollama_api import LoadedModel, OllamaApi
 from daemon.llm.openai import OpenAIClient
 
-_WHOLE = 0.99  # of a model's bytes; the rest are tables that never go to the GPU
-_SLOWER = 6.0  # a processor reads a long prompt, and gives no sign of life meanwhile
-_SETTLE_S = 2.0  # until memory that was just given back is offered again
+_WHOLE = 0.99  # of a model's bytes; some tables never go to the GPU
+_SLOWER = 6.0  # times the stall limit: a processor reads a long prompt without a sign of life
+_SETTLE_S = 2.0  # seconds until the driver offers memory that was just freed
 
 HasGpu = Callable[[], Awaitable[bool]]
 """Whether this machine has a GPU: without one, no model has to be on it."""
@@ -24,8 +24,8 @@ HasGpu = Callable[[], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class ReadyModel:
-    """A model, and what it answered; where the server says, what it takes of memory, and would take of a
-    GPU's.
+    """A model and its first answer, with its memory: `memory_mb` in use, `need` for a plan; None where the
+    server does not say.
     """
 
     identity: ModelIdentity
@@ -35,30 +35,30 @@ class ReadyModel:
 
     @property
     def lacks(self) -> str:
-        """Why it does not run as it should; empty when it does."""
+        """Why the model runs degraded; empty when it does not."""
         return self.identity.degraded
 
 
 class ModelServer(Protocol):
-    """A server with one model, wherever it runs."""
+    """A server with one model, on this machine or elsewhere."""
 
     model: str
 
     async def answers(self) -> bool:
-        """Whether its API is up: no proof that it works."""
+        """Whether its API answers, which does not prove that the model works."""
         ...
 
     async def load(self, first: Request) -> ReadyModel:
-        """Load the model as the options of `first` want it, by having it answer that. Raises EngineError."""
+        """Load the model with the options of `first`, by having it answer that. Raises EngineError."""
         ...
 
     def client(self, on_reload: OnReload) -> ModelClient:
-        """A client for the work, and whom it tells when the model had to be loaded anew."""
+        """A client for the work. It calls `on_reload` when the model had to be loaded again."""
         ...
 
 
 class OllamaServer:
-    """An Ollama at `url`. Loading may take `load_timeout_s`."""
+    """An Ollama at `url`. Loading may take `load_timeout_s` seconds."""
 
     def __init__(
         self,
@@ -79,11 +79,11 @@ class OllamaServer:
         self._timeout_s = timeout_s
         self._settle_s = settle_s
         self._on_processor = False
-        self._refusing: tuple[str, str] | None = None  # version and digest seen to refuse what does not fit
+        self._refusing: tuple[str, str] | None = None  # version and digest that refused a long prompt
         self._need: dict[str, ModelNeed] = {}  # by digest
 
     async def answers(self) -> bool:
-        """See Server."""
+        """See ModelServer."""
         async with OllamaApi(self._url) as api:
             try:
                 await api.version()
@@ -92,10 +92,10 @@ class OllamaServer:
         return True
 
     async def load(self, first: Request) -> ReadyModel:
-        """See Server. A model that is not wholly on the GPU is loaded once more."""
+        """See ModelServer. A model that is not wholly on the GPU is loaded a second time."""
         on_gpu = await self._has_gpu()
         async with OllamaApi(self._url) as api:
-            # A processor reads the question, which may be a long one, after it has loaded.
+            # On a processor the answer, to what may be a long prompt, takes long after the loading.
             limit_s = self._load_timeout_s + (self._client_stall_s if self._on_processor else 0.0)
             loaded, answer = await api.load(self.model, first, limit_s)
             if on_gpu and loaded.gpu_share < _WHOLE:
@@ -117,7 +117,7 @@ class OllamaServer:
         return ReadyModel(identity, answer, memory_mb, need)
 
     async def _see_that_it_refuses(self, api: OllamaApi, identity: ModelIdentity, options: Options) -> None:
-        """Once for each version and model: neither changes it from one start to the next."""
+        """Check it once for each version and model: neither changes it from one start to the next."""
         now = (identity.server_version, identity.digest)
         if now != self._refusing:
             await api.refuses_what_does_not_fit(self.model, options, self._load_timeout_s)
@@ -135,7 +135,7 @@ class OllamaServer:
         return self._stall_s * (_SLOWER if self._on_processor else 1.0)
 
     def client(self, on_reload: OnReload) -> OllamaClient:
-        """See Server."""
+        """See ModelServer."""
         return OllamaClient(
             self._url,
             self.model,
@@ -146,7 +146,7 @@ class OllamaServer:
 
 
 class OpenAIServer:
-    """A server that speaks OpenAI's chat completions and has `/health`, as llama.cpp's and vLLM do."""
+    """A server with OpenAI's chat completions and `/health`, as llama.cpp's and vLLM."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class OpenAIServer:
         self._timeout_s = timeout_s
 
     async def answers(self) -> bool:
-        """See Server."""
+        """See ModelServer."""
         client = self.client(_unheard)
         try:
             return await client.health()
@@ -172,7 +172,7 @@ class OpenAIServer:
             await client.aclose()
 
     async def load(self, first: Request) -> ReadyModel:
-        """See Server. Such a server says neither its version nor a digest of its weights."""
+        """See ModelServer. Such a server gives neither its version nor a digest of its weights."""
         client = OpenAIClient(
             self._url, self.model, stall_s=self._load_timeout_s, timeout_s=self._load_timeout_s
         )
@@ -183,15 +183,15 @@ class OpenAIServer:
         return ReadyModel(ModelIdentity(self.model, "", "", "docker"), answer)
 
     def client(self, on_reload: OnReload) -> OpenAIClient:
-        """See Server. Such a server does not say what it loads."""
+        """See ModelServer. Such a server does not tell of reloads."""
         return OpenAIClient(self._url, self.model, stall_s=self._stall_s, timeout_s=self._timeout_s)
 
 
 def _lack(loaded: LoadedModel) -> str:
     if loaded.gpu_share >= _WHOLE:
         return ""
-    return f"only {loaded.gpu_share:.0%} of {loaded.name} is on the GPU; see what else holds its memory"
+    return f"only {loaded.gpu_share:.0%} of {loaded.name} is on the GPU; free its memory; see: nvidia-smi"
 
 
 def _unheard(_: float) -> None:
-    """Nobody follows the tokens of a start."""
+    """Ignore the tokens of a start."""

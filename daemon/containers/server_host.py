@@ -1,4 +1,4 @@
-"""What the hosts of the docker runtime share, and the one for a server that others run."""
+"""The common part of the docker runtime's hosts, and the host for a server that others run."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 class ServedHost:
-    """What both kinds share: what they look like, and what became of the last start."""
+    """The part that both kinds share: the report, and the result of the last start."""
 
     def __init__(
         self, stage: Stage, name: str, server: ModelServer, on_alarm: OnAlarm, clock: Callable[[], float]
@@ -35,18 +35,18 @@ class ServedHost:
 
     @property
     def alive(self) -> bool:
-        """Whether it was proven ready, and has not been seen to end since."""
+        """Whether the server was proven ready, and has not been seen to end since."""
         return self._client is not None and not self._ended
 
     @property
     def identity(self) -> ModelIdentity:
-        """Which model it serves."""
+        """The model that it serves. Raises EngineError before the first start."""
         if self._loaded is None:
             raise EngineError(f"the {self.stage} server was never started")
         return self._loaded.identity
 
     def report(self) -> EngineReport:
-        """It, as the operator sees it."""
+        """The server as the operator sees it."""
         return EngineReport(
             stage=self.stage,
             name=self.name,
@@ -79,8 +79,8 @@ class ServedHost:
     def _reloaded(self, seconds: float) -> None:
         self._on_alarm(
             f"reload_{self.stage}",
-            f"{self._server.model} was loaded anew in mid-phase ({seconds:.0f} s): see who else uses"
-            f" {self.name} or the GPU's memory",
+            f"{self._server.model} was loaded again in mid-phase ({seconds:.0f} s), which delays the class:"
+            f" find out who else uses {self.name} or the GPU's memory",
         )
 
     async def _close(self) -> None:
@@ -90,7 +90,7 @@ class ServedHost:
 
 
 class RemoteHost(ServedHost):
-    """A ModelHost for a server at `url` that others run: start has it answer, and stop leaves it as it is."""
+    """A ModelHost for a server at `url` that others run: `start` has it answer, `stop` leaves it running."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class RemoteHost(ServedHost):
         super().__init__(stage, url, server, on_alarm, clock)
 
     async def start(self, first: Request) -> Started:
-        """Have the server answer."""
+        """Have the server answer `first`. Raises EngineError."""
         self._become("starting")
         try:
             return self._ready(await self._server.load(first))

@@ -1,7 +1,7 @@
-"""Makes the lab's two containers, each with its model, and changes nothing that is as it should be.
+"""Create the lab's two containers, each with its model. Nothing that is as it should be is changed.
 
-A container of ours carries a label with the hash of what it was made from; so one that is of an older
-configuration is known, and one that somebody else made is left alone.
+Our containers carry a label with the hash of the configuration that they were made from. So one of an older
+configuration is recognised, and one that somebody else made is left alone.
 """
 
 import asyncio
@@ -33,13 +33,13 @@ INSIDE = 11434
 
 _UP_S = 120.0
 _POLL_S = 0.1
-_PULL_STALL_S = 300.0  # the last of a large layer is written without a word
-_END = "end"  # the key of the last thing told of a pull, which no event of the engine's has
+_PULL_STALL_S = 300.0  # the engine reports nothing while it writes a large layer
+_END = "end"  # the key of a pull's last message; no event of the engine has it
 
 
 @dataclass(frozen=True, slots=True)
 class WantedContainer:
-    """A container as it should be: published on a port of loopback, its models in a volume of its own."""
+    """A container as it should be: published on a loopback port, its models in its own volume."""
 
     name: str
     image: str
@@ -52,12 +52,12 @@ class WantedContainer:
 
     @property
     def url(self) -> str:
-        """Where its server answers."""
+        """The address of its server."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """How its server is told to work; without a limit of time the model stays until it is stopped."""
+        """The settings of its server. Keep-alive is unlimited: the model stays until the container stops."""
         return {
             "OLLAMA_NUM_PARALLEL": str(self.parallel),
             "OLLAMA_CONTEXT_LENGTH": str(self.num_ctx),
@@ -68,17 +68,17 @@ class WantedContainer:
 
     @property
     def hash(self) -> str:
-        """What it is made from, in short."""
+        """A short hash of all that it is made from."""
         content = json.dumps([asdict(self), self.environment], sort_keys=True).encode()
         return hashlib.sha256(content).hexdigest()[:16]
 
 
 def published_port(url: str) -> int:
-    """The port of a container's url, which must be of this machine. Raises ConfigError."""
+    """The port of a container's url, which must be on this machine. Raises ConfigError."""
     parts = urlsplit(url)
     if parts.hostname not in ("127.0.0.1", "localhost", "::1") or not parts.port:
         raise ConfigError(
-            f"{url} is no port of this machine; setup makes containers for http://127.0.0.1:PORT"
+            f"{url} is not on this machine; set url to http://127.0.0.1:PORT, which setup can create"
         )
     return parts.port
 
@@ -91,7 +91,7 @@ async def has_nvidia(engine: DockerEngine) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ContainerStep:
-    """What stands, if anything, and what is to be done. `ours`: the container is ours, or is going to be."""
+    """The present container, if any, and what is to be done. `ours`: it is ours, or will be."""
 
     wanted: WantedContainer
     seen: ContainerState | None
@@ -101,32 +101,32 @@ class ContainerStep:
 
 
 async def find(engine: DockerEngine, wanted: WantedContainer, *, replace: bool) -> ContainerStep:
-    """Look what is to be done. Raises ContainerError."""
+    """Find what is to be done. Raises ContainerError."""
     seen = await engine.inspect(wanted.name)
     if seen is None:
         on = "the GPU" if wanted.gpu else "the processor (the engine has no nvidia runtime)"
         return ContainerStep(
-            wanted, None, True, True, f"make it from {wanted.image}, on port {wanted.port}, for {on}"
+            wanted, None, True, True, f"create it from {wanted.image}, on port {wanted.port}, for {on}"
         )
     made_from = seen.labels.get(LABEL)
     if made_from == wanted.hash:
         return ContainerStep(wanted, seen, False, True, "it is as it should be")
     if made_from is not None:
         return ContainerStep(
-            wanted, seen, True, True, "make it anew: the configuration is another; its models stay"
+            wanted, seen, True, True, "create it again: the configuration has changed; its models stay"
         )
     if replace:
         old = _kept_name(seen)
         return ContainerStep(
-            wanted, seen, True, True, f"rename the one that stands to {old} and stop it; make a new one"
+            wanted, seen, True, True, f"rename the present one to {old} and stop it; create a new one"
         )
     return ContainerStep(
-        wanted, seen, False, False, "somebody else made it: it is left alone (see --replace)"
+        wanted, seen, False, False, "somebody else created it: it is left alone (see --replace)"
     )
 
 
 async def make(engine: DockerEngine, finding: ContainerStep) -> None:
-    """Make the container, in place of the one that stands. Raises ContainerError."""
+    """Create the container, in place of the present one. Raises ContainerError."""
     wanted, seen = finding.wanted, finding.seen
     if seen is not None:
         if seen.policy.acts:
@@ -153,17 +153,17 @@ async def has_image(engine: DockerEngine, image: str) -> bool:
 
 
 async def pull_image(engine: DockerEngine, image: str, on_pull: OnPull) -> None:
-    """Fetch the image. Raises ContainerError, and ModelError, which says why not; a pull can be repeated."""
+    """Pull the image. Raises ContainerError, and ModelError with the cause; a pull can be repeated."""
     api = await engine.call(lambda api: api)
     loop = asyncio.get_running_loop()
     events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     def tell(event: dict[str, Any]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed, nobody waits any more
             loop.call_soon_threadsafe(events.put_nowait, event)
 
-    # A thread of its own, which nobody has to wait for: a ctrl+c ends the program and with it the connection,
-    # and the engine ends the pull.
+    # A thread that nobody has to wait for: ctrl+c ends the program and with it the connection, and the engine
+    # then ends the pull.
     threading.Thread(target=_pull, args=(api, image, tell), daemon=True).start()
     layers: dict[str, tuple[int, int]] = {}
     try:
@@ -173,20 +173,20 @@ async def pull_image(engine: DockerEngine, image: str, on_pull: OnPull) -> None:
             on_pull(str(event.get("status", "")), done, total)
         wrong = event[_END]
     except TimeoutError:
-        wrong = f"nothing came for {_PULL_STALL_S:.0f} s"
+        wrong = f"no progress for {_PULL_STALL_S:.0f} s"
     if wrong:
         raise ModelError(
-            f"the image {image} was not pulled: {wrong}; see that the engine reaches the registry, or bring"
-            " it with docker load"
+            f"the image {image} was not pulled: {wrong}; check that the engine reaches the registry, or"
+            " run: docker load"
         )
 
 
 def _pull(api: docker.APIClient, image: str, tell: Callable[[dict[str, Any]], None]) -> None:
-    """Tell each event of a pull, and at last what went wrong, or nothing."""
+    """Report each event of a pull, and at last the error, or nothing."""
     name, tag = parse_repository_tag(image)
     wrong: object = ""
     try:
-        with warnings.catch_warnings():  # of a helper for passwords that is missing, which it raises as well
+        with warnings.catch_warnings():  # a missing password helper is warned of and raised as well
             warnings.filterwarnings("ignore", module=r"docker\.credentials")
             for event in api.pull(name, tag=tag or "latest", stream=True, decode=True):
                 if "error" in event:
@@ -195,7 +195,7 @@ def _pull(api: docker.APIClient, image: str, tell: Callable[[dict[str, Any]], No
                 tell(event)
     except APIError as exc:
         wrong = exc.explanation or exc
-    except DockerException as exc:  # before the engine was asked, e.g. for want of the registry's password
+    except DockerException as exc:  # before the engine was asked, e.g. without the registry's password
         wrong = exc
     except (StreamParseError, requests.RequestException, HTTPError, OSError):
         wrong = "the connection to the Docker engine was lost"
@@ -203,7 +203,7 @@ def _pull(api: docker.APIClient, image: str, tell: Callable[[dict[str, Any]], No
 
 
 def _count(event: Mapping[str, Any], layers: dict[str, tuple[int, int]]) -> None:
-    """Keep how many bytes of how many are here of each layer; they come several at a time."""
+    """Record the bytes done and total of each layer; several are pulled at a time."""
     layer, progress = event.get("id", ""), event.get("progressDetail") or {}
     if event.get("status") == "Downloading" and progress.get("total"):
         layers[layer] = (progress.get("current", 0), progress["total"])
@@ -212,13 +212,13 @@ def _count(event: Mapping[str, Any], layers: dict[str, tuple[int, int]]) -> None
 
 
 async def fill(engine: DockerEngine, wanted: WantedContainer, on_pull: OnPull) -> bool:
-    """See that the container has its model, and pull it if not. Whether it was pulled.
+    """Ensure that the container has its model; pull it if not. Whether it was pulled.
 
-    The container runs meanwhile, and is left as it was. Raises ContainerError, EngineError and ModelError.
+    Runs the container meanwhile, and leaves it as it was. Raises ContainerError, EngineError and ModelError.
     """
     before = await engine.inspect(wanted.name)
     if before is None:
-        raise ContainerError("missing", f"there is no container {wanted.name}")
+        raise ContainerError("missing", f"there is no container {wanted.name}; run: introeval setup")
     await engine.start(before.id)
     try:
         async with OllamaApi(wanted.url) as api:

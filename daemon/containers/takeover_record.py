@@ -1,4 +1,4 @@
-"""What containers were like before we touched them: durable, so that a crash can't make us forget it."""
+"""The record of containers before their takeover: durable, so that a crash can't lose it."""
 
 import json
 import threading
@@ -20,9 +20,8 @@ class Before:
 
 
 class TakeoverRecord:
-    """The record at `file`: by id, since another container may take a name. All raise ContainerError.
-
-    Its methods wait for the disk: they are called in threads.
+    """The record at `file`, by container id, since another container may get a name. All raise
+    ContainerError. They block on the disk: call them in threads.
     """
 
     def __init__(self, file: Path) -> None:
@@ -41,9 +40,9 @@ class TakeoverRecord:
             return {before.name for before in self._read().values()}
 
     def keep(self, seen: ContainerState) -> None:
-        """Record a container, durably, unless it is known.
+        """Record a container, durably, unless it is recorded.
 
-        What is known stays as it is: after a crash the container is as we left it, not as its owner did.
+        An entry is never overwritten: after a crash the container is as we left it, not as its owner had it.
         """
         with self._one:
             known = self._read()
@@ -51,7 +50,7 @@ class TakeoverRecord:
                 self._write({**known, seen.id: Before(seen.id, seen.name, seen.alive, seen.policy)})
 
     def forget(self, container: str) -> None:
-        """Drop the container with this id: it was put back, or is no more."""
+        """Drop the container with this id: it was restored, or does not exist any more."""
         with self._one:
             known = self._read()
             if container in known:
@@ -69,7 +68,7 @@ class TakeoverRecord:
                 self._known = {}
             except (OSError, ValueError, KeyError, TypeError) as exc:
                 raise ContainerError(
-                    "failed", f"{self._file} can't be read; remove it, then look at your containers"
+                    "failed", f"{self._file} can't be read; remove it, then check your containers"
                 ) from exc
         return self._known
 

@@ -1,7 +1,7 @@
-"""Reads a model's weights into the page cache while the GPU is not free yet: work that needs no engine.
+"""Reading a model's weights into the page cache while another group still has the GPU.
 
-A container's start then loads from memory. It is a favour, not a duty: weights that can't be found, or are
-too many for what memory is free, are left to the server.
+A container's start then loads from memory. It is optional: weights that are not found, or are too large for
+the free memory, are left to the server.
 """
 
 import asyncio
@@ -15,18 +15,18 @@ import structlog
 log = structlog.get_logger()
 
 HOME = "/root/.ollama"
-"""Where an Ollama container keeps its models."""
+"""The folder of an Ollama container's models."""
 
 _REGISTRY = "registry.ollama.ai"
 _WEIGHTS = "application/vnd.ollama.image.model"
-_PIECE = 16 << 20
+_PIECE = 16 << 20  # bytes; between two pieces a cancelled read ends
 _MOST_OF_FREE = 0.5
 
 
 async def read_ahead(mounts: Mapping[str, str], model: str) -> int:
-    """Read the weights of `model` from the volume of an Ollama container. How many bytes were read.
+    """Read the weights of `model` from the volume of an Ollama container. Gives the number of bytes read.
 
-    `mounts` maps folders of the container to those of this machine. It ends soon after it is cancelled.
+    `mounts` maps folders of the container to those of this machine. Ends soon after it is cancelled.
     """
     if HOME not in mounts:
         return 0
@@ -38,7 +38,7 @@ async def read_ahead(mounts: Mapping[str, str], model: str) -> int:
 
 
 def weights(models: Path, model: str) -> Path:
-    """The file of a model's weights below an Ollama's folder. Raises OSError, ValueError or KeyError."""
+    """The file of a model's weights below an Ollama folder. Raises OSError, ValueError or KeyError."""
     name, _, tag = model.partition(":")
     space = name if "/" in name else f"library/{name}"
     manifest = json.loads((models / "manifests" / _REGISTRY / space / (tag or "latest")).read_text())
@@ -67,6 +67,6 @@ def _touch(file: Path, end: threading.Event) -> int:
 
 
 def _free_bytes() -> int:
-    """The memory that can be had without swapping."""
+    """The memory that is available without swapping, in bytes."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) << 10

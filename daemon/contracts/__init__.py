@@ -1,1 +1,1 @@
-"""What the parts share: protocols, the values that cross them, and the types of the control socket."""
+"""The contracts between all parts: protocols, the values that cross them, and the control socket's types."""

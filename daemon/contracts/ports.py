@@ -1,4 +1,4 @@
-"""The contracts between the shell and the outside: protocols. What crosses is in `daemon.contracts.values`.
+"""The protocols between the shell and the outside. Their values are in `daemon.contracts.values`.
 
 The node is the one seam to the engines. Its three work methods are asynchronous streams that give
 exactly one outcome a task; they never raise for a bad attempt, which is a `Failed` outcome.
@@ -28,7 +28,7 @@ from daemon.core.tasks.task import Stage
 
 
 class Engine(Protocol):
-    """What does one stage. Started and stopped with its group, by the node alone."""
+    """The engine of one stage. Started and stopped with its group, by the node alone."""
 
     stage: Stage
 
@@ -42,11 +42,11 @@ class Engine(Protocol):
         ...
 
     async def start(self) -> None:
-        """Bring it up and prove it ready by real work. Raises EngineError, with nothing left running."""
+        """Start the engine and prove it ready by real work. Raises EngineError, with nothing left running."""
         ...
 
     async def stop(self) -> None:
-        """End it, also one that an earlier daemon left. Returns once it is gone; else EngineError."""
+        """Stop the engine, also one that an earlier daemon left. Raises EngineError unless it is gone."""
         ...
 
 
@@ -75,17 +75,17 @@ class Rater(Engine, Protocol):
 
 
 class MemoryGuard(Protocol):
-    """Stands between the stop of one group and the start of the next."""
+    """The wait for free GPU memory between the stop of one group and the start of the next."""
 
     async def measure(self) -> None:
-        """Take down what is used before the stop, so that what comes free is known."""
+        """Record the memory in use before the stop; `clear` compares with it to find what came free."""
         ...
 
     async def clear(self, group: Group) -> Ledger:
-        """Return once there is measured room for these engines, which are about to start.
+        """Return once there is measured room for the engines of `group`, which are about to start.
 
-        Never goes on regardless: it waits, and says in an alarm who holds the memory. Without a GPU it
-        returns at once.
+        Waits without limit, with an alarm that names who holds the memory: a start without room would fail
+        halfway. Without a GPU it returns at once.
         """
         ...
 
@@ -94,7 +94,7 @@ class Node(Protocol):
     """One GPU with its engines."""
 
     async def observe(self) -> NodeState:
-        """Which group is loaded and alive now. A group with a dead engine is not loaded."""
+        """The group that is loaded and the engines alive now. A group with a dead engine is not loaded."""
         ...
 
     def reports(self) -> list[EngineReport]:
@@ -102,22 +102,22 @@ class Node(Protocol):
         ...
 
     async def ensure(self, group: Group | None, *, fresh: bool = False) -> Ledger:
-        """Make `group` the one that is loaded, and verify that all others are gone first.
+        """Load `group`, after verifying that all other groups are gone. Raises EngineError.
 
-        None stops everything. `fresh` restarts engines that run already. Raises EngineError.
+        None stops everything. `fresh` restarts engines that run already.
         """
         ...
 
     def transcribe(self, tasks: Sequence[SttWork]) -> AsyncIterator[StageOutcome]:
-        """One outcome for each."""
+        """Transcribe: one outcome for each task, in any order."""
         ...
 
     def extract(self, tasks: Sequence[ExtractWork]) -> AsyncIterator[StageOutcome]:
-        """One outcome for each."""
+        """Read the forms: one outcome for each task, in any order."""
         ...
 
     def rate(self, tasks: Sequence[RateWork]) -> AsyncIterator[StageOutcome]:
-        """One outcome for each."""
+        """Rate: one outcome for each task, in any order."""
         ...
 
     async def aclose(self) -> None:
@@ -145,7 +145,7 @@ class Media(Protocol):
 
 
 class SupervisorSource(Protocol):
-    """The supervisor, as observers and the forecast see it. All of it is cheap to ask."""
+    """The supervisor, as observers and the forecast see it. Every property is cheap to read."""
 
     @property
     def view(self) -> View:
@@ -154,25 +154,25 @@ class SupervisorSource(Protocol):
 
     @property
     def decision(self) -> Decision:
-        """What was decided last, and why."""
+        """The last decision, with its reason."""
         ...
 
     @property
     def policy(self) -> Policy:
-        """What it decides by."""
+        """The plan and the settings that the scheduler decides by."""
         ...
 
     @property
     def orders(self) -> Orders:
-        """What the operator ordered for the whole daemon."""
+        """The operator's orders for the whole daemon."""
         ...
 
     @property
     def started(self) -> Mapping[int, float]:
-        """When each attempt under way began, by task id, in seconds since the epoch."""
+        """The start of each running attempt, by task id, in seconds since the epoch."""
         ...
 
     @property
     def turns(self) -> int:
-        """How many times it has decided."""
+        """The number of turns made since the start."""
         ...

@@ -17,7 +17,7 @@ Provenance = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Names one try at one stage. An outcome that carries another one than the current is dropped."""
+    """One attempt at one stage. An outcome with another ticket than the current one is dropped."""
 
     task_id: int
     revision: int
@@ -43,7 +43,7 @@ class ExtractWork:
 
 @dataclass(frozen=True, slots=True)
 class RateWork:
-    """A transcript to rate, with what the audio showed and the form, which may be missing."""
+    """A transcript to rate, with the figures of its sound; `profile` is None without a valid form."""
 
     ticket: Ticket
     transcript: Transcript
@@ -53,7 +53,7 @@ class RateWork:
 
 @dataclass(frozen=True, slots=True)
 class Transcribed:
-    """Speech was found and written down."""
+    """Speech was found and transcribed."""
 
     ticket: Ticket
     transcript: Transcript
@@ -64,7 +64,7 @@ class Transcribed:
 
 @dataclass(frozen=True, slots=True)
 class Unscorable:
-    """There is nothing to rate. `code` says why, `message` advises what to re-record."""
+    """There is nothing to rate. `code` says why; `message` tells the student how to record again."""
 
     ticket: Ticket
     code: str
@@ -96,7 +96,7 @@ class Rated:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The try gave nothing; the fault says why and who is to blame."""
+    """The attempt gave no result; the fault says why and what is to blame."""
 
     ticket: Ticket
     fault: Fault
@@ -104,19 +104,19 @@ class Failed:
 
 StageOutcome = Transcribed | Unscorable | Extracted | Rated | Failed
 OnProgress = Callable[[Ticket, float], None]
-"""Told how much of a try is done, from 0 to 1."""
+"""Called with the share of an attempt that is done, from 0 to 1."""
 
 
 OnAlarm = Callable[[str, str | None], None]
-"""Told of what lasts: a code, and one line that says what to do, or None when it is mended."""
+"""Called with an alarm's code and its one line of what to do, or with None when it is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What a switch found on the GPU, in MB; None where there is no GPU to measure.
+    """Memory that a switch found on the GPU, in MB; None where there is no GPU to measure.
 
-    `freed` came free by the stop of the other groups; `foreign` is held by who is not ours; `margin` is
-    what is free beyond what the group needs. `waited_s` is how long the memory was waited for.
+    `freed` came free by the stop of the other groups; `foreign` is held by processes that are not ours;
+    `margin` is free beyond what the group needs. `waited_s` is how long the switch waited for memory.
     """
 
     freed_mb: float | None = None
@@ -128,7 +128,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """What the node sees of itself: the group that is verified loaded, and the engines alive."""
+    """The node's own state: the group that is verified loaded, and the engines alive."""
 
     group: Group | None
     alive: frozenset[Stage]
@@ -136,7 +136,7 @@ class NodeState:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a video's container says, before it is decoded."""
+    """The header of a video's container, read before the video is decoded."""
 
     duration_s: float
     audio_codec: str
@@ -153,12 +153,12 @@ class Decoded:
 
 
 class ClaimStep(StrEnum):
-    """How far a claim has come; each step is durable before the next begins."""
+    """The progress of a claim; each step is durable before the next begins."""
 
-    SEEN = "seen"  # the row stands; the file may still have its own name
+    SEEN = "seen"  # the row is written; the file may still have its own name
     SPOOLED = "spooled"  # the file is in the spool (or the refused folder), durably
-    DONE = "done"  # a task, or a refusal, stands for it
-    LOST = "lost"  # the file was gone or changed before it was ours; nothing was taken
+    DONE = "done"  # it is a task or a refusal now
+    LOST = "lost"  # the file was gone or changed before it was moved; nothing was taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +166,8 @@ class Claim:
     """One file on its way out of the inbox.
 
     `path` is absolute, as the file system's bytes. `student` is None for a file to be refused,
-    and `reason` then says why. `owner` is the number of the account that owned the file, `account` its
-    name, or None where it is not to be recorded.
+    and `reason` then says why. `owner` is the user id that owned the file; `account` is its name, or
+    None where it is not to be recorded.
     """
 
     id: str
@@ -186,15 +186,15 @@ class Claim:
 
     @property
     def lane(self) -> str:
-        """The student whose turn this takes."""
+        """The student whose turn in the inbox this claim takes."""
         return self.student or ""
 
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """A spooled claim that becomes a task, which is failed at once when there is a fault.
+    """A spooled claim that becomes a task, which fails at once when there is a fault.
 
-    `sha256` is empty for a file that is too large to be read. One that is not `kept` was left in the inbox.
+    `sha256` is empty for a file too large to be read. `kept` is False for one that was left in the inbox.
     """
 
     claim: Claim
@@ -209,7 +209,7 @@ class Birth:
 
 @dataclass(frozen=True, slots=True)
 class Born:
-    """What became of a birth: a task, or why there is none and which earlier task of the student stands."""
+    """The task of a birth, or None: `refused` says why, `earlier` is the student's task that counts."""
 
     claim: Claim
     task: Task | None
@@ -221,8 +221,8 @@ class Born:
 class Change:
     """One transition of one task, as it is committed: the only way in which a task changes.
 
-    `before` is what is expected to stand; a row in another status or attempt makes the whole
-    commit fail with IllegalTransition. `seconds` is how long the try that ended took.
+    `before` is the expected row; a row in another status or attempt makes the whole commit fail with
+    IllegalTransition. `seconds` is the duration of the attempt that ended.
     """
 
     before: Task
@@ -234,7 +234,7 @@ class Change:
 
 
 class Kind(StrEnum):
-    """What a file of the outbox is."""
+    """The kind of a document in the outbox."""
 
     RESULT = "result"
     RECEIPT = "receipt"
@@ -243,7 +243,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The frozen bytes of one file of the outbox, and its path below it."""
+    """The frozen bytes of one file of the outbox, and its path below the outbox."""
 
     id: int
     kind: Kind
@@ -254,8 +254,8 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What the operator asked of the whole daemon. `go_at`, in epoch seconds, covers older claims; by
-    `deadline` the class is to be done.
+    """The operator's orders for the whole daemon. `go_at`, in epoch seconds, covers older claims; by
+    `deadline`, in epoch seconds too, the class is to be done.
     """
 
     paused: bool = False

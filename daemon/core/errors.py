@@ -5,23 +5,23 @@ IntroEvalError
 ├── AlreadyRunning        another daemon owns the state folder
 ├── NotRunning            no daemon answers on the control socket
 ├── UnknownTask           no task has this id
-├── UnknownStudent        nothing is kept of this student
+├── UnknownStudent        nothing is stored of this student
 ├── NotForgotten          a forgotten student is still named somewhere
 ├── NotAllowed            the user may not change things
 ├── Crowded               too many connections to the control socket are open
 ├── Stopping              the daemon is stopping, or starting anew in place
 ├── RecordUnreadable      a file holds no recorded decisions
-├── Paused                a pause stands, and nobody is there to end it
+├── Paused                a pause holds, and nobody is there to end it
 ├── IllegalTransition     the event is not allowed in the task's status
 ├── ModelError            a model is unknown, damaged or cannot be fetched
 ├── StoreError            the database cannot be read or written
 ├── PlaceError            the inbox or the outbox is away, or is another folder than the known one
 ├── DeliveryError         the outbox cannot be written now
 ├── ExclusionError        the node was asked for work of a group that is not loaded
-└── EngineError           an engine did not start, prove ready, answer or go away
+└── EngineError           an engine did not start, prove ready, answer or stop
 
-Each message is one line that says what to do. `exit_code` is what the command line ends with.
-Inside a node nothing is raised across the seam for a bad attempt: it is a `Fault`, a value.
+Each message is one line that says what to do. `exit_code` is that of the command line.
+A bad attempt is never raised out of a node: it is a `Fault`, a value.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from enum import StrEnum
 
 
 class IntroEvalError(Exception):
-    """Base of everything that we raise on purpose."""
+    """Base of all errors that we raise on purpose."""
 
     exit_code = 1
 
@@ -59,13 +59,13 @@ class UnknownTask(IntroEvalError):
 
 
 class UnknownStudent(IntroEvalError):
-    """Nothing is kept of this student."""
+    """Nothing is stored of this student."""
 
     exit_code = 12
 
 
 class NotForgotten(IntroEvalError):
-    """What could be deleted of a student is, and something still names them."""
+    """All that can be deleted of a student was, and something still names them."""
 
     exit_code = 15
 
@@ -100,7 +100,7 @@ class Stopping(IntroEvalError):
 
 
 class Paused(IntroEvalError):
-    """A pause of an earlier run stands, so that nothing would ever start."""
+    """A pause of an earlier run holds, so that nothing would ever start."""
 
     exit_code = 13
 
@@ -130,7 +130,7 @@ class PlaceError(IntroEvalError):
 
 
 class DeliveryError(IntroEvalError):
-    """The outbox cannot be written now; delivery is tried again."""
+    """The outbox cannot be written now; delivery is retried."""
 
 
 class ExclusionError(IntroEvalError):
@@ -138,20 +138,20 @@ class ExclusionError(IntroEvalError):
 
 
 class EngineError(IntroEvalError):
-    """An engine did not start, prove ready, answer, or go away."""
+    """An engine did not start, prove ready, answer, or stop."""
 
 
 class Blame(StrEnum):
-    """Whose fault a failed attempt is, which decides what follows."""
+    """The party blamed for a failed attempt, which decides what follows."""
 
-    TASK = "task"  # counted against the task, tried again with backoff
-    ENGINE = "engine"  # the group rests, no task is charged
-    PERMANENT = "permanent"  # fails at once: trying again cannot help
+    TASK = "task"  # counted against the task, retried with backoff
+    ENGINE = "engine"  # the group rests, not counted against the task
+    PERMANENT = "permanent"  # the task fails at once: a retry can't help
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why an attempt failed.
+    """The cause of a failed attempt.
 
     `code` is a stable identifier for tools, `message` one line for people. `died` says that the
     engine's process ended or hung with the task in hand, which makes the task a suspect.

@@ -1,6 +1,6 @@
 """Points in time: seconds since the epoch inside, UTC in ISO 8601 outside.
 
-The text has microseconds and ends in `Z`, so that all texts are of one width and sort as the times do.
+The text has microseconds and ends in `Z`, so that all texts have one width and sort as the times do.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ def to_iso(seconds: float) -> str:
 def from_iso(text: str) -> float:
     """Seconds since the epoch for a text of `to_iso`. Raises ValueError for another text."""
     if len(text) != _WIDTH or not text.endswith("Z"):
-        raise ValueError(f"{text!r} is no time as it is written here")
+        raise ValueError(f"{text!r} is no time in this format")
     moment = datetime.fromisoformat(text)
     return (moment - _EPOCH) / timedelta(microseconds=1) / 1_000_000
 

@@ -1,4 +1,4 @@
-"""What is expected: made by `daemon.core.forecast.forecast`, kept for the others here."""
+"""The forecast: computed by `daemon.core.forecast.forecast`, kept up to date for all readers here."""
 
 from daemon.forecast.forecaster import Forecaster, read_durations
 

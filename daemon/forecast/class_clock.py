@@ -1,4 +1,4 @@
-"""The face of the class clock: how many are done, when the rest is, and whether that is in time."""
+"""The class clock as it is shown: how many are done, when the rest is, and whether the deadline holds."""
 
 from collections.abc import Callable, Set
 
@@ -17,9 +17,9 @@ def face(
     why_late: Callable[[], str],
 ) -> Clock | None:
     """The clock at `now`; None before there was a class. `left` are its open tasks, `end` is when they are
-    expected to be done. A deadline from before the class began was another class's.
+    expected to be done. A deadline from before the class began counts as another class's.
 
-    It is at risk when it may well not be held, so that there is time to act, and not only when it can't be.
+    It is at risk as soon as it may be missed, and not only when it will be, so that there is time to act.
     """
     if not roll.total:
         return None

@@ -1,8 +1,8 @@
-"""The forecast of a running daemon: kept fresh off the loop, told cheaply, written where it is to last.
+"""The forecast of a running daemon: computed off the loop, cheap to read, stored where it must last.
 
 It is computed when somebody asks and something has changed, never by a timer: an idle daemon stays idle.
-At each phase's end the history is read again, the scheduler's policy follows it, and what is expected of
-each open task is written down.
+At each phase's end the history is read again, the scheduler's policy is updated from it, and the estimate
+of each open task is stored.
 """
 
 import asyncio
@@ -34,24 +34,24 @@ from daemon.system.waits import waking
 log = structlog.get_logger()
 
 _SOONEST_S = 2.0
-_SHARE = 20.0  # times what one took: a forecast never takes more than a twentieth of a processor
+_SHARE = 20.0  # times its duration is the pause after a forecast: at most a twentieth of a core
 _STALE_S = 15.0
-_AT_BIRTH = 40  # tasks that are simulated while the database waits, a few hundredths of a second
-_TAIL_S = 10.0  # for which births of a burst are put behind those before them without another simulation
+_AT_BIRTH = 40  # tasks simulated while the database thread waits, for some 0.03 s
+_TAIL_S = 10.0  # for which births of a burst follow the last forecast's end, without another simulation
 _CLASS = "class"
 
 
 @reads
 def read_durations(db: Database) -> Durations | None:
-    """What the history shows; None before each stage was measured."""
+    """The durations in the history; None until each stage was measured. Call it on the database thread."""
     return learn({stage: measured.tries(db, stage) for stage in Stage}, measured.switches(db))
 
 
 class Forecaster:
-    """Everything that is expected. What others ask is cheap, and may be asked on any thread.
+    """Owns the forecast. Reading it is cheap, and safe on any thread.
 
-    `plan` makes the scheduler's policy from what was learnt; `replanned` tells of another one, with what a
-    switch is known to cost.
+    `plan` makes the scheduler's policy from the measured durations; `replanned` signals another policy, with
+    the measured duration of a switch in seconds.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Forecaster:
         self._plan, self._now = plan, clock
         self.replanned = Signal[[Policy, float | None]]()
         self._durations: Durations | None = None
-        self._outcomes = False  # since the history was read
+        self._outcomes = False  # whether any came since the history was read
         self._latest: Forecast | None = None
         self._made_of = -1
         self._made_until, self._rest_s = 0.0, 0.0
@@ -78,7 +78,7 @@ class Forecaster:
         self._phase_over = False
 
     async def begin(self) -> None:
-        """Read what earlier runs left. Raises StoreError."""
+        """Read the history and the class of earlier runs. Raises StoreError."""
         self._loop = asyncio.get_running_loop()
         self._durations = await self._session(read_durations)
         known = await self._session(settings.get, _CLASS)
@@ -90,7 +90,7 @@ class Forecaster:
         self.replan()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Compute what is asked for, until `stop`."""
+        """Compute forecasts when they are asked for, until `stop`."""
         async with waking(stop, self._woken.set):
             while not stop.is_set():
                 await self._woken.wait()
@@ -105,10 +105,10 @@ class Forecaster:
                 except StoreError as exc:
                     log.warning("no forecast", error=str(exc))
 
-    # What happens.
+    # Events.
 
     def replan(self) -> None:
-        """Let the scheduler go by what is known now, of the durations and of what the plan is made from."""
+        """Update the scheduler's policy from the measured durations and the placement."""
         durations = self._durations
         policy = self._plan(durations)
         usual_s = None
@@ -117,46 +117,46 @@ class Forecaster:
         self.replanned(policy, usual_s)
 
     def born(self, tasks: Sequence[Task]) -> None:
-        """New tasks stand in the database, some of them final at once."""
+        """Add new tasks that are in the database; some may be final already."""
         if self._class.born(tasks, self._work.view.tasks, self._now()):
-            self._wake()  # to write down where the class began
+            self._wake()  # to store where the class began
 
     def committed(self, changes: Sequence[Change]) -> None:
-        """Transitions are durable."""
+        """Record committed transitions."""
         self._class.moved((change.after for change in changes), self._work.view.tasks, self._now())
         self._outcomes |= any(change.seconds is not None for change in changes)
 
     def switched(self, group: str, seconds: float) -> None:
-        """A group is loaded: one more cost is known."""
+        """Record a switch: another duration was measured."""
         self._outcomes = True
 
     def phase_ended(self) -> None:
-        """A group is left."""
+        """Record the end of a phase: the history is read again and estimates are stored."""
         self._phase_over = True
         self._woken.set()
 
-    # What is asked.
+    # Queries.
 
     def refresh(self) -> None:
-        """Have it computed anew soon, if something changed."""
+        """Request another forecast soon, if something changed."""
         since = self._now() - self._made_until
         if self._stale and not 0 <= since < self._rest_s:  # below 0 the clock was set back
             self._wake()
 
     @property
     def etas(self) -> Mapping[int, float]:
-        """When each open task is expected to be done, by its id; another mapping with each forecast."""
+        """The expected end of each open task, by its id; a new mapping with each forecast."""
         return self._etas
 
     @property
     def next_switch_at(self) -> float | None:
-        """When another group is going to be loaded."""
+        """The time at which another group will be loaded; None when none is foreseen."""
         at = self._latest.next_switch_at if self._latest else None
         return at if at is not None and at > self._now() else None
 
     @property
     def why_detail(self) -> str:
-        """What the scheduler does or waits for, with figures."""
+        """The scheduler's action or wait in one line, with figures."""
         work = self._work
         view, decision = work.view, work.decision
         return explain(
@@ -164,16 +164,16 @@ class Forecaster:
         )
 
     def usual_switch_s(self, to: Group | None) -> float | None:
-        """What a switch to a group usually takes, in seconds; None before one was measured."""
+        """The usual duration of a switch to a group, in seconds; None before one was measured."""
         if to is None or self._durations is None:
             return None
         return self._durations.switch_s(None, to) or None
 
     def clock(self, deadline: float | None) -> Clock | None:
-        """The class clock, against a deadline; one from before the class began is another class's."""
+        """The class clock against a deadline, in epoch seconds; None before there was a class."""
         roll, tasks, latest = self._class, self._work.view.tasks, self._latest
         left = roll.left(tasks)
-        # One that knows of none of them was made of an earlier class.
+        # A forecast without any of these tasks was made for an earlier class.
         end = latest.done if latest is not None and not left.isdisjoint(latest.tasks) else None
         plan = None if deadline is None else self._plan_against(deadline, roll.total)
 
@@ -185,9 +185,9 @@ class Forecaster:
         return face(roll, left, end, deadline, self._now(), why_late)
 
     def expected(self, new: Sequence[Task]) -> Mapping[int, float]:
-        """When tasks that are being born are expected to be done, by their ids; empty when nothing is known.
+        """The expected end of tasks at their birth, by their ids; empty when nothing was measured.
 
-        Called on the database thread, once a group. In a burst what comes is put behind what came before.
+        Called on the database thread, once for a group of births. In a burst later births are put at the end.
         """
         if self._durations is None:
             return {}
@@ -207,7 +207,7 @@ class Forecaster:
         self._tail = (at, spans[new[-1].id], task_s)
         return {task_id: span.expected for task_id, span in spans.items()}
 
-    # How it is made.
+    # Computation.
 
     @property
     def _stale(self) -> bool:
@@ -254,12 +254,12 @@ class Forecaster:
                 started=dict(self._work.started),
                 **({} if exactly is None else {"exactly": exactly}),
             )
-        except RuntimeError as exc:  # the rules come to no rest: the work must not end for want of a forecast
+        except RuntimeError as exc:  # the rules do not settle; work must go on without a forecast
             log.error("no forecast", error=str(exc))
             return None
 
     def _plan_against(self, deadline: float, total: int) -> FirstForecast | None:
-        """What was expected when this class was first held against this deadline."""
+        """The forecast from the time when this class was first compared with this deadline."""
         durations, began = self._durations, self._class.began_at
         if durations is None:
             return None

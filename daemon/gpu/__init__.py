@@ -1,1 +1,1 @@
-"""The GPU: its figures, the guard that waits for its free memory, and its last minutes."""
+"""The GPU: its figures, the guard that waits for free memory, and its recent history."""

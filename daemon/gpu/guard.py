@@ -1,8 +1,8 @@
-"""Waits for measured free memory of the GPU between two groups, and never goes on without it.
+"""The guard that waits for measured free GPU memory between two groups, and never goes on without it.
 
-What a group needs is an estimate, and can be more than the card has; so it counts for at most what an
-empty card offers. An empty card therefore always has room, and whatever keeps a group waiting is held by
-somebody, who is named in an alarm after `timeout_s`.
+A group's need is an estimate, and can be more than the card has; so it counts for at most what an empty
+card offers. An empty card therefore always has room, and memory that keeps a group waiting is held by
+somebody, whom an alarm names after `timeout_s` seconds.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from daemon.gpu.owner import descends_from
 
 MEMORY = "gpu_memory"
 LOST = "gpu_lost"
-_NAMED = 3  # holders in an alarm
-_SOON_S, _LATER_S = 0.1, 1.0  # between readings: memory comes free within a second, or not soon
-_HURRY_S = 3.0
+_NAMED = 3  # holders that an alarm names
+_SOON_S, _LATER_S = 0.1, 1.0  # between readings: memory is freed within a second, or not soon
+_HURRY_S = 3.0  # memory that a stop frees is free by then; what is left is somebody's
 
 
 @dataclass(frozen=True, slots=True)
 class GpuRoom:
-    """A reading, as the engines that start see it. `ours_mb` is held by those that stay loaded."""
+    """A reading, from the view of the engines that start. `ours_mb` is held by engines that stay loaded."""
 
     needed_mb: float
     free_mb: float
@@ -35,15 +35,15 @@ class GpuRoom:
 
     @property
     def margin_mb(self) -> float:
-        """What is left beyond the need; negative when there is no room."""
+        """Free memory beyond the need, in MB; negative when there is no room."""
         return self.free_mb - self.needed_mb
 
 
 class VramGuard:
     """Implements `ports.MemoryGuard`.
 
-    `need_mb` says what the engines that start need, and `ours` names the processes that stay on purpose; what
-    descends from them is ours as well. Theirs is not foreign, and is no room for others either.
+    `need_mb` gives the need of the engines that start, and `ours` the ids of processes that stay on purpose;
+    their descendants are ours as well. Their memory is not foreign, and is not free for others either.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class VramGuard:
         self._lasting: dict[str, str] = {}
 
     async def measure(self) -> None:
-        """Take down what is used before the stop."""
+        """Record the memory in use before the stop."""
         self._used_before = (await self._read()).used_mb
 
     async def clear(self, group: Group) -> Ledger:
-        """Return once there is measured room for `group`, the engines that are to be started.
+        """Return once there is measured room for `group`, the engines that are about to start.
 
         Without a GPU that can be measured it returns at once.
         """
@@ -95,7 +95,7 @@ class VramGuard:
             self._alarm(LOST, None)
 
     def _alarm(self, code: str, message: str | None) -> None:
-        """Tell what changed, and only that."""
+        """Set or clear an alarm, only when it changed."""
         if self._lasting.get(code) == message:
             return
         if message is None:
@@ -106,14 +106,14 @@ class VramGuard:
 
 
 def room_for(state: GpuState, need_mb: float, ours: frozenset[int]) -> GpuRoom:
-    """What a reading leaves to a group that needs `need_mb`, with the processes of `ours` staying."""
+    """The room in a reading for a group that needs `need_mb`, while the processes of `ours` stay."""
     used, total = state.used_mb or 0.0, state.total_mb or 0.0
     own = [holder for holder in state.holders if descends_from(holder.pid, ours)]
     foreign = tuple(holder for holder in state.holders if holder not in own)
     own_mb, foreign_mb = _sum(own), _sum(foreign)
     offered = capacity_mb(total)
-    # Where the driver names no figure, the holder is taken to hold all that nobody else does; and what no
-    # process at all is named for is somebody's, unless it is no more than the driver itself keeps.
+    # A holder without a figure counts with all that the others do not hold. Memory in use without any named
+    # process is foreign too, unless it is no more than the driver itself keeps.
     if any(holder.memory_mb is None for holder in own):
         own_mb = max(own_mb, used - foreign_mb)
     elif any(holder.memory_mb is None for holder in foreign) or (
@@ -147,8 +147,8 @@ def _held(room: GpuRoom, group: Group) -> str:
         )
     if not room.foreign:
         return short + (
-            f"{room.foreign_mb:.0f} MB are held and the driver names no process; find it with nvidia-smi and "
-            "end it, or restart the machine. The work goes on by itself when the memory is free"
+            f"{room.foreign_mb:.0f} MB are held and the driver names no process; see: nvidia-smi; then "
+            "end the holder, or restart the machine. Work continues by itself when the memory is free"
         )
     shown = [
         f"process {h.pid} ({h.name}) of {h.user} holds "
@@ -156,11 +156,11 @@ def _held(room: GpuRoom, group: Group) -> str:
         for h in room.foreign[:_NAMED]
     ]
     more = f", and {len(room.foreign) - _NAMED} more" if len(room.foreign) > _NAMED else ""
-    return short + ", ".join(shown) + more + "; end it, and the work goes on by itself"
+    return short + ", ".join(shown) + more + "; end the process, then work continues by itself"
 
 
 def _lost(state: GpuState) -> str:
     return (
         f"the GPU {state.name} does not answer any more; see the kernel's log for NVRM, and restart the "
-        "driver or the machine. The work goes on by itself when it is back"
+        "driver or the machine. Work continues by itself when it is back"
     )

@@ -1,4 +1,4 @@
-"""The last minutes of the GPU, for the dashboard: a bounded ring of readings."""
+"""The GPU's recent history for the dashboard: a bounded ring of readings."""
 
 import asyncio
 import time
@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from daemon.contracts.wire.status import GpuPoint, GpuState
 from daemon.core.timestamps import to_iso
 
-_SAMPLE_S = 5.0  # a reading takes some milliseconds: a thousandth of an idle daemon's time
-_LOOK_S = 60.0  # how often a machine without a GPU is looked at for one
+_SAMPLE_S = 5.0  # a reading takes some milliseconds: a thousandth of a core
+_LOOK_S = 60.0  # between checks of a machine without a GPU
 _KEPT = 120
 
 
 class GpuRecorder:
-    """Reads the GPU for as long as `run` runs. `group` says what is loaded."""
+    """Reads the GPU as long as `run` runs. `group` gives the loaded group."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class GpuRecorder:
         self.latest = GpuState(absent="not read yet")
 
     def points(self) -> list[GpuPoint]:
-        """The readings of the last ten minutes, the oldest first. None of a machine without a GPU."""
+        """The readings of the last ten minutes, the oldest first; empty on a machine without a GPU."""
         return list(self._points)
 
     async def run(self) -> None:

@@ -1,7 +1,7 @@
-"""Reads the GPU through NVML, the driver's own library. Nothing here raises: what is wrong is a state.
+"""Reads the GPU through NVML, the driver's own library. Never raises: an error is a state.
 
-No library, no driver and no GPU are `absent`, with the reason. A GPU that was read once and does not
-answer any more is `lost`; NVML is then opened anew at each reading, until it is back. A figure that this
+No library, no driver and no GPU are `absent`, with the reason. A GPU that was read once and no longer
+answers is `lost`; NVML is then reopened at each reading, until the GPU is back. A figure that this
 GPU or its driver does not give is None. MB are 2^20 bytes, as in nvidia-smi.
 """
 
@@ -15,7 +15,7 @@ from daemon.contracts.wire.status import GpuState, Holder
 from daemon.core.schedule.memory import MB
 from daemon.gpu.owner import owner_of
 
-_HANGS_S = 5.0  # a driver in trouble can keep a call for minutes
+_HANGS_S = 5.0  # a failing driver can block a call for minutes
 _HIDDEN = ("", "-1", "NoDevFiles")
 
 
@@ -30,7 +30,7 @@ class NvmlGpu:
         self._pending: asyncio.Task[GpuState] | None = None
 
     async def reading(self) -> GpuState:
-        """One reading, taken in a thread; two at a time share one. A driver that hangs is a lost GPU."""
+        """One reading, taken in a thread; concurrent calls share it. A driver that hangs is a lost GPU."""
         if self._pending is None or self._pending.done():
             self._pending = asyncio.create_task(asyncio.to_thread(self.read))
         try:
@@ -39,7 +39,7 @@ class NvmlGpu:
             return GpuState(lost=True, name=self._name or "")
 
     def read(self) -> GpuState:
-        """One reading. Blocks for some milliseconds, or for as long as the driver does: for a thread."""
+        """One reading. Blocks for milliseconds, or as long as the driver hangs: call it in a thread."""
         import pynvml
 
         if self._visible in _HIDDEN:
@@ -58,16 +58,16 @@ class NvmlGpu:
         return state
 
     def _close(self, pynvml: Any) -> None:
-        """End the session, since handles of a lost GPU stay bad also when it is back."""
+        """End the session: handles of a lost GPU stay invalid, also when it is back."""
         self._device = None
         try:
             pynvml.nvmlShutdown()
         except pynvml.NVMLError:
-            return  # it was never open, or the driver has gone with it
+            return  # it was never open, or the driver is gone
 
 
 def _open(pynvml: Any, visible: str) -> Any:
-    """The handle of the GPU to be read. Raises NVMLError."""
+    """The handle of the GPU to read. Raises NVMLError."""
     pynvml.nvmlInit()
     if visible.startswith(("GPU-", "MIG-")):
         return pynvml.nvmlDeviceGetHandleByUUID(visible)
@@ -86,7 +86,7 @@ def _figures(pynvml: Any, device: Any) -> GpuState:
     )
 
     def ask(name: str, *args: Any) -> Any:
-        """The answer to one question, or None where this GPU or driver has none."""
+        """The answer to one query, or None where this GPU or driver has none."""
         try:
             return getattr(pynvml, name)(device, *args)
         except pynvml.NVMLError as exc:
@@ -102,8 +102,8 @@ def _figures(pynvml: Any, device: Any) -> GpuState:
     return GpuState(
         name=ask("nvmlDeviceGetName") or "GPU",
         utilisation=None if utilisation is None else utilisation.gpu,
-        # The driver's own share is part of "used" in one version of the call and not in the other; what
-        # is free is the same in both.
+        # "used" includes the driver's own share in one version of the call and not in the other; "free" is
+        # the same in both.
         used_mb=None if memory is None else (memory.total - memory.free) / MB,
         total_mb=None if memory is None else memory.total / MB,
         temperature_c=ask("nvmlDeviceGetTemperature", pynvml.NVML_TEMPERATURE_GPU),
@@ -114,7 +114,7 @@ def _figures(pynvml: Any, device: Any) -> GpuState:
 
 
 def _holders(ask: Callable[..., Any]) -> list[Holder]:
-    """Who holds memory, the most first; a process that computes and draws is one."""
+    """The processes that hold memory, the largest first; one that computes and draws is listed once."""
     held: dict[int, int | None] = {}
     for kind in ("Compute", "Graphics"):
         processes = ask(f"nvmlDeviceGet{kind}RunningProcesses")
@@ -134,8 +134,6 @@ def _reason(pynvml: Any, exc: Any) -> str:
         pynvml.NVML_ERROR_LIBRARY_NOT_FOUND: "no NVIDIA driver is installed",
         pynvml.NVML_ERROR_DRIVER_NOT_LOADED: "the NVIDIA driver is installed and not loaded",
         pynvml.NVML_ERROR_GPU_NOT_FOUND: "the NVIDIA driver finds no GPU",
-        pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: (
-            "the NVIDIA driver was updated and the machine not restarted since"
-        ),
+        pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: ("the NVIDIA driver was updated; restart the machine"),
     }
     return known.get(exc.value) or f"the NVIDIA driver does not answer: {exc}"

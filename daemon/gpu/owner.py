@@ -1,4 +1,4 @@
-"""Whose a process is, and which processes are somebody's children. PIDs of NVML are the host's."""
+"""The owner of a process, and the descendants of processes. NVML gives PIDs of the host."""
 
 import os
 import pwd
@@ -6,12 +6,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 _PROC = Path("/proc")
-_HOST_PIDS = "pid:[4026531836]"  # the first namespace of every kernel (PROC_PID_INIT_INO)
+_HOST_PIDS = "pid:[4026531836]"  # the initial namespace of every kernel (PROC_PID_INIT_INO)
 UNKNOWN = "?"
 
 
 def sees_host_pids(proc: Path = _PROC) -> bool:
-    """Whether a PID of the host means the same process here. In a container of its own PIDs it does not."""
+    """Whether a PID of the host means the same process here; not so in a container with its own PIDs."""
     try:
         return os.readlink(proc / "self" / "ns" / "pid") == _HOST_PIDS
     except OSError:
@@ -19,7 +19,7 @@ def sees_host_pids(proc: Path = _PROC) -> bool:
 
 
 def owner_of(pid: int) -> tuple[str, str]:
-    """User and name of a process of the host; `?` for what can't be told from here."""
+    """User and name of a process of the host; `?` for each that is not visible from here."""
     if not sees_host_pids():
         return UNKNOWN, UNKNOWN
     folder = _PROC / str(pid)
@@ -28,7 +28,7 @@ def owner_of(pid: int) -> tuple[str, str]:
         name = (folder / "comm").read_text(errors="replace").strip()
     except OSError:
         return UNKNOWN, UNKNOWN  # it has just ended, or is hidden from us
-    # Whoever starts a process chooses its name, which ends up on a terminal.
+    # The name is chosen by whoever starts the process, and is shown on a terminal.
     shown = "".join(c if c.isprintable() else UNKNOWN for c in name) or UNKNOWN
     try:
         return pwd.getpwuid(uid).pw_name, shown
@@ -37,7 +37,7 @@ def owner_of(pid: int) -> tuple[str, str]:
 
 
 def descends_from(pid: int, roots: Collection[int]) -> bool:
-    """Whether a process is one of `roots` or comes from one."""
+    """Whether a process is one of `roots` or a descendant of one."""
     seen: set[int] = set()
     while pid > 1 and pid not in seen:
         if pid in roots:
@@ -48,7 +48,7 @@ def descends_from(pid: int, roots: Collection[int]) -> bool:
 
 
 def _parent(pid: int) -> int:
-    """The parent's PID; 0 when there is none to be told (proc(5): the 2nd field after the name)."""
+    """The parent's PID; 0 when it is not known (proc(5): the 2nd field after the name)."""
     try:
         stat = (_PROC / str(pid) / "stat").read_text(errors="replace")
     except OSError:

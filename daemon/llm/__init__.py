@@ -1,1 +1,1 @@
-"""The language models: who hosts them, how they are asked, and what becomes of their answers."""
+"""The language models: their hosts, their clients, and the handling of their answers."""

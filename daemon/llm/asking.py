@@ -1,4 +1,4 @@
-"""Asking a model until its answer is whole: the proof that it is ready, the repair of what is not valid.
+"""Asking a model until its answer is whole: the proof that it is ready, and the repair of invalid answers.
 
 An answer is whole when the model stopped by itself, its trimmed text is one JSON object, and our own
 model of the answer accepts that. Anything else is asked again, with what was wrong, at most twice.
@@ -28,7 +28,7 @@ from daemon.llm.client import (
 A = TypeVar("A", bound=AnswerModel)
 
 TRIES = 3
-_PROOF_TOKENS = 24
+_PROOF_TOKENS = 24  # enough for the first key, which is all that the proof looks at
 _PROOF_PROMPT = "Say in one plain sentence, without any JSON, what the weather is like."
 _COMPLAINTS = {
     Finish.LENGTH: "the answer was too long; keep every text short",
@@ -38,18 +38,18 @@ _COMPLAINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Asking(Generic[A]):
-    """What came of asking: the answer, or None and what was wrong with the last one."""
+    """The result of asking: the answer, or None and the complaint about the last one."""
 
     answer: A | None
     complaint: str
-    tries: int
+    attempts: int
 
 
 class Asker(Generic[A]):
-    """One engine's model, from its start to its stop, asked for answers of one kind."""
+    """One engine's model, asked for answers of one kind."""
 
     def __init__(self, host: ModelHost, answer: type[A], choose: Callable[[], Options]) -> None:
-        """`choose` gives the options of the next phase; they stay as they are until the next start."""
+        """`choose` gives the options of the next phase; they stay the same until the next start."""
         self.host = host
         self.options = choose()
         self._choose = choose
@@ -60,12 +60,12 @@ class Asker(Generic[A]):
         self._proven: ModelIdentity | None = None
 
     async def start(self, warm_up: str) -> None:
-        """Bring the server up and prove it. Raises EngineError, with nothing left running.
+        """Start the server and prove it. Raises EngineError, with nothing left running.
 
-        `warm_up` is a prompt of the work's kind: the server keeps its work on what all of them share, so
-        that the first student's is done as every other's is. Seen: the same prompt and seed gave another
-        rating when the shared part was new to the server. A server that is known to hold to the schema is
-        asked nothing else: the proof is for each version and model, that it lives is for each start.
+        `warm_up` is a prompt of the work's kind: the server caches the part that all prompts share, so that
+        the first student is treated as every other. Seen: the same prompt and seed gave another rating when
+        the shared part was new to the server. A server that is known to hold to the schema is asked nothing
+        else: holding to it is proved once for each version and model, being alive at each start.
         """
         warm = False
         self.options = self._choose()
@@ -81,7 +81,7 @@ class Asker(Generic[A]):
                 await self._prove(self._client)
             if known is None:
                 await self._client.generate(warming, _unheard)
-            # One that names no version can be another one at the next start.
+            # A server that names no version may be another one at the next start.
             self._proven = self.host.identity if self.host.identity.server_version else None
             warm = True
         finally:
@@ -89,7 +89,7 @@ class Asker(Generic[A]):
                 await self.stop()
 
     async def stop(self) -> None:
-        """End the server."""
+        """Stop the server."""
         self._client = None
         await self.host.stop()
 
@@ -98,17 +98,17 @@ class Asker(Generic[A]):
     ) -> Asking[A]:
         """Ask, and again with what was wrong, until the answer is whole.
 
-        `render` makes the prompt, given what was wrong with the last answer; `schema` is that of the kind
-        of answer, or a narrower one. Raises AnswerFailed.
+        `render` makes the prompt, given the complaint about the last answer; `schema` is that of the answer's
+        kind, or a narrower one. Raises AnswerFailed.
         """
         wrong = ""
-        for tries in range(1, TRIES + 1):
-            # Another seed, or a small model says the same again; the count of tries makes it repeatable.
-            options = replace(self.options, seed=self.options.seed + tries - 1)
+        for attempt in range(1, TRIES + 1):
+            # Another seed, or a small model gives the same answer; counted up, so that it can be repeated.
+            options = replace(self.options, seed=self.options.seed + attempt - 1)
             answer = await self._generate(Request(render(wrong or None), schema, options), on_token)
             whole, wrong = self._read(answer)
             if whole is not None:
-                return Asking(whole, "", tries)
+                return Asking(whole, "", attempt)
         return Asking(None, wrong, TRIES)
 
     def _read(self, answer: Answer) -> tuple[A | None, str]:
@@ -120,13 +120,13 @@ class Asker(Generic[A]):
             return None, complaint(exc)
 
     async def _generate(self, request: Request, on_token: OnToken) -> Answer:
-        """One answer. An error of a server in good health is the engine's fault only if it can't be proved.
+        """One answer. An error of a healthy server is the engine's fault only if the proof fails as well.
 
-        A server error is not always transient: a prompt may bring it about each time. So the server is
-        asked its proof; if it passes that and fails the same request again, the fault is the task's.
+        A server error is not always transient: a prompt may cause it each time. So the server is proved
+        again; if it passes and then fails the same request again, the fault is the task's.
         """
         if self._client is None:
-            raise EngineError("the engine was asked before it was started")
+            raise EngineError("the engine was asked before its start")
         try:
             return await self._timed(self._client, request, on_token)
         except AnswerFailed as exc:
@@ -145,7 +145,7 @@ class Asker(Generic[A]):
             raise AnswerFailed(fault) from exc
 
     def _judged(self, error: EngineError) -> AnswerFailed:
-        """The failure, as a death when the server is not alive any more."""
+        """The failure; it counts as a death when the server is not alive any more."""
         if not isinstance(error, AnswerFailed):
             fault = Fault(Blame.ENGINE, "not_ready", str(error))
         else:
@@ -180,12 +180,12 @@ class Asker(Generic[A]):
         return Request(_PROOF_PROMPT, self.schema, replace(self.options, num_predict=_PROOF_TOKENS))
 
     def _hold(self, answer: Answer) -> None:
-        """See that what came of the proof is held to the schema."""
+        """Raise EngineError unless the answer to the proof follows the schema."""
         if not "".join(answer.text.split()).startswith(self._opening):
-            raise EngineError("the server answers but does not hold to the JSON Schema; update it")
+            raise EngineError("the server answers but does not hold to the JSON Schema; update the server")
 
     def _begins(self, answer: Answer) -> bool:
-        """Whether an answer that was not let end has begun as the schema says."""
+        """Whether the beginning of an answer that was cut off follows the schema."""
         text = "".join(answer.text.split())[: len(self._opening)]
         return answer.finish is not Finish.CUT and text != "" and self._opening.startswith(text)
 
@@ -196,4 +196,4 @@ class Asker(Generic[A]):
 
 
 def _unheard(_: int) -> None:
-    """Nobody follows the tokens of a start."""
+    """Ignore the tokens of a start."""

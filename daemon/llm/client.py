@@ -1,4 +1,4 @@
-"""How a model is asked, whoever hosts it: the request, the answer, and the protocols of host and client."""
+"""Asking a model, whatever hosts it: the request, the answer, and the protocols of host and client."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from daemon.core.errors import EngineError, Fault
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a model is asked with: the same for every request of a stage, so that nothing is reloaded.
+    """The options of a request: the same for all requests of a stage, since a change reloads the model.
 
-    `num_ctx` is the context of one request and `num_predict` the most that it may answer, in tokens.
+    `num_ctx` is the context of one request and `num_predict` the longest answer, in tokens.
     """
 
     temperature: float
@@ -37,15 +37,13 @@ class Finish(StrEnum):
 
     STOP = "stop"
     LENGTH = "length"  # it reached num_predict, or the end of the context
-    CUT = "cut"  # the server gave up on the answer, in good health
+    CUT = "cut"  # the server stopped in mid-answer, but is healthy
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model said. Counts are tokens.
-
-    `prompt_s` and `answer_s` are the server's own seconds, None where it does not say; so is `load_s`, which
-    it needed to have the model in memory.
+    """A model's answer. Counts are tokens. `prompt_s`, `answer_s` and `load_s` (loading the model) are
+    seconds by the server, None where it does not say.
     """
 
     text: str
@@ -58,7 +56,7 @@ class Answer:
 
 
 class AnswerFailed(EngineError):
-    """No answer came; `fault` says why and who is to blame."""
+    """No answer came; `fault` says why and what is to blame."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.message)
@@ -66,11 +64,11 @@ class AnswerFailed(EngineError):
 
 
 OnToken = Callable[[int], None]
-"""Told after each piece of the answer how many tokens it has so far."""
+"""Called after each piece of the answer with the number of its tokens so far."""
 
 
 class ModelClient(Protocol):
-    """Speaks with one server."""
+    """The connection to one server."""
 
     async def generate(self, request: Request, on_token: OnToken) -> Answer:
         """Ask and read the stream to its end. Raises AnswerFailed.
@@ -87,7 +85,7 @@ class ModelClient(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A server that is up: who speaks with it, and what it answered to the first question."""
+    """A server that is up: its client, and its answer to the first request."""
 
     client: ModelClient
     answer: Answer
@@ -95,11 +93,11 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """Which model answers: part of every result's provenance.
+    """The model that answers: part of every result's provenance.
 
     `digest` is that of the weights, as `sha256:<hex>`; `runtime` is `embedded` or `docker`. `degraded` says
-    why it does not run as it should, e.g. partly on the processor; every result is flagged with it. `device`
-    is `gpu` or `cpu`, empty where nobody says.
+    why it is slow, e.g. partly on the processor; every result is flagged with it. `device` is `gpu` or `cpu`,
+    empty where it is not known.
     """
 
     model: str
@@ -120,7 +118,7 @@ class ModelHost(Protocol):
 
     @property
     def identity(self) -> ModelIdentity:
-        """Which model it serves. Only known once it was started."""
+        """The model that it serves. Raises EngineError before the first start."""
         ...
 
     def report(self) -> EngineReport:
@@ -128,13 +126,13 @@ class ModelHost(Protocol):
         ...
 
     async def start(self, first: Request) -> Started:
-        """Bring it up and have it answer `first`, with whose options it is to work.
+        """Start the server and have it answer `first`, with the options of the work.
 
-        That answer is the proof that it lives: no status route is one. Raises EngineError, and then nothing
-        is left running.
+        The answer proves that it works, which no status route does. Raises EngineError, with nothing left
+        running.
         """
         ...
 
     async def stop(self) -> None:
-        """End it, also one that an earlier daemon left. Returns once it is gone; else EngineError."""
+        """Stop the server, also one that an earlier daemon left. Raises EngineError unless it is gone."""
         ...

@@ -1,4 +1,4 @@
-"""The embedded host: llama.cpp's server in a child of the daemon, with the start and stop of a container."""
+"""The embedded host: llama.cpp's server in a child process, started and stopped like a container."""
 
 import asyncio
 import hashlib
@@ -17,8 +17,8 @@ _LOAD_S = 120.0
 class EmbeddedServer:
     """A ModelHost for one GGUF file.
 
-    `engines` is the folder of the lock files and `log` where the child's stderr goes. `parallel` is how
-    many requests are served at once, each with the options' whole context.
+    `engines` is the folder of the lock files, `log` the file of the child's stderr. `parallel` requests
+    are served at once, each with the options' whole context.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class EmbeddedServer:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, for the operator and for tests."""
+        """The child's process id; None while it does not run."""
         return self._child.pid if self._child else None
 
     @property
     def identity(self) -> ModelIdentity:
-        """Which model it serves."""
+        """The model that it serves. Raises EngineError before the first start."""
         if self._identity is None:
-            raise EngineError(f"the embedded server for {self._stage} was never started")
+            raise EngineError(f"the embedded {self._stage} server was never started")
         return self._identity
 
     def report(self) -> EngineReport:
@@ -81,7 +81,7 @@ class EmbeddedServer:
         return Started(client, answer)
 
     async def stop(self) -> None:
-        """End the child, and one that an earlier daemon left: the lock says when it is gone."""
+        """Stop the child, and one that an earlier daemon left: its lock is free only when it is gone."""
         if self._client is not None:
             await self._client.aclose()
             self._client = None
@@ -92,7 +92,7 @@ class EmbeddedServer:
 
     async def _bring_up(self, num_ctx: int) -> OpenAIClient:
         if not self._model.is_file():
-            raise EngineError(f"there is no model at {self._model}; say: introeval models pull")
+            raise EngineError(f"there is no model at {self._model}; run: introeval models pull")
         digest = await asyncio.to_thread(_sha256, self._model)
         self._child = await child.Child.spawn(
             f"embedded {self._stage} server",
@@ -111,7 +111,7 @@ class EmbeddedServer:
                 ready = await self._child.receive()
         except TimeoutError as exc:
             raise EngineError(
-                f"the embedded {self._stage} server did not load within {_LOAD_S:.0f} s"
+                f"the embedded {self._stage} server did not load within {_LOAD_S:.0f} s; see: {self._log}"
             ) from exc
         self._client = OpenAIClient(
             ready["url"],
@@ -122,7 +122,7 @@ class EmbeddedServer:
             llama_cpp=True,
         )
         if not await self._client.health():
-            raise EngineError(f"the embedded {self._stage} server is not healthy; its log is {self._log}")
+            raise EngineError(f"the embedded {self._stage} server is not healthy; see: {self._log}")
         self._identity = ModelIdentity(self._model.stem, f"sha256:{digest}", ready["version"], "embedded")
         return self._client
 

@@ -1,4 +1,4 @@
-"""The two engines that a language model serves: the one that reads the form, and the one that rates.
+"""The two engines with a language model: the extractor reads the form, the rater rates.
 
 Neither is shown words that certainly address the grader. Words that may address it, and those that the search
 does not find, reach them, delimited and as data.
@@ -37,16 +37,16 @@ _EMPTY = Fault(Blame.PERMANENT, "empty_transcript", "there is no word in the tra
 _SMALL = Fault(
     Blame.ENGINE,
     "context_too_small",
-    "a transcript came that is longer than what this phase was prepared for; the model is loaded anew for it",
+    "a transcript is longer than this phase's context, so the model is loaded again with a larger one",
 )
 _NOTHING_LEFT = "all that was said addresses the evaluator"
 
 
 class _Evaluator(Generic[A]):
-    """What both engines share: their life, and asking about one transcript.
+    """The common part of both engines: start, stop, and asking about one transcript.
 
-    `options` gives those of the next phase. `outgrown` is told of a context, in tokens, that did not hold a
-    prompt, and says whether the next phase can have a larger one.
+    `options` gives those of the next phase. `outgrown` is called with a context, in tokens, that did not hold
+    a prompt; True when the next phase can have a larger one.
     """
 
     stage: Stage
@@ -72,7 +72,7 @@ class _Evaluator(Generic[A]):
 
     @property
     def tokens_per_s(self) -> float | None:
-        """The rate of the answer that is being read, or of the last; None before the first."""
+        """The rate of the present answer, or of the last one; None before the first."""
         return self._asker.tokens_per_s
 
     def report(self) -> EngineReport:
@@ -81,17 +81,17 @@ class _Evaluator(Generic[A]):
         return report.model_copy(update={"tokens_per_s": self.tokens_per_s if self.alive else None})
 
     async def start(self) -> None:
-        """Bring the server up and prove it by a real generation. Raises EngineError."""
+        """Start the server and prove it by a real generation. Raises EngineError."""
         await self._asker.start(self._prompt.render("Hello."))
 
     async def stop(self) -> None:
-        """End the server, also one that an earlier daemon left. Raises EngineError."""
+        """Stop the server, also one that an earlier daemon left. Raises EngineError."""
         await self._asker.stop()
 
     async def _ask(
         self, ticket: Ticket, text: str, progress: OnProgress, **values: Any
     ) -> Asking[A] | Failed:
-        # An empty prompt is answered with an invented student.
+        # To an empty prompt the models answered with an invented student.
         if not _says_something(neutralise(text)):
             return Failed(ticket, _EMPTY)
         transcript = impartial(text)
@@ -118,7 +118,7 @@ class _Evaluator(Generic[A]):
         return (*demo, Flag(code="degraded", detail=f"{self.stage}: {identity.degraded}"))
 
     def _provenance(self, asked: Asking[A], text: str) -> Provenance:
-        """What makes this outcome repeatable: model, prompt, schema, parameters and transcript."""
+        """Everything needed to repeat this outcome: model, prompt, schema, parameters and transcript."""
         schema = json.dumps(self._asker.schema, separators=(",", ":")).encode()
         return {
             **asdict(self._asker.host.identity),
@@ -127,7 +127,7 @@ class _Evaluator(Generic[A]):
             "transcript_sha256": hashlib.sha256(text.encode()).hexdigest(),
             "schema_sha256": hashlib.sha256(schema).hexdigest(),
             "parameters": asdict(self._asker.options),
-            "tries": asked.tries,
+            "tries": asked.attempts,
         }
 
 
@@ -207,7 +207,7 @@ def _says_something(text: str) -> bool:
 
 
 def _share_of(usual_tokens: int, ticket: Ticket, progress: OnProgress) -> OnToken:
-    """OnProgress by the tokens of a usual answer; the end alone is 1."""
+    """Report progress by the tokens of a usual answer; 1 is reported at the end only."""
 
     def on_token(tokens: int) -> None:
         progress(ticket, min(0.95, tokens / usual_tokens))
@@ -216,7 +216,7 @@ def _share_of(usual_tokens: int, ticket: Ticket, progress: OnProgress) -> OnToke
 
 
 def _in_words(speaking: Speaking) -> str:
-    """The delivery's figures, as they stand in the prompt."""
+    """The figures of the delivery, as the prompt has them."""
     fillers = ", ".join(f"{word} {count} times" for word, count in sorted(speaking.filler_words.items()))
     return (
         f"{speaking.speech_s:.0f} s of speech, {speaking.words_per_minute:.0f} words per minute, "

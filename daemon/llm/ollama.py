@@ -1,7 +1,6 @@
-"""The client for Ollama's `/api/generate`, streamed. Served are the servers with their own runner and those
-that run llama.cpp's.
+"""The client for Ollama's `/api/generate`, streamed: for servers with Ollama's own runner or llama.cpp's.
 
-Both shorten what does not fit and answer 200; both end a stream in mid-answer, in good health, when a token
+Both shorten what does not fit and answer 200; both end a stream in mid-answer, though healthy, when a token
 repeats; both can say `stop` of an answer that pushed its own instructions out of the context. So what
 counts as whole is decided here, by the last line of the stream and its counts.
 """
@@ -20,14 +19,14 @@ RELOAD_S = 1.0
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
 
 OnReload = Callable[[float], None]
-"""Told how many seconds a model took to load that was taken for loaded."""
+"""Called with the seconds that a reload took of a model that should have been loaded."""
 
 
 class OllamaClient:
     """A ModelClient for one model of the server at `url`.
 
     `stall_s` is the longest wait for a token and `timeout_s` for the whole answer, in seconds. `on_reload`
-    is told when an answer had to wait for the model: its memory was taken, or its options had changed.
+    is called when an answer had to wait for the model: its memory was taken, or its options had changed.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class OllamaClient:
 
 
 def generate_body(model: str, request: Request) -> dict[str, Any]:
-    """What is posted: the same for proof, preload and work, but for what reloads nothing.
+    """The body of a request. Proof, preload and work differ only in options that reload nothing.
 
     `num_ctx` and `shift` reload the model when they differ; temperature, top_p, seed, `num_predict` and
     `format` do not. `keep_alive` counts only at the top, and only as a number or with a unit.
@@ -83,7 +82,7 @@ def generate_body(model: str, request: Request) -> dict[str, Any]:
         "keep_alive": -1,
         "options": {
             "num_ctx": options.num_ctx,
-            # Zero and less do not mean "none": they run on, past any limit.
+            # Zero and less do not mean "none": such an answer runs on past any limit.
             "num_predict": max(1, min(options.num_predict, options.num_ctx)),
             "temperature": options.temperature,
             "top_p": options.top_p,
@@ -93,7 +92,7 @@ def generate_body(model: str, request: Request) -> dict[str, Any]:
 
 
 async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnToken, num_ctx: int) -> Answer:
-    """The answer of a stream of JSON lines, each of which is a heartbeat. Raises AnswerFailed."""
+    """The answer in a stream of JSON lines, each of which is a heartbeat. Raises AnswerFailed."""
     pieces: list[str] = []
     last: dict[str, Any] | None = None
     async for line in lines:
@@ -120,16 +119,16 @@ async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnTok
 
 
 def _finish(last: dict[str, Any], num_ctx: int) -> Finish:
-    """How an answer ended, by the last line of its stream."""
+    """The way an answer ended, by the last line of its stream."""
     if not last.get("done"):
         return Finish.CUT
     if last.get("prompt_eval_count", 0) + last.get("eval_count", 0) > num_ctx:
-        return Finish.LENGTH  # it says `stop`, but its beginning, with the instructions, was dropped
+        return Finish.LENGTH  # it says `stop`, but the instructions were pushed out of the context
     return _FINISH.get(last.get("done_reason", ""), Finish.CUT)
 
 
 def parse_line(line: str) -> dict[str, Any]:
-    """One line of a stream. Raises AnswerFailed when it is an error, or no JSON object."""
+    """Parse one line of a stream. Raises AnswerFailed when it is an error, or no JSON object."""
     try:
         event = json.loads(line)
     except ValueError as exc:

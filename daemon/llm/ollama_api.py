@@ -1,7 +1,7 @@
-"""Ollama's other routes: which models a server has and holds, loading, unloading and fetching them.
+"""Ollama's other routes: listing, loading, unloading and pulling models.
 
-None of the status routes says that a server is healthy: all of them answer while it is frozen, and one lists
-a model whose runner is gone. Loaded means that a real generation answered.
+No status route says that a server is healthy: all of them answer while it is frozen, and one lists a model
+whose runner is gone. A model counts as loaded when a real generation answered.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ _FORM = {
 }
 
 OnPull = Callable[[str, int, int], None]
-"""Told what a pull does: its step in words, and how many bytes of how many are here (0 of 0: not known)."""
+"""Called with a pull's step in words, and its bytes done and total (0 of 0: not known)."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredModel:
-    """A model on the server's disk. `digest` is `sha256:<hex>`; two names of the same weights share it."""
+    """A model on the server's disk. `digest` is `sha256:<hex>`; names of the same weights share it."""
 
     name: str
     digest: str
@@ -46,7 +46,7 @@ class StoredModel:
 class LoadedModel:
     """A model in memory: `size_bytes` in all, of which `vram_bytes` on the GPU.
 
-    `num_ctx` is the context of one request in tokens, which may be less than was asked for.
+    `num_ctx` is the context of one request in tokens, which may be less than was requested.
     """
 
     name: str
@@ -57,13 +57,13 @@ class LoadedModel:
 
     @property
     def gpu_share(self) -> float:
-        """How much of it is on the GPU, from 0 to 1; less than 0.99 is slow."""
+        """The share on the GPU, from 0 to 1; less than 0.99 is slow."""
         return self.vram_bytes / self.size_bytes if self.size_bytes else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class ModelShape:
-    """What a model's memory is reckoned from. `kv_heads` are those of all layers together."""
+    """The figures that a model's memory is computed from. `kv_heads` is the sum over all layers."""
 
     layers: int
     kv_heads: int
@@ -73,12 +73,12 @@ class ModelShape:
 
     @property
     def kv_bytes_per_token(self) -> int:
-        """What one token of context takes, in bytes, at f16: 131072 for mistral and llama3."""
+        """The bytes that one token of context takes, at f16: 131072 for mistral and llama3."""
         return self.kv_heads * (self.key_length + self.value_length) * _F16
 
 
 class OllamaApi:
-    """The server at `url`, whatever its models. Close it, or use it as a context."""
+    """The server at `url`, with any models. Close it, or use it as a context. All raise EngineError."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -97,27 +97,27 @@ class OllamaApi:
         await self._http.aclose()
 
     async def version(self) -> str:
-        """The server's version. Raises EngineError, as all of these do."""
+        """The server's version."""
         return str((await self._ask("GET", "/api/version")).get("version", "unknown"))
 
     async def tags(self) -> list[StoredModel]:
-        """The models on its disk; a damaged one is listed as any other."""
+        """The models on its disk; a damaged one is listed like any other."""
         models = (await self._ask("GET", "/api/tags")).get("models") or []
         return [StoredModel(each["name"], _digest(each), each.get("size", 0)) for each in models]
 
     async def stored(self, model: str) -> StoredModel:
-        """The one that is called `model`. Raises EngineError when it has none."""
+        """The stored model called `model`. Raises EngineError when there is none."""
         found = next((each for each in await self.tags() if each.name == full_name(model)), None)
         if found is None:
-            raise EngineError(f"the server at {self.url} has no model {model}; say: introeval setup")
+            raise EngineError(f"the server at {self.url} has no model {model}; run: introeval setup")
         return found
 
     async def show(self, model: str) -> ModelShape:
-        """What `model` is made like."""
+        """The shape of `model`."""
         return _shape(model, (await self._ask("POST", "/api/show", {"model": model})).get("model_info") or {})
 
     async def ps(self) -> list[LoadedModel]:
-        """The models in its memory, each by one of its names; no proof that they answer."""
+        """The models in its memory, each by one of its names, which does not prove that they answer."""
         models = (await self._ask("GET", "/api/ps")).get("models") or []
         return [
             LoadedModel(
@@ -131,10 +131,10 @@ class OllamaApi:
         ]
 
     async def load(self, model: str, first: Request, load_timeout_s: float) -> tuple[LoadedModel, Answer]:
-        """Load `model` by having it answer `first`, and see what was loaded.
+        """Load `model` by having it answer `first`. Gives what was loaded, and the answer.
 
-        Raises EngineError (AnswerFailed when no answer came in `load_timeout_s`), also when the server gives
-        less context than asked.
+        Raises EngineError (AnswerFailed when no answer came in `load_timeout_s` seconds), also when the
+        server gives less context than requested.
         """
         digest = (await self.stored(model)).digest
         answer = await self._once(model, first, load_timeout_s)
@@ -149,9 +149,9 @@ class OllamaApi:
         return loaded, answer
 
     async def refuses_what_does_not_fit(self, model: str, options: Options, timeout_s: float) -> None:
-        """See that a prompt of twice the context is refused: an old server cuts it and answers 200.
+        """Check that a prompt of twice the context is refused: an old server cuts it and answers 200.
 
-        Raises EngineError when it is not.
+        Raises EngineError when it is not refused.
         """
         long = Request("word " * (2 * options.num_ctx), _FORM, replace(options, num_predict=1))
         try:
@@ -170,9 +170,9 @@ class OllamaApi:
             await client.aclose()
 
     async def unload(self, model: str, timeout_s: float = 10.0) -> None:
-        """Have `model` out of memory: the server says so at once, but it waits for the running answer.
+        """Unload `model` and wait until it is gone: the server confirms before the running answer ends.
 
-        Raises EngineError when it is still there after `timeout_s`.
+        Raises EngineError when it is still there after `timeout_s` seconds.
         """
         digest = (await self.stored(model)).digest
         await self._ask("POST", "/api/generate", {"model": model, "keep_alive": 0, "stream": False})
@@ -181,12 +181,12 @@ class OllamaApi:
         while any(each.digest == digest for each in await self.ps()):
             if loop.time() > limit:
                 raise EngineError(
-                    f"{model} is still in the memory of {self.url} after {timeout_s:g} s; stop the server"
+                    f"{model} is still in the memory of {self.url} after {timeout_s:g} s; restart the server"
                 )
             await asyncio.sleep(_POLL_S)
 
     async def pull(self, model: str, on_pull: OnPull) -> None:
-        """Fetch `model` from the registry. Raises ModelError, which says why not; a pull can be repeated."""
+        """Pull `model` from the registry. Raises ModelError with the cause; a pull can be repeated."""
         finished = False
         try:
             async with (
@@ -197,13 +197,13 @@ class OllamaApi:
                     raise _not_pulled(model, excerpt(await reply.aread()))
                 last = ""
                 async for line in reply.aiter_lines():
-                    if line != last:  # it says the same again many times a second while nothing comes
+                    if line != last:  # without progress the same line comes many times a second
                         stall.reschedule(asyncio.get_running_loop().time() + _PULL_STALL_S)
                     last, event = line, parse_line(line)
                     on_pull(str(event.get("status", "")), event.get("completed", 0), event.get("total", 0))
                     finished = event.get("status") == "success"
         except TimeoutError as exc:
-            raise _not_pulled(model, f"nothing came for {_PULL_STALL_S:.0f} s") from exc
+            raise _not_pulled(model, f"no progress for {_PULL_STALL_S:.0f} s") from exc
         except (httpx.HTTPError, AnswerFailed) as exc:
             raise _not_pulled(model, str(exc) or type(exc).__name__) from exc
         if not finished:
@@ -238,7 +238,7 @@ def _digest(each: dict[str, Any]) -> str:
 
 
 def _shape(model: str, info: dict[str, Any]) -> ModelShape:
-    """The shape that `model_info` tells; a head's length is not always said, nor its number one for all."""
+    """The shape in `model_info`, which may lack a head's length, or give a number for each layer."""
     kind = info.get("general.architecture", "")
 
     def figure(name: str) -> Any:
@@ -262,9 +262,9 @@ def _shape(model: str, info: dict[str, Any]) -> ModelShape:
 
 def _not_pulled(model: str, why: str) -> ModelError:
     return ModelError(
-        f"{model} was not pulled: {why}; see that the server reaches the registry, or copy it in"
+        f"{model} was not pulled: {why}; check that the server reaches the registry, or copy the model to it"
     )
 
 
 def _unheard(_: int) -> None:
-    """Nobody follows the tokens of a start."""
+    """Ignore the tokens of a start."""

@@ -1,4 +1,4 @@
-"""The client for servers that speak OpenAI's chat completions: llama.cpp's, vLLM."""
+"""The client for servers with OpenAI's chat completions: llama.cpp's, vLLM."""
 
 import json
 from collections.abc import AsyncIterator
@@ -16,9 +16,9 @@ _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
 class OpenAIClient:
     """A ModelClient for `<url>/v1/chat/completions`.
 
-    `stall_s` is the longest wait for a token and `timeout_s` for the whole answer, in seconds.
-    A server that is `llama_cpp` is asked to keep its work on the head of the prompt, which is the same for
-    all, and to report its progress while it reads a long one: a sign of life before the first token.
+    `stall_s` is the longest wait for a token and `timeout_s` for the whole answer, in seconds. A server
+    that is `llama_cpp` is asked to cache the head of the prompt, which all share, and to report its progress
+    with a long prompt: a sign of life before the first token.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class OpenAIClient:
         await self._http.aclose()
 
     async def health(self) -> bool:
-        """Whether llama.cpp's `/health` says that the model is loaded; no proof that it answers."""
+        """Whether llama.cpp's `/health` reports the model as loaded, which does not prove that it answers."""
         try:
             return (await self._http.get("/health")).is_success
         except httpx.HTTPError:
@@ -73,7 +73,7 @@ class OpenAIClient:
             "seed": options.seed,
             "max_tokens": max(
                 1, min(options.num_predict, options.num_ctx)
-            ),  # 0 means "no limit" to some servers
+            ),  # some servers take 0 as "no limit"
             "stream": True,
             "stream_options": {"include_usage": True},
             **self._extra,
@@ -81,7 +81,7 @@ class OpenAIClient:
 
 
 async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnToken) -> Answer:
-    """The answer of a stream of server-sent events, each of which is a heartbeat. Raises AnswerFailed."""
+    """The answer in a stream of server-sent events, each of which is a heartbeat. Raises AnswerFailed."""
     pieces: list[str] = []
     finish: Finish | None = None
     usage: dict[str, Any] = {}

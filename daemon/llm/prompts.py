@@ -1,7 +1,7 @@
-"""The prompts: versioned Jinja2 templates, ours or those that a lab keeps in a folder of its own.
+"""The prompts: versioned Jinja2 templates, ours or those in a folder of the lab.
 
-A template is named `<name>.v<number>.j2`. What is the same for every student stands first in it, so that
-the server keeps its work on it; the transcript stands last, delimited, before one fixed line.
+A template is named `<name>.v<number>.j2`. The part that all students share stands first in it, so that the
+server can cache it; the transcript stands last, delimited, before one fixed line.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _VARIABLES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One template. `sha256` is that of its file, `version` the number in the file's name."""
+    """One template. `sha256` is that of its file, `version` the number in its name."""
 
     name: str
     version: str
@@ -36,17 +36,17 @@ class Prompt:
     template: jinja2.Template = field(compare=False)
 
     def render(self, transcript: str, **values: Any) -> str:
-        """The prompt for one student; what is not given of the template's variables is empty."""
+        """The prompt for one student; variables of the template that are not given are empty."""
         return self.template.render({**_VARIABLES[self.name], **values, "transcript": transcript}).strip()
 
 
 def load_prompt(name: PromptName, folder: Path | None = None) -> Prompt:
-    """The newest template of this name in `folder`, or ours where it holds none.
+    """The newest template of this name in `folder`, or ours where the folder has none.
 
     Raises ConfigError when the folder or the template can't be used.
     """
     if folder is not None and not folder.is_dir():
-        raise ConfigError(f"prompts.folder is {folder}, which is no folder; make it or leave the key out")
+        raise ConfigError(f"prompts.folder is {folder}, which is no folder; create it or remove the key")
     path = (_newest(name, folder) if folder is not None else None) or _newest(name, _OURS)
     if path is None:
         raise ConfigError(f"there is no template {name}.v1.j2 in {_OURS}; install the package again")
@@ -56,11 +56,11 @@ def load_prompt(name: PromptName, folder: Path | None = None) -> Prompt:
         prompt = Prompt(name, f"v{_version(path)}", hashlib.sha256(source).hexdigest(), template)
         trial = prompt.render(_MARK)
     except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{path} can't be read: {exc}") from exc
+        raise ConfigError(f"{path} can't be read, so no prompt can be made: {exc}") from exc
     except jinja2.TemplateError as exc:
-        raise ConfigError(f"{path} is no usable template: {exc.message}") from exc
+        raise ConfigError(f"{path} is no valid template; fix it: {exc.message}") from exc
     if trial.count(_MARK) != 1:
-        raise ConfigError(f"{path} must hold {{{{ transcript }}}} once; it does {trial.count(_MARK)} times")
+        raise ConfigError(f"{path} has {{{{ transcript }}}} {trial.count(_MARK)} times; it needs it once")
     return prompt
 
 

@@ -1,7 +1,7 @@
 """The child that serves a GGUF model with llama.cpp: `python -m daemon.llm.server`.
 
-It says one message, `{"ready": true, "url": ..., "key": ..., "version": ...}`, and then serves until its
-stdin closes. Nothing else of the daemon imports xllamacpp.
+It sends one message, `{"ready": true, "url": ..., "key": ..., "version": ...}`, and then serves until its
+stdin closes. Nothing else in the daemon imports xllamacpp.
 """
 
 import argparse
@@ -14,17 +14,17 @@ from daemon.system.child import ParentChannel, attach
 
 
 def threads_for(cores: int) -> int:
-    """How many threads compute, for so many cores.
+    """The number of threads that compute, on so many cores.
 
     Half of them: llama.cpp's threads spin at a barrier for each layer, so that one thread too many on a
-    busy machine costs all of them their speed. Seen on two cores beside one other busy program:
-    39 tokens/s with one thread, 5 and then 0.7 with two. The other half is for the second engine.
+    busy machine slows all of them. Seen on two cores beside one other busy program: 39 tokens/s with one
+    thread, 5 and then 0.7 with two. The other half is for the second engine.
     """
     return max(1, cores // 2)
 
 
 def serve(wire: ParentChannel, model: Path, parallel: int, ctx: int) -> Any:
-    """Start the server on a free loopback port, announce it on `wire`, and return it: it runs while held.
+    """Start the server on a free loopback port and announce it on `wire`. It runs while the result is held.
 
     `ctx` is the context of one slot in tokens. The key keeps other users of the machine out.
     """
@@ -63,7 +63,7 @@ def main() -> None:
     while wire.receive() is not None:
         pass
     assert server is not None
-    os._exit(0)  # the server's own end waits for the answers in hand; nobody reads them any more
+    os._exit(0)  # an orderly end would wait for running answers, which nobody reads any more
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The one border at which HTTP becomes answers and faults: a streamed answer, read under two limits."""
+"""The one place where HTTP becomes answers and faults: a streamed answer, read under two time limits."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -10,20 +10,20 @@ from daemon.core.errors import Blame, Fault
 from daemon.llm.client import Answer, AnswerFailed
 
 _CONNECT_S = 5.0
-_TOO_LONG = (b"exceed", b"maximum", b"longer")  # each server, and each version of it, has its own words
+_TOO_LONG = (b"exceed", b"maximum", b"longer")  # each server and version has its own words
 
 Heartbeat = Callable[[], None]
 ReadStream = Callable[[AsyncIterator[str], Heartbeat], Awaitable[Answer]]
-"""Makes an answer of a stream's lines, and says which of them are signs of life. Raises AnswerFailed."""
+"""Reads an answer from a stream's lines; calls the heartbeat at signs of life. Raises AnswerFailed."""
 
 
 def connection(url: str, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
-    """A client for the server at `url`; the limits of an answer are set by `streamed`."""
+    """A client for the server at `url`; `streamed` sets the time limits of an answer."""
     return httpx.AsyncClient(
         base_url=url,
-        verify=url.startswith("https:"),  # what TLS needs takes 30 ms to load, also where it is not used
+        verify=url.startswith("https:"),  # loading the certificates takes 30 ms, also where TLS is not used
         trust_env=False,  # a proxy of the environment would get the requests to 127.0.0.1
-        timeout=httpx.Timeout(None, connect=_CONNECT_S),  # not every byte of a server's is a sign of life
+        timeout=httpx.Timeout(None, connect=_CONNECT_S),  # `streamed` sets them: a byte is no sign of life
         headers=headers,
     )
 
@@ -72,20 +72,20 @@ async def _alive(
 
 
 def refusal(status: int, body: bytes) -> Fault:
-    """The fault of a reply that is no 2xx. An error's body may be empty, text or JSON."""
+    """The fault of a reply that is no 2xx. Its body may be empty, text or JSON."""
     if status == 400 and b"context" in body and any(word in body for word in _TOO_LONG):
         return Fault(
             Blame.PERMANENT, "transcript_too_long", "the transcript does not fit the model's context"
         )
     if status == 503:
-        return Fault(Blame.ENGINE, "server_busy", f"the server is busy or still loads: {excerpt(body)}")
+        return Fault(Blame.ENGINE, "server_busy", f"the server is busy or still loading: {excerpt(body)}")
     if status < 500:
         return Fault(Blame.ENGINE, "request_refused", f"the server answered {status}: {excerpt(body)}")
     return server_error(status, body)
 
 
 def server_error(status: int, body: bytes) -> Fault:
-    """The fault of an error's answer; with status 200 it stood in the stream."""
+    """The fault of an error answer; with status 200 it was in the stream."""
     where = "in the stream" if status == 200 else str(status)
     return Fault(Blame.ENGINE, "server_error", f"the server answered an error ({where}): {excerpt(body)}")
 
@@ -96,6 +96,6 @@ def died(code: str, message: str) -> Fault:
 
 
 def excerpt(body: bytes) -> str:
-    """One printable line of an error's body."""
+    """One printable line, of at most 200 characters, of an error's body."""
     text = " ".join(body[:400].decode(errors="replace").split())
     return "".join(c for c in text if c.isprintable())[:200] or "(nothing said)"

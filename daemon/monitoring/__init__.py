@@ -1,1 +1,1 @@
-"""What an operator and other programs see: alarms, events, status, metrics, logs."""
+"""Alarms, events, status, metrics and logs: all that an operator and other programs can see."""

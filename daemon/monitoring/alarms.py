@@ -1,4 +1,4 @@
-"""The alarms that last: raised once, cleared when mended, shown everywhere."""
+"""The alarms: raised once, cleared when the problem is fixed, shown everywhere."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from daemon.contracts.signal import Signal
 log = structlog.get_logger()
 
 _NAMING = ("intake_", "outbox")  # codes of alarms whose messages name files, and so students
-_LOOK = "it names files, which the log does not: see `introeval status`"
+_LOOK = "it names files, which the log does not; run: introeval status"
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something that a person should mend. `since` is in seconds since the epoch."""
+    """A problem that a person should fix. `since` is in seconds since the epoch."""
 
     code: str
     message: str
@@ -23,9 +23,9 @@ class Alarm:
 
 
 class Alarms:
-    """The one place that knows what is wrong now.
+    """The one place that knows the present problems.
 
-    `changed` tells of an alarm once when it begins, with True, and once when it clears.
+    `changed` signals an alarm once when it begins, with True, and once when it clears, with False.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -35,11 +35,11 @@ class Alarms:
 
     @property
     def all(self) -> list[Alarm]:
-        """What lasts, the oldest first."""
+        """The alarms that last, the oldest first."""
         return list(self._lasting.values())
 
     def set(self, code: str, message: str) -> None:
-        """Raise an alarm; one that lasts already only changes its text."""
+        """Raise an alarm; if it lasts already, only replace its message."""
         known = self._lasting.get(code)
         if known is None:
             log.warning("alarm", code=_logged(code), message=_LOOK if _names_files(code) else message)
@@ -48,21 +48,21 @@ class Alarms:
             self.changed(alarm, True)
 
     def clear(self, code: str) -> None:
-        """It is mended."""
+        """Clear an alarm, if it lasts."""
         known = self._lasting.pop(code, None)
         if known is not None:
             log.info("alarm cleared", code=_logged(code))
             self.changed(known, False)
 
     def on(self, code: str, message: str | None) -> None:
-        """Set an alarm, or clear it where there is no message: the OnAlarm of those who watch one thing."""
+        """Set an alarm, or clear it when `message` is None: the OnAlarm of whoever watches one thing."""
         if message is None:
             self.clear(code)
         else:
             self.set(code, message)
 
     def replace(self, prefix: str, messages: dict[str, str]) -> None:
-        """Make `messages` all that lasts of the alarms whose code begins with `prefix`."""
+        """Make `messages` the only lasting alarms with codes that begin with `prefix`."""
         for code in [code for code in self._lasting if code.startswith(prefix) and code not in messages]:
             self.clear(code)
         for code, message in messages.items():
@@ -70,10 +70,10 @@ class Alarms:
 
 
 def _names_files(code: str) -> bool:
-    """Whether an alarm may name a student, whom no log must: a journal can't forget."""
+    """Whether an alarm may name a student, which no log may: a journal can't forget."""
     return code.startswith(_NAMING)
 
 
 def _logged(code: str) -> str:
-    """The code as the log has it; what stands after a space is the file that it is about."""
+    """The code for the log; the part after a space names the file that the alarm is about."""
     return code.partition(" ")[0]

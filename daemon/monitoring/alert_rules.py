@@ -1,4 +1,4 @@
-"""The conditions of which the operator is told, evaluated in one place. They are alarms like all others."""
+"""The alert rules: conditions that raise alarms, evaluated in one place."""
 
 import asyncio
 import contextlib
@@ -19,8 +19,8 @@ _BROKEN = {"missing", "crash_loop", "unreachable", "denied", "failed"}
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the conditions are evaluated on: `failed` tasks ended so in the last hour, `switching_s` is how
-    long the switch that runs has taken.
+    """The figures that the alert rules read: `failed` counts the failures of the last hour, `switching_s` is
+    the duration of the running switch so far.
     """
 
     now: float
@@ -31,7 +31,7 @@ class Situation:
 
 
 def conditions(situation: Situation, config: Config) -> dict[str, str]:
-    """What holds now, by its code: each one line that says what to do."""
+    """The conditions that hold now, by alarm code: each one line that says what to do."""
     found: dict[str, str] = {}
     for rule in (_queue, _failures, _switch, _disk, _engines, _deadline):
         found |= rule(situation, config)
@@ -44,7 +44,7 @@ def _queue(situation: Situation, config: Config) -> dict[str, str]:
     if len(open_now) > config.alerts.queue_depth:
         found["queue_depth"] = (
             f"{len(open_now)} tasks are open, more than alerts.queue_depth ({config.alerts.queue_depth}); "
-            "see what holds them up with `introeval status`"
+            "to see why, run: introeval status"
         )
     waiting = [task for task in open_now if task.status not in RUNNING and task.revision == 1]
     oldest = min(waiting, key=lambda task: (task.claimed_at, task.id), default=None)
@@ -52,7 +52,7 @@ def _queue(situation: Situation, config: Config) -> dict[str, str]:
     if oldest is not None and (wait_s := situation.now - oldest.claimed_at) > limit_s:
         found["oldest_wait"] = (
             f"task {oldest.id} of {oldest.student} has waited {wait_s / 60:.0f} min; "
-            f"see what holds it up with `introeval task {oldest.id}`"
+            f"to see why, run: introeval task {oldest.id}"
         )
     return found
 
@@ -61,7 +61,7 @@ def _failures(situation: Situation, config: Config) -> dict[str, str]:
     if situation.failed < config.alerts.failures:
         return {}
     told = f"{situation.failed} tasks failed in the last hour"
-    return {"failures": f"{told}; see `introeval tasks --status failed`"}
+    return {"failures": f"{told}; run: introeval tasks --status failed"}
 
 
 def _disk(situation: Situation, config: Config) -> dict[str, str]:
@@ -69,8 +69,8 @@ def _disk(situation: Situation, config: Config) -> dict[str, str]:
     if disk is None or disk.free_mb >= 2 * disk.min_free_mb:
         return {}
     told = (
-        f"{disk.free_mb:.0f} MB are free where the state lies, and below {disk.min_free_mb:.0f} no video "
-        "is taken; delete what is not needed on that disk"
+        f"{disk.free_mb:.0f} MB are free on the state folder's disk; below {disk.min_free_mb:.0f} no video "
+        "is taken; delete what is not needed there"
     )
     return {"disk": told}
 
@@ -82,7 +82,7 @@ def _engines(situation: Situation, config: Config) -> dict[str, str]:
             said = engine.detail
             if engine.name not in said:
                 said = f"{engine.name} is {engine.state}" + (f": {said}" if said else "")
-            found[f"engine_{engine.stage}"] = f"{said}; see `introeval doctor`"
+            found[f"engine_{engine.stage}"] = f"{said}; run: introeval doctor"
     return found
 
 
@@ -109,12 +109,12 @@ def _switch(situation: Situation, config: Config) -> dict[str, str]:
     to = " and ".join(switching.to) or "nothing"
     return {
         "switch_blocked": f"the switch to {to} has taken {took_s:.0f} s{usual}; "
-        "see what holds the GPU with `introeval doctor`"
+        "to see what holds the GPU, run: introeval doctor"
     }
 
 
 class AlertRules:
-    """Evaluates the conditions again and again. `look` gives the situation, or a StoreError."""
+    """Evaluates the alert rules repeatedly. `look` gives the situation, or raises StoreError."""
 
     def __init__(
         self,
@@ -128,6 +128,6 @@ class AlertRules:
     async def run(self, stop: asyncio.Event) -> None:
         """Evaluate until `stop`."""
         while not stop.is_set():
-            with contextlib.suppress(StoreError):  # told of where the work needs the database
+            with contextlib.suppress(StoreError):  # reported where the work needs the database
                 self._alarms.replace(PREFIX, conditions(await self._look(), self._config))
             await happens(stop, self._every_s)

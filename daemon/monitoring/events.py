@@ -1,7 +1,7 @@
-"""What happened last: a ring of events that any number may follow, each at its own speed.
+"""The last events: a ring that any number of readers may follow, each at its own speed.
 
-A reader keeps nothing but the id of the last event that it has seen, so that a slow or dead one costs no
-memory here. Ids grow, also over a restart: the first one is the milliseconds of the clock.
+A reader keeps only the id of the last event that it has seen, so that a slow or dead one costs no memory
+here. Ids grow, also over a restart: the first one is the clock's milliseconds.
 """
 
 import asyncio
@@ -25,22 +25,22 @@ RING = 1000
 
 
 class EventTally(Protocol):
-    """Who counts what happens."""
+    """Counts committed transitions and switches."""
 
     def committed(self, changes: Sequence[Change]) -> None:
-        """Transitions are durable."""
+        """Count transitions that are durable."""
         ...
 
     def switched(self, group: str, seconds: float) -> None:
-        """A group was loaded."""
+        """Count a switch to `group` that took `seconds`."""
         ...
 
 
 class Events:
     """The last events, oldest first. Used on the loop's thread alone.
 
-    `seq` grows with every event and with every call of `changed`, so that who has seen it need not ask
-    for tasks again.
+    `seq` grows with every event and with every call of `changed`: a client that has seen it need not ask for
+    tasks again.
     """
 
     def __init__(self, clock: Callable[[], float], size: int = RING) -> None:
@@ -48,7 +48,7 @@ class Events:
         self._ring: deque[EventLine] = deque(maxlen=size)
         self._woken = asyncio.Event()
         self.last_id = self.seq = int(clock() * 1000)
-        self._dropped = self.last_id  # the newest id that is not in the ring any more
+        self._dropped = self.last_id  # the newest id that has left the ring
         self.closed = False
         self.tallies: list[EventTally] = []
 
@@ -61,9 +61,9 @@ class Events:
         student: str | None = None,
         status: str | None = None,
     ) -> None:
-        """Something happened: `kind` is one of those of EventLine."""
+        """Add an event; `kind` is one of those of EventLine."""
         if len(self._ring) == self._ring.maxlen:
-            self._dropped = max(self._dropped, self._ring[0].id)  # what was forgotten does not come back
+            self._dropped = max(self._dropped, self._ring[0].id)  # a forgotten event must not come back
         self.last_id += 1
         self._ring.append(
             EventLine(
@@ -80,7 +80,7 @@ class Events:
         self._wake()
 
     def committed(self, changes: Sequence[Change]) -> None:
-        """Transitions are durable. What only moves a task into a batch and out of it is no news."""
+        """Add events for durable transitions. Moves into a batch and out of it are left out."""
         for tally in self.tallies:
             tally.committed(changes)
         for change in changes:
@@ -89,17 +89,17 @@ class Events:
         self.changed()
 
     def switched(self, group: str, seconds: float) -> None:
-        """A group is loaded, after so many seconds."""
+        """Add the event of a loaded group."""
         for tally in self.tallies:
             tally.switched(group, seconds)
         self.add("phase", f"{group} is loaded after {seconds:.1f} s")
 
     def alarm(self, message: str, lasts: bool) -> None:
-        """An alarm began, or is cleared."""
+        """Add the event of an alarm that began, or was cleared."""
         self.add("alarm" if lasts else "cleared", message)
 
     def of_task(self, task: Task, message: str, why: str = "") -> None:
-        """Something happened to a task, which is now as given. The log names the task and not the student,
+        """Add an event of a task, which is given as it is now. The log names the task and not the student,
         and leaves out the `why`, which may name the file.
         """
         log.info(message, task_id=task.id, status=task.status.value)
@@ -107,45 +107,45 @@ class Events:
         self.add("task", told, task_id=task.id, student=task.student, status=task.status.value)
 
     def changed(self) -> None:
-        """What a list of tasks says is not what it was."""
+        """Record that lists of tasks have changed, without an event."""
         self.seq += 1
 
     def recent(self, limit: int) -> list[EventLine]:
-        """The last events, oldest first."""
+        """The last `limit` events, oldest first."""
         return list(islice(self._ring, max(0, len(self._ring) - limit), None))
 
     def after(self, last_id: int) -> list[EventLine] | None:
-        """What came after an event; None when that is not known any more, or never was."""
+        """The events after `last_id`; None when some of them have left the ring, or it never was."""
         if not self._dropped <= last_id <= self.last_id:
             return None
         newer = self.last_id - last_id
         return self.recent(newer) if newer else []
 
     def forget(self, student: str) -> None:
-        """Drop what was said of a student, also by an alarm. The ids stay as they are."""
+        """Drop the events of a student, also those of alarms. Other events keep their ids."""
         named = Traces(student).in_text()
         kept = [e for e in self._ring if e.student != student and not named.found(e.message.encode())]
         self._dropped = self.last_id if len(kept) < len(self._ring) else self._dropped
         self._ring = deque(kept, maxlen=self._ring.maxlen)
 
     async def wait(self, last_id: int) -> None:
-        """Return once there is an event after `last_id`, or nothing more will come."""
+        """Return once there is an event after `last_id`, or after `close`."""
         while not self.closed and self.last_id <= last_id:
             await self._woken.wait()
 
     def close(self) -> None:
-        """Nothing more will come: those who wait are told."""
+        """Wake all who wait: no more events will come."""
         self.closed = True
         self._wake()
 
     def _wake(self) -> None:
-        """Wake all who wait; who comes later waits for the next event."""
+        """Wake all who wait now; later ones wait for the next event."""
         self._woken.set()
         self._woken = asyncio.Event()
 
 
 def _news(change: Change) -> str | None:
-    """What a transition says to the operator, or None."""
+    """The event's words for a transition, or None for one that is not reported."""
     stage = STAGE_OF[change.before.status]
     took = "" if change.seconds is None else f" after {change.seconds:.1f} s"
     outcome = change.outcome
@@ -166,10 +166,10 @@ def _news(change: Change) -> str | None:
         case Event.CANCELLED:
             return "is cancelled"
         case Event.RELEASED if _why(change):
-            return f"came to nothing at {stage} and is tried again"
+            return f"gave no result at {stage} and is retried"
     return None
 
 
 def _why(change: Change) -> str:
-    """Why an attempt failed, or nothing."""
+    """The cause of a failed attempt, or an empty text."""
     return printable(change.outcome.fault.message) if isinstance(change.outcome, Failed) else ""

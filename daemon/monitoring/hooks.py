@@ -1,8 +1,8 @@
-"""Hands each alarm to what the lab has configured, once when it begins and once when it clears.
+"""Delivers each alarm to the lab's hooks, once when it begins and once when it clears.
 
 A command gets it as JSON on its standard input, without a shell; a webhook as the body of a POST. Neither
-ever delays the work: alarms wait in a bounded queue. What goes wrong with a hook is an alarm itself, which
-is not handed on.
+delays the work: alarms wait in a bounded queue. An error of a hook is an alarm itself, which is not
+delivered to hooks.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from daemon.monitoring.alarms import Alarm, Alarms
 log = structlog.get_logger()
 
 CODE = "hook"
-_MOST_WAITING = 200
+_MOST_WAITING = 200  # a hook that hangs must not fill the memory
 
 
 class Hooks:
-    """Tells the lab. `pause_s` is between the tries at a webhook."""
+    """Delivers alarms to the lab. `pause_s`, times the attempt's number, is between attempts at a webhook."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Hooks:
         pause_s: float = 2.0,
     ) -> None:
         self._config, self._alarms, self._clock = config, alarms, clock
-        self._timeout_s, self._tries, self._pause_s = timeout_s, tries, pause_s
+        self._timeout_s, self._attempts, self._pause_s = timeout_s, tries, pause_s
         self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
         self._woken = asyncio.Event()
         if config.command or config.webhook:
@@ -50,7 +50,7 @@ class Hooks:
         if alarm.code == CODE:
             return
         if len(self._waiting) == _MOST_WAITING:
-            log.warning("an alarm is not handed on: too many wait", code=alarm.code)
+            log.warning("an alarm is not delivered to the hooks: too many wait", code=alarm.code)
         said = {
             "kind": "alarm" if lasts else "cleared",
             "code": alarm.code,
@@ -62,7 +62,7 @@ class Hooks:
         self._woken.set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Hand on until `stop`; what then still waits is not."""
+        """Deliver until `stop`; alarms that still wait then are dropped."""
         telling = asyncio.create_task(self._run())
         stopped = asyncio.create_task(stop.wait())
         try:
@@ -91,7 +91,7 @@ class Hooks:
         self._alarms.on(CODE, "; ".join(wrong) if wrong else None)
 
     async def _call(self, command: Sequence[str], said: bytes) -> str | None:
-        """Why the command came to nothing, or None."""
+        """The error of the command, or None."""
         try:
             child = await asyncio.create_subprocess_exec(
                 *command,
@@ -101,31 +101,31 @@ class Hooks:
                 start_new_session=True,
             )
         except OSError as exc:
-            return f"alerts.command cannot be started: {exc.strerror}; mend the command"
-        except ValueError as exc:  # a text that no program can be given
-            return f"alerts.command cannot be started: {exc}; mend the command"
+            return f"alerts.command cannot be started: {exc.strerror}; fix the command"
+        except ValueError as exc:  # an argument with a NUL character
+            return f"alerts.command cannot be started: {exc}; fix the command"
         try:
             async with asyncio.timeout(self._timeout_s):
                 await child.communicate(said)
         except TimeoutError:
-            return f"alerts.command was ended after {self._timeout_s:g} s without an end; mend the command"
+            return f"alerts.command was ended after {self._timeout_s:g} s without an end; fix the command"
         finally:
-            # The command, and what it left; what has become another user's (sudo) is not ours to end.
+            # The command, and what it left; a process of another user (sudo) can't be killed by us.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._timeout_s):
                     await child.wait()
         if child.returncode:
-            return f"alerts.command ended with exit code {child.returncode}; mend the command"
+            return f"alerts.command ended with exit code {child.returncode}; fix the command"
         return None
 
     async def _post(self, url: str, said: bytes) -> str | None:
-        """Why the webhook came to nothing, or None."""
+        """The error of the webhook, or None."""
         why = ""
         headers = {"content-type": "application/json"}
         async with httpx.AsyncClient(timeout=self._timeout_s, trust_env=False) as client:
-            for attempt in range(self._tries):
+            for attempt in range(self._attempts):
                 if attempt:
                     await asyncio.sleep(self._pause_s * attempt)
                 try:
@@ -137,4 +137,4 @@ class Hooks:
                         why = f"it answers {answer.status_code}"
                 except (httpx.HTTPError, httpx.InvalidURL, ValueError, TimeoutError) as exc:
                     why = str(exc) or type(exc).__name__
-        return f"alerts.webhook cannot be reached: {why}; see that its server runs, or mend the address"
+        return f"alerts.webhook cannot be reached: {why}; check that its server runs, or fix the address"

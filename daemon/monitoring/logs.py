@@ -1,4 +1,4 @@
-"""The last lines of the log files, read from their ends, however long they are."""
+"""The last lines of the log files, read from the end, so that long files cost no more."""
 
 import json
 import os
@@ -17,25 +17,25 @@ _KNOWN = {"timestamp", "level", "event"}
 
 
 class LogUnreadable(IntroEvalError):
-    """A log is there and can't be read."""
+    """A log exists and can't be read."""
 
 
 def last_lines(folder: Path, source: LogSource, task_id: int | None, most: int) -> list[LogLine]:
-    """At most so many lines of one log of `folder`, oldest first; those that name a task, if one is given.
+    """At most `most` lines of one log of `folder`, oldest first; with `task_id`, those that name the task.
 
-    Only the last megabyte is looked at. What a line holds is made printable. Raises LogUnreadable.
+    Only the last megabyte is read. Lines are made printable. Raises LogUnreadable.
     """
     path = folder / f"{source.value}.log"
     lines = _end_of(path)
     if len(lines) < most:
-        lines = _end_of(path.with_name(f"{path.name}.1")) + lines  # it may have been rotated just now
+        lines = _end_of(path.with_name(f"{path.name}.1")) + lines  # the file may have been rotated just now
     read = (_read(line, source) for line in lines)
     found = [line for line, tasks in read if task_id is None or task_id in tasks]
     return found[-most:]
 
 
 def _end_of(path: Path) -> list[bytes]:
-    """The whole lines of the end of a file; none where there is no file. Raises LogUnreadable."""
+    """The whole lines at the end of a file; none where there is no file. Raises LogUnreadable."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -44,16 +44,16 @@ def _end_of(path: Path) -> list[bytes]:
     except FileNotFoundError:
         return []
     except OSError as exc:
-        raise LogUnreadable(f"{path} cannot be read: {exc.strerror}; see whose it is") from exc
+        raise LogUnreadable(f"{path} cannot be read: {exc.strerror}; check its owner and rights") from exc
     return lines[1:] if size > _MOST_BYTES else lines
 
 
 def _read(line: bytes, source: LogSource) -> tuple[LogLine, list[Any]]:
-    """A line, and the tasks that it names. The daemon's lines are JSON, the engines' their own."""
+    """A line, and the tasks that it names. The daemon's lines are JSON; engines write any text."""
     text = line.decode(errors="replace")
     try:
         said = json.loads(text)
-    except (ValueError, RecursionError):  # the line of an engine, with anything in it
+    except (ValueError, RecursionError):  # an engine's line
         said = None
     if not isinstance(said, dict):
         return LogLine(at=None, source=source, text=printable(text)[:_MOST_CHARS]), []

@@ -1,4 +1,4 @@
-"""The figures as Prometheus reads them: counted as things happen, and the rest read off the status."""
+"""The figures for Prometheus: counters of events, and gauges read off the status."""
 
 from collections.abc import Sequence
 
@@ -14,22 +14,22 @@ _MB = 1 << 20
 
 
 class Metrics:
-    """A registry of its own: nothing of the process's other libraries gets in."""
+    """The metrics, in a registry of their own, without those of other libraries in the process."""
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         self._ended = Counter(
             "introeval_tasks_ended", "Tasks that reached an end, by status.", ["status"], registry=registry
         )
-        self._tries = Histogram(
+        self._attempts = Histogram(
             "introeval_try_seconds",
-            "Seconds of the tries at a stage that gave something.",
+            "Seconds of the attempts at a stage that gave a result.",
             ["stage"],
             buckets=_SECONDS,
             registry=registry,
         )
         self._faults = Counter(
-            "introeval_faults", "Tries that came to nothing.", ["stage", "blame"], registry=registry
+            "introeval_faults", "Attempts that failed.", ["stage", "blame"], registry=registry
         )
         self._switches = Histogram(
             "introeval_switch_seconds",
@@ -50,46 +50,46 @@ class Metrics:
                 ("undelivered_files", "Files that are not in the outbox yet."),
                 ("inbox_waiting_files", "Files of the inbox that are not claimed yet."),
                 ("paused", "Whether the operator has paused the work."),
-                ("draining", "Whether nothing new is taken."),
+                ("draining", "Whether no new video is taken."),
                 ("switching", "Whether a switch runs."),
-                ("disk_free_bytes", "Room where the state lies."),
-                ("gpu_utilisation_percent", "How busy the GPU is."),
-                ("gpu_used_bytes", "Memory of the GPU that is in use."),
+                ("disk_free_bytes", "Free space of the state folder's disk."),
+                ("gpu_utilisation_percent", "Utilisation of the GPU."),
+                ("gpu_used_bytes", "GPU memory in use."),
                 ("gpu_total_bytes", "Memory of the GPU."),
-                ("gpu_temperature_celsius", "How hot the GPU is."),
-                ("gpu_power_watts", "What the GPU draws."),
+                ("gpu_temperature_celsius", "Temperature of the GPU."),
+                ("gpu_power_watts", "Power of the GPU."),
                 ("class_spare_seconds", "Seconds to spare before the deadline; negative when it is missed."),
             )
         }
         for status in FINAL:
             self._ended.labels(status.value)
         for stage in Stage:
-            self._tries.labels(stage.value)
+            self._attempts.labels(stage.value)
 
     def committed(self, changes: Sequence[Change]) -> None:
-        """Transitions are durable."""
+        """Count transitions that are durable."""
         for change in changes:
             stage = STAGE_OF[change.before.status].value
             if isinstance(change.outcome, Failed):
                 self._faults.labels(stage, change.outcome.fault.blame.value).inc()
             elif change.seconds is not None:
-                self._tries.labels(stage).observe(change.seconds)
+                self._attempts.labels(stage).observe(change.seconds)
             if change.after.status in FINAL:
                 self._ended.labels(change.after.status.value).inc()
 
     def switched(self, group: str, seconds: float) -> None:
-        """A group was loaded."""
+        """Count a switch to `group` that took `seconds`."""
         self._switches.labels(group).observe(seconds)
 
     def exposition(self, status: DaemonStatus) -> tuple[bytes, str]:
-        """The text, and its media type. What is not known now is not a number."""
+        """The text for Prometheus, and its media type. Gauges without a value now are NaN."""
         for name, count in status.counts.items():
             self._tasks.labels(name).set(count)
         for stage in Stage:
             self._loaded.labels(stage.value).set(stage.value in status.group)
         self._alarms.clear()
         for alarm in status.alarms:
-            self._alarms.labels(alarm.code.partition(" ")[0]).set(1)  # what follows names a file
+            self._alarms.labels(alarm.code.partition(" ")[0]).set(1)  # the rest names a file
         gpu, disk, inbox, clock = status.gpu, status.disk, status.inbox, status.clock
         figures: dict[str, float | None] = {
             "held_tasks": status.held,

@@ -1,4 +1,4 @@
-"""What the control socket answers: put together from what the running parts know, and from the database."""
+"""The answers of the control socket, from the running parts and the database."""
 
 import asyncio
 import os
@@ -45,7 +45,7 @@ from daemon.store.lists import Lately
 from daemon.store.session import Session
 
 LATELY_S = 3600.0
-_LATELY_EVERY_S = 5.0
+_LATELY_EVERY_S = 5.0  # each status would read an hour of outcomes
 _PHASES = 50
 
 L = TypeVar("L", bound=TaskLine)
@@ -53,7 +53,7 @@ L = TypeVar("L", bound=TaskLine)
 
 @dataclass(frozen=True, slots=True)
 class _Figures:
-    """What the database and the disk say."""
+    """Figures of the database and the disk."""
 
     counts: dict[str, int]
     undelivered: int
@@ -62,7 +62,7 @@ class _Figures:
 
 
 class Observer:
-    """Answers for the daemon. Used on the loop's thread; what it reads, it reads on the database thread."""
+    """Answers for the daemon. Used on the loop's thread; reads the database on the database thread."""
 
     def __init__(
         self,
@@ -91,11 +91,11 @@ class Observer:
         self._queue: tuple[tuple[int, int], list[Task]] | None = None
 
     async def healthy(self) -> None:
-        """Return when the database answers. Raises StoreError."""
+        """Return if the database answers. Raises StoreError."""
         await self._session.read(reports.counts)
 
     async def status(self, *, may_change: bool = False) -> DaemonStatus:
-        """What the system is doing now."""
+        """The state of the daemon now. Raises StoreError."""
         figures = await self._session.read(self._figures)
         work, forecast = self._work, self._forecast
         self._foresee()
@@ -136,7 +136,7 @@ class Observer:
         )
 
     async def situation(self) -> Situation:
-        """What the alerts are evaluated on. Raises StoreError."""
+        """The figures that the alert rules read. Raises StoreError."""
         status, now = await self.status(), self._clock()
         view = self._work.view
         since = view.phase.switching_since
@@ -173,18 +173,18 @@ class Observer:
         return await asyncio.to_thread(last_lines, self._config.paths.state / "log", source, task_id, lines)
 
     async def metrics(self) -> tuple[bytes, str]:
-        """The figures as Prometheus reads them, and the type of that text."""
+        """The figures for Prometheus, and their media type."""
         return self._metrics.exposition(await self.status())
 
     def _figures(self, db: Database) -> _Figures:
-        """Called on the database thread. What ended lately is looked up again after some seconds alone."""
+        """Called on the database thread. The recent outcomes are read again only after some seconds."""
         now = self._clock()
         if self._lately is None or not 0 <= now - self._lately[0] < _LATELY_EVERY_S:
             self._lately = now, lists.lately(db, now - LATELY_S)
         return _Figures(queries.counts(db), queries.undelivered(db), self._lately[1], self._disk())
 
     def _disk(self) -> Disk | None:
-        """The room where the state lies; None while that can't be told."""
+        """The free space of the state folder's disk; None while it can't be read."""
         try:
             usage = shutil.disk_usage(self._config.paths.state)
         except OSError:
@@ -196,7 +196,7 @@ class Observer:
         )
 
     def _foresee(self) -> None:
-        """Take the newest forecast; another one changes what lists say."""
+        """Use the newest forecast; a new one changes the lists of tasks."""
         if self._forecast is not None:
             self._forecast.refresh()
             if (etas := self._forecast.etas) is not self._etas:
@@ -211,7 +211,7 @@ class Observer:
         return self._queue[1]
 
     def _live(self, line: L) -> L:
-        """The line with what only the running daemon knows."""
+        """The line, with the fields that only the running daemon knows."""
         live = {
             "progress": self._progress.of(line.id),
             "started_at": _iso(self._work.started.get(line.id)),
@@ -238,7 +238,7 @@ class Observer:
     def _place(self, place: PlaceSource) -> PlaceLine:
         state = place.state
         if place.name is PlaceName.INBOX and state is PlaceState.KNOWN and not self._inlet.available:
-            state = PlaceState.AWAY  # whoever looks at the inbox could not open it, and has said so
+            state = PlaceState.AWAY  # the scan could not open the inbox, and has raised an alarm
         return PlaceLine(name=place.name, path=str(place.path), state=state, detail=place.detail)
 
 

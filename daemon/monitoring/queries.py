@@ -1,4 +1,4 @@
-"""What the database says, in the words of the wire: for the control socket, and where no daemon runs."""
+"""Queries of the database that give wire types: for the control socket, and where no daemon runs."""
 
 import json
 import math
@@ -19,18 +19,18 @@ from daemon.store.reports import Listed, TaskRecord
 
 
 def counts(db: Database) -> dict[str, int]:
-    """How many tasks have each status."""
+    """The number of tasks by status."""
     return {status.value: n for status, n in reports.counts(db).items()}
 
 
 def undelivered(db: Database) -> int:
-    """How many files are not in the outbox yet."""
+    """The number of documents that are not in the outbox yet."""
     return sum(reports.undelivered_counts(db).values())
 
 
 @dataclass(frozen=True, slots=True)
 class TaskQuery:
-    """Which tasks a list shows, and how: see `daemon.contracts.wire.TaskOrder`. No status is every status."""
+    """The filter and order of a list of tasks; see `wire.words.TaskOrder`. No status means every status."""
 
     statuses: frozenset[Status] = frozenset()
     student: str | None = None
@@ -44,7 +44,7 @@ class TaskQuery:
 
     @property
     def of_status(self) -> frozenset[Status]:
-        """The statuses that are shown."""
+        """The statuses to show."""
         chosen = self.statuses or frozenset(Status)
         return chosen & OPEN if self.only_open else chosen
 
@@ -60,7 +60,7 @@ def task_page(
 ) -> TaskPage:
     """A page of tasks. `queued` are all open ones in the order of service.
 
-    Costs what is open and what is asked for, whatever else there is.
+    The cost depends on the open tasks and the size of the page alone, not on all that is stored.
     """
     mine = _wanted_of(queued, wanted)
     final, total, partial = _final(db, wanted)

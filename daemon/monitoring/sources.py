@@ -1,4 +1,4 @@
-"""The running parts of the daemon as they are seen from the control socket. All of it is cheap to ask."""
+"""The running parts of the daemon, as the control socket sees them. All are cheap to read."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +10,11 @@ from daemon.core.schedule.phase_state import Group
 
 
 class Inlet(Protocol):
-    """The intake, as it is seen from here."""
+    """The intake, as the observer sees it."""
 
     @property
     def waiting(self) -> int:
-        """How many files were seen and are not claimed yet."""
+        """The number of files that were seen and are not claimed yet."""
         ...
 
     @property
@@ -24,43 +24,43 @@ class Inlet(Protocol):
 
     @property
     def polling(self) -> bool:
-        """Whether no event tells of new files."""
+        """Whether new files are found by polling alone, without events of the file system."""
         ...
 
 
 class ForecastSource(Protocol):
-    """What is expected. Each of these is cheap."""
+    """The forecast, as the observer sees it. All is cheap to read."""
 
     @property
     def etas(self) -> Mapping[int, float]:
-        """When each open task will be done, by task id."""
+        """The expected end of each open task, by task id, in epoch seconds."""
         ...
 
     @property
     def next_switch_at(self) -> float | None:
-        """When the next switch begins."""
+        """The time at which the next switch begins, in epoch seconds; None when none is foreseen."""
         ...
 
     @property
     def why_detail(self) -> str:
-        """Why the scheduler waits or switches, with figures."""
+        """The scheduler's action or wait in one line, with figures."""
         ...
 
     def refresh(self) -> None:
-        """Have it computed anew soon, if something changed."""
+        """Request another forecast soon, if something changed."""
         ...
 
     def clock(self, deadline: float | None) -> Clock | None:
-        """The class clock."""
+        """The class clock against a deadline, in epoch seconds; None before there was a class."""
         ...
 
     def usual_switch_s(self, to: Group | None) -> float | None:
-        """What a switch to a group usually takes."""
+        """The usual duration of a switch to a group, in seconds; None before one was measured."""
         ...
 
 
 class GpuWatch(Protocol):
-    """Who reads the GPU."""
+    """The reader of the GPU."""
 
     @property
     def latest(self) -> GpuState:
@@ -68,7 +68,7 @@ class GpuWatch(Protocol):
         ...
 
     def points(self) -> list[GpuPoint]:
-        """The last minutes, oldest first."""
+        """The readings of the last minutes, oldest first."""
         ...
 
 

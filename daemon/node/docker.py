@@ -1,4 +1,4 @@
-"""The node of the docker runtime: a local node whose models live in containers that anybody can start."""
+"""The node of the docker runtime: a local node whose models run in containers that anybody can start."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,15 +18,15 @@ from daemon.node.local import LocalNode
 
 log = structlog.get_logger()
 
-_PATROL_S = 2.0
+_PATROL_S = 2.0  # the longest that a container started from outside holds the GPU unseen
 
 
 class DockerNode(LocalNode):
-    """A LocalNode that looks after its containers, reads weights ahead of a switch, and at its end leaves the
+    """A LocalNode that patrols its containers, reads weights while a switch waits, and at its end leaves the
     containers as `on_exit` says.
 
-    `hosts` are those in containers, by their stages. They are looked at when the engine tells that one was
-    started or ended, and every `patrol_s` seconds, since it may not tell.
+    `hosts` are those in containers, by stage. They are checked when the Docker engine reports that one was
+    started or ended, and every `patrol_s` seconds, since it may not report.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class DockerNode(LocalNode):
             if self._hosts and not self._closed:
                 self._patrol = asyncio.create_task(self._look_for_ever(), name="patrol")
         elif self._patrol.done() and not self._closed:
-            self._patrol.result()  # what broke it must not go unseen
+            self._patrol.result()  # raise the error that ended it
         starting = [self._hosts[s] for s in group or () if s in self._hosts and not self._hosts[s].alive]
         reading = [asyncio.create_task(host.warm()) for host in starting]
         try:
@@ -66,10 +66,10 @@ class DockerNode(LocalNode):
             await _cancelled(reading)
 
     async def aclose(self) -> None:
-        """Stop everything, then put the containers back. A second call does nothing.
+        """Stop everything, then restore the containers. A second call does nothing.
 
-        Without a Docker engine nothing can be put back now: what is to be done stays recorded, and the next
-        start does it.
+        Without a Docker engine nothing can be restored now: the record stays, and the next start restores
+        them.
         """
         if self._closed:
             return
@@ -82,7 +82,7 @@ class DockerNode(LocalNode):
             for host in self._hosts.values():
                 await host.restore(self._on_exit)
         except EngineError as exc:
-            log.error("the containers are not put back", why=str(exc))
+            log.error("the containers are not restored; the next start does it", why=str(exc))
         await self._engine.aclose()
 
     async def _look_for_ever(self) -> None:

@@ -1,9 +1,8 @@
 """The node of this machine: loads one group at a time, and refuses work for any other.
 
-The scheduler never asks for two groups at once; this is the second guard. A switch first stops
-every engine of the other groups, also those that look stopped, since an earlier daemon may have
-left one. Each engine's `stop` returns only once it is verified gone, so the order of the calls in
-`ensure` is the exclusion.
+The scheduler never asks for two groups at once; this is the second guard. A switch first stops every engine
+of the other groups, also those that look stopped, since an earlier daemon may have left one. Each engine's
+`stop` returns only once it is verified gone, so the order of the calls in `ensure` is the exclusion.
 """
 
 import asyncio
@@ -45,12 +44,12 @@ class LocalNode:
         self._progress = progress
         self._guard = guard
         self._group: Group | None = None
-        self._broken: set[Stage] = set()  # blamed for a fault since they were proven
+        self._broken: set[Stage] = set()  # blamed for a fault since their last start
         self._in_flight = 0
         self._switch = asyncio.Lock()
 
     async def observe(self) -> NodeState:
-        """Which group is loaded, and which engines run; one that was blamed unloads its group."""
+        """The loaded group and the running engines; a group with a blamed engine is not loaded."""
         alive = frozenset(stage for stage, engine in self._engines.items() if engine.alive)
         sound = self._group is not None and self._group <= alive and not self._broken & self._group
         return NodeState(self._group if sound else None, alive)
@@ -63,11 +62,11 @@ class LocalNode:
         """Stop all other groups, verify that they and their memory are gone, then start `group` and prove it.
 
         Raises EngineError when an engine does not stop or start; then no group is loaded. Raises
-        ExclusionError while attempts are in flight.
+        ExclusionError while attempts are running.
         """
         async with self._switch:
             if self._in_flight:
-                raise ExclusionError(f"a switch was asked for with {self._in_flight} attempts in flight")
+                raise ExclusionError(f"a switch was requested while {self._in_flight} attempts run")
             self._group = None
             wanted = group or frozenset()
             keep = frozenset() if fresh else wanted - self._broken
@@ -88,26 +87,26 @@ class LocalNode:
             return ledger
 
     def transcribe(self, tasks: Sequence[SttWork]) -> AsyncIterator[StageOutcome]:
-        """One outcome for each, as they come."""
+        """Transcribe: one outcome for each task, as they end."""
         return self._stream(Stage.STT, tasks, self._transcriber.transcribe)
 
     def extract(self, tasks: Sequence[ExtractWork]) -> AsyncIterator[StageOutcome]:
-        """One outcome for each, as they come."""
+        """Read the forms: one outcome for each task, as they end."""
         return self._stream(Stage.EXTRACT, tasks, self._extractor.extract)
 
     def rate(self, tasks: Sequence[RateWork]) -> AsyncIterator[StageOutcome]:
-        """One outcome for each, as they come."""
+        """Rate: one outcome for each task, as they end."""
         return self._stream(Stage.RATE, tasks, self._rater.rate)
 
     async def aclose(self) -> None:
-        """Stop everything."""
+        """Stop every engine. Raises EngineError."""
         await self.ensure(None)
 
     async def _stream(
         self, stage: Stage, works: Sequence[W], attempt: Callable[[W, OnProgress], Awaitable[StageOutcome]]
     ) -> AsyncIterator[StageOutcome]:
         if self._group is None or stage not in self._group or self._switch.locked():
-            raise ExclusionError(f"work for {stage} was handed in while {_shown(self._group)} is loaded")
+            raise ExclusionError(f"{stage} was asked for work while {_shown(self._group)} is loaded")
         self._in_flight += len(works)
         attempts = [asyncio.ensure_future(attempt(work, self._progress)) for work in works]
         try:
@@ -124,7 +123,7 @@ class LocalNode:
 
 
 async def _all_of(steps: Iterable[Awaitable[None]]) -> None:
-    """Do all at once and wait for all of them, also when one fails. Raises the first EngineError."""
+    """Run all at once and wait for all, also when one fails. Raises the first EngineError."""
     for ended in await asyncio.gather(*steps, return_exceptions=True):
         if isinstance(ended, BaseException):
             raise ended

@@ -1,1 +1,1 @@
-"""Which engines go where on this machine, and the policy that follows from it."""
+"""The plan of the engines on this machine, and the scheduler's policy that follows from it."""

@@ -1,9 +1,8 @@
-"""Which engines go where on this machine: the plan, from the configuration, the card and what servers say.
+"""The plan of the engines on this machine, from the configuration, the card and the servers' figures.
 
-The plan (`residency`) is made before anything is loaded, and made anew when more is known: what
-a model really takes, how many requests its server holds, how long the longest prompt of the next phase is,
-and that something did not hold. Who goes by it (the node, the scheduler's policy, the memory guard) asks
-each time, so that nothing has to be told.
+The plan is made before anything is loaded, and again when more is known: the memory that a model takes, the
+slots of its server, the longest prompt of the next phase, or that a group did not fit. Its users (the node,
+the scheduler's policy, the memory guard) read it each time, so that nothing has to be passed on.
 """
 
 from collections.abc import Mapping
@@ -31,48 +30,45 @@ from daemon.llm.client import Options
 ANSWER_TOKENS: Mapping[Stage, int] = {Stage.EXTRACT: FORM_TOKENS, Stage.RATE: RATING_TOKENS}
 """The longest answer of each model, in tokens."""
 
-_CHARS_PER_TOKEN = 3  # English has above four; names and other scripts have fewer
+_CHARS_PER_TOKEN = 3  # English has over four; names and other scripts have fewer, so this errs high
 
 
 def tokens_of(chars: int) -> int:
-    """At most so many tokens, for what is put before a model as so many characters."""
+    """An upper estimate of the tokens of a text with `chars` characters."""
     return chars // _CHARS_PER_TOKEN + 1
 
 
 class Placement:
-    """The plan that holds now. `card_mb` is the GPU's memory, None without one.
-
-    `changed` tells that the plan is another.
-    """
+    """Owns the plan. `card_mb` is the GPU's memory, None without one. `changed` signals another plan."""
 
     def __init__(self, config: Config, card_mb: float | None) -> None:
         self._models: Mapping[Stage, ModelSettings] = {Stage.EXTRACT: config.extract, Stage.RATE: config.rate}
         self.changed = Signal[[]]()
         self._whisper_on_gpu = card_mb is not None and config.stt.device != "cpu"
-        self._least: dict[Stage, int] = {}  # tokens; more than a context that did not hold a prompt
+        self._least: dict[Stage, int] = {}  # tokens needed, since a smaller context did not hold a prompt
         chosen = config.gpu.residency
         batch = config.stt.batch_size
         whisper = whisper_mb(config.stt.model, config.stt.compute_type, *([] if batch == "auto" else [batch]))
         self._plan = make_plan(
             PlanInputs(
-                # The embedded models run on the processor, beside whatever the card holds.
+                # The embedded models run on the processor, whatever the card holds.
                 card_mb=card_mb if config.runtime == "docker" else None,
                 whisper_mb=whisper,
                 models={stage: known_model(model.model) for stage, model in self._models.items()},
                 wishes={stage: _wish(model) for stage, model in self._models.items()},
                 residency=None if chosen == "auto" else tuple(frozenset(group) for group in chosen),
-                # The embedded servers take half of the cores each; one that others run may be elsewhere.
+                # The embedded servers take half of the cores each; a remote server may be on another machine.
                 all_cores=config.runtime == "docker" and all(m.container for m in self._models.values()),
             )
         )
 
     @property
     def plan(self) -> Plan:
-        """What holds now."""
+        """The present plan."""
         return self._plan
 
     def options(self, stage: Stage) -> Options:
-        """What the model of a stage is asked with in the next phase."""
+        """The options of a stage's requests in the next phase."""
         model = self._models[stage]
         return Options(
             temperature=model.temperature,
@@ -88,7 +84,7 @@ class Placement:
         return asked.wishes[stage].num_ctx or context_for(CONTEXTS[-1], asked.models[stage].most_ctx)
 
     def need_mb(self, group: Group) -> float:
-        """What a group, or a part of one, takes of the GPU; 0 for what does not run there."""
+        """The GPU memory, in MB, that the stages of `group` take; 0 for those that do not run there."""
         on_card = self._plan.asked.card_mb is not None
         return sum(
             self._plan.stage_mb(stage)
@@ -97,22 +93,19 @@ class Placement:
         )
 
     def expect(self, longest: Mapping[Stage, int]) -> bool:
-        """Plan for prompts of so many tokens, answers included. Whether the plan is another now."""
+        """Plan for prompts of so many tokens, answers included. Whether the plan changed."""
         tokens = {stage: max(count, self._least.get(stage, 0)) for stage, count in longest.items()}
         return self._replan(replace(self._plan.asked, longest=tokens))
 
     def outgrown(self, stage: Stage, num_ctx: int) -> bool:
-        """A context of so many tokens did not hold a prompt: it had more tokens than its characters told, as
-        figures have. Whether the next phase can have a larger one; then it has.
+        """Record that a context of `num_ctx` tokens did not hold a prompt: the estimate from its characters
+        was too low, as with figures. Whether the next phase can have a larger context; then it has.
         """
         self._least[stage] = max(self._least.get(stage, 0), num_ctx + 1)
         return num_ctx < self.largest_ctx(stage)
 
     def describe(self, stage: Stage, need: ModelNeed, slots: int | None) -> bool:
-        """Plan with what a model really takes, and how many requests its server holds (None: not said).
-
-        Whether the plan is another now.
-        """
+        """Plan with a model's real need and its server's slots (None: unknown). Whether the plan changed."""
         asked = self._plan.asked
         wish = replace(asked.wishes[stage], slots=slots)
         return self._replan(
@@ -120,7 +113,7 @@ class Placement:
         )
 
     def lower(self, group: Group) -> bool:
-        """A group did not hold once it was loaded: go a step down, and stay there. False after the last."""
+        """Step down after a loaded group did not fit, for good. False when there is no lower plan."""
         plan = lower(self._plan, group)
         if plan is None:
             return False
@@ -153,6 +146,6 @@ def _wish(model: ModelSettings) -> Wish:
 
 
 def _kept_context(before: Plan, after: Plan, stage: Stage) -> int | None:
-    """A context that was lowered stays; another goes on growing with the prompts."""
+    """The context, if it was lowered: then it stays; otherwise it may still grow with the prompts."""
     wished = after.asked.wishes[stage].num_ctx
     return wished if before.num_ctx[stage] == after.num_ctx[stage] else after.num_ctx[stage]

@@ -1,4 +1,4 @@
-"""The scheduler's policy from the configuration, the plan of the engines, and this machine's history."""
+"""The scheduler's policy, from the configuration, the plan of the engines, and the measured durations."""
 
 import os
 from dataclasses import replace
@@ -16,7 +16,7 @@ _MOST_STREAMS = 4
 
 
 def streams(stt: SttSettings) -> int:
-    """How many videos Whisper transcribes at once: on processors one a core, up to four; on a GPU one."""
+    """The number of videos that Whisper transcribes at once: one a core up to four; on a GPU one."""
     if stt.parallel != "auto":
         return stt.parallel
     on_gpu = stt.device == "cuda" or (stt.device == "auto" and Path("/dev/nvidia0").exists())
@@ -24,7 +24,7 @@ def streams(stt: SttSettings) -> int:
 
 
 def make_policy(config: Config, plan: Plan, durations: Durations | None) -> Policy:
-    """What the scheduler goes by. Where nothing was measured, the plan's durations are taken."""
+    """The scheduler's policy. Without measured durations it is made with the plan's."""
     policy = Policy(
         residency=plan.groups,
         parallel={Stage.STT: streams(config.stt), **plan.parallel},
@@ -36,7 +36,7 @@ def make_policy(config: Config, plan: Plan, durations: Durations | None) -> Poli
 
 
 def batch_size(asked: int | str, policy: Policy, durations: Durations) -> int:
-    """R5: what is asked for or, for "auto", what the switches and the work of a round call for."""
+    """R5: the configured number or, for "auto", the one that follows from the durations of a round."""
     if isinstance(asked, int):
         return asked
     widest = max(slots for stage, slots in policy.parallel.items() if stage is not Stage.STT)

@@ -1,4 +1,4 @@
-"""The attempts in flight: one try at one stage of one task each."""
+"""The running attempts: each is one stage of one task."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -22,18 +22,18 @@ class AttemptEnded:
 
 
 class Attempts:
-    """Runs attempts on the node, and tells of each how it ended."""
+    """Runs attempts on the node, and reports how each one ended."""
 
     def __init__(
         self,
         node: Node,
-        ahead: Predecoder,
+        predecoder: Predecoder,
         progress: Progress,
         clock: Callable[[], float],
         on_end: Callable[[AttemptEnded], None],
         on_break: Callable[[BaseException], None],
     ) -> None:
-        self._node, self._ahead = node, ahead
+        self._node, self._predecoder = node, predecoder
         self._progress, self._clock = progress, clock
         self._on_end, self._on_break = on_end, on_break
         self.started: dict[int, float] = {}
@@ -41,20 +41,20 @@ class Attempts:
         self._unwanted: set[int] = set()
 
     def start(self, task: Task, payload: Payload | None) -> None:
-        """Begin the attempt that `task` stands for; past stt with what the earlier stages gave."""
+        """Begin the attempt of `task`. `payload` holds the results of earlier stages, None for stt."""
         attempt = asyncio.create_task(self._run(task, payload), name=f"attempt at task {task.id}")
         self._running[task.id] = attempt
         self.started[task.id] = self._clock()
         attempt.add_done_callback(lambda done: self._done(task.id, done))
 
     def cancel(self, task_id: int) -> None:
-        """End a running attempt because its task is not wanted any more. It still ends with an outcome."""
+        """End a running attempt because its task is cancelled. It still ends with an outcome."""
         if task_id in self._running:
             self._unwanted.add(task_id)
             self._running[task_id].cancel()
 
     async def interrupt(self, task_ids: Iterable[int]) -> None:
-        """End running attempts whose tasks are to wait again. Returns once they have ended."""
+        """End the running attempts of tasks that go back to waiting. Returns once they ended."""
         mine = {task_id: self._running[task_id] for task_id in task_ids if task_id in self._running}
         for task_id in mine:
             self.cancel(task_id)
@@ -72,7 +72,7 @@ class Attempts:
     def _done(self, task_id: int, attempt: asyncio.Task[None]) -> None:
         if self._running.get(task_id) is attempt:
             del self._running[task_id], self.started[task_id]
-            self._unwanted.discard(task_id)  # however it ended, the next try is wanted
+            self._unwanted.discard(task_id)  # however it ended, the next attempt is wanted
         if not attempt.cancelled() and (error := attempt.exception()) is not None:
             self._on_break(error)
 
@@ -91,13 +91,13 @@ class Attempts:
         finally:
             self._progress.end(task.id)
         if task.stage is Stage.STT:
-            self._ahead.drop(task.id)
+            self._predecoder.drop(task.id)
         self._on_end(AttemptEnded(outcome, loop.time() - began))
 
     async def _attempt(self, task: Task, ticket: Ticket, payload: Payload | None) -> StageOutcome:
-        """The outcome of one try. Each stream is read to its end, so that the node knows that it is over."""
+        """The outcome of one attempt. Each stream is read to its end: the node counts it until then."""
         if payload is None:
-            decoded = await self._ahead.get(task)
+            decoded = await self._predecoder.get(task)
             if isinstance(decoded, Fault):
                 return Failed(ticket, decoded)
             work = SttWork(ticket, decoded.pcm, decoded.duration_s)

@@ -1,4 +1,4 @@
-"""Sees that all of a class get the same, also across a restart: a change in mid-class is an alarm.
+"""Consistency of a class: an alarm when models or prompts change while one is open, also across a restart.
 
 A class lasts for as long as there are open tasks.
 """
@@ -17,18 +17,18 @@ _ALARM = "class_changed"
 
 
 class ConsistencyCheck:
-    """Remembers with what the running class is transcribed, extracted and rated."""
+    """Remembers the provenance with which the open class is transcribed, extracted and rated."""
 
     def __init__(self, session: Session, alarms: Alarms) -> None:
         self._session, self._alarms = session, alarms
         self._identities: dict[str, dict[str, Any]] = {}
 
     async def recall(self) -> None:
-        """Go on with the class that was running at the last stop."""
+        """Load the provenance of the class that was open at the last stop."""
         self._identities = await self._session.until_durable(settings.get, _SETTING, {})
 
     async def check(self, stage: Stage, outcome: StageOutcome) -> None:
-        """Hold the provenance of an outcome against that of the class."""
+        """Compare the provenance of an outcome with that of the class; raise or clear the alarm."""
         if not isinstance(outcome, Transcribed | Extracted | Rated) or not outcome.provenance:
             return
         if not self._identities:
@@ -39,13 +39,13 @@ class ConsistencyCheck:
             return
         if before is not None:
             what = ", ".join(changed(before, now))
-            message = f"{stage} of this class changed in the middle ({what}); rate the earlier ones again"
+            message = f"{stage} changed within this class ({what}): rate the earlier tasks again"
             self._alarms.set(_ALARM, message)
         self._identities[stage.value] = now
         await self._session.until_durable(settings.put, _SETTING, self._identities)
 
     async def end_class(self) -> None:
-        """There is no open task: what comes next is another class. Till then an alarm stays to be seen."""
+        """Forget the class: no task is open. The alarm stays until the next class has its first outcome."""
         if self._identities:
             self._identities = {}
             await self._session.until_durable(settings.put, _SETTING, {})

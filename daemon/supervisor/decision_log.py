@@ -1,7 +1,7 @@
-"""The record of decisions, which `introeval replay` decides again: what a report of a wrong decision needs.
+"""The record of decisions for `introeval replay`, which a report of a wrong decision needs.
 
-It is written as things happen, names nobody, and two files of a bounded size are kept. It is no part of what
-must not be lost: a disk that can't take it costs the record alone.
+It is written as decisions are made, names nobody, and is kept in two files of a bounded size. Work does not
+depend on it: a disk that can't take it costs the record alone.
 """
 
 import hashlib
@@ -18,27 +18,27 @@ from daemon.core.schedule.replay import Recorder, encode
 
 log = structlog.get_logger()
 
-_MOST_BYTES = 4_000_000  # several classes of thirty
+_MOST_BYTES = 4_000_000  # holds several classes of thirty
 
 
 class DecisionLog:
-    """Writes to `file`; when that is full, it is kept as `<stem>.1<suffix>` and begun anew."""
+    """Writes to `file`; when that is full, it is renamed to `<stem>.1<suffix>` and a new one begins."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._key = secrets.token_bytes(16)  # another for each run: no word can be traced to its name
+        self._key = secrets.token_bytes(16)  # new for each run: no alias can be traced to its name
         self._recorder = Recorder(self._alias)
         self._events: list[PhaseEvent] = []
         self._open: TextIO | None = None
         self._broken = False
 
     def note(self, event: PhaseEvent) -> None:
-        """An event of the phase state, for the next decision."""
+        """Keep an event of the phase state for the next decision's record."""
         if not self._broken:
             self._events.append(event)
 
     def turn(self, view: View, policy: Policy, decision: Decision) -> None:
-        """Write a decision, and what changed since the last."""
+        """Write a decision, and the changes since the last one."""
         if self._broken:
             return
         turn = self._recorder.turn(view, policy, decision, self._events)
@@ -50,7 +50,7 @@ class DecisionLog:
         except OSError as exc:
             self._broken = True
             log.warning(
-                "decisions are not recorded until the next start", file=str(self._file), cause=str(exc)
+                "decisions can't be recorded until the next start", file=str(self._file), cause=str(exc)
             )
 
     def close(self) -> None:

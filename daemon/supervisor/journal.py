@@ -1,4 +1,4 @@
-"""What the supervisor writes down and reads back: transitions, batches, phases, and standing orders."""
+"""The supervisor's records in the database: transitions, batches, phases, and standing orders."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ _ORDERS = "orders"
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What the earlier stages gave for a task that is past stt."""
+    """The results of earlier stages, for a task that is past stt."""
 
     transcript: Transcript
     speaking: Speaking
@@ -25,7 +25,7 @@ class Payload:
 
 
 class Journal:
-    """Writes what the supervisor did, until it is durable, and then tells `events`."""
+    """Writes what the supervisor did, retries until it is durable, and then tells `events`."""
 
     def __init__(self, session: Session, clock: Callable[[], float], events: Events) -> None:
         self.session, self.events = session, events
@@ -38,15 +38,15 @@ class Journal:
         self._outcomes = 0
 
     async def orders(self) -> Orders:
-        """What was asked for before the last stop."""
+        """The orders in force at the last stop."""
         return Orders(**await self._until_durable(settings.get, _ORDERS, {}))
 
     async def keep_orders(self, orders: Orders) -> None:
-        """Keep what was asked for through a restart. Raises StoreError."""
+        """Store the orders, so that they survive a restart. Raises StoreError."""
         await self.session(settings.put, _ORDERS, asdict(orders))
 
     async def recover(self) -> list[Task]:
-        """Put right what a crash left; the open tasks."""
+        """Repair what a crash left. Gives the open tasks."""
 
         @writes
         def recover(db: Database) -> list[Task]:
@@ -60,8 +60,8 @@ class Journal:
     ) -> dict[int, Payload]:
         """Make the changes durable, with the row that says what runs, in one transaction.
 
-        Gives the payloads of those of `starts` that are past stt, by task id: one way to the database
-        thread and not two, the second behind whatever a delivery has put there meanwhile.
+        Gives the payloads of those of `starts` that are past stt, by task id. In the same call, because a
+        second one would wait on the database thread behind whatever a delivery has queued there meanwhile.
         """
         self._outcomes += sum(change.seconds is not None for change in changes)
 
@@ -87,7 +87,7 @@ class Journal:
         )
 
     async def open_batch(self, size: int) -> int:
-        """Begin a batch; its id."""
+        """Begin a batch. Gives its id."""
         return await self._until_durable(phases.open_batch, self._clock(), size)
 
     async def close_batch(self, batch_id: int) -> None:
@@ -95,7 +95,7 @@ class Journal:
         await self._until_durable(phases.close_batch, batch_id, self._clock())
 
     async def phase_began(self, group: Group | None, phase: Phase, extent: Extent) -> None:
-        """A switch begins: to a group, or to nothing, which is called the stt phase."""
+        """Record that a switch begins, to a group, or to none, which counts as the stt phase."""
         now = self._clock()
         self._phase, self._phase_start, self._outcomes = phase, now, 0
 
@@ -109,13 +109,13 @@ class Journal:
         self.events.add("phase", f"the switch to {self._group} begins" if group else "every engine stops")
 
     async def phase_ready(self, switch_s: float, ledger: Ledger) -> None:
-        """The group of the last switch is verified loaded; the ledger says what it found on the GPU."""
+        """Record that the group of the last switch is verified loaded, with the switch's ledger."""
         if self._phase_id is not None:
             await self._until_durable(phases.ready, self._phase_id, self._clock(), switch_s, ledger)
             self.events.switched(self._group, switch_s)
 
     async def phase_ended(self) -> None:
-        """The running phase is left."""
+        """Record the end of the running phase."""
         if self._phase_id is not None:
             await self._until_durable(phases.ended, self._phase_id, self._clock(), self._outcomes)
             self._phase_id = None

@@ -1,4 +1,4 @@
-"""What came since the supervisor's last turn, and its wait for more."""
+"""The letters that wait for the supervisor's next turn."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from daemon.system.waits import happens
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """New tasks stand in the database."""
+    """New tasks are in the database."""
 
     tasks: tuple[Task, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class VideoUnreadable:
-    """A video can't be decoded, as was found ahead of its turn."""
+    """A video can't be decoded, found by predecoding before its turn."""
 
     task_id: int
     fault: Fault
@@ -29,14 +29,14 @@ class VideoUnreadable:
 
 @dataclass(frozen=True, slots=True)
 class PauseAtOnce:
-    """A person wants a pause now: what runs is to wait again."""
+    """The operator wants a pause now: running tasks go back to waiting."""
 
 
 Letter = TaskRequest | PauseAtOnce | Arrived | VideoUnreadable | Switched | AttemptEnded
 
 
 class Mailbox:
-    """All that is to be looked at in the next turn, in its order."""
+    """The letters for the next turn, in their order."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -46,42 +46,42 @@ class Mailbox:
         self._last_was_taken = False
 
     def __len__(self) -> int:
-        """How many wait to be taken."""
+        """The number of letters that wait."""
         return len(self._waiting)
 
-    def add(self, happening: Letter) -> None:
-        """Something happened. Raises Stopping for what a person asks when nobody will look at it any more."""
-        if self._last_was_taken and isinstance(happening, TaskRequest):
+    def add(self, letter: Letter) -> None:
+        """Queue a letter. Raises Stopping for a request after the last turn: nobody would answer it."""
+        if self._last_was_taken and isinstance(letter, TaskRequest):
             raise Stopping
-        self._waiting.append(happening)
+        self._waiting.append(letter)
         self._woken.set()
 
     def broke(self, error: BaseException) -> None:
-        """A fault of ours, not of a video: the daemon ends loudly, and its next start counts the death."""
+        """Record an error of ours, which ends the daemon at once; its next start counts the death."""
         self._error = error
         self._woken.set()
 
     def wake(self) -> None:
-        """Let a turn begin: what it goes by has changed."""
+        """Cause a turn without a letter: policy, orders or memory have changed."""
         self._woken.set()
 
     def take(self) -> list[Letter]:
-        """All that came since the last time."""
+        """Remove and give all letters."""
         self._woken.clear()
         taken, self._waiting = self._waiting, []
         return taken
 
     def take_last(self) -> list[Letter]:
-        """The same, for the last time."""
+        """Remove and give all letters, and accept no more requests."""
         self._last_was_taken = True
         return self.take()
 
     def check(self) -> None:
-        """Raises what broke."""
+        """Raise the error that `broke` recorded, if there is one."""
         if self._error is not None:
             raise self._error
 
     async def wait(self, wake_at: float | None) -> None:
-        """Until something comes, at the latest until `wake_at` in epoch seconds."""
+        """Wait for a letter, at the latest until `wake_at` in epoch seconds; None waits without limit."""
         timeout = None if wake_at is None else max(0.0, wake_at - self._clock())
         await happens(self._woken, timeout)

@@ -1,6 +1,6 @@
-"""The phases as they are lived: the switches, the batches of the journal, and the alarms of engines.
+"""The phases on the real node: switches, the journal's batches, and the alarms of engines.
 
-What is remembered of them is `core.schedule.phase_state`, here kept in step with the node.
+The state is `core.schedule.phase_state`, kept in step with the node here.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """A switch ended after `seconds`, well unless there is an error."""
+    """A switch ended after `seconds`; `error` is None when it succeeded."""
 
     group: Group | None
     seconds: float
@@ -49,9 +49,9 @@ class Switched:
 
 
 class Phases:
-    """Owns the phase state. Each change of it is one event, of which `on_event` is told.
+    """Owns the phase state. Each change of it is one event, with which `on_event` is called.
 
-    `prepare` is awaited before a group is loaded; `on_switched` is told of the end of each switch.
+    `prepare` is awaited before a group is loaded; `on_switched` is called at the end of each switch.
     """
 
     def __init__(
@@ -74,13 +74,13 @@ class Phases:
         self._switch: asyncio.Task[None] | None = None
 
     async def observe(self) -> None:
-        """See what the node holds now."""
+        """Update the state with what the node holds now."""
         seen = await self._node.observe()
         if (seen.group, seen.alive) != (self.state.group, self.state.alive):
             self._apply(Observed(seen.group, seen.alive))
 
     async def batch_for(self, task: Task) -> int | None:
-        """The batch to which a task is admitted: the running one, or a new one; None where there are none."""
+        """The batch that a task is admitted to: the running one or a new one; None outside stt's batches."""
         if task.stage is not Stage.STT or not self.policy.has_batches(self.state.group):
             return None
         if self.state.batch is not None:
@@ -96,33 +96,33 @@ class Phases:
             self._apply(BatchClosed())
 
     def started(self, task: Task) -> None:
-        """An attempt at the task's stage begins."""
+        """Record that an attempt at the task's stage begins."""
         self._apply(AttemptStarted(task.id, task.stage, task.revision))
 
     def worked(self, stage: Stage) -> None:
-        """The engine of a stage gave an outcome."""
+        """Record that the engine of a stage gave an outcome: its rest and its alarm end."""
         group = self.policy.group_of(stage)
         self._apply(EngineWorked(group))
         self._alarms.clear(_alarm(group))
 
     def failed(self, stage: Stage, fault: Fault) -> None:
-        """The engine of a stage is to blame. A death is answered by a fresh engine at once."""
+        """Record that the engine of a stage is to blame. After a death it is restarted at once."""
         group = self.policy.group_of(stage)
         self._apply(EngineFailed(group, self._clock(), fault.died))
         self._alarms.set(_alarm(group), fault.message)
 
     def try_again(self) -> None:
-        """Let no group rest any longer."""
+        """End the rest of every group."""
         self._apply(RestsLifted())
 
     def price_switch(self, seconds: float) -> None:
-        """Take note of what one switch is known to cost."""
+        """Set the measured duration of one switch."""
         self._apply(SwitchPriced(seconds))
 
     async def begin(self, switch: Switch, tasks: Sequence[Task]) -> None:
-        """Begin to load a group. Loading the last one anew goes on with its batch and its phase.
+        """Begin to load a group. Reloading the last one continues its batch and its phase.
 
-        `tasks` are all open ones.
+        `tasks` are all open tasks.
         """
         if ends := leaves(self.state, switch.group):
             await self._leave()
@@ -133,7 +133,7 @@ class Phases:
         self._switch.add_done_callback(self._done)
 
     async def end(self, switched: Switched) -> None:
-        """Take note of how a switch ended."""
+        """Record how a switch ended."""
         self._switch = None
         group, error = switched.group or NOTHING, switched.error
         self._apply(SwitchEnded(switched.group, self._clock(), switched.seconds, error is not None))
@@ -146,14 +146,14 @@ class Phases:
         log.info("switched", to=sorted(group), seconds=round(switched.seconds, 2), **asdict(switched.ledger))
 
     async def stop_switching(self) -> None:
-        """End a switch that runs; what it started is for `aclose` to stop."""
+        """Cancel a running switch; engines that it started are left for `aclose` to stop."""
         if self._switch is not None:
             self._switch.cancel()
             await asyncio.gather(self._switch, return_exceptions=True)
             self._switch = None
 
     async def aclose(self) -> None:
-        """End the phase and every engine."""
+        """End the phase and stop every engine."""
         try:
             await self._leave()
             self._apply(SwitchBegun(None, self._clock()))

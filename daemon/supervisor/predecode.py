@@ -1,4 +1,4 @@
-"""Decoding ahead of the phase: the sound of the next videos, ready when the GPU is."""
+"""Predecoding: the sound of the next videos is decoded before the GPU is free for them."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ from daemon.core.tasks.task import Task
 
 
 class Predecoder:
-    """Keeps the decoded sound of the tasks that come next, and of no others."""
+    """Keeps the decoded sound of the next tasks, and of no others: 16 kHz PCM takes 2 MB a minute of disk."""
 
     def __init__(self, media: Media, folder: Path) -> None:
         self._media = media
         self._folder = folder
         self.unreadable = Signal[[int, Fault]]()
-        """A task's video can't be decoded, and why: told as soon as it is known."""
+        """A task's video can't be decoded, and why: signalled as soon as it is known."""
         self._decoding: dict[int, asyncio.Task[Decoded | Fault]] = {}
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.iterdir():  # a crash's; what is still wanted is decoded again
+        for left in folder.iterdir():  # left by a crash, perhaps half written: decoded again if wanted
             left.unlink()
 
     def want(self, tasks: Sequence[Task]) -> None:
-        """Decode these, in their order, and forget all others."""
+        """Decode the sound of these tasks, in their order, and drop all others."""
         for gone in self._decoding.keys() - {task.id for task in tasks}:
             self.drop(gone)
         for task in tasks:
@@ -33,20 +33,20 @@ class Predecoder:
                 self._decoding[task.id] = asyncio.create_task(self._decode(task))
 
     async def get(self, task: Task) -> Decoded | Fault:
-        """The sound of a task, or why there is none. Waits until it is decoded."""
+        """The decoded sound of a task, or why there is none. Waits until it is decoded."""
         if task.id not in self._decoding:
             self._decoding[task.id] = asyncio.create_task(self._decode(task))
         return await asyncio.shield(self._decoding[task.id])
 
     def drop(self, task_id: int) -> None:
-        """Forget a task's sound and free its disk space."""
+        """Drop a task's sound and free its disk space."""
         decoding = self._decoding.pop(task_id, None)
         if decoding is not None:
             decoding.cancel()
             self._pcm(task_id).unlink(missing_ok=True)
 
     async def aclose(self) -> None:
-        """Forget everything."""
+        """Drop everything."""
         decodings = list(self._decoding.values())
         for task_id in list(self._decoding):
             self.drop(task_id)

@@ -1,4 +1,4 @@
-"""What the operator ordered for the whole daemon. It stands through a restart until it is taken back."""
+"""The operator's orders for the whole daemon. They hold through a restart until they are taken back."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from daemon.supervisor.journal import Journal
 
 
 class StandingOrders:
-    """The orders that hold now. `changed` tells of them, also of those of the last run."""
+    """The orders that hold now. `changed` signals each change, also the orders loaded at the start."""
 
     def __init__(self, journal: Journal, clock: Callable[[], float]) -> None:
         self._journal, self._clock = journal, clock
@@ -22,13 +22,13 @@ class StandingOrders:
         self.now = Orders()
 
     async def recall(self) -> None:
-        """Take up what was ordered before the last stop."""
-        async with self._one_by_one:  # one that is given meanwhile adds to them
+        """Load the orders that held at the last stop."""
+        async with self._one_by_one:  # an order given meanwhile adds to the loaded ones
             self.now = await self._journal.orders()
         self.changed(self.now)
 
     async def give(self, order: Order, *, at_once: bool = False) -> None:
-        """Pause, go on, drain, or go. Raises StoreError; then it was not ordered."""
+        """Pause, resume, drain, or go. Raises StoreError; the order then does not hold."""
         match order:
             case Order.PAUSE:
                 await self._keep("pause now" if at_once else "pause", paused=True)
@@ -40,7 +40,7 @@ class StandingOrders:
                 await self._keep("go", go_at=self._clock())
 
     async def deadline(self, at: float | None) -> None:
-        """By when the class is to be done, in epoch seconds. Raises StoreError."""
+        """Set when the class is to be done, in epoch seconds; None removes it. Raises StoreError."""
         await self._keep("no deadline" if at is None else f"deadline {to_iso(at)}", deadline=at)
 
     async def _keep(self, told: str, **ordered: Any) -> None:

@@ -1,4 +1,4 @@
-"""The supervisor: the one coroutine that decides, from its start to its stop. A turn for every event."""
+"""The supervisor: the one coroutine that decides, from its start to its stop. One turn for every event."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -83,7 +83,7 @@ class Supervisor:
         self.orders_changed = self._standing.changed
         self.tasks_ended, self.switch_began = self._turns.tasks_ended, self._turns.switch_began
         self._recovered = False
-        self.turns, self.turning = 0, False  # what the watchdog sees of us
+        self.turns, self.turning = 0, False  # read by the watchdog
 
     @property
     def tasks(self) -> Sequence[Task]:
@@ -98,49 +98,49 @@ class Supervisor:
 
     @property
     def view(self) -> View:
-        """What stands now, as the next decision sees it."""
+        """The state that the next decision is made from."""
         return self._turns.view
 
     @property
     def decision(self) -> Decision:
-        """What was decided last."""
+        """The last decision."""
         return self._turns.decision
 
     @property
     def orders(self) -> Orders:
-        """What the operator ordered."""
+        """The operator's orders."""
         return self._standing.now
 
     @property
     def started(self) -> Mapping[int, float]:
-        """When each try that runs began, by task id, in seconds since the epoch."""
+        """The start of each running attempt, by task id, in seconds since the epoch."""
         return self._attempts.started
 
     @property
     def policy(self) -> Policy:
-        """What the scheduler goes by now."""
+        """The policy that the scheduler uses now."""
         return self._turns.policy
 
     def replan(self, policy: Policy, switch_s: float | None = None) -> None:
-        """Go by another policy from the next decision on, and by what a switch is known to cost."""
+        """Use another policy from the next decision on. `switch_s` is the measured duration of a switch."""
         self._turns.policy = self._phases.policy = policy
         if switch_s is not None:
             self._phases.price_switch(switch_s)
         self._mailbox.wake()
 
     def try_again(self) -> None:
-        """Let no group rest any longer: what was in the way of its engine is gone."""
+        """End the rest of every group: the obstacle to its engine is gone."""
         self._phases.try_again()
         self._mailbox.wake()
 
     def arrived(self, tasks: Iterable[Task]) -> None:
-        """New tasks stand in the database."""
+        """Add new tasks that are in the database."""
         self._mailbox.add(Arrived(tuple(tasks)))
 
     async def ask(self, verb: Verb, task_id: int, *, extract: bool = False) -> Task | None:
         """Do what a person asks for a task. With `extract`, a new rating begins with the form.
 
-        Gives the task where it is open then. Raises UnknownTask, IllegalTransition for what the task's
+        Gives the task if it is open then. Raises UnknownTask, IllegalTransition for what the task's
         status does not allow, and Stopping.
         """
         asked = TaskRequest(verb, task_id, extract, asyncio.get_running_loop().create_future())
@@ -148,9 +148,9 @@ class Supervisor:
         return await asked.answer
 
     async def order(self, order: Order, *, at_once: bool = False) -> None:
-        """Pause, go on, drain, or go; kept through a restart. Raises StoreError.
+        """Pause, resume, drain, or go; kept through a restart. Raises StoreError.
 
-        A pause that is `at_once` ends what runs: those tasks wait again, and are charged nothing.
+        A pause `at_once` ends the running attempts: their tasks wait again, and no attempt is counted.
         """
         await self._standing.give(order, at_once=at_once)
         if at_once:
@@ -158,17 +158,17 @@ class Supervisor:
         self._mailbox.wake()
 
     async def deadline(self, at: float | None) -> None:
-        """By when the class is to be done, in epoch seconds; kept through a restart. Raises StoreError."""
+        """Set when the class is to be done, in epoch seconds; kept through a restart. Raises StoreError."""
         await self._standing.deadline(at)
 
     async def run(self, stop: asyncio.Event, grace_s: float) -> None:
-        """Work until `stop`, then let running attempts end within `grace_s` seconds; nothing is lost."""
+        """Work until `stop`, then give running attempts `grace_s` seconds to end and release the others."""
         try:
             await self._work(stop)
         except StoreError as exc:
             if not self._journal.session.is_ending:
                 raise
-            log.warning("the daemon stops, and the database cannot be written", cause=str(exc))
+            log.warning("the database can't be written; the next start recovers the tasks", cause=str(exc))
         await self._finish(grace_s)
 
     async def _work(self, stop: asyncio.Event) -> None:
@@ -187,7 +187,7 @@ class Supervisor:
                 await self._mailbox.wait(wake_at)
 
     async def _begin_clean(self, stop: asyncio.Event) -> None:
-        """Trust no stored phase: end whatever an earlier daemon may have left. Tried until it holds."""
+        """Stop all engines that an earlier daemon may have left; retried until it works."""
         failures = 0
         while not stop.is_set():
             try:
@@ -207,10 +207,10 @@ class Supervisor:
         try:
             await self._turns.make_last(self._mailbox.take_last())
         except StoreError as exc:  # the next start releases them
-            log.warning("what was in hand is done again by the next start", cause=str(exc))
+            log.warning("tasks in hand can't be released now; the next start does it", cause=str(exc))
         try:
             await self._phases.aclose()
         except StoreError as exc:
-            log.warning("the end of the phase cannot be written", cause=str(exc))
+            log.warning("the end of the phase can't be written", cause=str(exc))
         await self._predecoder.aclose()
         self._decision_log.close()

@@ -1,4 +1,4 @@
-"""The open tasks as they stand, and the changes that are not committed yet."""
+"""The open tasks in memory, and their changes that are not committed yet."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -30,9 +30,9 @@ _EVENT_OF: dict[type[StageOutcome], Event] = {
 
 
 def superseded(tasks: Iterable[Task], ownership: Ownership) -> list[Task]:
-    """The tasks that have not started and whose student has handed in a newer video since.
+    """The tasks that have not started and whose student has since submitted a newer video.
 
-    A video that the account of somebody else has put there under the student's name is not the student's.
+    A video that another account has submitted under the student's name does not count as the student's.
     """
     newest: dict[str, dict[str | None, tuple[float, int]]] = {}
     listed = list(tasks)
@@ -51,7 +51,7 @@ def superseded(tasks: Iterable[Task], ownership: Ownership) -> list[Task]:
 
 
 class TaskBook:
-    """The one place in memory where a task changes. Nothing may be done on a change before its commit."""
+    """The one place in memory where a task changes. No side effect of a change may come before its commit."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class TaskBook:
         self._ownership = ownership or Ownership()
         self._newest_only = newest_only
         self._tasks: dict[int, Task] = {}
-        self._asked_early: set[int] = set()  # a person was faster than the word that they were born
+        self._asked_early: set[int] = set()  # a person asked for them before `add` was called
         self.changes: list[Change] = []
         self.last_claim_at = 0.0
 
@@ -79,9 +79,9 @@ class TaskBook:
         return list(self._tasks.values())
 
     def add(self, tasks: Iterable[Task]) -> None:
-        """Tasks that stand in the database, open."""
+        """Add open tasks of the database."""
         for task in tasks:
-            if task.id in self._asked_early:  # it stands here already, and may have ended since
+            if task.id in self._asked_early:  # it was put here already, and may have ended since
                 self._asked_early.discard(task.id)
             else:
                 self._tasks.setdefault(task.id, self._counted(task))
@@ -91,7 +91,7 @@ class TaskBook:
                 self.move(task.id, Event.CANCELLED)
 
     def put(self, task: Task) -> None:
-        """A task as the database has it now, after what a person asked for."""
+        """Replace a task by its row in the database, after a person's request changed it there."""
         if task.id not in self._tasks and task.revision == 1:
             self._asked_early.add(task.id)
         self._tasks[task.id] = self._counted(task)
@@ -105,21 +105,21 @@ class TaskBook:
         return self._tasks.get(task_id)
 
     def answered(self, ticket: Ticket) -> Task | None:
-        """The running task whose present try a ticket names, or None: then its outcome is dropped."""
+        """The running task whose current attempt the ticket names, or None: the outcome is then dropped."""
         task = self._tasks.get(ticket.task_id)
         if task is None or task.status not in RUNNING:
             return None
         return task if (task.revision, task.attempt) == (ticket.revision, ticket.attempt) else None
 
     def move(self, task_id: int, event: Event, batch_id: int | None = None) -> Task:
-        """Let an event happen to a task that needs no outcome. Gives the task as it is then."""
+        """Apply an event that needs no outcome to a task. Gives the changed task."""
         task = self._tasks[task_id]
         after = advance(task, event, batch_id=batch_id)
         self._change(task, event, after)
         return after
 
     def end(self, task: Task, outcome: StageOutcome, seconds: float | None) -> None:
-        """Let a try end with its outcome. A cancel that was asked for beats it."""
+        """End an attempt with its outcome. A requested cancel takes precedence over the outcome."""
         if isinstance(outcome, Failed):
             event, after = after_fault(task, outcome.fault, self._clock(), self._retry)
             log.info("attempt failed", task=task.id, code=outcome.fault.code, then=event.value)

@@ -1,4 +1,4 @@
-"""What a person may ask for one task, done in the store and in the book."""
+"""Requests of people for one task, carried out in the store and in the book."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,17 +13,17 @@ from daemon.supervisor.journal import Journal
 from daemon.supervisor.task_book import TaskBook
 
 _DONE = {
-    Verb.RETRY: "is taken up again",
+    Verb.RETRY: "is retried",
     Verb.RATE: "is rated again",
     Verb.CANCEL: "is to be cancelled",
     Verb.HOLD: "is held",
-    Verb.RELEASE: "is let go on",
+    Verb.RELEASE: "is released",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
-    """A person asks for something; `answer` gets the task as it is then, or the error."""
+    """A person's request; `answer` gets the changed task, or the error."""
 
     verb: Verb
     task_id: int
@@ -32,7 +32,7 @@ class TaskRequest:
 
 
 async def answer(asked: TaskRequest, obeying: Awaitable[Task | None]) -> None:
-    """Tell who asked what came of it, if they still wait."""
+    """Pass the result or the error on to the requester, if they still wait."""
     try:
         task = await obeying
     except IntroEvalError as exc:
@@ -51,7 +51,7 @@ async def execute(
     now: float,
     on_final: Callable[[], None],
 ) -> Task | None:
-    """Do it; the task as it is then, or None where it stays as it is. What is in the book must be committed.
+    """Carry out a request; the book must be committed. Gives the changed task, or None without a change.
 
     Raises UnknownTask, and IllegalTransition for what the task's status does not allow.
     """

@@ -1,8 +1,7 @@
-"""One turn of the supervisor: take what came, decide, commit, act.
+"""One turn of the supervisor: take the letters, decide, commit, act.
 
-All transitions of a turn, of what came and of what was decided, are committed in one transaction, and only
-then is anything done: attempts are started, a switch begins. So nothing is ever done that a crash could make
-forget, and a turn costs one fsync.
+All transitions of a turn are committed in one transaction before anything is done about them: before attempts
+start and a switch begins. So a crash can't forget what was begun, and a turn costs one fsync.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -37,7 +36,7 @@ from daemon.supervisor.task_requests import TaskRequest, answer, execute
 
 
 class Turns:
-    """Makes the turns, one after the other. The only one who changes the book, and who starts anything."""
+    """Makes the turns, one after the other. The only writer of the book, and the only one to start work."""
 
     def __init__(
         self,
@@ -58,12 +57,12 @@ class Turns:
         self.policy = policy
         self.decision = Decision((), Why.IDLE)
         self.tasks_ended = Signal[[]]()
-        """Tasks came to their end, or results are to be delivered again: there are documents to deliver."""
+        """Tasks ended, or results are to be delivered again: there are documents to deliver."""
         self.switch_began = Signal[[]]()
 
     @property
     def view(self) -> View:
-        """What stands now, as the next decision sees it."""
+        """The state that the next decision is made from."""
         orders = self._standing.now
         return View(
             self._clock(),
@@ -76,7 +75,7 @@ class Turns:
         )
 
     async def make(self, letters: Iterable[Letter]) -> float | None:
-        """Take what came, decide, commit, act. When to make the next turn at the latest, if nothing comes."""
+        """Take the letters, decide, commit, act. Gives the latest time of the next turn; None: no limit."""
         for letter in letters:
             await self._take(letter)
         starts: list[Task] = []
@@ -96,7 +95,7 @@ class Turns:
         return decision.wake_at
 
     async def make_last(self, letters: Iterable[Letter]) -> None:
-        """Write what has happened until now, and release what is in hand. Raises StoreError."""
+        """Commit what has happened until now, and release all tasks in hand. Raises StoreError."""
         for letter in letters:
             if not isinstance(letter, Switched):
                 await self._take(letter)
@@ -113,7 +112,7 @@ class Turns:
         return decision
 
     async def _move(self, actions: Iterable[Action], starts: list[Task]) -> Switch | None:
-        """Enter what was decided into the book. Fills `starts`; gives the switch, if there is one."""
+        """Enter the decided actions into the book. Adds to `starts`; gives the switch, if there is one."""
         switch = None
         for action in actions:
             match action:
@@ -155,7 +154,7 @@ class Turns:
             self._book.move(task.id, Event.CANCELLED if task.cancel_requested else Event.RELEASED)
 
     async def _execute(self, asked: TaskRequest) -> Task | None:
-        await self._commit()  # what the store now sees of the task must be all that happened to it
+        await self._commit()  # the store decides on its row, which must be up to date
         return await execute(
             asked, self._journal, self._book, self._attempts, self._clock(), self.tasks_ended
         )
@@ -175,12 +174,12 @@ class Turns:
             and outcome.fault.died
             and self._book.changes[-1].event is Event.FAILED
         ):
-            # It is the video that ends engines: of this one nothing is to mend.
+            # The video is to blame and not the engine: lift the group's rest and its alarm.
             self._phases.worked(task.stage)
         await self._consistency.check(task.stage, outcome)
 
     async def _commit(self, starts: Sequence[Task] = ()) -> dict[int, Payload]:
-        """Make the changes durable. Gives what the tasks that start now are to work on, by their ids."""
+        """Make the changes durable. Gives the payloads of the tasks that start now, by task id."""
         changes = self._book.changes
         if not changes:
             return {}

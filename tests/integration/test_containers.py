@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import sys
 import time
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 import requests
 from docker.errors import DockerException
 
-from daemon.containers.engine import DockerEngine, RestartPolicy, translated
+from daemon.containers.engine import DockerEngine, EngineSilent, RestartPolicy, translated
 from daemon.containers.hints import Hints
 from daemon.containers.ready import OllamaServer
 from daemon.containers.server_host import RemoteHost
@@ -239,6 +240,16 @@ async def test_an_engine_that_is_down_is_unreachable(tmp_path: Path) -> None:
     assert caught.value.state == "unreachable"  # type: ignore[attr-defined]
 
 
+async def test_an_engine_that_hangs_when_the_sdk_connects_is_silent(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as hanging:
+        hanging.bind(str(tmp_path / "docker.sock"))
+        hanging.listen()
+        engine = DockerEngine(f"unix://{tmp_path}/docker.sock", timeout_s=0.2)
+        with pytest.raises(EngineSilent, match="does not answer; see: systemctl status docker"):
+            await engine.inspect("mistral-container")
+        await engine.aclose()
+
+
 @pytest.mark.parametrize(
     ("error", "state"),
     [
@@ -303,7 +314,7 @@ async def test_a_model_partly_on_the_processor_is_loaded_anew_restarted_once_the
         return True
 
     less = hosted(box, tmp_path, gpu=True, lower=lower).host
-    with pytest.raises(EngineError, match="tried again with less"):
+    with pytest.raises(EngineError, match="the next attempt uses less memory"):
         await less.start(FIRST)
     assert asked == [True]
 
@@ -374,7 +385,7 @@ async def test_a_model_that_is_loaded_anew_in_mid_phase_is_an_alarm_until_the_ne
     client = (await setup.host.start(FIRST)).client
     box.control(fault="reload", times=1)
     await client.generate(Request("Who are you?", FORM, OPTIONS), lambda tokens: None)
-    assert "loaded anew" in setup.alarms.lasting["reload_extract"]
+    assert "loaded again" in setup.alarms.lasting["reload_extract"]
     await setup.host.stop()
     await setup.host.start(FIRST)
     assert not setup.alarms.lasting

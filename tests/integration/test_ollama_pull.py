@@ -99,6 +99,6 @@ async def test_a_server_that_says_the_same_again_and_again_has_nothing_new_to_te
     monkeypatch.setattr(ollama_api, "_PULL_STALL_S", 0.3)
     manner = Manner(models="", registry="mistral", pull_s=600)
     async with serving(manner) as server, OllamaApi(server.url) as api, asyncio.timeout(20):
-        with pytest.raises(ModelError, match="mistral was not pulled: nothing came for"):
+        with pytest.raises(ModelError, match="mistral was not pulled: no progress for"):
             await api.pull("mistral", lambda *_: None)
         assert await api.tags() == []

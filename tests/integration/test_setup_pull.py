@@ -261,6 +261,6 @@ async def test_an_image_of_which_nothing_comes_any_more_is_given_up(monkeypatch:
     monkeypatch.setattr(product, "_PULL_STALL_S", 0.2)
     with (
         fake_engine(of_layer("a", "Downloading", 10, 100), ends="never") as engine,
-        pytest.raises(ModelError, match="not pulled: nothing came for"),
+        pytest.raises(ModelError, match="not pulled: no progress for"),
     ):
         await pulled(engine)

@@ -50,7 +50,7 @@ def test_what_is_unscorable_is_never_rated() -> None:
 def test_what_is_good_or_under_way_is_not_retried() -> None:
     with pytest.raises(IllegalTransition, match="nothing to retry"):
         retried(RATED)
-    with pytest.raises(IllegalTransition, match="not over"):
+    with pytest.raises(IllegalTransition, match="still open"):
         retried(replace(NOTHING, status=Status.STT_PROCESSING, outcome=None))
     with pytest.raises(IllegalTransition, match="only one that was evaluated"):
         rated_again(NOTHING, extract=False)

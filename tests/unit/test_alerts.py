@@ -101,9 +101,9 @@ def test_an_engine_that_is_down(state: str) -> None:
 @pytest.mark.parametrize(
     ("detail", "message"),
     [
-        ("llama3 ends by itself", "llama3 ends by itself; see `introeval doctor`"),
-        ("no engine", "llama3 is failed: no engine; see `introeval doctor`"),
-        ("", "llama3 is failed; see `introeval doctor`"),
+        ("llama3 ends by itself", "llama3 ends by itself; run: introeval doctor"),
+        ("no engine", "llama3 is failed: no engine; run: introeval doctor"),
+        ("", "llama3 is failed; run: introeval doctor"),
     ],
 )
 def test_an_engine_is_named_once(detail: str, message: str) -> None:

@@ -251,7 +251,7 @@ def test_switching_pausing_backing_off_and_working_are_said() -> None:
     assert "2 tasks wait for resume" in explain(paused, policy(), Decision((), Why.PAUSED), at=at)
     resting = in_phase(view, rests={EVAL: 160.0})
     assert explain(resting, policy(), Decision((), Why.BACKOFF, 160.0), at=at) == (
-        "waits until 160 to try again; extract + rate rests after errors"
+        "waits until 160 to retry; extract + rate rests after errors"
     )
     assert explain(view_of(1.0, (), None), policy(), Decision((), Why.IDLE), at=at) == ""
 

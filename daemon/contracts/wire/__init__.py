@@ -1,1 +1,1 @@
-"""What crosses the control socket, shared by the daemon, the command line and the dashboard."""
+"""The types of the control socket, shared by the daemon, the command line and the dashboard."""

@@ -1,16 +1,16 @@
-"""What every answer of the control socket is made of, and those that belong to no one thing."""
+"""The base of every answer of the control socket, and the answers that belong to no other module."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class WireModel(BaseModel):
-    """Base of all messages. A newer daemon may say more than an older client knows."""
+    """Base of all messages. Unknown fields are ignored: a newer daemon may send more than a client knows."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class EventLine(WireModel):
-    """One thing that happened. `id` grows, also over restarts; `kind`: task, phase, alarm, cleared, order."""
+    """One event. `id` grows, also over restarts; `kind`: task, phase, alarm, cleared, order."""
 
     id: int
     at: str
@@ -30,14 +30,14 @@ class LogLine(WireModel):
 
 
 class Deadline(WireModel):
-    """When the class is to be done, as ISO 8601 with its zone; None takes the deadline away."""
+    """The end that the class must keep, as ISO 8601 with its zone; None removes the deadline."""
 
     at: str | None
 
 
 class Forgotten(WireModel):
-    """What was deleted of a student: so many tasks and files, and so many copies of the database, which hold
-    every student. `left` is where the student is still named.
+    """The figures of a deletion: tasks and files of the student, and copies of the database, which hold every
+    student. `left` lists where the student is still named.
     """
 
     student: str
@@ -48,7 +48,7 @@ class Forgotten(WireModel):
 
 
 class Problem(WireModel):
-    """The answer to a request that could not be done: one line that says what to do."""
+    """The answer to a request that failed: one line that says what to do."""
 
     error: str
     message: str

@@ -1,4 +1,4 @@
-"""The daemon as a whole, as the control socket tells of it: its phase, engines, GPU, folders, alarms."""
+"""The state of the whole daemon on the control socket: phase, engines, GPU, folders, alarms."""
 
 from pydantic import Field
 
@@ -8,7 +8,7 @@ API_VERSION = 1
 
 
 class AlarmLine(WireModel):
-    """Something that a person should mend. It lasts until it is mended."""
+    """A problem that a person should fix. It lasts until it is fixed."""
 
     code: str
     message: str
@@ -16,7 +16,7 @@ class AlarmLine(WireModel):
 
 
 class BatchState(WireModel):
-    """The running batch: `done` of the `total` tasks that it has so far are through stt."""
+    """The running batch: `done` of its `total` tasks so far are through stt."""
 
     id: int
     done: int
@@ -24,7 +24,7 @@ class BatchState(WireModel):
 
 
 class Holder(WireModel):
-    """A process that holds memory of the GPU; `memory_mb` is None where the driver does not say."""
+    """A process that holds GPU memory; `memory_mb` is None where the driver does not say."""
 
     pid: int
     user: str
@@ -36,7 +36,7 @@ class GpuState(WireModel):
     """One reading of the GPU. `absent` says why there is none; a figure that the driver lacks is None."""
 
     absent: str | None = None
-    lost: bool = False  # there was one, and it does not answer any more
+    lost: bool = False  # there was a GPU, and it no longer answers
     name: str = ""
     utilisation: float | None = None  # percent
     used_mb: float | None = None
@@ -48,7 +48,7 @@ class GpuState(WireModel):
 
 
 class GpuPoint(WireModel):
-    """One point of the GPU's history, with what was loaded then."""
+    """One point of the GPU's history, with the group that was loaded then."""
 
     at: str
     utilisation: float | None
@@ -57,7 +57,7 @@ class GpuPoint(WireModel):
 
 
 class PhaseSpan(WireModel):
-    """One time that a group was loaded, and what the switch to it cost and found, in seconds and MB."""
+    """One time that a group was loaded, and the cost of the switch to it, in seconds and MB."""
 
     group: list[str]
     started_at: str
@@ -97,7 +97,7 @@ class EngineReport(WireModel):
 
 
 class Switching(WireModel):
-    """A switch that runs: to which group, since when, and what it usually takes in seconds."""
+    """A running switch: its group, its start, and its usual duration in seconds."""
 
     to: list[str]
     since: str
@@ -105,10 +105,10 @@ class Switching(WireModel):
 
 
 class Clock(WireModel):
-    """The class clock: when all that is open now will be done, against the deadline that was set.
+    """The class clock: when all open tasks will be done, against the deadline that was set.
 
-    The class is what was claimed since the last time that nothing was open. `expected_at` is None before
-    each stage was measured; `spare_s` is negative when the deadline can't be held, and `cause` says why.
+    The class is every task claimed since the last time that none was open. `expected_at` is None until
+    each stage was measured; `spare_s` is negative when the deadline will be missed, and `cause` says why.
     """
 
     done: int
@@ -141,7 +141,7 @@ class PlaceLine(WireModel):
 
 
 class Disk(WireModel):
-    """Room where the state lies, in MB; intake stops below `min_free_mb`."""
+    """Free space of the state folder's disk, in MB; intake stops below `min_free_mb`."""
 
     free_mb: float
     total_mb: float
@@ -149,14 +149,14 @@ class Disk(WireModel):
 
 
 class Rates(WireModel):
-    """How fast it goes, over the last hour of outcomes."""
+    """Throughput over the last hour of outcomes."""
 
     tasks_per_h: float | None = None
-    mean_s: float | None = None  # from the start of a task's first try to its end, its waits left out
+    mean_s: float | None = None  # from the first attempt's start to the task's end, without its waits
 
 
 class DaemonStatus(WireModel):
-    """What the system is doing now. `why` says what the scheduler does or waits for.
+    """The state of the daemon now. `why` says what the scheduler does or waits for.
 
     `seq` grows with every change of a task: a client that has seen it need not ask for tasks again.
     """
@@ -168,7 +168,7 @@ class DaemonStatus(WireModel):
     runtime: str
     now: str = ""
     seq: int = 0
-    may_change: bool = False  # whether the one who asks may change things
+    may_change: bool = False  # whether this client may change things
     phase: str
     group: list[str]
     phase_since: str | None
@@ -178,7 +178,7 @@ class DaemonStatus(WireModel):
     why_detail: str = ""
     paused: bool = False
     draining: bool = False
-    left: int = 0  # open tasks that are not held: what is left until drained
+    left: int = 0  # open tasks that are not held; a drain ends at 0
     batch: BatchState | None = None
     counts: dict[str, int]
     held: int = 0

@@ -1,4 +1,4 @@
-"""Tasks, as the control socket tells of them."""
+"""Tasks on the control socket."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from daemon.contracts.wire.base import WireModel
 
 
 class TaskLine(WireModel):
-    """One line of a list of tasks. `eta` is computed now; `estimated_completion` is what was written."""
+    """A task in a list. `eta` is computed now; `estimated_completion` is the value that was stored."""
 
     id: int
     student: str
@@ -22,7 +22,7 @@ class TaskLine(WireModel):
     held: bool
     not_before: str | None = None
     claimed_at: str
-    started_at: str | None = None  # of the try that runs
+    started_at: str | None = None  # of the running attempt
     ended_at: str | None
     delivered_at: str | None
     estimated_completion: str | None
@@ -32,9 +32,9 @@ class TaskLine(WireModel):
 
 
 class TaskPage(WireModel):
-    """A page of a list: `total` is how many match, on all pages.
+    """A page of a list: `total` counts the matches on all pages.
 
-    `partial` says that a text was searched in the newest of the finished tasks alone.
+    `partial` is True when of the finished tasks only the newest were searched for a text.
     """
 
     total: int
@@ -43,7 +43,7 @@ class TaskPage(WireModel):
 
 
 class HistoryLine(WireModel):
-    """One line of a task's history."""
+    """One entry of a task's history."""
 
     at: str
     event: str
@@ -56,7 +56,7 @@ class HistoryLine(WireModel):
 
 
 class DocumentLine(WireModel):
-    """A file of the outbox: its path below it, and when it became durable there."""
+    """A file of the outbox: its path below the outbox, and when it became durable there."""
 
     kind: str
     name: str
@@ -64,7 +64,7 @@ class DocumentLine(WireModel):
 
 
 class TaskDetail(TaskLine):
-    """Everything of one task but the texts of its result."""
+    """A task in full, without the texts of its result."""
 
     sha256: str
     size_bytes: int

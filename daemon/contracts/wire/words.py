@@ -1,10 +1,10 @@
-"""The words of the control socket: what may be asked for, and by what."""
+"""The fixed words of the control socket: requests, orders, places, sources."""
 
 from enum import StrEnum
 
 
 class Verb(StrEnum):
-    """What may be asked for one task."""
+    """A request for one task."""
 
     RETRY = "retry"
     RATE = "rate"
@@ -15,7 +15,7 @@ class Verb(StrEnum):
 
 
 class Order(StrEnum):
-    """What may be ordered for the whole daemon."""
+    """An order for the whole daemon."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -24,25 +24,25 @@ class Order(StrEnum):
 
 
 class PlaceName(StrEnum):
-    """The folders that are shared with others."""
+    """The folders that are shared with other programs and people."""
 
     INBOX = "inbox"
     OUTBOX = "outbox"
 
 
 class PlaceState(StrEnum):
-    """Whether a place is the folder that was known. Nothing is taken from or put into one that is not."""
+    """Whether a place is the folder that is known. In any other state no file enters or leaves it."""
 
-    UNSEEN = "unseen"  # nobody has looked yet
+    UNSEEN = "unseen"  # not checked yet
     KNOWN = "known"
-    UNKNOWN = "unknown"  # another folder stands there: a share is not mounted, or was exchanged
+    UNKNOWN = "unknown"  # another folder is there: a share is not mounted, or was replaced
     AWAY = "away"  # it can't be opened
 
 
 class TaskOrder(StrEnum):
-    """In which order tasks are listed. `age` is the youngest first, `queue` the order of service.
+    """The order of a list of tasks. `age` is the youngest first, `queue` the order of service.
 
-    `queue` and `eta` are of open tasks; the finished ones come after them, the newest first.
+    `queue` and `eta` sort open tasks; the finished ones come after them, the newest first.
     """
 
     AGE = "age"
@@ -53,7 +53,7 @@ class TaskOrder(StrEnum):
 
 
 class LogSource(StrEnum):
-    """Whose log a line stands in."""
+    """The process whose log a line is from."""
 
     DAEMON = "daemon"
     STT = "stt"

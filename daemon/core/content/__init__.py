@@ -1,1 +1,1 @@
-"""What a result holds: documents, the models' answers, and whether they were really said."""
+"""The content of a result: documents, the models' answers, and whether their values were really said."""

@@ -1,8 +1,8 @@
-"""What the models must answer: the schemas that guide their decoding, and what is made of a whole answer.
+"""The models' answers: the schemas that guide their decoding, and the reading of a whole answer.
 
 The schemas are flat, with no `$ref` and no pattern, every key required and everything bounded: servers
-silently ignore a keyword that they can't convert, and an unbounded figure has run to 17 digits. Keys are
-decoded in the schema's order, so that evidence and reasons come before the figures that rest on them.
+silently ignore a keyword that they can't convert, and an unbounded number has run to 17 digits. Keys are
+decoded in the schema's order, so that evidence and reasons come before the scores that rest on them.
 """
 
 import re
@@ -15,13 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from daemon.core.content.document import Evaluation, Evidence, Flag, Profile, Score
 
 FORM_TOKENS = 400
-"""More than the longest form that its schema allows, by about 3.5 characters a token."""
+"""More than the longest form that its schema allows, at about 3.5 characters a token."""
 
 RATING_TOKENS = 640
 """The same for a rating."""
 
 QUOTE_LENGTH = 120
-_QUOTES = 150  # of a transcript's sentences: the grammar of a few minutes of speech, and no more
+_QUOTES = 150  # sentences of a transcript: enough for a few minutes, and the grammar stays small
 
 _NOTHING_SAID = frozenset(
     {"", "null", "none", "n/a", "na", "unknown"}
@@ -36,13 +36,13 @@ LongText = Annotated[str, Field(max_length=160)]
 
 
 class AnswerModel(BaseModel):
-    """Base of the answers: only what the schema names, in the types that it names."""
+    """Base of the answers: only the keys of the schema, with its types."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
-        """The JSON Schema that decoding is held to, without titles and prose."""
+        """The JSON Schema that decoding is held to, without titles and descriptions."""
         schema = cls.model_json_schema()
         properties = {key: _without_title(value) for key, value in schema["properties"].items()}
         return {
@@ -54,12 +54,12 @@ class AnswerModel(BaseModel):
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """The answer that `text` is, but for white space around it. Raises ValidationError."""
+        """Parse an answer; white space around it is allowed. Raises ValidationError."""
         return cls.model_validate_json(text.strip())
 
 
 class FormAnswer(AnswerModel):
-    """The form as the extractor gives it. What was not said is null or an empty list."""
+    """The form as the extractor gives it. A value that was not said is null or an empty list."""
 
     name: ShortText | None
     age: Annotated[int, Field(ge=5, le=110)] | None
@@ -69,7 +69,7 @@ class FormAnswer(AnswerModel):
     experience: LongText | None
 
     def profile(self) -> Profile:
-        """The form without empty phrases and repetitions."""
+        """The form without empty phrases and duplicates."""
         return Profile(
             name=_said(self.name),
             age=self.age,
@@ -83,7 +83,7 @@ class FormAnswer(AnswerModel):
 class RatingAnswer(AnswerModel):
     """The rating as the rater gives it. `feedback` has one sentence an item, which bounds their number.
 
-    Two quotes at most: a small model that has said one three times says nothing else any more.
+    Two quotes at most: a small model that has repeated one three times never stops repeating it.
     """
 
     evidence: Annotated[list[Quote], Field(min_length=1, max_length=2)]
@@ -102,7 +102,7 @@ class RatingAnswer(AnswerModel):
         return self
 
     def evaluation(self) -> tuple[Evaluation, tuple[Flag, ...]]:
-        """The rating with its evidence not yet located, and a flag when there is none."""
+        """The rating with its evidence not located yet, and a flag when it has none."""
         quotes = _distinct(self.evidence)
         nothing = Flag(code="no_evidence", field="evidence", detail="the rating quotes nothing")
         evaluation = Evaluation(
@@ -127,14 +127,14 @@ def quotable(text: str) -> tuple[str, ...]:
 
 
 def rating_schema(text: str) -> dict[str, Any]:
-    """The schema of a rating of this transcript: its evidence can only be what stands there, verbatim."""
+    """The schema of a rating of this transcript: its evidence must be one of its sentences, verbatim."""
     schema = RatingAnswer.json_schema()
     schema["properties"]["evidence"]["items"] = {"type": "string", "enum": list(quotable(text))}
     return schema
 
 
 def complaint(error: ValidationError) -> str:
-    """What was wrong with an answer, in words for the model: places and rules, none of its text."""
+    """The errors of an answer, in words for the model: places and rules, without its text."""
     faults = []
     for each in error.errors(include_url=False, include_context=False, include_input=False)[:4]:
         place = ".".join(str(part) for part in each["loc"])
@@ -159,7 +159,7 @@ def _said(text: str | None) -> str | None:
 
 
 def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
-    """The texts that say something, each once whatever its case, in order."""
+    """The non-empty texts, each once whatever its case, in order."""
     said = [trimmed for text in texts if (trimmed := _said(text))]
     return tuple(
         {text.casefold(): text for text in reversed(said)}[key]

@@ -1,7 +1,7 @@
-"""What a student says in pieces that each say one thing: of himself or another, yes or no, goal or fact.
+"""The clauses of a transcript: of the student or another person, affirmed or denied, goal or fact.
 
-A word that was spoken says little about what was meant: "I do not like football" names a hobby of nobody,
-and "my brother is a nurse" is no experience of the student's.
+A spoken word alone says little about what was meant: "I do not like football" names no hobby, and
+"my brother is a nurse" is no experience of the student.
 """
 
 import re
@@ -51,9 +51,9 @@ _SELF = re.compile(r"\b(?:i|i['’]\w+|me|myself|we|us)\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One piece. `sentence` counts the sentences, `own` is that it is about the student.
+    """One clause. `sentence` is the number of its sentence, `own` says that it is about the student.
 
-    `goal`, `done` and `leisure` are what its words speak of; it may be several, or none.
+    `goal`, `done` and `leisure` say what its words are about; several may be true, or none.
     """
 
     said: tuple[Word, ...]
@@ -66,7 +66,7 @@ class Clause:
 
 
 def clauses(text: str) -> tuple[Clause, ...]:
-    """The pieces of a text, in order."""
+    """The clauses of a text, in order."""
     return tuple(
         _clause(part, number)
         for number, sentence in enumerate(_SENTENCE.split(text.strip()))
@@ -76,7 +76,7 @@ def clauses(text: str) -> tuple[Clause, ...]:
 
 
 def denies(text: str) -> bool:
-    """Whether it says that something is not so."""
+    """Whether a text denies something."""
     return any(word.key in _NO for word in words(_NO_INDEED.sub(" ", text)))
 
 

@@ -104,7 +104,7 @@ class Source(DocumentPart):
 
 
 class ErrorPart(DocumentPart):
-    """Why there is no rating. `attempts` counts the tries at `stage`."""
+    """Why there is no rating. `attempts` is their number at `stage`."""
 
     code: str
     stage: str | None
@@ -113,7 +113,7 @@ class ErrorPart(DocumentPart):
 
 
 class AttemptTiming(DocumentPart):
-    """One try at one stage and what became of it."""
+    """One attempt at one stage, and its outcome."""
 
     stage: str
     attempt: int
@@ -125,7 +125,7 @@ class Timings(DocumentPart):
     """Where the time went.
 
     `total_s` is from the claim to the outcome, `worked_s` the sum of the attempts, `waited_s` the
-    rest. `stages` has the seconds of the try that counted, by stage.
+    rest. `stages` has the seconds of the attempt that counted, by stage.
     """
 
     total_s: float

@@ -1,7 +1,6 @@
-"""Whether what the models say was really said: form values against the transcript, quotes in its segments.
-
-What is not grounded is left out of the form and stands in a flag instead; a quote that can't be found is
-kept and flagged, since a rating that rests on it needs a person's eye.
+"""Grounding: whether the models' values were really said. Form values are compared with the transcript,
+quotes with its segments. An ungrounded value is removed from the form and put into a flag; a quote that is
+not found is kept and flagged, since a person must look at a rating that rests on it.
 """
 
 import re
@@ -17,8 +16,8 @@ from daemon.core.content.words import Word, stem, words
 
 V = TypeVar("V")
 
-_LIST_SHARE = 0.6  # of the words that carry meaning in a hobby or a strength
-_SENTENCE_SHARE = 0.6  # the same in a goal or an experience, which models put in their own words
+_LIST_SHARE = 0.6  # share of a hobby's or a strength's content words that must be said
+_SENTENCE_SHARE = 0.6  # the same for a goal or an experience, which models paraphrase
 _PART = re.compile(r"([.;,]?\s+and\s+|[.;,]\s+)")
 _BEFORE_A_COUNT = frozenset(
     "for since over of than in after during within about around last next grade class".split()
@@ -29,7 +28,7 @@ _LABELS = frozenset(
         "student students the a my is of what work free time activity activities i have has in and"
     ).split()
 )
-_QUOTE_LIKENESS = 0.85  # of a quote's words, in order, for quotes of at least _FUZZY_QUOTE words
+_QUOTE_LIKENESS = 0.85  # share of a quote's words, in order, from _FUZZY_QUOTE words on
 _FUZZY_QUOTE = 5
 _EMPTY_WORDS = frozenset(
     (
@@ -47,7 +46,7 @@ _EMPTY_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class SpokenWords:
-    """Words that were said together, ready for comparisons."""
+    """The words of some clauses, prepared for comparisons."""
 
     keys: frozenset[str]
     stems: frozenset[str]
@@ -55,7 +54,7 @@ class SpokenWords:
 
     @classmethod
     def of(cls, said: Iterable[Clause]) -> "SpokenWords":
-        """The words of some clauses."""
+        """The words of these clauses."""
         spoken = [clause.said for clause in said]
         keys = frozenset(word.key for each in spoken for word in each)
         return cls(
@@ -63,7 +62,7 @@ class SpokenWords:
         )
 
     def has(self, word: Word) -> bool:
-        """Whether a word was said, in whatever form; a number as that number."""
+        """Whether a word was said, in any form; a number is compared by its value."""
         if word.is_number:
             return word.key in self.keys
         return (
@@ -73,7 +72,7 @@ class SpokenWords:
         )
 
     def has_phrase(self, phrase: str, share: float) -> bool:
-        """Whether so much of a phrase's meaning was said, and every number and every proper name in it."""
+        """Whether `share` of a phrase's content words was said, and every number and proper name in it."""
         own = words(phrase)
         if all(word.key in _LABELS for word in own) or not self.counts.issuperset(_counts(own)):
             return False
@@ -84,10 +83,10 @@ class SpokenWords:
 
 
 def ground_profile(profile: Profile, transcript: Transcript) -> tuple[Profile, tuple[Flag, ...]]:
-    """The form with only what was said, and a flag `ungrounded` for each value that was left out.
+    """The form with only what was said, and a flag `ungrounded` for each value that was removed.
 
-    Of a goal or an experience the parts that were said stay; what a student says of others, denies, or
-    says as a goal is no experience.
+    Of a goal or an experience the parts that were said stay. What a student says of others, denies, or
+    wants to do is no experience.
     """
     said = tuple(clause for clause in clauses(transcript.text) if clause.own)
     left_out: list[tuple[str, object]] = []
@@ -127,7 +126,7 @@ def _kept_parts(
 
 
 def _goals(said: Sequence[Clause]) -> tuple[Clause, ...]:
-    """Where a goal is looked for: in what was said as one, else in all that is not over."""
+    """The clauses that may hold a goal: those that state one, else all that are not about the past."""
     return tuple(clause for clause in said if clause.goal) or tuple(c for c in said if not c.done)
 
 
@@ -147,14 +146,14 @@ def locate_evidence(evaluation: Evaluation, transcript: Transcript) -> tuple[Eva
 
 
 def _counts(said: Sequence[Word]) -> Iterator[tuple[str, str]]:
-    """Each number with what it counts: six years are no six dogs."""
+    """Each number with the word that it counts: six years are not six dogs."""
     for number, counted in pairwise(said):
         if number.is_number and not counted.is_number:
             yield number.key, stem(counted.key)
 
 
 def _said(phrase: str, said: Sequence[Clause], share: float) -> bool:
-    """Whether a phrase was said within two sentences, and not denied where it affirms or the reverse."""
+    """Whether a phrase was said within two sentences, with the same affirmation or denial."""
     denied = denies(phrase)
     heard = [clause for clause in said if clause.negated is denied]
     numbers = sorted({clause.sentence for clause in heard})
@@ -167,7 +166,7 @@ def _said(phrase: str, said: Sequence[Clause], share: float) -> bool:
 
 
 def _said_parts(value: str, said: Sequence[Clause]) -> tuple[str | None, tuple[str, ...]]:
-    """What stays of a sentence, each part once, and what does not; all of it where no part makes sense."""
+    """The parts of a sentence that were said, each once, and the others; all of it if no part is a phrase."""
     if not value:
         return None, ()
     pieces = _PART.split(value)
@@ -187,7 +186,7 @@ def _said_parts(value: str, said: Sequence[Clause]) -> tuple[str | None, tuple[s
 
 
 def _named(name: str, said: Sequence[Clause]) -> bool:
-    """Whether a name was said, spelled as in the transcript but for case and accents."""
+    """Whether a name was said, spelled as in the transcript apart from case and accents."""
     own = [word.key for word in words(name)]
     written = [word for clause in said for word in clause.said]
     capitals = {word.key for word in written if word.capital and word.key != "i"}
@@ -196,7 +195,7 @@ def _named(name: str, said: Sequence[Clause]) -> bool:
 
 
 def _aged(age: str, said: Sequence[Clause]) -> bool:
-    """Whether a number was said that may be an age: not of years that something took."""
+    """Whether a number was said that may be an age: not the years that something took."""
     for clause in said:
         keys = ["", *(word.key for word in clause.said)]
         if any(key == age and before not in _BEFORE_A_COUNT for before, key in pairwise(keys)):
@@ -213,7 +212,7 @@ def _kin(one: str, other: str) -> bool:
 
 
 def _locate(quote: str, transcript: Transcript) -> tuple[Evidence, bool]:
-    """The quote with its times, and whether it was said. Each part around an omission (...) has to be."""
+    """The quote with its times, and whether it was said. Each part around an omission (...) must be."""
     said = [
         (word.key, index) for index, segment in enumerate(transcript.segments) for word in words(segment.text)
     ] or [(word.key, -1) for word in words(transcript.text)]
@@ -234,7 +233,7 @@ def _locate(quote: str, transcript: Transcript) -> tuple[Evidence, bool]:
 
 
 def _find(part: Sequence[str], keys: Sequence[str]) -> tuple[int, int] | None:
-    """Where the words of `part` stand in `keys`: exactly, or for a long enough part nearly."""
+    """The place of the words of `part` in `keys`: exact, or for a long enough part approximate."""
     size = len(part)
     for start in range(len(keys) - size + 1):
         if list(keys[start : start + size]) == list(part):

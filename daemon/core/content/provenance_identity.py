@@ -1,4 +1,4 @@
-"""Whether all of a class get the same: models, prompts, parameters and server versions."""
+"""The part of a provenance that must be the same for a class: models, prompts, parameters, versions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,14 +20,14 @@ IDENTITY = (
     "schema_sha256",
     "parameters",
 )
-"""What of a provenance must not change within a class; the rest tells of the one try."""
+"""The keys that must not change within a class; the others belong to one attempt."""
 
 _ROOM = "num_ctx"
-"""Of the parameters the one that is each phase's own: how much a prompt may hold, nothing of an answer."""
+"""The parameter that may differ between phases: it bounds the prompt and does not change an answer."""
 
 
 def identity(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a provenance that is the same for all of a class."""
+    """The part of a provenance that must be the same for the whole class."""
     known = {key: provenance[key] for key in IDENTITY if key in provenance}
     if isinstance(parameters := known.get("parameters"), Mapping):
         known["parameters"] = {name: value for name, value in parameters.items() if name != _ROOM}
@@ -35,5 +35,5 @@ def identity(provenance: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What is different between two identities, by its key."""
+    """The keys in which two identities differ, sorted."""
     return sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))

@@ -1,4 +1,4 @@
-"""What the outbox tells the student's side before there is a result: the receipt, or the refusal's reason."""
+"""The documents of the outbox that come before a result: the receipt, or the reason of a refusal."""
 
 from typing import Literal
 
@@ -57,5 +57,5 @@ def receipt(task: Task, place: int, estimated: float | None) -> Receipt:
 
 
 def part_bytes(part: DocumentPart) -> bytes:
-    """The bytes of such a file: UTF-8 JSON, two spaces of indent, a newline at the end."""
+    """The bytes of a receipt or reason: UTF-8 JSON, two spaces of indent, a newline at the end."""
     return (part.model_dump_json(indent=2) + "\n").encode()

@@ -1,4 +1,4 @@
-"""How a result is put together: from what is known of a task that ended to the bytes of its file.
+"""The composition of a result, from the dossier of a task that ended to the bytes of its file.
 
 Pure: the same dossier gives the same bytes, whenever and wherever they are made.
 """
@@ -31,18 +31,18 @@ REVIEW_FLAGS = frozenset(
         OTHER_ACCOUNT,
     }
 )
-"""The codes of flags for which a person must look before the rating is used."""
+"""The codes of flags for which a person must review the rating before it is used."""
 
 SUCCEEDED = frozenset({Event.TRANSCRIBED, Event.UNSCORABLE, Event.EXTRACTED, Event.RATED})
-"""The events with which a try gives the outcome of its stage."""
+"""The events by which an attempt gives its stage's outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """All that is known of one revision of a task when it ended with the event `ended`.
+    """Everything known of one revision of a task when it ended with the event `ended`.
 
-    Times are seconds since the epoch; `began_at` is the claim or, for a later revision, the moment
-    when it was asked for. `tries` are those of this revision, in their order.
+    Times are seconds since the epoch; `began_at` is the claim or, for a later revision, the request for it.
+    `tries` are the attempts of this revision, in their order.
     """
 
     task: Task
@@ -62,11 +62,11 @@ class Dossier:
 def compose(dossier: Dossier) -> Result:
     """The result document of a task that ended.
 
-    Raises IllegalTransition when the event that ended it is none that ends a task.
+    Raises IllegalTransition when `ended` is not an event that ends a task.
     """
     task = dossier.task
     outcome = _outcome(dossier)
-    rated = outcome is not Outcome.UNSCORABLE  # what nobody said is never graded
+    rated = outcome is not Outcome.UNSCORABLE  # without speech there is nothing to grade
     speaking = dossier.speaking
     if speaking is not None:
         speaking = speaking.model_copy(update={"filler_words": _sorted(speaking.filler_words)})
@@ -121,7 +121,7 @@ def _outcome(dossier: Dossier) -> Outcome:
 
 def _timings(dossier: Dossier) -> Timings:
     worked = sum(attempt.seconds for attempt in dossier.tries)
-    # A clock that was set back between the claim and the end must not make a negative time.
+    # A clock that was set back between the claim and the end must not give a negative time.
     total = max(dossier.generated_at - dossier.began_at, worked)
     return Timings(
         total_s=round(total, 3),
@@ -133,7 +133,7 @@ def _timings(dossier: Dossier) -> Timings:
 
 
 def _sorted(value: Any) -> Any:
-    """The same value with the keys of every mapping in order, so that equal dossiers give equal bytes."""
+    """The value with the keys of every mapping sorted, so that equal dossiers give equal bytes."""
     if isinstance(value, Mapping):
         return {str(key): _sorted(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, (list, tuple)):

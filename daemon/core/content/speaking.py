@@ -1,4 +1,4 @@
-"""Speaking figures: what the audio alone shows of the delivery, from where speech was found and the words."""
+"""Speaking figures: the delivery as the audio alone shows it, from the stretches of speech and the words."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from itertools import pairwise
 from daemon.core.content.document import Speaking
 
 Stretch = tuple[float, float]
-"""A stretch of speech: its beginning and end in seconds."""
+"""A stretch of speech: its begin and end in seconds."""
 
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 _EDGE = r"(?:^|[,.;:?!…-])\s*"
@@ -36,21 +36,21 @@ _PATTERNS = {
 
 
 def word_count(text: str) -> int:
-    """How many words a text has; "twenty-one" and "don't" are one each."""
+    """The number of words in a text; "twenty-one" and "don't" are one each."""
     return len(_WORD.findall(text))
 
 
 def filler_words(text: str) -> dict[str, int]:
-    """How often each filler occurs, for those that do."""
+    """The count of each filler that occurs."""
     counts = {filler: len(pattern.findall(text)) for filler, pattern in _PATTERNS.items()}
     return {filler: count for filler, count in counts.items() if count}
 
 
 def speaking(speech: Sequence[Stretch], text: str, duration_s: float) -> Speaking:
-    """The figures for a recording of `duration_s` seconds with `speech`, in order, in it.
+    """The figures for a recording of `duration_s` seconds, with `speech` in order.
 
     `words_per_minute` is over the time spoken, so that a long pause does not make a slow speaker;
-    `pause_ratio` (0 to 1) is over the whole recording; `longest_pause_s` lies between two stretches.
+    `pause_ratio` (0 to 1) is over the whole recording; `longest_pause_s` is between two stretches.
     """
     speech_s = sum(end - start for start, end in speech)
     pauses = [later[0] - earlier[1] for earlier, later in pairwise(speech)]

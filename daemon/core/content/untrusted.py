@@ -1,8 +1,8 @@
-"""Text that came from a student, before it stands in a prompt: made harmless, and searched.
+"""A student's text before it is put into a prompt: neutralised, and searched for words to the grader.
 
 A prompt's control tokens are obeyed wherever they stand (seen on two servers), so they are broken. Words that
 certainly address the grader are flagged and cut from the text that the models see; words that may be meant
-otherwise are flagged only. Most of what addresses the grader indirectly is not found.
+otherwise are only flagged. Most indirect address of the grader is not found.
 """
 
 import re
@@ -17,22 +17,22 @@ _CONTROL_TOKEN = re.compile(
     r"(?<!<)(?<!< )(?:< ?)++(?=[|/])|<(?=[<\w])|(?<=\|)>|"
     r"\[(?=/?[a-z]?[A-Z_]{2,}\])|#(?=##)|(?<=#)#|`(?=``)|(?<=`)`"
 )
-_DETAIL = 1000  # characters of a flag's detail, after which findings are counted only
+_DETAIL = 1000  # characters of a flag's detail; further findings are only counted
 
 
 def neutralise(text: str) -> str:
-    """The text on one line with its control tokens broken, so that it is words to any model.
+    """The text on one line with its control tokens broken, so that any model reads it as words.
 
-    Also what only looks like a token after Unicode normalisation, and invisible characters that would
+    This includes what looks like a token after Unicode normalisation, and invisible characters that would
     split a word for a reader but not for the search.
     """
     return " ".join(_CONTROL_TOKEN.sub(_broken, on_one_line(text)).split())
 
 
 def addresses_evaluator(text: str) -> Flag | None:
-    """A flag with each rule that found words addressed to the grader, or None.
+    """A flag with each rule that found words to the grader, or None.
 
-    The detail gives the rule's id, whether the words were cut from what the models see, and the words.
+    The detail has the rule's id, whether the words were cut from what the models see, and the words.
     """
     detail = _read(text).detail
     return Flag(code="addresses_evaluator", field="transcript", detail=detail) if detail else None
@@ -41,20 +41,20 @@ def addresses_evaluator(text: str) -> Flag | None:
 def impartial(text: str) -> str:
     """The text as the models may see it: neutralised, without the words that certainly address the grader.
 
-    May be empty.
+    It may be empty.
     """
     return _read(text).rest
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """The detail of a text's flag, empty without one, and the text that the models see."""
+    """The result of a search: the flag's detail, empty without findings, and the text for the models."""
 
     detail: str
     rest: str
 
 
-@lru_cache(maxsize=64)  # both models' stages ask of the same transcript, each twice
+@lru_cache(maxsize=64)  # both models' stages read the same transcript, each twice
 def _read(text: str) -> _Reading:
     visible = on_one_line(text)
     found = findings(visible)
@@ -80,5 +80,5 @@ def _detail(found: tuple[GraderAddress, ...]) -> str:
 
 def _broken(token: re.Match[str]) -> str:
     if token.string[token.end() : token.end() + 1] in ("|", "/"):
-        return " "  # a space within "</" alone would leave it a delimiter to a model's eye
+        return " "  # with a space within it, a model still reads "</" as a delimiter
     return " >" if token.group() == ">" else f"{token.group()} "

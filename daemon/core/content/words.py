@@ -1,4 +1,4 @@
-"""Words of speech as they can be compared: without case and accents, numbers as figures, by their stem."""
+"""Spoken words in comparable form: without case and accents, numbers as figures, and by their stem."""
 
 import re
 import unicodedata
@@ -36,7 +36,7 @@ _SUFFIXES = (
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word: `key` is what is compared, a number's being its value in figures."""
+    """One word. `key` is its comparable form; for a number, its value in figures."""
 
     key: str
     capital: bool = False
@@ -48,9 +48,9 @@ class Word:
 
 
 def words(text: str) -> list[Word]:
-    """The words of a text in order, "twenty-one" and "21st" each as one word 21."""
+    """The words of a text in order; "twenty-one" and "21st" are both the one word 21."""
     found: list[Word] = []
-    tens: int | None = None  # the value of the word before, while a unit may still follow
+    tens: int | None = None  # the value of the last word, while a unit may still follow
     for match in re.finditer(r"[^\W_]+(?:['’][^\W_]+)*", text):
         spoken = match.group()
         plain = _plain(spoken)
@@ -83,7 +83,7 @@ def stem(key: str) -> str:
                 base = base.removesuffix(suffix)
                 break
     if len(base) > 6 and base.endswith(("is", "iz")):
-        base = base[:-2]  # what "organising" leaves, and "organise" does not
+        base = base[:-2]  # "organising" leaves it, "organise" does not
     if len(base) > 3 and base[-1] == base[-2]:
         base = base[:-1]
     base = base.replace("z", "s")
@@ -91,7 +91,7 @@ def stem(key: str) -> str:
 
 
 def _plain(word: str) -> str:
-    """Without case, accents and possessive."""
+    """The word without case, accents and possessive."""
     folded = unicodedata.normalize("NFKD", word.casefold().replace("’", "'"))
     bare = "".join(c for c in folded if not unicodedata.combining(c))
     return bare.removesuffix("'s").replace("'", "")

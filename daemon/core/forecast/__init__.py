@@ -1,1 +1,1 @@
-"""When each task will be done: the scheduler's rules run forward with measured durations."""
+"""The forecast: the scheduler's rules run forward with measured durations."""

@@ -1,4 +1,4 @@
-"""Who belongs to the class, and how many of it are done."""
+"""The members of the class, and their number."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,36 +6,35 @@ from daemon.core.tasks.task import FINAL, OPEN, Task
 
 
 class Roll:
-    """What was claimed, or taken up again, since the last time that nothing was open.
+    """The tasks claimed or reopened since the last time that none was open.
 
-    A class has no end while a single task of it is held, so nothing is kept of each that is claimed: ids
-    grow, and whatever came from the first one on is of the class. Kept by their ids are only the older ones
-    that a person had taken up again.
+    A class has no end while one of its tasks is held, so its members are not stored one by one: ids grow, and
+    every task from the first id on is a member. Only the ids of older tasks that a person reopened are kept.
     """
 
     def __init__(self) -> None:
         self.began_at = self.ended_at = 0.0
-        self._first: int | None = None  # of those that were born into it
+        self._first: int | None = None  # the lowest id of a task that was born in it
         self._born = 0
-        self._again: set[int] = set()  # older than the first, each counted once however often it is taken up
-        self._arriving: set[int] = set()  # born, open, and not with the supervisor yet
+        self._again: set[int] = set()  # reopened tasks older than the first, each counted once
+        self._arriving: set[int] = set()  # born, open, and not known to the supervisor yet
         self._saved = True
 
     @property
     def total(self) -> int:
-        """How many belong to the class."""
+        """The number of tasks in the class."""
         return self._born + len(self._again)
 
     def take_up(self, began_at: float, first: int | None, born: int, older: set[int]) -> None:
-        """Go on with a class that an earlier run began: `born` tasks from the id `first` on, and `older`."""
+        """Continue the class of an earlier run: `born` tasks from the id `first` on, and `older` ones."""
         self.began_at, self._first, self._born, self._again = began_at, first, born, older
 
     def left(self, tasks: Iterable[Task]) -> set[int]:
-        """Those that are open; `tasks` are what the supervisor has."""
+        """The ids of the open tasks of the class; `tasks` are all that the supervisor has."""
         return {task_id for task_id in {task.id for task in tasks} | self._arriving if self._has(task_id)}
 
     def born(self, born: Sequence[Task], tasks: Sequence[Task], now: float) -> bool:
-        """Take up new ones. Whether they begin a class."""
+        """Add new tasks. Whether they begin a class."""
         self._arriving -= {task.id for task in tasks}
         begins = bool(born) and not tasks and not self._arriving
         if begins:
@@ -51,7 +50,7 @@ class Roll:
         return begins
 
     def moved(self, after: Iterable[Task], tasks: Sequence[Task], now: float) -> None:
-        """Tasks changed. One that is of no class was taken up again."""
+        """Record changed tasks. An open one outside the class was reopened, and joins it."""
         for task in after:
             self._arriving.discard(task.id)
             if task.status in FINAL:
@@ -62,7 +61,7 @@ class Roll:
                 self._again.add(task.id)
 
     def unsaved(self) -> dict[str, float] | None:
-        """What is to be kept through a restart, once."""
+        """The state to store for a restart; None when it is stored already."""
         if self._saved or self._first is None:
             return None
         self._saved = True

@@ -1,8 +1,8 @@
-"""How long things take on this machine, learnt from its own history.
+"""The durations of attempts and switches on this machine, learnt from its own history.
 
-stt goes by the length of the video, the models by their stage, a switch by what it leaves and what it
-loads. A try also goes by how many ran beside it, in the shape of `benchmark`, as much as the
-history shows.
+stt depends on the length of the video, the models on their stage, a switch on the group it leaves and the
+one it loads. An attempt also depends on how many run beside it, in the shape of `benchmark`, as far as
+the history shows it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,19 +15,19 @@ from daemon.core.schedule.decision import Policy
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
 
-_OUTLIER = 4.0  # times the median: a try that hung says nothing of the next one
+_OUTLIER = 4.0  # times the median; longer ones are cut: a hang says nothing of the next attempt
 _USUAL_SPREAD = 0.2
 _AT_TWO, _AT_FOUR = longer(2), longer(4)
-_BELIEF = 2.0  # so many tries is that worth which was assumed before anything was measured
-_LEAST_LEFT = 0.1
+_BELIEF = 2.0  # the assumption before any measurement weighs as much as so many attempts
+_LEAST_LEFT = 0.1  # of the expected duration: what still runs is not expected to end at once
 _PLANNED_S = {Stage.STT: 10.0, Stage.EXTRACT: 20.0, Stage.RATE: 20.0}
 _PLANNED_SWITCH_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredAttempt:
-    """A try that gave its stage's outcome: its seconds, the video's, and how many ran at once on average,
-    itself included.
+    """An attempt that gave its stage's outcome: its seconds, the video's, and how many ran at once on
+    average, itself included.
     """
 
     seconds: float
@@ -37,7 +37,7 @@ class MeasuredAttempt:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSwitch:
-    """A switch that was verified: from which group (None: from nothing) to which, and its seconds."""
+    """A verified switch: from which group (None: from nothing) to which, and its seconds."""
 
     leaving: Group | None
     entering: Group
@@ -46,11 +46,11 @@ class MeasuredSwitch:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long a try at one stage takes.
+    """The duration of an attempt at one stage.
 
-    `mean_s` for a video of `media_s` seconds, `per_s` more for each second that it is longer; both with
-    `crowd` around it, as `crowding` has it, and `slowdown` of it more for each 1 more of that. `ratios`,
-    sorted, are what tries took of what this would have said of them.
+    `mean_s` for a video of `media_s` seconds, `per_s` more for each further second; both at a crowding of
+    `crowd` (see `crowding`), and the share `slowdown` more for each 1 of crowding above it. `ratios`,
+    sorted, are the past durations over what this would have predicted for them.
     """
 
     mean_s: float
@@ -61,13 +61,13 @@ class Pace:
     ratios: tuple[float, ...]
 
     def seconds(self, media_s: float, at_once: float) -> float:
-        """What a try is expected to take."""
+        """The expected duration of an attempt, in seconds."""
         alone = self.mean_s + self.per_s * (media_s - self.media_s if media_s > 0 else 0.0)
         return max(0.0, alone) * max(_LEAST_LEFT, 1.0 + self.slowdown * (crowding(at_once) - self.crowd))
 
     def left(self, media_s: float, at_once: float, elapsed_s: float) -> float:
-        """What a try that has run for `elapsed_s` is expected to take from now: the mean of those that
-        took longer than that.
+        """The expected rest, in seconds, of an attempt that has run for `elapsed_s`: the mean over the past
+        attempts that took longer than that.
         """
         whole = self.seconds(media_s, at_once)
         longer = [whole * ratio - elapsed_s for ratio in self.ratios if whole * ratio > elapsed_s]
@@ -75,20 +75,20 @@ class Pace:
 
     @property
     def spread(self) -> float:
-        """The standard deviation of a try, as a share of what is expected of it."""
+        """The standard deviation of an attempt's duration, as a share of the expected one."""
         squares = sum((ratio - 1.0) ** 2 for ratio in self.ratios)
         return sqrt((squares + _BELIEF * _USUAL_SPREAD**2) / (len(self.ratios) - 1 + _BELIEF))
 
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """All that was learnt. `switches` are the latest of each kind first."""
+    """Everything that was learnt. `switches` are the latest of each kind first."""
 
     paces: Mapping[Stage, Pace]
     switches: Sequence[MeasuredSwitch] = ()
 
     def switch_s(self, leaving: Group | None, entering: Group | None) -> float:
-        """What going from one group to another costs; 0 for stopping everything, and when none was measured.
+        """The duration of a switch in seconds; 0 for stopping everything, and when none was measured.
 
         The median of this very switch, else of all to the same group, else of all.
         """
@@ -99,7 +99,7 @@ class Durations:
         return median(same or [e.seconds for e in to_it] or [e.seconds for e in self.switches] or [0.0])
 
     def round_s(self, policy: Policy) -> float:
-        """What the switches of one round through the residency cost; 0 where there is nothing to switch."""
+        """The seconds of all switches in one round through the residency; 0 without any."""
         groups = policy.residency
         if len(groups) == 1:
             return 0.0
@@ -108,59 +108,59 @@ class Durations:
     def work_s(self, policy: Policy) -> float:
         """The seconds that one more task keeps the node busy in a full round, without its switches.
 
-        Engines of one group work beside each other: the slowest of them counts.
+        Engines of one group work beside each other, so the slowest of them counts.
         """
         return sum(max(self.share_s(stage, policy) for stage in group) for group in policy.residency)
 
     def share_s(self, stage: Stage, policy: Policy) -> float:
-        """The seconds by which one more task prolongs a stage that is at work on as many as it can."""
+        """The seconds that one more task adds to a stage that works on as many as it can."""
         pace, slots = self.paces[stage], policy.parallel[stage]
         return pace.seconds(pace.media_s, slots) / slots
 
 
-def learn_pace(tries: Sequence[MeasuredAttempt], *, by_media: bool) -> Pace:
-    """Fit one stage. `by_media` says that it goes by the length of the video. `tries` must not be empty."""
-    highest = _OUTLIER * median(t.seconds for t in tries)
-    seconds = [min(t.seconds, highest) for t in tries]
-    mean_s, media_s = fmean(seconds), fmean(t.media_s for t in tries)
+def learn_pace(attempts: Sequence[MeasuredAttempt], *, by_media: bool) -> Pace:
+    """Fit one stage. `by_media`: it depends on the length of the video. `attempts` must not be empty."""
+    highest = _OUTLIER * median(t.seconds for t in attempts)
+    seconds = [min(t.seconds, highest) for t in attempts]
+    mean_s, media_s = fmean(seconds), fmean(t.media_s for t in attempts)
     per_s = 0.0
     if by_media and media_s > 0:
-        # Towards "twice as long takes twice as long", as far as the lengths seen do not tell otherwise.
+        # Assume "twice as long takes twice as long", as far as the lengths seen do not show otherwise.
         assumed = mean_s / media_s
         belief = _BELIEF * (_USUAL_SPREAD * media_s) ** 2
-        apart = [t.media_s - media_s for t in tries]
+        apart = [t.media_s - media_s for t in attempts]
         rise = sum(d * (s - mean_s) for d, s in zip(apart, seconds, strict=True))
         per_s = (rise + belief * assumed) / (sum(d * d for d in apart) + belief)
         per_s = min(max(per_s, 0.0), assumed)
-    flat = [mean_s + per_s * (t.media_s - media_s) for t in tries]
+    flat = [mean_s + per_s * (t.media_s - media_s) for t in attempts]
     ratios = [s / f if f > 0 else 1.0 for s, f in zip(seconds, flat, strict=True)]
-    crowd = fmean(crowding(t.at_once) for t in tries)
-    denser = [crowding(t.at_once) - crowd for t in tries]
+    crowd = fmean(crowding(t.at_once) for t in attempts)
+    denser = [crowding(t.at_once) - crowd for t in attempts]
     slowdown = _slowdown(denser, ratios, crowd)
     settled = [r / max(_LEAST_LEFT, 1.0 + slowdown * more) for r, more in zip(ratios, denser, strict=True)]
     return Pace(mean_s, media_s, per_s, crowd, slowdown, tuple(sorted(settled)))
 
 
 def learn(
-    tries: Mapping[Stage, Sequence[MeasuredAttempt]], switches: Sequence[MeasuredSwitch]
+    attempts: Mapping[Stage, Sequence[MeasuredAttempt]], switches: Sequence[MeasuredSwitch]
 ) -> Durations | None:
-    """What a history shows, the latest first; None before each stage was measured once."""
-    if not all(tries.get(stage) for stage in Stage):
+    """The durations in a history, the latest first; None until each stage was measured."""
+    if not all(attempts.get(stage) for stage in Stage):
         return None
-    paces = {stage: learn_pace(tries[stage], by_media=stage is Stage.STT) for stage in Stage}
+    paces = {stage: learn_pace(attempts[stage], by_media=stage is Stage.STT) for stage in Stage}
     return Durations(paces, tuple(switches))
 
 
 def crowding(at_once: float) -> float:
-    """By which share a try is longer than alone with so many at once, in the benchmark's figures."""
+    """The share by which an attempt takes longer beside others than alone, in the benchmark's figures."""
     if at_once <= 2.0:
         return _AT_TWO * (at_once - 1.0)
     return _AT_TWO + (_AT_FOUR - _AT_TWO) / 2.0 * (at_once - 2.0)
 
 
 def _slowdown(denser: Sequence[float], ratios: Sequence[float], crowd: float) -> float:
-    """How much longer a try takes with crowding, as a share of the mean; as in the benchmark, where the
-    history does not tell.
+    """The share of the mean by which an attempt takes longer for each 1 of crowding; the benchmark's, as far
+    as the history does not show it.
     """
     assumed = 1.0 / (1.0 + crowd)
     highest = 1.0 / (_AT_TWO + crowd)  # two at once take twice as long
@@ -174,4 +174,4 @@ PLANNED = Durations(
     {stage: Pace(seconds, 60.0, 0.0, 0.0, 1.0, (1.0,)) for stage, seconds in _PLANNED_S.items()},
     (MeasuredSwitch(None, frozenset(Stage), _PLANNED_SWITCH_S),),
 )
-"""What the plan says, for where nothing was measured: 10, 20 and 20 s, and 5 s a switch."""
+"""The durations assumed without measurements: 10, 20 and 20 s for the stages, and 5 s a switch."""

@@ -1,4 +1,4 @@
-"""Why the scheduler waits, switches or is late, in plain sentences with figures, for the operator."""
+"""The reason why the scheduler waits, switches or is late, in plain sentences with figures."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -11,14 +11,14 @@ from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import RUNNING, Stage
 
 Shown = Callable[[float], str]
-"""How a time of day is written, given seconds since the epoch."""
+"""Formats a time of day, given seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class FirstForecast:
-    """What was expected of the class when it was first held against its deadline.
+    """The forecast for the class when it was first compared with its deadline.
 
-    `total` tasks were claimed at that time, `at`; `share_s` is by how much one more prolongs each stage.
+    `total` tasks were claimed by then, at `at`; `share_s` is the time that one more adds to each stage.
     """
 
     at: float
@@ -35,7 +35,7 @@ def explain(
     forecast: Forecast | None = None,
     durations: Durations | None = None,
 ) -> str:
-    """What the scheduler does or waits for now, and for how long; "" when there is nothing to say."""
+    """The scheduler's action or wait, and how long it lasts; "" when there is nothing to say."""
     if view.phase.switching:
         return _switching(view, durations)
     if view.paused:
@@ -48,7 +48,7 @@ def explain(
     if decision.why is Why.BACKOFF and decision.wake_at is not None:
         resting = [name(group) for group, until in view.phase.rests.items() if group and until > view.now]
         whose = f"; {', '.join(resting)} rests after errors" if resting else ""
-        return f"waits until {at(decision.wake_at)} to try again{whose}"
+        return f"waits until {at(decision.wake_at)} to retry{whose}"
     if view.phase.group is None or not view.tasks:
         return ""
     return _working(view, policy, at, forecast)
@@ -74,12 +74,12 @@ def late(
     if total > plan.total:
         more = total - plan.total
         lost.append((more * forecast.task_s, f"{more} more than planned came after {at(plan.at)}"))
-    ahead = 0
+    waiting = 0
     for stage in Stage:
-        ahead += left[stage]
+        waiting += left[stage]
         now_s, then_s = durations.share_s(stage, policy), plan.share_s[stage]
         text = f"{stage} takes {seconds(now_s)} a video, {seconds(then_s)} were planned"
-        lost.append((ahead * (now_s - then_s), text))
+        lost.append((waiting * (now_s - then_s), text))
     most, text = max(lost)
     if most >= 1.0:
         return text
@@ -90,12 +90,12 @@ def late(
 
 
 def name(group: Group | None) -> str:
-    """How a group is shown: its stages in their order."""
+    """A group as it is shown: its stages in their order."""
     return " + ".join(stage.value for stage in Stage if stage in (group or ())) or "nothing"
 
 
 def seconds(duration: float) -> str:
-    """A duration as a person says it: `9 s`, `3.1 min`, `2.4 h`."""
+    """A duration for people: `9 s`, `3.1 min`, `2.4 h`."""
     if duration < 9.95:
         return f"{duration:.1f} s".replace(".0 s", " s")
     if duration < 99.5:
@@ -117,7 +117,7 @@ def _switching(view: View, durations: Durations | None) -> str:
 
 
 def _lingering(view: View, policy: Policy, until: float, at: Shown, durations: Durations | None) -> str:
-    """What is gained by waiting is the round that a latecomer else waits for; what it costs, the wait."""
+    """The cost of waiting is the wait; its gain is the round that a later upload would have to wait for."""
     taken = len(view.phase.batch.taken) if view.phase.batch else 0
     text = (
         f"waits until {at(until)} for more uploads ({taken} of {policy.batch_size} in the batch): "

@@ -1,8 +1,8 @@
 """The forecast: the scheduler's own rules run forward with durations learnt from this machine's history.
 
-The first tasks in order are simulated one by one; those behind them follow at the pace of full rounds, so
-that the cost is bounded however many are open. What is expected is one run with every duration as expected;
-the range comes from how widely past durations spread, and from how few of them there are.
+The first tasks in order are simulated one by one; the others follow at the pace of full rounds, so that
+the cost is bounded however many are open. The expected end comes from one run with expected durations;
+its range comes from how widely past durations spread, and from how few of them there are.
 """
 
 from collections import Counter
@@ -19,9 +19,9 @@ from daemon.core.schedule.timetable import Attempt, Mark, SwitchResult, Timetabl
 from daemon.core.tasks.task import FINAL, RUNNING, Event, Stage, Task
 
 EXACTLY = 100
-"""So many tasks are simulated; a hundred take about a tenth of a second."""
+"""The number of tasks that are simulated; a hundred take about 0.1 s."""
 
-_LEAST_LEFT = 0.1  # of a usual switch, for one that takes longer than usual
+_LEAST_LEFT = 0.1  # of a usual switch is still left of one that takes longer
 _STAGES = list(Stage)
 _STAGE_DONE: dict[Event | Mark, Stage] = {
     Event.TRANSCRIBED: Stage.STT,
@@ -33,7 +33,7 @@ _STAGE_DONE: dict[Event | Mark, Stage] = {
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What is expected of the open tasks, by their ids. Held tasks have no end and are in none of it.
+    """The expected end of the open tasks, by their ids. Held tasks have none and are left out.
 
     `next_switch_at` is when another group is asked for; None for never. `switching_s` is what all switches
     till the end cost, and `task_s` the seconds by which one more task puts off the end of a long queue.
@@ -47,7 +47,7 @@ class Forecast:
 
     @property
     def done(self) -> LikelyRange | None:
-        """When all that is open now is done; None when nothing is, that is not held."""
+        """The end of all open tasks that are not held; None when there are none."""
         return max(self.tasks.values(), key=lambda span: span.expected, default=None)
 
 
@@ -61,7 +61,7 @@ def forecast(
 ) -> Forecast:
     """Run the scheduler forward from `view`, as if the operator ended a pause now.
 
-    `started` are the epoch seconds at which the running tries began, by task id.
+    `started` are the starts of the running attempts in epoch seconds, by task id.
     """
     queue = in_order(t for t in view.tasks if not t.held)
     chosen = sorted(queue, key=lambda task: task.status not in RUNNING)[:exactly]
@@ -98,12 +98,12 @@ def forecast(
 
 
 def _queued_switching_s(tasks: int, policy: Policy, durations: Durations) -> float:
-    """What the switches of so many tasks in full batches cost."""
+    """The seconds of the switches for so many tasks in full batches."""
     return tasks * durations.round_s(policy) / policy.batch_size
 
 
 def _at_once(queue: Sequence[Task], policy: Policy) -> dict[Stage, float]:
-    """How many tries of each stage will run beside each other."""
+    """The number of attempts of each stage that will run beside each other."""
     before = Counter(task.stage for task in queue)
     return {
         stage: float(max(1, min(policy.parallel[stage], sum(before[s] for s in _STAGES[: place + 1]))))
@@ -118,7 +118,7 @@ def _next_switch(timetable: Timetable) -> float | None:
 
 @dataclass
 class _Expected:
-    """A world in which everything takes as long as is expected of it."""
+    """A world in which everything takes as long as expected."""
 
     policy: Policy
     durations: Durations
@@ -129,7 +129,7 @@ class _Expected:
 
     def attempt(self, task: Task) -> Attempt:
         pace, at_once = self.durations.paces[task.stage], self.at_once[task.stage]
-        # Only the try that runs now has begun before; what the task does later, it begins anew.
+        # Only the present attempt is under way; all later ones of the task begin anew.
         since = None if task.id in self.left else self.started.get(task.id)
         if since is None:
             return Attempt(pace.seconds(task.duration_s, at_once))
@@ -140,7 +140,7 @@ class _Expected:
         return SwitchResult(self.durations.switch_s(leaving, entering))
 
     def spans(self, timetable: Timetable, begun: Iterable[Task]) -> dict[int, LikelyRange]:
-        """The end of each task, with its likely range; the tries of `begun` run already."""
+        """The end of each task, with its likely range; attempts of `begun` are under way."""
         doubt = Uncertainty(self.policy)
         running: Counter[Stage] = Counter()
         for task in begun:

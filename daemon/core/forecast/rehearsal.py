@@ -1,4 +1,4 @@
-"""A rehearsal: a class that has not come yet, through the scheduler's own rules, and its phases as text."""
+"""A rehearsal: a future class through the scheduler's own rules, and its phases as text."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _LETTERS = {"switch": "-", "idle": " ", "stt": "s", "extract": "e", "rate": "r",
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """A video that is handed in: seconds from the beginning, of whom, and how long it is."""
+    """A video that will be submitted: seconds from the beginning, its student, and its length."""
 
     at: float
     student: str
@@ -29,7 +29,7 @@ class Coming:
 class RehearsedPhase:
     """One time that a group was loaded, in seconds from the beginning: asked for, loaded, left.
 
-    `tries` is how many outcomes it gave. What comes after the last outcome of all is no part of it.
+    `tries` is the number of its outcomes. Nothing after the last outcome of all is part of it.
     """
 
     group: Group
@@ -41,7 +41,7 @@ class RehearsedPhase:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What came out. Times are in seconds; a wait is from a video's claim to its result."""
+    """The figures of a rehearsal. Times are in seconds; a wait is from a video's claim to its result."""
 
     makespan_s: float
     mean_wait_s: float
@@ -53,12 +53,12 @@ class Rehearsal:
 
 
 def rehearse(coming: Sequence[Coming], policy: Policy, durations: Durations) -> Rehearsal:
-    """Run a class through, from an idle node to the last result; each duration as expected."""
+    """Run a class, from an idle node to the last result, with expected durations."""
     tasks = [_task(place, one) for place, one in enumerate(coming, 1)]
     switch_s = durations.round_s(policy) / len(policy.residency)
     at_once = {stage: float(min(policy.parallel[stage], len(tasks))) for stage in Stage}
 
-    def tries(task: Task) -> Attempt:
+    def attempt(task: Task) -> Attempt:
         return Attempt(durations.paces[task.stage].seconds(task.duration_s, at_once[task.stage]))
 
     def loads(leaving: Group | None, entering: Group | None) -> SwitchResult:
@@ -67,7 +67,7 @@ def rehearse(coming: Sequence[Coming], policy: Policy, durations: Durations) -> 
     first = [task for task in tasks if task.claimed_at <= 0.0]
     script = [Input(task.claimed_at, What.ARRIVE, task) for task in tasks if task.claimed_at > 0.0]
     timetable = simulate(
-        View(0.0, first, PhaseState(switch_s=switch_s)), policy, tries=tries, loads=loads, script=script
+        View(0.0, first, PhaseState(switch_s=switch_s)), policy, tries=attempt, loads=loads, script=script
     )
     waits = timetable.waits.values()
     phases = tuple(_phases(timetable))
@@ -83,13 +83,13 @@ def rehearse(coming: Sequence[Coming], policy: Policy, durations: Durations) -> 
 
 
 def evenly(students: int, over_s: float, media_s: float) -> list[Coming]:
-    """So many students who each hand in one video, evenly over a span of time; 0 for all at once."""
+    """So many students who submit one video each, evenly over `over_s` seconds; 0 for all at once."""
     step = over_s / max(1, students - 1)
     return [Coming(place * step, f"student{place + 1}", media_s) for place in range(students)]
 
 
 def picture(phases: Sequence[RehearsedPhase], width: int, until_s: float, *, plain: bool = False) -> str:
-    """The phases along a line of `width` characters that ends at `until_s`; `plain` is ASCII alone."""
+    """The phases on a line of `width` characters that ends at `until_s`; `plain` uses ASCII alone."""
     signs = _LETTERS if plain else _BLOCKS
     line = []
     for column in range(width):
@@ -101,7 +101,7 @@ def picture(phases: Sequence[RehearsedPhase], width: int, until_s: float, *, pla
 
 
 def legend(*, plain: bool = False) -> str:
-    """What the signs of a picture mean."""
+    """The legend of `picture`."""
     signs = _LETTERS if plain else _BLOCKS
     return "  ".join(
         f"{signs[key]} {text}"
@@ -137,18 +137,18 @@ def _task(id_: int, one: Coming) -> Task:
 def _phases(timetable: Timetable) -> Iterator[RehearsedPhase]:
     last = max((e.at for e in timetable.entries if e.task and e.task.status in FINAL), default=0.0)
     open_: tuple[Group, float, float] | None = None
-    tries = 0
+    outcomes = 0
     for entry in timetable.entries:
         if entry.what is Mark.SWITCHING:
             if open_ is not None:
-                yield RehearsedPhase(*open_, min(entry.at, max(last, open_[2])), tries)
-            open_, tries = None, 0
+                yield RehearsedPhase(*open_, min(entry.at, max(last, open_[2])), outcomes)
+            open_, outcomes = None, 0
             asked = entry.at
             if entry.group is not None:
                 open_ = entry.group, asked, asked
         elif entry.what is Mark.LOADED and open_ is not None:
             open_ = open_[0], open_[1], entry.at
         elif entry.what in _DONE:
-            tries += 1
+            outcomes += 1
     if open_ is not None:
-        yield RehearsedPhase(*open_, max(last, open_[2]), tries)
+        yield RehearsedPhase(*open_, max(last, open_[2]), outcomes)

@@ -1,4 +1,4 @@
-"""How sure a forecast is: the likely range of a moment to come."""
+"""The uncertainty of a forecast: the likely range of a future time."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -8,13 +8,13 @@ from daemon.core.forecast.durations import Pace
 from daemon.core.schedule.decision import Policy
 from daemon.core.tasks.task import Stage
 
-_LIKELY = 1.2816  # standard deviations to either side, for four of five
-_UNKNOWN = 0.02  # what differs between one class and another beside chance, as a share of the whole
+_LIKELY = 1.2816  # standard deviations to either side hold four of five
+_UNKNOWN = 0.02  # share of the whole by which classes differ beside chance
 
 
 @dataclass(frozen=True, slots=True)
 class LikelyRange:
-    """A time to come, in epoch seconds: expected, and so that four of five lie between the others."""
+    """A future time in epoch seconds: `expected`, and the bounds within which four of five lie."""
 
     expected: float
     earliest: float
@@ -22,10 +22,10 @@ class LikelyRange:
 
 
 class Uncertainty:
-    """What is not known of the time that work takes.
+    """The uncertainty of the time that work takes.
 
-    Chance grows with the square root of the tries, ignorance of their mean with their sum. Stages that work
-    beside each other end with the slower one, which is later than either is expected to.
+    Chance grows with the square root of the number of attempts, the error of their mean in proportion to it.
+    Stages beside each other end with the slower one, which is later than either is expected to end.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -37,7 +37,7 @@ class Uncertainty:
         self._variance = dict.fromkeys(Stage, 0.0)
 
     def add(self, stage: Stage, share_s: float, pace: Pace) -> None:
-        """A try that keeps its stage busy for so long."""
+        """Add an attempt that keeps its stage busy for `share_s` seconds."""
         variance = (pace.spread * share_s) ** 2
         self._chance[stage] += variance
         self._ignorance[stage] += pace.spread * share_s / sqrt(len(pace.ratios))
@@ -45,13 +45,13 @@ class Uncertainty:
         self._variance[stage] += variance
 
     def next_phase(self) -> None:
-        """Another group is loaded: what worked before has ended."""
+        """Another group is loaded: the work before has ended."""
         self._late = self._lateness()
         self._work = dict.fromkeys(Stage, 0.0)
         self._variance = dict.fromkeys(Stage, 0.0)
 
     def about(self, at: float, now: float) -> LikelyRange:
-        """What is to be said of a moment that would be `at` if everything took as long as expected."""
+        """The range of a time that would be `at` if everything took as long as expected."""
         variance = (_UNKNOWN * (at - now)) ** 2
         for group in self._groups:
             variance += max(self._chance[s] for s in group) + max(self._ignorance[s] for s in group) ** 2
@@ -59,7 +59,7 @@ class Uncertainty:
         return LikelyRange(expected, max(now, expected - slack), expected + slack)
 
     def _lateness(self) -> float:
-        """By Clark's formula for the larger of two normal variables (Operations Research 9, 1961)."""
+        """The excess of the larger of two normal variables (Clark, Operations Research 9, 1961)."""
         busiest = sorted(((self._work[s], self._variance[s]) for s in Stage if self._work[s]), reverse=True)[
             :2
         ]
@@ -74,7 +74,7 @@ class Uncertainty:
 
 
 def behind(last: LikelyRange, seconds: float) -> LikelyRange:
-    """What ends so many seconds after another, as one of a long queue does."""
+    """The range of an end that follows another by so many seconds, as in a long queue."""
     slack = _UNKNOWN * _LIKELY * seconds
     return LikelyRange(
         last.expected + seconds, last.earliest + seconds - slack, last.latest + seconds + slack

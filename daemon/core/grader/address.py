@@ -21,12 +21,12 @@ from daemon.core.grader.terms import Rule
 _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+|(?<=[.!?…。！？][\"'”’)}])\s+")
 _SENTENCE = 25  # words; more than this is speech without full stops
 _FIRST_CJK = "\u2e80"
-_SHORT = 5  # words of a sentence that may be a piece of one that was cut up
-_PIECES = 4  # of such a one
+_SHORT = 5  # words; a shorter sentence may be a piece of one that was cut up
+_PIECES = 4  # at most, of such a sentence
 _BEFORE = 8  # words before a match that show how it is said
-_NEAR = 15  # words on both sides of a match where what else its rule wants must stand
-_TOGETHER = 2  # words between two findings that go with them
-_BETWEEN_MARKS = 100  # characters between two marks of a prompt that go with them
+_NEAR = 15  # words on both sides of a match in which its rule's `near` must match
+_TOGETHER = 2  # words between two findings that are cut with them
+_BETWEEN_MARKS = 100  # characters between two marks of a prompt that are cut with them
 
 _SELF = frozenset("i i'm i've i'd i'll im my we our we're".split())
 _ASKING = frozenset("please kindly".split())
@@ -58,14 +58,14 @@ _TELLING = frozenset(
 )
 _TELL = frozenset("say tell ask shout write joke pray think believe imagine show call".split())
 _DETERMINERS = frozenset("my our the his her their these those every each".split())
-# With these words an order is no story of someone's, also where no stop shows that it begins.
+# With these words an order is not told of someone, also without a stop before it.
 _PLAIN = frozenset("ignore disregard forget override bypass neglect this your".split())
 _GRADERS = frozenset("evaluator grader rater ai chatgpt whoever".split())
 
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """What one rule found in a text, by its place, and whether it is to be cut."""
+    """One rule's match in a text, by its place, and whether it is to be cut."""
 
     rule: str
     span: tuple[int, int]
@@ -76,7 +76,7 @@ class _Match:
 class GraderAddress:
     """Words that address the grader, as they were said, with the ids of the rules that found them.
 
-    `span` is their place in the text. `cut`: the models are not to see them.
+    `span` is their place in the text. `cut`: the models must not see them.
     """
 
     rules: tuple[str, ...]
@@ -86,7 +86,7 @@ class GraderAddress:
 
 
 class _Standing(Enum):
-    """How words are said: as an order to the grader, as told of others' words, or as a statement."""
+    """The manner of words: an order to the grader, a report of others' words, or a statement."""
 
     ORDER = "order"
     TOLD = "told"
@@ -96,7 +96,7 @@ class _Standing(Enum):
 def findings(visible: str) -> tuple[GraderAddress, ...]:
     """All that addresses the grader in a text on one line, by its place in the text.
 
-    What is cut together is one finding, so that those which are cut do not overlap.
+    Words that are cut together are one finding, so that cuts do not overlap.
     """
     found: list[_Match] = []
     pieces: list[SearchForm] = []
@@ -111,7 +111,7 @@ def findings(visible: str) -> tuple[GraderAddress, ...]:
 
 
 def _merged(found: list[_Match], visible: str) -> Iterator[GraderAddress]:
-    """What lies in a cut, or is cut at most two words after it, goes with it."""
+    """Join each match that lies in a cut, or is cut at most two words after it, to that cut."""
     group: list[_Match] = []
     end = 0
     for each in sorted(found, key=lambda match: (match.span[0], not match.cut, -match.span[1])):
@@ -125,7 +125,7 @@ def _merged(found: list[_Match], visible: str) -> Iterator[GraderAddress]:
 
 
 def _together(first: _Match, end: int, second: _Match, visible: str) -> bool:
-    """Whether a match goes with those that begin with `first` and reach to `end`."""
+    """Whether a match belongs to those that begin with `first` and reach to `end`."""
     if second.span[1] <= end and (first.cut or not second.cut):
         return True
     if not (first.cut and second.cut):
@@ -151,12 +151,12 @@ def _sentences(visible: str) -> Iterator[tuple[int, int]]:
 
 
 def _length(sentence: str) -> int:
-    """The number of words, where a character of a script that has no spaces counts as one."""
+    """The number of words; each character of a script without spaces counts as one."""
     return len(sentence.split()) + sum(c >= _FIRST_CJK for c in sentence)
 
 
 def _markup_in(visible: str, start: int, end: int) -> Iterator[_Match]:
-    """Matches of the markup rules. What stands between two of one rule, if it is short, is of them."""
+    """Matches of the markup rules. A short text between two matches of one rule belongs to them."""
     for rule in MARKUP_RULES:
         last: _Match | None = None
         for match in rule.pattern.finditer(visible, start, end):
@@ -202,7 +202,7 @@ def _in_pieces(pieces: list[SearchForm]) -> list[_Match]:
 
 
 def _standing(before: tuple[str, ...], words: tuple[str, ...], rule: Rule) -> _Standing:
-    """How the words that a rule found are said, by those and the words before them."""
+    """The manner of the words that a rule found, by those and the words before them."""
     told = _Standing.TOLD if _is_told(before) else _Standing.ORDER
     if not rule.order:
         return told
@@ -221,19 +221,19 @@ def _standing(before: tuple[str, ...], words: tuple[str, ...], rule: Rule) -> _S
         return _Standing.TOLD if opened else _Standing.STATEMENT
     if opened or not _PLAIN.isdisjoint((*before, *words)):
         return told
-    # "My school give me full marks" is how many speak, and without stops it looks like an order.
+    # "My school give me full marks": many speak so, and without stops it looks like an order.
     return _Standing.STATEMENT if _DETERMINERS.intersection(before[-2:-1]) else _Standing.TOLD
 
 
 def _is_asked(before: tuple[str, ...], passed: frozenset[str]) -> bool:
-    """Whether the words say please. `passed` are the adverbs between them and what was found."""
+    """Whether the words say please. `passed` are the adverbs allowed between them and the match."""
     if passed & _ASKING or before[-3:] in _KINDLY:
         return True
     return before[-1:] == ("and",) and not _ASKING.isdisjoint(before)
 
 
 def _bidden(before: tuple[str, ...], told: _Standing) -> _Standing:
-    """How words after "you must" and the like are said."""
+    """The manner of words after "you must" and the like."""
     if not _NEGATIONS.isdisjoint(before):
         return _Standing.STATEMENT
     supposed = before[-1] not in _POLITE and not {"if", "when"}.isdisjoint(before[-4:])
@@ -249,7 +249,7 @@ def _bids_you(near: tuple[str, ...]) -> bool:
 
 
 def _is_told(before: tuple[str, ...]) -> bool:
-    """Whether the words tell of what others say, write or wish."""
+    """Whether the words report what others say, write or wish."""
     words = [word for word in before if word not in _ADVERBS]
     return not _TELLING.isdisjoint(words) or any(
         verb in _TELL and who in _TELLERS for who, verb in pairwise(words)
@@ -257,7 +257,7 @@ def _is_told(before: tuple[str, ...]) -> bool:
 
 
 def _grown(match: _Match, visible: str, start: int, end: int) -> _Match:
-    """A cut with what else is in the sentence `start:end`, unless that speaks of the student."""
+    """A cut with the rest of the sentence `start:end`, unless that speaks of the student."""
     if not match.cut:
         return match
     first, last = match.span

@@ -1,17 +1,16 @@
 """The rules that find words spoken to the grader instead of to the listener, as a table to be changed.
 
-Here are those that cut, and the marks of prompts. Those that flag only are in `flags`, `requests`,
-`verdicts`, `claims` and `roles`, those in other languages in `languages`, and the words that all are made of
-in `terms`.
+The rules here cut, or find marks of prompts. Those that only flag are in `flags`, `requests`, `verdicts`,
+`claims` and `roles`, those in other languages in `languages`, and the words that all are made of in `terms`.
 
-No table could be complete, and none is meant to be. A rule cuts only where what it finds is certainly an
-order to the grader; where it may be meant otherwise, the rule flags it for a person. What is not found is
-left to the model that rates and to the person who reads the result. The rates are in docs/bad-inputs.md,
-the sets they were measured on in tests/data/innocents.json and grader_attacks.json.
+The table is not complete and can't be. A rule cuts only where what it finds is certainly an order to the
+grader; where it may be meant otherwise, the rule flags it for a person. What is not found is left to the
+rating model and to the person who reads the result. The rates are in docs/bad-inputs.md, the sets they were
+measured on in tests/data/innocents.json and grader_attacks.json.
 
 To change a rule, change its pattern and its two examples; tests/unit/test_grader_rules.py checks every rule
-against them. Patterns search the form of `search_form`: lower case, single spaces, "|" for a
-stop. Each repetition in them has an upper bound, so that a search takes time in proportion to the text.
+against them. Patterns search the form of `search_form`: lower case, single spaces, "|" for a stop. Each
+repetition in them has an upper bound, so that a search takes time in proportion to the text.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Text in the form that the rules search: plain lower-case words, each with its place in the text."""
+"""The form of a text that the rules search: plain lower-case words, each with its place in the text."""
 
 import re
 import unicodedata
@@ -12,7 +12,7 @@ _LOOK_ALIKE = str.maketrans(
     "абвгдеёзіїјкмнорстухѕԁԛԝհոսαβγδεικνορτυχωηɡıɑ", "abbrgeeziijkmhopctyxsdqwhnuabydeikvoptuxwngia"
 ) | {ord("л"): "n", ord("п"): "n", ord("ь"): "b", ord("һ"): "h", ord("ӏ"): "l"}
 _FIGURES = str.maketrans("013457@$", "oieastas")
-_UNIT = re.compile(r"\b\w(?:[-. ]\w\b){2,}\S*|\S+")  # a word, or one that is spelt letter by letter
+_UNIT = re.compile(r"\b\w(?:[-. ]\w\b){2,}\S*|\S+")  # a word, also one spelt letter by letter
 _SPELT = re.compile(r"\b\w(?:[-. ]\w\b){2,}")
 _FIGURE_WITHIN = re.compile(r"(?<=[^\W\d])[013457@$](?=[^\W\d])")
 _STOP = re.compile(r"[.!?;:,()\"“”{}\[\]#。，！？：；]+(?=\s|$)|[()\"“”{}\[\]#。，！？：；]|^[-–—]+$")
@@ -21,7 +21,7 @@ _NO_WORD = re.compile(r"[^\w'|=]+")
 
 @dataclass(frozen=True)
 class SearchForm:
-    """The words of a text, "|" at each stop, and for each the span in the text that it came from."""
+    """The words of a text, "|" at each stop, and for each word its span in the text."""
 
     words: tuple[str, ...]
     spans: tuple[tuple[int, int], ...]
@@ -53,7 +53,7 @@ class SearchForm:
 
 
 def on_one_line(text: str) -> str:
-    """What of a text a reader sees, by its simplest characters (NFKC), with single spaces."""
+    """The visible characters of a text, in their simplest form (NFKC), with single spaces."""
     visible = (
         " " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c
         for c in unicodedata.normalize("NFKC", text)
@@ -63,7 +63,7 @@ def on_one_line(text: str) -> str:
 
 
 def search_form(visible: str, start: int = 0, end: int | None = None) -> SearchForm:
-    """The search form of `visible[start:end]`, a text as `on_one_line` gives it. Spans count in `visible`."""
+    """The search form of `visible[start:end]`, a text from `on_one_line`. Spans count in `visible`."""
     words: list[str] = []
     spans: list[tuple[int, int]] = []
     for unit in _UNIT.finditer(visible, start, len(visible) if end is None else end):
@@ -84,7 +84,7 @@ def plain_words(text: str) -> str:
 
 
 def _plain(unit: str) -> str:
-    """One unit: letters by their look, no accents, no figures for letters, "|" for a stop."""
+    """One unit: look-alike letters replaced, no accents, no digits for letters, "|" for a stop."""
     decomposed = unicodedata.normalize("NFKD", unit.casefold())
     lower = "".join(c for c in decomposed if not unicodedata.combining(c))
     plain = lower.translate(_LOOK_ALIKE).replace("’", "'").replace("_", " ").replace("|", " ")

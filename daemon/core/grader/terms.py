@@ -1,4 +1,4 @@
-"""What a rule about words to the grader is, and the words that such rules are made of."""
+"""The rule type for words to the grader, and the words that rules are made of."""
 
 import re
 from dataclasses import dataclass
@@ -11,10 +11,9 @@ class Rule:
     """One way to speak to the grader.
 
     `finds` is a text in which the rule must find something, `spares` one in which it must not. `cuts`: what
-    is found is not shown to the models; otherwise it is flagged only. `order`: what is found counts only
-    where it is said as an order or a request, not where someone tells of it ("they give me full marks").
-    `near`: what is found counts only where this finds something too, at most 15 words before or after it or
-    within it.
+    is found is hidden from the models; otherwise it is only flagged. `order`: a match counts only where it is
+    said as an order or a request, not where someone tells of it ("they give me full marks"). `near`: a match
+    counts only where this pattern matches too, at most 15 words before or after it or within it.
     """
 
     id: str

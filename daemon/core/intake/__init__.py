@@ -1,1 +1,1 @@
-"""What a file of the inbox is: settled or not, whose, and whose turn it is."""
+"""A file of the inbox: whether it has settled, whose it is, and whose turn it is."""

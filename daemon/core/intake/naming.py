@@ -1,6 +1,6 @@
-"""Names: which student a file is from, whether it is media, and what its result is called.
+"""Names: the student and the type in a file's name, and the names of its documents.
 
-Everything in a file name comes from a student. What leaves this module is safe in a path.
+Everything in a file name comes from a student. All names that leave this module are safe in a path.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Literal
 
 MEDIA_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .mpg .wav .mp3 .m4a .ogg .opus .flac".split())
 TOO_LARGE_SUFFIX = ".too-large"
-"""What a file's name gets that is left in the inbox since it is larger than is allowed."""
+"""Appended to the name of a file that stays in the inbox because it is larger than allowed."""
 IGNORED_SUFFIXES = frozenset((*".part .tmp .crdownload .filepart".split(), TOO_LARGE_SUFFIX))
 IGNORED_NAMES = frozenset(
     (
@@ -23,16 +23,16 @@ IGNORED_NAMES = frozenset(
     )
 )
 Resubmission = Literal["all", "newest", "reject"]
-"""What another video of the same student does: see `[intake] resubmission`."""
+"""The effect of another video of the same student: see `[intake] resubmission`."""
 
 STUDENT_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 CLAIM_PREFIX = ".introeval-"
 _SLUG_LENGTH = 80
-_STUDENT_BYTES = 200  # a folder's name may have 255
+_STUDENT_BYTES = 200  # a folder's name may have 255, and document names need the rest
 
 
 class Refused(StrEnum):
-    """Why a file can't become a task."""
+    """The reasons why a file can't become a task."""
 
     NO_STUDENT = "no_student"
     NO_MEDIA_TYPE = "no_media_type"
@@ -45,7 +45,7 @@ class Refused(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a file is refused: a stable code for tools, and a line that tells the student what to do."""
+    """The reason of a refusal: a stable code for tools, and a line that tells the student what to do."""
 
     code: Refused
     message: str
@@ -56,7 +56,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a name says: the student, and the file's name as a person may read it."""
+    """The content of a name: the student, and the file's name as a person may read it."""
 
     student: str
     filename: str
@@ -84,7 +84,7 @@ def ignored(relative: PurePath, patterns: Iterable[str] = ()) -> bool:
 def read_name(relative: PurePath, student_pattern: str = STUDENT_PATTERN) -> Named | Refusal:
     """The student and the file name of a path below the inbox, or why there are none.
 
-    The student is the first folder or, for a file of the inbox itself, what stands before the
+    The student is the first folder or, for a file of the inbox itself, the part of its name before the
     first `_`.
     """
     filename = printable(relative.name)
@@ -99,7 +99,7 @@ def read_name(relative: PurePath, student_pattern: str = STUDENT_PATTERN) -> Nam
 
 
 def lane(relative: PurePath) -> str:
-    """Who seems to hand in a path below the inbox, whether or not that can be a student's id."""
+    """The apparent student of a path below the inbox, whether or not that can be a student's id."""
     first, underscore, _ = relative.name.partition("_")
     return relative.parts[0] if len(relative.parts) > 1 else first if underscore else ""
 
@@ -112,7 +112,7 @@ def slug(filename: str) -> str:
 
 
 def suffix(filename: str) -> str:
-    """The suffix of a file name, with its dot and in small letters; empty when it is not plain."""
+    """The suffix of a file name in lower case, with its dot; empty when it is not plain."""
     last = PurePath(filename).suffix.lower()
     return last if re.fullmatch(r"\.[a-z0-9]{1,10}", last) else ""
 
@@ -134,12 +134,12 @@ def reason_name(claim_id: str, filename: str) -> str:
 
 
 def temporary_name(name: str, document_id: int) -> str:
-    """What a file of the outbox is called until it is whole; one that could not be finished stays so."""
+    """The name of a file of the outbox until it is whole; one that is never finished keeps it."""
     return str(PurePosixPath(name).with_name(f".introeval-{document_id}.tmp"))
 
 
 def spool_name(claim_id: str, student: str, filename: str) -> str:
-    """The name of a claimed video in the spool: whose it is can be told without the database."""
+    """The name of a claimed video in the spool: it tells the student without the database."""
     return f"{claim_id}-{student}{suffix(filename)}"
 
 

@@ -1,17 +1,17 @@
-"""Whose file it is by the operating system, beside whose it says it is by its name.
+"""The account that owns a file, against the student that its name gives.
 
 Anybody can write a name. Where each student has an account on the machine or the share, the account that
-owns a file tells who handed it in.
+owns a file tells who submitted it.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 OTHER_ACCOUNT = "other_account"
-"""The flag of a video whose student has another one that another account handed in."""
+"""The flag of a video whose student has another video from another account."""
 
 OwnerRule = Literal["ignore", "record", "require"]
-"""What the account that owns a file means: see `[intake] owner`."""
+"""The use of the account that owns a file: see `[intake] owner`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Ownership:
         return None if account in self.for_everybody else account
 
     def concerns(self, account: str | None, other: str | None) -> bool:
-        """Whether a file of one account may take the place of one of the other, of the same student."""
+        """Whether a file of one account may replace one of the other, of the same student."""
         if account is None or other is None or account == other:
             return True
         return not self.for_everybody.isdisjoint((account, other))

@@ -1,4 +1,4 @@
-"""The identity of a place, the inbox or the outbox: whether the folder there is the one that was known."""
+"""The identity of the inbox or the outbox: whether the folder there is the one that was known."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ class FileSystem:
     """The file system of a folder.
 
     `key` tells it from others of its type: its id, or the address of a network file system. `root` is the
-    folder of it that is mounted, `mounted` whether the folder itself is where it is mounted. `source` is
+    folder of it that is mounted; `mounted` says whether the folder itself is the mount point. `source` is
     for people: a local disk may have another name after each boot.
     """
 
@@ -34,7 +34,7 @@ class KnownPlace:
 
     @classmethod
     def read(cls, value: Mapping[str, Any]) -> "KnownPlace":
-        """The memory that was stored as `dataclasses.asdict` gives it."""
+        """Parse what was stored from `dataclasses.asdict`."""
         return cls(value["mark"], FileSystem(**value["system"]))
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ def described(mark: str | None, system: FileSystem) -> str:
 
 
 def is_same(memory: KnownPlace, mark: str | None, system: FileSystem, *, marks_bind: bool) -> bool:
-    """Whether a folder with this mark (None: with none that can be read), on this file system, is the place.
+    """Whether a folder with this mark (None: without a readable one), on this file system, is the place.
 
     1. A matching mark is the same place: ids of file systems change with reboots and mounts.
     2. Where only the daemon writes (`marks_bind`), another mark is another place.

@@ -1,8 +1,8 @@
-"""Which files of the inbox have stopped changing: a value in, a value out.
+"""The detection of files of the inbox that have stopped changing. Pure.
 
 A file is ready when its size, modification time, inode and device have stayed the same for
-`settle_s`, counted by our clock from the look that first saw them so. The file's own times are only
-ever compared with each other: a student's clock may say anything.
+`settle_s` seconds, counted by our clock from the scan that first saw them so. The file's own times are
+only compared with each other, since a student's clock may be wrong by any amount.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class SeenFile:
-    """One entry of the inbox at one look. `path` is absolute, as the file system's bytes.
+    """One entry of the inbox in one scan. `path` is absolute, as the file system's bytes.
 
     `special` marks what is no regular file: a symbolic link, a FIFO, a socket, a device. `owner` is the
-    number of the account that the system names as the owner, `lane` what stands in the student's place in
-    the path: whose turn it is.
+    user id of the owner, `lane` the part of the path in the student's place: it decides whose turn it is.
     """
 
     path: bytes
@@ -30,7 +29,7 @@ class SeenFile:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What we remember of an entry: since when it is as it is, and since when it is there at all."""
+    """The memory of an entry: since when it is unchanged, and since when it exists."""
 
     seen: SeenFile
     since: float
@@ -39,7 +38,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one look gave: what to remember, what is ready in order of arrival, and when to look again.
+    """The result of one scan: the entries to remember, those that are ready, in order of arrival.
 
     `wake_at` is when the next entry can become ready, or None when nothing is settling.
     """
@@ -52,9 +51,9 @@ class Observation:
 def observe(
     known: Mapping[bytes, Known], seen: Iterable[SeenFile], now: float, settle_s: float
 ) -> Observation:
-    """Compare a look at `now` (seconds of a clock that never goes back) with what was known.
+    """Compare a scan at `now` (seconds of a monotonic clock) with the entries known before.
 
-    What is not seen any more is forgotten. The ready ones come by the time they were first seen, then
+    Entries that are gone are forgotten. The ready ones are ordered by the time they were first seen, then
     by name.
     """
     remembered = {entry.path: _remember(known.get(entry.path), entry, now) for entry in seen}
@@ -65,7 +64,7 @@ def observe(
 
 
 def restart(known: Mapping[bytes, Known], paths: Collection[bytes], now: float) -> dict[bytes, Known]:
-    """What is known, with the clock of `paths` begun anew: they turned out to be still in use."""
+    """The known entries, with the settling of `paths` restarted: they turned out to be still in use."""
     return {path: replace(each, since=now) if path in paths else each for path, each in known.items()}
 
 

@@ -1,4 +1,4 @@
-"""Whose file comes next: accounts and students take turns, so that nobody waits for another's thousand files.
+"""Turns: accounts and students alternate, so that nobody waits for another's thousand files.
 
 A student's id is read from a name, which anybody can invent; the account that owns a file can't be invented.
 So turns go round the accounts and, within each, round its students, and what is in work counts for a student
@@ -17,21 +17,21 @@ _HEAVY_AT_ONCE, _HEAVY_SPARE = 2, 1  # so that there is always room for what tak
 
 
 class Submitted(Protocol):
-    """One file of a student, as far as turns are concerned."""
+    """A submitted file, as far as turns need it."""
 
     @property
     def owner(self) -> int:
-        """The account, by its number."""
+        """The number of the account that owns it."""
         ...
 
     @property
     def lane(self) -> str:
-        """The student, or what stands in the student's place in the file's name."""
+        """The student, or the part of the file's name in the student's place."""
         ...
 
     @property
     def size_bytes(self) -> int:
-        """The size."""
+        """The size in bytes."""
         ...
 
 
@@ -52,7 +52,7 @@ class InWork:
 
     @classmethod
     def of(cls, in_work: Iterable[Submitted]) -> "InWork":
-        """The load that these files are."""
+        """The load of these files."""
         files = list(in_work)
         heavy = Counter(file.owner for file in files if file.size_bytes > HEAVY_BYTES)
         return cls(Counter(file.owner for file in files), Counter(map(claimant_of, files)), heavy)
@@ -70,7 +70,7 @@ def in_turn(files: Sequence[F], load: InWork) -> list[F]:
 
 
 def next_in_turn(waiting: Sequence[F], busy: InWork) -> F | None:
-    """The file to begin with beside those that are `busy`, or None when each must wait.
+    """The next file to begin with beside those that are `busy`, or None when each must wait.
 
     1. One at a time of each student of an account: who hands in what is slow to read delays only himself.
     2. Four at once, of which two may be heavy. An account of which nothing is busy (nothing heavy) need not
@@ -90,9 +90,9 @@ def next_in_turn(waiting: Sequence[F], busy: InWork) -> F | None:
 
 def _round_robin(files: Sequence[F], keys: Sequence[K], before: Mapping[K, int]) -> list[F]:
     """Order by how many of the same key come before, in work or here. The sort is stable."""
-    ahead = Counter(before)
+    earlier = Counter(before)
     ranked: list[tuple[int, F]] = []
     for file, key in zip(files, keys, strict=True):
-        ranked.append((ahead[key], file))
-        ahead[key] += 1
+        ranked.append((earlier[key], file))
+        earlier[key] += 1
     return [file for _, file in sorted(ranked, key=lambda each: each[0])]

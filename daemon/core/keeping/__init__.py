@@ -1,1 +1,1 @@
-"""How long something was kept, and what names a student."""
+"""Retention times, and the traces of a student."""

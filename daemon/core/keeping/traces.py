@@ -1,4 +1,4 @@
-"""Traces of a student: what names one, told from what only looks alike (`s1` in `s10`)."""
+"""Traces of a student: texts that name one, told from what only looks alike (`s1` in `s10`)."""
 
 import json
 import re
@@ -12,13 +12,13 @@ from daemon.core.tasks.task import Status
 
 _SHORT_NUMBER = 3  # digits
 _WORD = rb"[A-Za-z0-9._-]"
-# SQLite writes the types of a row's columns before them; `C` is that of a time, the last one of a user's row.
+# SQLite writes the types of a row's columns before them; `C` is the type of a time, which ends a user's row.
 _ROW_BEGINS = rb"(?:(?<=C)|(?<!" + _WORD + rb"))"
 _ROW_GOES_ON = rb"(?=20\d\d-\d\d-\d\dT|" + "|".join(status.value for status in Status).encode() + rb")"
 
 
 def names_student(relative: PurePath, student: str) -> bool:
-    """Whether a path below the inbox is a student's: by its first folder, by what its name has before the
+    """Whether a path below the inbox is a student's: by its first folder, by the part of its name before the
     first `_`, or by the stem of its name. It need not be one that becomes a task.
     """
     named = [*relative.parts[:1]] if len(relative.parts) > 1 else []
@@ -27,8 +27,8 @@ def names_student(relative: PurePath, student: str) -> bool:
 
 
 class Finder:
-    """Finds patterns in bytes. Few bytes have any of the `literals` that these begin with, and what has none
-    is done with at once.
+    """Finds patterns in bytes. Each pattern begins with one of the `literals`; bytes without any of them are
+    not searched further, which keeps it fast.
     """
 
     def __init__(self, patterns: Sequence[bytes], literals: Collection[bytes]) -> None:
@@ -36,19 +36,19 @@ class Finder:
         self._literals = tuple(literals) if patterns else ()
 
     def ends(self, data: bytes) -> Iterator[tuple[int, int]]:
-        """Where each finding begins and ends."""
+        """The begin and end of each match."""
         if any(literal in data for literal in self._literals):
             yield from (match.span() for match in self._pattern.finditer(data))
 
     def found(self, data: bytes) -> bool:
-        """Whether there is any."""
+        """Whether there is a match."""
         return next(self.ends(data), None) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What to look for: the student's id, names of files that nobody else's have, and what is unique by
-    itself (ids of claims, SHA-256, names of results), which is found anywhere.
+    """The traces to look for: the student's id, file names that no other student's files have, and unique
+    texts (ids of claims, SHA-256, names of results), which are found anywhere.
     """
 
     student: str
@@ -56,7 +56,7 @@ class Traces:
     unique: frozenset[str] = frozenset()
 
     def in_text(self) -> Finder:
-        """Finds the student's id and the names as whole words, and all that is unique."""
+        """Finds the student's id and the names as whole words, and all unique texts."""
         return self._finder(_words([self.student, *self.names]))
 
     def in_files(self) -> Finder:
@@ -70,7 +70,7 @@ class Traces:
         return self._finder([as_id], _words(self.names))
 
     def in_other_text(self) -> Finder:
-        """The same for a text that is about somebody else, where the id may be a word that was said."""
+        """The same for a text about another student, where the id may be a word that was said."""
         return self._finder(_words(self.names), student=False)
 
     def in_document(self) -> Finder:
@@ -79,9 +79,9 @@ class Traces:
         return self._finder([field], _words(self.names))
 
     def in_pages(self, *, with_student: bool = True) -> Finder:
-        """Finds what is unique in the pages of a database, where columns follow without a gap.
+        """Finds unique texts in the pages of a database, where columns follow without a gap.
 
-        And the student's id `with_student`, where a time or a status follows, as in the table of users and in
+        `with_student` adds the student's id where a time or a status follows, as in the table of users and
         the index of tasks: a short id alone is found in numbers, too.
         """
         student = [_ROW_BEGINS + re.escape(self.student.encode()) + _ROW_GOES_ON] if with_student else []
@@ -92,7 +92,7 @@ class Traces:
         return Finder([*chain(*kinds), *map(re.escape, _forms(self.unique))], _forms(texts))
 
     def longest(self) -> int:
-        """The length in bytes of the longest text that is looked for."""
+        """The length in bytes of the longest text to look for."""
         return max(len(json.dumps(text)) for text in (self.student, *self.names, *self.unique)) + 32
 
 
@@ -102,7 +102,7 @@ def _forms(texts: Iterable[str]) -> frozenset[bytes]:
 
 
 def _words(texts: Iterable[str]) -> list[bytes]:
-    """Each text between what is no part of a word."""
+    """Patterns for each text between characters that are no part of a word."""
     if not (forms := _forms(texts)):
         return []
     any_ = b"|".join(map(re.escape, sorted(forms)))

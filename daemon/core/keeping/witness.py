@@ -1,36 +1,36 @@
 """Witnessed time: how long something has been kept, counted so that no clock alone makes it longer.
 
-The wall clock can be wrong by any amount at any start. So what is deleted after some time goes by a count of
-its own, in seconds, which two clocks feed: the wall clock and the one that runs since the machine was booted.
+The wall clock can be wrong by any amount at any start. So deletion after some time depends on a count of
+its own, in seconds, from two clocks: the wall clock and the one that runs since the machine was booted.
 
 1. The count begins with the first look.
-2. Within one boot the clock of the boot says how much time has passed; whatever else the wall clock moved
-   by, it was set, and that is no time.
+2. Within one boot the boot clock says how much time has passed; any other movement of the wall clock was a
+   setting, and is no time.
 3. Across a boot the wall clock says it, less what it was behind before.
-4. Certain is what the clock of the boot says, up to a day for one look. Across a boot that is the time since
-   then; where the id of the boot can't be trusted, what this clock has gone on by.
-5. Of the rest, one day is given on credit; what is beyond it is doubted, and not counted yet.
-6. A clock that is put back takes first from what is doubted: that was the mistake. Else it is behind.
-7. After 24 certain hours in which nobody set the clock the credit is given anew, and what was doubted
-   before these hours began is counted.
+4. Certain is what the boot clock says, up to a day for one look. Across a boot that is the time since it;
+   where the boot's id can't be trusted, the advance of this clock.
+5. Of the rest, one day is given on credit; anything beyond it is doubted, and not counted yet.
+6. A clock that is set back takes first from what is doubted: that was the mistake. Else it is behind.
+7. After 24 certain hours in which nobody set the clock the credit is renewed, and what was doubted
+   before these hours is counted.
 
 So a summer in which the machine was off counts in the end, at the latest when it has run for 48 hours; and a
-clock that is a month ahead can be set right for a day, before anything is deleted.
+clock that is a month ahead can be corrected for a day, before anything is deleted.
 """
 
 from dataclasses import dataclass
 
-STEP_S = 86_400.0
-PROOF_S = 86_400.0
-_SET_S = 60.0  # a difference of the two clocks that is no slew
-_TOLD_S = 3 * 86_400.0  # a weekend off is no news
+STEP_S = 86_400.0  # rules 4 and 5
+PROOF_S = 86_400.0  # rule 7
+_SET_S = 60.0  # a larger difference of the two clocks is no slew
+_TOLD_S = 3 * 86_400.0  # a weekend off is not reported
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Both clocks at one moment: seconds since the epoch, and seconds since the boot of that id.
+    """Both clocks at one moment: seconds since the epoch, and seconds since the boot with the id `boot`.
 
-    `boot` is empty where the system does not say which boot it is.
+    `boot` is empty where the system does not give it.
     """
 
     wall: float
@@ -40,11 +40,11 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """The last reading, and what was counted until then. All in seconds.
+    """The last reading, and the count until then. All in seconds.
 
-    `doubted` and `fresh` are not counted yet: what was doubted before the present proof began, and since.
-    `behind` is by how much the wall clock is behind one that was seen earlier, `proof` how long nobody has
-    set it, `set_ahead` by how much it was set ahead before that.
+    `doubted` and `fresh` are not counted yet: doubted before the present proof began, and since then.
+    `behind` is how far the wall clock is behind an earlier reading, `proof` how long nobody has set it,
+    `set_ahead` how far it was set ahead before that.
     """
 
     wall: float
@@ -60,7 +60,7 @@ class Witness:
 
 
 def look(last: Witness | None, now: Reading) -> Witness:
-    """The count at `now`. The numbers are the rules above."""
+    """The count at `now`. The numbers are the rules of this module."""
     if last is None:  # 1
         return Witness(now.wall, now.boot, now.uptime)
     moved = now.wall - last.wall
@@ -96,16 +96,16 @@ def look(last: Witness | None, now: Reading) -> Witness:
 
 
 def complaint(seen: Witness) -> str | None:
-    """What to tell the operator of the clock, or None when nothing is strange."""
+    """The warning about the clock for the operator, or None when nothing is strange."""
     waiting = seen.doubted + seen.fresh
     if waiting >= _TOLD_S:
         left_s = PROOF_S - seen.proof + (PROOF_S if seen.fresh else 0.0)
         told = f"the clock has gone ahead by {_days(waiting)} while nothing was watching it"
-        until = f"for what is to be deleted they count after {left_s / 3600:.0f} more hours of running"
-        return f"{told}; {until}; if the clock is wrong, set it right before"
+        until = f"for deletions this counts after {left_s / 3600:.0f} more hours of running"
+        return f"{told}; {until}; if the clock is wrong, set it before then"
     if seen.set_ahead >= _TOLD_S:
         told = f"the clock was set ahead by {_days(seen.set_ahead)} while the machine ran"
-        return f"{told}; for what is to be deleted they do not count; see that it is right now"
+        return f"{told}; for deletions this does not count; check that the clock is right now"
     return None
 
 
@@ -121,7 +121,7 @@ def _proved(seen: Witness) -> Witness:  # 7
 
 
 def _less(amount: float, taken: float) -> tuple[float, float]:
-    """What is left of an amount, and of what was to be taken from it."""
+    """The rest of an amount, and the rest of what was to be taken from it."""
     return max(0.0, amount - taken), max(0.0, taken - amount)
 
 

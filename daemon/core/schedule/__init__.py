@@ -1,1 +1,1 @@
-"""The scheduler, what it decides on, and the world that runs it forward without a clock."""
+"""The scheduler, the values of its decisions, and the simulation that runs it forward without a clock."""

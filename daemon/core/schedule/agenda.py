@@ -1,4 +1,4 @@
-"""What is due in a simulation, and when."""
+"""The agenda of a simulation: what is due, and when."""
 
 import heapq
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from daemon.core.schedule.timetable import Attempt, Input, SwitchResult
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnds:
-    """Due when a try is over. It is void unless it answers the task's present attempt."""
+    """An attempt ends. Void unless it is the task's present attempt."""
 
     task_id: int
     revision: int
@@ -19,7 +19,7 @@ class AttemptEnds:
 
 @dataclass(frozen=True, slots=True)
 class SwitchEnds:
-    """Due when a switch is over. It is void when the daemon crashed since `life`."""
+    """A switch ends. Void when the daemon crashed since `life`."""
 
     life: int
     group: Group | None
@@ -28,7 +28,7 @@ class SwitchEnds:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """Due when a decision asked to be looked at again."""
+    """A decision asked to be made again."""
 
 
 Due = Input | AttemptEnds | SwitchEnds | Wake
@@ -36,25 +36,25 @@ Due = Input | AttemptEnds | SwitchEnds | Wake
 
 @dataclass
 class Agenda:
-    """Things by the time at which they are due; at one time, what was put first comes first."""
+    """Entries by the time at which they are due; of those at one time, the first that was put comes first."""
 
     _due: list[tuple[float, int, Due]] = field(default_factory=list)
     _wakes: set[float] = field(default_factory=set)
     _puts: int = 0
 
     def put(self, at: float, due: Due) -> None:
-        """Note what is due at a time."""
+        """Add an entry that is due at a time."""
         self._puts += 1
         heapq.heappush(self._due, (at, self._puts, due))
 
     def wake(self, at: float | None) -> None:
-        """Have a decision made at a time, once."""
+        """Schedule a decision at a time, once."""
         if at is not None and at not in self._wakes:
             self._wakes.add(at)
             self.put(at, Wake())
 
     def pop(self, until: float) -> tuple[float, Due] | None:
-        """What is due first, and when; None where that is after `until`."""
+        """Remove the first entry and give its time and itself; None when it is after `until`."""
         if not self._due or self._due[0][0] > until:
             return None
         at, _, due = heapq.heappop(self._due)

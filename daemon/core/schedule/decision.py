@@ -1,4 +1,4 @@
-"""What the scheduler decides on, and what it decides: the values of `daemon.core.schedule.scheduler`."""
+"""The input and output of a decision: the values of `daemon.core.schedule.scheduler`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from daemon.core.tasks.task import Stage, Task
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the operator configured, resolved to numbers."""
+    """The configuration, resolved to numbers."""
 
     residency: tuple[Group, ...]
     parallel: Mapping[Stage, int]
@@ -29,7 +29,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All that a decision may depend on. `tasks` are all open ones, times are seconds since the epoch."""
+    """Everything that a decision may depend on. `tasks` are all open ones; times are epoch seconds."""
 
     now: float
     tasks: Sequence[Task]
@@ -56,7 +56,7 @@ class Admit:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Begin an attempt at the task's stage. In the same decision its Admit, if any, comes before."""
+    """Begin an attempt at the task's stage. Its Admit, if any, comes before it in the same decision."""
 
     task: Task
 
@@ -68,7 +68,7 @@ class OpenBatch:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """Load `group`, or stop everything when it is None. `fresh` restarts what runs."""
+    """Load `group`, or stop everything when it is None. `fresh` restarts engines that run."""
 
     group: Group | None
     fresh: bool = False
@@ -78,7 +78,7 @@ Action = Release | Admit | Start | OpenBatch | Switch
 
 
 class Why(StrEnum):
-    """What the scheduler does or waits for, for the operator."""
+    """The scheduler's action or wait, in words for the operator."""
 
     IDLE = "nothing to do"
     SWITCHING = "switching"
@@ -93,7 +93,7 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The actions in their order, why, and when to decide again at the latest."""
+    """The actions in their order, the reason, and when to decide again at the latest."""
 
     actions: tuple[Action, ...]
     why: Why

@@ -1,7 +1,7 @@
-"""What engines need of a GPU's memory, and what a card offers.
+"""The GPU memory that engines need, and that a card offers.
 
-A language model needs its weights, a KV cache of `slots x num_ctx x bytes a token`, and what CUDA and the
-computation take. Whisper needs its weights and what a batch of windows takes.
+A language model needs its weights, a KV cache of `slots x num_ctx x bytes a token`, and the memory of CUDA
+and the computation. Whisper needs its weights and the memory of a batch of windows.
 
 MB are 2^20 bytes here, as in nvidia-smi and in the names of cards: an "8 GB" card has 8192.
 """
@@ -16,7 +16,7 @@ _F16 = 2
 
 @dataclass(frozen=True, slots=True)
 class ModelNeed:
-    """What a language model takes of a GPU. `most_ctx` is the context that it was trained for."""
+    """The GPU memory of a language model. `most_ctx` is the context that it was trained for, in tokens."""
 
     name: str
     weights_mb: float
@@ -25,11 +25,11 @@ class ModelNeed:
     overhead_mb: float = 600.0  # CUDA's context and the buffers of the computation
 
     def kv_mb(self, slots: int, num_ctx: int) -> float:
-        """The KV cache of `slots` requests at a time of `num_ctx` tokens each."""
+        """The KV cache of `slots` requests at a time of `num_ctx` tokens each, in MB."""
         return slots * num_ctx * self.kv_bytes_per_token / MB
 
     def mb(self, slots: int, num_ctx: int) -> float:
-        """All that it takes then."""
+        """All memory for `slots` requests of `num_ctx` tokens, in MB."""
         return self.weights_mb + self.kv_mb(slots, num_ctx) + self.overhead_mb
 
 
@@ -39,7 +39,7 @@ KNOWN = {
     "mistral": ModelNeed("mistral", 4.4e9 / MB, _KV_OF_8B, most_ctx=32768),
     "llama3": ModelNeed("llama3", 4.7e9 / MB, _KV_OF_8B, most_ctx=8192),
 }
-"""The lab's models as Ollama's registry has them, for as long as their server was not asked."""
+"""The lab's models as Ollama's registry has them, used until their server was asked."""
 
 _WHISPER = {"tiny": 39, "base": 74, "small": 244, "medium": 769, "turbo": 809, "distil": 756, "large": 1550}
 _LARGE = 1550
@@ -49,18 +49,18 @@ WHISPER_BATCH = 8
 
 
 def capacity_mb(card_mb: float) -> float:
-    """What a card offers when nobody else uses it: less what the driver keeps and an estimate forgets."""
+    """The MB of a card that engines may use: all, less the driver's share and a margin for estimates."""
     return max(0.0, card_mb - max(_LEAST_RESERVE_MB, _RESERVE * card_mb))
 
 
 def known_model(name: str) -> ModelNeed:
-    """What is known of a model by its name alone; the tag is ignored, a stranger taken as large as llama3."""
+    """The estimate for a model by its name alone; the tag is ignored. Unknown ones count like llama3."""
     found = KNOWN.get(name.rpartition("/")[2].partition(":")[0])
     return replace(found, name=name) if found else replace(KNOWN["llama3"], name=name, most_ctx=None)
 
 
 def whisper_mb(model: str, compute_type: str = "auto", batch: int = WHISPER_BATCH) -> float:
-    """What Whisper takes. A model of another name, such as a folder's, is taken as the largest.
+    """The memory of Whisper, in MB. A model of another name, such as a folder's, counts as the largest.
 
     The windows of a smaller model take less by the root of its size, which errs on the high side.
     """

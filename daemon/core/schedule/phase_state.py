@@ -1,8 +1,8 @@
-"""The state of the phase: which group is loaded, what its batch has taken, and how its engines fare.
+"""The state of the phase: the loaded group, the tasks of its batch, and the health of its engines.
 
-One frozen value and one function, `after(state, event)`. The live daemon and the simulation go through the
-same events, so that the forecast and the random runs of the tests check the very state that is used; and a
-recorded day of events, run through again, gives the state that was.
+One frozen value and one function, `after(state, event)`. The live daemon and the simulation apply the
+same events, so that the forecast and the random tests check the very state that is used; and a recorded
+day of events, applied again, gives the same state.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ def _of_pairs(known: Any) -> Any:
 
 
 _AS_PAIRS = (PlainSerializer(_pairs), BeforeValidator(_of_pairs))
-"""In JSON no group can be a key."""
+"""For JSON, in which a group can't be a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Batch:
     """The running batch. `taken` are the ids of the tasks that were started in it.
 
     It begins with the first task that is admitted to stt while none runs. It ends when the scheduler opens
-    the next one, or when another group, or nothing, is to be loaded; a restart of its own engine, or that
-    engine's death, does not end it.
+    the next one, or when another group, or nothing, is to be loaded; not when its own engine dies or is
+    restarted.
     """
 
     id: int
@@ -49,7 +49,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Of the running batch or phase: `done` tasks of `total`."""
+    """The progress of the running batch or phase: `done` tasks of `total`."""
 
     batch_id: int | None
     done: int
@@ -58,15 +58,15 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class PhaseState:
-    """All that is remembered of phases. Times are seconds since the epoch.
+    """Everything that is remembered of phases. Times are seconds since the epoch.
 
-    `group` is what is verified loaded, None also while an engine of it is dead; `alive`, the engines that
-    run although their group is not loaded; `last_group`, what was asked for last, where the cycle goes on.
-    `since` is when the group was loaded, `switching_since` when the switch under way began, `switch_s` what
-    one switch costs. `fresh` says that nothing ran on the group since it was proven. `started` are the ids
-    of the tasks that were started in the running phase; `rerated`, those of new ratings of old tasks that
-    were started since stt was loaded last. `rests` says until when a group has no work because its engine
-    failed, `failures` how often it failed in a row.
+    `group` is verified loaded, None also while one of its engines is dead; `alive` are engines that run
+    although their group is not loaded; `last_group` was requested last, and the cycle goes on from it.
+    `since` is when the group was loaded, `switching_since` when the running switch began, `switch_s` the
+    duration of one switch. `fresh` says that nothing ran on the group since it was proven. `started` are the
+    ids of tasks that were started in the running phase; `rerated`, those of new ratings that were started
+    since stt was last loaded. `rests` says until when a group has no work because its engine failed,
+    `failures` how often it failed in a row.
     """
 
     group: Group | None = None
@@ -89,20 +89,20 @@ class PhaseState:
 
     @property
     def serving(self) -> Group:
-        """The group whose phase it is, also while an engine of it is dead, rests, or is loaded."""
+        """The group whose phase it is, also while one of its engines is dead, rests, or is being loaded."""
         group = self.last_group if self.group is None or self.switching else self.group
         return group or NOTHING
 
     @property
     def phase(self) -> Phase:
-        """The phase by its name: stt where nothing was asked for."""
+        """The phase by its name: stt when no group was requested."""
         group = self.serving
         if not group:
             return Phase.STT
         return phase_of(next(iter(group))) if len(group) == 1 else Phase.EVAL
 
     def extent(self, tasks: Iterable[Task]) -> Extent:
-        """How far the batch or, without one, the phase has come; `tasks` are all open ones."""
+        """The progress of the batch or, without one, of the phase; `tasks` are all open ones."""
         batch = self.batch
         seen = batch.taken if batch else self.started
         mine = (task for task in tasks if batch is None or task.batch_id == batch.id)
@@ -112,7 +112,7 @@ class PhaseState:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The node was looked at: the group that is verified loaded, and the engines alive."""
+    """The node was observed: the group that is verified loaded, and the engines alive."""
 
     group: Group | None
     alive: frozenset[Stage] = frozenset()
@@ -120,7 +120,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class BatchOpened:
-    """A batch begins; it has an id of its own."""
+    """A batch begins, with its own id."""
 
     id: int
 
@@ -141,7 +141,7 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True)
 class SwitchBegun:
-    """A group begins to be loaded; None stops everything. The last one anew goes on with its phase."""
+    """A switch to a group begins; None stops everything. Reloading the last one continues its phase."""
 
     group: Group | None
     at: float
@@ -149,7 +149,7 @@ class SwitchBegun:
 
 @dataclass(frozen=True, slots=True)
 class SwitchEnded:
-    """The switch that ran is over, after `seconds`; one that failed leaves nothing loaded."""
+    """The running switch ended after `seconds`; one that failed leaves nothing loaded."""
 
     group: Group | None
     at: float
@@ -166,7 +166,7 @@ class EngineWorked:
 
 @dataclass(frozen=True, slots=True)
 class EngineFailed:
-    """An engine of the group is to blame. After a death it does not rest: a fresh engine is the answer."""
+    """An engine of the group is to blame. After a death it does not rest: it is restarted at once."""
 
     group: Group
     at: float
@@ -175,12 +175,12 @@ class EngineFailed:
 
 @dataclass(frozen=True, slots=True)
 class RestsLifted:
-    """What was in the way of the engines is gone: no group rests any longer."""
+    """The obstacle to the engines is gone: no group rests any longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class SwitchPriced:
-    """What one switch costs is known better now, in seconds."""
+    """One switch was measured, in seconds."""
 
     seconds: float
 

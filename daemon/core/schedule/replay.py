@@ -1,9 +1,9 @@
-"""Recorded decisions, decided again: what the scheduler decided must follow from what was recorded.
+"""Replay: recorded decisions are made again, and must be the same.
 
-A record holds all that changed since the one before: the events of the phase state, the open tasks, what was
-ordered, the policy. From these the view is built anew, by the very functions that the daemon uses; so a
-record shows whether a decision was the rules' own, on whatever machine it is read. It names nobody: a task
-has its number, and a student and an account a word that means the same person in one file alone.
+A record holds all that changed since the one before: events of the phase state, open tasks, orders, the
+policy. From these the view is rebuilt by the very functions that the daemon uses; so a record shows on any
+machine whether a decision followed the rules. It names nobody: a task has its number, and a student or
+an account an alias that means the same person in one file alone.
 """
 
 import json
@@ -35,7 +35,7 @@ _EVENTS: Mapping[str, type] = {event.__name__: event for event in PhaseEvent.__a
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision in few words: `actions` are a kind with a task's id, or with a group's stages."""
+    """A decision in short form: `actions` are a kind with a task's id, or with a group's stages."""
 
     actions: tuple[tuple[str, int | tuple[str, ...] | None], ...]
     why: Why
@@ -43,16 +43,16 @@ class Decided:
 
     @classmethod
     def of(cls, decision: Decision) -> "Decided":
-        """A decision, so that it can be compared with another."""
+        """The short form of a decision, for comparison."""
         return cls(tuple(map(_in_brief, decision.actions)), decision.why, decision.wake_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One decision of the daemon, and what changed since the one before. Times are epoch seconds.
+    """One decision of the daemon, and the changes since the one before. Times are epoch seconds.
 
-    `phase` is the whole state where a file begins, and else `events` are what happened to it. `tasks` are the
-    open ones that are new or changed, `ended` the ids of those that are no longer open.
+    `phase` is the whole state where a file begins; otherwise `events` are its changes. `tasks` are the open
+    ones that are new or changed, `ended` the ids of those that are no longer open.
     """
 
     now: float
@@ -63,13 +63,13 @@ class Turn:
     tasks: tuple[Task, ...] = ()
     ended: tuple[int, ...] = ()
     orders: tuple[bool, bool, float] | None = None
-    """Whether it was paused, whether it drained, and up to when older claims were to go."""
+    """Whether it was paused, whether it drained, and up to when claims do not wait for others (go)."""
     policy: Policy | None = None
 
 
 @dataclass(slots=True)
 class Recorder:
-    """Makes turns of what the daemon sees: of each only what is new. `alias` stands in for names."""
+    """Makes turns from the daemon's views, with changes only. `alias` replaces names."""
 
     alias: Callable[[str], str]
     _policy: Policy | None = None
@@ -79,7 +79,7 @@ class Recorder:
     def turn(
         self, view: View, policy: Policy, decision: Decision, events: Sequence[PhaseEvent]
     ) -> Turn | None:
-        """The turn, or None where nothing has changed and nothing is to be done."""
+        """The turn, or None when nothing has changed and nothing is to be done."""
         begins, orders = self._policy is None, (view.paused, view.draining, view.go_at)
         now_open = {task.id: task for task in view.tasks}
         changed = [task for task in view.tasks if self._tasks.get(task.id) is not task]
@@ -109,7 +109,7 @@ class Recorder:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A decision that does not follow: the number of its line, what was decided, and what follows."""
+    """A decision that does not follow: its line number, what was decided, and what follows."""
 
     line: int
     turn: Turn
@@ -117,7 +117,7 @@ class Difference:
 
 
 def replay(lines: Iterable[str]) -> Iterator[Difference | None]:
-    """Decide again what each line records: None where the same comes of it. Raises RecordUnreadable."""
+    """Decide each line again: None where the decision is the same. Raises RecordUnreadable."""
     phase, policy = PhaseState(), None
     paused, draining, go_at = False, False, 0.0
     tasks: dict[int, Task] = {}
@@ -148,7 +148,7 @@ def replay(lines: Iterable[str]) -> Iterator[Difference | None]:
 
 
 def encode(turn: Turn) -> str:
-    """The turn as one line of JSON, without what it lacks."""
+    """The turn as one line of JSON, without empty fields."""
     told = {
         "now": turn.now,
         "last_claim_at": turn.last_claim_at,
@@ -164,7 +164,7 @@ def encode(turn: Turn) -> str:
 
 
 def decode(line: str, number: int = 1) -> Turn:
-    """The turn of a line. Raises RecordUnreadable."""
+    """Parse the turn of a line. Raises RecordUnreadable."""
     try:
         told = json.loads(line)
         events = [_read(_EVENTS[name], fields) for name, fields in told.pop("events", ())]

@@ -1,18 +1,18 @@
-"""Which engines share the GPU, with how many requests at a time and with which context.
+"""The plan: which engines share the GPU, with how many requests at a time and with which context.
 
-All of it is arithmetic on what the card has and what the engines need (`daemon.core.schedule.memory`):
+All of it is arithmetic on the card's memory and the engines' needs (`daemon.core.schedule.memory`):
 
 1. A group fits when the needs of its engines together are at most what the card offers.
-2. Of what fits, that is chosen with which the language models are through a class first: side by side as
-   long as the slower one takes, one after the other as long as both. Several requests at a time are faster
-   as `benchmark` has it. So two models with two requests each win over one with four, and one
-   with four over two with one each.
-3. Everything stays resident only where that leaves a third of the card free, with as many requests as are
-   wanted and the largest context: no switch would ever clear the card again, widen a context, or make way
-   for a batch of Whisper's that is larger than foreseen. That is why 24 GB give both language models, and
+2. Of the plans that fit, the one in which the language models finish a class first is chosen: side by side
+   they take as long as the slower one, one after the other as long as both. Several requests at a time are
+   faster as in `benchmark`. So two models with two requests each win over one with four, and one with
+   four over two with one each.
+3. Everything stays resident only where that leaves a third of the card free, with as many requests as
+   configured and the largest context: no later switch would clear the card, widen a context, or make room
+   for a batch of Whisper that is larger than estimated. That is why 24 GB give both language models, and
    80 GB no switching at all.
-4. On the processor it is the cores that are shared. Servers that each compute on all of them are loaded one
-   by one: their threads wait for each other at every layer, and two such servers keep each other waiting.
+4. On the processor the cores are shared. Servers that each compute on all of them are loaded one by one:
+   their threads wait for each other at every layer, and two such servers keep each other waiting.
    Seen with two Ollamas on two cores: a class of six took 84 s one by one, and 558 s side by side.
 """
 
@@ -33,17 +33,17 @@ TOGETHER: Residency = (frozenset(Stage),)
 SIDE_BY_SIDE: Residency = (frozenset({Stage.STT}), frozenset(MODELS))
 ONE_BY_ONE: Residency = tuple(frozenset({stage}) for stage in Stage)
 
-_USUAL_CONTEXT = 4096  # until a prompt was counted
+_USUAL_CONTEXT = 4096  # tokens, until a prompt was counted
 _MOST_PARALLEL = 4
-_SETTLED = 2 / 3  # of a card may be taken for good
+_SETTLED = 2 / 3  # of a card may stay taken: see rule 3
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is configured for a language model; None leaves it to us.
+    """The configuration of a language model; None leaves the choice to us.
 
-    `slots` is how many requests its server was set up to hold (OLLAMA_NUM_PARALLEL): its KV cache has that
-    size, however few are sent. None says that the server is started with as many as are decided here.
+    `slots` is the number of requests that its server was set up for (OLLAMA_NUM_PARALLEL): its KV cache has
+    that size, however few are sent. None says that the server is started with the number chosen here.
     """
 
     parallel: int | None = None
@@ -53,8 +53,8 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class PlanInputs:
-    """What is known before anything is loaded. `card_mb` is None without a GPU; then `all_cores` says that
-    each model's server computes on all of the machine's cores.
+    """Everything known before anything is loaded. `card_mb` is None without a GPU; then `all_cores` says
+    that each model's server computes on all of the machine's cores.
 
     `longest` is the longest prompt with its answer, in tokens, of the stages where it was counted.
     """
@@ -70,7 +70,7 @@ class PlanInputs:
 
 @dataclass(frozen=True)
 class Plan:
-    """What was decided: the groups in their order, requests at a time and context of each model."""
+    """The chosen groups in their order, with the requests at a time and the context of each model."""
 
     asked: PlanInputs
     groups: Residency
@@ -79,12 +79,12 @@ class Plan:
 
     @property
     def needs(self) -> Mapping[Group, float]:
-        """MB of the GPU that each group takes."""
+        """The GPU memory that each group takes, in MB."""
         return {group: sum(self.stage_mb(stage) for stage in group) for group in self.groups}
 
     @property
     def capacity_mb(self) -> float | None:
-        """What the card offers, in MB; None without a GPU."""
+        """The MB that the card offers; None without a GPU."""
         return None if self.asked.card_mb is None else capacity_mb(self.asked.card_mb)
 
     @property
@@ -98,11 +98,11 @@ class Plan:
         return (*map(self._stage_line, Stage), *map(self._group_line, self.groups))
 
     def slots(self, stage: Stage) -> int:
-        """How many requests the server of a language model holds room for."""
+        """The number of requests that the server of a language model holds room for."""
         return self.asked.wishes[stage].slots or self.parallel[stage]
 
     def stage_mb(self, stage: Stage) -> float:
-        """What one engine takes, in MB."""
+        """The memory of one engine, in MB."""
         if stage is Stage.STT:
             return self.asked.whisper_mb
         return self.asked.models[stage].mb(self.slots(stage), self.num_ctx[stage])
@@ -129,7 +129,7 @@ class Plan:
 def context_for(tokens: int | None, most: int | None = None) -> int:
     """The smallest context that holds so many tokens, else the largest there is.
 
-    `tokens` is None where nothing was counted yet. `most` is what the model was trained for.
+    `tokens` is None when none was counted yet. `most` is the context that the model was trained for.
     """
     wanted = _USUAL_CONTEXT if tokens is None else tokens
     fitting = next((context for context in CONTEXTS if context >= wanted), CONTEXTS[-1])
@@ -137,7 +137,7 @@ def context_for(tokens: int | None, most: int | None = None) -> int:
 
 
 def make_plan(asked: PlanInputs) -> Plan:
-    """The best plan that fits, by the rules above; when none does, the smallest."""
+    """The best plan that fits, by the rules of this module; when none does, the smallest."""
     if asked.card_mb is None:
         groups = asked.residency or (ONE_BY_ONE if asked.all_cores else SIDE_BY_SIDE)
         # On the processor a second request makes both slower.
@@ -147,10 +147,10 @@ def make_plan(asked: PlanInputs) -> Plan:
 
 
 def lower(plan: Plan, group: Group | None = None) -> Plan | None:
-    """The next step down after `group` (any, if None) did not hold once it was loaded; None after the last.
+    """The next plan down after `group` (any, if None) did not fit when loaded; None after the last.
 
-    First fewer requests at a time, where the server's room goes with them; then a smaller context, as long
-    as it holds the longest prompt; then fewer models at a time.
+    First fewer requests at a time, where the server's memory shrinks with them; then a smaller context, if
+    it holds the longest prompt; then fewer models at a time.
     """
     if plan.asked.card_mb is None:
         return None
@@ -189,7 +189,7 @@ def _split(plan: Plan, group: Group | None) -> Plan | None:
 
 
 def _residencies(asked: PlanInputs) -> tuple[Residency, ...]:
-    """Those to choose from, the one with the most engines at a time first."""
+    """The residencies to choose from, the one with the most engines at a time first."""
     return (asked.residency,) if asked.residency else (TOGETHER, SIDE_BY_SIDE, ONE_BY_ONE)
 
 
@@ -213,15 +213,15 @@ def _plan(asked: PlanInputs, residency: Residency, parallel: Mapping[Stage, int]
     contexts = {}
     for stage in MODELS:
         wished, most = asked.wishes[stage].num_ctx, asked.models[stage].most_ctx
-        # What is loaded for good cannot be loaded again with more.
+        # A model that is never unloaded can't get a larger context later.
         tokens = CONTEXTS[-1] if len(residency) == 1 else asked.longest.get(stage)
-        # Ollama takes a context beyond what the model was trained for, and silently gives less.
+        # Ollama accepts a context beyond the trained one, and silently gives less.
         contexts[stage] = context_for(tokens, most) if wished is None else min(wished, most or wished)
     return Plan(asked, residency, parallel, contexts)
 
 
 def _ladder(wish: Wish) -> Iterator[int]:
-    """How many requests at a time to try, the most first. With a server's fixed room, fewer save none."""
+    """The numbers of requests to try, the highest first. With fixed slots, fewer requests save nothing."""
     n = _widest(wish, _MOST_PARALLEL)
     yield n
     while wish.slots is None and n > 1:
@@ -230,7 +230,7 @@ def _ladder(wish: Wish) -> Iterator[int]:
 
 
 def _widest(wish: Wish, usual: int) -> int:
-    """As many requests as are wished for, but never more than the server holds."""
+    """As many requests as configured, but never more than the server has slots."""
     wished = wish.parallel or usual
     return wished if wish.slots is None else min(wished, wish.slots)
 
@@ -240,7 +240,7 @@ def _step_down(n: int) -> int:
 
 
 def _rank(plan: Plan) -> tuple[float, int, float]:
-    """Rule 2: how long the models take, in units of one request alone; then switches; then memory."""
+    """Rule 2: the time of the models, in units of one request alone; then switches; then memory."""
     seconds = [
         max((1 / speedup(plan.parallel[s]) for s in g if s in MODELS), default=0.0) for g in plan.groups
     ]

@@ -1,9 +1,9 @@
-"""The scheduler: one pure function that says what to do now.
+"""The scheduler: one pure function that decides what to do now.
 
 `decide(view, policy)` is evaluated at every event. It sees all open tasks and the loaded group,
 and gives the actions to take and when to look again if nothing happens before:
 
-R0  A pending task that is not to run now (its group is not loaded, it is held, its place went to
+R0  A pending task that must not run now (its group is not loaded, it is held, its place went to
     another) is released.
 R1  While a switch runs, or the operator has paused, start nothing.
 R2  With a group loaded, start its admissible tasks in order, as many at once as `parallel`
@@ -46,11 +46,11 @@ from daemon.core.tasks.task import PENDING, RUNNING, Stage, Status, Task
 
 _SMALLEST, _LARGEST = 10, 40
 _SWITCH_SHARE = 0.10
-_NEW_RATINGS = 10
+_NEW_RATINGS = 10  # R6: a present class must not wait for the old tasks
 
 
 def decide(view: View, policy: Policy) -> Decision:
-    """What to do now, by the rules of this module."""
+    """Decide what to do now, by the rules of this module."""
     if view.phase.switching:  # R1
         return Decision((), Why.SWITCHING)
     if view.paused:
@@ -96,7 +96,7 @@ def in_order(tasks: Iterable[Task]) -> list[Task]:
 def auto_batch_size(parallel: int, switches_s: float, work_s: float) -> int:
     """R5: the smallest multiple of `parallel` from 10 to 40 with at most 10 % spent on switches.
 
-    `switches_s` is what a round's switches cost, `work_s` the seconds that one task keeps the node
+    `switches_s` is the duration of a round's switches, `work_s` the seconds that one task keeps the node
     busy in a round. Where no size is enough it is the largest.
     """
     sizes = [n for n in range(_SMALLEST, _LARGEST + 1) if n % parallel == 0] or [_LARGEST]
@@ -104,7 +104,7 @@ def auto_batch_size(parallel: int, switches_s: float, work_s: float) -> int:
 
 
 def batch_limit(policy: Policy, taken: int, waiting: int) -> int:
-    """R5: how many tasks the batch may take; a remainder of up to half a batch goes along."""
+    """R5: the number of tasks that the batch may take; a remainder of up to half a batch is included."""
     total = taken + waiting
     if policy.remainder_goes_along and policy.batch_size < total <= policy.batch_size * 3 // 2:
         return total
@@ -112,7 +112,7 @@ def batch_limit(policy: Policy, taken: int, waiting: int) -> int:
 
 
 def _is_new_rating(task: Task) -> bool:
-    """Whether an old task is being evaluated again. A video that is transcribed again is none."""
+    """Whether an old task is being evaluated again. A video that is transcribed again does not count."""
     return task.revision > 1 and task.stage is not Stage.STT
 
 
@@ -121,24 +121,24 @@ def _may_start(task: Task) -> bool:
 
 
 def _ready_at(task: Task, view: View, policy: Policy) -> float:
-    if not view.phase.rests:  # asked of every task at every event: what is usual must be cheap
+    if not view.phase.rests:  # asked for every task at every event, so the usual case must be cheap
         return _believed(task.not_before, view)
     return _believed(max(task.not_before, view.phase.rests.get(policy.group_of(task.stage), 0.0)), view)
 
 
 def _believed(until: float, view: View) -> float:
-    """The end of a backoff; now, where it is further away than any: the clock was set back meanwhile."""
+    """The end of a backoff; now, if it is further away than any backoff: the clock was set back since."""
     return until if until <= view.now + BACKOFF_MOST_S else view.now
 
 
 def _next_ready_at(view: View, policy: Policy) -> float | None:
-    """When the first task that waits for a backoff can start, or None when none waits."""
+    """The end of the first backoff that a task waits for, or None when none waits."""
     times = [_ready_at(t, view, policy) for t in view.tasks if _may_start(t)]
     return min((at for at in times if at > view.now), default=None)
 
 
 def _ready(view: View, policy: Policy) -> list[Task]:
-    """The tasks that could start now if their group were loaded, in order, less the surplus of R6."""
+    """The tasks that could start now if their group were loaded, in order, without the surplus of R6."""
     queue = in_order(t for t in view.tasks if not t.held)
     ready = [t for t in queue if _may_start(t) and _ready_at(t, view, policy) <= view.now]
     if len(policy.residency) == 1 or not any(t.stage is Stage.STT for t in ready):
@@ -150,7 +150,7 @@ def _ready(view: View, policy: Policy) -> list[Task]:
 
 def _choose(ready: list[Task], group: Group | None, view: View, policy: Policy) -> list[Task]:
     """The tasks of the group that belong to its batch or phase, in order."""
-    if group is None or group not in policy.residency:  # one that is not configured any more is only left
+    if group is None or group not in policy.residency:  # a group that is no longer configured gets no work
         return []
     mine = [t for t in ready if t.stage in group]
     if not policy.has_batches(group):
@@ -163,7 +163,7 @@ def _choose(ready: list[Task], group: Group | None, view: View, policy: Policy) 
 
 
 def _release_others(tasks: Sequence[Task], chosen: list[Task]) -> tuple[Action, ...]:
-    """R0."""
+    """R0: the releases of all pending tasks that were not chosen."""
     keep = {t.id for t in chosen}
     return tuple(Release(t) for t in tasks if t.status in PENDING and t.id not in keep)
 
@@ -171,7 +171,7 @@ def _release_others(tasks: Sequence[Task], chosen: list[Task]) -> tuple[Action, 
 def _work(
     releases: tuple[Action, ...], chosen: list[Task], running: list[Task], view: View, policy: Policy
 ) -> Decision:
-    """R2: admit what was chosen, and start what gets a slot."""
+    """R2: admit the chosen tasks, and start those that get a slot."""
     admits = tuple(Admit(t) for t in chosen if t.status in (Status.UPLOADED, Status.STT_COMPLETE))
     starts = _starts(chosen, running, view, policy)
     if not starts and not running and not view.phase.fresh:
@@ -180,7 +180,7 @@ def _work(
 
 
 def _starts(chosen: list[Task], running: list[Task], view: View, policy: Policy) -> list[Task]:
-    """R2: those that get a slot now."""
+    """R2: the tasks that get a slot now."""
     if any(t.suspicion for t in running):
         return []
     trusted = [t for t in chosen if not t.suspicion]
@@ -197,7 +197,7 @@ def _starts(chosen: list[Task], running: list[Task], view: View, policy: Policy)
 
 
 def _goes_before(task: Task, suspect: Task, policy: Policy) -> bool:
-    """Whether the suspect waits for `task`, which is none: for all of the phase, if it has an end."""
+    """Whether `suspect` waits for `task`, which is none: for the whole phase, if the phase has an end."""
     if len(policy.residency) > 1:
         return True
     return task.claimed_at <= suspect.not_before and _is_new_rating(task) <= _is_new_rating(suspect)
@@ -210,7 +210,7 @@ def _linger_until(view: View, policy: Policy) -> float:
         return 0.0
     if len(batch.taken) >= policy.batch_size or view.last_claim_at <= view.go_at:
         return 0.0
-    if view.last_claim_at > view.now:  # the clock was set back: by it, the wait might be of days
+    if view.last_claim_at > view.now:  # the clock was set back, so the wait could last days
         return 0.0
     waiting = (t for t in view.tasks if t.batch_id == batch.id and not t.held and t.not_before <= view.now)
     oldest = min((t.claimed_at for t in waiting), default=view.now)
@@ -220,8 +220,8 @@ def _linger_until(view: View, policy: Policy) -> float:
 def _next_group(ready: list[Task], view: View, policy: Policy) -> Group | None:
     """R4: the first group after the loaded one, cyclically, with a task that can start now.
 
-    With none loaded, the one that was asked for last is not done yet, if it has work: were the cycle to
-    begin anew, an engine that dies again and again would keep the groups after it waiting.
+    With none loaded, the cycle starts at the group that was requested last, if it has work: were it to start
+    at the first, an engine that dies again and again would keep the groups after it waiting.
     """
     residency = policy.residency
     place = view.phase.last_group if view.phase.group is None else view.phase.group
@@ -233,7 +233,7 @@ def _next_group(ready: list[Task], view: View, policy: Policy) -> Group | None:
 
 
 def _stop(releases: tuple[Action, ...], view: View) -> Decision:
-    """R4: there is nothing to do at all."""
+    """R4: stop everything, or stay idle: there is nothing to do."""
     if view.phase.group is None and not view.phase.alive:
         return Decision(releases, Why.IDLE)
     if (until := _believed(view.phase.rests.get(NOTHING, 0.0), view)) > view.now:

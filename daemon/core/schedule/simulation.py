@@ -1,10 +1,10 @@
-"""A world of discrete events that runs `decide` and the lifecycle forward, without a clock.
+"""A discrete-event simulation that runs `decide` and the lifecycle forward, without a clock.
 
-`simulate` begins with a view, as the supervisor has it, and a script of what comes from outside. How
-long a try or a switch takes, and whether it fails, it asks of two callables; so the same world serves
-the forecast (measured durations, no faults), `introeval simulate` (a class of thirty) and the tests
-(faults of every kind from a seed). The scheduler, the phase state and the lifecycle are the daemon's
-own; what stands here is the node's part, such as what an engine's death takes with it.
+`simulate` begins with a view, as the supervisor has it, and a script of inputs from outside. Two callables
+say how long an attempt or a switch takes, and whether it fails; so the same simulation serves the forecast
+(measured durations, no faults), `introeval simulate` (a class of thirty) and the tests (faults of every
+kind from a seed). The scheduler, the phase state and the lifecycle are the daemon's own; only the node's
+part is simulated here, such as the effects of an engine's death.
 """
 
 import math
@@ -44,15 +44,15 @@ from daemon.core.schedule.timetable import Attempt, Input, Mark, SwitchResult, T
 from daemon.core.tasks.lifecycle import RetryPolicy, advance, after_fault
 from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Task
 
-_MOST_DECISIONS = 6  # after one event; what is needed is one or two with actions, and one without
+_MOST_DECISIONS = 6  # after one event; one or two with actions are normal, and one without
 
 
 AttemptResults = Callable[[Task], Attempt]
-"""How the try that `task` has just begun goes."""
+"""Gives the course of the attempt that `task` has just begun."""
 SwitchResults = Callable[[Group | None, Group | None], SwitchResult]
-"""How the switch from what was asked for last to the next goes."""
+"""Gives the course of the switch from the group requested last to the next."""
 OnDecision = Callable[[View, Decision], None]
-"""Told each decision, with the view that led to it."""
+"""Called with each decision and the view that led to it."""
 
 
 def simulate(
@@ -67,11 +67,11 @@ def simulate(
     watch: OnDecision | None = None,
     under_way: SwitchResult | None = None,
 ) -> Timetable:
-    """Run the world from `view` until nothing more can happen, or until a time.
+    """Run the simulation from `view` until nothing more can happen, or until the time `until`.
 
-    A switch under way in `view` goes on to `last_group` as `under_way` says; without that it is taken as
-    not begun. Raises RuntimeError when the scheduler does not come to rest at an instant, which would be a
-    fault of its rules.
+    A switch that is under way in `view` continues to `last_group` as `under_way` says; without that it counts
+    as not begun. Raises RuntimeError when the scheduler does not settle at an instant, which would be an
+    error of its rules.
     """
     world = _World(view, policy, tries, loads, retry or RetryPolicy())
     for event in sorted(script, key=lambda event: event.at):
@@ -84,7 +84,7 @@ def simulate(
 
 @dataclass
 class _World:
-    """The state of the simulation. `view` is what the next decision sees, its tasks aside."""
+    """The state of the simulation. `view` is what the next decision sees, without the tasks."""
 
     view: View
     policy: Policy
@@ -114,7 +114,7 @@ class _World:
         return self.view.now
 
     def run(self, until: float, watch: OnDecision | None) -> None:
-        """One thing that is due after the other, with the decisions that each leads to."""
+        """Process what is due, one entry after the other, with the decisions that each leads to."""
         self._decide(watch)
         while (due_at := self.agenda.pop(until)) is not None:
             at, due = due_at
@@ -131,13 +131,13 @@ class _World:
                 watch(view, decision)
             for action in decision.actions:
                 self._act(action)
-            # As the supervisor does: after what takes time it is the next event that asks again.
+            # As in the supervisor: after an action that takes time, the next event decides again.
             if not decision.actions or isinstance(decision.actions[-1], Start | Switch):
                 self.agenda.wake(decision.wake_at)
                 return
-        raise RuntimeError(f"the scheduler does not come to rest at {self.now}")
+        raise RuntimeError(f"the scheduler does not settle at {self.now}")
 
-    # What the scheduler asked for.
+    # Actions.
 
     def _act(self, action: Action) -> None:
         match action:
@@ -175,18 +175,18 @@ class _World:
         self._log(Mark.SWITCHING, group=group)
         self.agenda.put(self.now + load.seconds, SwitchEnds(self.life, group, load))
 
-    # What is due.
+    # Entries that are due.
 
     def _meet(self, due: Due) -> None:
         match due:
             case Input():
                 self._meet_input(due)
             case AttemptEnds():
-                self._end_try(due)
+                self._end_attempt(due)
             case SwitchEnds():
                 self._end_switch(due)
             case Wake():
-                pass  # it is nothing but an occasion to decide
+                pass  # only an occasion to decide
 
     def _end_switch(self, due: SwitchEnds) -> None:
         if due.life != self.life:
@@ -197,7 +197,7 @@ class _World:
             self._apply(Observed(due.group, due.group or NOTHING))
         self._log(Mark.LOAD_FAILED if failed else Mark.LOADED, group=due.group)
 
-    def _end_try(self, due: AttemptEnds) -> None:
+    def _end_attempt(self, due: AttemptEnds) -> None:
         task = self.tasks[due.task_id]
         if task.status not in RUNNING or (task.revision, task.attempt) != (due.revision, due.attempt):
             return
@@ -211,7 +211,7 @@ class _World:
             self._fail(task, fault)
 
     def _die(self, stage: Stage, fault: Fault) -> None:
-        """The engine of `stage` is gone, with all that it had in hand; the others of its group live on."""
+        """The engine of `stage` ends, with all that it had in hand; the others of its group live on."""
         self._apply(Observed(None, ((self.phase.group or NOTHING) | self.phase.alive) - {stage}))
         self._log(Mark.ENGINE_DIED, group=self.policy.group_of(stage))
         for task in list(self.tasks.values()):
@@ -224,7 +224,7 @@ class _World:
             self._apply(EngineFailed(group, self.now, fault.died))
         event, failed = after_fault(task, fault, self.now, self.retry)
         self._keep(event, failed)
-        if fault.died and event is Event.FAILED:  # it is the video that ends engines: this one is well
+        if fault.died and event is Event.FAILED:  # the video is to blame, not the engine
             self._apply(EngineWorked(group))
 
     def _apply(self, event: PhaseEvent) -> None:
@@ -279,7 +279,7 @@ class _World:
             if task.status in RUNNING | PENDING:
                 self._move(task.id, Event.CANCELLED if task.cancel_requested else Event.RELEASED)
 
-    # The one place that changes a task's status.
+    # The only place that changes a task's status.
 
     def _move(self, task_id: int, event: Event, batch_id: int | None = None) -> Task:
         return self._keep(event, advance(self.tasks[task_id], event, batch_id=batch_id))

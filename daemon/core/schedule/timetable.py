@@ -1,6 +1,6 @@
-"""What goes into a simulation and what comes out of it: plain values.
+"""The input and output of a simulation: plain values.
 
-In go what comes from outside, and how each try and each switch goes; out comes the timetable.
+Input is what comes from outside, and the course of each attempt and switch; output is the timetable.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from daemon.core.tasks.task import FINAL, Event, Task
 
 
 class What(StrEnum):
-    """What comes from outside."""
+    """The kind of an input from outside."""
 
     ARRIVE = "arrive"  # a task is born, or an old one begins a new revision
     HOLD = "hold"
@@ -23,12 +23,12 @@ class What(StrEnum):
     RESUME = "resume"
     GO = "go"
     DRAIN = "drain"
-    CRASH = "crash"  # the daemon dies and is up again at once, with its engines gone
+    CRASH = "crash"  # the daemon dies and restarts at once, without its engines
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One thing that comes from outside at a time: ARRIVE has a task, what is about a task its id."""
+    """One input from outside at a time: ARRIVE has a task, inputs about a task have its id."""
 
     at: float
     what: What
@@ -38,8 +38,8 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How a try at a stage goes: seconds from its start (of one that runs already, from the beginning
-    of the simulation) to its end, and the fault it ends with, if any.
+    """The course of an attempt: seconds from its start (or, if it runs already, from the beginning of the
+    simulation) to its end, and the fault that it ends with, if any.
     """
 
     seconds: float
@@ -49,14 +49,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class SwitchResult:
-    """How a switch goes. One that failed leaves nothing loaded."""
+    """The course of a switch. One that failed leaves nothing loaded."""
 
     seconds: float
     failed: bool = False
 
 
 class Mark(StrEnum):
-    """What an entry of the timetable tells beside the events of tasks."""
+    """The entries of the timetable that are no events of tasks."""
 
     ARRIVED = "arrived"
     SWITCHING = "switching"
@@ -68,7 +68,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TimetableEntry:
-    """One line of the timetable. `task` is as it is after the event; `group` is of a switch."""
+    """One line of the timetable. `task` is as it is after the event; `group` is that of a switch."""
 
     at: float
     what: Event | Mark
@@ -78,7 +78,7 @@ class TimetableEntry:
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """What happened, in order of time, and the tasks as they stood when nothing more could."""
+    """The entries in order of time, and the tasks as they were when nothing more could happen."""
 
     began_at: float
     entries: tuple[TimetableEntry, ...]
@@ -86,27 +86,27 @@ class Timetable:
 
     @property
     def ended(self) -> dict[int, float]:
-        """When each task that came to its end did so."""
+        """The end of each task that ended, by its id."""
         return {e.task.id: e.at for e in self.entries if e.task and e.task.status in FINAL}
 
     @property
     def waits(self) -> dict[int, float]:
-        """Seconds from its claim to its end, for each task that came to it."""
+        """The seconds from the claim to the end of each task that ended, by its id."""
         return {id_: at - self.tasks[id_].claimed_at for id_, at in self.ended.items()}
 
     @property
     def makespan_s(self) -> float:
-        """Seconds until the last task that came to its end did so; 0 when none did."""
+        """The seconds until the last task ended; 0 when none did."""
         return max(self.ended.values(), default=self.began_at) - self.began_at
 
     @property
     def switches(self) -> int:
-        """How often a group was asked for, restarts of the loaded one included."""
+        """The number of switches to a group, restarts of the loaded one included."""
         return sum(e.what is Mark.SWITCHING and e.group is not None for e in self.entries)
 
     @property
     def switching_s(self) -> float:
-        """Seconds spent on switches, also those to nothing."""
+        """The seconds spent on switches, also those to nothing."""
         begun, total = 0.0, 0.0
         for entry in self.entries:
             if entry.what is Mark.SWITCHING:

@@ -1,1 +1,1 @@
-"""A task's states, their table of transitions, and how faults change them."""
+"""The states of a task, their table of transitions, and the effects of faults."""

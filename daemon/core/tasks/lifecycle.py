@@ -1,7 +1,7 @@
-"""How a task changes: one function for what goes well, one for a fault.
+"""The changes of a task: one function for success, one for a fault.
 
-Both take the task as it stands and give the event and the task as it will be. They decide
-retries, suspicion and failure; nothing else does.
+Both take the present task and give the changed one; `after_fault` gives the event as well. Only they decide
+retries, suspicion and failure.
 """
 
 from dataclasses import dataclass, replace
@@ -11,12 +11,12 @@ from daemon.core.tasks.task import FINAL, STAGE_OF, Event, Task, next_status
 
 _BACKOFF_FIRST_S = 5.0
 BACKOFF_MOST_S = 60.0
-_DEATHS_ALONE = 2
+_DEATHS_ALONE = 2  # a single one may be chance
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often a task may fail at one stage before it is `failed`."""
+    """The number of failures at one stage after which a task is `failed`."""
 
     max_retry_count: int = 3
 
@@ -29,8 +29,8 @@ def backoff_s(failures: int) -> float:
 def advance(task: Task, event: Event, *, batch_id: int | None = None) -> Task:
     """The task after `event`, which needs no judgement.
 
-    A start begins a new attempt; reaching another stage begins its counts anew. A task that ends
-    keeps them: they say why. Raises IllegalTransition.
+    A start begins a new attempt; reaching another stage resets its counts. A task that ends keeps them,
+    since they say why. Raises IllegalTransition.
     """
     status = next_status(task.status, event)
     after = replace(task, status=status)
@@ -44,12 +44,12 @@ def advance(task: Task, event: Event, *, batch_id: int | None = None) -> Task:
 
 
 def after_fault(task: Task, fault: Fault, now: float, policy: RetryPolicy) -> tuple[Event, Task]:
-    """What becomes of a running task whose attempt ended with `fault`.
+    """The event and the task after an attempt of a running task ended with `fault`.
 
-    1. A cancel that was asked for beats everything.
+    1. A requested cancel takes precedence.
     2. A permanent fault fails at once.
-    3. An engine that died or failed with the task in hand makes it a suspect, to be tried again
-       alone: for if the task is the cause, it must not come first again and keep the others waiting.
+    3. An engine that died or failed with the task in hand makes it a suspect, to be retried alone:
+       if the task is the cause, it must not come first again and keep the others waiting.
     4. Two deaths alone fail. An engine's fault short of a death is never counted.
     5. The task's own fault is counted; below the limit it is released with a backoff.
 

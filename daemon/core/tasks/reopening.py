@@ -1,7 +1,7 @@
-"""Taking up a task once more after it ended: to which waiting state it goes back.
+"""Reopening a task after it ended: the waiting state that it goes back to.
 
-Each such step raises the revision and begins the attempts anew. `REOPENINGS` is the table of what is
-allowed, as `task.TRANSITIONS` is for a task under way.
+Each reopening raises the revision and resets the attempts. `REOPENINGS` is the table of what is
+allowed, as `task.TRANSITIONS` is for an open task.
 """
 
 from dataclasses import dataclass
@@ -13,15 +13,14 @@ REOPENINGS: frozenset[tuple[Status, Status]] = frozenset(
     (final, waiting)
     for final in FINAL
     for waiting in WAITING
-    if (final, waiting) != (Status.COMPLETED, Status.UPLOADED)  # a transcript that was had is kept
+    if (final, waiting) != (Status.COMPLETED, Status.UPLOADED)  # a transcript is never thrown away
 )
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedTask:
-    """What stands of a task when it is to be taken up again.
-
-    same for rating. `video_kept` is False when its retention is over.
+    """A finished task, as far as reopening needs it. `form_tried`: extraction gave an outcome, also one
+    without a form. `video_kept`: False once the retention of its video is over.
     """
 
     id: int
@@ -34,8 +33,8 @@ class FinishedTask:
 
 
 def retried(task: FinishedTask) -> Status:
-    """The state from which a retry goes on: where a failed or cancelled task stood; what gave nothing,
-    else rating, for one that needs review.
+    """The state for a retry: a failed or cancelled task goes back to the stage where it stopped; one that
+    needs review to the stage that gave no result, else to rating.
 
     Raises IllegalTransition, with what to do instead.
     """
@@ -51,9 +50,9 @@ def retried(task: FinishedTask) -> Status:
 
 
 def rated_again(task: FinishedTask, *, extract: bool) -> Status:
-    """The state from which a task with an outcome is rated by a new rubric, with `extract` from the form on.
+    """The state from which a task with an outcome is rated again; with `extract`, from the form on.
 
-    Raises IllegalTransition, also for what is unscorable: what nobody said is never rated.
+    Raises IllegalTransition, also for an unscorable task: without speech there is nothing to rate.
     """
     if task.outcome not in (Outcome.EVALUATED, Outcome.NEEDS_REVIEW):
         raise IllegalTransition(
@@ -65,7 +64,7 @@ def rated_again(task: FinishedTask, *, extract: bool) -> Status:
 
 def _checked(task: FinishedTask, to: Status) -> Status:
     if (task.status, to) not in REOPENINGS:
-        raise IllegalTransition(f"task {task.id} is {task.status}: it is not over yet")
+        raise IllegalTransition(f"task {task.id} is {task.status}: it is still open")
     if to is Status.UPLOADED and not task.video_kept:
         raise IllegalTransition(
             f"the retention of task {task.id}'s video is over; have the student send it again"

@@ -1,8 +1,7 @@
-"""Task states and the one table of transitions.
+"""The states of a task and the one table of transitions.
 
-A task is one submitted video on its way to a result. `TRANSITIONS` says which event leads from
-which status to which; `next_status` is the only reader of it, and everything that is not in it
-is one typed error.
+A task is one submitted video on its way to a result. `TRANSITIONS` says which event leads from which status
+to which; only `next_status` reads it. Everything that is not in it raises IllegalTransition.
 """
 
 from dataclasses import dataclass
@@ -20,14 +19,14 @@ class Stage(StrEnum):
 
 
 class Phase(StrEnum):
-    """What the operator and the database call the running group."""
+    """The name of the running group for the operator and the database."""
 
     STT = "stt"
     EVAL = "eval"
 
 
 class Status(StrEnum):
-    """Where a task stands; the names are those that the lab's tools already know."""
+    """The state of a task; the names are those that the lab's tools already know."""
 
     UPLOADED = "uploaded"
     STT_PENDING = "stt_pending"
@@ -43,7 +42,7 @@ class Status(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a task ended, as the outbox says it."""
+    """The outcome of a task that ended, as the outbox reports it."""
 
     EVALUATED = "evaluated"
     NEEDS_REVIEW = "needs_review"
@@ -53,7 +52,7 @@ class Outcome(StrEnum):
 
 
 class Event(StrEnum):
-    """What can happen to a task."""
+    """An event that changes a task's status."""
 
     ADMITTED = "admitted"
     STARTED = "started"
@@ -110,10 +109,7 @@ def phase_of(stage: Stage) -> Phase:
 
 
 def next_status(status: Status, event: Event) -> Status:
-    """Where `event` leads from `status`.
-
-    Raises IllegalTransition when the table has no such entry.
-    """
+    """The status after `event` in `status`. Raises IllegalTransition when the table has no such entry."""
     try:
         return TRANSITIONS[status, event]
     except KeyError:
@@ -122,14 +118,13 @@ def next_status(status: Status, event: Event) -> Status:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is known of one task that is not final, as the scheduler and the node need it.
+    """A task that is not final, as the scheduler and the node need it.
 
-    Times are seconds since the epoch by the daemon's clock. `attempt` numbers the tries of all
-    stages, so that an outcome can be matched to the try that it answers. `retry_count` counts the
-    faults charged to the task at its present stage. `suspicion` is above zero when an engine died or
-    failed with the task in hand, `not_before` then being the time of it; `deaths_alone` counts the
-    deaths in which it was tried alone for that reason. `account` is that of the operating system which
-    handed the video in, if it was recorded.
+    Times are seconds since the epoch by the daemon's clock. `attempt` numbers the attempts of all
+    stages, so that an outcome can be matched to its attempt. `retry_count` counts the faults charged to
+    the task at its present stage. `suspicion` is above zero when an engine died or failed with the task
+    in hand, and `not_before` is then the time of it; `deaths_alone` counts the deaths while it was retried
+    alone for that reason. `account` is the operating system's account that submitted the video, if recorded.
     """
 
     id: int
@@ -154,5 +149,5 @@ class Task:
 
     @property
     def stage(self) -> Stage:
-        """The stage that the task is in or waits for. Only an open task has one."""
+        """The stage that the task is in or waits for. Raises KeyError for a final task."""
         return STAGE_OF[self.status]
