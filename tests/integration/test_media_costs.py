@@ -107,8 +107,8 @@ async def test_bytes_that_lie_on_the_disk_do_buy_time(
 
 
 def obedient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attempt: str, *arguments: object) -> Path:
-    """A file that has its child make an attempt, as in `tests.caged`."""
-    (tmp_path / "program_of_the_test.py").write_text("from tests.caged import main\nmain()\n")
+    """A file that has its child make an attempt, as in `tests.support.caged`."""
+    (tmp_path / "program_of_the_test.py").write_text("from tests.support.caged import main\nmain()\n")
     monkeypatch.setattr("daemon.stt.decoder._CHILD", "program_of_the_test")
     root = Path(__file__).resolve().parents[2]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(root), *filter(None, sys.path)]))
