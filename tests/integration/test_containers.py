@@ -537,7 +537,7 @@ async def test_weights_are_read_ahead_where_they_can_be_found(tmp_path: Path) ->
 async def test_a_record_that_is_damaged_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     file = tmp_path / "containers.json"
     file.write_text("[{")
-    with pytest.raises(EngineError, match="remove it, then look at your containers"):
+    with pytest.raises(EngineError, match="remove it, then check your containers"):
         TakeoverRecord(file).names()
 
 

@@ -123,7 +123,7 @@ def test_a_gpu_lost_in_mid_run_is_read_again_when_it_is_back(card: StubCard) -> 
     ("lines", "reason"),
     [
         ([f"init {DRIVER_NOT_LOADED}"], "not loaded"),
-        ([f"init {MISMATCH}"], "not restarted"),
+        ([f"init {MISMATCH}"], "restart the machine"),
         (["count 0"], "finds no GPU"),
         (["init 999"], "does not answer"),
     ],
