@@ -395,7 +395,7 @@ def test_the_command_ends_with_0_on_an_embedded_lab_that_is_well(tmp_path: Path)
         pytest.skip("the models are not here")
     done = ProcessLab(tmp_path).run("doctor", timeout=60)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert done.stdout.splitlines()[-1].endswith("0 to mend")
+    assert done.stdout.splitlines()[-1].endswith("0 to fix")
     assert "use the processor" in done.stdout or "MB in use" in done.stdout
 
 
