@@ -35,7 +35,7 @@ from daemon.system.waits import happens
 _LOOK_S = 0.2
 _LOG_BYTES = 10_000_000
 _LOG_FILES = 5
-_PAUSED = "nothing starts: an earlier pause still holds; run: introeval run, and beside it: introeval resume"
+_PAUSED = "nothing starts: an earlier pause still holds; start the daemon, then run: introeval resume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ async def _once(config: Config, console: Console) -> Report:
         if (waiting := daemon.intake.waiting) and daemon.supervisor.orders.draining:
             finished = False
             told = f"{waiting} files were not claimed, since a drain was ordered"
-            alarms.append(f"{told}; run: introeval run, and beside it: introeval resume")
+            alarms.append(f"{told}; start the daemon, then run: introeval resume")
         rows = await daemon.session(_rows, daemon, earlier)
         refused = daemon.intake.refused
     return Report(rows, refused, config.paths.outbox, alarms, finished)
