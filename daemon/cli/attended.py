@@ -57,7 +57,7 @@ def run_attended(config: Config, options: Sequence[str], command: Sequence[str],
     except (NotRunning, ConfigError, KeyboardInterrupt):
         daemon.terminate()
         raise
-    _part(daemon, console, ask=code < _SIGNALLED)
+    _keep_or_stop(daemon, console, ask=code < _SIGNALLED)
     return code
 
 
@@ -92,12 +92,12 @@ def _dashboard(path: Path) -> int:
         raise ConfigError(str(exc)) from exc
 
 
-def _part(daemon: "subprocess.Popen[bytes]", console: Console, *, ask: bool) -> None:
+def _keep_or_stop(daemon: "subprocess.Popen[bytes]", console: Console, *, ask: bool) -> None:
     """Leave the daemon running, or stop it when the operator says so."""
     if daemon.poll() is not None:
         console.print(f"The daemon has ended with exit code {daemon.returncode}.", highlight=False)
         return
-    if ask and not _stays():
+    if ask and not _wants_it_kept():
         console.print("Stopping the daemon: running attempts may end first, or wait again.", highlight=False)
         daemon.terminate()
         daemon.wait()
@@ -107,7 +107,7 @@ def _part(daemon: "subprocess.Popen[bytes]", console: Console, *, ask: bool) -> 
     )
 
 
-def _stays() -> bool:
+def _wants_it_kept() -> bool:
     """Whether the operator keeps the daemon. A terminal that closes without an answer keeps it."""
     try:
         return input(_QUESTION).strip().lower() in ("y", "yes")

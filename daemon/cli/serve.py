@@ -80,7 +80,7 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked.to_end)
         loop.add_signal_handler(signal.SIGHUP, self._asked.to_reload)
-        feeding = asyncio.create_task(systemd.feed(self._notifier, self._look, self._watch))
+        feeding = asyncio.create_task(systemd.feed(self._notifier, self._pulse, self._watch))
         try:
             await self._rounds(self._read())
         finally:
@@ -111,7 +111,7 @@ class Service:
                 with self._observed(daemon):
                     if complaint is not None:
                         daemon.alarms.set(BAD_CONFIGURATION, complaint)
-                    self._notifier.ready(self._look().said)
+                    self._notifier.ready(self._pulse().said)
                     while not await self._asked.ends():
                         if (fresh := self._reread(daemon)) is not None:
                             self._unseen_until = time.monotonic() + config.run.stop_grace_s + STOP_MARGIN_S
@@ -128,14 +128,14 @@ class Service:
             complaint = _complaint(str(exc))
             log.error("reload failed", error=complaint)
             daemon.alarms.set(BAD_CONFIGURATION, complaint)
-            self._notifier.ready(self._look().said)
+            self._notifier.ready(self._pulse().said)
             return None
         daemon.alarms.clear(BAD_CONFIGURATION)
         if fresh != daemon.config:
             log.info("reload: the new configuration applies once the running attempts have ended")
             return fresh
         log.info("reload: the configuration is the same")
-        self._notifier.ready(self._look().said)
+        self._notifier.ready(self._pulse().said)
         return None
 
     @contextlib.contextmanager
@@ -146,7 +146,7 @@ class Service:
         finally:
             self._daemon = None
 
-    def _look(self) -> systemd.Pulse:
+    def _pulse(self) -> systemd.Pulse:
         """The main loop's progress; between two daemons, whether the next one is not yet overdue."""
         if self._daemon is None:
             return systemd.Pulse(0, resting=time.monotonic() < self._unseen_until)

@@ -73,11 +73,11 @@ async def _set_up(config: Config, console: Console, *, dry_run: bool, replace: b
             with _shown(config.docker.image) as on_pull:
                 await pull_image(engine, config.docker.image, on_pull)
     for finding in findings:
-        await _do(engine, finding, console, dry_run=dry_run)
+        await _apply(engine, finding, console, dry_run=dry_run)
     await engine.aclose()
 
 
-async def _do(engine: DockerEngine, finding: ContainerStep, console: Console, *, dry_run: bool) -> None:
+async def _apply(engine: DockerEngine, finding: ContainerStep, console: Console, *, dry_run: bool) -> None:
     wanted = finding.wanted
     _say(console, wanted.name, finding.text)
     if finding.make and not dry_run:

@@ -44,7 +44,7 @@ class Poller:
         self._monotonic = monotonic
         self._changed = changed
         self._soon = asyncio.Event()
-        self._anew = False
+        self._everything = False
         self._seen: tuple[int, int, Query] | None = None  # pid, seq and query of the page that is here
         self._listed_at = 0.0
         self._gpu_at: float | None = None
@@ -57,7 +57,7 @@ class Poller:
 
     def hurry(self) -> None:
         """Poll everything now: something was changed, or the operator does not want to wait."""
-        self._anew = True
+        self._everything = True
         self._soon.set()
 
     async def run(self) -> None:
@@ -112,7 +112,7 @@ class Poller:
     async def _ask(self) -> Snapshot:
         from daemon.contracts.wire.status import API_VERSION
 
-        anew, self._anew = self._anew, False
+        everything, self._everything = self._everything, False
         status = _status(await self._client.get("/status", timeout=_TIMEOUT_S))
         known = replace(
             self.known,
@@ -128,17 +128,17 @@ class Poller:
         if status is None or status.api_version != API_VERSION:
             return replace(known, link=Link.FOREIGN)
         self.known = known
-        known = await self._list(known, status, anew=anew)
-        return await self._more(known, status, anew=anew)
+        known = await self._list(known, status, everything=everything)
+        return await self._more(known, status, everything=everything)
 
-    async def _list(self, known: Snapshot, status: "DaemonStatus", *, anew: bool) -> Snapshot:
+    async def _list(self, known: Snapshot, status: "DaemonStatus", *, everything: bool) -> Snapshot:
         """Fetch the page of tasks, if it can have changed."""
         from daemon.contracts.wire.tasks import TaskPage
 
         query, now = self.query, self._monotonic()
         seen = (status.pid or 0, status.seq, query)
         moves = known.page is not None and any(task.status in RUNNING for task in known.page.tasks)
-        if seen == self._seen and not anew and not (moves and now - self._listed_at >= _PROGRESS_S):
+        if seen == self._seen and not everything and not (moves and now - self._listed_at >= _PROGRESS_S):
             return known
         page = await self._model(TaskPage, "/tasks", query.params)
         failures = known.failures
@@ -148,7 +148,7 @@ class Poller:
         self._seen, self._listed_at = seen, now
         return replace(known, page=page, query=query, failures=failures)
 
-    async def _more(self, known: Snapshot, status: "DaemonStatus", *, anew: bool) -> Snapshot:
+    async def _more(self, known: Snapshot, status: "DaemonStatus", *, everything: bool) -> Snapshot:
         """Fetch the GPU's history every 5 s, and the events when the status shows that there are new ones."""
         from daemon.contracts.wire.base import EventLine
         from daemon.contracts.wire.status import GpuHistory
@@ -156,7 +156,7 @@ class Poller:
         now = self._monotonic()
         states = tuple(engine.state for engine in status.engines)
         told = (status.pid, status.seq, status.group, states, status.paused, status.draining, status.alarms)
-        news = told != self._told or anew
+        news = told != self._told or everything
         if news or self._gpu_at is None or now - self._gpu_at >= _GPU_S:
             self._gpu_at = now
             known = replace(known, gpu=await self._model(GpuHistory, "/gpu", []))
