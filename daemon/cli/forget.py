@@ -46,8 +46,8 @@ def forget(
     if gone.left:
         places = ", ".join(gone.left)
         raise NotForgotten(
-            f"{student} is still named in {places}; check each, and where it is about the student delete the "
-            f"file or its lines, but nothing that the daemon keeps there; then run: introeval forget {student}"
+            f"{student} is still named in {places}; check each, and where it names the student delete the "
+            f"file or its lines, but nothing that the daemon keeps; then run: introeval forget {student}"
         )
 
 

@@ -54,7 +54,9 @@ def test_a_key_tries_again_at_once(desk: Desk, daemon: Played) -> None:
     terminal = desk.open()
     terminal.sees("live", "0005")
     daemon.do(daemon.fake.kill())
-    wait_until(lambda: re.search(r"attempt [3-9]", terminal.text), lambda: terminal.text)  # then it waits long
+    wait_until(
+        lambda: re.search(r"attempt [3-9]", terminal.text), lambda: terminal.text
+    )  # then it waits long
     daemon.do(daemon.fake.restart())
     terminal.type("R")
     wait_until(lambda: "● live" in terminal.text, lambda: terminal.text, 2.5)
