@@ -50,7 +50,7 @@ def fetch_wheel(wheel: Wheel, scratch: Path, lock: int, fetched: Callable[[int],
         "--progress-bar=off",
         "--disable-pip-version-check",
     ]
-    # pip ends with us, also when we are killed: else it would go on writing into what the next pull clears.
+    # pip is killed with its parent, else it would write on into the folder that the next pull removes.
     command = [sys.executable, "-P", bound.__file__, str(os.getpid()), "pip", "download", *options]
     with log.open("wb") as output:
         process = subprocess.Popen(
