@@ -352,7 +352,7 @@ def test_an_interpreter_without_pip_is_told_what_to_do(models: Path, tmp_path: P
         timeout=60,
         check=True,
     )
-    assert "has no pip; run" in result.stdout
+    assert "has no pip, so no model can be fetched; run" in result.stdout
     assert "ensurepip" in result.stdout
     assert everything_in(models) == set()
 

@@ -167,7 +167,7 @@ async def test_the_command_shows_what_does_not_follow(tmp_path: Path) -> None:
     record.write_text("\n".join([*lines[:-1], json.dumps(told)]), encoding="utf-8")
     code, said = run_command(str(record))
     assert code == 1
-    assert f"line {len(lines)}: decided was" in said
+    assert f"line {len(lines)}: recorded" in said
     assert f"{len(lines) - 1} the same" in said
 
 
