@@ -1,1 +1,1 @@
-"""IntroEval's dashboard: what the daemon does, in a terminal."""
+"""IntroEval's dashboard: shows the daemon's state in a terminal, and sends the operator's requests."""

@@ -1,7 +1,4 @@
-"""What the operator may ask for, in words: what a confirmation says is lost, and when an order has come true.
-
-Pure.
-"""
+"""The operator's requests: the text of each confirmation, and when a request counts as fulfilled. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,18 +13,18 @@ if TYPE_CHECKING:
 
 _DOES = {
     "cancel": "Cancel",
-    "retry": "Take up again",
+    "retry": "Retry",
     "rate": "Rate again",
     "hold": "Hold",
     "release": "Release",
     "deliver": "Deliver again",
 }
 _COSTS = {
-    "rate": "A new revision of the result is made; the one of now stays.",
-    "retry": "It goes back to where it came to nothing.",
+    "rate": "A new revision of the result is made; the current one is kept.",
+    "retry": "It starts again at the stage that gave no result.",
     "hold": "Held tasks are not started until they are released.",
-    "release": "They go on in their order.",
-    "deliver": "Their results are written to the outbox once more.",
+    "release": "They are started again in their order.",
+    "deliver": "Their results are written to the outbox again.",
 }
 _WORK = {"stt": "transcription", "extract": "form", "rate": "rating"}
 _ASKED_FIRST = frozenset({"cancel", "rate"})
@@ -35,14 +32,14 @@ _ASKED_FIRST = frozenset({"cancel", "rate"})
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Something that was asked for a task and has not come true yet."""
+    """A request for a task that is not fulfilled yet. `answered`: the daemon has accepted it."""
 
     verb: str
     revision: int
     answered: bool = False
 
     def came_true(self, task: "TaskLine") -> bool:
-        """Whether the task shows it."""
+        """Whether the task's state shows that the request is fulfilled."""
         if not self.answered:
             return False
         if self.verb == "cancel":
@@ -55,12 +52,12 @@ class Pending:
 
 
 def must_ask(verb: str, tasks: "Sequence[TaskLine]") -> bool:
-    """Whether to confirm first: what can't be undone, and whatever is done to several at once."""
+    """Whether to confirm first: requests that cannot be undone, and any for several tasks."""
     return verb in _ASKED_FIRST or len(tasks) > 1
 
 
 def question(verb: str, tasks: "Sequence[TaskLine]") -> list[str]:
-    """What the confirmation says: first what will be done, then what is lost or comes of it."""
+    """The lines of a confirmation: first the request, then its consequences."""
     if len(tasks) == 1:
         task = tasks[0]
         lines = [f"{_DOES[verb]} {task.id:04d} of {clean(task.student[:64])}?", clean(task.filename[:200])]
@@ -68,7 +65,7 @@ def question(verb: str, tasks: "Sequence[TaskLine]") -> list[str]:
         names = ", ".join(f"{task.id:04d}" for task in tasks[:8])
         lines = [f"{_DOES[verb]} {len(tasks)} tasks?", names + (" and others" if len(tasks) > 8 else "")]
     if verb == "cancel":
-        lines += [*_lost(tasks), "Each gets a result that says it was cancelled; retry takes it up again."]
+        lines += [*_lost(tasks), "Each gets a result that says it was cancelled; it can be retried."]
     else:
         lines.append(_COSTS[verb])
     return lines
@@ -85,12 +82,12 @@ def _lost(tasks: "Sequence[TaskLine]") -> list[str]:
     return [
         f"{100 * task.progress:.0f} % of {what} is lost."
         if task.progress is not None
-        else f"What there is of {what} is lost."
+        else f"The work done on {what} is lost."
     ]
 
 
 def order_question(order: str, status: "DaemonStatus") -> list[str]:
-    """What the confirmation of an order for the whole daemon says."""
+    """The lines of the confirmation of an order for the whole daemon."""
     running = sum(status.counts.get(name, 0) for name in RUNNING)
     if order == "pause":
         return [
@@ -100,17 +97,17 @@ def order_question(order: str, status: "DaemonStatus") -> list[str]:
     if order == "pause?now=true":
         return [
             "Pause now?",
-            f"The tries of {running} running tasks are lost; they begin again when you resume.",
+            f"The attempts of {running} running tasks are lost; they start again when you resume.",
         ]
     if order == "resume":
-        return ["Resume?", f"{status.left} open tasks go on."]
+        return ["Resume?", f"{status.left} open tasks continue."]
     if order == "drain":
         return [
             "Drain?",
-            f"No new video is taken in; the {status.left} open tasks are finished without waiting for more.",
-            "Resume takes videos in again.",
+            f"No new video is claimed; the {status.left} open tasks are finished without waiting for more.",
+            "Resume ends the drain.",
         ]
     return [
-        "Go on without waiting?",
-        "stt is left with the batch as it is; later videos go into the next one.",
+        "Go without waiting?",
+        "stt ends with the batch as it is; later videos go into the next batch.",
     ]

@@ -1,4 +1,4 @@
-"""The dashboard: what the operator may ask of the whole daemon, and how each order is sent."""
+"""The dashboard's app: its keys, and how requests and orders are confirmed and sent."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ REFRESHES_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
 class Dashboard(Listener):
-    """Closing it never touches the work."""
+    """The app with the actions for the whole daemon. Closing it never affects the work."""
 
     TITLE = "IntroEval"
     CSS_PATH = "app.tcss"
@@ -34,7 +34,7 @@ class Dashboard(Listener):
         Binding("colon,ctrl+p", "command_palette", "every action by name", id="palette"),
         Binding("P", "pause", "pause or resume", id="pause"),
         Binding("D", "drain", "drain: take nothing new", id="drain"),
-        Binding("N", "go", "go, without a full batch", id="go"),
+        Binding("N", "go", "go without a full batch", id="go"),
         Binding("R", "retry_failed", "retry failed; reconnect", id="retry_failed"),
         Binding("z", "freeze", "freeze the display", id="freeze"),
         Binding("plus,equals_sign", "refresh_rate(-1)", "refresh more often", id="faster"),
@@ -42,20 +42,20 @@ class Dashboard(Listener):
     ]
 
     def get_default_screen(self) -> Screen[Any]:
-        """The board."""
+        """The first screen: the board."""
         from introeval_tui.screens.board import Board
 
         return Board()
 
     def may_change(self) -> bool:
-        """Whether the operator may change things now; if not, it is said why."""
+        """Whether the operator may change things now; if not, the reason is shown."""
         if forbidden := self.scene.forbidden:
             self.say(forbidden)
             return False
         return True
 
     def ask_for(self, verb: str, tasks: "Sequence[TaskLine]") -> None:
-        """Ask the daemon for something for some tasks, after a confirmation where one is due."""
+        """Send the request `verb` for some tasks, after a confirmation where one is needed."""
         if not tasks:
             self.say("no task is selected")
         elif self.may_change():
@@ -75,7 +75,7 @@ class Dashboard(Listener):
 
     @work(group="orders")
     async def send(self, verb: str, tasks: "tuple[TaskLine, ...]") -> None:
-        """Ask for `verb` for each task, one after the other."""
+        """Send the request `verb` for each task, one after the other."""
         for task in tasks:
             self.pending[task.id] = Pending(verb, task.revision)
         self.draw()
@@ -91,7 +91,7 @@ class Dashboard(Listener):
                 if task.id in self.pending:
                     self.pending[task.id] = Pending(verb, task.revision, answered=True)
         if done == len(tasks):
-            self.say(f"{verb}: {done} tasks" if done > 1 else f"{verb} {tasks[0].id:04d}: asked", "green")
+            self.say(f"{verb}: {done} tasks" if done > 1 else f"{verb} {tasks[0].id:04d}: sent", "green")
         self.hurry()
 
     def _order(self, order: str) -> None:
@@ -101,7 +101,7 @@ class Dashboard(Listener):
 
     @work(group="orders")
     async def send_order(self, order: str, body: bytes = b"") -> None:
-        """Order something of the whole daemon."""
+        """Send an order for the whole daemon."""
         try:
             await self.asks.post(f"/{order}", body)
         except (DaemonSilent, RequestRefused) as exc:
@@ -111,7 +111,7 @@ class Dashboard(Listener):
         self.hurry()
 
     def action_pause(self) -> None:
-        """Pause, or go on after a pause or a drain."""
+        """Pause, or resume after a pause or a drain."""
         status = self.known.status
         self._order("resume" if status is not None and (status.paused or status.draining) else "pause")
 
@@ -120,7 +120,7 @@ class Dashboard(Listener):
         self._order("pause?now=true")
 
     def action_drain(self) -> None:
-        """Finish what is open and take nothing new."""
+        """Finish the open tasks and claim nothing new."""
         self._order("drain")
 
     def action_go(self) -> None:
@@ -128,7 +128,7 @@ class Dashboard(Listener):
         self._order("go")
 
     def action_retry_failed(self) -> None:
-        """Take up all failed tasks again; offline: try to connect now."""
+        """Retry all failed tasks; offline: try to connect now."""
         if self.known.link is Link.DOWN:
             self.hurry()
             return
@@ -137,7 +137,7 @@ class Dashboard(Listener):
 
     @work(group="orders")
     async def ask_failed(self) -> None:
-        """Fetch every failed task, and ask whether to retry that many."""
+        """List all failed tasks, and ask whether to retry them."""
         from daemon.contracts.wire.tasks import TaskPage
 
         failed: list[TaskLine] = []
@@ -149,19 +149,19 @@ class Dashboard(Listener):
                 if not page.tasks or len(failed) >= page.total:
                     break
         except (DaemonSilent, RequestRefused, ValueError) as exc:
-            self.say(f"the failed tasks can't be listed: {exc}", "bold red")
+            self.say(f"the failed tasks cannot be listed: {exc}", "bold red")
             return
         if not failed:
-            self.say("no task is failed")
+            self.say("no task has failed")
             return
         lines = actions.question("retry", failed)
         self._confirm(
-            [f"Take up all {len(failed)} failed tasks again?", *lines[1:]],
+            [f"Retry all {len(failed)} failed tasks?", *lines[1:]],
             lambda: self.send("retry", tuple(failed)),
         )
 
     def set_deadline(self, said: str) -> None:
-        """Send a deadline that was written as HH:MM, or nothing to take it away."""
+        """Send a deadline written as HH:MM; an empty text removes the deadline."""
         from introeval_tui.screens.deadline import BadDeadline, read_deadline
 
         try:
@@ -172,7 +172,7 @@ class Dashboard(Listener):
             self.send_order("deadline", body)
 
     def action_freeze(self) -> None:
-        """Keep the display as it is, or let it go on."""
+        """Freeze the display, or unfreeze it."""
         self._frozen = None if self._frozen is not None else (self.known, self.setup.monotonic())
         self.draw()
 
@@ -192,7 +192,7 @@ class Dashboard(Listener):
         _ = self.push_screen(Help(working(self), NOTES, ascii_only=self.setup.ascii_only))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every action by its name, for the palette."""
+        """The commands of the palette."""
         from introeval_tui.screens.keys import commands
 
         yield from commands(self, screen)

@@ -1,4 +1,4 @@
-"""The app as far as it listens: it polls, keeps what it hears, and lets the screens draw it."""
+"""The part of the app that polls the daemon, keeps the newest snapshot and lets the screens draw it."""
 
 import asyncio
 import gc
@@ -17,15 +17,15 @@ from introeval_tui.link.setup import Setup
 from introeval_tui.rows.state import Link, Query, Scene, Snapshot, daemon_now
 
 _SAID_S = 6.0
-_REDRAW_S = 4.5  # ages are shown in steps of 10 s: while nothing else changes, they need no more than this
+_REDRAW_S = 4.5  # ages are shown in steps of 10 s, so while nothing else changes this is often enough
 _RESTART_S = BACKOFF_S[-1]
 
 
 class Listener(App[int]):
-    """It never stops in silence, and what it shows is never older than it says."""
+    """Polls until it is closed. An error is shown and the poller restarted; old figures are marked as old."""
 
     def __init__(self, setup: Setup) -> None:
-        super().__init__(ansi_color=True)  # known this early, NO_COLOR takes all colours away: greys else
+        super().__init__(ansi_color=True)  # set later, NO_COLOR would give greys instead of no colours
         self.setup = setup
         self.animation_level = "none"
         self.theme = "ansi-dark"
@@ -39,31 +39,31 @@ class Listener(App[int]):
         self._said: tuple[str, str, float] | None = None
         self._drawn_at = 0.0
 
-    # --- life
+    # --- life cycle
 
     def on_load(self) -> None:
-        """End well on a signal, from before the terminal is taken on."""
+        """Exit cleanly on a signal, also before the terminal is switched to the full screen."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
                 loop.add_signal_handler(number, self.exit, 128 + number)
 
     def on_mount(self) -> None:
-        """Take up the work after the first paint."""
+        """Start polling after the first paint."""
         if self.setup.keys:
             self.set_keymap(self.setup.keys)
         self.call_after_refresh(self.begin)
 
     def begin(self) -> None:
-        """Poll from now on, and look every second whether what is shown has grown old."""
-        gc.enable()  # it was off while everything was loaded
+        """Start polling, and check every second whether the display is out of date."""
+        gc.enable()  # `introeval tui` switched it off, to load faster
         gc.freeze()
         self.set_interval(1.0, self._tick)
         self.poll()
 
     @work(exclusive=True, group="poll", exit_on_error=False)
     async def poll(self) -> None:
-        """Ask the daemon, for ever."""
+        """Poll the daemon until cancelled."""
         path = await asyncio.to_thread(self.setup.socket)
         self.socket = str(path)
         self._asks = self._asks or Client(path)
@@ -74,7 +74,7 @@ class Listener(App[int]):
         await poller.run()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A poller that broke is shown and begun again: it never stops in silence."""
+        """Show the error of a poller that failed, and restart it after `_RESTART_S`."""
         if event.worker.group == "poll" and event.state is WorkerState.ERROR:
             now = self.setup.monotonic()
             self._heard(
@@ -89,7 +89,7 @@ class Listener(App[int]):
             self.set_timer(_RESTART_S, self.poll)
 
     def on_unmount(self) -> None:
-        """Leave the daemon in peace."""
+        """Close the connections."""
         if self._asks is not None:
             self._asks.close()
         if self._poller is not None:
@@ -108,24 +108,24 @@ class Listener(App[int]):
             self.draw()
 
     def _tick(self) -> None:
-        """Nothing may have been heard for a while: then what is shown grows old, and is to say so."""
+        """Redraw when no answer has come for a while, so that old figures are marked as old."""
         known, monotonic = self.known, self.setup.monotonic()
         if self._frozen is None and (known.link is not Link.UP or known.age(monotonic) > self.refresh_s + 1):
             self.draw()
 
     def draw(self) -> None:
-        """Let the screens that show something of the daemon draw it."""
+        """Redraw the screens that show the daemon's state."""
         self._drawn_at = self.setup.monotonic()
         for screen in self.screen_stack:
             redraw = getattr(screen, "draw", None)
             if redraw is not None:
                 redraw()
 
-    # --- what the screens ask
+    # --- for the screens
 
     @property
     def scene(self) -> Scene:
-        """All that is needed to draw."""
+        """The snapshot to draw, with the clocks; while frozen, the one from that moment."""
         known, monotonic = self._frozen or (self.known, self.setup.monotonic())
         return Scene(
             known=known,
@@ -139,20 +139,20 @@ class Listener(App[int]):
 
     @property
     def asks(self) -> Client:
-        """The connection for what is asked beside the polling. Raises Unreachable before there is one."""
+        """The connection for requests beside the polling. Raises Unreachable before there is one."""
         if self._asks is None:
             raise Unreachable("the daemon's socket is not known yet")
         return self._asks
 
     @property
     def said(self) -> tuple[str, str] | None:
-        """The message that stands now, and its style."""
+        """The current message and its style, or None."""
         if self._said is None or self.setup.monotonic() > self._said[2]:
             return None
         return self._said[:2]
 
     def say(self, message: str, style: str = "bold yellow") -> None:
-        """Show a message for some seconds."""
+        """Show a message for 6 s."""
         self._said = (message, style, self.setup.monotonic() + _SAID_S)
         self.set_timer(_SAID_S + 0.1, self.draw)
         self.draw()
@@ -163,6 +163,6 @@ class Listener(App[int]):
             self._poller.ask(query)
 
     def hurry(self) -> None:
-        """Ask for everything, now."""
+        """Poll everything now."""
         if self._poller is not None:
             self._poller.hurry()

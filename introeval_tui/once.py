@@ -1,4 +1,4 @@
-"""One frame as plain text, for scripts and for terminals that can't draw. No Textual is needed for it."""
+"""One frame as plain text, for scripts and for terminals that cannot draw. Does not import Textual."""
 
 import asyncio
 import time
@@ -21,10 +21,10 @@ async def _ask(path: Path) -> Snapshot:
 
 
 def frame(path: Path, *, ascii_only: bool = False, width: int = _WIDTH) -> str:
-    """What the dashboard would show, without colours. Raises Unreachable."""
+    """The board as text, one line a row, without colours. Raises Unreachable."""
     known = asyncio.run(_ask(path))
     if known.link is not Link.UP or known.status is None or known.page is None:
-        raise Unreachable(known.reason or "the daemon speaks another version of the protocol", known.mend)
+        raise Unreachable(known.reason or "the daemon has another version of the protocol", known.mend)
     now = time.monotonic()
     scene = Scene(known, daemon_now(known, time.time(), now), now, str(path))
     listing = Listing(tuple(known.page.tasks), 0, known.page.total)

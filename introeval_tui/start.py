@@ -1,4 +1,4 @@
-"""Opens the dashboard: what the terminal can do is found out before anything is drawn."""
+"""Opens the dashboard, after finding out what the terminal can do."""
 
 import locale
 import os
@@ -10,12 +10,12 @@ from introeval_tui.settings import read_keys, settings_file
 
 
 def full_screen() -> bool:
-    """Whether a whole screen can be drawn: not into a pipe, and not on a terminal without a cursor."""
+    """Whether the dashboard can be drawn: not into a pipe, and not on a terminal without cursor control."""
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
 
 
 def only_ascii() -> bool:
-    """Whether the terminal's encoding has no more than ASCII, or another that lacks our signs."""
+    """Whether the terminal's encoding is not a Unicode one, and so lacks the dashboard's signs."""
     encoding = (sys.stdout.encoding or locale.getpreferredencoding(False)).lower().replace("-", "")
     return encoding not in ("utf8", "utf16", "utf32")
 
@@ -28,7 +28,7 @@ def open_dashboard(
     mouse: bool = True,
     refresh_s: float = 1.0,
 ) -> int:
-    """Run it until it is closed; the exit code. Raises SettingsError."""
+    """Run the dashboard until it is closed, and return the exit code. Raises SettingsError."""
     from introeval_tui.app import Dashboard
     from introeval_tui.link.setup import Setup
 
@@ -42,7 +42,7 @@ def open_dashboard(
 
 
 def _known_ids() -> set[str]:
-    """The ids that the operator's settings may name."""
+    """The ids of actions that the operator's settings may name."""
     from textual.binding import Binding
 
     from introeval_tui.app import Dashboard

@@ -1,4 +1,4 @@
-"""The control socket: HTTP over a Unix socket, the one way in for the dashboard, commands and other tools."""
+"""The control socket: HTTP over a Unix socket, for the dashboard, the commands and other tools."""
 
 from daemon.api.protocols import Answers, Commands
 from daemon.api.routes import make_api

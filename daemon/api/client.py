@@ -1,4 +1,4 @@
-"""The command line's way to a daemon: HTTP over its control socket."""
+"""The command line's client of the daemon: HTTP over its control socket."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -29,30 +29,30 @@ _ERRORS: dict[str, type[IntroEvalError]] = {
         *(UnknownStudent, UnknownTask),
     )
 }
-_PATIENCE_S = 30.0  # a pause at once waits for what it ends
-_SEARCH_S = 900.0  # the daemon looks through all that it has written
-_SILENCE_S = 40.0  # more than two heartbeats
+_PATIENCE_S = 30.0  # `pause --now` is answered once the running attempts have ended
+_SEARCH_S = 900.0  # `forget` searches all that the daemon has written
+_SILENCE_S = 40.0  # more than two heartbeats of the event stream
 
 
 def get(socket: Path, path: str, **params: Any) -> Any:
-    """The JSON answer to a question. Raises NotRunning when no daemon answers, and what the daemon says."""
+    """Send a GET, and return the JSON answer. Raises NotRunning, NotAllowed and the daemon's errors."""
     return _request("GET", socket, path, params)
 
 
 def post(socket: Path, path: str, body: dict[str, Any] | None = None, **params: Any) -> Any:
-    """The JSON answer to a command. Raises NotRunning, NotAllowed, and what the daemon says."""
+    """Send a POST, and return the JSON answer. Raises NotRunning, NotAllowed and the daemon's errors."""
     return _request("POST", socket, path, params, body)
 
 
 def forget(socket: Path, student: str) -> Any:
-    """The JSON answer to a student's end. Raises as `post`."""
+    """Delete a student, and return the JSON answer. Takes up to 900 s. Raises as `post`."""
     return _request("POST", socket, f"/forget/{quote(student, safe='')}", {}, patience_s=_SEARCH_S)
 
 
 def follow(socket: Path, after: int | None) -> Iterator[EventLine | None]:
-    """What happens, as it happens, from the event `after` on; None when events in between are lost.
+    """Yield each event after the id `after`, as it happens; None when events in between are lost.
 
-    Ends when the daemon ends. Raises NotRunning when none answers, and what the daemon says.
+    Ends when the daemon ends. Raises NotRunning, NotAllowed and the daemon's errors.
     """
     headers = {} if after is None else {"last-event-id": str(after)}
     with _client(socket, timeout=_SILENCE_S) as client:
@@ -80,9 +80,9 @@ def _client(socket: Path, timeout: float) -> httpx.Client:
 
 
 def _unreached(socket: Path, exc: httpx.TransportError) -> IntroEvalError:
-    """Why no daemon answers."""
+    """The error for a daemon that does not answer: NotAllowed or NotRunning."""
     if not _reachable(socket):
-        return NotAllowed(f"you may not use {socket}; its group may: join it, and log in again")
+        return NotAllowed(f"you may not use {socket}; join its group, and log in again")
     return NotRunning(f"no daemon answers on {socket} ({exc}); start one with: introeval run")
 
 
@@ -107,7 +107,7 @@ def _request(
 
 
 def _refused(socket: Path, answer: httpx.Response) -> IntroEvalError:
-    """What the daemon says. Raises NotRunning for what none says."""
+    """The daemon's error, by its type. Raises NotRunning when the answer is not a Problem."""
     try:
         problem = Problem.model_validate_json(answer.content)
     except ValueError as exc:
@@ -116,7 +116,7 @@ def _refused(socket: Path, answer: httpx.Response) -> IntroEvalError:
 
 
 def _reachable(socket: Path) -> bool:
-    """Whether nothing but a missing daemon keeps this user from the socket."""
+    """Whether this user has the right to use the socket, if it exists."""
     try:
         socket.stat()
     except PermissionError:

@@ -1,7 +1,7 @@
-"""Who may hold how many connections of the control socket, so that no reader can hold them all.
+"""Limits on the connections to the control socket, so that no reader can hold them all.
 
-A connection that is beyond a limit is answered with a line that says so, and closed. That takes its request,
-which may not come: so at twice the limit there is no answer at all.
+A connection beyond a limit is answered with an error and closed. The answer waits for the request, which may
+never come, so beyond twice the limit a connection is closed without one.
 """
 
 from collections.abc import Collection, Iterator, Set
@@ -12,16 +12,16 @@ from daemon.contracts.wire.base import Problem
 from daemon.core.errors import Crowded
 
 MOST = 200
-"""So many connections are served; the files that the work needs stay free."""
+"""The most connections that are served: the process needs file descriptors for the work as well."""
 SHARE = MOST // 4
-"""So many of them one user may hold, and so many are kept for root, the daemon's user and the operators."""
+"""The most that one user may hold, and the number kept for root, the daemon's user and the operators."""
 
 _TOO_MANY, _UNAVAILABLE = 429, 503
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionRefusal:
-    """What a connection beyond a limit is answered; `mute` when it is closed without an answer."""
+    """The answer to a connection beyond a limit; `mute` when it is closed without one."""
 
     status: int
     problem: Problem
@@ -29,7 +29,7 @@ class ConnectionRefusal:
 
 
 class Peer(Protocol):
-    """One end of a connection: whose it is, and why it is not served."""
+    """A connected client: its user id, and why it is not served, or None."""
 
     uid: int
     refusal: ConnectionRefusal | None
@@ -37,7 +37,7 @@ class Peer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """At most so many of these connections are served."""
+    """A limit: at most `most` of the connections `of` are served."""
 
     of: list[Peer]
     most: int
@@ -47,14 +47,14 @@ class _Limit:
 
 @dataclass(frozen=True, slots=True)
 class ReservedFor:
-    """For whom a part is kept: `owners` (root and the daemon's user) have no share, `operators` have one."""
+    """The user ids with kept connections. Only `operators` have a share; `owners` are root and the daemon."""
 
     owners: Set[int]
     operators: Set[int] = frozenset()
 
 
 def refusal(uid: int, others: Collection[Peer], kept: ReservedFor) -> ConnectionRefusal | None:
-    """Why one more connection of a user is not served beside the `others` that are open; None if it is."""
+    """The refusal of one more connection of user `uid` beside the open `others`; None when it is served."""
     for limit in _limits(uid, others, kept):
         served = sum(peer.refusal is None for peer in limit.of)
         if served >= limit.most:
@@ -66,13 +66,13 @@ def refusal(uid: int, others: Collection[Peer], kept: ReservedFor) -> Connection
 def _limits(uid: int, others: Collection[Peer], kept: ReservedFor) -> Iterator[_Limit]:
     if uid not in kept.owners:
         mine = [peer for peer in others if peer.uid == uid]
-        told = f"user {uid} holds {SHARE} connections, which is the share of one; close some, and ask again"
+        told = f"user {uid} holds {SHARE} connections, the most for one user; close some, and try again"
         yield _Limit(mine, SHARE, _TOO_MANY, told)
     known = kept.owners | kept.operators
     if uid not in known:
         users = [peer for peer in others if peer.uid not in known]
         most = MOST - SHARE
-        told = f"{most} connections are open, and the others are kept for the operators; ask again later"
+        told = f"{most} connections are open, and the others are kept for the operators; try again later"
         yield _Limit(users, most, _UNAVAILABLE, told)
-    told = f"{MOST} connections are open, which is all that there are; ask again later"
+    told = f"{MOST} connections are open, the most that are served; try again later"
     yield _Limit(list(others), MOST, _UNAVAILABLE, told)

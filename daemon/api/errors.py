@@ -1,4 +1,4 @@
-"""What every route shares: who asks, the answer as JSON, and errors as the Problem that each becomes."""
+"""Shared by all routes: the caller's user id, answers as JSON, and errors as Problems."""
 
 from typing import Annotated, Any
 
@@ -58,15 +58,15 @@ def add_problems(api: FastAPI) -> None:
 
 
 def problems(*codes: int) -> dict[int | str, dict[str, Any]]:
-    """What a route says in the description of the errors that it may answer with."""
+    """The `responses` of a route that may answer with these HTTP status codes."""
     return {code: {"model": Problem} for code in codes}
 
 
 def as_json(answer: BaseModel) -> Response:
-    """The answer, written once: the framework would check and copy what is one of its types already."""
+    """Serialise the answer directly: FastAPI would validate and copy the model a second time."""
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
 def uid_of(request: Request) -> int:
-    """Who asks, by the kernel's word; -1 for nobody."""
+    """The caller's user id as the kernel gives it; -1 when unknown."""
     return int(request.client.host) if request.client else -1

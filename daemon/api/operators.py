@@ -1,4 +1,4 @@
-"""Who may change things through the control socket, and has a part of its connections."""
+"""The users who may change things through the control socket, and for whom connections are kept."""
 
 import grp
 import os
@@ -9,7 +9,7 @@ from daemon.api.connection_limits import ReservedFor
 
 
 def operators(name: str) -> Callable[[int], bool]:
-    """Whether a user id is the daemon's, root's, or of a member of the group `name` (empty: of none)."""
+    """Make the check whether a user id is root, the daemon's, or in the group `name` (empty: no group)."""
 
     def may_change(uid: int) -> bool:
         if uid in (0, os.geteuid()):
@@ -27,9 +27,9 @@ def operators(name: str) -> Callable[[int], bool]:
 
 
 def kept_for(name: str) -> ReservedFor:
-    """For whom connections are kept: root, the daemon's user and who is listed in the group `name` now.
+    """Root, the daemon's user and the listed members of the group `name`, for whom connections are kept.
 
-    Whose primary group it is is not listed, and is as every reader here.
+    Users whose primary group it is are not listed by the system, and have the limits of a reader.
     """
     owners = frozenset({0, os.geteuid()})
     try:
@@ -43,5 +43,5 @@ def _ids(users: Iterable[str]) -> Iterator[int]:
     for user in users:
         try:
             yield pwd.getpwnam(user).pw_uid
-        except KeyError:  # listed, but no user of this machine
+        except KeyError:  # listed, but not a user of this machine
             continue

@@ -1,4 +1,4 @@
-"""What stands behind the routes, as protocols: who answers, who does what is asked, who may ask."""
+"""Protocols of the objects behind the routes: answers, commands and the operators' check."""
 
 from typing import Any, Protocol
 
@@ -11,16 +11,16 @@ from daemon.monitoring.queries import TaskQuery
 
 
 class Answers(Protocol):
-    """What may be asked of the daemon. Each may raise StoreError."""
+    """The daemon's answers to questions. Each may raise StoreError."""
 
     events: Events
 
     async def healthy(self) -> None:
-        """Return when the database answers."""
+        """Return once the database has answered."""
         ...
 
     async def status(self, *, may_change: bool) -> DaemonStatus:
-        """What the system is doing now."""
+        """The daemon's status. `may_change` tells the caller whether changes are allowed to them."""
         ...
 
     async def tasks(self, wanted: TaskQuery) -> TaskPage:
@@ -36,53 +36,53 @@ class Answers(Protocol):
         ...
 
     async def gpu(self) -> GpuHistory:
-        """The last minutes of the GPU, and the last phases."""
+        """The GPU's history of the last minutes, and the last phases."""
         ...
 
     async def logs(self, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:
-        """The last lines of a log, oldest first. Raises LogUnreadable."""
+        """The last `lines` lines of a log, oldest first. Raises LogUnreadable."""
         ...
 
     async def metrics(self) -> tuple[bytes, str]:
-        """The figures as Prometheus reads them, and the type of that text."""
+        """The metrics in Prometheus' text format, and its media type."""
         ...
 
 
 class Commands(Protocol):
-    """What may be asked to be done."""
+    """The requests that change something."""
 
     async def ask(self, verb: Verb, task_id: int, *, extract: bool = False) -> object:
-        """Ask for something for one task. Raises UnknownTask, IllegalTransition."""
+        """Make a request for one task. Raises UnknownTask, IllegalTransition."""
         ...
 
     async def order(self, order: Order, *, at_once: bool = False) -> None:
-        """Pause, go on, drain, or go. Raises StoreError."""
+        """Pause, resume, drain, or go; `at_once` ends running attempts for a pause. Raises StoreError."""
         ...
 
     async def deadline(self, at: float | None) -> None:
-        """By when the class is to be done. Raises StoreError."""
+        """Set the deadline of the class, in seconds since the epoch; None for none. Raises StoreError."""
         ...
 
 
 class Accept(Protocol):
-    """Accepts the folder that stands at a place."""
+    """Accepts the folder that is now at a place."""
 
     async def __call__(self, name: PlaceName) -> None:
-        """Make that folder the known one. Raises PlaceError where there is none, and StoreError."""
+        """Make that folder the known one. Raises PlaceError when there is none, and StoreError."""
         ...
 
 
 class Forget(Protocol):
-    """What deletes a student."""
+    """Deletes a student."""
 
     async def __call__(self, student: str) -> Forgotten:
-        """Delete all of a student. Raises UnknownStudent, and IllegalTransition while a task is open."""
+        """Delete everything of a student. Raises UnknownStudent; IllegalTransition while a task is open."""
         ...
 
 
 class Operators(Protocol):
-    """Who may change things, by user id."""
+    """The check of who may change things."""
 
     def __call__(self, uid: int, /) -> bool:
-        """Whether that user may."""
+        """Whether the user with this id may."""
         ...

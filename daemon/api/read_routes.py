@@ -1,4 +1,4 @@
-"""The routes that only read, for everyone who may open the socket."""
+"""The reading routes, open to everyone who may open the socket."""
 
 from typing import Annotated, Any
 
@@ -22,14 +22,13 @@ AnyId = Annotated[int | None, Query(ge=0, le=MOST_ID)]
 
 
 def add_reading(api: FastAPI, answers: Answers, operators: Operators) -> None:
-    """Add what only reads."""
+    """Add the reading routes to `api`."""
     _add_state(api, answers, operators)
     _add_tasks(api, answers)
-    _add_happenings(api, answers)
+    _add_events_and_logs(api, answers)
 
 
 def _add_state(api: FastAPI, answers: Answers, operators: Operators) -> None:
-    """How the daemon is now, and its figures."""
     down = problems(503)
 
     @api.get("/healthz", responses=down)
@@ -40,19 +39,19 @@ def _add_state(api: FastAPI, answers: Answers, operators: Operators) -> None:
 
     @api.get("/status", response_model=DaemonStatus, responses=down)
     async def get_status(request: Request) -> Response:
-        """What the system is doing now."""
-        # Whose groups they are may be asked of another machine: that must not hold up the loop.
+        """The daemon's status: the phase, the tasks, the class clock and the alarms."""
+        # Looking up groups may ask a directory server, which must not block the event loop.
         may_change = await run_in_threadpool(operators, uid_of(request))
         return as_json(await answers.status(may_change=may_change))
 
     @api.get("/gpu", response_model=GpuHistory, responses=down)
     async def get_gpu() -> Response:
-        """The last minutes of the GPU, and the last phases with what each switch found and cost."""
+        """The GPU's history of the last minutes, and the last phases with the ledger of each switch."""
         return as_json(await answers.gpu())
 
     @api.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def get_metrics() -> Response:
-        """The figures as Prometheus reads them."""
+        """The metrics in Prometheus' text format."""
         text, media_type = await answers.metrics()
         return Response(text, headers={"content-type": media_type})
 
@@ -72,7 +71,7 @@ def _add_tasks(api: FastAPI, answers: Answers) -> None:
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
         before: AnyId = None,
     ) -> Response:
-        """A page of tasks; `before` is the last id of the page before, where the newest come first."""
+        """A page of tasks. `before`: only smaller ids, i.e. the last id of the page before, newest first."""
         wanted = TaskQuery(
             statuses=frozenset(status or ()),
             student=student,
@@ -97,15 +96,13 @@ def _add_tasks(api: FastAPI, answers: Answers) -> None:
         return await answers.results(task_id)
 
 
-def _add_happenings(api: FastAPI, answers: Answers) -> None:
-    """What happens, as events and as the lines of the logs."""
-
+def _add_events_and_logs(api: FastAPI, answers: Answers) -> None:
     @api.get("/events", response_class=Response, responses={200: {"content": {"text/event-stream": {}}}})
     async def get_events(
         after: AnyId = None,
         last_event_id: Annotated[int | None, Header(ge=0, le=MOST_ID)] = None,
     ) -> Response:
-        """What happens, as it happens: server-sent events. After `reset`, read everything anew."""
+        """Server-sent events, as they happen. After `reset` events are lost: read everything again."""
         return Stream(answers.events, after if last_event_id is None else last_event_id)
 
     @api.get("/events/recent")
@@ -119,5 +116,5 @@ def _add_happenings(api: FastAPI, answers: Answers) -> None:
         task_id: AnyId = None,
         lines: Annotated[int, Query(ge=1, le=2000)] = 200,
     ) -> list[LogLine]:
-        """The last lines of a log, or those of them that name a task, oldest first."""
+        """The last lines of a log, or the last that name a task, oldest first."""
         return await answers.logs(source, task_id, lines)

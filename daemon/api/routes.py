@@ -18,8 +18,8 @@ def make_api(
     operators: Operators,
     stopping: Callable[[], bool],
 ) -> FastAPI:
-    """The application. Reading is for everyone who may open the socket, changing for `operators`, and not
-    while the daemon is `stopping`: what was ordered then might never be done.
+    """Make the application. Reading is open to everyone who may open the socket, changing to `operators`;
+    it is refused while the daemon is `stopping`, since an order given then might never be carried out.
     """
     api = FastAPI(
         title="IntroEval",

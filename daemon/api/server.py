@@ -1,4 +1,4 @@
-"""The control socket itself: bound by us with the right mode, and asked by peers whom the kernel names."""
+"""The server of the control socket: bound with mode 0660, with peers identified by the kernel."""
 
 import asyncio
 import contextlib
@@ -21,23 +21,23 @@ from daemon.contracts.wire.base import Problem
 from daemon.core.errors import AlreadyRunning, ConfigError
 
 _MODE = 0o660
-_SILENT_S = 10.0  # who has asked nothing by then
+_SILENT_S = 10.0  # a connection without a request by then is closed
 _MOST_BYTES = 64 * 1024  # of a request's head, and of its body
 
 
 class PeerProtocol(H11Protocol):
-    """HTTP whose client is named by its user id: the kernel's word for who opened the socket."""
+    """HTTP whose client is a user id, taken from the kernel (SO_PEERCRED) and not from the request."""
 
     uid = -1
     refusal: ConnectionRefusal | None = None
 
     def __init__(self, *arguments: Any, kept: ReservedFor, **named: Any) -> None:
-        """As uvicorn makes it, with those for whom connections are kept."""
+        """Called by uvicorn with `arguments` and `named`; `kept` are the users with kept connections."""
         super().__init__(*arguments, **named)
         self._kept = kept
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Learn who it is, and whether there is room for one more of theirs."""
+        """Read the peer's user id, and refuse the connection when it is beyond a limit."""
         others = [peer for peer in self.connections if isinstance(peer, PeerProtocol)]
         super().connection_made(transport)
         peer = transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
@@ -48,27 +48,27 @@ class PeerProtocol(H11Protocol):
             transport.abort()
         else:
             self.timeout_keep_alive_task = self.loop.call_later(_SILENT_S, self.timeout_keep_alive_handler)
-        # For who must end a connection whose other end reads nothing: closing it would wait for that.
+        # `abort` ends a connection whose peer reads nothing; closing it would wait for the peer.
         self.app_state = {**self.app_state, "abort": transport.abort, "refusal": self.refusal}
 
 
 class Bounded:
-    """Answers itself what comes beyond a limit: of connections, or of a request's body."""
+    """ASGI middleware that refuses connections beyond a limit, and bodies that are too long or unsized."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as ASGI has it."""
+        """Refuse the request, or pass it on."""
         app: ASGIApp = self._app
         headers = dict(scope.get("headers", ()))
         refused: ConnectionRefusal | None = scope.get("state", {}).get("refusal")
         if refused is not None:
             app = _answer(refused.status, refused.problem)
         elif b"transfer-encoding" in headers:
-            app = _wrong(411, "say how long the body is, with Content-Length")
+            app = _wrong(411, "the length of the body is unknown; send Content-Length")
         elif int(headers.get(b"content-length", 0)) > _MOST_BYTES:
-            app = _wrong(413, f"the body is longer than {_MOST_BYTES} bytes, which no request needs")
+            app = _wrong(413, f"the body is longer than {_MOST_BYTES} bytes; send a shorter one")
         await app(scope, receive, send)
 
 
@@ -81,23 +81,23 @@ def _answer(status: int, problem: Problem) -> ASGIApp:
 
 
 class ControlServer(uvicorn.Server):
-    """uvicorn without its signal handlers: the daemon has its own."""
+    """uvicorn without its signal handlers, which would replace the daemon's own."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone."""
+        """Install no handlers."""
         yield
 
 
 def make_server(api: FastAPI, kept: ReservedFor) -> ControlServer:
-    """A server that serves `api` on a socket given to `serve`."""
+    """Make the server of `api`. Its `serve` takes the socket from `bind`."""
     return ControlServer(
         uvicorn.Config(
             Bounded(api),
             http=cast(Any, functools.partial(PeerProtocol, kept=kept)),
             log_config=None,
             access_log=False,
-            proxy_headers=False,  # who asks is the kernel's word, whatever a header and the environment say
+            proxy_headers=False,  # else a header could replace the kernel's user id
             lifespan="off",
             h11_max_incomplete_event_size=_MOST_BYTES,
             timeout_graceful_shutdown=1,
@@ -106,10 +106,10 @@ def make_server(api: FastAPI, kept: ReservedFor) -> ControlServer:
 
 
 def bind(path: Path) -> socket.socket:
-    """Our end of the control socket, for the owner and the group alone.
+    """Make the listening socket, open to its owner and group only. The caller owns the state folder.
 
-    The caller owns the state folder; a socket that nobody answers on is a crash's and is replaced.
-    Raises AlreadyRunning when somebody does, and ConfigError when it can't be bound.
+    A socket on which nobody answers is left from a crash and is replaced.
+    Raises AlreadyRunning when a daemon answers, and ConfigError when the socket cannot be bound.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

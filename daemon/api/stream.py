@@ -1,7 +1,7 @@
-"""Server-sent events: what happens, as it happens, to any number of readers.
+"""Server-sent events to any number of readers.
 
-A reader costs one connection and the id that it has seen. One that takes nothing for a while is cut off,
-and takes up with its last id when it comes again.
+A reader costs one connection and the id of the last event that it got. One that reads nothing for
+`PATIENCE_S` is disconnected; it continues from its last id when it connects again.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from starlette.types import Message, Receive, Scope, Send
 from daemon.contracts.wire.base import EventLine
 from daemon.monitoring.events import Events
 
-HEARTBEAT_S = 15.0
-PATIENCE_S = 10.0
+HEARTBEAT_S = 15.0  # below the 40 s after which the command line takes a silent stream for dead
+PATIENCE_S = 10.0  # a reader that hangs holds one of the limited connections
 
 _HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
 
 
 class Stream(Response):
-    """An answer that ends when the reader goes, or the events end. `after` is the last id it has seen."""
+    """A response that ends when the reader disconnects or the events end. `after` is its last event's id."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Stream(Response):
         self._heartbeat_s, self._patience_s = heartbeat_s, patience_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as ASGI has it."""
+        """Send the events (ASGI)."""
         gone = asyncio.create_task(_gone(receive))
         telling = asyncio.create_task(self._tell(send))
         try:
@@ -82,7 +82,7 @@ class Stream(Response):
         await self._send(send, {"type": "http.response.body", "body": text.encode(), "more_body": True})
 
     async def _send(self, send: Send, message: Message) -> None:
-        """Raises TimeoutError when the reader takes nothing for too long."""
+        """Send a message. Raises TimeoutError when the reader reads nothing for `patience_s`."""
         async with asyncio.timeout(self._patience_s):
             await send(message)
 

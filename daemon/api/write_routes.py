@@ -1,4 +1,4 @@
-"""The routes that change things, for `operators` alone."""
+"""The routes that change things, open to `operators` only."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -25,7 +25,7 @@ def add_changing(
     operators: Operators,
     stopping: Callable[[], bool],
 ) -> None:
-    """Add what changes things."""
+    """Add the changing routes to `api`."""
 
     def may_change(request: Request) -> None:
         if not operators(uid_of(request)):
@@ -39,13 +39,13 @@ def add_changing(
     @api.post("/tasks/{task_id}/{verb}", response_model=TaskDetail, dependencies=changes,
               responses=problems(403, 404, 409, 503))  # fmt: skip
     async def post_task(task_id: TaskId, verb: Verb, extract: bool = False) -> Response:
-        """Retry, rate anew, cancel, hold, release, or deliver again one task."""
+        """Retry, rate again, cancel, hold, release, or deliver again one task."""
         await commands.ask(verb, task_id, extract=extract)
         return as_json(await answers.task(task_id))
 
     @api.post("/deadline", response_model=DaemonStatus, dependencies=changes, responses=whole)
     async def post_deadline(deadline: Deadline) -> Response:
-        """By when the class is to be done: ISO 8601 with its zone, or null for no deadline."""
+        """Set the deadline of the class: ISO 8601 with its zone, or null for none."""
         try:
             at = None if deadline.at is None else from_text(deadline.at)
         except ValueError as exc:
@@ -56,17 +56,17 @@ def add_changing(
     @api.post("/accept/{place}", response_model=DaemonStatus, dependencies=changes,
               responses=problems(403, 409, 503))  # fmt: skip
     async def post_accept(place: PlaceName) -> Response:
-        """Take the folder that stands there now for the inbox or the outbox."""
+        """Accept the folder that is there now as the inbox or the outbox."""
         await accept(place)
         return as_json(await answers.status(may_change=True))
 
     @api.post("/forget/{student}", dependencies=changes, responses=problems(403, 404, 409, 503))
     async def post_forget(student: Annotated[str, Path(max_length=256)]) -> Forgotten:
-        """Delete a student with every video, transcript and result. It cannot be undone."""
+        """Delete every video, transcript and result of a student. This cannot be undone."""
         return await forget(student)
 
     @api.post("/{order}", response_model=DaemonStatus, dependencies=changes, responses=whole)
     async def post_order(order: Order, now: bool = False) -> Response:
-        """Pause (`now`: what runs waits again), resume, drain, or go on without waiting for more uploads."""
+        """Pause (`now`: running attempts end and wait again), resume, drain, or go."""
         await commands.order(order, at_once=now)
         return as_json(await answers.status(may_change=True))

@@ -1,1 +1,1 @@
-"""The composition root: makes the parts of the daemon from its configuration, and connects them."""
+"""The composition root: builds the parts of the daemon from its configuration, and connects them."""

@@ -1,4 +1,4 @@
-"""The parts of a daemon, made from its configuration and put together."""
+"""Builds the parts of a daemon from its configuration, and connects them."""
 
 import time
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ from daemon.system.systemd import Pulse
 
 @dataclass
 class Daemon:
-    """A running daemon, as its observers see it."""
+    """The parts of a running daemon, for those who observe it."""
 
     config: Config
     supervisor: Supervisor
@@ -57,19 +57,19 @@ class Daemon:
     recorder: GpuRecorder
     places: KnownPlaces
     first_id: int
-    """What is born from now on has this id or a later one."""
+    """The id of the first task born in this run."""
     first_orders: Orders
-    """What stood ordered when it started."""
+    """The standing orders at the start."""
     born: int = 0
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is left to take, to do or to deliver."""
+        """Whether nothing is left to claim, work on or deliver."""
         return self.intake.idle and self.supervisor.idle and self.delivery.idle
 
     @property
     def pulse(self) -> Pulse:
-        """How far the main loop is, for the watchdog."""
+        """The main loop's progress, for the watchdog."""
         supervisor = self.supervisor
         group = " and ".join(sorted(supervisor.view.phase.group or ())) or "no engine loaded"
         alarms = f"; {len(self.alarms.all)} alarms" if self.alarms.all else ""
@@ -90,7 +90,7 @@ async def assemble(
     events: Events,
     gpu: NvmlGpu,
 ) -> Daemon:
-    """The parts, made and connected; nothing runs yet. Raises ConfigError, StoreError."""
+    """Build and connect the parts; nothing runs yet. Raises ConfigError, StoreError."""
     journal = Journal(session, time.time, events)
     places = await recall(config.paths.inbox, config.paths.outbox, session, events)
     supervisor = _make_supervisor(config, node, media, journal, site, alarms)
@@ -141,7 +141,7 @@ async def assemble(
 
 
 def _connect(daemon: Daemon, metrics: Metrics, site: Site) -> None:
-    """Who is told of what: the one place where parts learn of each other."""
+    """Connect the signals: the only place where parts learn of each other."""
     supervisor, forecaster, events = daemon.supervisor, daemon.forecaster, daemon.events
     intake, delivery = daemon.intake, daemon.delivery
 
@@ -167,12 +167,12 @@ def _connect(daemon: Daemon, metrics: Metrics, site: Site) -> None:
 
 
 def ownership(config: Config) -> Ownership:
-    """What the accounts of files mean, as it is configured. Raises ConfigError."""
+    """The configured rule for the accounts that own files. Raises ConfigError."""
     return Ownership(config.intake.owner, accounts(config.intake.shared_accounts))
 
 
 def _make_delivery(config: Config, place: Place, session: Session, alarms: Alarms) -> Delivery:
-    """Assemble what puts the results into the outbox. Raises ConfigError."""
+    """Build the delivery into the outbox. Raises ConfigError."""
     outbox = Outbox(place, mode=int(config.outbox.mode, 8), group=config.outbox.group or None)
     return Delivery(session, outbox, config.paths.state, alarms, time.time)
 
@@ -180,11 +180,11 @@ def _make_delivery(config: Config, place: Place, session: Session, alarms: Alarm
 def _make_supervisor(
     config: Config, node: Node, media: Media, journal: Journal, site: Site, alarms: Alarms
 ) -> Supervisor:
-    """What decides, with what it decodes ahead and what it prepares a phase with."""
+    """Build the supervisor with its predecoder and the preparation of a phase. Raises ConfigError."""
     placement, state = site.placement, config.paths.state
 
     async def prepare(group: Group) -> None:
-        """Give the models a context that holds the longest prompt of their phase."""
+        """Set the models' context to hold the longest prompt of their phase."""
         if not group.isdisjoint(MODELS):
             chars = await journal.session.until_durable(phases.longest_transcript)
             placement.expect(prompt_tokens(config, chars))
@@ -205,14 +205,8 @@ def _make_supervisor(
     )
 
 
-def _make_intake(
-    config: Config,
-    place: Place,
-    session: Session,
-    media: Media,
-    alarms: Alarms,
-) -> Intake:
-    """What takes videos out of the inbox, as it is configured."""
+def _make_intake(config: Config, place: Place, session: Session, media: Media, alarms: Alarms) -> Intake:
+    """Build the intake, which claims videos from the inbox. Raises ConfigError."""
 
     def intake_alarms(lasting: Sequence[IntakeAlarm]) -> None:
         alarms.replace("intake_", named(lasting))

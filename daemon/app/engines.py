@@ -1,4 +1,4 @@
-"""The engines of either runtime, put together into a node."""
+"""Builds the node of either runtime from its engines."""
 
 import os
 from collections.abc import Awaitable, Callable, Iterable
@@ -33,39 +33,39 @@ from daemon.placement.policy import streams
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
 
-_ASIDE_CHARS = 600  # what the sound shows, and what was wrong with the last answer
+_ASIDE_CHARS = 600  # of a prompt: the figures of the speech, and the error in the last answer
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a node works: the plan that it goes by, the GPU, and who is told of what happens."""
+    """The surroundings of a node: the placement, the GPU, and the listeners."""
 
     placement: Placement
     read_gpu: Callable[[], Awaitable[GpuState]]
     progress: Progress
     on_alarm: OnAlarm
     engine_returned: Signal[[]] = field(default_factory=Signal)
-    """The Docker engine answers again."""
+    """Sent when the Docker engine answers again."""
 
 
 def whisper_name(config: Config) -> str:
-    """The configured Whisper model as the list of assets calls it."""
+    """The name of the configured Whisper model in the catalog."""
     return f"whisper-{config.stt.model}"
 
 
 def needed_models(config: Config) -> list[str]:
-    """The assets that a run needs; what is in containers is fetched by `introeval setup`."""
+    """The names of the assets that a run needs. Models in containers are pulled by `introeval setup`."""
     embedded = [config.embedded.model] if config.runtime == "embedded" else []
     return [whisper_name(config), *embedded]
 
 
 def make_node(config: Config, site: Site) -> Node:
-    """The node of the configured runtime. Raises ModelError when a model is not here."""
+    """Build the node of the configured runtime. Raises ModelError when a model is not here."""
     return docker_node(config, site) if config.runtime == "docker" else embedded_node(config, site)
 
 
 def embedded_node(config: Config, site: Site) -> Node:
-    """Whisper and llama.cpp in children of the daemon. Raises ModelError when a model is not here."""
+    """A node with Whisper and llama.cpp as children of the daemon. Raises ModelError without the models."""
     state = config.paths.state
     whisper = _whisper(config)
     gguf = model_path(state / "models", config.embedded.model)
@@ -79,9 +79,9 @@ def embedded_node(config: Config, site: Site) -> Node:
 
 
 def docker_node(config: Config, site: Site, transcriber: Transcriber | None = None) -> Node:
-    """Whisper in a child of the daemon, the models in containers. Raises ModelError without Whisper's model.
+    """A node with Whisper as a child of the daemon and the language models in containers.
 
-    `transcriber` takes Whisper's place.
+    `transcriber` replaces Whisper. Raises ModelError without Whisper's model.
     """
     engine = DockerEngine(config.docker.base_url)
     kept = TakeoverRecord(containers_file(config.paths.state))
@@ -105,7 +105,7 @@ def docker_node(config: Config, site: Site, transcriber: Transcriber | None = No
 
 
 def prompt_tokens(config: Config, transcript_chars: int) -> dict[Stage, int]:
-    """At most so many tokens are a prompt with a transcript of that length and its answer, by stage."""
+    """The most tokens of a prompt and its answer, by stage, for a transcript of `transcript_chars`."""
     heads = {
         Stage.EXTRACT: len(load_prompt("extract", config.prompts.folder).render("")),
         Stage.RATE: len(load_prompt("rate", config.prompts.folder).render("")),
@@ -117,12 +117,12 @@ def prompt_tokens(config: Config, transcript_chars: int) -> dict[Stage, int]:
 
 
 def containers_file(state: Path) -> Path:
-    """Where it is recorded what the containers were like before the daemon took them over."""
+    """The file that records the containers' state from before the takeover."""
     return state / "containers.json"
 
 
 def media_reader(config: Config) -> Media:
-    """What reads the students' files, in children with limits."""
+    """The reader of students' files, which decodes in confined children."""
     return MediaReader(
         max_duration_s=config.intake.max_duration_s, log=config.paths.state / "log" / "media.log"
     )
@@ -168,7 +168,7 @@ def _rater(host: ModelHost, config: Config, site: Site) -> IntroductionRater:
 
 
 def memory_guard(config: Config, site: Site, ours: Callable[[], Iterable[int]]) -> VramGuard:
-    """What waits for room on the GPU; `ours` are the processes that may hold memory all the while."""
+    """The guard that waits for free GPU memory. `ours` gives the ids of processes that may keep theirs."""
     return VramGuard(
         site.read_gpu,
         site.placement.need_mb,
@@ -181,14 +181,14 @@ def memory_guard(config: Config, site: Site, ours: Callable[[], Iterable[int]]) 
 def _host(
     stage: Stage, engine: DockerEngine, kept: TakeoverRecord, config: Config, site: Site
 ) -> ContainerHost | RemoteHost:
-    """The host of a stage's model: its container, or the server at its url where no container is named."""
+    """The host of a stage's model: its container, or the server at its url when no container is named."""
     model = config.extract if stage is Stage.EXTRACT else config.rate
     server = _model_server(model, site)
     if not model.container:
         return RemoteHost(stage, server, model.url, site.on_alarm)
 
     def described(need: ModelNeed | None, slots: int) -> None:
-        holds = slots if model.api == "ollama" else None  # others do not say it in Ollama's variable
+        holds = slots if model.api == "ollama" else None  # only Ollama has the variable for it
         site.placement.describe(stage, need or known_model(model.model), holds)
 
     def lower() -> bool:

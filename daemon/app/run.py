@@ -1,4 +1,4 @@
-"""The composition root: makes the parts of the daemon from the configuration, and runs them."""
+"""Builds the daemon from the configuration, starts its parts, and stops them in order."""
 
 import asyncio
 import contextlib
@@ -43,9 +43,9 @@ async def running(
     make_node: MakeNode = make_node,
     make_media: MakeMedia = media_reader,
 ) -> AsyncIterator[Daemon]:
-    """Run the daemon until `stop` or the end of the context, whichever comes first.
+    """Run the daemon until `stop` is set or the context ends. The caller must own the state folder.
 
-    The caller owns the state folder. Raises ConfigError, ModelError or StoreError before anything starts.
+    Raises ConfigError, ModelError or StoreError before anything starts.
     """
     loop = asyncio.get_running_loop()
     progress = Progress()
@@ -55,14 +55,14 @@ async def running(
     gpu = NvmlGpu()
     placement = Placement(config, (await gpu.reading()).total_mb)
     site = Site(placement, gpu.reading, progress, alarms.on)
-    async with contextlib.AsyncExitStack() as opened:  # so that also a start that fails leaves nothing open
+    async with contextlib.AsyncExitStack() as opened:  # closes everything when a start fails, too
         executor = ThreadPoolExecutor(1, "database")
         opened.callback(executor.shutdown)
         node, media = make_node(config, site), make_media(config)
         db = await loop.run_in_executor(executor, _open_store, config)
         opened.push_async_callback(_on_thread, executor, db.close)
         listener = api.bind(config.paths.socket)
-        # Not before the socket is ours: closing the node ends engines, which may be another daemon's.
+        # Only once the socket is ours: closing the node stops engines, which may be another daemon's.
         opened.push_async_callback(media.aclose)
         opened.push_async_callback(node.aclose)
         opened.callback(_unbind, listener, config.paths.socket)
@@ -100,9 +100,9 @@ async def _on_thread(executor: ThreadPoolExecutor, call: Callable[[], object]) -
 async def _all_running(
     daemon: Daemon, server: api.ControlServer, listener: Any, stop: asyncio.Event
 ) -> AsyncIterator[None]:
-    """Stop in order: take nothing new; end the work; deliver what is ready; answer no more.
+    """Run all parts. On leaving, stop in order: intake, supervisor, delivery, control socket.
 
-    What breaks one part ends all, and is raised as it was.
+    An error in one part stops all, and is raised as it was.
     """
     settled, delivered = asyncio.Event(), asyncio.Event()
     with _unwrapped():
@@ -129,7 +129,7 @@ async def _all_running(
 
 
 def _watches(daemon: Daemon) -> list[Callable[[asyncio.Event], Coroutine[Any, Any, None]]]:
-    """What runs beside the work until it is told to stop, and never delays it."""
+    """The background loops. Each runs until `stop` is set; none delays the work."""
     config, alarms = daemon.config, daemon.alarms
     return [
         daemon.forecaster.run,
@@ -141,12 +141,12 @@ def _watches(daemon: Daemon) -> list[Callable[[asyncio.Event], Coroutine[Any, An
 
 
 async def _until(stop: asyncio.Event, endless: Coroutine[Any, Any, None]) -> None:
-    """Run what has no end of its own until `stop`. Raises what it raises."""
+    """Run an endless coroutine until `stop` is set. Raises what the coroutine raises."""
     running = asyncio.create_task(endless)
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait([running, stopped], return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
-    while not running.done():  # `asyncio.wait_for` may swallow a cancellation that meets its result
+    while not running.done():  # `asyncio.wait_for` may swallow a cancellation that comes with its result
         running.cancel()
         await asyncio.wait([running], timeout=0.1)
     with contextlib.suppress(asyncio.CancelledError):
@@ -155,7 +155,7 @@ async def _until(stop: asyncio.Event, endless: Coroutine[Any, Any, None]) -> Non
 
 @contextlib.contextmanager
 def _unwrapped() -> Iterator[None]:
-    """Raise the first error of a group of tasks by itself, since a user is told of one."""
+    """Raise the first error of an exception group alone, since users are shown one error."""
     try:
         yield
     except BaseExceptionGroup as group:

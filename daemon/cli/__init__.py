@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line. The dashboard comes up without loading what the other commands need."""
+    """Run the command line. `tui` is dispatched here: importing typer would delay the first paint."""
     if sys.argv[1:2] == ["tui"]:
         from daemon.cli import tui
 

@@ -1,7 +1,7 @@
-"""`introeval run --dashboard`: the daemon apart from the terminal, the dashboard on it, a question at last.
+"""`introeval run --dashboard`: starts the daemon in the background, with the dashboard in the terminal.
 
-The daemon is a process of a session of its own, so that neither a ctrl+c nor a closed terminal reaches it.
-Only who answers the question with no ends it, and then it ends as on every other SIGTERM.
+The daemon has its own session, so that neither ctrl+c nor a closed terminal reaches it. When the dashboard
+ends the operator is asked whether to keep the daemon; "no" sends it SIGTERM.
 """
 
 import os
@@ -19,26 +19,26 @@ from daemon.core.errors import ConfigError, NotRunning
 
 _START_S = 120.0
 _LOOK_S = 0.1
-_SIGNALLED = 128  # exit codes from here on are of signals: nobody may be there to be asked
-_QUESTION = "Leave the daemon running? Stopped, it goes on with the next start. [y/N] "
+_SIGNALLED = 128  # exit codes from here on are of signals: nobody may be there to answer
+_QUESTION = "Leave the daemon running? If stopped, it continues at the next start. [y/N] "
 
 
 def has_operator() -> bool:
-    """Whether somebody sits at a terminal that can show the dashboard. Never where CI is set."""
+    """Whether this is an interactive terminal that can show the dashboard. False where CI is set."""
     from introeval_tui.start import full_screen
 
     return full_screen() and not os.environ.get("CI")
 
 
 def run_attended(config: Config, options: Sequence[str], command: Sequence[str], console: Console) -> int:
-    """Open the dashboard on the daemon, which is started first where none answers; the dashboard's exit code.
+    """Start the daemon where none answers, open the dashboard, and return the dashboard's exit code.
 
-    `options` and `command` are what follows `introeval` and `run` when the daemon is started. Raises
-    NotRunning when it does not come up, ConfigError when the dashboard's settings can't be used.
+    `options` and `command` are the arguments after `introeval` and after `run`. Raises NotRunning when the
+    daemon does not start, ConfigError when the dashboard's settings are not valid.
     """
     path = config.paths.socket
     if _answers(path):
-        console.print("A daemon runs already; this is the dashboard on it.", highlight=False)
+        console.print("A daemon is already running; opening its dashboard.", highlight=False)
         return _dashboard(path)
     log = config.paths.state / "log" / "console.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def run_attended(config: Config, options: Sequence[str], command: Sequence[str],
     except (NotRunning, ConfigError, KeyboardInterrupt):
         daemon.terminate()
         raise
-    _part(daemon, console, ask=code < _SIGNALLED)
+    _keep_or_stop(daemon, console, ask=code < _SIGNALLED)
     return code
 
 
@@ -78,7 +78,7 @@ def _await_answer(daemon: "subprocess.Popen[bytes]", path: Path, log: Path) -> N
             why = said[-1].removeprefix("introeval: ") if said else f"it ended with {daemon.returncode}"
             raise NotRunning(f"the daemon did not start: {why}")
         if time.monotonic() > end:
-            raise NotRunning(f"the daemon did not answer within {_START_S:.0f} s; see {log}")
+            raise NotRunning(f"the daemon did not answer within {_START_S:.0f} s; see: {log}")
         time.sleep(_LOOK_S)
 
 
@@ -92,23 +92,23 @@ def _dashboard(path: Path) -> int:
         raise ConfigError(str(exc)) from exc
 
 
-def _part(daemon: "subprocess.Popen[bytes]", console: Console, *, ask: bool) -> None:
-    """Leave the daemon, or stop it where the operator does not want it to stay."""
+def _keep_or_stop(daemon: "subprocess.Popen[bytes]", console: Console, *, ask: bool) -> None:
+    """Leave the daemon running, or stop it when the operator says so."""
     if daemon.poll() is not None:
-        console.print(f"The daemon has ended with {daemon.returncode}.", highlight=False)
+        console.print(f"The daemon has ended with exit code {daemon.returncode}.", highlight=False)
         return
-    if ask and not _stays():
-        console.print("Stopping the daemon: what runs may end first, or is put back.", highlight=False)
+    if ask and not _wants_it_kept():
+        console.print("Stopping the daemon: running attempts may end first, or wait again.", highlight=False)
         daemon.terminate()
         daemon.wait()
         return
     console.print(
-        f"The daemon runs on. See it with `introeval tui`, end it with `kill {daemon.pid}`.", highlight=False
+        f"The daemon keeps running. Dashboard: introeval tui. To stop it: kill {daemon.pid}", highlight=False
     )
 
 
-def _stays() -> bool:
-    """The operator's answer; a terminal that ends without one changes nothing."""
+def _wants_it_kept() -> bool:
+    """Whether the operator keeps the daemon. A terminal that closes without an answer keeps it."""
     try:
         return input(_QUESTION).strip().lower() in ("y", "yes")
     except EOFError:

@@ -1,4 +1,4 @@
-"""What all commands share: where they print, and the configuration that they go by."""
+"""Shared by all commands: the consoles, the `--json` option and the configuration."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,5 +21,5 @@ class Chosen:
 
 
 def configuration() -> Config:
-    """The configuration that this command goes by. Raises ConfigError."""
+    """Load the configuration that `--config` names, or the default one. Raises ConfigError."""
     return load(Chosen.file)

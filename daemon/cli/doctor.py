@@ -1,4 +1,4 @@
-"""`introeval doctor`: what it prints. A line for each thing looked at, and the mend behind it."""
+"""`introeval doctor`: prints one line for each finding, followed by how to fix it."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ _STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 
 def doctor(file: Path | None, *, as_json: bool) -> int:
-    """Look at everything, print what was found, and give the exit code: 1 when something fails, else 0."""
+    """Run all checks, print the findings, and return the exit code: 1 when a check fails, else 0."""
     findings = look(file)
     level = worst([finding.level for finding in findings])
     if as_json:
@@ -33,7 +33,7 @@ def doctor(file: Path | None, *, as_json: bool) -> int:
 
 
 def look(file: Path | None) -> list[Finding]:
-    """What the checks find with the configuration that counts."""
+    """The findings with the configuration in `file`; of the machine alone when it is not valid."""
     from daemon.app.engines import needed_models
 
     try:
@@ -44,7 +44,7 @@ def look(file: Path | None) -> list[Finding]:
 
 
 def show(console: Console, findings: Sequence[Finding]) -> None:
-    """Print them, with a last line that counts."""
+    """Print the findings, with a last line that counts them by level."""
     width = max((len(finding.check) for finding in findings), default=0)
     for finding in findings:
         line = Text(f"{finding.level:<5}", style=_STYLE[finding.level])
@@ -57,6 +57,6 @@ def show(console: Console, findings: Sequence[Finding]) -> None:
             console.print(Text(f"{'':<{5 + width}}  {detail}", style="dim"), soft_wrap=True)
     counts = {level: sum(finding.level is level for finding in findings) for level in Level}
     console.print(
-        Text(f"{counts[Level.OK]} ok, {counts[Level.WARN]} to look at, {counts[Level.FAIL]} to mend"),
+        Text(f"{counts[Level.OK]} ok, {counts[Level.WARN]} to look at, {counts[Level.FAIL]} to fix"),
         highlight=False,
     )

@@ -1,4 +1,4 @@
-"""`introeval forget`: with the daemon through its socket, without one on the database itself."""
+"""`introeval forget`: asks the daemon or, when none runs, works on the database itself."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -26,16 +26,15 @@ def forget(
 ) -> None:
     """Delete every video, transcript and result of a student, for good.
 
-    A task that is open must be cancelled first. Copies of the database that were made before updates go, too.
-    Then everything that the program has written is searched; what still names the student is said, and the
-    exit code is 15. Files that other tools took from the outbox, backups of the machine and the journal of
-    systemd are out of reach.
+    Cancel the student's open tasks first. Copies of the database made before updates are deleted, too. Then
+    everything that the program has written is searched: what still names the student is listed, with exit
+    code 15. Files taken from the outbox, backups of the machine and systemd's journal are out of reach.
     """
     settings = configuration()
-    if not is_safe(student):  # "." and the like would lead elsewhere on the way to the daemon
-        raise UnknownStudent(f"{printable(student)!r} is no student's id; see `introeval tasks`")
+    if not is_safe(student):  # "." and the like would change the path of the request
+        raise UnknownStudent(f"{printable(student)!r} is no student's id; see: introeval tasks")
     if not yes:
-        typer.confirm(f"delete everything of {student}? It cannot be undone", abort=True, err=True)
+        typer.confirm(f"delete everything of {student}? This cannot be undone", abort=True, err=True)
     try:
         gone = Forgotten.model_validate(client.forget(settings.paths.socket, student))
     except NotRunning as exc:
@@ -47,9 +46,8 @@ def forget(
     if gone.left:
         places = ", ".join(gone.left)
         raise NotForgotten(
-            f"{student} is still named in {places}; look at each, and where it is about the student delete "
-            "the file or its lines, but nothing that the daemon itself keeps there; then run "
-            "`introeval forget` again, which searches anew"
+            f"{student} is still named in {places}; check each, and where it names the student delete the "
+            f"file or its lines, but nothing that the daemon keeps; then run: introeval forget {student}"
         )
 
 
@@ -70,7 +68,7 @@ def _without_daemon(settings: Config, student: str, unreached: NotRunning) -> Fo
 
 
 def _outbox(settings: Config, db: "Database") -> "Place":
-    """The outbox, as the database remembers it."""
+    """The outbox with the mark and file system that the database has of it."""
     from daemon.store import settings as kept
     from daemon.system.place import Place
 

@@ -1,4 +1,4 @@
-"""The commands. Each error that a user meets is one line, with its own exit code."""
+"""The commands. An error is printed as one line, and its type gives the exit code."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ from daemon.core.errors import IntroEvalError
 
 app = typer.Typer(
     name="introeval",
-    help="Evaluates self-introduction videos: a class of videos in, one JSON result a video out.",
+    help="Evaluate self-introduction videos: a class of videos in, one JSON result for each out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -38,7 +38,7 @@ def options(
     config_file: Annotated[Path | None, typer.Option("--config", help="The configuration file.")] = None,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and end."),
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Options that all commands share."""
@@ -47,19 +47,19 @@ def options(
 
 @app.command()
 def run(
-    once: Annotated[bool, typer.Option("--once", help="Work off what is in the inbox, then end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Process what is in the inbox, then exit.")] = False,
     dashboard: Annotated[
-        bool, typer.Option("--dashboard", help="Open the dashboard on it, where there is a terminal for it.")
+        bool, typer.Option("--dashboard", help="Open the dashboard, when in a terminal that can show it.")
     ] = False,
     runtime: Annotated[str | None, typer.Option(help="Who hosts the LLMs: embedded or docker.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Watch the inbox and evaluate what comes, until told to stop.
+    """Watch the inbox and evaluate each video, until stopped.
 
-    With --once the exit code is 0 when every task was delivered and none failed, 3 when some failed, and 13
-    when a pause that was ordered before keeps all from starting.
-    With --dashboard in a terminal the daemon runs apart from it, and the end asks whether to leave it
-    running; elsewhere, or with --json, that option changes nothing.
+    With --once the exit code is 0 when every task was delivered and none failed, 3 when some failed, 2 when
+    it could not finish, and 13 when an earlier pause keeps all from starting.
+    With --dashboard in a terminal the daemon runs in the background, and you are asked at the end whether to
+    keep it running; elsewhere, or with --json, the option has no effect.
     """
     from daemon.cli.attended import has_operator, run_attended
     from daemon.cli.run import run_once
@@ -84,26 +84,26 @@ def run(
 
 @app.command("config")
 def check(as_json: AsJson = False) -> None:
-    """Check the configuration, and say which file it is; with --json all that counts."""
+    """Check the configuration, and name its file; with --json print every value."""
     settings = configuration()
     if as_json:
         typer.echo(settings.model_dump_json(indent=2))
     else:
         file = find(Chosen.file)
-        typer.echo(f"{file or 'the default configuration (there is no file)'} can be used")
+        typer.echo(f"{file or 'the default configuration (there is no file)'} is valid")
 
 
 @app.command()
 def setup(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what it would do, do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Put ours in the place of containers that somebody else made.")
+        bool, typer.Option("--replace", help="Replace containers that were not created by setup.")
     ] = False,
     restore: Annotated[
         bool, typer.Option("--restore", help="Only put back containers that a killed daemon took over.")
     ] = False,
 ) -> None:
-    """Make the containers of the docker runtime and pull their models. Run again, it changes nothing."""
+    """Create the containers of the docker runtime and pull their models. A second run changes nothing."""
     from daemon.cli.setup import set_up
 
     set_up(dry_run=dry_run, replace=replace, restore=restore)
@@ -111,9 +111,9 @@ def setup(
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
-    """Look whether everything is as the daemon needs it, and say how to mend what is not.
+    """Check the installation, and say how to fix each problem.
 
-    The exit code is 1 when something must be mended before the daemon can work, else 0.
+    The exit code is 1 when a problem keeps the daemon from working, else 0.
     """
     from daemon.cli.doctor import doctor as look
 
@@ -130,7 +130,7 @@ def schema() -> None:
 
 @app.command()
 def samples() -> None:
-    """Copy the sample class into the inbox, if that is empty and has seen none of them yet."""
+    """Copy the sample class into the inbox, if that is empty and the samples were not evaluated yet."""
     from daemon.cli.samples import hand_in
     from daemon.system.state_folder import DATABASE
 
@@ -141,7 +141,7 @@ def samples() -> None:
             f"{len(copies)} sample videos copied into {settings.paths.inbox}", highlight=False, soft_wrap=True
         )
     else:
-        OUT.print("no samples copied: the inbox holds files, or the samples were evaluated already")
+        OUT.print("no samples copied: the inbox holds files, or the samples were already evaluated")
 
 
 @app.command(
@@ -150,7 +150,7 @@ def samples() -> None:
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def tui(context: typer.Context) -> None:
-    """Hand everything on: the dashboard reads its options itself."""
+    """Pass all arguments on: the dashboard parses its options itself."""
     from daemon.cli.tui import main as run
 
     run(context.args)
@@ -168,7 +168,7 @@ def _add_models() -> None:
 
 
 def main() -> None:
-    """Run the command line, and end with the exit code of what happened."""
+    """Run the command line. An IntroEvalError ends the process with the exit code of its type."""
     _add_models()
     add_looking(app)
     add_commands(app)

@@ -1,4 +1,4 @@
-"""The whole status as lines of plain words, one fact each, as a screen reader wants it."""
+"""The whole status as plain sentences, one fact a line, for screen readers."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,9 +11,9 @@ _WORDS = {
     TaskStatus.UPLOADED: "waiting to be transcribed",
     TaskStatus.STT_PENDING: "in the batch, waiting to be transcribed",
     TaskStatus.STT_PROCESSING: "being transcribed",
-    TaskStatus.STT_COMPLETE: "transcribed, waiting for the form",
-    TaskStatus.EVAL_PENDING: "in the phase, waiting for the form",
-    TaskStatus.EVAL_PROCESSING: "having the form read",
+    TaskStatus.STT_COMPLETE: "transcribed, waiting for extraction",
+    TaskStatus.EVAL_PENDING: "in the phase, waiting for extraction",
+    TaskStatus.EVAL_PROCESSING: "having the form extracted",
     TaskStatus.MISTRAL_COMPLETE: "waiting to be rated",
     TaskStatus.LLAMA_PROCESSING: "being rated",
     TaskStatus.COMPLETED: "completed",
@@ -23,8 +23,8 @@ _WORDS = {
 
 
 def plain(status: DaemonStatus) -> Iterator[str]:
-    """The lines, the most urgent first."""
-    yield "The daemon runs." if status.running else "No daemon runs; this is what its database says."
+    """Yield the lines, the most urgent first."""
+    yield "The daemon runs." if status.running else "No daemon runs; this is read from its database."
     yield f"Alarms: {len(status.alarms) or 'none'}."
     for alarm in status.alarms:
         yield f"Alarm since {local(alarm.since)}: {alarm.message.rstrip('.')}."
@@ -63,7 +63,7 @@ def _tasks(status: DaemonStatus) -> Iterator[str]:
 def _folders(status: DaemonStatus) -> Iterator[str]:
     if status.inbox is not None:
         here = f"{status.inbox.waiting} files wait" if status.inbox.available else "it cannot be read"
-        polled = ", looked through at intervals" if status.inbox.polling else ""
+        polled = ", polled at intervals" if status.inbox.polling else ""
         yield f"Inbox {status.inbox.path}: {here}{polled}."
     for place in status.places:
         yield f"The folder of the {place.name}, {place.path}, is {place.state}."
@@ -72,7 +72,7 @@ def _folders(status: DaemonStatus) -> Iterator[str]:
 
 
 def local(at: str) -> str:
-    """A time of the wire as the clock on the wall shows it."""
+    """An ISO 8601 time as `2025-01-30 14:02:11` in the local time zone."""
     return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -115,7 +115,7 @@ def _gpu(gpu: GpuState) -> Iterator[str]:
         yield f"GPU: none, {gpu.absent}."
         return
     if gpu.lost:
-        yield "GPU: it does not answer any more."
+        yield "GPU: it no longer answers."
         return
     busy = "unknown" if gpu.utilisation is None else f"{gpu.utilisation:.0f} percent"
     yield f"GPU {gpu.name}: use {busy}."

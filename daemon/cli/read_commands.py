@@ -1,4 +1,4 @@
-"""The commands that only look. Without a daemon they read its database, and say so."""
+"""The commands that only read. Without a daemon they read its database, and say so."""
 
 import json
 from typing import Annotated
@@ -19,7 +19,7 @@ from daemon.monitoring.queries import TaskQuery
 
 
 def add_looking(app: typer.Typer) -> None:
-    """Give `app` the commands."""
+    """Add the reading commands to `app`."""
     app.command()(status)
     app.command()(tasks)
     app.command()(task)
@@ -31,11 +31,11 @@ def add_looking(app: typer.Typer) -> None:
 def status(
     as_json: AsJson = False,
     as_plain: Annotated[
-        bool, typer.Option("--plain", help="Everything, a line a fact, as a screen reader wants it.")
+        bool, typer.Option("--plain", help="All facts as plain sentences, for screen readers.")
     ] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Again whenever it changes, until ctrl+c.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Print it at every change, until ctrl+c.")] = False,
 ) -> None:
-    """Show what the system is doing now."""
+    """Show the daemon's status: the phase, the tasks, the class clock and the alarms."""
     settings = configuration()
     if not watch:
         _show_status(reading.status(settings), as_json=as_json, as_plain=as_plain)
@@ -61,17 +61,15 @@ def tasks(
     as_json: AsJson = False,
     status: Annotated[list[TaskStatus] | None, typer.Option(help="Only tasks of this status.")] = None,
     student: Annotated[str | None, typer.Option(help="Only tasks of this student.")] = None,
-    find: Annotated[str, typer.Option("--find", help="Only tasks with this in their names.")] = "",
+    find: Annotated[str, typer.Option("--find", help="Only tasks whose student or file has this text.")] = "",
     only_open: Annotated[bool, typer.Option("--open", help="Only tasks that are not done.")] = False,
-    order: Annotated[
-        TaskOrder, typer.Option(help="In which order; age: the youngest first.")
-    ] = TaskOrder.AGE,
-    descending: Annotated[bool, typer.Option("--descending", help="The other way round.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 100,
-    offset: Annotated[int, typer.Option(min=0, max=10_000, help="Leave out so many at first.")] = 0,
+    order: Annotated[TaskOrder, typer.Option(help="The order; age: the newest first.")] = TaskOrder.AGE,
+    descending: Annotated[bool, typer.Option("--descending", help="Reverse the order.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="The most tasks to show.")] = 100,
+    offset: Annotated[int, typer.Option(min=0, max=10_000, help="Skip so many tasks.")] = 0,
     before: Annotated[int | None, typer.Option(help="Only tasks with a smaller id: the next page.")] = None,
 ) -> None:
-    """List tasks, the newest first unless told otherwise."""
+    """List tasks, by default the newest first."""
     wanted = TaskQuery(
         statuses=frozenset(status or ()),
         student=student,
@@ -100,7 +98,7 @@ def task(task_id: Annotated[int, typer.Argument(metavar="ID")], as_json: AsJson 
 
 
 def wait(as_json: AsJson = False) -> None:
-    """Wait until nothing is left to take, to do or to deliver.
+    """Wait until every video is claimed, worked on and delivered.
 
     Held tasks are not waited for. The exit code is 0, or 3 when a task of the class failed.
     """
@@ -116,10 +114,10 @@ def wait(as_json: AsJson = False) -> None:
 
 def events(
     as_json: AsJson = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on with what happens, until ctrl+c.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many of the last.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", help="Show new events, until ctrl+c.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The most events to show.")] = 100,
 ) -> None:
-    """Show what happened last; with --json one object a line."""
+    """Show the last events; with --json one object a line."""
     socket = configuration().paths.socket
 
     def show_one(event: EventLine) -> None:
@@ -141,7 +139,7 @@ def events(
 def logs(
     source: Annotated[LogSource, typer.Argument(help="Whose log.")] = LogSource.DAEMON,
     task_id: Annotated[int | None, typer.Option("--task", help="Only lines that name this task.")] = None,
-    lines: Annotated[int, typer.Option(min=1, max=2000, help="At most so many of the last.")] = 100,
+    lines: Annotated[int, typer.Option(min=1, max=2000, help="The most lines to show.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     """Show the last lines of a log."""
@@ -165,5 +163,5 @@ def _show_status(answer: DaemonStatus, *, as_json: bool, as_plain: bool, indent:
 
 
 def _without_clock(answer: DaemonStatus) -> DaemonStatus:
-    """The answer without what changes though nothing happens."""
+    """The answer without the fields that change although nothing happens."""
     return answer.model_copy(update={"now": "", "seq": 0, "disk": None})

@@ -1,4 +1,4 @@
-"""What the reading commands show: from the daemon or, when none runs, from its database."""
+"""Reads for the commands: from the daemon or, when none runs, from its database."""
 
 from daemon import __version__
 from daemon.api import client
@@ -18,7 +18,7 @@ from daemon.system.state_folder import DATABASE
 
 
 def status(config: Config) -> DaemonStatus:
-    """What the system is doing now. Raises NotRunning when there is neither daemon nor database."""
+    """The daemon's status. Raises NotRunning when there is neither a daemon nor a database."""
     try:
         return DaemonStatus.model_validate(client.get(config.paths.socket, "/status"))
     except NotRunning as exc:
@@ -60,7 +60,7 @@ def tasks(config: Config, wanted: TaskQuery) -> TaskPage:
 
 
 def logs(config: Config, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:
-    """The last lines of a log, from the daemon or from its file. Raises LogUnreadable."""
+    """The last `lines` lines of a log, oldest first. Raises LogUnreadable."""
     try:
         params = {"source": source.value, "task_id": task_id, "lines": lines}
         return [LogLine.model_validate(line) for line in client.get(config.paths.socket, "/logs", **params)]
@@ -69,7 +69,7 @@ def logs(config: Config, source: LogSource, task_id: int | None, lines: int) -> 
 
 
 def task(config: Config, task_id: int) -> TaskDetail:
-    """One task. Raises UnknownTask, NotRunning."""
+    """One task with its history and files. Raises UnknownTask, NotRunning."""
     try:
         return TaskDetail.model_validate(client.get(config.paths.socket, f"/tasks/{task_id}"))
     except NotRunning as exc:

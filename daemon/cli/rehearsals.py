@@ -1,4 +1,4 @@
-"""A class that has not come yet, under several settings side by side: what `introeval simulate` shows."""
+"""Rehearsals of a class under several settings, compared: the work of `introeval simulate`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -31,7 +31,7 @@ _NARROWEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One way to do it: what it is called, and the policy that follows."""
+    """One combination of options: its title and its policy."""
 
     title: str
     policy: Policy
@@ -48,7 +48,7 @@ def rehearsals(
     parallel: Sequence[int | None],
     switch_s: float | None,
 ) -> list[tuple[Setting, Rehearsal]]:
-    """Each combination of the settings with what comes of it. Raises typer.BadParameter and StoreError."""
+    """Rehearse each combination of the options. Raises typer.BadParameter and StoreError."""
     learnt, media_s = _durations(config, durations, switch_s)
     coming = _coming(config, arrivals, students, media_s)
     stt = config.stt.parallel
@@ -59,7 +59,7 @@ def rehearsals(
 
 
 def show(console: Console, results: Sequence[tuple[Setting, Rehearsal]], *, plain: bool) -> None:
-    """Each setting's phases and, of several, the comparison. Of one setting also its timetable."""
+    """Print the phases of each setting and a comparison; for a single setting also its timetable."""
     longest = max(result.makespan_s for _, result in results)
     width = max(_NARROWEST, min(console.width, 100) - 2)
     for setting, result in results:
@@ -94,12 +94,12 @@ def _comparison(results: Sequence[tuple[Setting, Rehearsal]]) -> Table:
 
 
 def _clock(at: float) -> str:
-    """`1:02:03` from the beginning."""
+    """Seconds from the start as `1:02:03`."""
     return str(timedelta(seconds=round(at)))
 
 
 def plain_values(setting: Setting, result: Rehearsal) -> dict[str, Any]:
-    """The same for other programs; times in seconds from the beginning."""
+    """One rehearsal as JSON values; times are in seconds from the start."""
     policy = setting.policy
     values = asdict(result)
     for phase in values["phases"]:
@@ -114,13 +114,13 @@ def plain_values(setting: Setting, result: Rehearsal) -> dict[str, Any]:
 
 
 def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Durations, float]:
-    """What things take, and the length of a usual video in seconds."""
+    """The durations of the stages, and the length of a usual video in seconds."""
     if asked == "measured":
         with open_reader(config.paths.state / DATABASE) as db:
             found = read_durations(db)
         if found is None:
             raise typer.BadParameter(
-                "nothing was measured here yet: run a class first, or say --durations plan or 10,20,20"
+                "nothing was measured here yet: run a class first, or use --durations plan or 10,20,20"
             )
     elif asked == "plan":
         found = PLANNED
@@ -130,7 +130,7 @@ def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Dura
         except ValueError:
             given = []
         if len(given) != len(Stage) or min(given) < 0:
-            raise typer.BadParameter(f"--durations {asked}: say plan, measured, or three numbers as 10,20,20")
+            raise typer.BadParameter(f"--durations {asked}: use plan, measured, or numbers such as 10,20,20")
         paces = {
             stage: replace(PLANNED.paces[stage], mean_s=s) for stage, s in zip(Stage, given, strict=True)
         }
@@ -142,7 +142,7 @@ def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Dura
 
 
 def _coming(config: Config, asked: str, students: int, media_s: float) -> list[Coming]:
-    """Who hands in what when."""
+    """The uploads of the rehearsed class, with their times and video lengths in seconds."""
     kind, _, value = asked.partition(":")
     if asked == "at-once":
         return evenly(students, 0.0, media_s)
@@ -150,19 +150,19 @@ def _coming(config: Config, asked: str, students: int, media_s: float) -> list[C
         return evenly(students, float(value[:-1]) * _UNITS[value[-1]], media_s)
     if kind == "recorded":
         return _recorded(config, value, media_s)
-    raise typer.BadParameter(f"--arrivals {asked}: say at-once, over:5m, or recorded:YYYY-MM-DD")
+    raise typer.BadParameter(f"--arrivals {asked}: use at-once, over:5m, or recorded:YYYY-MM-DD")
 
 
 def _recorded(config: Config, day: str, media_s: float) -> list[Coming]:
     try:
         begins = datetime.combine(date.fromisoformat(day), datetime.min.time()).astimezone()
     except ValueError:
-        raise typer.BadParameter(f"{day} is no date: say recorded:YYYY-MM-DD") from None
+        raise typer.BadParameter(f"{day} is no date: use recorded:YYYY-MM-DD") from None
     ends = begins + timedelta(days=1)
     with open_reader(config.paths.state / DATABASE) as db:
         claims = measured.claims_of(db, begins.timestamp(), ends.timestamp())
     if not claims:
-        raise typer.BadParameter(f"no video was claimed on {day}; see `introeval tasks`")
+        raise typer.BadParameter(f"no video was claimed on {day}; see: introeval tasks")
     first = claims[0][0]
     return [Coming(at - first, student, media or media_s) for at, student, media in claims]
 
@@ -170,9 +170,9 @@ def _recorded(config: Config, day: str, media_s: float) -> list[Coming]:
 def _setting(
     config: Config, durations: Durations, groups: str, slots: int | None, size: str, stt: int
 ) -> Setting:
-    """One combination of what was asked for."""
+    """Make one combination of the options. Raises typer.BadParameter."""
     if size != "auto" and not (size.isdigit() and int(size)):
-        raise typer.BadParameter(f"--batch {size}: say auto, or a number from 1")
+        raise typer.BadParameter(f"--batch {size}: use auto, or a number from 1")
     plan = _plan(config, groups)
     llm = plan.parallel if slots is None else dict.fromkeys(plan.parallel, slots)
     policy = Policy(
@@ -198,7 +198,7 @@ def _title(policy: Policy) -> str:
 
 
 def _plan(config: Config, groups: str) -> Plan:
-    """The engines' plan for this machine, with these groups unless they are auto."""
+    """The plan for this machine, with `groups` unless they are auto."""
     if groups != "auto":
         config = config.model_copy(
             update={"gpu": config.gpu.model_copy(update={"residency": _groups(groups)})}
@@ -212,5 +212,5 @@ def _groups(text: str) -> Residency:
     except ValueError:
         groups = ()
     if sorted(stage for group in groups for stage in group) != sorted(Stage):
-        raise typer.BadParameter(f"--residency {text}: say auto, or every stage once: stt/extract+rate")
+        raise typer.BadParameter(f"--residency {text}: use auto, or every stage once: stt/extract+rate")
     return groups

@@ -1,4 +1,4 @@
-"""`introeval replay`: decides again what a daemon has recorded. What it takes is imported when it runs."""
+"""`introeval replay`: repeats the recorded decisions. Its imports wait until it runs, to keep others fast."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +10,13 @@ from daemon.cli.common import ERR, OUT, configuration
 
 def replay(
     file: Annotated[
-        Path | None, typer.Argument(help="The record; without one, that of the configured state folder.")
+        Path | None, typer.Argument(help="The record; default: the one in the configured state folder.")
     ] = None,
 ) -> None:
-    """Decide again what the scheduler decided, and show where another decision comes of it.
+    """Repeat the scheduler's recorded decisions with the rules of this version, and show each difference.
 
-    The record is log/decisions.jsonl in the state folder. It names nobody, and can go with a report.
-    The exit code is 0 when every decision follows from the rules of this version, else 1.
+    The record is log/decisions.jsonl in the state folder. It names no student and can go with a report.
+    The exit code is 0 when every decision is the same, else 1.
     """
     from daemon.core.errors import RecordUnreadable
     from daemon.core.schedule.replay import Difference, replay
@@ -30,10 +30,10 @@ def replay(
                 total += 1
                 if isinstance(found, Difference):
                     differences += 1
-                    ERR.print(f"line {found.line}: decided was {found.turn.decided}", soft_wrap=True)
-                    ERR.print(f"line {found.line}: follows    {found.again}", soft_wrap=True)
+                    ERR.print(f"line {found.line}: recorded {found.turn.decided}", soft_wrap=True)
+                    ERR.print(f"line {found.line}: now      {found.again}", soft_wrap=True)
     except OSError as exc:
         raise RecordUnreadable(f"{file} cannot be read: {exc.strerror}; run the daemon first") from exc
-    OUT.print(f"{total} decisions decided again, {total - differences} alike", highlight=False)
+    OUT.print(f"{total} decisions repeated, {total - differences} the same", highlight=False)
     if differences:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`introeval rate`: rate again, wait for the new results, and say what is different in them."""
+"""`introeval rate`: asks for new ratings, waits for them, and compares them with the results before."""
 
 import time
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _PARTS = (*_SCORES, "feedback", "suggestions", "evidence")
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Two revisions of one task's result. `scores` are those that changed, before and after."""
+    """Two revisions of one task's result. `scores` holds the changed scores as (before, after)."""
 
     id: int
     student: str
@@ -33,7 +33,7 @@ class Compared:
 
 
 def rated(socket: Path) -> list[int]:
-    """Every task that has a rating, or should have one, by id. Raises NotRunning."""
+    """The ids of all tasks that were rated or need review, in order. Raises NotRunning."""
     ids: list[int] = []
     before = None
     while lines := TaskPage.model_validate(client.get(socket, "/tasks", limit=_PAGE, before=before)).tasks:
@@ -43,7 +43,7 @@ def rated(socket: Path) -> list[int]:
 
 
 def rate_again(socket: Path, ids: Sequence[int], console: Console, *, extract: bool) -> list[Compared]:
-    """Ask for new ratings, wait until all are there, and compare. Raises what the daemon says."""
+    """Ask for new ratings, wait for all of them, and compare. Raises NotRunning and the daemon's errors."""
     for task_id in ids:
         client.post(socket, f"/tasks/{task_id}/{Verb.RATE}", extract=extract)
     open_ids = list(ids)
@@ -57,7 +57,7 @@ def rate_again(socket: Path, ids: Sequence[int], console: Console, *, extract: b
 
 
 def compare(before: dict[str, Any], after: dict[str, Any]) -> Compared:
-    """What is different between two results of one task."""
+    """Compare two result documents of one task."""
     one, other = before["evaluation"] or {}, after["evaluation"] or {}
     changed = [part for part in _PARTS if one.get(part) != other.get(part)]
     return Compared(

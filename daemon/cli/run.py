@@ -1,4 +1,4 @@
-"""`introeval run --once`: the daemon in the foreground until the inbox is worked off."""
+"""`introeval run --once`: runs the daemon in the foreground until the inbox is processed."""
 
 import asyncio
 import json
@@ -35,14 +35,12 @@ from daemon.system.waits import happens
 _LOOK_S = 0.2
 _LOG_BYTES = 10_000_000
 _LOG_FILES = 5
-_PAUSED = (
-    "nothing starts: a pause was ordered before and stands; start `introeval run`, then `introeval resume`"
-)
+_PAUSED = "nothing starts: an earlier pause still holds; start the daemon, then run: introeval resume"
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryRow:
-    """One task of the table: its outcome, the name in its form, its rating and where its result is."""
+    """One task of the summary. `name` is from its form, `seconds` from claim to end."""
 
     id: int
     student: str
@@ -57,7 +55,7 @@ class SummaryRow:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of a run that works off the inbox."""
+    """The summary of a run. `refused` counts files; `finished` is False when it was cut off."""
 
     rows: list[SummaryRow]
     refused: int
@@ -67,13 +65,13 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 when all is delivered and nothing failed, 3 when some failed, 2 when it could not finish."""
+        """0 when all is delivered and nothing failed, 3 when a task failed, 2 when it could not finish."""
         if not self.finished:
             return 2
         return 3 if any(row.status == Status.FAILED for row in self.rows) else 0
 
     def as_json(self) -> dict[str, Any]:
-        """The same for other programs."""
+        """The report as JSON values."""
         return {
             "finished": self.finished,
             "refused": self.refused,
@@ -84,7 +82,7 @@ class Report:
 
 
 def run_once(config: Config, console: Console) -> Report:
-    """Work off the inbox, with progress on `console`, and report."""
+    """Process what is in the inbox, with progress on `console`. Raises Paused and what a start raises."""
     write_privately()
     with owned(config.paths.state):
         log_to_file(config)
@@ -128,8 +126,8 @@ async def _once(config: Config, console: Console) -> Report:
         alarms = [alarm.message for alarm in daemon.alarms.all]
         if (waiting := daemon.intake.waiting) and daemon.supervisor.orders.draining:
             finished = False
-            told = f"{waiting} files were not taken, since a drain was ordered"
-            alarms.append(f"{told}; start `introeval run`, and take new videos with `introeval resume`")
+            told = f"{waiting} files were not claimed, since a drain was ordered"
+            alarms.append(f"{told}; start the daemon, then run: introeval resume")
         rows = await daemon.session(_rows, daemon, earlier)
         refused = daemon.intake.refused
     return Report(rows, refused, config.paths.outbox, alarms, finished)
@@ -138,12 +136,12 @@ async def _once(config: Config, console: Console) -> Report:
 async def _work_off(
     daemon: Daemon, stop: asyncio.Event, progress: Progress, earlier: int, *, paused: bool
 ) -> bool:
-    """Wait until nothing is left. False when it was told to stop, or a file could not be taken or delivered.
+    """Wait until nothing is left. False when stopped, or when a file could not be claimed or delivered.
 
-    `earlier` tasks were open before. Raises Paused when there is something to do and it was `paused` before.
-    A pause that is ordered during the run is waited for: who ordered it is there to end it.
+    `earlier` counts the tasks that were open before. Raises Paused when there is work and it was `paused`
+    before. A pause ordered during the run is waited for: whoever ordered it is there to end it.
     """
-    bar = progress.add_task("looking at the inbox", total=None)
+    bar = progress.add_task("reading the inbox", total=None)
     settled = asyncio.create_task(daemon.intake.settle())
     while not (settled.done() and daemon.idle) and not stop.is_set():
         supervisor = daemon.supervisor
@@ -172,15 +170,12 @@ def _progress(console: Console) -> Progress:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    # Elsewhere it would show nothing, and leave an empty line before the one that says what is wrong.
+    # Without a terminal it would show nothing but an empty line before the error.
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _rows(db: Database, daemon: Daemon, earlier: Sequence[int]) -> list[SummaryRow]:
-    """The tasks of this run, by id: those that were open before it, and those that were born in it.
-
-    Called on the database thread.
-    """
+    """The tasks open before this run and the tasks born in it, by id. Runs on the database thread."""
     rows = []
     for task_id in (*earlier, *measured.ids_from(db, daemon.first_id)):
         detail = reports.task(db, task_id)
@@ -205,7 +200,7 @@ def _rows(db: Database, daemon: Daemon, earlier: Sequence[int]) -> list[SummaryR
 
 
 def _read_result(path: Path) -> dict[str, Any]:
-    """A delivered result; nothing when another tool took it out of the outbox already."""
+    """A delivered result; empty when another tool has already moved it out of the outbox."""
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -214,7 +209,7 @@ def _read_result(path: Path) -> dict[str, Any]:
 
 
 def _stopped_by_signals() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set; the handlers do no more than that."""
+    """An event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

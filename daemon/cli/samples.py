@@ -1,4 +1,4 @@
-"""The sample class: a few synthetic introductions, for a first look at the whole way."""
+"""The sample class: a few synthetic introductions, for a first run from video to result."""
 
 import shutil
 from pathlib import Path
@@ -11,7 +11,7 @@ SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
 
 class SamplesMissing(IntroEvalError):
-    """The sample clips are part of a checkout, not of an installed package."""
+    """There are no sample clips: they are part of a checkout, not of an installed package."""
 
 
 def sample_files() -> list[Path]:
@@ -19,15 +19,15 @@ def sample_files() -> list[Path]:
     clips = sorted(p for p in SAMPLES.glob("*") if p.suffix in MEDIA_SUFFIXES)
     if not clips:
         raise SamplesMissing(
-            "the sample clips come with a checkout of the repository; copy a video of yours instead"
+            "the sample clips are only in a checkout of the repository; copy a video of your own instead"
         )
     return clips
 
 
 def hand_in(inbox: Path, database: Path) -> list[Path]:
-    """Copy the sample class into an inbox that is empty and has seen none of them yet; else nothing.
+    """Copy the sample class into the inbox, and return the copies. Raises SamplesMissing, StoreError.
 
-    Gives the copies. Raises SamplesMissing, StoreError.
+    Copies nothing when the inbox holds files, or when the database has a task of a sample student.
     """
     clips = sample_files()
     inbox.mkdir(parents=True, exist_ok=True)

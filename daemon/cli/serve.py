@@ -1,9 +1,8 @@
-"""`introeval run` for ever: the daemon as a service, which SIGTERM and SIGINT end and SIGHUP reloads.
+"""`introeval run` as a service: SIGTERM and SIGINT stop it, SIGHUP reloads the configuration.
 
-A reload checks the whole new configuration first; a bad one changes nothing and is an alarm. A good one is
-taken up by a graceful restart in place: attempts in hand may end within `run.stop_grace_s`, the others are
-put back, and the daemon goes on in the same process with the new one. So there is no key that a reload
-takes up and another that it does not.
+A reload checks the whole new configuration first; a bad one changes nothing and raises an alarm. A good one
+is applied by a graceful restart in the same process: running attempts may end within `run.stop_grace_s`,
+the others wait again. So a reload applies every key alike.
 """
 
 import asyncio
@@ -29,7 +28,7 @@ from daemon.system.state_folder import owned, write_privately
 log = structlog.get_logger()
 
 STOP_MARGIN_S = 60.0
-"""What stopping may take beyond the attempts' grace: ending the engines, restoring the containers."""
+"""Time for stopping beyond the attempts' grace: engines are stopped, containers restored."""
 BAD_CONFIGURATION = "configuration"
 
 ReadConfig = Callable[[], Config]
@@ -37,22 +36,22 @@ ReadConfig = Callable[[], Config]
 
 @dataclass
 class SignalInbox:
-    """What signals have asked for; their handlers do no more than note it here."""
+    """The requests that came as signals. The handlers only record them; the main loop acts."""
 
     end: bool = False
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def to_end(self) -> None:
-        """SIGTERM or SIGINT came."""
+        """Record SIGTERM or SIGINT."""
         self.end = True
         self.woken.set()
 
     def to_reload(self) -> None:
-        """SIGHUP came."""
+        """Record SIGHUP."""
         self.woken.set()
 
     async def ends(self) -> bool:
-        """Wait until something is asked: the end, or else a reload. An end is never forgotten."""
+        """Wait for a request: True to stop, False to reload. A request to stop stays set."""
         await self.woken.wait()
         if not self.end:
             self.woken.clear()
@@ -60,8 +59,8 @@ class SignalInbox:
 
 
 class Service:
-    """The daemon through its reloads. `read` gives the configuration as it stands now, or a ConfigError;
-    `watch` judges whether the daemon gets on.
+    """Runs the daemon, again after each reload. `read` loads the configuration or raises ConfigError;
+    `watch` judges whether the daemon makes progress.
     """
 
     def __init__(
@@ -71,24 +70,24 @@ class Service:
         self._watch = watch or systemd.ProgressWatch()
         self._asked = SignalInbox()
         self._daemon: Daemon | None = None
-        self._good: Config | None = None  # the last one that the daemon could start with
-        # How long there may be no daemon to look at. The first start is limited by systemd itself.
+        self._good: Config | None = None  # the last configuration with which the daemon started
+        # Deadline for the next daemon to appear. The first start is limited by systemd itself.
         self._unseen_until = math.inf
 
     async def run(self) -> None:
-        """Run until a signal ends it. Raises what the first start raises."""
+        """Run until SIGTERM or SIGINT. Raises what the first start raises."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked.to_end)
         loop.add_signal_handler(signal.SIGHUP, self._asked.to_reload)
-        feeding = asyncio.create_task(systemd.feed(self._notifier, self._look, self._watch))
+        feeding = asyncio.create_task(systemd.feed(self._notifier, self._pulse, self._watch))
         try:
             await self._rounds(self._read())
         finally:
             feeding.cancel()
 
     async def _rounds(self, config: Config) -> None:
-        """One round for each configuration; one that can't be started with gives way to the last good."""
+        """Run one daemon for each configuration. One that fails to start is replaced by the last good one."""
         complaint: str | None = None
         following: Config | None = config
         while following is not None and not self._asked.end:
@@ -96,7 +95,7 @@ class Service:
             try:
                 following = await self._round(config, complaint)
                 complaint = None
-            except (IntroEvalError, OSError) as exc:  # a folder of the new one may be away, or not ours
+            except (IntroEvalError, OSError) as exc:  # a new folder may be missing or not writable
                 if self._good is None or config is self._good:
                     raise
                 complaint = _complaint(str(exc))
@@ -104,7 +103,7 @@ class Service:
                 following = self._good
 
     async def _round(self, config: Config, complaint: str | None) -> Config | None:
-        """Run with one configuration. The next one, or None when the daemon is to end."""
+        """Run with one configuration, and return the next one, or None to stop."""
         with owned(config.paths.state):
             log_to_file(config, also_stderr=True)
             async with running(config, asyncio.Event()) as daemon:
@@ -112,7 +111,7 @@ class Service:
                 with self._observed(daemon):
                     if complaint is not None:
                         daemon.alarms.set(BAD_CONFIGURATION, complaint)
-                    self._notifier.ready(self._look().said)
+                    self._notifier.ready(self._pulse().said)
                     while not await self._asked.ends():
                         if (fresh := self._reread(daemon)) is not None:
                             self._unseen_until = time.monotonic() + config.run.stop_grace_s + STOP_MARGIN_S
@@ -121,7 +120,7 @@ class Service:
         return None
 
     def _reread(self, daemon: Daemon) -> Config | None:
-        """The configuration as it stands now, if it can be used and is another one."""
+        """The configuration read anew if it is valid and has changed, else None."""
         self._notifier.reloading()
         try:
             fresh = self._read()
@@ -129,14 +128,14 @@ class Service:
             complaint = _complaint(str(exc))
             log.error("reload failed", error=complaint)
             daemon.alarms.set(BAD_CONFIGURATION, complaint)
-            self._notifier.ready(self._look().said)
+            self._notifier.ready(self._pulse().said)
             return None
         daemon.alarms.clear(BAD_CONFIGURATION)
         if fresh != daemon.config:
-            log.info("reload: going on with the new configuration once the attempts in hand have ended")
+            log.info("reload: the new configuration applies once the running attempts have ended")
             return fresh
         log.info("reload: the configuration is the same")
-        self._notifier.ready(self._look().said)
+        self._notifier.ready(self._pulse().said)
         return None
 
     @contextlib.contextmanager
@@ -147,17 +146,17 @@ class Service:
         finally:
             self._daemon = None
 
-    def _look(self) -> systemd.Pulse:
-        """How far the main loop is; between two daemons, whether the way to the next one is not too long."""
+    def _pulse(self) -> systemd.Pulse:
+        """The main loop's progress; between two daemons, whether the next one is not yet overdue."""
         if self._daemon is None:
             return systemd.Pulse(0, resting=time.monotonic() < self._unseen_until)
         return self._daemon.pulse
 
 
 def run_daemon(read: ReadConfig) -> int:
-    """Run until SIGTERM or SIGINT. The exit code. Raises what the first start raises."""
+    """Run until SIGTERM or SIGINT, and return the exit code. Raises what the first start raises."""
     write_privately()
-    faulthandler.enable()  # the watchdog's SIGABRT then leaves in the log where each thread hung
+    faulthandler.enable()  # on the watchdog's SIGABRT the log then gets the stack of each thread
     asyncio.run(Service(read, systemd.Notifier(os.environ, os.getpid())).run())
     return 0
 

@@ -1,4 +1,4 @@
-"""`introeval setup`: the two containers of the docker runtime, made, filled and put back."""
+"""`introeval setup`: creates the two containers of the docker runtime, pulls their models, restores them."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ from daemon.system.state_folder import owned
 
 
 def set_up(*, dry_run: bool, replace: bool, restore: bool) -> None:
-    """Make and fill the containers; or say what would be done; or put back what a killed daemon left."""
+    """Create the containers and pull their models; `dry_run` only tells, `restore` only puts back."""
     config = configuration()
     if dry_run:
         asyncio.run(_set_up(config, OUT, dry_run=True, replace=replace))
@@ -47,12 +47,12 @@ def set_up(*, dry_run: bool, replace: bool, restore: bool) -> None:
 
 @contextlib.contextmanager
 def _alone(config: Config) -> Iterator[None]:
-    """No daemon may run meanwhile: a pull needs a container that runs, in whichever phase."""
+    """Hold the state folder. A daemon must not run meanwhile: it would stop a container during a pull."""
     try:
         with owned(config.paths.state):
             yield
     except AlreadyRunning as exc:
-        raise AlreadyRunning(f"{exc}; stop it for the setup") from None
+        raise AlreadyRunning(f"{exc}; stop it before the setup") from None
 
 
 async def _restore(config: Config, console: Console) -> None:
@@ -73,11 +73,11 @@ async def _set_up(config: Config, console: Console, *, dry_run: bool, replace: b
             with _shown(config.docker.image) as on_pull:
                 await pull_image(engine, config.docker.image, on_pull)
     for finding in findings:
-        await _do(engine, finding, console, dry_run=dry_run)
+        await _apply(engine, finding, console, dry_run=dry_run)
     await engine.aclose()
 
 
-async def _do(engine: DockerEngine, finding: ContainerStep, console: Console, *, dry_run: bool) -> None:
+async def _apply(engine: DockerEngine, finding: ContainerStep, console: Console, *, dry_run: bool) -> None:
     wanted = finding.wanted
     _say(console, wanted.name, finding.text)
     if finding.make and not dry_run:
@@ -85,7 +85,7 @@ async def _do(engine: DockerEngine, finding: ContainerStep, console: Console, *,
     if not finding.ours:
         return
     if dry_run:
-        _say(console, wanted.name, f"see that it has {wanted.model}, and pull it if not")
+        _say(console, wanted.name, f"check that it has {wanted.model}, and pull it if not")
         return
     with _shown(wanted.model) as on_pull:
         pulled = await fill(engine, wanted, on_pull)
@@ -93,7 +93,7 @@ async def _do(engine: DockerEngine, finding: ContainerStep, console: Console, *,
 
 
 async def _wanted(config: Config, engine: DockerEngine) -> list[WantedContainer]:
-    """What the configuration asks for on this machine. Raises ConfigError."""
+    """The containers that the configuration needs on this machine. Raises ConfigError."""
     placement = Placement(
         config.model_copy(update={"runtime": "docker"}), (await NvmlGpu().reading()).total_mb
     )
@@ -104,7 +104,7 @@ async def _wanted(config: Config, engine: DockerEngine) -> list[WantedContainer]
             continue
         if model.api != "ollama":
             raise ConfigError(
-                f'{stage}.api is "{model.api}": setup makes containers of Ollama; make yours by hand'
+                f'{stage}.api is "{model.api}": setup creates only Ollama containers; create yours by hand'
             )
         wanted.append(
             WantedContainer(
@@ -123,7 +123,7 @@ async def _wanted(config: Config, engine: DockerEngine) -> list[WantedContainer]
 
 @contextlib.contextmanager
 def _shown(what: str) -> Iterator[OnPull]:
-    """The progress of a pull; on no terminal a bar is noise in somebody's log."""
+    """Show the progress of a pull; disabled without a terminal, where a bar is noise in a log."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -1,4 +1,4 @@
-"""How commands print what they know. Texts that come from students are never markup."""
+"""Prints answers for people. Texts from students are wrapped in Text, so that they are never markup."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -30,27 +30,27 @@ _WELL = (PlaceState.KNOWN, PlaceState.UNSEEN)
 
 
 def status(console: Console, answer: DaemonStatus) -> None:
-    """The state of the system, a line a fact."""
+    """Print the status, one fact a line."""
     console.print(status_lines(answer), soft_wrap=True)
 
 
 def status_lines(answer: DaemonStatus) -> Text:
-    """The same, as one text of several lines."""
+    """The status as one text, one fact a line."""
     return Text("\n").join([*_work(answer), *_tasks(answer), *_surroundings(answer)])
 
 
 def _work(answer: DaemonStatus) -> Iterator[Text]:
     if not answer.running:
-        yield Text("no daemon runs; this is what its database says", style="yellow")
+        yield Text("no daemon runs; this is read from its database", style="yellow")
     group = " + ".join(answer.group) or "nothing"
     yield Text(f"phase {answer.phase}, loaded: {group} ({answer.why_detail or answer.why})")
     if answer.switching is not None:
         yield Text(f"switching to {' + '.join(answer.switching.to) or 'nothing'}", style="cyan")
     if answer.paused:
-        yield Text("paused: go on with `introeval resume`", style="yellow")
+        yield Text("paused; to continue, run: introeval resume", style="yellow")
     if answer.draining:
         told = f"draining: {answer.left} left" if answer.left else "drained: nothing is left"
-        yield Text(f"{told}; take new videos again with `introeval resume`", style="yellow")
+        yield Text(f"{told}; to claim new videos again, run: introeval resume", style="yellow")
 
 
 def _tasks(answer: DaemonStatus) -> Iterator[Text]:
@@ -66,7 +66,7 @@ def _tasks(answer: DaemonStatus) -> Iterator[Text]:
 
 def _surroundings(answer: DaemonStatus) -> Iterator[Text]:
     if answer.inbox is not None and answer.inbox.waiting:
-        yield Text(f"not taken yet: {answer.inbox.waiting} files of {answer.inbox.path}")
+        yield Text(f"not claimed yet: {answer.inbox.waiting} files in {answer.inbox.path}")
     if answer.places:
         told = ", ".join(f"{place.name} {place.state}" for place in answer.places)
         well = all(place.state in _WELL for place in answer.places)
@@ -88,13 +88,13 @@ def _clock(clock: Clock) -> Text:
 
 
 def event(console: Console, line: EventLine) -> None:
-    """One thing that happened."""
+    """Print one event."""
     style = {"alarm": "red", "cleared": "green", "order": "cyan", "phase": "bold"}.get(line.kind, "")
     console.print(Text(f"{local(line.at)} {line.message}", style=style), soft_wrap=True)
 
 
 def tasks(console: Console, page: TaskPage) -> None:
-    """A table of tasks, and how many more there are."""
+    """Print a table of tasks, and how many more there are."""
     if not page.tasks:
         console.print("no tasks" if page.total or page.partial else "no tasks yet")
         return
@@ -112,19 +112,19 @@ def tasks(console: Console, page: TaskPage) -> None:
         )
     console.print(table)
     if page.total > len(page.tasks):
-        console.print(f"{len(page.tasks)} of {page.total}; the next page is --offset", style="dim")
+        console.print(f"{len(page.tasks)} of {page.total}; for the next page use --offset", style="dim")
     if page.partial:
-        console.print("of the finished tasks only the newest were searched; see --student", style="dim")
+        console.print("only the newest finished tasks were searched; see: --student", style="dim")
 
 
 def forgotten(console: Console, gone: Forgotten) -> None:
-    """What was deleted of a student."""
+    """Print how much of a student was deleted."""
     copies = f", and {gone.copies} copies of the database made before updates" if gone.copies else ""
     console.print(Text(f"{gone.student} is forgotten: {gone.tasks} tasks, {gone.files} files{copies}"))
 
 
 def task(console: Console, detail: TaskDetail) -> None:
-    """One task, its history and its files."""
+    """Print one task, its history and its documents."""
     console.print(Text(f"task {detail.id}  {detail.student}  {detail.filename}", style="bold"))
     ended = f", outcome {detail.outcome}" if detail.outcome else ""
     console.print(
@@ -133,7 +133,7 @@ def task(console: Console, detail: TaskDetail) -> None:
     console.print(Text(f"claimed {local(detail.claimed_at)}"))
     if detail.error_message:
         console.print(Text(f"{detail.error_code}: {detail.error_message}", style="red"))
-    table = Table("at", "event", "status", "try", "seconds", "detail", box=None, header_style="bold")
+    table = Table("at", "event", "status", "attempt", "seconds", "detail", box=None, header_style="bold")
     for line in detail.history:
         seconds = "" if line.seconds is None else f"{line.seconds:.2f}"
         detail_text = ", ".join(f"{key} {value}" for key, value in line.detail.items() if value != "")
@@ -152,7 +152,7 @@ def task(console: Console, detail: TaskDetail) -> None:
 
 
 def results(console: Console, report: "Report") -> None:
-    """The table with which `run --once` ends."""
+    """Print the summary of `run --once`."""
     if not report.rows and not report.refused:
         console.print("nothing to do: the inbox is empty and every task is delivered")
         return
@@ -174,7 +174,7 @@ def results(console: Console, report: "Report") -> None:
     console.print(Text(f"results are in {report.outbox}"), soft_wrap=True)
     if report.refused:
         console.print(
-            Text(f"{report.refused} files were refused; the reasons are in {report.outbox}/_rejected"),
+            Text(f"{report.refused} files were refused; see the reasons in {report.outbox}/_rejected"),
             soft_wrap=True,
         )
     for alarm in report.alarms:
@@ -182,7 +182,7 @@ def results(console: Console, report: "Report") -> None:
 
 
 def comparison(console: Console, compared: "Sequence[Compared]") -> None:
-    """What changed with new ratings."""
+    """Print the differences that new ratings made."""
     table = Table("id", "student", "revision", "outcome", "what changed", box=None, header_style="bold")
     for each in compared:
         scores = [f"{name} {before or '-'} > {after or '-'}" for name, (before, after) in each.scores.items()]

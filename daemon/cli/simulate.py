@@ -1,4 +1,4 @@
-"""`introeval simulate`: its options. What it takes is imported when it runs."""
+"""`introeval simulate`: its options. Its imports wait until it runs, to keep the other commands fast."""
 
 import json
 from typing import Annotated
@@ -14,20 +14,20 @@ def simulate(
     durations: Annotated[
         str, typer.Option(help="plan (10,20,20), measured (on this machine), or seconds: STT,EXTRACT,RATE.")
     ] = "plan",
-    batch: Annotated[list[str] | None, typer.Option(help="Tasks a batch: auto, or a number.")] = None,
+    batch: Annotated[list[str] | None, typer.Option(help="Tasks in a batch: auto, or a number.")] = None,
     residency: Annotated[
-        list[str] | None, typer.Option(help="auto, or groups: stt/extract/rate, stt/extract+rate.")
+        list[str] | None, typer.Option(help="auto, or groups such as stt/extract/rate, stt/extract+rate.")
     ] = None,
-    parallel: Annotated[list[int] | None, typer.Option(min=1, help="Requests at once of each model.")] = None,
+    parallel: Annotated[list[int] | None, typer.Option(min=1, help="Requests at once to each model.")] = None,
     switch_s: Annotated[
-        float | None, typer.Option(min=0, help="What a switch costs; default: as measured, else 5.")
+        float | None, typer.Option(min=0, help="Seconds that a switch takes; default: as measured, else 5.")
     ] = None,
     plain: Annotated[bool, typer.Option("--ascii", help="Draw with plain ASCII.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a class through the scheduler without any engine: when would it be done?
+    """Forecast when a class would be done, with the real scheduler and without engines.
 
-    Give --batch, --residency or --parallel several times to see each combination side by side.
+    Give --batch, --residency or --parallel several times to compare every combination.
     """
     from daemon.cli.rehearsals import plain_values, rehearsals, show
 

@@ -1,4 +1,4 @@
-"""Times as an operator says them: `10:45`, `+15m`, `none`."""
+"""Parses the times that an operator writes: `10:45`, `+15m`, `none`."""
 
 import re
 from datetime import datetime, timedelta
@@ -9,10 +9,10 @@ _BACK = timedelta(hours=6)
 
 
 def deadline(text: str, now: datetime) -> datetime | None:
-    """The time that is meant, or None for `none`; `now` has a zone, in which the answer is.
+    """Parse a deadline; None for `none`. The answer has the time zone of `now`.
 
-    A time of the clock that is over is meant for tomorrow, unless it was within the last six hours: then it
-    is a deadline that was missed. Raises ValueError for what is no such text.
+    A clock time in the past means tomorrow, unless it is less than six hours ago: that is a missed deadline.
+    Raises ValueError for any other text.
     """
     if text == "none":
         return None
@@ -22,4 +22,4 @@ def deadline(text: str, now: datetime) -> datetime | None:
     span = _SPAN.fullmatch(text)
     if span is not None and any(span.groups()):
         return now + timedelta(hours=int(span[1] or 0), minutes=int(span[2] or 0))
-    raise ValueError(f"{text!r} is no time: say one as in 10:45, +15m, +1h30m or none")
+    raise ValueError(f"{text!r} is no time: use a form such as 10:45, +15m, +1h30m or none")

@@ -1,4 +1,4 @@
-"""`introeval tui`: the dashboard. Nothing heavy is imported before its first paint, and typer would be."""
+"""`introeval tui`: the dashboard. Parsed with argparse, since typer would delay the first paint."""
 
 import argparse
 import gc
@@ -6,13 +6,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-SUMMARY = "Open the dashboard. It attaches to a running daemon; closing it never touches the work."
-_DUMB = "this terminal can't draw a whole screen; this is one frame as text"
+SUMMARY = "Open the dashboard of the running daemon. Closing it never affects the work."
+_DUMB = "this terminal cannot draw the dashboard; this is one frame as text"
 _REFRESH_S = (0.2, 60.0)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command with its arguments, by default those of this process, to its exit code."""
+    """Run the command and end the process with its exit code. `arguments` are by default the process's."""
     from daemon.core.errors import IntroEvalError
 
     gc.disable()  # until the first paint; the dashboard switches it on again
@@ -28,13 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="introeval tui", description=SUMMARY)
     parser.add_argument("--socket", type=Path, help="the daemon's socket; default: the configured one")
-    parser.add_argument("--read-only", action="store_true", help="change nothing")
-    parser.add_argument("--ascii", action="store_true", help="draw with ASCII signs only")
+    parser.add_argument("--read-only", action="store_true", help="allow no changes")
+    parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     parser.add_argument(
-        "--refresh", type=_seconds, default=1.0, metavar="S", help="seconds between two questions (1)"
+        "--refresh", type=_seconds, default=1.0, metavar="S", help="seconds between updates (1)"
     )
-    parser.add_argument("--once", action="store_true", help="print one frame as text, and end")
+    parser.add_argument("--once", action="store_true", help="print one frame as text, and exit")
     return parser
 
 
@@ -42,7 +42,7 @@ def _seconds(said: str) -> float:
     least, most = _REFRESH_S
     seconds = float(said)
     if not least <= seconds <= most:
-        raise argparse.ArgumentTypeError(f"is to be from {least:g} to {most:g}")
+        raise argparse.ArgumentTypeError(f"must be from {least:g} to {most:g} seconds")
     return seconds
 
 
@@ -80,12 +80,12 @@ def _frame(path: Path, ascii_only: bool) -> str:
     except Unreachable as exc:
         from daemon.core.errors import NotRunning
 
-        mend = f"; {exc.mend}" if exc.mend else ""
-        raise NotRunning(f"no daemon answers on {path} ({exc.reason}){mend}") from exc
+        fix = f"; {exc.mend}" if exc.mend else ""
+        raise NotRunning(f"no daemon answers on {path} ({exc.reason}){fix}") from exc
 
 
 def _configured() -> Path:
-    """The socket of the configuration, whose library takes longer to load than the first paint."""
+    """The configured socket. Called after the first paint: pydantic takes longer to load than that."""
     from daemon.cli.common import configuration
 
     return configuration().paths.socket

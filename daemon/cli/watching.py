@@ -1,4 +1,4 @@
-"""What stays and looks: `wait`, `events --follow`, `status --watch`. They outlive a restart of the daemon."""
+"""Commands that keep polling: `wait`, `events --follow`, `status --watch`. They outlive a daemon restart."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,17 +16,17 @@ from daemon.core.tasks.task import Status as TaskStatus
 
 LOOK_S = 1.0
 _PAGE = 500
-_AWAY_S = 60.0
-_GRACE_S = 10.0  # beyond the time to settle: a file that is not taken by then can't be
+_AWAY_S = 60.0  # longer than a restart takes
+_GRACE_S = 10.0  # beyond the settle time: a file that is not claimed by then cannot be claimed
 
 
 def ask_status(socket: Path) -> DaemonStatus:
-    """What the system is doing now. Raises NotRunning."""
+    """The daemon's status. Raises NotRunning."""
     return DaemonStatus.model_validate(client.get(socket, "/status"))
 
 
 def patiently(socket: Path, console: Console, look_s: float = LOOK_S) -> Iterator[DaemonStatus]:
-    """The status again and again. Raises NotRunning when no daemon answers at first, or for a minute."""
+    """Yield the status every `look_s`. Raises NotRunning when none answers at first, or for a minute."""
     yield ask_status(socket)
     away_since: float | None = None
     while True:
@@ -46,9 +46,9 @@ def patiently(socket: Path, console: Console, look_s: float = LOOK_S) -> Iterato
 
 
 def wait(socket: Path, settle_s: float, console: Console) -> bool:
-    """Wait until nothing is left to take, to do or to deliver; held tasks are not waited for.
+    """Wait until nothing is left to claim, work on or deliver; held tasks are not waited for.
 
-    Whether all went well, i.e. no task of the class failed, and no other one meanwhile. Raises NotRunning.
+    Returns False when a task of the class failed, or another one meanwhile. Raises NotRunning.
     """
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -60,7 +60,7 @@ def wait(socket: Path, settle_s: float, console: Console) -> bool:
     most = 0
     unclaimed_since = time.monotonic()
     with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task("looking", total=None)
+        bar = progress.add_task("reading the status", total=None)
         for status in patiently(socket, console):
             failed = status.counts.get(TaskStatus.FAILED, 0)
             failed_before = failed if failed_before is None else failed_before
@@ -74,11 +74,11 @@ def wait(socket: Path, settle_s: float, console: Console) -> bool:
             taken = time.monotonic() - unclaimed_since > settle_s + _GRACE_S or not waiting
             if not left and taken and not status.undelivered:
                 return failed <= failed_before and not _failed_of_class(socket, status)
-    raise AssertionError("the status is asked for ever")
+    raise AssertionError("the status never ends")
 
 
 def _failed_of_class(socket: Path, status: DaemonStatus) -> bool:
-    """Whether a task of the last class failed: the class are the newest tasks."""
+    """Whether a task of the last class failed. The class is the newest `clock.total` tasks."""
     size = min(status.clock.total if status.clock else 0, _PAGE)
     if not size:
         return False
@@ -87,7 +87,7 @@ def _failed_of_class(socket: Path, status: DaemonStatus) -> bool:
 
 
 def follow(socket: Path, console: Console, show: Callable[[EventLine], None]) -> None:
-    """Show what happens for ever. Raises NotRunning when no daemon answers at first, or for a minute."""
+    """Show events until interrupted. Raises NotRunning when none answers at first, or for a minute."""
     after: int | None = None
     met = False
     away_since: float | None = None
@@ -96,7 +96,7 @@ def follow(socket: Path, console: Console, show: Callable[[EventLine], None]) ->
             for event in client.follow(socket, after):
                 met, away_since = True, None
                 if event is None:
-                    console.print("events are missing here: the daemon was away for long", style="yellow")
+                    console.print("events are missing here: the daemon was away too long", style="yellow")
                     after = None
                 else:
                     after = event.id

@@ -1,4 +1,4 @@
-"""The commands that change something: each is one request to the daemon for each thing to be changed."""
+"""The commands that change something: one request to the daemon for each task."""
 
 import json
 from collections.abc import Sequence
@@ -26,17 +26,17 @@ TaskIds = Annotated[list[int], typer.Argument(metavar="ID...")]
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Give `app` the commands."""
+    """Add the changing commands to `app`."""
     for verb, doc in (
-        (Verb.CANCEL, "Cancel open tasks; a result of each says so."),
+        (Verb.CANCEL, "Cancel open tasks. Each gets a result that says so."),
         (Verb.HOLD, "Keep open tasks from being started until they are released."),
-        (Verb.RELEASE, "Let held tasks go on."),
-        (Verb.DELIVER, "Put the last results of tasks into the outbox again."),
+        (Verb.RELEASE, "Let held tasks be started again."),
+        (Verb.DELIVER, "Deliver the last results of tasks to the outbox again."),
     ):
         _add_verb(app, verb, doc)
     for order, doc in (
-        (Order.RESUME, "Go on after a pause or a drain."),
-        (Order.DRAIN, "Take nothing new, and work off what is open; `resume` ends it."),
+        (Order.RESUME, "Continue after a pause or a drain."),
+        (Order.DRAIN, "Claim no new videos, and finish the open tasks; `resume` ends it."),
         (Order.GO, "Leave stt without waiting for more uploads."),
     ):
         _add_order(app, order, doc)
@@ -53,28 +53,28 @@ def retry(
     failed: Annotated[bool, typer.Option("--failed", help="Every task that failed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take up failed, cancelled or doubtful tasks again, where they came to nothing."""
+    """Retry tasks that failed, were cancelled or need review, from the stage that gave no result."""
     if bool(task_ids) == failed:
-        raise typer.BadParameter("name tasks, or say --failed")
+        raise typer.BadParameter("give either task ids or --failed")
     socket = configuration().paths.socket
     _ask_all(socket, Verb.RETRY, task_ids or _failed(socket), as_json)
 
 
 def pause(
     now: Annotated[
-        bool, typer.Option("--now", help="End what runs, too: it waits again and is charged nothing.")
+        bool, typer.Option("--now", help="Also end running attempts: they wait again and are not charged.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Start nothing new; what runs may end, and videos are still taken in."""
+    """Start nothing new. Running attempts may end, and videos are still claimed."""
     _order(Order.PAUSE, as_json, now=now)
 
 
 def deadline(
-    at: Annotated[str, typer.Argument(metavar="10:45|+15m|none", help="By when the class is to be done.")],
+    at: Annotated[str, typer.Argument(metavar="10:45|+15m|none", help="When the class must be done.")],
     as_json: AsJson = False,
 ) -> None:
-    """Set the time by which the class is to be done; the class clock goes by it."""
+    """Set the deadline of the class, which the class clock is measured against."""
     try:
         when = moment(at, datetime.now().astimezone())
     except ValueError as exc:
@@ -87,15 +87,15 @@ def deadline(
 def rate(
     task_id: Annotated[int | None, typer.Argument(metavar="[ID]")] = None,
     every: Annotated[bool, typer.Option("--all", help="Rate every task that has a rating.")] = False,
-    extract: Annotated[bool, typer.Option("--extract", help="Read the form anew, too.")] = False,
+    extract: Annotated[bool, typer.Option("--extract", help="Extract the form again, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rate again with the prompts and models of now, wait for it, and show what changed.
+    """Rate again with the current prompts and models, wait for the results, and show what changed.
 
     The transcript is kept. Each new result is the next revision.
     """
     if (task_id is None) == (not every):
-        raise typer.BadParameter("name one task, or say --all")
+        raise typer.BadParameter("give either one task id or --all")
     socket = configuration().paths.socket
     ids = [task_id] if task_id is not None else rerate.rated(socket)
     compared = rerate.rate_again(socket, ids, ERR, extract=extract)
@@ -109,7 +109,7 @@ def accept(
     place: Annotated[PlaceName, typer.Argument(metavar="inbox|outbox", help="Which folder.")],
     as_json: AsJson = False,
 ) -> None:
-    """Take the folder that stands there now for the inbox or the outbox, once you know it is right."""
+    """Accept the folder that is there now as the inbox or the outbox. Check first that it is right."""
     answer = client.post(configuration().paths.socket, f"/accept/{place}")
     _show(DaemonStatus.model_validate(answer), as_json)
 
@@ -129,7 +129,7 @@ def _add_order(app: typer.Typer, order: Order, doc: str) -> None:
 
 
 def _failed(socket: Path) -> list[int]:
-    """Every task that failed, the oldest first."""
+    """The ids of all failed tasks, oldest first."""
     ids: list[int] = []
     before = None
     while True:
@@ -142,9 +142,9 @@ def _failed(socket: Path) -> list[int]:
 
 
 def _ask_all(socket: Path, verb: Verb, ids: Sequence[int], as_json: bool) -> None:
-    """Ask for the same for each; what can't be done for one keeps none of the others from it.
+    """Send one request for each task. One that is refused does not stop the others.
 
-    Raises the first error, once all have been asked for and the others are told of.
+    The other errors are printed; then the first is raised. Raises NotRunning at once.
     """
     done: list[TaskDetail] = []
     errors: list[IntroEvalError] = []

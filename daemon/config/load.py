@@ -1,8 +1,8 @@
-"""The configuration: one TOML file with environment overrides, checked whole before anything starts.
+"""The configuration: one TOML file with environment overrides, checked as a whole before anything starts.
 
 The file is the first of: `--config`, `$INTROEVAL_CONFIG`, `./introeval.toml`,
 `/etc/introeval/introeval.toml`. Every key has a default, so an empty file works; relative paths are
-relative to the file that names them, or to the working directory when there is none.
+relative to the file that names them, or to the working directory when there is no file.
 """
 
 import difflib
@@ -49,11 +49,11 @@ SYSTEM_PATHS = {
     "state": "/var/lib/introeval",
     "socket": "/run/introeval/introeval.sock",
 }
-"""The defaults of `[paths]` when the configuration was found below /etc."""
+"""The defaults of `[paths]` for a configuration file below /etc."""
 
 
 class Config(BaseSettings):
-    """The whole configuration, resolved: every path is absolute."""
+    """The whole configuration. `load` makes every path absolute."""
 
     model_config = SettingsConfigDict(
         env_prefix="INTROEVAL_",
@@ -65,7 +65,7 @@ class Config(BaseSettings):
     )
 
     runtime: Literal["embedded", "docker"] = "embedded"
-    """Who hosts the language models: `embedded`, small ones on the processor, or `docker`, the lab's."""
+    """Who hosts the language models: `embedded`, a small one on the processor, or `docker`, the lab's."""
     paths: PathSettings = PathSettings()
     intake: IntakeSettings = IntakeSettings()
     batch: BatchSettings = BatchSettings()
@@ -92,7 +92,7 @@ class Config(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment goes before the file, whose content comes as arguments."""
+        """Let the environment override the file, whose content comes as arguments."""
         return (env_settings, init_settings)
 
     @model_validator(mode="after")
@@ -108,9 +108,9 @@ class Config(BaseSettings):
 def load(
     path: Path | None = None, environ: Mapping[str, str] = os.environ, *, runtime: str | None = None
 ) -> Config:
-    """Read and check the configuration; `runtime` goes before the file's.
+    """Read and check the configuration; `runtime` overrides the file's.
 
-    Raises ConfigError, one line for each thing that is wrong.
+    Raises ConfigError with one line for each error.
     """
     file = find(path, environ)
     base = file.parent if file else Path.cwd()
@@ -121,7 +121,7 @@ def load(
         except OSError as exc:
             raise ConfigError(f"{file} cannot be read: {exc.strerror}") from exc
         except ValueError as exc:
-            raise ConfigError(f"{file} is no TOML: {exc}") from exc
+            raise ConfigError(f"{file} is not valid TOML: {exc}") from exc
     if (
         file is not None
         and file.is_relative_to(SYSTEM_FOLDER)
@@ -141,11 +141,11 @@ def load(
 
 
 def find(path: Path | None, environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The configuration file that counts, or None. Raises ConfigError when a named one is missing."""
+    """The configuration file in use, or None. Raises ConfigError when a named one is missing."""
     named = path or (Path(environ[FILE_VARIABLE]) if environ.get(FILE_VARIABLE) else None)
     if named is not None:
         if not named.is_file():
-            raise ConfigError(f"there is no configuration file {named}")
+            raise ConfigError(f"there is no configuration file {named}; name another one, or create it")
         return named.absolute()
     return next((file.absolute() for file in (LOCAL_FILE, SYSTEM_FILE) if file.is_file()), None)
 
@@ -157,7 +157,7 @@ def _absolute(section: S, base: Path) -> S:
 
 
 def _explain(error: Any) -> str:
-    """One line for one of pydantic's errors; an unknown key names the nearest known one."""
+    """One line for a pydantic error. For an unknown key it suggests the nearest known one."""
     location = [str(part) for part in error["loc"]]
     key = ".".join(location)
     if error["type"] != "extra_forbidden":

@@ -1,4 +1,4 @@
-"""The tables of the configuration file, one class each. What stands below a key is its documentation."""
+"""The tables of the configuration file, one class each. The text below a key is its documentation."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,99 +24,99 @@ class Settings(BaseModel):
 
 
 class PathSettings(Settings):
-    """Where things lie. A relative path is relative to the file that names it.
+    """The folders. A relative path is relative to the file that names it.
 
-    Inbox and outbox may be shares: the folder that is found first at a path is the one that is used from
-    then on, and another one there must be accepted (`introeval accept`).
+    Inbox and outbox may be shares: the folder that is found first at a path is the known one from then on,
+    and another one there must be accepted (`introeval accept`).
     """
 
     inbox: Path = Path("inbox")
-    """Where students copy their videos."""
+    """The folder into which students copy their videos."""
     outbox: Path = Path("outbox")
-    """Where results, receipts and reasons appear. Nothing there is overwritten."""
+    """The folder for results, receipts and reasons. Nothing there is overwritten."""
     state: Path = Path("var")
-    """Database, videos in work, archive, models, logs. On a local disk, one daemon alone."""
+    """Database, claimed videos, archive, models and logs: on a local disk, for one daemon only."""
     socket: Path = Path("var/introeval.sock")
     """The control socket."""
 
 
 class IntakeSettings(Settings):
-    """What is taken from the inbox, and when."""
+    """Which files are claimed from the inbox, and when."""
 
     settle_s: Positive = 2.0
-    """A file is taken once its size and times have not changed for so many seconds."""
+    """Seconds for which a file's size and times must not change before it is claimed."""
     rescan_s: Positive = 30.0
-    """The inbox is looked through at least so often, whatever events say."""
+    """Seconds between full scans of the inbox, in case events were lost."""
     poll: bool | Auto = "auto"
-    """Look every two seconds instead of waiting for events; `auto` does so where no event comes."""
+    """Scan every two seconds instead of waiting for events; `auto`: on file systems that send none."""
     student_pattern: str = STUDENT_PATTERN
-    """What a student's id may look like, as a regular expression."""
+    """The regular expression that a student's id must match."""
     ignore: tuple[str, ...] = ()
-    """Names to leave alone, as shell patterns, beside those of half-copied and hidden files."""
+    """Names to ignore, as shell patterns, in addition to hidden and half-copied files."""
     done_marker: str = ""
-    """If set, e.g. to `.done`: a video is taken once a file of its name with this ending stands beside it."""
+    """If set, e.g. to `.done`: a video is claimed once a file of its name with this ending is beside it."""
     max_duration_s: Positive = 900.0
-    """Longer videos fail, with the limit said."""
+    """Longer videos fail; the error names the limit."""
     max_size_mb: Count = 4096
-    """Larger files fail, with the limit said."""
+    """Larger files fail; the error names the limit."""
     min_free_mb: Annotated[int, Field(ge=0)] = 1000
-    """With less room on the disk of the state folder nothing is taken, until there is room again."""
+    """With less free space on the state folder's disk no file is claimed."""
     resubmission: Resubmission = "all"
-    """More videos of one student: `all` are evaluated, the `newest` of those that wait, or `reject`."""
+    """Several videos of one student: `all` are evaluated, only the `newest` waiting one, or `reject`."""
     owner: OwnerRule = "record"
-    """The account that owns a file: `ignore` it; `record` it, and let no file take the place of one from
-    another account; or `require` that its name is the student's id."""
+    """The account that owns a file: `ignore` it; `record` it, and let no file replace one of another
+    account; or `require` that the account's name is the student's id."""
     shared_accounts: tuple[str, ...] = ()
-    """Accounts, and groups of them as `@tutors`, whose files count for every student: on some shares one
-    account owns all."""
+    """Accounts, and groups as `@tutors`, whose files count for every student: on some shares one account
+    owns all files."""
 
 
 class BatchSettings(Settings):
-    """How many tasks go through one stt phase together."""
+    """The tasks that go through one stt phase together."""
 
     size: Count | Auto = "auto"
-    """`auto`: from 10 to 40, so that switches cost at most a tenth of the work."""
+    """Tasks in a batch; `auto`: from 10 to 40, so that switches take at most a tenth of the work's time."""
     max_wait_s: NotNegative = 30.0
-    """Nobody waits longer than this for a batch to fill up."""
+    """The longest time that a task waits for a batch to fill."""
 
 
 class RetrySettings(Settings):
-    """How often a task may fail."""
+    """Retries of a task."""
 
     max_retry_count: Count = 3
-    """Tries of one stage, all told, before the task is failed. Faults of an engine are not counted."""
+    """Attempts at one stage before the task fails. Faults of an engine are not counted."""
 
 
 class SttSettings(Settings):
-    """Whisper."""
+    """Whisper, which transcribes."""
 
     model: str = "base"
-    """`base`, `tiny.en` (faster, English only), or another that was pulled."""
+    """`base`, `tiny.en` (faster, English only), or another pulled model."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """`auto`: the GPU, where CUDA finds one."""
+    """Where Whisper runs; `auto`: on the GPU when CUDA finds one."""
     compute_type: str = "auto"
-    """CTranslate2's, e.g. `int8`, `float16`. `auto`: `int8_float16` on a GPU, `int8` on a processor."""
+    """CTranslate2's type, e.g. `int8`, `float16`. `auto`: `int8_float16` on a GPU, `int8` on a processor."""
     batch_size: Count | Auto = "auto"
-    """Windows of 30 s at a time; halved when the memory does not hold them."""
+    """Windows of 30 s at a time; halved when memory runs out."""
     parallel: Count | Auto = "auto"
-    """Videos at a time; `auto`: one on a GPU, on a processor one a core, up to four."""
+    """Videos at a time; `auto`: one on a GPU; on a processor one for each core, up to four."""
     language: str = "en"
-    """The language that is expected; a video in another one is not rated."""
+    """The expected language; a video in another one is not rated."""
     hotwords: str = ""
-    """Names and terms that Whisper is to expect."""
+    """Names and terms that Whisper should expect."""
     limit_s: Positive = 30.0
-    """A video may take this long,"""
+    """A transcription may take this many seconds,"""
     limit_factor: NotNegative = 6.0
-    """and this many times its own length; then the worker is taken to hang."""
+    """plus this many times the video's length; after that the worker counts as hung and is killed."""
 
 
 class GpuSettings(Settings):
     """Which engines share the GPU."""
 
     residency: tuple[tuple[Stage, ...], ...] | Auto = "auto"
-    """Groups that may be loaded together, in order. `auto` decides by the card; see `introeval doctor`."""
+    """Groups of stages loaded together, in order. `auto`: by the GPU's memory; see `introeval doctor`."""
     free_timeout_s: Positive = 60.0
-    """Memory that is not free after so long is an alarm that names its holder. The switch waits on."""
+    """Seconds until occupied GPU memory raises an alarm that names its holder. The switch keeps waiting."""
 
     @field_validator("residency")
     @classmethod
@@ -131,39 +131,39 @@ class GpuSettings(Settings):
 
 
 class ModelSettings(Settings):
-    """The language model that reads the form: where it is (runtime `docker`), and how it is asked."""
+    """The language model that extracts the form. The first four keys are for runtime `docker`."""
 
     container: str = "mistral-container"
-    """The container that is started and stopped; empty for a server elsewhere, which is neither."""
+    """The container that the daemon starts and stops; empty for a server that it does not manage."""
     url: str = "http://127.0.0.1:11434"
-    """Where its server answers."""
+    """The server's address."""
     model: str = "mistral"
-    """The model's name there."""
+    """The model's name on the server."""
     api: Literal["ollama", "openai"] = "ollama"
-    """What the server speaks."""
+    """The server's protocol: `ollama`, or `openai` for llama.cpp's and vLLM's."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.1
-    """How freely it answers."""
+    """Sampling temperature: 0 gives the likeliest answer."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """The share of likely words that it chooses from."""
+    """Nucleus sampling: only the likeliest tokens with this total probability are used."""
     seed: int = 1
-    """The same for every student."""
+    """The seed for sampling, the same for every student."""
     parallel: Count | Auto = "auto"
-    """Requests at a time; `auto` decides by the card, and never more than the server holds."""
+    """Requests at a time; `auto` depends on the GPU's memory, and is at most what the server takes."""
     num_ctx: Count | Auto = "auto"
     """Tokens of context; `auto`: the smallest of 2048, 4096, 8192 that holds the phase's longest prompt."""
     load_timeout_s: Positive = 180.0
-    """How long loading the model may take."""
+    """The longest time for loading the model."""
     timeout_s: Positive = 300.0
-    """How long an answer may take."""
+    """The longest time for an answer."""
     stall_s: Positive = 20.0
-    """How long it may say nothing while it answers. A model on the processor has six times that."""
+    """The longest pause within an answer. A model on the processor may take six times that."""
 
 
 class RateModelSettings(ModelSettings):
-    """The language model that rates, in a container of its own. It is asked a little more freely."""
+    """The language model that rates, in its own container and with a slightly higher temperature."""
 
     container: str = "llama3-container"
-    """As in `[extract]`, and so are the keys that follow."""
+    """As in `[extract]`, and so are the following keys."""
     url: str = "http://127.0.0.1:11435"
     model: str = "llama3"
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.2
@@ -173,70 +173,70 @@ class DockerSettings(Settings):
     """The Docker engine."""
 
     base_url: str = ""
-    """Where it answers; empty: what the environment says, else the engine's own socket."""
+    """The engine's address; empty: from the environment, else its default socket."""
     stop_timeout_s: Positive = 10.0
-    """A container that is stopped has so long; then it is killed."""
+    """Seconds that a container has to stop before it is killed."""
     image: str = "ollama/ollama"
-    """What `introeval setup` makes containers from."""
+    """The image from which `introeval setup` creates containers."""
     on_exit: Literal["restore", "stop"] = "restore"
-    """When the daemon ends: `restore` starts containers that ran before it came; `stop` leaves them stopped.
-    Restart policies are put back by both."""
+    """When the daemon ends: `restore` starts containers that ran before the daemon; `stop` leaves them
+    stopped. Both put the restart policies back."""
 
 
 class RetentionSettings(Settings):
     """How long videos, refused files and copies of the database are kept."""
 
     archive_days: NotNegative = 30.0
-    """Days after the delivery or the refusal; 0 keeps none. Results stay until `introeval forget`."""
+    """Days after the delivery or the refusal; 0 keeps none. Results are kept until `introeval forget`."""
 
 
 class AlertSettings(Settings):
-    """When the operator is told, and how: once when it begins, and once when it clears."""
+    """When alarms are raised, and the hooks that are told: once when one begins, and once when it clears."""
 
     command: tuple[str, ...] = ()
-    """A program and its arguments; it gets the alert as JSON on its standard input."""
+    """A program and its arguments; it gets the alarm as JSON on its standard input."""
     webhook: str = ""
-    """A URL that gets the same by POST."""
+    """A URL to which the same JSON is sent by POST."""
     queue_depth: Count = 200
-    """More open tasks than this are an alarm."""
+    """More open tasks than this raise an alarm."""
     oldest_wait_min: Positive = 60.0
-    """So is a task that has waited longer than this,"""
+    """A task that has waited longer than this raises an alarm."""
     failures: Count = 5
-    """and so many failed tasks within an hour."""
+    """So many failed tasks within an hour raise an alarm."""
 
 
 class EmbeddedSettings(Settings):
     """The embedded runtime."""
 
     model: str = "smollm2"
-    """What it loads for extracting and rating."""
+    """The model for extracting and rating."""
 
 
 class PromptSettings(Settings):
     """The prompts and the rubric."""
 
     folder: Path | None = None
-    """Templates here take the place of ours, by name, e.g. `rate.v2.j2`."""
+    """Templates in this folder replace the built-in ones of the same name, e.g. `rate.v2.j2`."""
 
 
 class OutboxSettings(Settings):
-    """Who may read what is published."""
+    """The rights of the files in the outbox."""
 
     mode: Annotated[str, Field(pattern=r"^0?[0-7]{3}$")] = "0640"
-    """Of the files."""
+    """The mode of the files, in octal."""
     group: str = ""
-    """Of the files; empty: the daemon's own."""
+    """The group of the files; empty: the daemon's own."""
 
 
 class ApiSettings(Settings):
     """The control socket."""
 
     operators: str = ""
-    """A group that may change things, beside the daemon's user and root."""
+    """A group whose members may change things, in addition to the daemon's user and root."""
 
 
 class RunSettings(Settings):
     """The daemon itself."""
 
     stop_grace_s: NotNegative = 20.0
-    """When it is told to stop, running attempts have so long; the others wait for the next start."""
+    """Seconds that running attempts have to end when the daemon stops; the others wait for the next start."""

@@ -1,7 +1,7 @@
-"""`introeval doctor`: looks whether everything is as the daemon needs it, and says how to mend what is not.
+"""`introeval doctor`: checks the installation, and says how to fix each problem.
 
-What has to be asked for is gathered first (`facts`); each check then is a small function of the facts that
-gives findings. Nothing is changed by looking, and nothing raises for what it should report.
+The facts are gathered first (`facts`); each check is a small function from facts to findings. The checks
+change nothing, and raise nothing that they should report.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,20 +33,20 @@ CHECKS: Sequence[Callable[[Facts], list[Finding]]] = (
     machine.socket,
     lambda _: machine.service(),
 )
-"""All checks, in the order in which they are told."""
+"""All checks, in the order in which they are printed."""
 
 
 async def examine(
     config: Config, file: Path | None, environ: Mapping[str, str], assets: Sequence[str]
 ) -> list[Finding]:
-    """What all checks find. `assets` are the weights that a run with this configuration needs."""
+    """The findings of all checks. `assets` names the weights that a run with this configuration needs."""
     facts = await gather(config, file, environ, assets)
     return [finding for check in CHECKS for finding in check(facts)]
 
 
 def examine_without(error: ConfigError) -> list[Finding]:
-    """What can be told where the configuration can't be used: what is wrong with it, and the machine."""
-    wrong = [fail("configuration", line, "mend this first") for line in str(error).splitlines()]
+    """The findings without a valid configuration: its errors, and the checks of the machine."""
+    wrong = [fail("configuration", line, "fix this first") for line in str(error).splitlines()]
     return [*wrong, *installation.packages(), *machine.clock(), *machine.cage(), *machine.service()]
 
 

@@ -20,13 +20,13 @@ def engine(facts: Facts) -> list[Finding]:
     if docker.problem:
         return [fail("docker", docker.problem, docker.mend)]
     if facts.gpu.absent is None and not docker.runtimes & {"nvidia"}:
-        mend = "install nvidia-container-toolkit, and run: nvidia-ctk runtime configure"
-        return [warn("docker", f"engine {docker.version} has no runtime for NVIDIA's GPUs", mend)]
+        fix = "install nvidia-container-toolkit, and run: nvidia-ctk runtime configure"
+        return [warn("docker", f"engine {docker.version} has no runtime for NVIDIA's GPUs", fix)]
     return [ok("docker", f"engine {docker.version} answers")]
 
 
 def containers(facts: Facts) -> list[Finding]:
-    """Each container: whether it is there and made so that the daemon can work with it."""
+    """Whether each container exists, and is configured so that the daemon can work with it."""
     docker = facts.docker
     if docker is None or docker.problem:
         return []
@@ -34,11 +34,12 @@ def containers(facts: Facts) -> list[Finding]:
     for stage, model in models_of(facts.config).items():
         check = f"container {stage}"
         if not model.container:
-            findings.append(ok(check, f"none: the server at {model.url} is run by others"))
+            findings.append(ok(check, f"none: the server at {model.url} is not managed by the daemon"))
             continue
         seen = docker.containers.get(stage)
         if seen is None:
-            findings.append(fail(check, f"there is no container {model.container}", "run: introeval setup"))
+            text = f"there is no container {model.container}, so nothing can be evaluated"
+            findings.append(fail(check, text, "run: introeval setup"))
         else:
             slots = slots_of(docker, stage)
             findings.append(_container(check, model, seen, slots, gpu=facts.gpu.absent is None))
@@ -46,7 +47,7 @@ def containers(facts: Facts) -> list[Finding]:
 
 
 def models(facts: Facts) -> list[Finding]:
-    """Whether each container has its model, and which one."""
+    """Whether each server has its model, with the model's digest."""
     docker = facts.docker
     if docker is None or docker.problem:
         return []
@@ -61,9 +62,9 @@ def _container(
     check: str, model: ModelSettings, seen: Mapping[str, Any], slots: int | None, *, gpu: bool
 ) -> Finding:
     name, state, host = model.container, seen["State"], seen["HostConfig"]
-    text = f"{name} is {state['Status']}, holds {slots} at a time"
+    text = f"{name} is {state['Status']}, parallel requests: {slots}"
     if state["Status"] == "restarting":
-        return fail(check, f"{name} crashes again and again", f"see: docker logs {name}")
+        return fail(check, f"{name} crashes repeatedly", f"see: docker logs {name}")
     if state["Status"] == "paused":
         return warn(check, f"{name} is paused", f"run: docker unpause {name}")
     wrong = _ports(model, seen)
@@ -77,18 +78,18 @@ def _container(
             f"run: docker update --restart=no {name}",
         )
     if gpu and not host.get("DeviceRequests") and host.get("Runtime") != "nvidia":
-        return warn(check, f"{text}; it was made without the GPU", "remove it, and run: introeval setup")
+        return warn(check, f"{text}; it was created without the GPU", "remove it, and run: introeval setup")
     if model.parallel != "auto" and slots is not None and model.parallel > slots:
         return warn(
             check,
-            f"{text}, and {model.parallel} are configured",
-            f"make it anew with {SLOTS}={model.parallel}, or lower parallel",
+            f"{text}, but {model.parallel} are configured",
+            f"create it again with {SLOTS}={model.parallel}, or lower parallel",
         )
     return ok(check, text)
 
 
 def _ports(model: ModelSettings, seen: Mapping[str, Any]) -> str:
-    """What is wrong with how its port is published; empty when nothing is, or nothing is published."""
+    """The problem with how the container publishes its port; empty when there is none."""
     host = seen["HostConfig"]
     if host.get("NetworkMode") == "host":
         return ""
@@ -97,18 +98,16 @@ def _ports(model: ModelSettings, seen: Mapping[str, Any]) -> str:
     if not _is_loopback(url.hostname or ""):
         return ""
     if url.port is not None and str(url.port) not in {each.get("HostPort") for each in bound}:
-        return f"does not publish port {url.port}, where {model.url} is asked for"
+        return f"does not publish port {url.port}, which {model.url} needs"
     if any(not _is_loopback(each.get("HostIp") or "0.0.0.0") for each in bound):
-        return "is open to the network: anyone may use its server"
+        return "is open to the network: anyone can use its server"
     return ""
 
 
 def _badly_published(check: str, name: str, wrong: str) -> Finding:
-    """A container that can't be reached fails; one that too many can reach is a warning."""
-    mend = "remove it, and run: introeval setup"
-    if wrong.startswith("is open"):
-        return warn(check, f"{name} {wrong}", mend)
-    return fail(check, f"{name} {wrong}", mend)
+    """A failure when the container cannot be reached; a warning when the network can reach it."""
+    finding = warn if wrong.startswith("is open") else fail
+    return finding(check, f"{name} {wrong}", "remove it, and run: introeval setup")
 
 
 def _is_loopback(host: str) -> bool:
@@ -120,11 +119,11 @@ def _is_loopback(host: str) -> bool:
 
 def _model(check: str, model: ModelSettings, docker: DockerSide, server: ServerFacts | str | None) -> Finding:
     if server is None:
-        return ok(check, f"{model.model}: not asked, the container is stopped")
+        return ok(check, f"{model.model}: not checked, the container is stopped")
     if isinstance(server, str):
         return warn(check, f"{model.model}: {server}", f"see: docker logs {model.container}")
     if model.api == "openai":
-        return ok(check, f"the server at {model.url} is well")
+        return ok(check, f"the server at {model.url} is healthy")
     digest = server.digests.get(full_name(model.model))
     if digest is None:
         return fail(check, f"the server at {model.url} has no model {model.model}", "run: introeval setup")

@@ -1,4 +1,4 @@
-"""What the checks go by, gathered once and all at the same time; nothing here is changed by looking."""
+"""The facts that the checks read, gathered once and concurrently. Gathering changes nothing."""
 
 import asyncio
 import os
@@ -25,14 +25,14 @@ from daemon.system.state_folder import DATABASE
 if TYPE_CHECKING:
     from daemon.containers.engine import DockerEngine
 
-_ENGINE_S = 4.0
+_ENGINE_S = 4.0  # the engine is asked before the servers, so gathering takes about 8 s at most
 _SERVER_S = 4.0
 _PROGRAM_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """A server of models as it answered: the models on its disk, name to digest, and what ours takes."""
+    """The answer of a model server. `digests`: the models on its disk by name; `need`: our model's memory."""
 
     version: str
     digests: Mapping[str, str]
@@ -41,10 +41,10 @@ class ServerFacts:
 
 @dataclass(frozen=True, slots=True)
 class DockerSide:
-    """What the Docker engine says. `problem` says why it does not, and `mend` what is to be done.
+    """The answer of the Docker engine; or `problem` says why there is none, and `mend` how to fix it.
 
-    `containers` are as `docker inspect` shows them, None for one that is not there. `servers` are those of
-    the containers that run, or why they do not answer.
+    `containers` are as `docker inspect` shows them, None for a missing one. `servers` are those of the
+    running containers, or the reason why one does not answer.
     """
 
     version: str = ""
@@ -57,10 +57,10 @@ class DockerSide:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that was looked at. `assets` are the weights that a run needs, by their names.
+    """All gathered facts. `assets` names the weights that a run needs.
 
-    `docker` is None with another runtime. `daemon` is the running daemon's state, or why there is none;
-    `places` are inbox and outbox as the daemon knows them or, when none runs, its database.
+    `docker` is None with another runtime. `daemon` is the running daemon's status, or why there is none;
+    `places` are inbox and outbox as the daemon knows them or, when none runs, as its database does.
     """
 
     config: Config
@@ -76,7 +76,7 @@ class Facts:
 async def gather(
     config: Config, file: Path | None, environ: Mapping[str, str], assets: Sequence[str]
 ) -> Facts:
-    """Look at everything. Takes some seconds at most, whatever does not answer."""
+    """Gather the facts, within some seconds even when a server does not answer."""
     gpu, daemon, docker = await asyncio.gather(
         NvmlGpu(environ).reading(), asyncio.to_thread(_daemon, config), _docker(config)
     )
@@ -85,12 +85,12 @@ async def gather(
 
 
 def models_of(config: Config) -> dict[Stage, ModelSettings]:
-    """The language models by their stages."""
+    """The settings of the language models, by stage."""
     return {Stage.EXTRACT: config.extract, Stage.RATE: config.rate}
 
 
 def me() -> str:
-    """Who looks."""
+    """The name of the user who runs doctor, or the user id when it has no name."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
@@ -98,7 +98,7 @@ def me() -> str:
 
 
 def said(command: Sequence[str]) -> str | None:
-    """See finding.Said."""
+    """The output of a command (see finding.Said)."""
     try:
         done = subprocess.run(
             command,
@@ -122,7 +122,7 @@ def _daemon(config: Config) -> DaemonStatus | str:
 
 
 def _places(config: Config) -> list[PlaceLine]:
-    """Inbox and outbox against what the database remembers; nothing where it can't be read."""
+    """Inbox and outbox compared with the database; empty when that cannot be read."""
     paths = {PlaceName.INBOX: config.paths.inbox, PlaceName.OUTBOX: config.paths.outbox}
     try:
         with open_reader(config.paths.state / DATABASE) as db:
@@ -137,7 +137,7 @@ def _places(config: Config) -> list[PlaceLine]:
 async def _docker(config: Config) -> DockerSide | None:
     if config.runtime != "docker":
         return None
-    from daemon.containers.engine import ContainerError, DockerEngine  # the SDK takes its time
+    from daemon.containers.engine import ContainerError, DockerEngine  # the Docker SDK is slow to import
 
     engine = DockerEngine(config.docker.base_url, timeout_s=_ENGINE_S)
     try:
@@ -148,10 +148,10 @@ async def _docker(config: Config) -> DockerSide | None:
                 containers[stage] = await _inspected(engine, model.container)
     except ContainerError as exc:
         if exc.state == "denied":
-            mend = f"run: usermod -aG docker {me()}, and log in again"
-            return DockerSide(problem=str(exc).rpartition(": ")[0], mend=mend)
-        text, _, mend = str(exc).rpartition("; ")
-        return DockerSide(problem=text or mend, mend=mend if text else "see: systemctl status docker")
+            fix = f"run: usermod -aG docker {me()}, and log in again"
+            return DockerSide(problem=str(exc).rpartition(": ")[0], mend=fix)
+        text, _, fix = str(exc).rpartition("; ")
+        return DockerSide(problem=text or fix, mend=fix if text else "see: systemctl status docker")
     finally:
         await engine.aclose()
     asked = [
@@ -180,7 +180,7 @@ async def _inspected(engine: "DockerEngine", name: str) -> Mapping[str, Any] | N
 
 
 async def _server(model: ModelSettings) -> ServerFacts | str:
-    """What the server of a model says; a server of the OpenAI kind says no more than that it is well."""
+    """The facts of a model's server, or why it does not answer. An OpenAI server only tells its health."""
     from daemon.containers.ready import OpenAIServer
     from daemon.llm.ollama_api import OllamaApi, full_name
 
@@ -188,7 +188,7 @@ async def _server(model: ModelSettings) -> ServerFacts | str:
         async with asyncio.timeout(_SERVER_S):
             if model.api == "openai":
                 well = await OpenAIServer(model.url, model.model).answers()
-                return ServerFacts("", {}) if well else f"the server at {model.url} is not well"
+                return ServerFacts("", {}) if well else f"the server at {model.url} is not healthy"
             async with OllamaApi(model.url) as api:
                 version, stored = await api.version(), await api.tags()
                 need = None

@@ -1,4 +1,4 @@
-"""What a check found: one line, and one more that says how to mend it."""
+"""Findings of the checks: what was found, and how to fix it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How bad it is, from good to bad."""
+    """The severity of a finding, from good to bad."""
 
     OK = "ok"
-    WARN = "warn"  # it works, and not as it should
-    FAIL = "fail"  # the daemon can't do its work
+    WARN = "warn"  # it works, but not as it should
+    FAIL = "fail"  # the daemon cannot work
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found about one thing. `mend` says what to do, and is empty when nothing is to be done.
+    """The finding of one check. `mend` says how to fix the problem; it is empty when there is none.
 
-    `details` are lines for who wants to know why, such as the arithmetic of the GPU's memory.
+    `details` are lines with the reasons, such as the arithmetic of the GPU's memory.
     """
 
     check: str
@@ -28,17 +28,17 @@ class Finding:
 
 
 def ok(check: str, text: str, details: Sequence[str] = ()) -> Finding:
-    """All is well."""
+    """A finding without a problem."""
     return Finding(check, Level.OK, text, details=tuple(details))
 
 
 def warn(check: str, text: str, mend: str, details: Sequence[str] = ()) -> Finding:
-    """It works, and not as it should."""
+    """A finding of something that works, but not as it should."""
     return Finding(check, Level.WARN, text, mend, tuple(details))
 
 
 def fail(check: str, text: str, mend: str) -> Finding:
-    """The daemon can't do its work."""
+    """A finding that keeps the daemon from working."""
     return Finding(check, Level.FAIL, text, mend)
 
 
@@ -48,4 +48,4 @@ def worst(levels: Sequence[Level]) -> Level:
 
 
 Said = Callable[[Sequence[str]], str | None]
-"""Runs a program and gives what it printed; None when it is not there, fails or does not end in time."""
+"""Runs a program and returns its output; None when it is missing, fails or does not end in time."""

@@ -1,4 +1,4 @@
-"""The folders: whether they can be used, what they lie on, and whether there is room. Nothing is written."""
+"""Checks of the folders: rights, file systems and free space. Nothing is written."""
 
 import grp
 import os
@@ -14,14 +14,14 @@ from daemon.doctor.finding import Finding, fail, ok, warn
 from daemon.intake.alarm import reason_of, shown
 from daemon.system.mounts import MOUNTINFO, is_remote
 
-_MOST_LOOKED_AT = 2000  # folders of students
+_MOST_LOOKED_AT = 2000  # students' folders: each is a `stat`, which is slow on a network share
 _NAMED = 3
 _LIMITS = Path("/proc/sys/fs/inotify")
-_FEW_WATCHES, _FEW_INSTANCES = 8192, 128
+_FEW_WATCHES, _FEW_INSTANCES = 8192, 128  # the defaults of older kernels; each student's folder takes a watch
 
 
 def folders(facts: Facts) -> list[Finding]:
-    """Inbox, outbox, state and the socket's folder: there, or to be made, and ours to write."""
+    """Whether inbox, outbox, state and the socket's folder exist or can be made, and can be written."""
     paths = facts.config.paths
     named = {
         "inbox": paths.inbox,
@@ -33,7 +33,7 @@ def folders(facts: Facts) -> list[Finding]:
 
 
 def places(facts: Facts) -> list[Finding]:
-    """Whether inbox and outbox are the folders that were known: a share may not be mounted."""
+    """Whether inbox and outbox are the known folders: a share may not be mounted."""
     findings = []
     for place in facts.places:
         check = f"place {place.name}"
@@ -47,7 +47,7 @@ def places(facts: Facts) -> list[Finding]:
 
 
 def intake(facts: Facts) -> list[Finding]:
-    """Whether what students put into the inbox can be taken out of it, and how it gets to the spool."""
+    """Whether the daemon can move students' files out of the inbox, and whether claiming copies them."""
     inbox, state = facts.config.paths.inbox, facts.config.paths.state
     if not inbox.is_dir():
         return []
@@ -59,12 +59,12 @@ def intake(facts: Facts) -> list[Finding]:
         ]
     findings = []
     if stuck:
-        text = f"files of students can't be moved out of {', '.join(stuck[:_NAMED])}"
+        text = f"students' files cannot be moved out of {', '.join(stuck[:_NAMED])}"
         more = f" and {len(stuck) - _NAMED} more folders" if len(stuck) > _NAMED else ""
-        mend = "give the daemon's user or group the right to write there, without a sticky bit: chmod g+wx,-t"
-        findings.append(fail("rights inbox", text + more, mend))
+        fix = "let the daemon's user or group write there, without a sticky bit; run: chmod g+wx,-t"
+        findings.append(fail("rights inbox", text + more, fix))
     else:
-        findings.append(ok("rights inbox", f"what students own can be moved, as {me()}"))
+        findings.append(ok("rights inbox", f"{me()} can move students' files"))
     if state.is_dir() and inbox.stat().st_dev != state.stat().st_dev:
         findings.append(ok("claim", "inbox and state lie on two file systems: each video is copied"))
     elif state.is_dir():
@@ -73,7 +73,7 @@ def intake(facts: Facts) -> list[Finding]:
 
 
 def watching(facts: Facts) -> list[Finding]:
-    """How the inbox is watched, and whether the system allows as many watches as that takes."""
+    """How the inbox is watched, and whether the system allows enough inotify watches for it."""
     config = facts.config
     inbox = config.paths.inbox
     if config.intake.poll is True or (config.intake.poll == "auto" and is_remote(inbox)):
@@ -82,22 +82,22 @@ def watching(facts: Facts) -> list[Finding]:
         )
         return [ok("watching", f"the inbox is polled: {why}")]
     if is_remote(inbox):
-        mend = 'say intake.poll = "auto"'
-        return [warn("watching", "the inbox is a network share, and polling is switched off", mend)]
+        fix = 'set intake.poll = "auto"'
+        return [warn("watching", "the inbox is a network share, and polling is switched off", fix)]
     try:
         watches = int((_LIMITS / "max_user_watches").read_text())
         instances = int((_LIMITS / "max_user_instances").read_text())
     except (OSError, ValueError):
         return [ok("watching", "the inbox is watched; the system does not say how many watches it allows")]
-    text = f"the inbox is watched; {watches} watches and {instances} watchers a user are allowed"
+    text = f"the inbox is watched; a user may have {watches} watches and {instances} watchers"
     if watches < _FEW_WATCHES or instances < _FEW_INSTANCES:
-        mend = "run: sysctl fs.inotify.max_user_watches=65536 fs.inotify.max_user_instances=512"
-        return [warn("watching", text, mend)]
+        fix = "run: sysctl fs.inotify.max_user_watches=65536 fs.inotify.max_user_instances=512"
+        return [warn("watching", text, fix)]
     return [ok("watching", text)]
 
 
 def outbox_group(facts: Facts) -> list[Finding]:
-    """Whether results can be given to the group that is to read them."""
+    """Whether the daemon can give results to the configured group."""
     name = facts.config.outbox.group
     if not name:
         return []
@@ -106,13 +106,13 @@ def outbox_group(facts: Facts) -> list[Finding]:
     except KeyError:
         return [fail("outbox group", f"there is no group {name}", f"run: groupadd {name}")]
     if os.geteuid() != 0 and group.gr_gid not in {os.getegid(), *os.getgroups()}:
-        mend = f"run: usermod -aG {group.gr_name} {me()}"
-        return [fail("outbox group", f"{me()} is not in {group.gr_name} and can't give files to it", mend)]
+        fix = f"run: usermod -aG {group.gr_name} {me()}"
+        return [fail("outbox group", f"{me()} is not in {group.gr_name} and cannot give files to it", fix)]
     return [ok("outbox group", f"results are given to {group.gr_name}")]
 
 
 def disk(facts: Facts) -> list[Finding]:
-    """Room where videos and results go; below `intake.min_free_mb` nothing is taken in."""
+    """Free space for videos and results; below `intake.min_free_mb` nothing is claimed."""
     config = facts.config
     findings = []
     for name, path in (("state", config.paths.state), ("outbox", config.paths.outbox)):
@@ -120,14 +120,14 @@ def disk(facts: Facts) -> list[Finding]:
         try:
             free_mb = shutil.disk_usage(here).free / 1e6
         except OSError as exc:
-            findings.append(fail(f"disk {name}", f"{here}: {reason_of(exc)}", "see that it is mounted"))
+            findings.append(fail(f"disk {name}", f"{here}: {reason_of(exc)}", "check that it is mounted"))
             continue
         findings.append(_room(f"disk {name}", here, free_mb, config))
     return findings
 
 
 def file_system(path: Path, mountinfo: Path = MOUNTINFO) -> str:
-    """The type of the file system that holds `path`, as the mount table has it; `?` where there is none."""
+    """The type of the file system that holds `path`, from the mount table; `?` when unknown."""
     here = os.path.realpath(path)
     kind, longest = "?", -1
     try:
@@ -146,15 +146,15 @@ def file_system(path: Path, mountinfo: Path = MOUNTINFO) -> str:
 def _folder(check: str, path: Path) -> Finding:
     here = _nearest(path)
     if not here.is_dir():
-        return fail(check, f"{here} is no folder", "name another one in [paths]")
+        return fail(check, f"{here} is not a folder", "name another one in [paths]")
     if not os.access(here, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
-        mend = f"run: chown {me()} {here}, or name another folder in [paths]"
-        return fail(check, f"{here} can't be written by {me()}", mend)
+        fix = f"run: chown {me()} {here}, or name another folder in [paths]"
+        return fail(check, f"{here} cannot be written by {me()}", fix)
     kind = file_system(here) + (", a network share" if is_remote(here) else "")
     if here != path:
-        return ok(check, f"{path} will be made, on {kind}")
+        return ok(check, f"{path} will be created, on {kind}")
     if check == "folder state" and is_remote(path):
-        return warn(check, f"{path} on {kind}: a database there is not safe", "move it to a local disk")
+        return warn(check, f"{path} on {kind}: a database is not safe there", "move it to a local disk")
     return ok(check, f"{path} on {kind}")
 
 
@@ -162,14 +162,14 @@ def _room(check: str, path: Path, free_mb: float, config: Config) -> Finding:
     least = config.intake.min_free_mb
     text = f"{free_mb / 1000:.1f} GB free on {path}, at least {least / 1000:.1f} GB are needed"
     if free_mb < least:
-        return fail(check, text, "make room; nothing is taken in until then")
+        return fail(check, text, "free some space; no video is claimed until then")
     if free_mb < 2 * least:
-        return warn(check, text, "make room")
+        return warn(check, text, "free some space")
     return ok(check, text)
 
 
 def _not_ours_to_move(inbox: Path) -> Iterator[Path]:
-    """The inbox and its students' folders out of which somebody else's file can't be renamed by us."""
+    """Yield the inbox and students' folders out of which this user cannot rename another user's file."""
     places = [inbox]
     with os.scandir(inbox) as entries:
         for entry in entries:
@@ -186,5 +186,5 @@ def _not_ours_to_move(inbox: Path) -> Iterator[Path]:
 
 
 def _nearest(path: Path) -> Path:
-    """The path itself, or the nearest one above it that is there."""
+    """The path itself, or its nearest parent that exists."""
     return next((each for each in (path, *path.parents) if each.exists()), path)

@@ -1,4 +1,4 @@
-"""The GPU: whether there is one, and whether what is to be loaded has room."""
+"""Checks of the GPU: the driver, and whether the engines fit into its memory."""
 
 from daemon.core.schedule.residency import MODELS, Plan
 from daemon.core.tasks.task import Stage
@@ -10,19 +10,19 @@ SLOTS = "OLLAMA_NUM_PARALLEL"
 
 
 def driver(facts: Facts) -> list[Finding]:
-    """What the driver says, and what is used without it."""
+    """Whether the driver answers, and what the engines use without it."""
     gpu, config = facts.gpu, facts.config
     if gpu.lost:
         return [fail("gpu", f"the GPU {gpu.name} does not answer", "restart the driver or the machine")]
     if gpu.absent is not None:
         if config.stt.device == "cuda":
-            return [fail("gpu", f"{gpu.absent}, and stt.device is cuda", 'say stt.device = "auto"')]
+            return [fail("gpu", f"{gpu.absent}, but stt.device is cuda", 'set stt.device = "auto"')]
         if config.runtime == "docker":
-            mend = "install NVIDIA's driver and container toolkit, if there is a GPU"
-            return [warn("gpu", f"{gpu.absent}: Whisper and the containers use the processor, slowly", mend)]
+            fix = "install NVIDIA's driver and container toolkit, if there is a GPU"
+            return [warn("gpu", f"{gpu.absent}: Whisper and the containers use the processor, slowly", fix)]
         return [ok("gpu", f"{gpu.absent}: Whisper and the embedded model use the processor")]
     if gpu.total_mb is None or gpu.used_mb is None:
-        return [warn("gpu", f"{gpu.name} does not tell its memory", "set gpu.residency and each parallel")]
+        return [warn("gpu", f"{gpu.name} hides its memory size", "set gpu.residency and each parallel")]
     held = [f"process {h.pid} ({h.name}) of {h.user}: {_mb(h.memory_mb)}" for h in gpu.holders]
     text = f"{gpu.name}: {gpu.used_mb:.0f} of {gpu.total_mb:.0f} MB in use"
     return [
@@ -31,7 +31,7 @@ def driver(facts: Facts) -> list[Finding]:
 
 
 def room(facts: Facts) -> list[Finding]:
-    """Which engines share the GPU, by the arithmetic that the daemon goes by."""
+    """Which engines share the GPU, by the daemon's own arithmetic, and whether they fit."""
     if facts.docker is None:
         return []
     plan = _plan(facts, facts.docker)
@@ -40,13 +40,13 @@ def room(facts: Facts) -> list[Finding]:
         f"{plan.parallel[stage]} {stage} with {plan.num_ctx[stage]} tokens each" for stage in MODELS
     )
     if not plan.fits:
-        mend = f"use smaller models or contexts, or containers with a smaller {SLOTS}"
-        return [warn("residency", f"{text}; not all of it fits on the GPU", mend, plan.lines)]
+        fix = f"use smaller models or contexts, or containers with a smaller {SLOTS}"
+        return [warn("residency", f"{text}; not all of it fits on the GPU", fix, plan.lines)]
     return [ok("residency", text, plan.lines)]
 
 
 def slots_of(docker: DockerSide, stage: Stage) -> int | None:
-    """How many requests a container's server holds; one where it does not say, None without a container."""
+    """Requests at a time that a container's server takes: 1 when not set, None without a container."""
     seen = docker.containers.get(stage)
     if seen is None:
         return None

@@ -1,4 +1,4 @@
-"""The program itself: its configuration, its Python, its packages and the weights that it loads."""
+"""Checks of the program: its configuration, its packages and the weights that it loads."""
 
 import platform
 import re
@@ -17,15 +17,15 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def configuration(facts: Facts) -> list[Finding]:
-    """Which file counts, and what the environment changes of it."""
+    """The configuration file in use, and the keys that the environment overrides."""
     changed = sorted(name for name in facts.environ if name.startswith(_PREFIX) and name != FILE_VARIABLE)
-    source = str(facts.file) if facts.file else "there is no file, the defaults count"
-    beside = f"; the environment changes {', '.join(changed)}" if changed else ""
+    source = str(facts.file) if facts.file else "there is no file, the defaults apply"
+    beside = f"; the environment sets {', '.join(changed)}" if changed else ""
     return [ok("configuration", f"{source}{beside}; runtime {facts.config.runtime}")]
 
 
 def packages(requirements: Sequence[str] | None = None) -> list[Finding]:
-    """Whether everything that the program stands on is installed. `requirements` are by default its own."""
+    """Whether all required packages are installed. `requirements` are by default the program's own."""
     about = f"Python {platform.python_version()}, introeval {__version__}"
     if requirements is None:
         try:
@@ -41,7 +41,7 @@ def packages(requirements: Sequence[str] | None = None) -> list[Finding]:
 
 
 def weights(facts: Facts) -> list[Finding]:
-    """Whether the weights that the daemon itself loads are here, as they were pinned."""
+    """Whether the weights that the daemon itself loads are present, as the catalog pins them."""
     findings = []
     for name in facts.assets:
         check = f"weights {name}"

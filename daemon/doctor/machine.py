@@ -1,4 +1,4 @@
-"""The machine around the daemon: its clock, the decoder's cage, systemd, and whether a daemon runs."""
+"""Checks of the machine: its clock, the media decoder's cage, systemd, and whether a daemon runs."""
 
 import os
 import time
@@ -17,12 +17,12 @@ _DAY_S = 86_400.0
 
 
 def clock(ask: Said = said, now: float | None = None) -> list[Finding]:
-    """Whether the time can be right: it decides who came first, and when a class is done."""
+    """Whether the clock can be right: the order of videos and the deadline depend on it."""
     now = time.time() if now is None else now
     text = time.strftime("%Y-%m-%d %H:%M:%S %Z (UTC%z)", time.localtime(now))
     if now < Path(daemon.__file__).stat().st_mtime - _DAY_S:
-        mend = "set it: timedatectl set-ntp true"
-        return [fail("clock", f"it is {text}, before this program was installed", mend)]
+        fix = "run: timedatectl set-ntp true"
+        return [fail("clock", f"it is {text}, before this program was installed", fix)]
     synchronised = ask(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
     if synchronised == "no":
         return [warn("clock", f"{text}, not set by a time server", "run: timedatectl set-ntp true")]
@@ -30,15 +30,15 @@ def clock(ask: Said = said, now: float | None = None) -> list[Finding]:
 
 
 def cage(lacking: Callable[[], list[str]] = lacking) -> list[Finding]:
-    """Whether this machine has all that shuts the media decoder in."""
+    """Whether this machine has what confines the media decoder."""
     if lacks := lacking():
-        mend = "boot a kernel with Landlock among its security modules, install libseccomp2"
-        return [warn("decoder's cage", f"it has to do without {' and '.join(lacks)}", mend)]
-    return [ok("decoder's cage", "Landlock and seccomp shut the media decoder in")]
+        fix = "boot a kernel with Landlock among its security modules, install libseccomp2"
+        return [warn("decoder's cage", f"the media decoder runs without {' and '.join(lacks)}", fix)]
+    return [ok("decoder's cage", "Landlock and seccomp confine the media decoder")]
 
 
 def service(ask: Said = said, booted: Path = _SYSTEMD) -> list[Finding]:
-    """The state of the service where systemd runs."""
+    """The state of the service, where systemd runs."""
     if not booted.is_dir():
         return [ok("service", "systemd does not run here; start the daemon with: introeval run")]
     answer = ask(["systemctl", "show", UNIT, "--property=LoadState,ActiveState,UnitFileState,NRestarts,User"])
@@ -47,28 +47,28 @@ def service(ask: Said = said, booted: Path = _SYSTEMD) -> list[Finding]:
     state = dict(line.split("=", 1) for line in answer.splitlines() if "=" in line)
     active, enabled = state.get("ActiveState", "?"), state.get("UnitFileState", "")
     if state.get("LoadState") != "loaded":
-        return [ok("service", f"there is no {UNIT}; `make install` makes it")]
+        return [ok("service", f"there is no {UNIT}; to install it, run: make install")]
     user = state.get("User") or "root"
     text = f"{UNIT} is {active}, {enabled or 'not enabled'}, restarted {state.get('NRestarts', '0')} times"
     if active == "failed":
         return [fail("service", text, f"see: journalctl -u {UNIT}")]
     if user != me():
-        mend = f"to see with the service's rights, run: sudo -u {user} introeval doctor"
-        return [warn("service", f"{text}; it runs as {user}, and this looked as {me()}", mend)]
+        fix = f"to check with the service's rights, run: sudo -u {user} introeval doctor"
+        return [warn("service", f"{text}; it runs as {user}, but these checks ran as {me()}", fix)]
     return [ok("service", text)]
 
 
 def socket(facts: Facts) -> list[Finding]:
-    """Whether a daemon answers, and whether it is of this version."""
+    """Whether a daemon answers, and has this version."""
     path, status = facts.config.paths.socket, facts.daemon
     if not isinstance(status, str):
         text = f"the daemon (process {status.pid}) answers on {path}"
         if status.version != __version__:
-            mend = "start it anew"
-            return [warn("socket", f"{text}, but it is {status.version} and this is {__version__}", mend)]
-        return [ok("socket", f"{text}; {len(status.alarms)} alarms last")]
+            text += f", but it has version {status.version} and this is {__version__}"
+            return [warn("socket", text, "restart the daemon")]
+        return [ok("socket", f"{text}; {len(status.alarms)} alarms")]
     if not path.exists():
         return [ok("socket", "no daemon runs; start one with: introeval run")]
     if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
-        return [warn("socket", f"{path} is not for {me()}", "ask to be put into the daemon's group")]
-    return [warn("socket", f"no daemon answers on {path}", "start it anew: introeval run")]
+        return [warn("socket", f"{me()} may not use {path}", "ask to be added to the daemon's group")]
+    return [warn("socket", f"no daemon answers on {path}", "run: introeval run")]

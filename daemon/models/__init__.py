@@ -1,4 +1,4 @@
-"""The models' weights: which there are, where they lie, and how they are fetched (`daemon.models.pull`)."""
+"""The models' weights: the catalog, the models folder, and fetching (`daemon.models.pull`)."""
 
 from daemon.models.catalog import CATALOG, Asset, find_asset
 from daemon.models.installed import digest, model_path

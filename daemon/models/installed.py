@@ -1,7 +1,7 @@
-"""What lies in the models folder, and whether it is what the catalog pins.
+"""The models folder, compared with the catalog.
 
-A model is one folder of that name. Its manifest is written when its bytes have been hashed, so that
-later a look at manifest and sizes is enough: milliseconds, where hashing takes a second.
+A model is one folder of its name. Its manifest is written after its bytes were hashed; from then on it is
+enough to compare manifest and sizes, which takes milliseconds where hashing takes a second.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _CHUNK = 1024 * 1024
 
 
 def model_path(models_dir: Path, name: str) -> Path:
-    """What the engine of this model loads: Whisper's folder, or the GGUF file.
+    """The path that the model's engine loads: Whisper's folder, or the GGUF file.
 
     Raises ModelError when the name is unknown, or when the model is not here as the catalog pins it.
     """
@@ -36,13 +36,13 @@ def digest(name: str) -> str:
 
 
 def loaded_path(models_dir: Path, asset: Asset) -> Path:
-    """Where what its engine loads lies, or will lie."""
+    """The path that the model's engine loads, also before the model is here."""
     folder = models_dir / asset.name
     return folder if asset.loads is None else folder / asset.loads
 
 
 def is_here(models_dir: Path, asset: Asset) -> bool:
-    """Whether it was verified when it was written and its files still have their sizes."""
+    """Whether the model's manifest is the catalog's and its files have their sizes. Nothing is hashed."""
     folder = models_dir / asset.name
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
@@ -53,9 +53,9 @@ def is_here(models_dir: Path, asset: Asset) -> bool:
 
 
 def has_pinned_bytes(models_dir: Path, asset: Asset, hashed: Callable[[int], None]) -> bool:
-    """Hash all its files. `hashed` is told after each chunk how many bytes that makes so far.
+    """Whether all files have the pinned SHA-256. `hashed` gets the total of hashed bytes after each chunk.
 
-    Raises OSError when a file is there and cannot be read.
+    Raises OSError when a file exists but cannot be read.
     """
     folder = models_dir / asset.name
     done = 0
@@ -63,7 +63,7 @@ def has_pinned_bytes(models_dir: Path, asset: Asset, hashed: Callable[[int], Non
         sha256 = hashlib.sha256()
         try:
             with (folder / file.name).open("rb") as stream:
-                # What has another size needs no hashing.
+                # A file of another size is wrong without hashing.
                 if os.fstat(stream.fileno()).st_size != file.size:
                     return False
                 while chunk := stream.read(_CHUNK):
@@ -78,7 +78,7 @@ def has_pinned_bytes(models_dir: Path, asset: Asset, hashed: Callable[[int], Non
 
 
 def write_manifest(folder: Path, asset: Asset) -> None:
-    """Say in `folder` that its bytes are the pinned ones; durable, and whole or not at all."""
+    """Record in `folder` that its bytes are the pinned ones. The write is durable and atomic."""
     with whole_file(folder / MANIFEST) as stream:
         stream.write(json.dumps(_manifest(asset), indent=2).encode())
 

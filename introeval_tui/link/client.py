@@ -1,12 +1,12 @@
-"""The dashboard's way to the daemon: HTTP/1.1 over a Unix socket, on asyncio alone.
+"""The dashboard's client of the daemon: HTTP/1.1 over a Unix socket, with asyncio only.
 
-A library for it would cost a quarter of the time to the first paint. One `Client` is one connection that
-is kept open; its requests go one after the other.
+A library would take a quarter of the time to the first paint. One `Client` is one connection that is kept
+open; its requests are sent one after the other.
 
-    NoAnswer              there is none, or none that counts
-      Unreachable         no connection, it broke, or nothing came in time
-      Garbled             what answers is no IntroEval daemon, or says what can't be read
-    Refused               the daemon says why it does not do it
+    DaemonSilent          no answer, or none that can be used
+      Unreachable         no connection, it broke, or no answer in time
+      Garbled             the answer is not an IntroEval daemon's, or cannot be read
+    RequestRefused        the daemon refused the request, and says why
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _SAID_CHARS = 300
 
 
 class DaemonSilent(Exception):
-    """There is no answer that counts. `mend` says what to do, and may be empty."""
+    """There is no usable answer. `mend` says what to do, and may be empty."""
 
     def __init__(self, reason: str, mend: str = "") -> None:
         super().__init__(reason)
@@ -34,15 +34,15 @@ class DaemonSilent(Exception):
 
 
 class Unreachable(DaemonSilent):
-    """No connection, or it broke, or nothing came in time."""
+    """No connection, it broke, or no answer came in time."""
 
 
 class Garbled(DaemonSilent):
-    """What answers is no IntroEval daemon."""
+    """The answer is not an IntroEval daemon's, or cannot be read."""
 
 
 class RequestRefused(Exception):
-    """The daemon says why it does not do it; `code` is the HTTP status."""
+    """The daemon refused the request; the message says why, `code` is the HTTP status."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -60,7 +60,7 @@ class Client:
     async def get(
         self, path: str, params: list[tuple[str, str]] | None = None, timeout: float = 10.0
     ) -> bytes:
-        """The body of the answer. Raises NoAnswer, Refused."""
+        """Send a GET, and return the body of the answer. Raises DaemonSilent, RequestRefused."""
         target = f"{path}?{urlencode(params)}" if params else path
         async with self._turn:
             reused = self._streams is not None
@@ -72,10 +72,10 @@ class Client:
                 return await self._ask("GET", target, b"", timeout)  # it had closed the idle connection
 
     async def post(self, path: str, body: bytes = b"", timeout: float = 30.0) -> bytes:
-        """The body of the answer. Raises NoAnswer, Refused.
+        """Send a POST, and return the body of the answer. Raises DaemonSilent, RequestRefused.
 
-        It goes over a new connection: one that the daemon has closed meanwhile would lose the request, and
-        it must not be sent twice.
+        It uses a new connection: one that the daemon has closed meanwhile would lose the request, and a
+        request must not be sent twice.
         """
         async with self._turn:
             self.close()
@@ -98,16 +98,16 @@ class Client:
         except PermissionError as exc:
             raise Unreachable("permission denied", _who_may(self.path)) from exc
         except FileNotFoundError as exc:
-            raise Unreachable("there is no such socket: no daemon runs", _START) from exc
+            raise Unreachable("the socket does not exist: no daemon runs", _START) from exc
         except ConnectionRefusedError as exc:
-            raise Unreachable("nobody listens on the socket: the daemon is gone", _START) from exc
+            raise Unreachable("no process listens on the socket: the daemon has ended", _START) from exc
         except (OSError, asyncio.IncompleteReadError) as exc:
             raise Unreachable("the connection broke") from exc
         except (ValueError, LookupError, asyncio.LimitOverrunError) as exc:
-            raise Garbled("what answers on the socket is no IntroEval daemon") from exc
+            raise Garbled("the process on the socket is not an IntroEval daemon") from exc
         finally:
             if not whole:
-                self.close()  # what is left of a broken answer must not begin the next
+                self.close()  # the rest of a broken answer must not be read as the start of the next
         if code >= 400:
             raise RequestRefused(code, _said(code, answer))
         return answer
@@ -162,24 +162,23 @@ async def _chunks(reader: asyncio.StreamReader) -> bytes:
     return bytes(body)
 
 
-_START = "start it: sudo systemctl start introeval   (or, in the folder of your own: introeval run)"
+_START = "run: sudo systemctl start introeval   (or, in your own folder: introeval run)"
 
 
 def _who_may(socket: Path) -> str:
-    """What someone may do who may not open the socket: which group to join."""
+    """How a user who may not open the socket gets the right: which group to join."""
     for place in (socket, socket.parent):
         with contextlib.suppress(OSError, KeyError):
             name = grp.getgrgid(place.stat().st_gid).gr_name
-            return (
-                f"join its group: sudo usermod -aG {name} {os.environ.get('USER', '$USER')}   and log in anew"
-            )
+            user = os.environ.get("USER", "$USER")
+            return f"to join its group, run: sudo usermod -aG {name} {user}   and log in again"
     return f"ask for the right to open {socket}"
 
 
 def _said(code: int, answer: bytes) -> str:
-    """The message of a Problem, or what else there is to say of an error."""
+    """The message of a Problem; for another body, the status code."""
     try:
         message = json.loads(answer)["message"]
     except (ValueError, LookupError, TypeError):
-        return f"the daemon answers with error {code}"
+        return f"the daemon answered with error {code}"
     return clean(str(message)[:_SAID_CHARS])

@@ -1,6 +1,6 @@
-"""Asks the daemon again and again, and makes one `Snapshot` of all that it says.
+"""Polls the daemon, and makes one `Snapshot` of its answers.
 
-It never gives up: what goes wrong becomes part of the snapshot, with the time of the next try.
+It never gives up: an error becomes part of the snapshot, with the time of the next attempt.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ _Kind = TypeVar("_Kind", bound="WireModel")
 
 BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 _TIMEOUT_S = 12.0
-_PROGRESS_S = 2.0  # how often progress is asked for while no task changes its state
+_PROGRESS_S = 2.0  # seconds between polls of the progress while no task changes its state
 _GPU_S = 5.0
 _EVENTS = 100
 _FAILURES = 50
 
 
 class Poller:
-    """Polls over one connection. `changed` gets each new snapshot, in the loop of the caller."""
+    """Polls over one connection. `changed` is called with each new snapshot, in the caller's event loop."""
 
     def __init__(
         self,
@@ -44,20 +44,20 @@ class Poller:
         self._monotonic = monotonic
         self._changed = changed
         self._soon = asyncio.Event()
-        self._anew = False
+        self._everything = False
         self._seen: tuple[int, int, Query] | None = None  # pid, seq and query of the page that is here
         self._listed_at = 0.0
         self._gpu_at: float | None = None
         self._told: object = None
 
     def ask(self, query: Query) -> None:
-        """List something else, now."""
+        """List other tasks, and poll now."""
         self.query = query
         self._soon.set()
 
     def hurry(self) -> None:
-        """Ask for everything, now: something was changed, or the operator does not want to wait."""
-        self._anew = True
+        """Poll everything now: something was changed, or the operator does not want to wait."""
+        self._everything = True
         self._soon.set()
 
     async def run(self) -> None:
@@ -65,7 +65,7 @@ class Poller:
         await asyncio.to_thread(_load_wire)
         while True:
             self._soon.clear()
-            await self._try()
+            await self._poll()
             wait = self.refresh_s
             if self.known.next_try_at is not None:
                 wait = self.known.next_try_at - self._monotonic()
@@ -80,12 +80,12 @@ class Poller:
         self._client.close()
 
     async def once(self) -> Snapshot:
-        """Ask one time."""
-        await self._try()
+        """Poll once, and close the connection."""
+        await self._poll()
         self._client.close()
         return self.known
 
-    async def _try(self) -> None:
+    async def _poll(self) -> None:
         try:
             known = await self._ask()
         except (DaemonSilent, RequestRefused) as exc:
@@ -94,25 +94,25 @@ class Poller:
         self.known = known
         self._changed(known)
 
-    def _down(self, reason: str, mend: str) -> Snapshot:
+    def _down(self, reason: str, fix: str) -> Snapshot:
         now = self._monotonic()
-        tries = self.known.tries + 1
-        wait = BACKOFF_S[min(tries, len(BACKOFF_S)) - 1]
+        attempts = self.known.tries + 1
+        wait = BACKOFF_S[min(attempts, len(BACKOFF_S)) - 1]
         self._seen = None
         return replace(
             self.known,
             link=Link.DOWN,
             reason=reason,
-            mend=mend,
+            mend=fix,
             down_since=now if self.known.down_since is None else self.known.down_since,
-            tries=tries,
+            tries=attempts,
             next_try_at=now + wait,
         )
 
     async def _ask(self) -> Snapshot:
         from daemon.contracts.wire.status import API_VERSION
 
-        anew, self._anew = self._anew, False
+        everything, self._everything = self._everything, False
         status = _status(await self._client.get("/status", timeout=_TIMEOUT_S))
         known = replace(
             self.known,
@@ -128,17 +128,17 @@ class Poller:
         if status is None or status.api_version != API_VERSION:
             return replace(known, link=Link.FOREIGN)
         self.known = known
-        known = await self._list(known, status, anew=anew)
-        return await self._more(known, status, anew=anew)
+        known = await self._list(known, status, everything=everything)
+        return await self._more(known, status, everything=everything)
 
-    async def _list(self, known: Snapshot, status: "DaemonStatus", *, anew: bool) -> Snapshot:
-        """The page of tasks, if anything of it can have changed."""
+    async def _list(self, known: Snapshot, status: "DaemonStatus", *, everything: bool) -> Snapshot:
+        """Fetch the page of tasks, if it can have changed."""
         from daemon.contracts.wire.tasks import TaskPage
 
         query, now = self.query, self._monotonic()
         seen = (status.pid or 0, status.seq, query)
         moves = known.page is not None and any(task.status in RUNNING for task in known.page.tasks)
-        if seen == self._seen and not anew and not (moves and now - self._listed_at >= _PROGRESS_S):
+        if seen == self._seen and not everything and not (moves and now - self._listed_at >= _PROGRESS_S):
             return known
         page = await self._model(TaskPage, "/tasks", query.params)
         failures = known.failures
@@ -148,15 +148,15 @@ class Poller:
         self._seen, self._listed_at = seen, now
         return replace(known, page=page, query=query, failures=failures)
 
-    async def _more(self, known: Snapshot, status: "DaemonStatus", *, anew: bool) -> Snapshot:
-        """The history of the GPU now and then, and the events when there must be new ones."""
+    async def _more(self, known: Snapshot, status: "DaemonStatus", *, everything: bool) -> Snapshot:
+        """Fetch the GPU's history every 5 s, and the events when the status shows that there are new ones."""
         from daemon.contracts.wire.base import EventLine
         from daemon.contracts.wire.status import GpuHistory
 
         now = self._monotonic()
         states = tuple(engine.state for engine in status.engines)
         told = (status.pid, status.seq, status.group, states, status.paused, status.draining, status.alarms)
-        news = told != self._told or anew
+        news = told != self._told or everything
         if news or self._gpu_at is None or now - self._gpu_at >= _GPU_S:
             self._gpu_at = now
             known = replace(known, gpu=await self._model(GpuHistory, "/gpu", []))
@@ -165,7 +165,7 @@ class Poller:
             try:
                 events = tuple(EventLine.model_validate(line) for line in json.loads(body))
             except (ValueError, TypeError) as exc:
-                raise Garbled("the daemon's events can't be read") from exc
+                raise Garbled("the daemon's events cannot be read") from exc
             known = replace(known, events=tuple(sorted(events, key=lambda event: -event.id)))
             self._told = told
         return known
@@ -175,16 +175,16 @@ class Poller:
         try:
             return kind.model_validate_json(body)
         except ValueError as exc:
-            raise Garbled(f"the daemon's answer to {path} can't be read") from exc
+            raise Garbled(f"the daemon's answer to {path} cannot be read") from exc
 
 
 def _load_wire() -> None:
-    """Import the wire types, in a thread: they take longer than a frame may."""
+    """Import the wire types. Called in a thread, since it takes longer than a frame may."""
     import daemon.contracts.wire.status  # noqa: F401
 
 
 def _status(body: bytes) -> "DaemonStatus | None":
-    """What the daemon says of itself; None when it is of another version and can't be read by this one."""
+    """Parse the daemon's status; None when its protocol has another version. Raises Garbled."""
     from daemon.contracts.wire.status import API_VERSION, DaemonStatus
 
     try:
@@ -196,4 +196,4 @@ def _status(body: bytes) -> "DaemonStatus | None":
             foreign = False
         if foreign:
             return None
-        raise Garbled("what answers on the socket is no IntroEval daemon") from exc
+        raise Garbled("the process on the socket is not an IntroEval daemon") from exc

@@ -1,4 +1,4 @@
-"""How the dashboard was opened."""
+"""The options with which the dashboard was opened."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """`socket` finds the socket, and is called after the first paint; tests hold the clocks still."""
+    """`socket` finds the socket, and is called after the first paint. Tests replace the clocks."""
 
     socket: Callable[[], Path]
     read_only: bool = False

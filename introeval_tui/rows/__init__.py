@@ -1,1 +1,1 @@
-"""Rows of the screens as pure functions of what is known."""
+"""The rows of the screens, as pure functions of a snapshot."""

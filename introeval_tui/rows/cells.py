@@ -1,7 +1,6 @@
-"""Text in the cells of a terminal: made harmless, cut to its width, and compared with what stood there.
+"""Text in the cells of a terminal: cleaned, cut to a width, and compared with the row before.
 
-What students wrote is text here, never markup: a row is made of pieces, each a text and the name of its
-style.
+A row is made of pieces, each a text and its style, so that text from students is never read as markup.
 """
 
 import unicodedata
@@ -19,9 +18,9 @@ _ASCII = str.maketrans("●◐○◆✓✗‖↻⊘◌■█░▁▂▃▄▅�
 
 
 def clean(text: str) -> str:
-    """The text without anything that moves, hides or turns round other text.
+    """The text without characters that move, hide or reverse other text.
 
-    Control characters, escapes, marks of direction and joiners become U+FFFD; line ends and tabs a space.
+    Control characters, escapes, direction marks and joiners become U+FFFD; line ends and tabs a space.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -33,7 +32,7 @@ def clean(text: str) -> str:
             out.append(" ")
         elif kind in ("Mn", "Me"):
             marks += 1
-            # A selector of variants changes the width of what it follows, in some terminals.
+            # A variation selector changes the width of the character before it, in some terminals.
             if (
                 marks <= _COMBINING
                 and out
@@ -51,7 +50,7 @@ def clean(text: str) -> str:
 
 
 def fit(text: object, width: int, align: str = "<") -> str:
-    """The text made harmless and cut or filled up to exactly `width` cells; what is cut ends in "…"."""
+    """The text cleaned, and cut or padded to exactly `width` cells; a cut text ends in "…"."""
     if width <= 0:
         return ""
     said = str(text)
@@ -80,7 +79,7 @@ def _fit_wide(said: str, width: int, align: str) -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """The text in lines of at most `width` cells, broken at spaces where there are any."""
+    """The text in lines of at most `width` cells, broken at spaces where possible."""
     lines: list[str] = []
     for paragraph in text.splitlines() or [""]:
         line = ""
@@ -109,7 +108,7 @@ def _head(text: str, width: int) -> str:
 
 
 def row(width: int, *pieces: Piece) -> Row:
-    """A row of exactly `width` cells: the pieces, cut where they are too long, and filled up."""
+    """A row of exactly `width` cells: the pieces, cut or padded."""
     out: Row = []
     left = width
     for text, style in pieces:
@@ -127,7 +126,7 @@ def row(width: int, *pieces: Piece) -> Row:
 
 
 def spread(width: int, left: Sequence[Piece], right: Sequence[Piece]) -> Row:
-    """A row with some pieces at its left and some at its right end; the left ones are cut first."""
+    """A row with pieces at its left and at its right end; the left ones are cut first."""
     room = width - sum(cell_len(text) for text, _ in right)
     if room <= 0:
         return row(width, *left)
@@ -135,7 +134,7 @@ def spread(width: int, left: Sequence[Piece], right: Sequence[Piece]) -> Row:
 
 
 def to_ascii(text: str) -> str:
-    """The same cells for a terminal that knows no more than ASCII: our signs as letters, others as "?"."""
+    """The same cells for an ASCII terminal: our signs as ASCII characters, others as "?"."""
     if text.isascii():
         return text
     text = text.translate(_ASCII)
@@ -145,7 +144,7 @@ def to_ascii(text: str) -> str:
 
 
 def changed(old: Row, new: Row) -> list[tuple[int, int]]:
-    """Where two rows of one width differ: (first cell, number of cells), from left to right."""
+    """The spans in which two rows of one width differ: (first cell, number of cells), left to right."""
     if old == new:
         return []
     same = set(_placed(old))

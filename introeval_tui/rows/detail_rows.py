@@ -1,6 +1,6 @@
-"""Everything of one task, as rows: its head, and one function for each tab. Pure.
+"""The rows of the detail screen: the head of a task, and one function for each tab. Pure.
 
-Texts come from students and from models: they are cut, wrapped and cleaned, never read as markup.
+Texts from students and models are cut, wrapped and cleaned, never read as markup.
 """
 
 import json
@@ -21,20 +21,20 @@ _WORD = ("overall_rating", "clarity_of_speech", "content_quality", "confidence_l
 
 
 def head_rows(task: "TaskLine", detail: "TaskDetail | None", scene: Scene, width: int) -> list[Row]:
-    """Who, what, how it stands, and what may be done: 4 rows."""
+    """The head in 4 rows: the task and its state, its stages, why it is so, and the keys that help."""
     look = words.look(task, scene.now)
-    tries = f"  {task.retry_count} tries charged" if task.retry_count else ""
+    attempts = f"  {task.retry_count} attempts charged" if task.retry_count else ""
     facts = (
         f"({took(task.duration_s)}, {size(detail.size_bytes)})"
         if detail is not None
         else f"({took(task.duration_s)})"
     )
-    right: list[Piece] = [(f" {look.sign} {look.word}{tries} ", look.style)]
+    right: list[Piece] = [(f" {look.sign} {look.word}{attempts} ", look.style)]
     left: list[Piece] = [
         (" < esc  ", "dim"),
         (f"{task.id:04d}  ", "bold"),
         (fit(task.student, min(24, len(task.student))) + "  ", "bold"),
-        (fit(f"{task.filename} {facts}", max(10, width - 36 - len(look.word) - len(tries))), ""),
+        (fit(f"{task.filename} {facts}", max(10, width - 36 - len(look.word) - len(attempts))), ""),
     ]
     return [
         spread(width, left, right),
@@ -45,7 +45,7 @@ def head_rows(task: "TaskLine", detail: "TaskDetail | None", scene: Scene, width
 
 
 def _way(detail: "TaskDetail") -> list[Piece]:
-    """Received 13:31 > stt 3m02s (4.2x) > extract 41s > rate 20s, as far as it has come."""
+    """The finished stages, e.g. `received 13:31 > stt 3m02s (4.2x) > extract 41s > rate 20s`."""
     pieces: list[Piece] = [(f"received {clock(parse(detail.claimed_at), seconds=True)}", "")]
     for stage, ended in (("stt", "transcribed"), ("extract", "extracted"), ("rate", "rated")):
         lines = [line for line in detail.history if line.event == ended]
@@ -76,12 +76,12 @@ def _next(task: "TaskLine") -> str:
     if task.status not in words.FINAL:
         return f"x cancel   {'h release' if task.held else 'h hold'}   y copy id"
     if task.status == "completed":
-        return "a rate again   d deliver again   r take up again what gave nothing   y copy id"
-    return "r take up again   d deliver again   y copy id"
+        return "a rate again   d deliver again   r retry what gave no result   y copy id"
+    return "r retry   d deliver again   y copy id"
 
 
 def overview_rows(detail: "TaskDetail", scene: Scene, width: int) -> list[Row]:
-    """The timeline: each thing that happened to it, and its documents and flags."""
+    """The task's history, facts, documents and flags."""
     rows = [_history_row(line, scene, width) for line in detail.history]
     rows.append(row(width))
     facts = [
@@ -119,21 +119,18 @@ def _history_row(line: "HistoryLine", scene: Scene, width: int) -> Row:
 
 
 def try_rows(detail: "TaskDetail", scene: Scene, width: int) -> list[Row]:
-    """Only the tries: what was started, how it ended and how long it took."""
-    tries = [
-        line
-        for line in detail.history
-        if line.attempt and (line.seconds is not None or line.event == "started")
-    ]
-    if not tries:
-        return [row(width, (" no try yet", "dim"))]
-    return [_history_row(line, scene, width) for line in tries]
+    """Only the attempts: their stage, how they ended and how long they took."""
+    history = [each for each in detail.history if each.attempt]
+    attempts = [each for each in history if each.seconds is not None or each.event == "started"]
+    if not attempts:
+        return [row(width, (" no attempt yet", "dim"))]
+    return [_history_row(line, scene, width) for line in attempts]
 
 
 def log_rows(lines: "Sequence[LogLine]", width: int, *, wrapped: bool, times: bool) -> list[Row]:
     """The log, oldest first."""
     if not lines:
-        return [row(width, (" nothing in this log; s shows the next one, 1 the timeline", "dim"))]
+        return [row(width, (" nothing in this log; press s for the next log, 1 for the history", "dim"))]
     rows = []
     for line in lines:
         head = f" {clock(parse(line.at), seconds=True):<9}" if times else " "
@@ -153,7 +150,7 @@ def log_rows(lines: "Sequence[LogLine]", width: int, *, wrapped: bool, times: bo
 
 
 def transcript_rows(result: ResultJson | None, width: int) -> list[Row]:
-    """What was said, with the time of each segment."""
+    """The transcript, with the time of each segment."""
     transcript = (result or {}).get("transcript") or {}
     segments = transcript.get("segments") or []
     if not segments and not transcript.get("text"):
@@ -171,7 +168,7 @@ def transcript_rows(result: ResultJson | None, width: int) -> list[Row]:
 
 
 def form_rows(result: ResultJson | None, width: int) -> list[Row]:
-    """The form that was read from the transcript, and how it was spoken."""
+    """The form extracted from the transcript, and the figures of the speech."""
     profile = (result or {}).get("profile")
     if not profile:
         return [row(width, (" no form yet" if result is None else " no form could be made", "dim"))]
@@ -185,7 +182,7 @@ def form_rows(result: ResultJson | None, width: int) -> list[Row]:
 
 
 def rating_rows(result: ResultJson | None, width: int) -> list[Row]:
-    """The rating with what it rests on."""
+    """The rating with its evidence."""
     evaluation = (result or {}).get("evaluation")
     if not evaluation:
         return [row(width, (" no rating yet" if result is None else " no rating could be given", "dim"))]
@@ -203,7 +200,7 @@ def rating_rows(result: ResultJson | None, width: int) -> list[Row]:
 
 
 def json_rows(results: Sequence[ResultJson], width: int) -> list[Row]:
-    """The newest result as it was delivered."""
+    """The newest result as JSON, as it was delivered."""
     if not results:
         return [row(width, (" no result yet", "dim"))]
     said = json.dumps(results[-1], indent=2, ensure_ascii=False)

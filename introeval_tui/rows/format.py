@@ -1,7 +1,7 @@
-"""Numbers and times in few cells. Times are seconds since the epoch; what is not known is "-".
+"""Formats numbers and times in few cells. Times are seconds since the epoch; an unknown value is "-".
 
-Durations are coarse on purpose: a figure that changes every second in every row is what makes a dashboard
-costly over a slow line, and nobody reads it.
+Durations are coarse on purpose: a figure that changes every second in every row makes a dashboard costly
+over a slow line.
 """
 
 import time
@@ -15,7 +15,7 @@ _FINE_S = 120
 
 
 def parse(iso: str | None) -> float | None:
-    """Seconds since the epoch for a time of the wire; None for none, and for one that can't be read."""
+    """Seconds since the epoch for an ISO 8601 time; None for None, and for one that cannot be parsed."""
     if not iso:
         return None
     try:
@@ -25,7 +25,7 @@ def parse(iso: str | None) -> float | None:
 
 
 def clock(at: float | None, *, seconds: bool = False) -> str:
-    """`14:02` or `14:02:11`, in the zone of the one who looks."""
+    """`14:02` or `14:02:11`, in the local time zone."""
     if at is None:
         return NONE
     try:
@@ -51,7 +51,7 @@ def coarse(seconds: float | None) -> str:
 
 
 def ahead(seconds: float | None) -> str:
-    """How far away a moment is, rounded up likewise: `10s`, `~6m`; `now` when it is past."""
+    """The seconds until a time, coarse and rounded up: `10s`, `~6m`; `now` when it is past."""
     if seconds is None:
         return NONE
     if seconds <= 0:
@@ -62,7 +62,7 @@ def ahead(seconds: float | None) -> str:
 
 
 def took(seconds: float | None) -> str:
-    """A duration that has ended, as exact as is of use: `0.4s`, `41s`, `3m02s`, `1h05`."""
+    """A finished duration, in useful precision: `0.4s`, `41s`, `3m02s`, `1h05`."""
     if seconds is None:
         return NONE
     if seconds < 10:
@@ -82,7 +82,7 @@ def _long(whole: int) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes in a unit that keeps the figure short: `310 MB`."""
+    """A number of bytes with the largest fitting unit: `310 MB`."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} {unit}"
@@ -101,7 +101,7 @@ def number(value: float | None, unit: str = "") -> str:
 
 
 def bar(share: float, width: int) -> str:
-    """`██████░░░░` for a share of 0.6: full only when it is 1, and not empty unless it is 0."""
+    """`██████░░░░` for a share of 0.6. It is full only at 1, and empty only at 0."""
     share = min(1.0, max(0.0, share))
     full = int(share * width)
     if share > 0 and full == 0:
@@ -110,7 +110,7 @@ def bar(share: float, width: int) -> str:
 
 
 def tower(values: Sequence[float | None], top: float, height: int) -> list[str]:
-    """A graph in `height` lines, from top to bottom: one cell a value, in eighths, up to `top`."""
+    """A bar graph as `height` lines, top line first: one cell for each value, in eighths, up to `top`."""
     lines = []
     for floor in range(height - 1, -1, -1):
         line = ""

@@ -1,4 +1,4 @@
-"""The rows above the table: what the system does, how far it is, and when the class will be done. Pure."""
+"""The rows above the table: link and phase, progress, GPU, counts and the class clock. Pure."""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ _FULL = 0.95  # of the GPU's memory
 
 
 def top_rows(scene: Scene, width: int) -> list[Row]:
-    """All rows above the table for a narrow terminal: 7 of them, before the first answer too."""
+    """The 7 rows above the table in a narrow terminal, also before the first answer."""
     status = scene.known.status
     if status is None:
         return [title(scene, width), *(row(width) for _ in range(6))]
@@ -36,7 +36,7 @@ def top_rows(scene: Scene, width: int) -> list[Row]:
 
 
 def wide_rows(scene: Scene, width: int) -> list[Row]:
-    """The same for a wide terminal, whose other panels show GPU and engines: 4 rows."""
+    """The 4 rows above the table in a wide terminal, where other panels show GPU and engines."""
     status = scene.known.status
     if status is None:
         return [title(scene, width), *(row(width) for _ in range(3))]
@@ -46,19 +46,19 @@ def wide_rows(scene: Scene, width: int) -> list[Row]:
 
 
 def dimmed(scene: Scene, rows: list[Row]) -> list[Row]:
-    """Old figures are never shown as fresh ones: they lose their colours, but for the title."""
+    """The rows, without colours but for the title when the figures are old."""
     if not scene.stale:
         return rows
     return [rows[0], *([(text, "dim") for text, _ in pieces] for pieces in rows[1:])]
 
 
 def title(scene: Scene, width: int) -> Row:
-    """The first row: the link, the phase, and in which mode the daemon is."""
+    """The first row: the link, the phase, and the daemon's mode."""
     known, status = scene.known, scene.known.status
     if known.link is Link.DOWN:
         return _offline(scene, width)
     if known.link is Link.FOREIGN:
-        said = " the daemon speaks another version of the protocol: read-only. Update, and open it again"
+        said = " the daemon has another version of the protocol: read-only. Update, and open it again"
         return [(fit(said, width), "black on yellow")]
     if status is None:
         return spread(
@@ -78,8 +78,8 @@ def _offline(scene: Scene, width: int) -> Row:
     known = scene.known
     down = int(scene.monotonic - (known.down_since or scene.monotonic))
     wait = max(0, round((known.next_try_at or scene.monotonic) - scene.monotonic))
-    said = f" ○ daemon offline {down // 60:02d}:{down % 60:02d}, try {known.tries}, next in {wait}s (R now)"
-    said += f"  {known.reason}"
+    said = f" ○ daemon offline {down // 60:02d}:{down % 60:02d}, attempt {known.tries}, "
+    said += f"next in {wait}s (R now)  {known.reason}"
     when = "" if known.status is None else f" as of {clock(parse(known.status.now), seconds=True)} "
     room = width - len(when)
     return [(fit(said, room), "bold white on red"), (fit(when, width - room), "bold white on red")]
@@ -100,7 +100,7 @@ def _phase(status: "DaemonStatus", scene: Scene) -> list[Piece]:
 
 
 def mode(status: "DaemonStatus", now: float) -> Piece:
-    """RUN, or what keeps it from running."""
+    """The daemon's mode: SWITCHING, PAUSED, DRAINING, RUN or IDLE."""
     held_up = " PAUSED" if status.paused else f" DRAINING {status.left} left" if status.draining else ""
     if status.switching is not None:
         since = parse(status.switching.since)
@@ -125,7 +125,7 @@ def _stt(status: "DaemonStatus", scene: Scene, width: int) -> Row:
             0,
             counts.get("uploaded", 0) + counts.get("stt_pending", 0) + counts.get("stt_processing", 0),
         )
-    said = model if "stt" in status.group else "waits" if total else "nothing to do"
+    said = model if "stt" in status.group else "waiting" if total else "nothing to do"
     return _meter("STT", "cyan", done, total, said, width)
 
 
@@ -138,21 +138,19 @@ def _eval(status: "DaemonStatus", scene: Scene, width: int) -> Row:
 
 
 def _meter(name: str, colour: str, done: int, total: int, said: str, width: int) -> Row:
-    said = f"  {said}"
-    figure = f" {done}/{total}"
     room = max(5, min(50, width - 8 - 9 - 18))
     share = done / total if total else 0.0
     return row(
         width,
         (f" {name:<6}", f"bold {colour}"),
         (bar(share, room), colour),
-        (fit(figure, 9), ""),
-        (fit(said, max(0, width - 7 - room - 9)), ""),
+        (fit(f" {done}/{total}", 9), ""),
+        (fit(f"  {said}", max(0, width - 7 - room - 9)), ""),
     )
 
 
 def gpu_line(gpu: "GpuState", width: int) -> Row:
-    """The GPU in one row."""
+    """The GPU in one row: use, memory, temperature and power."""
     if gpu.lost:
         return row(
             width,
@@ -172,7 +170,7 @@ def gpu_line(gpu: "GpuState", width: int) -> Row:
 
 
 def gpu_use(gpu: "GpuState", cells: int) -> list[Piece]:
-    """Its use in percent, with a bar."""
+    """The GPU's use in percent, with a bar of `cells`."""
     use = gpu.utilisation
     style = "" if use is None else "green" if use < _WARM else "yellow" if use < _HOT else "red"
     figure = "N/A" if use is None else f"{use:.0f}%"
@@ -180,7 +178,7 @@ def gpu_use(gpu: "GpuState", cells: int) -> list[Piece]:
 
 
 def gpu_memory(gpu: "GpuState", cells: int) -> list[Piece]:
-    """Its memory in GB, with a bar; it says so when it is nearly full."""
+    """The GPU's memory in GB, with a bar of `cells`; marked with "!" when nearly full."""
     share = (gpu.used_mb or 0.0) / gpu.total_mb if gpu.total_mb else 0.0
     style = "bold red" if share > _FULL else "green"
     full = "! " if share > _FULL else " "
@@ -191,7 +189,7 @@ def gpu_memory(gpu: "GpuState", cells: int) -> list[Piece]:
 
 
 def gpu_body(gpu: "GpuState") -> list[Piece]:
-    """Its temperature and power."""
+    """The GPU's temperature in °C and power in W."""
     heat = gpu.temperature_c
     style = "bold red" if heat is not None and heat >= _HOT else ""
     return [(number(heat, "C"), style), (f" {number(gpu.power_w)}/{number(gpu.power_limit_w, 'W')}", "")]
@@ -229,7 +227,7 @@ def _task_counts(status: "DaemonStatus") -> list[Piece]:
 
 
 def _figures(status: "DaemonStatus", width: int) -> list[Piece]:
-    """The figures on the right, the dearest last: where there is no room the first goes first."""
+    """The figures on the right, the most important last: without room the first is left out first."""
     right: list[Piece] = []
     if status.rates.tasks_per_h is not None:
         right.append((f"  {status.rates.tasks_per_h:.1f}/h", ""))
@@ -265,7 +263,7 @@ def _class(status: "DaemonStatus", scene: Scene, width: int) -> Row:
 
 
 def class_clock(clock_: "Clock | None", scene: Scene) -> list[Piece]:
-    """When the class will be done, and how much of the time to the deadline is left then."""
+    """When the class will be done, and the minutes to spare before the deadline."""
     if clock_ is None or not clock_.total:
         return []
     done = f"class {clock_.done} of {clock_.total}"

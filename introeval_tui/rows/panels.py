@@ -1,4 +1,4 @@
-"""The panels beside and under the table: GPU, engines, failures, events, phases. Pure."""
+"""The rows of the panels beside and under the table: GPU, engines, failures, events, phases. Pure."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ _EVENT_STYLE = {"alarm": "bold red", "cleared": "green", "order": "yellow", "pha
 
 
 def gpu_rows(scene: Scene, width: int, height: int) -> list[Row]:
-    """Use and memory now and over five minutes, with what was loaded marked under them."""
+    """The GPU's use and memory now and over five minutes, with the loaded groups under them."""
     status = scene.known.status
     if status is None:
         return []
@@ -42,7 +42,7 @@ def gpu_rows(scene: Scene, width: int, height: int) -> list[Row]:
     rows += [row(width, ("      ", ""), *_coloured(line, points)) for line in memory]
     rows.append(row(width, (" load ", "bold"), *_marks(points)))
     for holder in gpu.holders[: max(0, height - len(rows))]:
-        said = f" held by {holder.name} of {holder.user} (pid {holder.pid}): {gigabytes(holder.memory_mb)}G"
+        said = f" used by {holder.name} of {holder.user} (pid {holder.pid}): {gigabytes(holder.memory_mb)}G"
         rows.append(row(width, (fit(said, width), "")))
     if height - len(rows) > 2:
         rows += [row(width), *phase_rows(scene, width)[: height - len(rows) - 1]]
@@ -52,7 +52,7 @@ def gpu_rows(scene: Scene, width: int, height: int) -> list[Row]:
 def buckets(history: "GpuHistory | None", now: float, cells: int) -> "list[GpuPoint | None]":
     """The newest point of each of `cells` equal spans of the last five minutes, oldest first.
 
-    The spans are aligned to the clock, so that the picture moves only when a span ends.
+    The spans are aligned to the clock, so that the graph moves only when a span ends.
     """
     each = _SPAN_S / cells
     last = int(now / each)
@@ -66,7 +66,7 @@ def buckets(history: "GpuHistory | None", now: float, cells: int) -> "list[GpuPo
 
 
 def _filled(found: "list[GpuPoint | None]", most: int) -> "list[GpuPoint | None]":
-    """Spans without a point take the one before them, up to `most` in a row: readings are further apart."""
+    """Fill spans without a point with the one before, up to `most` in a row: readings are further apart."""
     missed = most + 1
     for place, point in enumerate(found):
         if point is not None:
@@ -85,7 +85,7 @@ def _value(point: "GpuPoint | None", name: str) -> float | None:
 
 
 def _coloured(line: str, points: "Sequence[GpuPoint | None]") -> list[Piece]:
-    """A line of a graph in runs of one colour: that of what was loaded."""
+    """A line of a graph, in the colours of the groups that were loaded."""
     pieces: list[Piece] = []
     for char, point in zip(line, points, strict=True):
         style = words.group_style(point.group) if point is not None else ""
@@ -97,7 +97,7 @@ def _coloured(line: str, points: "Sequence[GpuPoint | None]") -> list[Piece]:
 
 
 def _marks(points: "Sequence[GpuPoint | None]") -> list[Piece]:
-    """Which group was loaded when: a run of one group is one mark with its name."""
+    """The groups that were loaded over time: each run of one group is a mark with its name."""
     pieces: list[Piece] = []
     begin = 0
     for end in range(1, len(points) + 1):
@@ -123,7 +123,7 @@ def _marks(points: "Sequence[GpuPoint | None]") -> list[Piece]:
 
 
 def engine_rows(scene: Scene, width: int) -> list[Row]:
-    """Each engine: its state, since when, its model, memory and restarts; what is wrong stands under it."""
+    """The engines with state, time in it, restarts, memory, speed and model; problems below them."""
     status = scene.known.status
     if status is None:
         return []
@@ -157,7 +157,7 @@ def engine_rows(scene: Scene, width: int) -> list[Row]:
 
 
 def failure_rows(scene: Scene, width: int, cursor: int | None) -> list[Row]:
-    """The last failed tasks: id, student, stage and the first line of the reason."""
+    """The last failed tasks: id, student, error code and message."""
     page = scene.known.failures
     if page is None:
         return []
@@ -180,7 +180,7 @@ def failure_rows(scene: Scene, width: int, cursor: int | None) -> list[Row]:
 
 
 def event_rows(events: "Sequence[EventLine]", width: int) -> list[Row]:
-    """What happened, the newest first."""
+    """The events, newest first."""
     rows = []
     for event in events:
         at = clock(parse(event.at), seconds=True)
@@ -194,7 +194,7 @@ def event_rows(events: "Sequence[EventLine]", width: int) -> list[Row]:
 
 
 def alarm_rows(scene: Scene, width: int, most: int = 3) -> list[Row]:
-    """What a person should mend, one line each; the last says how many more there are."""
+    """The alarms, one line each, at most `most`; the last line then counts the others."""
     status = scene.known.status
     if status is None or not status.alarms:
         return []
@@ -204,7 +204,7 @@ def alarm_rows(scene: Scene, width: int, most: int = 3) -> list[Row]:
         rows[-1] = row(
             width,
             (
-                fit(f" ! and {len(alarms) - most + 1} more alarms; introeval status shows all", width),
+                fit(f" ! and {len(alarms) - most + 1} more alarms; run: introeval status", width),
                 "bold red",
             ),
         )
@@ -212,7 +212,7 @@ def alarm_rows(scene: Scene, width: int, most: int = 3) -> list[Row]:
 
 
 def phase_rows(scene: Scene, width: int) -> list[Row]:
-    """The last phases: what was loaded, for how long, how many tasks, what the switch to it cost."""
+    """The last phases: group, duration, tasks, and the switch to it with its ledger."""
     history = scene.known.gpu
     if history is None:
         return []

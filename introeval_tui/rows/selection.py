@@ -1,4 +1,4 @@
-"""Where the operator is in the list: cursor, marks, and the part of the list that is seen. Pure."""
+"""The operator's place in the list: cursor, marks, and the visible part of the list. Pure."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Selection:
-    """Places are of the whole list, of which `listing` is the part that is here."""
+    """Cursor and marks. Places count in the whole list, of which `listing` is the loaded part."""
 
     listing: Listing = field(default_factory=Listing)
     cursor: int = 0
-    first: int = 0  # the place of the first row that is seen
-    height: int = 1  # rows that are seen
+    first: int = 0  # the place of the first visible row
+    height: int = 1  # visible rows
     marks: "dict[int, TaskLine]" = field(default_factory=dict)
     _followed: int | None = None  # the id of the task under the cursor
 
     def take(self, listing: Listing) -> None:
-        """Take a new list; the cursor stays with its task, wherever that went, or else in its place."""
+        """Set a new list. The cursor follows its task; when that is gone it keeps its place."""
         self.listing = listing
         if self._followed is not None:
             at = listing.find(self._followed)
@@ -34,7 +34,7 @@ class Selection:
         self._settle()
 
     def go(self, place: int) -> None:
-        """Put the cursor to a place."""
+        """Move the cursor to a place."""
         self.cursor = place
         self._followed = None
         self._settle()
@@ -57,7 +57,7 @@ class Selection:
         return [task] if task is not None else []
 
     def mark(self) -> None:
-        """Mark the task under the cursor or take its mark away, and go down."""
+        """Mark the task under the cursor or remove its mark, and move down."""
         task = self.task
         if task is not None:
             if self.marks.pop(task.id, None) is None:
@@ -65,18 +65,18 @@ class Selection:
             self.move(1)
 
     def unmark(self) -> None:
-        """Take all marks away."""
+        """Remove all marks."""
         self.marks.clear()
 
     def wanted(self, page: int) -> int | None:
-        """From where the next page is to be asked, when what is seen is not here; None when it is."""
+        """The offset of the page to fetch, or None when all visible rows are loaded."""
         listing = self.listing
         last = min(self.first + self.height, listing.total)
         if not listing.total or (
             self.first >= listing.offset and last <= listing.offset + len(listing.tasks)
         ):
             return None
-        step = page // 4  # so that keys pressed while a page is on its way do not ask for yet another
+        step = page // 4  # so that keys pressed while a page is fetched do not ask for another one
         return max(0, (self.cursor - page // 2) // step * step)
 
     def _settle(self) -> None:

@@ -1,4 +1,4 @@
-"""What the dashboard knows at a moment: one value, made anew by the poller, read by everything that draws."""
+"""The dashboard's state: snapshots made by the poller, read by everything that draws."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from daemon.contracts.wire.tasks import TaskPage
 
 STALE_S = 3.0
-PAGE = 250  # tasks asked for at once: enough to scroll for a while, and quickly read
+PAGE = 250  # tasks in a request: enough to scroll for a while, and quick to parse
 
 
 class Link(StrEnum):
-    """How the dashboard stands with the daemon."""
+    """The state of the connection to the daemon."""
 
-    STARTING = "starting"  # the first answer is not here yet
+    STARTING = "starting"  # no answer yet
     UP = "up"
     DOWN = "down"
-    FOREIGN = "foreign"  # it speaks another version of the wire
+    FOREIGN = "foreign"  # the daemon has another version of the protocol
 
 
 class ListView(StrEnum):
-    """Which tasks are listed."""
+    """The tasks that are listed."""
 
     OPEN = "open"
     FAILED = "failed"
@@ -34,7 +34,7 @@ class ListView(StrEnum):
 
 
 class OrderBy(StrEnum):
-    """By what the list is ordered; the daemon does it."""
+    """The order of the list, which the daemon sorts."""
 
     QUEUE = "queue"
     AGE = "age"
@@ -55,7 +55,7 @@ class Query:
 
     @property
     def params(self) -> list[tuple[str, str]]:
-        """The query of the request."""
+        """The query parameters of the request."""
         params = {
             ListView.OPEN: [("open", "true")],
             ListView.FAILED: [("status", "failed")],
@@ -71,7 +71,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was last heard, and when: `at` and the other moments are of the dashboard's monotonic clock."""
+    """The daemon's last answers. `at` and the other times are of the dashboard's monotonic clock."""
 
     link: Link = Link.STARTING
     reason: str = ""
@@ -82,7 +82,7 @@ class Snapshot:
     at: float | None = None
     status: "DaemonStatus | None" = None
     page: "TaskPage | None" = None
-    query: Query = field(default_factory=Query)  # that `page` answers
+    query: Query = field(default_factory=Query)  # the query of `page`
     gpu: "GpuHistory | None" = None
     failures: "TaskPage | None" = None
     events: "tuple[EventLine, ...]" = ()
@@ -92,12 +92,12 @@ class Snapshot:
         return 0.0 if self.at is None else max(0.0, monotonic - self.at)
 
     def stale(self, monotonic: float, refresh_s: float) -> bool:
-        """Whether what is known may not be taken for what is, when it is asked for every `refresh_s`."""
+        """Whether the snapshot is too old to be shown as current, when polled every `refresh_s`."""
         old = self.age(monotonic) > max(STALE_S, refresh_s + STALE_S - 1)
         return self.status is not None and (self.link is Link.DOWN or old)
 
     def news(self, before: "Snapshot") -> bool:
-        """Whether it says more than that time has gone by since `before`."""
+        """Whether anything but the time has changed since `before`."""
         now, then = self.status, before.status
         if now is None or then is None or now.switching is not None or self.link is not before.link:
             return True
@@ -109,15 +109,15 @@ class Snapshot:
 
     @property
     def parts(self) -> tuple[object, ...]:
-        """What is replaced only when it was asked for anew."""
+        """The fields that are replaced only by a new answer."""
         return (self.page, self.gpu, self.failures, self.events, self.query)
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A snapshot and what is needed to draw it.
+    """A snapshot with the clocks and options that drawing needs.
 
-    `now` is the daemon's clock, carried on by ours since it answered; `monotonic` is ours.
+    `now` is the daemon's clock, extrapolated since its last answer; `monotonic` is the dashboard's.
     """
 
     known: Snapshot
@@ -130,25 +130,25 @@ class Scene:
 
     @property
     def stale(self) -> bool:
-        """Whether the figures are to be shown as old."""
+        """Whether the figures must be shown as old."""
         return self.known.stale(self.monotonic, self.refresh_s)
 
     @property
     def forbidden(self) -> str:
-        """Why nothing may be changed now, in one line; empty when it may."""
+        """Why changes are not possible now, in one line; empty when they are."""
         known = self.known
         if known.link is Link.FOREIGN:
-            return "read-only: the daemon is of another version"
+            return "read-only: the daemon has another version"
         if known.status is None or self.stale:
             return "the daemon does not answer: nothing can be changed now"
         if self.read_only:
             return "read-only: opened with --read-only"
         if not known.status.may_change:
-            return "read-only: changes are for its user, root and the operators' group"
+            return "read-only: only the daemon's user, root and the operators' group may change things"
         return ""
 
 
 def daemon_now(known: Snapshot, wall: float, monotonic: float) -> float:
-    """The daemon's clock now: what it said last, and the time since. Ours, before it said anything."""
+    """The daemon's clock, extrapolated since its last answer; before the first, `wall`."""
     said = parse(known.status.now) if known.status is not None else None
     return wall if said is None else said + known.age(monotonic)

@@ -1,4 +1,4 @@
-"""The table of tasks, as rows of fixed columns. Pure."""
+"""The table of tasks as rows of fixed columns. Pure."""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from daemon.contracts.wire.tasks import TaskLine
 
 _BAR = 5
-_TIGHT = 72  # cells below which a column is left out
-_ROOMY = 92  # cells from which more columns have room
+_TIGHT = 72  # cells; a narrower table leaves out the age
+_ROOMY = 92  # cells; a wider table also has video and attempts
 
 
 class Column(NamedTuple):
-    """One column: its heading, its width in cells with a gap, and to which side its texts lean."""
+    """One column: its heading, its width in cells including a gap, and its alignment."""
 
     name: str
     width: int
@@ -27,19 +27,19 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The part of the list that is here: `tasks` stand at `offset` of `total`."""
+    """The loaded part of the list: `tasks` begin at place `offset` of `total`."""
 
     tasks: "tuple[TaskLine, ...]" = ()
     offset: int = 0
     total: int = 0
 
     def at(self, index: int) -> "TaskLine | None":
-        """The task at a place of the whole list; None when that page is not here."""
+        """The task at a place in the whole list; None when that page is not loaded."""
         place = index - self.offset
         return self.tasks[place] if 0 <= place < len(self.tasks) else None
 
     def find(self, task_id: int) -> int | None:
-        """The place of a task in the whole list."""
+        """The place of a task in the whole list; None when it is not loaded."""
         for place, task in enumerate(self.tasks):
             if task.id == task_id:
                 return self.offset + place
@@ -47,7 +47,7 @@ class Listing:
 
 
 def columns(width: int) -> list[Column]:
-    """The columns for a table of so many cells; the step gets what the others leave."""
+    """The columns for a table of `width` cells. The step gets what the others leave."""
     student = 18 if width >= _ROOMY else 14 if width >= _TIGHT else 10
     before = [Column("", 2), Column("ID", 7), Column("STUDENT", student), Column("STATE", 13)]
     after = [Column("PROGRESS", 12), Column("AGE", 6, ">"), Column("ETA", 7, ">")]
@@ -60,7 +60,7 @@ def columns(width: int) -> list[Column]:
 
 
 def heading(shown: list[Column]) -> Row:
-    """The names of the columns."""
+    """The row with the names of the columns."""
     return [(_cell(column.name, column), "bold dim") for column in shown]
 
 
@@ -79,7 +79,7 @@ def task_row(
     marked: bool,
     pending: str | None,
 ) -> Row:
-    """One task. `pending` is what was asked for it and is not confirmed yet."""
+    """The row of one task. `pending` is a request for it that is not fulfilled yet."""
     if task is None:
         return [(_cell("…" if column.name == "ID" else "", column), "dim") for column in shown]
     look = words.look(task, scene.now)
@@ -121,12 +121,12 @@ def _progress(task: "TaskLine") -> str:
     if task.progress is not None and task.status in words.RUNNING:
         return f"{bar(task.progress, _BAR)} {min(100, int(100 * task.progress)):>3}%"
     if task.status == "failed":
-        return f"{task.retry_count} tries" if task.retry_count else "-"
+        return f"{task.retry_count} attempts" if task.retry_count else "-"
     return "-"
 
 
 def _age(task: "TaskLine", now: float) -> str:
-    """Since it was claimed, or since it ended."""
+    """The time since it was claimed or, when it has ended, since then."""
     since = parse(task.ended_at if task.status in words.FINAL and task.ended_at else task.claimed_at)
     return coarse(None if since is None else now - since)
 
@@ -142,10 +142,10 @@ def table_rows(
     marks: Set[int] = frozenset(),
     pending: Mapping[int, str] | None = None,
 ) -> list[Row]:
-    """The heading, and the tasks from place `first` on, `height` rows in all."""
+    """The heading and the tasks from place `first` on, at most `height` rows together."""
     shown = columns(width)
     rows = [heading(shown)]
-    waiting = pending or {}
+    asked = pending or {}
     for place in range(first, min(first + height - 1, listing.total)):
         task = listing.at(place)
         key = None if task is None else task.id
@@ -156,14 +156,14 @@ def table_rows(
                 scene,
                 cursor=place == cursor,
                 marked=key in marks,
-                pending=None if key is None else waiting.get(key),
+                pending=None if key is None else asked.get(key),
             )
         )
     return rows
 
 
 def empty_rows(scene: Scene, query: Query, width: int) -> list[Row]:
-    """What stands under the heading when no task matches."""
+    """The row under the heading when no task matches."""
     known = scene.known
     if known.status is None or known.page is None:
         said = "…"
@@ -180,7 +180,7 @@ def empty_rows(scene: Scene, query: Query, width: int) -> list[Row]:
 
 
 def title_row(listing: Listing, query: Query, marks: int, width: int, *, focused: bool) -> Row:
-    """The line above the table: how many, which, in what order, and the filter."""
+    """The line above the table: the number of tasks, the view, the order, the marks and the filter."""
     arrow = "descending" if query.descending else ""
     left = f"─[1]Tasks {listing.total} ─ {query.view} ─ sort:{query.order}{' ' + arrow if arrow else ''}"
     left += f" ─ {marks} marked" if marks else ""
@@ -190,7 +190,7 @@ def title_row(listing: Listing, query: Query, marks: int, width: int, *, focused
 
 
 def rule(left: str, right: str, width: int, *, focused: bool) -> Row:
-    """A panel's title in a line from side to side."""
+    """A panel's title in a line over the whole width."""
     style = "bold cyan" if focused else "dim"
     room = max(0, width - len(right))
     left = fit(left + " ", min(room, len(left) + 1))

@@ -1,4 +1,4 @@
-"""How each state of a task and of an engine is shown: a word, a sign and a colour, never colour alone."""
+"""The word, sign and colour of each state of a task or an engine; never a colour alone."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Look(NamedTuple):
-    """A sign, a word and a style."""
+    """How a state is shown: a sign, a word and a style."""
 
     sign: str
     word: str
@@ -60,7 +60,7 @@ RUNNING = frozenset({"stt_processing", "eval_processing", "llama_processing"})
 
 
 def look(task: "TaskLine", now: float) -> Look:
-    """How the state of a task is shown."""
+    """The look of a task's state."""
     if task.held and task.status not in FINAL:
         return HELD
     not_before = parse(task.not_before)
@@ -72,7 +72,7 @@ def look(task: "TaskLine", now: float) -> Look:
 
 
 def step(task: "TaskLine", now: float) -> str:
-    """What is done with it, or why nothing is."""
+    """The task's current step, or why it has none."""
     if task.held and task.status not in FINAL:
         return "by operator"
     if task.status == "failed":
@@ -86,7 +86,7 @@ def step(task: "TaskLine", now: float) -> str:
 
 
 def engine(state: str) -> Look:
-    """How the state of an engine is shown."""
+    """The look of an engine's state."""
     return _ENGINE.get(state, Look("•", state, ""))
 
 

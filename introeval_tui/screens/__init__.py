@@ -1,1 +1,1 @@
-"""The screens: what each key does, and what is composed of rows and widgets."""
+"""The screens: their keys, and their rows and widgets."""

@@ -1,4 +1,4 @@
-"""What the screens ask of the app: they know this much of it and no more."""
+"""The protocol of the app for its screens."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -21,17 +21,17 @@ class DashboardApp(Protocol):
 
     @property
     def scene(self) -> "Scene":
-        """All that is needed to draw."""
+        """The snapshot to draw, with the clocks."""
         ...
 
     @property
     def asks(self) -> "Client":
-        """The connection for what is asked beside the polling."""
+        """The connection for requests beside the polling. Raises Unreachable before there is one."""
         ...
 
     @property
     def said(self) -> tuple[str, str] | None:
-        """The message that stands now, and its style."""
+        """The current message and its style, or None."""
         ...
 
     def say(self, message: str, style: str = "bold yellow") -> None:
@@ -43,13 +43,13 @@ class DashboardApp(Protocol):
         ...
 
     def may_change(self) -> bool:
-        """Whether the operator may change things now; if not, it is said why."""
+        """Whether the operator may change things now; if not, the reason is shown."""
         ...
 
     def ask_for(self, verb: str, tasks: "Sequence[TaskLine]") -> None:
-        """Ask the daemon for something for some tasks."""
+        """Send the request `verb` for some tasks, after a confirmation where one is needed."""
         ...
 
     def set_deadline(self, said: str) -> None:
-        """Send a deadline as it was written."""
+        """Send a deadline written as HH:MM; an empty text removes the deadline."""
         ...

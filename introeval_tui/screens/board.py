@@ -1,4 +1,4 @@
-"""The main screen as far as it is worked with: what each key does on it."""
+"""The keys and actions of the main screen."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class Board(Sheet):
-    """Lower case keys are for the chosen tasks; those for the whole daemon are the app's, but
-    for its deadline, which is written here.
+    """The main screen with its keys for the chosen tasks, and for the deadline, which is written here.
+    The app has the other keys for the whole daemon.
     """
 
     BINDINGS = [
@@ -31,14 +31,14 @@ class Board(Sheet):
         Binding("enter", "open", "the task in detail", id="open"),
         Binding("l", "open_log", "the task's log", id="log"),
         Binding("escape", "back", "back, unmark, no filter", id="back"),
-        # With priority, as the deadline below, the app does it itself and passes no further key on before the
-        # line has the focus: after a fast "/" no letter may be taken for an order.
+        # With priority (as the deadline) the app runs it itself, and passes no further key on before the
+        # line has the focus: else the letters after a fast "/" would be taken for actions.
         Binding("slash", "filter", "filter: id, student, file", id="filter", priority=True),
         Binding("v", "view", "open, failed, done, all", id="view"),
         Binding("s", "sort", "sort by the next column", id="sort"),
         Binding("S", "reverse", "reverse the order", id="reverse"),
         Binding("space", "mark", "mark, and go down", id="mark"),
-        Binding("r", "verb('retry')", "take up again what failed", id="retry"),
+        Binding("r", "verb('retry')", "retry what failed", id="retry"),
         Binding("x", "verb('cancel')", "cancel", id="cancel"),
         Binding("h", "hold", "hold, or release", id="hold"),
         Binding("a", "verb('rate')", "rate again", id="rate"),
@@ -52,7 +52,7 @@ class Board(Sheet):
         Binding("C", "deadline", "deadline of the class", id="deadline", priority=True),
     ]
 
-    # --- moving about
+    # --- moving
 
     def _moved(self, move: Callable[[], None]) -> None:
         move()
@@ -67,19 +67,19 @@ class Board(Sheet):
             self.redraw()
 
     def action_page(self, by: int) -> None:
-        """Move by what is seen at once."""
+        """Move by one screen of rows."""
         self.action_move(by * max(1, self.chosen.height - 1))
 
     def action_first(self) -> None:
-        """Go to the top."""
+        """Move to the first row."""
         self.action_move(-self.chosen.listing.total - 1000)
 
     def action_last(self) -> None:
-        """Go to the end."""
+        """Move to the last row."""
         self.action_move(self.chosen.listing.total + 1000)
 
     def action_panel(self, number: int) -> None:
-        """Focus a panel; it fills the screen where it is not shown beside the table, or when asked twice."""
+        """Focus a panel. Twice, or where it has no room beside the table, it fills the screen."""
         alone = not (self.has_class("-wide") or self.has_class("-huge"))
         again = number == self.panel and not self.has_class("-zoomed")
         self.panel = number
@@ -87,7 +87,7 @@ class Board(Sheet):
         self.call_after_refresh(self.redraw)
 
     def action_back(self) -> None:
-        """Leave the panel; then take away the marks; then the filter."""
+        """Leave the panel; else remove the marks; else the filter."""
         if self.panel != 1:
             self.action_panel(1)
         elif self.chosen.marks:
@@ -96,7 +96,7 @@ class Board(Sheet):
             self.show_list(replace(self.query_now, text="", offset=0))
 
     def on_panel_pointed(self, event: Panel.Pointed) -> None:
-        """Select what was clicked; twice opens it."""
+        """Select the clicked task or panel; a double click opens the task."""
         if event.panel.has_class("tasks") and event.y >= 2:
             self.panel = 1
             self._moved(lambda: self.chosen.go(self.chosen.first + event.y - 2))
@@ -122,17 +122,17 @@ class Board(Sheet):
         )
 
     def action_sort(self) -> None:
-        """Sort by something else."""
+        """Sort by the next column."""
         orders = list(OrderBy)
         order = orders[(orders.index(self.query_now.order) + 1) % len(orders)]
         self.show_list(replace(self.query_now, order=order, offset=0))
 
     def action_reverse(self) -> None:
-        """Turn the order round."""
+        """Reverse the order."""
         self.show_list(replace(self.query_now, descending=not self.query_now.descending, offset=0))
 
     async def action_filter(self) -> None:
-        """Ask for the filter; the list follows each letter."""
+        """Open the filter line; the list follows each letter."""
         from introeval_tui.widgets.prompt_line import PromptLine
 
         def live(text: str) -> None:
@@ -143,11 +143,11 @@ class Board(Sheet):
         )
 
     async def action_deadline(self) -> None:
-        """Ask for the deadline of the class."""
+        """Open the line for the deadline of the class."""
         from introeval_tui.widgets.prompt_line import PromptLine
 
         if self.dashboard.may_change():
-            hint = "deadline of the class, as HH:MM; nothing takes it away: "
+            hint = "deadline of the class as HH:MM; empty removes it: "
             await self._open(PromptLine(hint, "", done=self.dashboard.set_deadline))
 
     async def _open(self, line: "PromptLine") -> None:
@@ -155,30 +155,30 @@ class Board(Sheet):
         line.take_focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        """While a line is open its keys are letters."""
+        """Whether an action is available: while a line is open, its keys are letters."""
         return action not in ("filter", "deadline") or not self.has_class("-line")
 
     # --- the tasks
 
     @property
     def targets(self) -> "list[TaskLine]":
-        """The marked tasks, or the one under the cursor; of the failures, when that panel is focused."""
+        """The marked tasks, or the one under the cursor; in the panel of failures, its current one."""
         failures = self.dashboard.scene.known.failures
         if self.panel == 4 and failures is not None:
             return failures.tasks[self._scroll[4] : self._scroll[4] + 1]
         return self.chosen.targets
 
     def action_mark(self) -> None:
-        """Mark the task under the cursor, or take the mark away."""
+        """Mark the task under the cursor, or remove its mark."""
         if self.panel == 1:
             self._moved(self.chosen.mark)
 
     def action_verb(self, verb: str) -> None:
-        """Ask for something for the chosen tasks."""
+        """Send the request `verb` for the chosen tasks."""
         self.dashboard.ask_for(verb, self.targets)
 
     def action_hold(self) -> None:
-        """Hold, or release where all of them are held."""
+        """Hold the chosen tasks, or release them when all are held."""
         targets = self.targets
         self.dashboard.ask_for(
             "release" if targets and all(task.held for task in targets) else "hold", targets
@@ -197,11 +197,11 @@ class Board(Sheet):
             _ = self.app.push_screen(DetailScreen(targets[0], tab))
 
     def action_open_log(self) -> None:
-        """Show its log."""
+        """Show the log of the task under the cursor."""
         self.action_open("Log")
 
     def action_copy(self) -> None:
-        """Copy the id of the task under the cursor."""
+        """Copy the ids of the chosen tasks."""
         targets = self.targets
         if targets:
             said = " ".join(str(task.id) for task in targets)
@@ -215,5 +215,5 @@ class Board(Sheet):
         self.run_worker(export(self.dashboard, self.query_now), group="export", exclusive=True)
 
     def on_screen_resume(self, _: events.ScreenResume) -> None:
-        """Draw what came in meanwhile."""
+        """Draw the answers that came meanwhile."""
         self.draw()

@@ -1,4 +1,4 @@
-"""The main screen as far as it shows things: the table of tasks, and the panels around it."""
+"""The display of the main screen: the table of tasks, and the panels around it."""
 
 import asyncio
 from dataclasses import replace
@@ -26,7 +26,7 @@ _REST_S = 0.2
 
 
 class Sheet(Screen[None]):
-    """Panels over one `Selection`; all of what they show comes from the scene of the app."""
+    """The panels, over one `Selection`. All that they show comes from the scene of the app."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Sheet(Screen[None]):
         return cast("DashboardApp", self.app)
 
     def compose(self) -> ComposeResult:
-        """All panels, for every size; the style sheet shows those that have room."""
+        """Yield all panels. The style sheet shows those that have room."""
         yield self._panel("small", empty_states.small_rows)
         yield self._panel("top", self._top)
         yield self._panel("alarms", lambda w, _: panels.alarm_rows(self.dashboard.scene, w))
@@ -66,7 +66,7 @@ class Sheet(Screen[None]):
         return Panel(source, name, ascii_only=self.dashboard.setup.ascii_only)
 
     def draw(self) -> None:
-        """Draw what is known now."""
+        """Take the app's newest snapshot, and draw it."""
         scene = self.dashboard.scene
         known = scene.known
         self.chosen.take(
@@ -84,7 +84,7 @@ class Sheet(Screen[None]):
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw the panels anew from what is known already."""
+        """Redraw the panels from the snapshot that was taken."""
         for panel in self.query(Panel):
             panel.redraw()
         wanted = self.chosen.wanted(PAGE)
@@ -94,11 +94,11 @@ class Sheet(Screen[None]):
             self._follow()
 
     def on_resize(self) -> None:
-        """Another size shows other panels."""
+        """Redraw, since another size shows other panels."""
         self.call_after_refresh(self.redraw)
 
     def _follow(self) -> None:
-        """Fetch the task under the cursor, when it is another or has changed."""
+        """Fetch the task under the cursor when it is another one or has changed."""
         task, status = self.chosen.task, self.dashboard.known.status
         if task is None or status is None:
             return
@@ -123,7 +123,7 @@ class Sheet(Screen[None]):
         self.redraw_peek()
 
     def redraw_peek(self) -> None:
-        """Draw the third column anew."""
+        """Redraw the panel with the selected task."""
         self.query_one("Panel.peek", Panel).redraw()
 
     def _peek_rows(self, width: int, height: int) -> list[Row]:
@@ -175,7 +175,7 @@ class Sheet(Screen[None]):
         return source
 
     def _numbered(self, number: int, width: int, height: int) -> list[Row]:
-        """A panel with its title, scrolled to where the operator left it."""
+        """The rows of a panel with its title, at the operator's place in it."""
         scene = self.dashboard.scene
         room = max(1, height - 1)
         said = ""
@@ -231,6 +231,6 @@ class Sheet(Screen[None]):
 
 
 def _edged(rows: list[Row], width: int, height: int) -> list[Row]:
-    """Rows with a line at their left, down to the foot of the panel."""
+    """The rows with a line at the left, padded to `height` rows."""
     filled = rows[:height] + [row(width)] * (height - len(rows))
     return [[("│", "dim"), *pieces] for pieces in filled]

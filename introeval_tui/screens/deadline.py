@@ -1,4 +1,4 @@
-"""A deadline as an operator writes it. Pure."""
+"""Parses a deadline as an operator writes it. Pure."""
 
 import json
 import re
@@ -9,20 +9,20 @@ _DAY_S = 86_400
 
 
 class BadDeadline(ValueError):
-    """What was written is no time; the message says what is."""
+    """The text is not a deadline; the message says what is."""
 
 
 def read_deadline(said: str, now: float) -> bytes:
-    """The body of the request for `HH:MM` (today, or tomorrow when that is past), or for nothing: none.
+    """The JSON body of the request. `HH:MM` is today, or tomorrow when that is past; empty is no deadline.
 
-    Raises Unreadable.
+    Raises BadDeadline.
     """
     said = said.strip()
     if not said:
         return json.dumps({"at": None}).encode()
     match = re.fullmatch(r"(\d{1,2})[:.](\d{2})", said)
     if match is None or int(match[1]) > 23 or int(match[2]) > 59:
-        raise BadDeadline("a deadline is a time such as 10:45; nothing takes it away")
+        raise BadDeadline("no deadline was set; write a time such as 10:45, or nothing to remove it")
     parts = list(time.localtime(now))
     parts[3:6] = [int(match[1]), int(match[2]), 0]
     parts[8] = -1

@@ -1,4 +1,4 @@
-"""One task in detail: its head, and tabs for timeline, log, transcript, form, rating, JSON and tries."""
+"""One task in detail: its head, and tabs for history, log, transcript, form, rating, JSON and attempts."""
 
 import asyncio
 import json
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from daemon.contracts.wire.tasks import TaskDetail, TaskLine
     from introeval_tui.screens.app_protocol import DashboardApp
 
-TABS = ("Overview", "Log", "Transcript", "Form", "Rating", "JSON", "Tries")
+TABS = ("Overview", "Log", "Transcript", "Form", "Rating", "JSON", "Attempts")
 _LOG_LINES = 2000
-_SOURCES = ("daemon", "stt", "media", "extract", "rate")  # of the first, only the lines that name the task
+_SOURCES = ("daemon", "stt", "media", "extract", "rate")  # of the first only lines that name the task
 
 
 class DetailScreen(Screen[None]):
-    """Asks for its task as often as the board is refreshed, and draws it."""
+    """Polls and draws its task, as often as the board is refreshed."""
 
     BINDINGS = [
         Binding("escape,backspace", "leave", "back to the list", id="leave"),
@@ -48,7 +48,7 @@ class DetailScreen(Screen[None]):
         Binding("pageup", "scroll_page(-1)", "a page up", id="detail_page_up", show=False),
         Binding("g,home", "scroll_by(-1000000)", "the top", id="detail_first", show=False),
         Binding("G,end", "scroll_by(1000000)", "the end", id="detail_last", show=False),
-        Binding("r", "verb('retry')", "take up again what failed", id="detail_retry"),
+        Binding("r", "verb('retry')", "retry what failed", id="detail_retry"),
         Binding("x", "verb('cancel')", "cancel", id="detail_cancel"),
         Binding("h", "hold", "hold, or release", id="detail_hold"),
         Binding("a", "verb('rate')", "rate again", id="detail_rate"),
@@ -66,12 +66,12 @@ class DetailScreen(Screen[None]):
         self.source = _SOURCES[0]
         self.trouble = ""
         self._first = 0
-        self._most = 0  # the last place to which it can be scrolled
+        self._most = 0  # the last row to which it can be scrolled
         self._page = 1
         self._follow = True
         self._wrap = False
         self._times = True
-        self._read_of: tuple[int, str] | None = None  # of which revision and state `results` are
+        self._read_of: tuple[int, str] | None = None  # the revision and status of `results`
 
     @property
     def dashboard(self) -> "DashboardApp":
@@ -79,16 +79,16 @@ class DetailScreen(Screen[None]):
         return cast("DashboardApp", self.app)
 
     def compose(self) -> ComposeResult:
-        """One panel: the head and the tab's rows have one width."""
+        """Yield one panel: the head and the tab's rows share its width."""
         yield Panel(self._rows, "whole", ascii_only=self.dashboard.setup.ascii_only)
 
     def on_mount(self) -> None:
-        """Ask for the task."""
+        """Start polling the task."""
         self.ask()
 
     @work(exclusive=True)
     async def ask(self) -> None:
-        """Ask again and again, as long as it is open. What fails is said, and tried again."""
+        """Poll the task while the screen is open. An error is shown, and the poll repeated."""
         while True:
             try:
                 await self._ask()
@@ -96,7 +96,7 @@ class DetailScreen(Screen[None]):
             except (DaemonSilent, RequestRefused) as exc:
                 self.trouble = str(exc)
             except ValueError:
-                self.trouble = "the daemon's answer can't be read"
+                self.trouble = "the daemon's answer cannot be read"
             self.draw()
             await asyncio.sleep(self.dashboard.refresh_s)
 
@@ -123,8 +123,8 @@ class DetailScreen(Screen[None]):
             self.log_lines = tuple(LogLine.model_validate(each) for each in json.loads(body))
 
     def draw(self) -> None:
-        """Draw what is known now."""
-        for panel in self.query(Panel):  # none yet, when an answer comes before it is composed
+        """Draw the last answers."""
+        for panel in self.query(Panel):  # none yet, when an answer comes before the screen is composed
             panel.redraw()
 
     def _rows(self, width: int, height: int) -> list[Row]:
@@ -132,7 +132,7 @@ class DetailScreen(Screen[None]):
         head = detail_rows.head_rows(self.line, self.detail, scene, width)
         pending = self.dashboard.pending.get(self.line.id)
         if pending is not None:
-            head[3] = row(width, (fit(f" ↻ {pending.verb}: asked, waiting for the daemon", width), "yellow"))
+            head[3] = row(width, (fit(f" ↻ {pending.verb}: sent, waiting for the daemon", width), "yellow"))
         if scene.stale:
             head.insert(0, header.title(scene, width))
         room = max(1, height - len(head) - 2)
@@ -202,12 +202,12 @@ class DetailScreen(Screen[None]):
             self.ask()
 
     def action_follow(self) -> None:
-        """Stay at the end of the log, or not."""
+        """Follow the end of the log, or stop following."""
         self._follow = not self._follow
         self.draw()
 
     def action_source(self) -> None:
-        """Show the log of the daemon about this task, or the whole log of an engine."""
+        """Show the next log: the daemon's lines about this task, or the whole log of an engine."""
         self.source = _SOURCES[(_SOURCES.index(self.source) + 1) % len(_SOURCES)]
         self.log_lines = ()
         self.action_show_tab("Log")
@@ -218,19 +218,19 @@ class DetailScreen(Screen[None]):
         self.draw()
 
     def action_times(self) -> None:
-        """Show the times in the log, or not."""
+        """Show or hide the times in the log."""
         self._times = not self._times
         self.draw()
 
     def action_scroll_by(self, by: int) -> None:
-        """Scroll; scrolling up in the log ends the following."""
+        """Scroll by `by` rows; up also stops following the log."""
         if by < 0:
             self._follow = False
         self._first = max(0, min(self._first + by, self._most))
         self.draw()
 
     def action_scroll_page(self, by: int) -> None:
-        """Scroll by what is seen at once."""
+        """Scroll by one screen of rows."""
         self.action_scroll_by(by * self._page)
 
     def on_panel_wheeled(self, event: Panel.Wheeled) -> None:
@@ -238,14 +238,14 @@ class DetailScreen(Screen[None]):
         self.action_scroll_by(event.by)
 
     def action_verb(self, verb: str) -> None:
-        """Ask for something for this task."""
+        """Send the request `verb` for this task."""
         self.dashboard.ask_for(verb, [self.line])
 
     def action_hold(self) -> None:
-        """Hold or release it."""
+        """Hold the task, or release it when it is held."""
         self.dashboard.ask_for("release" if self.line.held else "hold", [self.line])
 
     def action_copy(self) -> None:
-        """Copy its id."""
+        """Copy the task's id."""
         self.app.copy_to_clipboard(str(self.line.id))
         self.dashboard.say(f"copied: {self.line.id}", "green")

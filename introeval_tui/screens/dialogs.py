@@ -1,4 +1,4 @@
-"""The screens that lie over the board: a question, a line to fill in, and help."""
+"""The screens over the board: a confirmation, and help."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ _EDGE = "bold cyan"
 
 
 def box(heading: str, inner: Sequence[Row], width: int) -> list[Row]:
-    """Rows in a frame; the rows are `width - 4` wide."""
+    """The rows, each `width - 4` cells wide, in a frame with a heading."""
     top = fit(f"┌─ {heading} ", min(width - 1, len(heading) + 4))
     rows: list[Row] = [[(top + "─" * (width - 1 - len(top)) + "┐", _EDGE)]]
     rows += [[("│ ", _EDGE), *pieces, (" │", _EDGE)] for pieces in inner]
@@ -24,7 +24,7 @@ def box(heading: str, inner: Sequence[Row], width: int) -> list[Row]:
 
 
 class Question(ModalScreen[bool]):
-    """A question that is answered with no unless the operator says yes."""
+    """A confirmation. The first line is its heading, and "no" the default."""
 
     BINDINGS = [
         Binding("y", "answer(True)", "yes"),
@@ -40,11 +40,11 @@ class Question(ModalScreen[bool]):
         self._yes = False
 
     def compose(self) -> ComposeResult:
-        """One panel."""
+        """Yield one panel."""
         yield Panel(self._rows, "box", ascii_only=self._ascii)
 
     def on_mount(self) -> None:
-        """Make the box as large as what it says."""
+        """Fit the box to its text."""
         width = min(_WIDEST, self.app.size.width)
         panel = self.query_one(Panel)
         panel.styles.width = width
@@ -65,12 +65,12 @@ class Question(ModalScreen[bool]):
         _ = self.dismiss(yes)
 
     def action_other(self) -> None:
-        """Light the other button."""
+        """Select the other button."""
         self._yes = not self._yes
         self.query_one(Panel).redraw()
 
     def action_chosen(self) -> None:
-        """Close with the answer that is lit."""
+        """Close with the selected answer."""
         _ = self.dismiss(self._yes)
 
 
@@ -91,7 +91,7 @@ class Help(ModalScreen[None]):
         self._first = 0
 
     def compose(self) -> ComposeResult:
-        """One panel over the whole screen."""
+        """Yield one panel over the whole screen."""
         yield Panel(self._rows, "whole", ascii_only=self._ascii)
 
     def _rows(self, width: int, height: int) -> list[Row]:
@@ -123,6 +123,6 @@ class Help(ModalScreen[None]):
         _ = self.dismiss(None)
 
     def action_scroll(self, by: int) -> None:
-        """Scroll."""
+        """Scroll by `5 * by` rows."""
         self._first = max(0, self._first + 5 * by)
         self.query_one(Panel).redraw()

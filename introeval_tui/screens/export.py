@@ -1,4 +1,4 @@
-"""The list that is shown, as files for other programs."""
+"""Exports the shown list as CSV and JSON."""
 
 import asyncio
 import csv
@@ -23,7 +23,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def export(dashboard: "DashboardApp", query: Query) -> None:
-    """Write all pages of a list as CSV and JSON into the working directory, and say where."""
+    """Write all pages of a list as CSV and JSON into the working directory, and show the files' names."""
     name = time.strftime("introeval-%Y%m%d-%H%M%S", time.localtime(dashboard.setup.wall()))
     try:
         tasks = await every_page(dashboard.asks, query)
@@ -35,7 +35,7 @@ async def export(dashboard: "DashboardApp", query: Query) -> None:
 
 
 async def every_page(asks: Client, query: Query) -> "list[TaskLine]":
-    """All tasks of a list. Raises NoAnswer, Refused, ValueError."""
+    """All tasks of a list. Raises DaemonSilent, RequestRefused; ValueError for an unreadable answer."""
     from daemon.contracts.wire.tasks import TaskPage
 
     tasks: list[TaskLine] = []
@@ -53,7 +53,7 @@ def _write_both(folder: Path, name: str, tasks: "Sequence[TaskLine]") -> None:
 
 
 def as_csv(tasks: "Sequence[TaskLine]") -> str:
-    """One line a task. A text that a spreadsheet would take for a formula begins with an apostrophe."""
+    """The tasks as CSV. Texts that a spreadsheet would take for formulas get an apostrophe in front."""
     from daemon.contracts.wire.tasks import TaskLine
 
     out = io.StringIO()
@@ -71,7 +71,7 @@ def as_csv(tasks: "Sequence[TaskLine]") -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
+    """Write a file durably and atomically."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""What each key does now, as help and the palette show it. It is read from the bindings, so it is true."""
+"""The active keys for help and palette, read from the bindings, so that changed keys are shown right."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -11,7 +11,7 @@ from textual.screen import Screen
 
 NOTES = (
     "Lower case is for the selected task, or for all that are marked; UPPER case is for the whole daemon.",
-    "A state has a sign and a word, never a colour alone. Quitting changes nothing in the work.",
+    "A state has a sign and a word, never a colour alone. Quitting never affects the work.",
     "Keys can be changed in ~/.config/introeval/tui.toml. A stray Esc on a slow line: set ESCDELAY=200.",
 )
 _SHOWN = {"question_mark": "?", "colon": ":", "plus": "+", "equals_sign": "=", "minus": "-", "slash": "/"}
@@ -33,7 +33,7 @@ _SHOWN |= {
 
 
 def _own(app: App[Any], screen: Screen[Any]) -> dict[str, tuple[list[str], Binding, DOMNode]]:
-    """The bindings of the app and the screen that say what they do: by action, with all keys, and whose."""
+    """The described bindings of app and screen by action: all keys, the binding, and its owner."""
     found: dict[str, tuple[list[str], Binding, DOMNode]] = {}
     for active in screen.active_bindings.values():
         binding = active.binding
@@ -43,7 +43,7 @@ def _own(app: App[Any], screen: Screen[Any]) -> dict[str, tuple[list[str], Bindi
 
 
 def working(app: App[Any]) -> list[tuple[str, str]]:
-    """(keys, what they do) of everything that works now."""
+    """(keys, description) of all active bindings."""
     return [
         (" ".join(_SHOWN.get(key, key) for key in keys), binding.description)
         for keys, binding, _ in _own(app, app.screen).values()
@@ -51,7 +51,7 @@ def working(app: App[Any]) -> list[tuple[str, str]]:
 
 
 def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:
-    """Every action as a command of the palette."""
+    """Yield every action as a command of the palette."""
     for keys, binding, owner in _own(app, screen).values():
         if binding.id != "palette":
             help_text = "key " + " ".join(_SHOWN.get(key, key) for key in keys)
@@ -59,5 +59,5 @@ def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:
                 binding.description, help_text, partial(app.run_action, binding.action, owner)
             )
     yield SystemCommand(
-        "pause now: the running tries are lost", "after a question", partial(app.run_action, "app.pause_now")
+        "pause now: running attempts are lost", "asks first", partial(app.run_action, "app.pause_now")
     )

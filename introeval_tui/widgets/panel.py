@@ -1,4 +1,4 @@
-"""The one widget that draws: rows of pieces, of which only the changed ones are sent to the terminal."""
+"""The widget that draws rows of pieces, and sends only the changed pieces to the terminal."""
 
 from collections.abc import Callable
 
@@ -13,14 +13,14 @@ from textual.widget import Widget
 from introeval_tui.rows.cells import Row, changed, row, to_ascii
 
 RowSource = Callable[[int, int], list[Row]]
-"""Gives the rows for a width and a height in cells."""
+"""Makes the rows for a width and a height in cells."""
 
 
 class Panel(Widget):
-    """Shows what its source gives for its size; `redraw` repaints the pieces that differ from before."""
+    """Shows the rows of its source; `redraw` repaints the pieces that have changed."""
 
     class Pointed(Message):
-        """A row was clicked."""
+        """A row was clicked; `twice` for a double click."""
 
         def __init__(self, panel: "Panel", y: int, *, twice: bool) -> None:
             super().__init__()
@@ -29,7 +29,7 @@ class Panel(Widget):
             self.twice = twice
 
     class Wheeled(Message):
-        """The wheel was turned, by so many rows."""
+        """The mouse wheel was turned by `by` rows."""
 
         def __init__(self, panel: "Panel", by: int) -> None:
             super().__init__()
@@ -44,7 +44,7 @@ class Panel(Widget):
 
     @property
     def shown(self) -> bool:
-        """Whether it is on its screen now: it has room, and nothing around it is hidden."""
+        """Whether it is visible: it has room, and no ancestor is hidden."""
         return (
             self.is_attached
             and bool(self.size)
@@ -52,7 +52,7 @@ class Panel(Widget):
         )
 
     def redraw(self) -> None:
-        """Ask the source, and repaint what changed."""
+        """Get the rows from the source, and repaint the changed pieces."""
         width, height = self.size
         if not self.shown:
             return
@@ -72,9 +72,9 @@ class Panel(Widget):
             self.refresh(*regions)
 
     def render_line(self, y: int) -> Strip:
-        """One line, for Textual."""
+        """Render one row (called by Textual)."""
         if y >= len(self._rows):
-            return Strip.blank(self.size.width, Style.null())  # the filters of colours need a style
+            return Strip.blank(self.size.width, Style.null())  # Textual's colour filters need a style
         return Strip(
             [
                 Segment(
@@ -85,28 +85,28 @@ class Panel(Widget):
         )
 
     def text(self) -> str:
-        """What it shows, without styles."""
+        """The shown rows as text, without styles."""
         return "\n".join("".join(piece for piece, _ in pieces) for pieces in self._rows)
 
     def on_resize(self) -> None:
-        """Fill the new size."""
+        """Redraw in the new size."""
         self.redraw()
 
     def on_click(self, event: events.Click) -> None:
-        """Say which row was clicked."""
+        """Post the clicked row."""
         self.post_message(self.Pointed(self, event.y, twice=event.chain > 1))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Say that the wheel was turned."""
+        """Post a turn of the wheel by 3 rows."""
         event.stop()
         self.post_message(self.Wheeled(self, 3))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Say that the wheel was turned."""
+        """Post a turn of the wheel by -3 rows."""
         event.stop()
         self.post_message(self.Wheeled(self, -3))
 
 
 def _cells(pieces: Row) -> int:
-    """Cells of a row."""
+    """The width of a row in cells."""
     return sum(Segment(text).cell_length for text, _ in pieces)

@@ -1,4 +1,4 @@
-"""One line to fill in, at the foot of the screen."""
+"""An input line at the foot of the screen."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,11 @@ from textual.containers import Horizontal
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
-_LIVE_S = 0.15
+_LIVE_S = 0.15  # typing faster than this sends one query for several letters
 
 
 class PromptLine(Horizontal):
-    """Enter is `done`, Esc `given_up`; `live` follows what is written, once it rests for a moment."""
+    """Enter calls `done`, Esc `given_up`; `live` gets the text whenever typing rests for `_LIVE_S`."""
 
     BINDINGS = [Binding("escape", "give_up", "give up")]
     DEFAULT_CSS = """
@@ -39,20 +39,20 @@ class PromptLine(Horizontal):
         self._rest: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """The hint, and the line."""
+        """Yield the hint and the input."""
         yield Static(f" {self._hint}", markup=False)
         yield Input(self._value, classes="line", max_length=200)
 
     def on_mount(self) -> None:
-        """Make room for it."""
+        """Hide the row of keys, in whose place the line is."""
         self.screen.add_class("-line")
 
     def take_focus(self) -> None:
-        """Have every key from now on."""
+        """Focus the input, which then gets every key."""
         self.screen.set_focus(self.query_one(Input))
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Follow what is written."""
+        """Schedule `live` with the new text."""
         event.stop()
         if self._live is None or event.value == self._value:
             return
@@ -63,13 +63,13 @@ class PromptLine(Horizontal):
         self._rest = self.set_timer(_LIVE_S, lambda: live(value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Take it."""
+        """Close the line, and call `done`."""
         event.stop()
         self._leave()
         self._done(event.value)
 
     def action_give_up(self) -> None:
-        """Leave it."""
+        """Close the line, and call `given_up`."""
         self._leave()
         if self._given_up is not None:
             self._given_up()
@@ -77,6 +77,6 @@ class PromptLine(Horizontal):
     def _leave(self) -> None:
         if self._rest is not None:
             self._rest.stop()
-        self._live = None  # a letter that is on its way now is nobody's
+        self._live = None  # a change event may still be queued
         self.screen.remove_class("-line")
         _ = self.remove()

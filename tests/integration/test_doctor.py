@@ -152,13 +152,13 @@ def test_containers_made_by_setup_are_well(tmp_path: Path) -> None:
     known = docker_facts(tmp_path)
     found = [*containers.engine(known), *containers.containers(known), *containers.models(known)]
     assert {finding.level for finding in found} == {Level.OK}
-    assert any("not asked, the container is stopped" in finding.text for finding in found)
+    assert any("not checked, the container is stopped" in finding.text for finding in found)
 
 
 @pytest.mark.parametrize(
     ("changes", "level", "said"),
     [
-        ({"State": {"Status": "restarting", "Running": True}}, Level.FAIL, "crashes again and again"),
+        ({"State": {"Status": "restarting", "Running": True}}, Level.FAIL, "crashes repeatedly"),
         ({"State": {"Status": "paused", "Running": True}}, Level.WARN, "paused"),
         ({"HostConfig": {"RestartPolicy": {"Name": "always"}}}, Level.WARN, "restart policy (always)"),
         ({"HostConfig": {"PortBindings": {}}}, Level.FAIL, "does not publish port 11434"),
@@ -168,7 +168,7 @@ def test_containers_made_by_setup_are_well(tmp_path: Path) -> None:
             "open to the network",
         ),
         ({"HostConfig": {"DeviceRequests": None}}, Level.WARN, "without the GPU"),
-        ({"Config": {"Env": []}}, Level.WARN, "holds 1 at a time, and 4 are configured"),
+        ({"Config": {"Env": []}}, Level.WARN, "parallel requests: 1, but 4 are configured"),
     ],
 )
 def test_a_container_that_is_not_as_it_must_be_is_told(
@@ -229,7 +229,7 @@ def open_folder() -> Iterator[Path]:
 
 def test_folders_that_are_not_there_yet_will_be_made(tmp_path: Path) -> None:
     assert {f.level for f in folders.folders(facts(tmp_path))} == {Level.OK}
-    assert "will be made" in folders.folders(facts(tmp_path))[0].text
+    assert "will be created" in folders.folders(facts(tmp_path))[0].text
 
 
 def test_a_folder_that_may_not_be_written_fails(open_folder: Path) -> None:
@@ -305,7 +305,7 @@ def test_missing_weights_name_the_command_that_brings_them(tmp_path: Path) -> No
 def test_the_environments_changes_of_the_configuration_are_named(tmp_path: Path) -> None:
     environ = {"INTROEVAL_BATCH__SIZE": "5", "INTROEVAL_CONFIG": "x", "HOME": "/"}
     found = only(installation.configuration(facts(tmp_path, environ=environ)))
-    assert "changes INTROEVAL_BATCH__SIZE;" in found.text
+    assert "sets INTROEVAL_BATCH__SIZE;" in found.text
 
 
 @pytest.mark.parametrize(
@@ -395,7 +395,7 @@ def test_the_command_ends_with_0_on_an_embedded_lab_that_is_well(tmp_path: Path)
         pytest.skip("the models are not here")
     done = ProcessLab(tmp_path).run("doctor", timeout=60)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert done.stdout.splitlines()[-1].endswith("0 to mend")
+    assert done.stdout.splitlines()[-1].endswith("0 to fix")
     assert "use the processor" in done.stdout or "MB in use" in done.stdout
 
 
@@ -480,10 +480,10 @@ container = "{containers.name("llama3")}"
     wait_until(lambda: look()["model extract"].level is Level.OK, "an answer of the server", 30)
     found = look()
     assert found["docker"].level is Level.OK
-    assert "running, holds 2 at a time" in found["container extract"].text
+    assert "running, parallel requests: 2" in found["container extract"].text
     assert "sha256:" in found["model extract"].text
     assert found["container rate"].level is Level.FAIL  # publishes no port
-    assert "not asked" in found["model rate"].text
+    assert "not checked" in found["model rate"].text
 
 
 def free_port() -> int:

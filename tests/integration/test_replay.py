@@ -157,7 +157,7 @@ async def test_the_command_shows_what_does_not_follow(tmp_path: Path) -> None:
     record = record_of(lab)
     lines = record.read_text(encoding="utf-8").splitlines()
     code, said = run_command(str(record))
-    assert (code, said.strip()) == (0, f"{len(lines)} decisions decided again, {len(lines)} alike")
+    assert (code, said.strip()) == (0, f"{len(lines)} decisions repeated, {len(lines)} the same")
     told = json.loads(lines[-1])
     told["decided"]["why"] = "lingering"
     record.write_text("\n".join([*lines[:-1], json.dumps(told)]), encoding="utf-8")
@@ -167,8 +167,8 @@ async def test_the_command_shows_what_does_not_follow(tmp_path: Path) -> None:
     record.write_text("\n".join([*lines[:-1], json.dumps(told)]), encoding="utf-8")
     code, said = run_command(str(record))
     assert code == 1
-    assert f"line {len(lines)}: decided was" in said
-    assert f"{len(lines) - 1} alike" in said
+    assert f"line {len(lines)}: recorded" in said
+    assert f"{len(lines) - 1} the same" in said
 
 
 @pytest.mark.parametrize("line", ["", "no JSON", "[]", "{}", '{"now": 1.0}', '{"events": [["Other", {}]]}'])

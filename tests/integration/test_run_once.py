@@ -43,7 +43,7 @@ async def paused_before(lab: Lab) -> None:
 async def test_a_pause_of_before_is_told_at_once_with_the_way_on(lab: Lab) -> None:
     await paused_before(lab)
     lab.hand_in("s001_me.mp4")
-    with pytest.raises(Paused, match="`introeval resume`") as refused:
+    with pytest.raises(Paused, match="run: introeval resume") as refused:
         await once(lab)
     assert (refused.value.exit_code, str(refused.value).count("\n")) == (13, 0)
     async with lab.daemon() as daemon:

@@ -90,7 +90,7 @@ def test_it_is_refused_while_a_daemon_runs(lab: SetupLab) -> None:
     with owned(lab.folder / "var"):
         done = lab.setup()
     assert (done.returncode, done.stderr.count("\n")) == (5, 1)
-    assert "stop it for the setup" in done.stderr
+    assert "stop it before the setup" in done.stderr
 
 
 @docker

@@ -95,7 +95,7 @@ def test_durations_and_arrivals_may_be_given(folder: Path) -> None:
     ],
 )
 def test_what_cannot_be_is_one_error_that_says_what_to_give(folder: Path, options: tuple[str, ...]) -> None:
-    assert "say" in said(*options, code=2)
+    assert "use" in said(*options, code=2)
 
 
 def test_without_a_history_it_says_how_to_get_one(folder: Path) -> None:

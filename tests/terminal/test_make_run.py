@@ -94,7 +94,7 @@ def test_a_daemon_that_may_stay_stays_and_is_found_again(lab: Path, desk: Desk) 
     terminal.type("y", "Enter")
     assert terminal.ended() == 0
     said = terminal.joined
-    assert "The daemon runs on" in said
+    assert "The daemon keeps running" in said
     assert re.search(rf"kill\s+{first.pid}", said)
 
     again = _open(desk, lab)

@@ -55,8 +55,8 @@ def test_a_key_tries_again_at_once(desk: Desk, daemon: Played) -> None:
     terminal.sees("live", "0005")
     daemon.do(daemon.fake.kill())
     wait_until(
-        lambda: re.search(r"try [3-9]", terminal.text), lambda: terminal.text
-    )  # so that it waits for long
+        lambda: re.search(r"attempt [3-9]", terminal.text), lambda: terminal.text
+    )  # then it waits long
     daemon.do(daemon.fake.restart())
     terminal.type("R")
     wait_until(lambda: "● live" in terminal.text, lambda: terminal.text, 2.5)
@@ -82,7 +82,7 @@ def test_garbage_another_version_and_slowness_are_told_apart_and_outlived(desk: 
     fake.status = a_status(api_version=99, seq=fake.status.seq + 1, pid=7)
     terminal.sees("another version", "read-only", "0005")
     terminal.type("P")
-    terminal.sees("read-only: the daemon is of another version")
+    terminal.sees("read-only: the daemon has another version")
     daemon.reset()
     terminal.sees("● live", "0005")
 
@@ -104,7 +104,7 @@ def test_a_dashboard_opened_before_the_daemon_says_what_to_do_and_then_shows_it(
     home.mkdir()
     late = RealDaemon(home)
     terminal = desk.terminal(desk.command(socket=late.socket))
-    terminal.sees("No daemon answers", str(late.socket), "no such socket", "systemctl start introeval")
+    terminal.sees("No daemon answers", str(late.socket), "does not exist", "systemctl start introeval")
     late.start()
     try:
         terminal.sees("● live", "Tasks 0")

@@ -118,7 +118,7 @@ async def test_cancel_asks_first_and_no_is_the_default(fake: FakeDaemon) -> None
         assert fake.asked("POST") == []
         await desk.press("x", "y")
         await desk.asked("POST /tasks/7/cancel")
-        await desk.sees("Tasks 25", "cancel 0007: asked")
+        await desk.sees("Tasks 25", "cancel 0007: sent")
 
 
 async def test_the_lit_button_can_be_moved_to_yes(fake: FakeDaemon) -> None:
@@ -167,7 +167,7 @@ async def test_a_key_asks_the_daemon(fake: FakeDaemon, keys: str, request_line: 
         for key in keys.split(","):
             await desk.press(key)
             if key == "R":
-                await desk.sees("Take up all 1 failed tasks again?")
+                await desk.sees("Retry all 1 failed tasks?")
         assert await desk.asked("POST") == request_line
 
 
@@ -199,7 +199,7 @@ async def test_marked_tasks_are_dealt_with_together(fake: FakeDaemon) -> None:
 async def test_a_deadline_is_written_as_a_time(fake: FakeDaemon) -> None:
     async with opened(fake) as desk:
         await desk.press("C", *"soon", "enter")
-        await desk.sees("a deadline is a time such as 10:45")
+        await desk.sees("write a time such as 10:45")
         await desk.press("C", *"10:45", "enter")
         await desk.asked("POST /deadline")
         assert (
@@ -322,7 +322,7 @@ async def test_the_palette_runs_every_action_by_its_name(fake: FakeDaemon) -> No
         await desk.press(*"pause now")
         await desk.pilot.pause(0.5)
         await desk.press("enter")
-        await desk.sees("Pause now?", "The tries of 1 running tasks are lost")
+        await desk.sees("Pause now?", "The attempts of 1 running tasks are lost")
         await desk.press("y")
         await desk.asked("POST /pause?now=true")
 

@@ -24,11 +24,11 @@ async def passes(desk: Desk, seconds: float) -> None:
     await desk.pilot.pause()
 
 
-async def test_a_killed_daemon_is_shown_with_the_tries_and_the_last_picture(fake: FakeDaemon) -> None:
+async def test_a_killed_daemon_is_shown_with_the_attempts_and_the_last_picture(fake: FakeDaemon) -> None:
     async with opened(fake) as desk:
         await desk.sees("● live", "~5m")
         await fake.kill()
-        await desk.sees("○ daemon offline 00:00, try 1, next in 1s (R now)", "as of", "s005")
+        await desk.sees("○ daemon offline 00:00, attempt 1, next in 1s (R now)", "as of", "s005")
         assert "~5m" not in desk.text
         assert "● live" not in desk.text
         await passes(desk, 42)
@@ -55,9 +55,9 @@ async def test_it_comes_back_by_itself_and_by_hand(fake: FakeDaemon) -> None:
         await fake.kill()
         await desk.sees("daemon offline")
         await desk.press("R")
-        await desk.sees("try 2, next in 2s")
+        await desk.sees("attempt 2, next in 2s")
         await desk.press("R")
-        await desk.sees("try 3, next in 4s")
+        await desk.sees("attempt 3, next in 4s")
         await fake.restart()
         await desk.press("R")
         await desk.sees("● live", "~5m")
@@ -138,7 +138,7 @@ async def test_another_version_in_the_middle_keeps_the_picture_and_changes_nothi
         fake.says(api_version=2)
         await desk.sees("another version of the protocol: read-only", "s005")
         await desk.press("x")
-        await desk.sees("read-only: the daemon is of another version")
+        await desk.sees("read-only: the daemon has another version")
         fake.says(api_version=1)
         await desk.sees("● live")
 
@@ -153,7 +153,7 @@ async def test_a_fault_of_the_poller_itself_is_shown(
         async def broken() -> None:
             raise ZeroDivisionError("a fault")
 
-        monkeypatch.setattr(poller, "_try", broken)
+        monkeypatch.setattr(poller, "_poll", broken)
         await desk.sees("daemon offline", "ZeroDivisi")
         assert desk.app.known.link is Link.DOWN
 

@@ -66,7 +66,7 @@ def test_every_end_restores_the_terminal(fake: FakeDaemon, how: str) -> None:
 
 def test_it_stays_when_the_daemon_is_not_there(tmp_path: Path) -> None:
     with terminal(dashboard(tmp_path / "none"), 80, 24) as seen:
-        seen.until(lambda: seen.shows("No daemon answers") and seen.shows("there is no such socket"))
+        seen.until(lambda: seen.shows("No daemon answers") and seen.shows("the socket does not exist"))
         seen.press(b"q")
         assert seen.end() == 0
 
@@ -147,10 +147,10 @@ def test_settings_that_can_not_be_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "introeval").mkdir()
     file = tmp_path / "introeval" / "tui.toml"
     for said, answer in {
-        '[keys]\nhodl = "b"': "nothing is called hodl; did you mean hold?",
-        "[keys]\nhold = 3": "the keys of hold are to be a text",
-        "[colours]": "there is no colours",
-        "keys = [": "can't be read",
+        '[keys]\nhodl = "b"': "there is no action hodl; did you mean hold?",
+        "[keys]\nhold = 3": "the keys of hold must be a text",
+        "[colours]": "unknown colours",
+        "keys = [": "cannot be read",
     }.items():
         file.write_text(said)
         with terminal(dashboard(tmp_path / "none"), XDG_CONFIG_HOME=str(tmp_path)) as seen:

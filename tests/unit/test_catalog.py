@@ -78,6 +78,6 @@ def test_the_digest_is_that_of_the_weights() -> None:
 
 def test_an_unknown_model_is_an_error_that_names_the_known_ones() -> None:
     with pytest.raises(
-        ModelError, match=r"'large' is unknown; there are: whisper-tiny\.en, whisper-base, smollm2"
+        ModelError, match=r"'large' is unknown; use one of: whisper-tiny\.en, whisper-base, smollm2"
     ):
         find_asset("large")

@@ -72,7 +72,7 @@ def test_folders_may_not_lie_in_each_other(tmp_path: Path) -> None:
 
 
 def test_what_is_no_toml_or_missing_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="is no TOML"):
+    with pytest.raises(ConfigError, match="is not valid TOML"):
         load(write(tmp_path, "[[["), {})
     with pytest.raises(ConfigError, match="there is no configuration file"):
         load(tmp_path / "gone.toml", {})

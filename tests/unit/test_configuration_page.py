@@ -20,8 +20,8 @@ HEAD = """# The configuration
 Written by `INTROEVAL_WRITE_DOCS=1 pytest tests/unit/test_configuration_page.py`. Do not edit it.
 
 One TOML file: `--config`, `$INTROEVAL_CONFIG`, `./introeval.toml` or `/etc/introeval/introeval.toml`, the
-first that is there. It is checked whole before anything starts; an unknown key is an error that names the
-nearest known one. Every key has a default. A variable of the environment goes before the file:
+first that exists. It is checked as a whole before anything starts; an unknown key is an error that suggests
+the nearest known one. Every key has a default. Environment variables override the file:
 `INTROEVAL_BATCH__SIZE=5` is `size` in `[batch]`.
 """
 NONE = "none"
