@@ -22,7 +22,7 @@ from daemon.intake.accounts import account_name
 from daemon.intake.alarm import IntakeAlarm, reason_of, shown
 from daemon.system.durable import FileIdentity, identity
 from daemon.system.folder import Folder
-from daemon.system.mounts import mounts_within
+from daemon.system.mounts import users_mounts_within
 from daemon.system.place import Place
 
 MAX_DEPTH = 8
@@ -120,7 +120,7 @@ class Scanner:
         except IntroEvalError as exc:
             return InboxUnavailable(str(exc))
         self._identity = here
-        found = _Found(mounts_within(self._root))
+        found = _Found(users_mounts_within(self._root))
         self._walk(fd, PurePath(), found)
         found.alarms += self._trapped(found)
         replaced = before is not None and before != here
@@ -221,8 +221,8 @@ class Scanner:
 
 
 def _mounted(path: str) -> IntakeAlarm:
-    told = f"{path} is another file system, which is mounted below the inbox, and is not looked at"
-    return IntakeAlarm("mounted_inside", path, f"{told}; unmount it, or mount it elsewhere")
+    told = f"a user has mounted a file system at {path}, below the inbox; nothing in it is looked at"
+    return IntakeAlarm("mounted_inside", path, f"{told}; unmount it, or mount it as root")
 
 
 def _owner(entry: "os.DirEntry[str]") -> int:

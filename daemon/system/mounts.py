@@ -13,6 +13,7 @@ _NETWORK = frozenset(
 )
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 _MOUNT_ID = re.compile(rb"^mnt_id:\s*(\d+)$", re.MULTILINE)
+_USER_ID = re.compile(rb"(?:^|,)user_id=(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class _Mount:
     point: bytes
     type: str
     source: bytes
+    of_user: bool
+    """Whether an ordinary user has mounted it, as FUSE lets them: such a file system may never answer."""
 
 
 def is_remote(root: Path, mountinfo: Path = MOUNTINFO) -> bool:
@@ -40,13 +43,13 @@ def is_remote(root: Path, mountinfo: Path = MOUNTINFO) -> bool:
     return any(_is_network(kind) for kind in [max(around)[2] if around else "", *within])
 
 
-def mounts_within(root: Path, mountinfo: Path = MOUNTINFO) -> frozenset[bytes]:
-    """The paths below `root` at which something else is mounted, beginning with `root` as it is given.
+def users_mounts_within(root: Path, mountinfo: Path = MOUNTINFO) -> frozenset[bytes]:
+    """The paths below `root` at which an ordinary user has mounted something, beginning with `root` as given.
 
     Asks the mount table alone: what is mounted there may never answer. Empty where there is none.
     """
     here = os.fsencode(os.path.realpath(root))
-    points = [mount.point for mount in _table(mountinfo)]
+    points = [mount.point for mount in _table(mountinfo) if mount.of_user]
     below = [os.path.relpath(point, here) for point in points if point != here and _holds(here, point)]
     return frozenset(os.path.join(os.fsencode(root), each) for each in below)
 
@@ -82,9 +85,15 @@ def _table(mountinfo: Path) -> list[_Mount]:
 def _parse(line: bytes) -> _Mount:
     before, _, after = line.partition(b" - ")
     mount_id, _, _, root, point = before.split(b" ")[:5]
-    kind, source = after.split(b" ")[:2]
+    kind, source, options = (*after.split(b" "), b"")[:3]
+    user = _USER_ID.search(options)
     return _Mount(
-        mount_id, _unescaped(root), _unescaped(point), kind.decode("ascii", "replace"), _unescaped(source)
+        id=mount_id,
+        root=_unescaped(root),
+        point=_unescaped(point),
+        type=kind.decode("ascii", "replace"),
+        source=_unescaped(source),
+        of_user=user is not None and user[1] != b"0",
     )
 
 

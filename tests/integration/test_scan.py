@@ -9,7 +9,7 @@ import pytest
 from daemon.contracts.wire.words import PlaceName
 from daemon.core.intake.ownership import Ownership
 from daemon.intake.scan import MAX_DEPTH, InboxUnavailable, Scan, Scanner
-from daemon.system.mounts import is_remote, mounts_within
+from daemon.system.mounts import is_remote, users_mounts_within
 from daemon.system.place import Place
 from tests.support.places import share_at
 
@@ -192,16 +192,18 @@ def test_without_a_mount_table_nothing_is_remote(tmp_path: Path) -> None:
     assert not is_remote(tmp_path, tmp_path / "missing")
 
 
-def test_what_is_mounted_below_a_folder_is_found_by_the_table_alone(tmp_path: Path) -> None:
+def test_what_users_have_mounted_below_a_folder_is_found_by_the_table_alone(tmp_path: Path) -> None:
     table = tmp_path / "mountinfo"
-    table.write_text(MOUNTS)
-    assert mounts_within(Path("/srv/my disk"), table) == {b"/srv/my disk/inbox/s01"}
-    assert mounts_within(Path("/srv/share"), table) == frozenset()
-    assert mounts_within(tmp_path, tmp_path / "missing") == frozenset()
+    of_a_user = "99 25 0:70 / /srv/my\\040disk/inbox/s09 rw - fuse.sshfs x rw,user_id=1000,group_id=1000\n"
+    of_root = "98 25 0:71 / /srv/my\\040disk/inbox/s08 rw - fuse.sshfs x rw,user_id=0,group_id=0\n"
+    table.write_text(MOUNTS + of_a_user + of_root)
+    assert users_mounts_within(Path("/srv/my disk"), table) == {b"/srv/my disk/inbox/s09"}
+    assert users_mounts_within(Path("/srv/share"), table) == frozenset()
+    assert users_mounts_within(tmp_path, tmp_path / "missing") == frozenset()
 
 
 @pytest.mark.parametrize("name", ["s01", "s01_b.mp4", ".introeval-0123"])
-def test_nothing_that_is_mounted_below_the_inbox_is_looked_at(
+def test_nothing_that_a_user_has_mounted_below_the_inbox_is_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """It may be a student's own file system, which never answers."""
@@ -212,7 +214,9 @@ def test_nothing_that_is_mounted_below_the_inbox_is_looked_at(
         mounted.mkdir()
         (mounted / "a.mp4").write_bytes(b"x")
     (tmp_path / "s02_b.mp4").write_bytes(b"x")
-    monkeypatch.setattr("daemon.intake.scan.mounts_within", lambda root: frozenset({os.fsencode(mounted)}))
+    monkeypatch.setattr(
+        "daemon.intake.scan.users_mounts_within", lambda root: frozenset({os.fsencode(mounted)})
+    )
     scan = look(Scanner(tmp_path))
     assert names(scan, tmp_path) == {"s02_b.mp4"}
     assert scan.hidden == ()

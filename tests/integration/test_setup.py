@@ -109,5 +109,5 @@ def test_what_a_killed_daemon_took_over_is_put_back_by_hand(lab: SetupLab) -> No
 def test_only_a_port_of_this_machine_can_be_published() -> None:
     assert published_port("http://127.0.0.1:11434") == 11434
     for url in ("http://10.0.0.7:11434", "http://127.0.0.1"):
-        with pytest.raises(ConfigError, match="set url to http://127.0.0.1:PORT"):
+        with pytest.raises(ConfigError, match=r"set url to http://127\.0\.0\.1:PORT"):
             published_port(url)
