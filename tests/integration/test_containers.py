@@ -302,7 +302,7 @@ async def test_a_model_partly_on_the_processor_is_loaded_anew_restarted_once_the
     await host.start(FIRST)
     assert host.report().state == "degraded"
     assert (
-        host.identity.degraded == "only 40% of mistral:latest is on the GPU; see what else holds its memory"
+        host.identity.degraded == "only 40% of mistral:latest is on the GPU; free its memory; see: nvidia-smi"
     )
     started = box.made.attrs["State"]["StartedAt"]
     assert host.alive

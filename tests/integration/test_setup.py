@@ -29,7 +29,7 @@ def lab(containers: Containers, tmp_path: Path) -> Iterator[SetupLab]:
 def test_both_containers_are_made_as_the_lab_has_them_and_a_second_run_changes_nothing(lab: SetupLab) -> None:
     shown = lab.setup("--dry-run")
     assert shown.returncode == 0, shown.stderr
-    assert shown.stdout.count("make it from") == 2
+    assert shown.stdout.count("create it from") == 2
     assert not lab.containers.engine.client.containers.list(all=True, filters={"name": lab.containers.mark})
     done = lab.setup()
     assert done.returncode == 0, done.stderr

@@ -58,7 +58,7 @@ def test_the_image_and_the_models_are_pulled_in_sight_and_a_second_run_pulls_not
     seen.expect(r"(0\.[1-9]|[1-9][\d.]*)/[\d.]+ MB")  # some of it is here
     served.go.set()
     for stem in ("mistral", "llama3"):
-        seen.expect_exact(f"{lab.containers.name(stem)}: make it from {lab.image}")
+        seen.expect_exact(f"{lab.containers.name(stem)}: create it from {lab.image}")
         seen.expect(f"{stem}: pulling b179c9523d0e .*49.2/98.4 MB")
         seen.expect_exact(f"{lab.containers.name(stem)}: {stem} was pulled")
     seen.expect(pexpect.EOF)
