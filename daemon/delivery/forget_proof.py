@@ -23,7 +23,7 @@ MOST = 50
 """At most so many places are named."""
 _MODELS = b"models"
 _MEDIA = (b"spool", b"archive", b"rejected", b"decoded")
-_SOUND = b".pcm"  # the sample that an engine is tested with
+_SOUND = b".pcm"  # the probe clip of an engine
 _DATABASE_FILES = (DATABASE.encode(), f"{DATABASE}-wal".encode())
 _INDEX = f"{DATABASE}-shm".encode()  # only numbers; SQLite creates it again at every start
 _SQLITE = b"SQLite format 3\0"
