@@ -1,1 +1,1 @@
-"""What leaves: results into the outbox, videos into the archive, and what is kept only for a time."""
+"""Results to the outbox, videos to the archive; the deletion of files after their time, and of students."""

@@ -1,7 +1,7 @@
-"""The archive: where a video goes when its task is over and its last result delivered.
+"""The archive: the folder of videos whose task is over and whose last result was delivered.
 
-Nothing in it is ever replaced. With a database that was lost, or an older one that was put back, ids begin
-again, and the name of a new video may be that of an old one: then the old one keeps it.
+Nothing in it is ever replaced. After a database was lost, or an older copy restored, ids begin again, and a
+new video may get the name of an old one: the old one then keeps the name.
 """
 
 import errno
@@ -21,11 +21,11 @@ _FILES = Files()
 
 
 def archive(task: Task, state: Path) -> Path:
-    """Move the video of a task to `<state>/archive/<student>/`, durably, and return where it is.
+    """Move the video of a task to `<state>/archive/<student>/`, durably. Returns where it is.
 
-    A name that another file has stays that file's: the video gets a number in its own, as in
-    `0001-intro.2.mp4`. Doing it again is fine: a file of the task's SHA-256 is its video. Raises
-    FileNotFoundError when the video is in neither place, and OSError.
+    If another file has its name, the video gets a number, as in `0001-intro.2.mp4`. After a crash it can be
+    called again: a file with the task's SHA-256 is its video. A video that is too large to be copied to
+    another disk stays where it is. Raises FileNotFoundError when it is in neither place, and OSError.
     """
     names = _names(task)
     with folder_of(Path(task.path), state) as source, _shelf_of(state, task.student) as target:
@@ -40,21 +40,21 @@ def archive(task: Task, state: Path) -> Path:
                     return Path(task.path)
             elif not _is_video_of(task, Entry(target, new), there, spooled=spooled is not None):
                 continue
-            # The folder that received goes first: after a power cut the file has one name at least.
+            # The target is synced first, so that after a power cut the file has at least one name.
             target.sync()
-            source.unlink(name)  # after a copy, or where a crash left both names
+            source.unlink(name)  # still there after a copy, or if a crash left both names
             source.sync()
             return Path(os.fsdecode(target.path)) / os.fsdecode(new)
     raise FileNotFoundError(errno.ENOENT, "the video is neither in the spool nor in the archive", task.path)
 
 
 def has_own_name(task: Task, path: Path) -> bool:
-    """Whether a video lies in the archive under the name that is its task's, and not beside another file."""
+    """Whether an archived video has its task's own name, without a number."""
     return os.fsencode(path.name) == next(_names(task))
 
 
 def _shelf_of(state: Path, student: str) -> Folder:
-    """Open the folder of a student in the archive, made where there is none. Raises OSError."""
+    """Open a student's folder in the archive, and create it if it is missing. Raises OSError."""
     with Folder.open(state) as root, root.make(b"archive") as shelves:
         return shelves.make(os.fsencode(student))
 
@@ -69,13 +69,13 @@ def _names(task: Task) -> Iterator[bytes]:
 def _is_video_of(task: Task, target: Entry, found: os.stat_result, *, spooled: bool) -> bool:
     if not (stat.S_ISREG(found.st_mode) and found.st_size == task.size_bytes):
         return False
-    if not task.sha256:  # too large to be read: it is ours if it is not in the spool any more
+    if not task.sha256:  # too large to be read: it is the task's if the spool has it no more
         return not spooled
     return _FILES.digest(target, _never).sha256 == task.sha256
 
 
 def _moved(task: Task, source: Entry, target: Entry) -> bool:
-    """Move a video. Whether it was moved: what is too large to be read is not copied to another disk."""
+    """Move a video. False if it is too large to be read, and would have to be copied to another disk."""
     try:
         _FILES.rename(source, target)
     except OSError as exc:

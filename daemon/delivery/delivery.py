@@ -1,7 +1,7 @@
-"""Delivery: frozen documents into the outbox, then their videos into the archive.
+"""Delivery: frozen documents to the outbox, then their videos to the archive.
 
-It is tried again by itself: an outbox that is full or gone costs nothing but time. A document that can't
-be delivered keeps no other one waiting.
+Failures are retried automatically: a full or missing outbox costs nothing but time. A document that can't be
+delivered does not delay the others.
 """
 
 import asyncio
@@ -25,20 +25,20 @@ from daemon.system.waits import happens, waking
 log = structlog.get_logger()
 
 _GROUP = 64
-_ARCHIVED_AT_ONCE = 4  # the work waits for the database meanwhile
-_NAMED = 20  # of the documents that are blocked
+_ARCHIVED_AT_ONCE = 4  # few, since the database thread is busy meanwhile
+_NAMED = 20  # at most so many blocked documents have an alarm each
 _BLOCKED = "outbox_blocked"
 _TAKEN = "archive_name"
 
 
 class _Ended(Enum):
-    """What came of a round."""
+    """How a round ended."""
 
     DONE = "done"
-    BLOCKED = "blocked"  # what is left waits for a person
-    PARTLY = "partly"  # some must be tried again
-    AWAY = "away"  # nothing could be done
-    IDLE = "idle"  # nothing was to be done, and nothing could be
+    BLOCKED = "blocked"  # the rest waits for a person
+    PARTLY = "partly"  # some failed and are retried
+    AWAY = "away"  # the outbox or the database cannot be used
+    IDLE = "idle"  # the outbox cannot be used, and nothing waits for it
 
 
 _RESTS = (_Ended.DONE, _Ended.BLOCKED, _Ended.IDLE)
@@ -46,7 +46,7 @@ _FAILURES = {_Ended.DONE: 0, _Ended.AWAY: 1, _Ended.IDLE: 1}
 
 
 class Delivery:
-    """Delivers whatever the database says is not in the outbox yet."""
+    """Delivers the documents that are undelivered in the database."""
 
     def __init__(
         self, session: Session, outbox: Outbox, state: Path, alarms: Alarms, clock: Callable[[], float]
@@ -56,26 +56,26 @@ class Delivery:
         self._hinted = asyncio.Event()
         self._again = asyncio.Event()
         self._rested = asyncio.Event()
-        self.blocked = 0  # documents that wait for a person to move something away
-        self.still = asyncio.Lock()  # held by a round, and by who must not have one meanwhile
+        self.blocked = 0  # documents that wait until a person moves a file away
+        self.still = asyncio.Lock()  # held by a round, and by code during which none may run
 
     @property
     def idle(self) -> bool:
-        """Whether, after the last hint, everything was delivered but what is blocked."""
+        """Whether all but the blocked documents were delivered since the last hint."""
         return self._rested.is_set()
 
     def hint(self) -> None:
-        """There may be something to deliver."""
+        """Wake the delivery: there may be a document."""
         self._rested.clear()
         self._hinted.set()
 
     def try_again(self) -> None:
-        """The outbox may be back: deliver now, whatever failed before."""
+        """Deliver now, without the backoff: the outbox may be back."""
         self._again.set()
         self.hint()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Deliver until `stop`, then once more what is ready."""
+        """Deliver until `stop` is set, then in one last round."""
         failures = 0
         async with waking(stop, self.try_again):
             while True:
@@ -83,13 +83,13 @@ class Delivery:
                 self._again.clear()
                 async with self.still:
                     ended = await self._round()
-                # To look whether the outbox is back costs little, and results wait for it.
+                # While it is away the backoff stays at its shortest: a look costs little, and results wait.
                 failures = _FAILURES.get(ended, failures + 1)
                 if stop.is_set():
                     break
                 if ended in _RESTS and not self._hinted.is_set():
                     self._rested.set()
-                # While the outbox is away, new results do not make it come back.
+                # While the outbox is away, a new result is no reason to look at it.
                 told = self._again if ended is _Ended.AWAY else self._hinted
                 await happens(told, backoff_s(failures) if failures else None)
 
@@ -108,7 +108,7 @@ class Delivery:
         failed: dict[int, str] = {}
         blocked: dict[int, str] = {}
         waiting = await self._session(documents.undelivered, _GROUP)
-        while True:  # also once with nothing to deliver, so that an outbox that is away is told of at once
+        while True:  # once even with nothing to deliver: an outbox that is away is reported at once
             try:
                 published = await asyncio.to_thread(self._outbox.publish_all, waiting)
             except DeliveryError as exc:
@@ -127,7 +127,7 @@ class Delivery:
         return _Ended.BLOCKED if blocked else _Ended.DONE
 
     def _tell(self, failed: dict[int, str], blocked: dict[int, str]) -> None:
-        """Raise an alarm for what could not be delivered, and clear that of what could."""
+        """Raise the alarms of documents that could not be delivered, and clear those of the others."""
         if failed:
             more = f" (and {len(failed) - 1} more files)" if len(failed) > 1 else ""
             self._alarms.set("outbox", next(iter(failed.values())) + more)
@@ -137,8 +137,8 @@ class Delivery:
         named = dict(list(blocked.items())[:_NAMED])
         told = {f"{_BLOCKED} {id_}": message for id_, message in named.items()}
         if len(blocked) > len(named):
-            more = f"{len(blocked) - len(named)} more files of the outbox are blocked as these"
-            told[_BLOCKED] = f"{more}; move away what is named, and these are shown"
+            more = f"{len(blocked) - len(named)} more files of the outbox are blocked like these"
+            told[_BLOCKED] = f"{more}; move the named ones away, and these are shown"
         self._alarms.replace(_BLOCKED, told)
 
     async def _archive(self) -> bool:
@@ -146,28 +146,28 @@ class Delivery:
             while (moved := await self._session(self._archive_some)) is not None:
                 self._tell_of_taken_names(moved)
         except OSError as exc:
-            advice = "see that the state folder can be written, has room, and holds no links"
+            advice = "check that the state folder can be written, has free space, and holds no links"
             self._alarms.set("archive", f"a video can't be archived: {exc.strerror}; {advice}")
             return False
         self._alarms.clear("archive")
         return True
 
     def _archive_some(self, db: Database) -> list[tuple[Task, Path]] | None:
-        """Archive a few videos. Where they are now, or None when there were none. Raises OSError, StoreError.
+        """Archive a few videos. Gives where they are, None if there were none. Raises OSError, StoreError.
 
-        Called on the database thread, so that no task is taken up again with the path that its video leaves.
+        Runs on the database thread, so that no task is reopened with the path that its video is leaving.
         """
         tasks = videos.archivable(db, _ARCHIVED_AT_ONCE)
         moved, lost = self._move(tasks)
         if lost:
-            log.warning("videos were taken out of the spool by somebody", tasks=lost)
+            log.warning("videos of finished tasks are missing from the spool", tasks=lost)
             videos.removed(db, lost)
         if moved:
             videos.archived(db, [(task.id, path) for task, path in moved], self._clock())
         return moved if tasks else None
 
     def _move(self, tasks: list[Task]) -> tuple[list[tuple[Task, Path]], list[int]]:
-        """Archive the videos. Where they are now, and the tasks whose video is nowhere. Raises OSError."""
+        """Archive videos. Gives where they are now, and the ids of tasks without video. Raises OSError."""
         moved: list[tuple[Task, Path]] = []
         lost: list[int] = []
         for task in tasks:
@@ -178,9 +178,9 @@ class Delivery:
         return moved, lost
 
     def _tell_of_taken_names(self, moved: list[tuple[Task, Path]]) -> None:
-        """Two videos of one name mean that ids have begun again. The alarm lasts until the next start."""
+        """Raise an alarm until the next start: two videos of one name mean that ids have begun again."""
         taken = [str(task.id) for task, path in moved if not has_own_name(task, path)]
         if taken:
             told = f"the archive holds another file under the name of the video of task {', '.join(taken)}"
-            advice = "both are kept; see whether the database was lost or an older one put back"
+            advice = "both are kept; check whether the database was lost or an older copy restored"
             self._alarms.set(_TAKEN, f"{told}; {advice}")

@@ -1,7 +1,7 @@
 """Forgetting a student: every video, transcript and result, in the database, the state folder and the outbox.
 
-Copies of the database that were made before updates hold every student, and go as well. What is deleted is
-searched for afterwards, so that nobody has to take it on trust.
+Copies of the database made before updates contain every student, and are deleted as well. A search for what
+is left follows, so that the deletion is proved.
 """
 
 import asyncio
@@ -26,33 +26,28 @@ _OF_CLAIMS = (b"spool", b"rejected")
 
 
 class CannotForget(IntroEvalError):
-    """A file of the student could not be deleted, or not be searched. Asking again goes on with it."""
+    """A file of the student could not be deleted or searched. Forgetting again continues from there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """How many files of the student were deleted, and how many copies of the database."""
+    """The numbers of deleted files of the student and of deleted copies of the database."""
 
     files: int
     copies: int
 
 
 class Forgetting:
-    """Deletes for a running daemon. While `still` is held nothing is delivered or archived."""
+    """Forgets students in a running daemon. While it holds `still`, nothing is delivered or archived."""
 
     def __init__(
         self, session: Session, events: Events, still: asyncio.Lock, paths: PathSettings, outbox: Place
     ) -> None:
-        self._session, self._events, self._still, self._paths, self._outbox = (
-            session,
-            events,
-            still,
-            paths,
-            outbox,
-        )
+        self._session, self._events, self._still = session, events, still
+        self._paths, self._outbox = paths, outbox
 
     async def __call__(self, student: str) -> Forgotten:
-        """Delete all of a student, the files first: a crash in between leaves what is asked for again.
+        """Delete everything of a student, the files first: after a crash in between it can be asked again.
 
         Raises UnknownStudent, IllegalTransition while a task is open, CannotForget, StoreError.
         """
@@ -64,16 +59,16 @@ class Forgetting:
                 await self._session(forget_rows, kept, self._paths)
             finally:
                 events.forget(student)
-            # Still held: a stop waits for the last delivery, and so for the answer.
+            # `still` is held: a stop waits for the last delivery, and so for this answer.
             forgotten = await asyncio.to_thread(proved, kept, deleted, self._paths)
         events.add("order", f"a student is forgotten: {len(kept.tasks)} tasks, {deleted.files} files")
         return forgotten
 
 
 def look_up(db: Database, student: str, paths: PathSettings) -> StudentRecords:
-    """What is kept of a student. Of one whom the database does not know there may be files all the same.
+    """The records of a student; empty for one unknown to the database, who can have files all the same.
 
-    Raises UnknownStudent for what is no student's id, IllegalTransition while a task is open, StoreError.
+    Raises UnknownStudent if it is no student's id, IllegalTransition while a task is open, StoreError.
     """
     try:
         return kept_of(db, student, paths.inbox)
@@ -84,15 +79,15 @@ def look_up(db: Database, student: str, paths: PathSettings) -> StudentRecords:
 
 
 def forget_rows(db: Database, kept: StudentRecords, paths: PathSettings) -> None:
-    """Delete what the database knows of a student, if it knows anything. Raises as `look_up`."""
+    """Delete the student from the database, if it has records. Raises as `look_up`."""
     if kept.known:
         forget(db, kept.student, paths.inbox)
 
 
 def delete_files(kept: StudentRecords, paths: PathSettings, outbox: Place) -> Deleted:
-    """Delete the files of a student, and every copy of a database that knows them.
+    """Delete the files of a student, and every copy of the database if it has the student.
 
-    Raises CannotForget, also while the outbox is away: what lies there would stay.
+    Raises CannotForget, also while the outbox is away, whose files would stay.
     """
     try:
         with outbox.open() as opened:
@@ -105,17 +100,17 @@ def delete_files(kept: StudentRecords, paths: PathSettings, outbox: Place) -> De
 
 
 def proved(kept: StudentRecords, deleted: Deleted, paths: PathSettings) -> Forgotten:
-    """The answer, with where the student is still named.
+    """Search for what is left, and give the answer, with the places that still name the student.
 
-    Raises UnknownStudent when there was nothing at all, CannotForget, StoreError.
+    Raises UnknownStudent if nothing was kept, CannotForget if the search fails, StoreError.
     """
     try:
         left = forget_proof.find(kept.traces, paths)
     except OSError as exc:
-        told = f"it is deleted, but {exc.filename!r} cannot be searched for more: {exc.strerror}"
+        told = f"the student is deleted, but {exc.filename!r} cannot be searched: {exc.strerror}"
         raise CannotForget(f"{told}; fix that and forget again") from exc
     if not (kept.known or deleted.files or left):
-        raise UnknownStudent(f"nothing is kept of a student {kept.student!r}; see `introeval tasks`")
+        raise UnknownStudent(f"nothing is kept of a student {kept.student!r}; run: introeval tasks")
     return Forgotten(
         student=kept.student,
         tasks=len(kept.tasks),
@@ -144,7 +139,7 @@ def _delete_files(kept: StudentRecords, paths: PathSettings, outbox: Folder) -> 
 
 
 def _remove_those_of(state: Folder, name: bytes, claims: frozenset[str]) -> int:
-    """Delete the files of these claims in a folder of the state. How many there were."""
+    """Delete the files of these claims in a folder of the state folder. Gives their number."""
     if state.stat(name) is None:
         return 0
     with state.inner(name) as folder:

@@ -1,8 +1,8 @@
 """The proof that a student is forgotten: a search of everything that the program has written.
 
-Names and texts are looked through in the state folder and the outbox, and the database both in its tables and
-in the bytes of its files, where what was deleted must not be. Only the models are left out, and the bytes of
-videos and sounds. No link is followed, and no file is held in memory.
+It covers names and contents of files in the state folder and the outbox, the tables of the database, and the
+bytes of its files, which must not contain deleted rows. Only models are left out, and the content of videos
+and sounds. It follows no link, and reads files in chunks.
 """
 
 import contextlib
@@ -20,18 +20,18 @@ from daemon.system.folder import Folder
 from daemon.system.state_folder import DATABASE
 
 MOST = 50
-"""So many places are named at most."""
+"""At most so many places are named."""
 _MODELS = b"models"
 _MEDIA = (b"spool", b"archive", b"rejected", b"decoded")
-_SOUND = b".pcm"  # of the programs' own, for trying an engine
+_SOUND = b".pcm"  # the probe clip of an engine
 _DATABASE_FILES = (DATABASE.encode(), f"{DATABASE}-wal".encode())
-_INDEX = f"{DATABASE}-shm".encode()  # numbers alone, which SQLite makes anew at every start
+_INDEX = f"{DATABASE}-shm".encode()  # only numbers; SQLite creates it again at every start
 _SQLITE = b"SQLite format 3\0"
-_CHUNK = 64 * 1024  # a search in it holds up the work of other threads
+_CHUNK = 64 * 1024  # small, since a search in it holds the interpreter lock
 
 
 def find(traces: Traces, paths: PathSettings) -> list[str]:
-    """Where the student is still named, as paths that can be read. Raises StoreError."""
+    """The places that still name the student, as printable paths. Raises StoreError, OSError."""
     found = [printable(os.fsdecode(path)) for path in islice(_files(traces, paths), MOST)]
     database = paths.state / DATABASE
     tables = search(database, traces, [paths.inbox, paths.outbox, paths.state])
@@ -45,7 +45,7 @@ def find(traces: Traces, paths: PathSettings) -> list[str]:
 
 
 def _files(traces: Traces, paths: PathSettings) -> Iterator[bytes]:
-    """The files whose name or content names the student, but for those of the database."""
+    """The paths of files whose name or content names the student, except for the database's."""
     text, inside_files, document = traces.in_text(), traces.in_files(), traces.in_document()
     copies = traces.in_pages()
     for root, skipped in ((paths.state, (_MODELS, _INDEX, *_DATABASE_FILES)), (paths.outbox, ())):
@@ -62,7 +62,7 @@ def _files(traces: Traces, paths: PathSettings) -> Iterator[bytes]:
 def _walk(
     folder: Folder, inside: tuple[bytes, ...], skipped: tuple[bytes, ...] = ()
 ) -> Iterator[tuple[Folder, bytes, tuple[bytes, ...]]]:
-    """Every entry with its open folder and the names of the folders above it, each folder before its own."""
+    """Every entry: its open folder, its name, the names of the folders above. A folder precedes its own."""
     for name in folder.names():
         if name in skipped:
             continue
@@ -81,16 +81,16 @@ def _holds(
     *,
     in_database: Finder | None = None,
 ) -> bool:
-    """Whether a regular file holds what the pattern finds; another one in a database that is no text."""
+    """Whether a regular file contains what `pattern` finds, or in an SQLite file what `in_database` finds."""
     found = folder.stat(name)
     if found is None or not stat.S_ISREG(found.st_mode):
         return False
     try:
         fd = folder.open_file(name, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
-        return False  # the daemon goes on with its work meanwhile
+        return False  # the daemon works on, and has deleted it
     except OSError:
-        return True  # nothing can be said of it, and somebody should look
+        return True  # unreadable: named, so that a person looks at it
     with open(fd, "rb") as file:
         return _reads(file, pattern, longest, in_database)
 
@@ -104,7 +104,7 @@ def _reads(file: BinaryIO, pattern: Finder, longest: int, in_database: Finder | 
         following = file.read(_CHUNK)
         data = kept + chunk
         for start, end in pattern.ends(data):
-            # At an edge the byte beside it is not seen: the whole is seen in the next chunk, or was before.
+            # A match at an edge could be part of a longer word: it is judged with the chunk beside it.
             if (not begin or start) and (not following or end < len(data)):
                 return True
         kept, chunk = data[-2 * longest :], following

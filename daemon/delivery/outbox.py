@@ -1,8 +1,8 @@
 """The outbox: frozen documents appear there whole and durable, or not at all, and nothing is overwritten.
 
-Each file is written under a temporary name, fsynced, renamed, and its folder fsynced. Doing it again
-publishes the same bytes under the same name. Every folder is opened below the one before it, from the
-known root on, and no link is followed.
+Each file is written under a temporary name, fsynced, renamed, and its folder fsynced. Publishing again gives
+the same bytes under the same name. From the known root on, each folder is opened through its parent's
+descriptor, and no link is followed.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ _NO_FOLDER = frozenset({errno.ENOTDIR, errno.ELOOP})
 
 @dataclass(slots=True)
 class Published:
-    """Of a call: the ids of the documents that are durable, and why the others are not, by id.
+    """The outcome of a call: the ids of durable documents, and by id the reason why another is not.
 
-    `blocked` are those under whose name something else stands: a person must move it away.
+    `blocked` has those under whose name something else stands: a person must move it away.
     """
 
     done: list[int] = field(default_factory=list)
@@ -37,17 +37,17 @@ class Published:
 
 
 class _InTheWay(Exception):
-    """Something else stands where a file or a folder of ours belongs."""
+    """Something else has the name of a file or folder of ours."""
 
     def __init__(self, folder: Folder, name: bytes) -> None:
         self.path = os.fsdecode(os.path.join(folder.path, name))
 
 
 class Outbox:
-    """Writes into one place, which must be there. Blocks for as long as the disk does: for a thread.
+    """Writes documents into one place. It blocks for as long as the disk does: call it in a thread.
 
-    `mode` are the permissions of a file; a folder has the same, and may be entered where it may be read.
-    `group` is a name or a number; by default it is the group of the outbox, as far as we may set it.
+    `mode` has the permissions of a file; a folder has the same, and may be entered by who may read it.
+    `group` is a name or a number; the default is the group of the outbox itself, if we may set it.
     Raises ConfigError for a group that does not exist.
     """
 
@@ -57,10 +57,10 @@ class Outbox:
         self._group = _group_id(group)
 
     def publish_all(self, documents: Sequence[Document]) -> Published:
-        """Make documents durable, with one fsync for each folder. What fails harms only itself.
+        """Make documents durable, with one fsync for each folder. A failed one does not affect the others.
 
-        Raises DeliveryError when the outbox is away or another folder than the known one, and StoreError
-        when that can't be remembered.
+        Raises DeliveryError when the outbox is away or is not the known folder, and StoreError when a changed
+        folder can't be remembered.
         """
         published = Published()
         written: dict[PurePosixPath, tuple[Folder, list[int]]] = {}
@@ -95,7 +95,7 @@ class Outbox:
         return published
 
     def _write(self, folder: Folder, document: Document, group: int) -> None:
-        """Write one file, all but the fsync of its folder. Raises OSError, _InTheWay."""
+        """Write one file, without the fsync of its folder. Raises OSError, _InTheWay."""
         path = PurePosixPath(document.name)
         name = os.fsencode(path.name)
         half = os.fsencode(temporary_name(path.name, document.id))
@@ -107,13 +107,13 @@ class Outbox:
             folder.rename(half, folder, name)
         except OSError as exc:
             with contextlib.suppress(OSError):
-                folder.unlink(half)  # it takes room where there may be none
+                folder.unlink(half)  # the disk may be full
             if isinstance(exc, FileExistsError):
                 raise _InTheWay(folder, name) from exc
             raise
 
     def _folder(self, root: Folder, path: PurePosixPath, group: int) -> Folder:
-        """Open a folder below the root, made where there is none. Raises OSError, _InTheWay."""
+        """Open a folder below the root; missing ones are created. Raises OSError, _InTheWay."""
         here = root.below(())
         for part in path.parts:
             with here:
@@ -132,21 +132,21 @@ class Outbox:
             raise
 
     def _make(self, folder: Folder, name: bytes, group: int) -> None:
-        """Make a folder that appears with its right permissions, durably. Raises OSError."""
+        """Create a folder durably; it appears only with its final permissions. Raises OSError."""
         half = _TEMPORARY_FOLDER % name
-        with contextlib.suppress(OSError):  # of a folder that a crash has left, which is used again
+        with contextlib.suppress(OSError):  # a folder that a crash left is used
             folder.unlink(half)
         with folder.make(half, 0o700) as made:
             may_enter = (self._mode & 0o444) >> 2
             self._give(made.fd, self._mode | 0o700 | may_enter, group)
         try:
             folder.rename(half, folder, name)
-        except FileExistsError:  # somebody else has made it in between
+        except FileExistsError:  # another program has made it meanwhile
             folder.rmdir(half)
         folder.sync()
 
     def _give(self, fd: int, mode: int, group: int) -> None:
-        """Set the permissions of what is open as `fd`, and the configured group or else `group`."""
+        """Set the permissions of the open file `fd`, and its group: the configured one, else `group`."""
         wanted = group if self._group is None else self._group
         if os.fstat(fd).st_gid != wanted:
             try:
@@ -154,7 +154,7 @@ class Outbox:
             except PermissionError:
                 if self._group is not None:
                     raise
-                # The outbox's group is one that we are not in: the file is right all the same.
+                # We are not in the outbox's group, which is only the default: the file keeps ours.
         os.fchmod(fd, mode)
 
 
@@ -164,13 +164,11 @@ def _group_id(group: str | int | None) -> int | None:
     try:
         return grp.getgrnam(group).gr_gid
     except KeyError:
-        raise ConfigError(
-            f"the group {group!r} of the outbox does not exist; make it or name another"
-        ) from None
+        raise ConfigError(f"the outbox's group {group!r} does not exist; create it or name another") from None
 
 
 def _stands(folder: Folder, name: bytes, content: bytes) -> bool:
-    """Whether a file stands there with these very bytes; it was durable before it got its name.
+    """Whether the file is there with these bytes. It was durable before it got its name.
 
     Raises _InTheWay for anything else under that name, and OSError.
     """
@@ -198,10 +196,10 @@ def _safe(name: str) -> PurePosixPath:
 
 
 def _blocked(path: str, document: Document) -> str:
-    told = f"{path} is something else than the {document.kind} that belongs there, and is not overwritten"
-    return f"{told}: move it away; the {document.kind} is then delivered by itself"
+    told = f"{path} is not the {document.kind} that belongs there, and is not overwritten"
+    return f"{told}: move it away; the {document.kind} is then delivered automatically"
 
 
 def _failed(root: bytes, name: str, error: OSError) -> str:
-    fix = "see that the outbox has room and can be written"
+    fix = "check that the outbox has free space and can be written"
     return f"{os.fsdecode(root)}/{name} cannot be written: {error.strerror}; {fix}"

@@ -1,4 +1,4 @@
-"""The inbox and the outbox: recalled from the database at the start, and accepted anew by an order."""
+"""The inbox and the outbox: loaded from the database at a start, and changed by the order `accept`."""
 
 import asyncio
 from pathlib import Path
@@ -13,7 +13,7 @@ from daemon.system.place import Place
 
 
 class KnownPlaces:
-    """Both places. `accepted` tells that another folder has become one of them."""
+    """Both places. `accepted` is sent when another folder has become one of them."""
 
     def __init__(self, inbox: Place, outbox: Place, session: Session, events: Events) -> None:
         self.inbox, self.outbox = inbox, outbox
@@ -22,13 +22,13 @@ class KnownPlaces:
 
     @property
     def all(self) -> tuple[Place, Place]:
-        """Both, for who reports on them."""
+        """The inbox and the outbox."""
         return self.inbox, self.outbox
 
     async def accept(self, name: PlaceName) -> None:
-        """Accept the folder that stands at a place now.
+        """Accept the present folder at a place's path as that place.
 
-        Raises PlaceError where there is none, and StoreError; then nothing is accepted.
+        Raises PlaceError if there is none, and StoreError; then nothing is accepted.
         """
         place = self.inbox if name is PlaceName.INBOX else self.outbox
         await asyncio.to_thread(place.accept)
@@ -37,7 +37,7 @@ class KnownPlaces:
 
 
 async def recall(inbox: Path, outbox: Path, session: Session, events: Events) -> KnownPlaces:
-    """The places as the database remembers them, their folders made where there were none yet.
+    """Load both places from the database, and create the folders of those that are new.
 
     Raises ConfigError, StoreError, OSError.
     """
@@ -53,7 +53,7 @@ async def recall(inbox: Path, outbox: Path, session: Session, events: Events) ->
 
 
 async def _recall(name: PlaceName, path: Path, session: Session) -> Place:
-    """One place. What it remembers anew is durable before its folder is used."""
+    """Load one place. A change of its memory is durable before its folder is used."""
     loop = asyncio.get_running_loop()
     memory = await session(settings.place, name, path)
 

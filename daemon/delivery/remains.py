@@ -1,8 +1,8 @@
-"""Puts right, at a start, what lies on the disk and the database does not know.
+"""Reconciliation, at a start, of the database with files on the disk that it does not know.
 
-A database can be lost, or an older copy of it put back. Then its ids would begin again, and other videos get
-names that are in use; and what was claimed since would belong to nobody. So new ids begin above all that lie
-on the disk, and a video in the spool that has no claim is claimed anew: its name tells whose it is.
+A database can be lost, or an older copy restored. Its ids would then begin again, so that new videos get
+names that are in use, and videos claimed since would have no claim. So new ids begin above every id on the
+disk, and a video in the spool without a claim is claimed again: its name says whose it is.
 """
 
 import asyncio
@@ -22,35 +22,35 @@ from daemon.system.folder import Folder
 
 _ID = re.compile(rb"(\d{4,15})-")
 _PARTIAL = b".partial"
-_CLAIM_ID = 20  # characters at the beginning of a name in the spool
+_CLAIM_ID = 20  # a name in the spool begins with a claim's id, of so many characters
 
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """The highest id of a task in a name of the outbox or the archive, and the names in the spool."""
+    """The highest task id in a name of the outbox or the archive, and the names in the spool."""
 
     highest_id: int
     spooled: tuple[str, ...]
 
 
 class Reconciliation:
-    """Brings the database to what lies in the outbox and the state folder. Before anything is claimed."""
+    """Adapts the database to the outbox and the state folder. Call it before anything is claimed."""
 
     def __init__(self, session: Session, alarms: Alarms, inbox: Path, outbox: Path, state: Path) -> None:
         self._session, self._alarms = session, alarms
         self._inbox, self._outbox, self._state = inbox, outbox, state
 
     async def __call__(self, now: float) -> None:
-        """Do it. What was not as it should be is an alarm until the next start. Raises StoreError."""
+        """Reconcile. What was found is an alarm until the next start. Raises StoreError."""
         found = await asyncio.to_thread(look, self._outbox, self._state)
         last = await self._session(remains.last_id)
         if found.highest_id > last:
             await self._session(remains.begin_ids_above, found.highest_id)
             self._alarms.set(
                 "older_database",
-                f"results or videos lie here up to task {found.highest_id}, and the database knows none "
+                f"there are results or videos up to task {found.highest_id}, and the database knows none "
                 f"after {last}: it is an older copy, or a new one. Nothing is overwritten, and new tasks "
-                f"begin with {found.highest_id + 1}; put the right database back, or go on with this one",
+                f"begin with {found.highest_id + 1}; restore the right database, or go on with this one",
             )
         adopted, unknown = await self._session(self._sort, found.spooled, now)
         if adopted:
@@ -58,19 +58,19 @@ class Reconciliation:
             students = ", ".join(sorted({claim.student or "" for claim in adopted}))
             self._alarms.set(
                 "spool_adopted",
-                f"{len(adopted)} videos in the spool were in no database, of {students}: they are taken "
-                "in anew, and may be evaluated a second time",
+                f"{len(adopted)} videos in the spool, of {students}, were not in the database: they are "
+                "claimed again, and may be evaluated twice",
             )
         if unknown:
             names = ", ".join(map(printable, unknown))
             self._alarms.set(
                 "spool_unknown",
-                f"{self._state / 'spool'} holds files that belong to no task: {names}; move them into the "
+                f"{self._state / 'spool'} holds files that belong to no task: {names}; move them to the "
                 "inbox as <student>_<name>, or delete them",
             )
 
     def _sort(self, db: Database, names: Sequence[str], now: float) -> tuple[list[Claim], list[str]]:
-        """Of the names in the spool: claims for those that have none, and what can't be told whose it is."""
+        """New claims for names in the spool that have none, and the names that belong to nobody."""
         of_tasks = remains.claims_with_video(db, [name[:_CLAIM_ID] for name in names])
         loose = [name for name in names if name[:_CLAIM_ID] not in of_tasks]
         read = {name: read_spool_name(name) for name in loose}
@@ -87,9 +87,9 @@ class Reconciliation:
 
 
 def look(outbox: Path, state: Path) -> Remains:
-    """Read the names that lie on the disk, and remove copies that were never finished.
+    """Read the names on the disk, and remove unfinished copies from the spool. Raises OSError.
 
-    An outbox or archive that can't be read now counts as empty: what stands in it is never overwritten.
+    An outbox or archive that can't be read counts as empty: nothing in it is ever overwritten.
     """
     highest = 0
     for root in (outbox, state / "archive"):
@@ -105,7 +105,7 @@ def look(outbox: Path, state: Path) -> Remains:
 
 
 def _names_below(root: Path) -> Iterator[bytes]:
-    """The names of all that lies in the folders of a folder."""
+    """The names of all entries in the folders of `root`."""
     try:
         with Folder.open(root) as folder:
             for name in folder.names():
@@ -113,6 +113,6 @@ def _names_below(root: Path) -> Iterator[bytes]:
                     with folder.inner(name) as inner:
                         yield from inner.names()
                 except OSError:
-                    continue  # no folder, or gone
+                    continue  # not a folder, or gone
     except OSError:
         return

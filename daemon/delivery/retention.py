@@ -1,7 +1,7 @@
-"""Retention: what is kept for a time is deleted when that is over, a few files at once.
+"""Retention: archived videos, refused files and copies of the database are deleted after their time.
 
-These are the archived videos, the refused files, and the copies of the database made before updates. The
-time is counted as `daemon.core.keeping.witness` has it: nothing is deleted because a clock alone asks for it.
+Copies are those made before updates. The time is counted by `daemon.core.keeping.witness`: a clock that is
+wrong deletes nothing. Files are deleted a few at once, since the database thread is busy meanwhile.
 """
 
 import asyncio
@@ -32,16 +32,16 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def read_clocks() -> Reading:
-    """Both clocks now."""
+    """Read the wall clock and the clock since the boot."""
     try:
         boot = _BOOT_ID.read_text().strip()
-    except OSError:  # a sandbox that has no such file
+    except OSError:  # a sandbox without this file
         boot = ""
     return Reading(time.time(), boot, time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
 class Retention:
-    """Keeps files for `archive_days`: a video from when it came into the archive."""
+    """Keeps files for `archive_days`, counted for a video from its archiving."""
 
     def __init__(
         self,
@@ -55,15 +55,15 @@ class Retention:
         self._alarms, self._clocks = alarms, clocks
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look at what is kept again and again until `stop`."""
+        """Delete expired files, every 10 minutes, until `stop`."""
         while not stop.is_set():
             more = False
-            with contextlib.suppress(StoreError):  # told of where the work needs the database
+            with contextlib.suppress(StoreError):  # reported by the work, which needs the database, too
                 more = await self._round()
             await happens(stop, _GAP_S if more else _EVERY_S)
 
     async def _round(self) -> bool:
-        """Delete a few files. Whether there may be more."""
+        """Delete a few expired files. Whether there may be more."""
         seen = await self._session(keeping.witness, self._clocks())
         self._alarms.on("clock", complaint(seen))
         try:
@@ -71,8 +71,8 @@ class Retention:
             there = await asyncio.to_thread(loose_files, self._state)
             files = await self._session(self._remove_files, there, seen)
         except OSError as exc:
-            told = f"a file whose time is over can't be deleted: {exc.strerror}"
-            self._alarms.set("retention", f"{told}; see that the state folder can be written")
+            told = f"an expired file can't be deleted: {exc.strerror}"
+            self._alarms.set("retention", f"{told}; check that the state folder can be written")
             return False
         self._alarms.clear("retention")
         if removed:
@@ -82,8 +82,8 @@ class Retention:
         return _AT_ONCE in (len(removed), files)
 
     def _remove_videos(self, db: Database, seen: Witness) -> list[int]:
-        """Called on the database thread, so that no task is taken up again in the middle of it. A crash in
-        between leaves rows whose file is gone: the next round comes to the same. Raises OSError, StoreError.
+        """Delete a few videos, on the database thread, so that no task is reopened meanwhile. A crash leaves
+        rows whose file is gone: the next round records that. Raises OSError, StoreError.
         """
         tasks = keeping.expired(db, seen.witnessed - self._keep_s, _AT_ONCE)
         for task in tasks:
@@ -92,7 +92,7 @@ class Retention:
         return [task.id for task in tasks]
 
     def _remove_files(self, db: Database, there: Iterable[bytes], seen: Witness) -> int:
-        """As `_remove_videos`. A refused file whose claim is not closed yet may be wanted again."""
+        """As `_remove_videos`. A refused file whose claim is open is left: its refusal may be repeated."""
         open_ids = {claim.id for claim in claims.still_open(db)}
         closed = [name for name in there if claim_of(name) not in open_ids]
         names = keeping.expired_files(db, closed, seen.witnessed, seen.witnessed - self._keep_s, _AT_ONCE)

@@ -1,1 +1,1 @@
-"""The way in: looking at the inbox, claiming what is finished there, and giving birth to tasks."""
+"""The intake: scan the inbox, claim its finished files, and create tasks from them."""

@@ -1,4 +1,4 @@
-"""The accounts of the operating system. Asking for one may go to a server, and takes as long as that does."""
+"""The accounts of the operating system. A look-up may ask a server (LDAP, SSSD), and blocks meanwhile."""
 
 import grp
 import pwd
@@ -8,7 +8,7 @@ from daemon.core.errors import ConfigError
 
 
 def account_name(number: int) -> str:
-    """The name of an account, or its number where it has none, as on many shares."""
+    """The name of an account, or its number if it has none, as on many shares."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
@@ -16,7 +16,7 @@ def account_name(number: int) -> str:
 
 
 def accounts(names: Iterable[str]) -> frozenset[str]:
-    """These accounts, and the members of those that are groups (`@tutors`).
+    """The accounts with these names, and the members of groups (`@tutors`).
 
     Raises ConfigError for a group that does not exist.
     """
@@ -29,6 +29,6 @@ def accounts(names: Iterable[str]) -> frozenset[str]:
             group = grp.getgrnam(name[1:])
         except KeyError:
             told = f"intake.shared_accounts names the group {name[1:]!r}, which does not exist"
-            raise ConfigError(f"{told}; make it or name another") from None
+            raise ConfigError(f"{told}; create it or name another") from None
         found |= {*group.gr_mem, *(each.pw_name for each in pwd.getpwall() if each.pw_gid == group.gr_gid)}
     return frozenset(found)

@@ -1,4 +1,4 @@
-"""What the intake wants a person to know: it lasts until it is mended."""
+"""The alarms of the intake. Each lasts until its cause is fixed."""
 
 import os
 from collections import Counter
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from daemon.core.intake.naming import printable
 
-_NAMED = 20  # of each kind
+_NAMED = 20  # at most, of each code
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class IntakeAlarm:
-    """Something that hinders the intake. `path` is printable, `message` one line with the mend.
+    """A problem of the intake. `path` is printable; `message` is one line that ends with the fix.
 
-    `owner` is the number of the account whose file or folder it is about.
+    `owner` is the number of the account that owns the file or folder.
     """
 
     code: str
@@ -25,17 +25,17 @@ class IntakeAlarm:
 
 
 def shown(path: bytes | Path) -> str:
-    """A path as a person may read it, whatever bytes a student has put into it."""
+    """A path as printable text, whatever bytes a student put into it."""
     return printable(os.fsdecode(path))
 
 
 def reason_of(error: OSError) -> str:
-    """What the system says, without the raw path that `str(error)` would show."""
+    """The system's message, without the raw path that `str(error)` would show."""
     return error.strerror or type(error).__name__
 
 
 class IntakeAlarms:
-    """The alarms that last now, by where they come from. Tells all of them whenever they change."""
+    """The present alarms, by their source. `on_change` is called with all of them at each change."""
 
     def __init__(self, on_change: Callable[[tuple[IntakeAlarm, ...]], None]) -> None:
         self._on_change = on_change
@@ -43,11 +43,11 @@ class IntakeAlarms:
 
     @property
     def all(self) -> tuple[IntakeAlarm, ...]:
-        """Every alarm once, sorted."""
+        """All alarms, each once, sorted."""
         return tuple(sorted(frozenset().union(*self._by_source.values())))
 
     def put(self, source: str, alarms: Iterable[IntakeAlarm]) -> None:
-        """What a source has to say now, instead of what it said before."""
+        """Replace the alarms of a source."""
         before = self.all
         self._by_source[source] = frozenset(alarms)
         if self.all != before:
@@ -55,10 +55,10 @@ class IntakeAlarms:
 
 
 def named(alarms: Iterable[IntakeAlarm]) -> dict[str, str]:
-    """Messages by codes of their own: of each kind a few, and how many more there are.
+    """The alarms as messages by code and path: of each code at most 20, and the number of the others.
 
-    Anyone who may write into the inbox can bring about any number of them. So the accounts take turns, the
-    first of each before the second of any: nobody's files hide what hinders another's.
+    Anyone who may write to the inbox can cause any number of them. So the accounts take turns, the first of
+    each before the second of any: nobody's files can hide an alarm about another's.
     """
     listed = list(alarms)
     before: Counter[tuple[str, int]] = Counter()
@@ -74,6 +74,6 @@ def named(alarms: Iterable[IntakeAlarm]) -> dict[str, str]:
             messages[f"intake_{alarm.code} {alarm.path}"] = alarm.message
     for code, count in more.items():
         if count > _NAMED:
-            told = f"{count - _NAMED} more of the inbox are as these ({code.replace('_', ' ')})"
-            messages[f"intake_{code}"] = f"{told}; mend those that are named, and these are shown"
+            told = f"{count - _NAMED} more in the inbox are like these ({code.replace('_', ' ')})"
+            messages[f"intake_{code}"] = f"{told}; fix those that are named, and these are shown"
     return messages

@@ -1,4 +1,4 @@
-"""Which of the settled files are taken next, and the alarms of those that can't be."""
+"""The choice of the settled files to claim next, and the alarms of those that can't be claimed."""
 
 import os
 from collections import Counter
@@ -15,17 +15,17 @@ from daemon.intake.reach import NO_SUCH_PLACE, Reach
 from daemon.system.folder import Entry
 
 _GROUP = 64
-_IN_WORK = 128  # claims at once, so that whoever comes next is not behind thousands
-_OF_EACH = 4  # claims that an account may have in work however many others have
-_OF_ONE = 16  # of one student of an account, with those that are delayed
-_OF_ACCOUNT = 2 * _IN_WORK  # the same of one account: nobody fills the database with claims that can't end
+_IN_WORK = 128  # claims at once: the next student's file does not wait behind thousands
+_OF_EACH = 4  # claims in work that an account may have even if others have all
+_OF_ONE = 16  # claims of one student of an account, in work or delayed
+_OF_ACCOUNT = 2 * _IN_WORK  # the same of one account: nobody can fill the database with claims that never end
 _LONGEST_WAIT_S = 600.0
 _HELD_OPEN_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Of the settled files: those to take, in order, and those that somebody is still writing."""
+    """The settled files to claim, in order, and those that a program is still writing."""
 
     takeable: tuple[SeenFile, ...]
     written: tuple[SeenFile, ...]
@@ -34,36 +34,34 @@ class Choice:
 @dataclass(frozen=True, slots=True)
 class _Denial:
     error: OSError
-    tries: int
+    attempts: int
     not_before: float
 
 
 class Candidates:
-    """The files that have settled and wait their turn, and those of them that could not be taken.
+    """The settled files that wait for a claim, and those of them whose claim failed.
 
-    A file that is only not readable is looked at each time, which costs nothing; one whose taking
-    failed waits `retry_s` seconds, then twice as long and so on. A change of the file begins anew.
+    A file without the rights to claim it is checked each time, which costs little. After a failed claim a
+    file waits `retry_s` seconds, then twice as long, up to 10 minutes. A changed file counts as a new one.
     """
 
     def __init__(self, inbox: Path, files: Files, retry_s: float) -> None:
-        self._inbox = inbox
-        self._files = files
-        self._retry_s = retry_s
+        self._inbox, self._files, self._retry_s = inbox, files, retry_s
         self._queue: Sequence[SeenFile] = ()
         self._denials: dict[SeenFile, _Denial] = {}
         self._written: set[bytes] = set()
 
     def replace(self, settled: Sequence[SeenFile], load: InWork) -> None:
-        """Let those files wait, and no others, that a look found settled; `load` is what is in work."""
+        """Replace the waiting files by those that a look found settled; `load` gives the claims in work."""
         self._queue = in_turn(settled, load)
         there = set(settled)
         self._denials = {entry: denial for entry, denial in self._denials.items() if entry in there}
 
     def next(self, in_work: Sequence[Claim], delayed: Sequence[Claim], now: float) -> Choice | None:
-        """The next files for which there is room beside those in work, or None when there are none.
+        """The next files that may be in work beside `in_work`; None if there are none.
 
-        Delayed claims count for their account and its student, and for nobody else's file. Opens each file
-        for a moment: for a thread.
+        Delayed claims count for their own account and student only. It opens each file for a moment, so call
+        it in a thread.
         """
         picked = self._pick(in_work, delayed)
         if not picked:
@@ -106,35 +104,35 @@ class Candidates:
                 except OSError as exc:
                     self._denials[entry] = _Denial(exc, 0, now)
                     continue
-                if denial is not None and not denial.tries:
+                if denial is not None and not denial.attempts:
                     del self._denials[entry]
                 (written if is_written else takeable).append(entry)
         return Choice(tuple(takeable), tuple(written))
 
     def _is_written_to(self, entry: SeenFile, reach: Reach) -> bool:
-        """Whether a file is being written to. Raises OSError when it may not or can't be taken."""
+        """Whether a program is writing to the file. Raises OSError if it can't be claimed."""
         try:
             folder = reach(entry.path)
         except NO_SUCH_PLACE:
             folder = None
         if folder is None:
-            return False  # gone: the claim will find out
+            return False  # gone: the claim will notice
         self._files.check_right(folder)
         return not entry.special and self._files.is_written_to(Entry(folder, os.path.basename(entry.path)))
 
     def deny(self, entry: SeenFile, error: OSError, now: float) -> None:
-        """Note that taking it failed."""
+        """Record that a claim of the file failed, and let it wait."""
         before = self._denials.get(entry)
-        tries = before.tries + 1 if before else 1
-        wait_s = min(self._retry_s * 2.0 ** (tries - 1), _LONGEST_WAIT_S)
-        self._denials[entry] = _Denial(error, tries, now + wait_s)
+        attempts = before.attempts + 1 if before else 1
+        wait_s = min(self._retry_s * 2.0 ** (attempts - 1), _LONGEST_WAIT_S)
+        self._denials[entry] = _Denial(error, attempts, now + wait_s)
 
     def denied(self) -> list[IntakeAlarm]:
-        """One alarm for each file that we may not take."""
+        """An alarm for each file that can't be claimed."""
         return [_denied(entry, denial.error) for entry, denial in self._denials.items()]
 
     def held_open(self, known: Mapping[bytes, Known], now: float) -> list[IntakeAlarm]:
-        """One for each that stopped changing and that a program has had open for writing for ten minutes."""
+        """An alarm for each file that does not change but has been open for writing for ten minutes."""
         self._written &= known.keys()
         long = [path for path in self._written if now - known[path].first_seen > _HELD_OPEN_S]
         fix = "end the copy, or the program that holds it"
@@ -150,12 +148,12 @@ class Candidates:
 
 
 def orphans(forgotten: Sequence[SeenFile]) -> list[IntakeAlarm]:
-    """Claimed files in the inbox that no claim of ours knows of."""
+    """The alarms of claimed files in the inbox that are of no claim in our database."""
     return [
         IntakeAlarm(
             "orphan",
             shown(entry.path),
-            f"{shown(entry.path)} was claimed by a daemon with another state folder; run that one, "
+            f"{shown(entry.path)} was claimed by a daemon with another state folder; run that daemon, "
             "or rename the file to <student>_<name>.mp4",
             owner=entry.owner,
         )
@@ -164,7 +162,7 @@ def orphans(forgotten: Sequence[SeenFile]) -> list[IntakeAlarm]:
 
 
 def loose(failed: Sequence[tuple[SeenFile, OSError]]) -> list[IntakeAlarm]:
-    """Claimed files whose folder was renamed meanwhile, and that can't be put right there."""
+    """The alarms of claimed files whose folder was renamed, and that can't get their name back."""
     fix = "give this user the right to write its folder, or rename the file to <student>_<name>.mp4"
     return [
         IntakeAlarm(

@@ -1,14 +1,14 @@
 """The claim: from a finished file in the inbox to a task, in groups, each step durable before the next.
 
-1. The claims' rows stand in the database.
-2. Each file is renamed, in its own folder, to a name that its claim alone has: one claimer wins.
-3. It is checked to be the file that was seen, and copied to the spool (or moved to the refused ones).
+1. The rows of the claims are added to the database.
+2. Each file is renamed, in its own folder, to a name that only its claim has: one claimer wins.
+3. It is verified to be the file that was seen, and copied to the spool (or moved to the refused files).
 4. It is probed.
-5. The copies and their steps are durable, and the files leave the inbox.
-6. The tasks are born, or the refusals recorded, in one transaction a group.
+5. Copies and steps become durable, and the files leave the inbox.
+6. The tasks are created, or the refusals recorded, in one transaction for the group.
 
-`take` does the first two for a group, `fetch` the next two for one file, which may take long, and `settle`
-the rest for a group. A crash between any two steps is finished from the rows.
+`take` does steps 1 and 2 for a group, `fetch` steps 3 and 4 for one file, which may take long, and `settle`
+the others for a group. After a crash between any two steps the rows tell how to finish.
 """
 
 import asyncio
@@ -39,7 +39,8 @@ from daemon.intake.landed import (
     not_written,
     reason_to_refuse,
 )
-from daemon.intake.mover import Fetched, Mover, Where
+from daemon.intake.mover import Mover
+from daemon.intake.moves import Fetched, Where
 from daemon.intake.places import ClaimPaths, claim_id_of, hidden
 from daemon.intake.room import DiskRoom
 from daemon.store import claims
@@ -52,7 +53,7 @@ _TIDIED_AT_ONCE = 400
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a video may be, and how its student is read from its name."""
+    """The limits of a video, and how its name and owner are judged."""
 
     max_duration_s: float = 900.0
     max_size_bytes: int = 4096 * 1024 * 1024
@@ -62,9 +63,9 @@ class Limits:
 
 
 class Claimer:
-    """Claims files of one inbox into one state folder, and tells `on_born` of each group of new tasks as
-    soon as they stand. Every method may raise StoreError or OSError; what is then half done stays an open
-    claim, and is finished by fetching and settling it again.
+    """Claims files of one inbox into one state folder. `on_born` is called with each group of new tasks once
+    they are durable. Every method may raise StoreError or OSError. An unfinished claim then stays open, and
+    can be fetched and settled again.
     """
 
     def __init__(
@@ -80,19 +81,13 @@ class Claimer:
         files: Files,
         room: DiskRoom,
     ) -> None:
-        self._inbox = inbox
-        self._places = places
-        self._session = session
-        self._media = media
-        self._on_born = on_born
-        self._clock = clock
-        self._limits = limits
-        self._files = files
+        self._inbox, self._places, self._session, self._media = inbox, places, session, media
+        self._on_born, self._clock, self._limits, self._files = on_born, clock, limits, files
         self._mover = Mover(inbox, places, files, room, limits.max_size_bytes)
         self._last_us = 0
 
     async def take(self, ready: Sequence[SeenFile]) -> Taken:
-        """Steps 1 and 2, in this order of files. Nothing of them is in the inbox's sight afterwards."""
+        """Steps 1 and 2, in this order of files. Afterwards a scan finds none of them by its own name."""
         new = await asyncio.to_thread(self._claims, ready)
         await self._session(claims.add, new)
         hiding = await asyncio.to_thread(self._mover.hide, new)
@@ -101,14 +96,14 @@ class Claimer:
         return Taken(hiding.won, tuple((seen_as[claim.path], error) for claim, error in hiding.denied))
 
     async def open_claims(self) -> list[Claim]:
-        """Every claim that stands open, oldest first: what a crash left, and what is in work."""
+        """All open claims, oldest first: those that a crash left, and those in work."""
         return await self._session(claims.still_open)
 
     async def tidy(self, hidden_files: Sequence[SeenFile]) -> Tidied:
-        """Put right claimed files whose folder was renamed while they waited. Raises StoreError.
+        """Clean up claimed files whose folder was renamed while they waited. Raises StoreError.
 
-        What was taken is removed; what was lost by it gets its name back, and is claimed anew. Anybody can
-        make files with hidden names, and shut their folders: none of them keeps another from being put right.
+        A file that was taken is removed. One that was lost by it gets its name back, to be claimed again.
+        Anybody can make files with hidden names in closed folders, so a failure must not stop the others.
         """
         ours = frozenset(map(hidden, await self.open_claims()))
         loose = {claim_id_of(entry.path): entry for entry in hidden_files if entry.path not in ours}
@@ -126,7 +121,7 @@ class Claimer:
         return Tidied(tuple(loose.values()), tuple(failed))
 
     async def fetch(self, claim: Claim, halted: Halted) -> Landed:
-        """Steps 3 and 4, from wherever the file is. Raises Interrupted, and no OSError."""
+        """Steps 3 and 4, from wherever the file is. Raises CopyInterrupted; an OSError becomes an alarm."""
         try:
             fetched = await asyncio.to_thread(self._mover.fetch, claim, halted)
         except OSError as exc:
@@ -145,7 +140,7 @@ class Claimer:
             )
             return Landed(claim, Where.TAKEN, alarm=alarm)
         if birth.fault is not None and birth.fault.blame is Blame.ENGINE:
-            told = f"{claim.filename} cannot be looked at: {birth.fault.message}"
+            told = f"{claim.filename} cannot be probed: {birth.fault.message}"
             return Landed(
                 claim,
                 Where.TAKEN,
@@ -154,39 +149,59 @@ class Claimer:
         return Landed(claim, fetched.where, birth)
 
     async def settle(self, landed: Sequence[Landed]) -> Settled:
-        """Steps 5 and 6, for a group. Tasks are born in the order in which their files were claimed."""
+        """Steps 5 and 6, for a group. Tasks are created in the order in which their files were claimed."""
         landed = sorted(landed, key=lambda each: each.claim.id)
-        delayed = {each.claim.id: each.alarm for each in landed if each.alarm is not None}
+        waiting = {each.claim.id: each.alarm for each in landed if each.alarm is not None}
         done = [each for each in landed if each.alarm is None]
         await self._step([each.claim for each in done if each.where is Where.LOST], ClaimStep.LOST)
-        taken = [each.claim for each in done if each.where in (Where.TAKEN, Where.ASIDE)]
-        if taken:
-            unwritten = await asyncio.to_thread(self._mover.sync, taken)
-            delayed |= {claim.id: not_moved(claim, exc) for claim, exc in unwritten}
-            taken = [claim for claim in taken if claim.id not in delayed]
-            await self._step([claim for claim in taken if claim.student is not None], ClaimStep.SPOOLED)
-            leaving = await asyncio.to_thread(self._mover.leave, taken)
-            await self._step(leaving.changed, ClaimStep.LOST)
-            delayed |= {claim.id: not_moved(claim, exc) for claim, exc in leaving.failed}
-            gone = {claim.id for claim in leaving.changed} | delayed.keys()
-            done = [each for each in done if each.claim.id not in gone]
+        durable, changed, stuck = await self._bring_in([each.claim for each in done if each.is_ours])
+        done = [each for each in done if each.claim.id not in changed | stuck.keys()]
         reasons = [(each.claim, reason) for each in done if (reason := reason_to_refuse(each)) is not None]
         await self._refuse(reasons)
         births = [each.birth for each in done if each.birth is not None]
-        every, error = await self._born(births)
-        if error is not None:
-            there = {each.claim.id for each in every}
-            unborn = [birth.claim for birth in births if birth.claim.id not in there]
-            delayed |= {claim.id: not_written(claim, error) for claim in unborn}
-        born, duplicates = await self._sort_out(every)
+        born, duplicates, unborn = await self._create_tasks(births)
         if self._limits.done_marker:
-            await asyncio.to_thread(self._mover.drop_markers, taken, self._limits.done_marker)
-        return Settled(born, len(reasons) + duplicates, delayed)
+            await asyncio.to_thread(self._mover.drop_markers, durable, self._limits.done_marker)
+        return Settled(born, len(reasons) + duplicates, waiting | stuck | unborn)
 
-    async def _born(self, births: Sequence[Birth]) -> tuple[list[Born], StoreError | None]:
-        """Have tasks born in one transaction, or each alone where that fails; and what failed last."""
+    async def _bring_in(self, taken: Sequence[Claim]) -> tuple[list[Claim], set[str], dict[str, IntakeAlarm]]:
+        """Step 5. Gives the claims whose copy is durable, the ids of those whose file had changed since, and
+        by id the alarms of claims that stay open.
+        """
+        if not taken:
+            return [], set(), {}
+        unwritten = await asyncio.to_thread(self._mover.sync, taken)
+        stuck = {claim.id: not_moved(claim, exc) for claim, exc in unwritten}
+        durable = [claim for claim in taken if claim.id not in stuck]
+        await self._step([claim for claim in durable if claim.student is not None], ClaimStep.SPOOLED)
+        leaving = await asyncio.to_thread(self._mover.leave, durable)
+        await self._step(leaving.changed, ClaimStep.LOST)
+        stuck |= {claim.id: not_moved(claim, exc) for claim, exc in leaving.failed}
+        return durable, {claim.id for claim in leaving.changed}, stuck
+
+    async def _create_tasks(self, births: Sequence[Birth]) -> tuple[int, int, dict[str, IntakeAlarm]]:
+        """Step 6. Gives the number of new tasks, that of refused duplicates, and by id the alarms of claims
+        that stay open.
+        """
         if not births:
-            return [], None
+            return 0, 0, {}
+        every, error = await self._create_in_one_go(births)
+        there = {each.claim.id for each in every}
+        unborn = {}
+        if error is not None:
+            open_ = [birth.claim for birth in births if birth.claim.id not in there]
+            unborn = {claim.id: not_written(claim, error) for claim in open_}
+        tasks = [each for each in every if each.task is not None]
+        if tasks:
+            self._on_born(tasks)
+        duplicates = [each for each in every if each.task is None]
+        if duplicates:
+            await asyncio.to_thread(self._mover.refuse, [each.claim for each in duplicates])
+            await self._refuse([(each.claim, str(refusal.again(each))) for each in duplicates])
+        return len(tasks), len(duplicates), unborn
+
+    async def _create_in_one_go(self, births: Sequence[Birth]) -> tuple[list[Born], StoreError | None]:
+        """Create tasks in one transaction, or each alone if that fails. Gives the last error, too."""
         try:
             return await self._session(create_tasks, births, self._clock()), None
         except StoreError as exc:
@@ -199,23 +214,14 @@ class Claimer:
             except StoreError as exc:
                 failed, failures = exc, failures + 1
                 if failures > 1:
-                    break  # no birth is to blame, but the database
+                    break  # the database is to blame, and not one birth
         return every, failed
 
-    async def _sort_out(self, every: Sequence[Born]) -> tuple[int, int]:
-        """How many of these became tasks, and how many were refused: videos that were handed in before."""
-        if tasks := [each for each in every if each.task is not None]:
-            self._on_born(tasks)
-        if refused := [each for each in every if each.task is None]:
-            await asyncio.to_thread(self._mover.refuse, [each.claim for each in refused])
-            await self._refuse([(each.claim, str(refusal.again(each))) for each in refused])
-        return len(tasks), len(refused)
-
     async def _inspect(self, claim: Claim, fetched: Fetched, halted: Halted) -> Birth:
-        """Step 4. Raises OSError, Interrupted."""
+        """Step 4. Raises OSError, CopyInterrupted."""
         path = self._places.spooled(claim)
         if claim.size_bytes > self._limits.max_size_bytes:
-            # Not even read: a sparse file of many terabytes costs its owner nothing.
+            # Not read at all: a sparse file of many terabytes costs its owner nothing, and us hours.
             is_aside = fetched.where is Where.ASIDE
             path = self._mover.aside(claim) if is_aside else path
             too_large = self._too_large(claim)
@@ -236,7 +242,7 @@ class Claimer:
         return Fault(Blame.PERMANENT, "too_large", told)
 
     async def _judge(self, claim: Claim, path: Path) -> tuple[float, Fault | None]:
-        """The duration in seconds, 0 when unknown, and what is wrong with the video."""
+        """The duration in seconds (0: unknown), and the fault of the video or None."""
         probe = await self._media.probe(path, claim.account or str(claim.owner))
         if isinstance(probe, Fault):
             return 0.0, probe
@@ -274,13 +280,13 @@ class Claimer:
             inode=entry.inode,
             size_bytes=entry.size_bytes,
             mtime_ns=entry.mtime_ns,
-            claimed_at=self._last_us / 1_000_000,  # the order of a group stands, whoever is read first
+            claimed_at=self._last_us / 1_000_000,  # ascending within a group, whichever file is read first
             reason=str(judged) if isinstance(judged, Refusal) else None,
             owner=entry.owner,
             account=None if ownership.rule == "ignore" else account,
         )
 
     def _next_id(self, now: float) -> str:
-        """20 hex digits that sort by time: 13 of microseconds (till the year 2112), 7 of chance."""
+        """20 hex digits that sort by time: 13 of microseconds (until the year 2112), 7 random ones."""
         self._last_us = max(int(now * 1_000_000), self._last_us + 1)
         return f"{self._last_us:013x}{secrets.randbits(28):07x}"

@@ -1,4 +1,4 @@
-"""The file operations of a claim, one by one, so that a test can fail or cut short any of them.
+"""The file operations of a claim, one method each, so that a test can make any of them fail.
 
 Each method raises OSError as the system gives it. No link is followed.
 """
@@ -19,21 +19,21 @@ from daemon.system.folder import Entry, Folder
 _READ = os.O_RDONLY | os.O_NONBLOCK
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL
 _CHUNK = 1 << 20
-_SLICE = 32 << 20  # is on the disk within a moment: waiting for more can't be interrupted
-_WRITE, _WRITE_AND_WAIT = 2, 7  # the flags of sync_file_range(2): begin to, and have it done
+_SLICE = 32 << 20  # written to disk at once: waiting for more would take long, and can't be interrupted
+_WRITE, _WRITE_AND_WAIT = 2, 7  # flags of sync_file_range(2): start writing, and wait for it
 _libc = ctypes.CDLL(None, use_errno=True)
 
 Halted = Callable[[], bool]
-"""Whether the daemon is to stop, so that long work is left for the next start."""
+"""Whether the daemon stops, so that long work is left to its next start."""
 
 
 class CopyInterrupted(Exception):
-    """The daemon is to stop, and the work on a file was left. Nothing of it remains."""
+    """The work on a file was given up since the daemon stops. Nothing of it remains."""
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """The SHA-256 of a file's content, in hex, and the state of the file when the reading ended."""
+    """The SHA-256 of a file's content, in hex, and the file's state after the last byte was read."""
 
     sha256: str
     found: os.stat_result
@@ -43,28 +43,28 @@ class Files:
     """File operations on entries of open folders."""
 
     def stat(self, entry: Entry) -> os.stat_result | None:
-        """The state of what has this name, or None when nothing has."""
+        """The state of an entry; None if there is none."""
         return entry.folder.stat(entry.name)
 
     def rename(self, source: Entry, target: Entry) -> None:
-        """Rename within a file system, never onto something. OSError EXDEV across two."""
+        """Rename within a file system. Raises FileExistsError, and OSError EXDEV across file systems."""
         source.folder.rename(source.name, target.folder, target.name)
 
     def unlink(self, entry: Entry) -> None:
-        """Remove a name; one that is gone already is fine."""
+        """Remove an entry; no error if it is gone."""
         entry.folder.unlink(entry.name)
 
     def copy(self, source: Entry, target: Entry, halted: Halted) -> Digest:
-        """Copy a regular file. `target` appears whole and compared, or not at all.
+        """Copy a regular file. `target` appears whole and verified, or not at all.
 
-        It is on the disk after `sync_file` alone. Holes stay holes. The digest tells the state of `source`
-        when its last byte was read. Raises Interrupted.
+        It is durable only after `sync_file`. Holes stay holes. The digest has the state of `source` after its
+        last byte was read. Raises CopyInterrupted.
         """
         partial = Entry(target.folder, target.name + b".partial")
         self.unlink(partial)
         with open(source.folder.open_file(source.name, _READ), "rb", buffering=0) as reader:
             if not stat.S_ISREG(os.fstat(reader.fileno()).st_mode):
-                raise OSError(errno.ESTALE, "it is no regular file any more", source.path)
+                raise OSError(errno.ESTALE, "no longer a regular file", source.path)
             try:
                 with open(partial.folder.open_file(partial.name, _NEW), "w+b", buffering=0) as writer:
                     sha256 = _pour(reader, writer, halted)
@@ -77,7 +77,7 @@ class Files:
             return Digest(sha256, os.fstat(reader.fileno()))
 
     def copy_special(self, source: Entry, target: Entry) -> None:
-        """Make the like of a link, FIFO, socket or device: it has no content."""
+        """Recreate a link, FIFO, socket or device, which has no content to copy."""
         found = source.folder.stat(source.name)
         if found is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source.path)
@@ -88,12 +88,12 @@ class Files:
             os.mknod(target.name, found.st_mode, found.st_rdev, dir_fd=target.folder.fd)
 
     def digest(self, entry: Entry, halted: Halted) -> Digest:
-        """Read a regular file to its end. Raises Interrupted."""
+        """The digest of a regular file. Raises CopyInterrupted."""
         with open(entry.folder.open_file(entry.name, _READ), "rb", buffering=0) as reader:
             return Digest(_sha256(reader, halted), os.fstat(reader.fileno()))
 
     def sync_file(self, entry: Entry) -> None:
-        """Have the content of a regular file on the disk."""
+        """Make the content of a regular file durable."""
         fd = entry.folder.open_file(entry.name, _READ)
         try:
             os.fsync(fd)
@@ -101,22 +101,21 @@ class Files:
             os.close(fd)
 
     def sync(self, folders: Iterable[Folder]) -> None:
-        """Make what was renamed in these folders durable, in this order."""
+        """Make the renames in these folders durable, in this order."""
         for folder in folders:
             folder.sync()
 
     def check_right(self, folder: Folder) -> None:
-        """Raise PermissionError when nothing can be taken out of a folder."""
+        """Raise PermissionError if no entry can be removed from a folder."""
         if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder.fd):
-            raise PermissionError(errno.EACCES, "its folder cannot be written", folder.path)
+            raise PermissionError(errno.EACCES, "its folder is not writable", folder.path)
 
     def is_written_to(self, entry: Entry) -> bool:
-        """Whether a program on this machine has the file open for writing: an upload that only pauses.
+        """Whether a program on this machine has the file open for writing, as an upload that pauses.
 
-        Asks for a read lease, which the kernel refuses while there is a writer. A program with a write lease
-        of its own is one, too: it need not let anybody open the file. Where the kernel can't say (a network
-        share, another owner's file without CAP_LEASE) the answer is False. PermissionError when we may not
-        even read it.
+        It asks for a read lease, which the kernel refuses while there is a writer. A program with a write
+        lease of its own counts as one. Where the kernel can't tell (a network share, another owner's file
+        without CAP_LEASE) the answer is False. Raises PermissionError if we may not read the file.
         """
         try:
             fd = entry.folder.open_file(entry.name, _READ)
@@ -125,10 +124,10 @@ class Files:
         except BlockingIOError:
             return True
         except OSError:
-            return False  # gone, or no regular file any more: the claim will find out
+            return False  # gone, or no longer a regular file: the claim will notice
         try:
-            # A writer who opens it just now breaks the lease: the signal for that must not end us, as
-            # SIGIO would. SIGURG is ignored by default.
+            # A program that opens the file for writing now breaks the lease. The default signal for that,
+            # SIGIO, would end the daemon; SIGURG is ignored by default.
             fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
             fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
             fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
@@ -140,7 +139,7 @@ class Files:
 
 
 def _pour(reader: BinaryIO, writer: BinaryIO, halted: Halted) -> str:
-    """Copy from an open file to an empty one, to where it ended when this began. Its SHA-256, in hex."""
+    """Copy an open file, up to its present size, to an empty one. Gives the SHA-256, in hex."""
     size = os.fstat(reader.fileno()).st_size
     sha256 = hashlib.sha256()
     written = 0
@@ -171,9 +170,9 @@ def _sha256(reader: BinaryIO, halted: Halted) -> str:
 
 
 def _chunks(reader: BinaryIO, size: int, halted: Halted) -> Iterator[tuple[memoryview, int, bool]]:
-    """The content up to `size`: each chunk, where it begins, and whether it lies in a hole.
+    """The content up to `size`: each chunk, its offset, and whether it is in a hole.
 
-    Ends early where the file ends. Raises Interrupted.
+    It ends early if the file does. Raises CopyInterrupted.
     """
     buffer = bytearray(min(_CHUNK, size))
     zeros = memoryview(bytes(len(buffer)))
@@ -193,17 +192,17 @@ def _chunks(reader: BinaryIO, size: int, halted: Halted) -> Iterator[tuple[memor
 
 
 def _extents(fd: int, size: int) -> Iterator[tuple[int, int, bool]]:
-    """The stretches of a file up to `size`: where each begins and ends, and whether it is a hole."""
+    """The extents of a file up to `size`: start, end, and whether it is a hole."""
     at = 0
     while at < size:
         try:
             data = min(os.lseek(fd, at, os.SEEK_DATA), size)
             end = min(os.lseek(fd, data, os.SEEK_HOLE), size) if data < size else size
         except OSError as exc:
-            if exc.errno != errno.ENXIO:  # a file system without the call: it is all content
+            if exc.errno != errno.ENXIO:  # a file system without SEEK_DATA: all is content
                 yield at, size, False
                 return
-            data = end = size  # nothing but a hole comes any more
+            data = end = size  # the rest is a hole
         if data > at:
             yield at, data, True
         if end > data:

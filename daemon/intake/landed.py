@@ -1,4 +1,4 @@
-"""What comes of claims on their way, and what is said of those that stay open."""
+"""The outcomes of a claim's steps, and the alarms of claims that stay open."""
 
 import errno
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from daemon.contracts.values import Birth, Claim
 from daemon.core.intake.stability import SeenFile
 from daemon.intake import refusal
 from daemon.intake.alarm import IntakeAlarm, reason_of, shown
-from daemon.intake.mover import Where
+from daemon.intake.moves import Where
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Of a group: the claims that hold their file, and the files that we have no right to take."""
+    """The claims of a group that have their file, and the files that we have no right to claim."""
 
     claims: tuple[Claim, ...]
     denied: tuple[tuple[SeenFile, OSError], ...]
@@ -21,9 +21,9 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A claim whose file was fetched: where it is, and the birth where it becomes a task.
+    """A claim whose file was fetched: where it is, and the birth if it becomes a task.
 
-    With an alarm it stays open, since nothing can be said of the file now.
+    With an alarm the claim stays open, since the file can't be judged now.
     """
 
     claim: Claim
@@ -31,10 +31,15 @@ class Landed:
     birth: Birth | None = None
     alarm: IntakeAlarm | None = None
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the file is ours to settle: in the state folder, or set aside in the inbox."""
+        return self.where in (Where.TAKEN, Where.ASIDE)
+
 
 @dataclass(frozen=True, slots=True)
 class Tidied:
-    """Hidden files of no open claim: those of no claim of ours, and those that could not be put right."""
+    """Hidden files without an open claim: those without any claim, and those that could not be cleaned up."""
 
     unknown: tuple[SeenFile, ...] = ()
     failed: tuple[tuple[SeenFile, OSError], ...] = ()
@@ -42,7 +47,7 @@ class Tidied:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of claims: how many tasks and refusals, and what keeps the rest open, by claim."""
+    """The outcome of a group: the numbers of tasks and refusals, and by claim id the alarms of the others."""
 
     born: int = 0
     refused: int = 0
@@ -50,15 +55,14 @@ class Settled:
 
 
 def reason_to_refuse(landed: Landed) -> str | None:
-    """Why a claim is refused, or None when it is not."""
+    """Why a claim is refused; None if it is not."""
     if landed.where is Where.VANISHED:
         return str(refusal.vanished(landed.claim))
-    taken = landed.where in (Where.TAKEN, Where.ASIDE)
-    return (landed.claim.reason or "") if taken and landed.claim.student is None else None
+    return (landed.claim.reason or "") if landed.is_ours and landed.claim.student is None else None
 
 
 def away(claim: Claim) -> IntakeAlarm:
-    """The alarm of a claim whose file can't be seen now."""
+    """The alarm of a claim whose file is on a file system that is away."""
     path = shown(claim.path)
     return IntakeAlarm(
         "claim_waits",
@@ -71,11 +75,11 @@ def away(claim: Claim) -> IntakeAlarm:
 def not_moved(claim: Claim, error: OSError) -> IntakeAlarm:
     """The alarm of a claim whose file could not be brought in."""
     path = shown(claim.path)
-    fix = "see that its folder and the state folder can be read and written"
+    fix = "check that its folder and the state folder can be read and written"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        fix = "make room on its disk"
+        fix = "free space on its disk"
     elif error.errno == errno.EEXIST:
-        fix = "move away what stands in the folder under its name"
+        fix = "move away the file that has its name in the folder"
     elif error.errno == errno.EAGAIN:
         fix = "end the program that holds it"
     elif isinstance(error, PermissionError):
@@ -89,8 +93,8 @@ def not_moved(claim: Claim, error: OSError) -> IntakeAlarm:
 
 
 def not_written(claim: Claim, error: Exception) -> IntakeAlarm:
-    """The alarm of a claim whose task could not be born."""
+    """The alarm of a claim whose task could not be created."""
     path = shown(claim.path)
     return IntakeAlarm(
-        "claim_waits", path, f"{path} was claimed and cannot be taken in: {error}", owner=claim.owner
+        "claim_waits", path, f"{path} was claimed and cannot become a task: {error}", owner=claim.owner
     )

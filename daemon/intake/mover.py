@@ -1,12 +1,12 @@
-"""Brings claimed files where they belong, from wherever a crash may have left them.
+"""Moves claimed files to their place, from wherever a crash may have left them.
 
 A video that becomes a task is copied, also within one file system: after a rename its owner could still write
-to it, through a second name or an open descriptor, and what was rated would not be what is archived. What
-is refused, and what is too large to be rated, is renamed and only copied where that is not possible.
+to it, through a hard link or an open descriptor, and the rated video would not be the archived one. A refused
+file is renamed, and copied only to another file system. One that is too large to be rated is never copied.
 
-Folders of the inbox are opened step by step from its root, and no link is followed; a file is compared with
-what was seen (device, inode, size, time) before and after it gets another name. Every step looks before it
-acts, so that doing it again finishes what was begun. All of it blocks, and runs in a thread.
+Folders of the inbox are opened step by step from its root, and no link is followed. A file is compared with
+the one that was seen (device, inode, size, time) before and after it gets another name. Every step checks
+first what is done already, so that it can be repeated after a crash. All methods block: run them in a thread.
 """
 
 import contextlib
@@ -14,66 +14,27 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import Enum, auto
 from pathlib import Path
 
 from daemon.contracts.values import Claim, ClaimStep
 from daemon.intake.files import Digest, Files, Halted
+from daemon.intake.moves import Fetched, Hiding, Leaving, Where, is_the_one
 from daemon.intake.places import ClaimPaths, aside_names, hidden_name, put_back_names
 from daemon.intake.reach import NO_SUCH_PLACE, Reach
 from daemon.intake.room import DiskRoom
 from daemon.system.folder import Entry, Folder
 
 
-class Where(Enum):
-    """Where a claim's file is."""
-
-    TAKEN = auto()  # in the spool, or refused
-    ASIDE = auto()  # in the inbox, under a name that is ignored: it is too large to be copied
-    LOST = auto()  # gone, or back in the inbox: nothing of it is ours
-    VANISHED = auto()  # it was ours, and somebody removed it from the spool
-    AWAY = auto()  # its file system is not mounted now: nothing can be said
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """Where a claim's file is, and its digest where it was copied just now."""
-
-    where: Where
-    digest: Digest | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Hiding:
-    """Which claims won their file, which came too late, and which may not have it."""
-
-    won: tuple[Claim, ...]
-    late: tuple[Claim, ...]
-    denied: tuple[tuple[Claim, OSError], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Leaving:
-    """Which files had changed, and which could not be removed from the inbox."""
-
-    changed: tuple[Claim, ...]
-    failed: tuple[tuple[Claim, OSError], ...]
-
-
 class Mover:
-    """Moves the files of claims out of the inbox. A file of more than `max_bytes` is never copied."""
+    """Moves the files of claims out of the inbox. It never copies a file of more than `max_bytes`."""
 
     def __init__(self, inbox: Path, places: ClaimPaths, files: Files, room: DiskRoom, max_bytes: int) -> None:
         self._inbox = os.fsencode(inbox)
-        self._places = places
-        self._files = files
-        self._room = room
-        self._max_bytes = max_bytes
-        self._copied: set[str] = set()  # claims whose copies this process has made and may not be on the disk
+        self._places, self._files, self._room, self._max_bytes = places, files, room, max_bytes
+        self._copied: set[str] = set()  # claims whose copy was made by this process and may not be durable
 
     def hide(self, claims: Sequence[Claim]) -> Hiding:
-        """Rename each file, in its own folder, to a name that is its claim's alone."""
+        """Rename each file, in its own folder, to a name that only its claim has."""
         won: list[Claim] = []
         late: list[Claim] = []
         denied: list[tuple[Claim, OSError]] = []
@@ -88,37 +49,37 @@ class Mover:
         return Hiding(tuple(won), tuple(late), tuple(denied))
 
     def fetch(self, claim: Claim, halted: Halted) -> Fetched:
-        """Bring the file of an open claim to its place. It still has its hidden name afterwards.
+        """Bring the file of an open claim to its place. A copied file keeps its hidden name as well.
 
-        Raises OSError, and Interrupted.
+        Raises OSError, and CopyInterrupted.
         """
         with Reach(self._inbox) as reach, self._target(claim) as target:
             source = self._hidden(claim, reach)
             found = self._files.stat(source) if source else None
             if source and found and not is_the_one(found, claim):
-                # Another file had taken the name, or this one has changed: it is to be seen anew. A copy of
-                # it that a crash left in the spool is not it any more.
+                # Another file has taken the name, or this one has changed: it must be seen and claimed again.
+                # A copy that a crash left in the spool is not of this file.
                 self._files.unlink(target)
                 self._give_name(source, put_back_names(claim))
                 return Fetched(Where.LOST)
             if self._files.stat(target) is not None:
                 if not found or claim.step is ClaimStep.SPOOLED or claim.id in self._copied:
                     return Fetched(Where.TAKEN)
-                self._files.unlink(target)  # a copy of which a power cut may have left only the name
+                self._files.unlink(target)  # after a power cut the copy may be incomplete
             if source and found:
                 try:
                     return self._take(claim, source, found, target, halted)
                 except (PermissionError, BlockingIOError) as exc:
                     if exc.filename != source.name:
-                        raise  # it is the state folder that may not be written
-                    # Its owner has shut it since, or holds a lease on it. Under its own name it is seen again
-                    # once it is open.
+                        raise  # the state folder can't be written
+                    # Its owner has taken the right to read it, or holds a lease. Under its own name it is
+                    # claimed again once it can be read.
                     self._give_name(source, put_back_names(claim))
                     return Fetched(Where.LOST)
             return Fetched(self._search(claim, reach, target))
 
     def tidy(self, claim: Claim) -> None:
-        """Remove the hidden file of a claim that is done, or give it its name back. Raises OSError."""
+        """Remove the hidden file of a claim that is done, or give any other its name back. Raises OSError."""
         with Reach(self._inbox) as reach:
             source = self._hidden(claim, reach)
             found = self._files.stat(source) if source else None
@@ -130,10 +91,10 @@ class Mover:
                 self._give_name(source, put_back_names(claim))
 
     def sync(self, claims: Iterable[Claim]) -> list[tuple[Claim, OSError]]:
-        """Make durable what was fetched of these claims. Those whose copy could not be, and is gone again.
+        """Make the copies of these claims durable. Gives the claims whose copy failed, and was removed.
 
-        An fsync that failed once may report success the next time with nothing written: only another copy
-        helps. The first file of a group costs most of the time. Raises OSError for the folders.
+        After a failed fsync the next one may report success although nothing was written, so only another
+        copy helps. The first file of a group takes most of the time. Raises OSError for the folders.
         """
         failed: list[tuple[Claim, OSError]] = []
         with Folder.open(self._places.spool) as spool, Folder.open(self._places.rejected) as rejected:
@@ -151,7 +112,7 @@ class Mover:
         return failed
 
     def leave(self, claims: Sequence[Claim]) -> Leaving:
-        """Remove what is left of taken files in the inbox, durably.
+        """Remove taken files from the inbox, durably.
 
         A file that has changed since gets its name back, and its copy is removed.
         """
@@ -165,12 +126,12 @@ class Mover:
                 except OSError as exc:
                     failed.append((claim, exc))
             for folder in reach.folders:
-                with contextlib.suppress(OSError):  # a share that has no such thing
+                with contextlib.suppress(OSError):  # a share without fsync of folders
                     self._files.sync([folder])
         return Leaving(tuple(changed), tuple(failed))
 
     def refuse(self, claims: Sequence[Claim]) -> None:
-        """Move spooled files to the refused ones, durably. Raises OSError."""
+        """Move spooled files to the refused files, durably. Raises OSError."""
         with Folder.open(self._places.spool) as spool, Folder.open(self._places.rejected) as rejected:
             for claim in claims:
                 source = Entry(spool, os.fsencode(self._places.spooled(claim).name))
@@ -178,17 +139,17 @@ class Mover:
             self._files.sync([rejected, spool])
 
     def drop_markers(self, claims: Iterable[Claim], marker: str) -> None:
-        """Remove the done-markers of files that were taken, unless a new file of the name is there."""
+        """Remove the done-markers of taken files, unless there is a new file of that name."""
         with Reach(self._inbox) as reach:
             for claim in claims:
-                with contextlib.suppress(OSError):  # a marker alone does nothing
+                with contextlib.suppress(OSError):  # a marker without its file is harmless
                     folder = reach(claim.path)
                     name = os.path.basename(claim.path)
                     if folder is not None and folder.stat(name) is None:
                         self._files.unlink(Entry(folder, name + os.fsencode(marker)))
 
     def aside(self, claim: Claim) -> Path:
-        """Where a file lies that was left in the inbox since it is too large."""
+        """The path of a file that was left in the inbox since it is too large."""
         return Path(os.fsdecode(os.path.join(os.path.dirname(claim.path), aside_names(claim)[0])))
 
     def _hide(self, claim: Claim, reach: Reach) -> bool:
@@ -207,7 +168,7 @@ class Mover:
         return True
 
     def _leave(self, claim: Claim, reach: Reach) -> bool:
-        """Remove one file from the inbox, unless it has changed. Whether it was still the same."""
+        """Remove a file from the inbox, unless it has changed. Returns False if it has."""
         source = self._hidden(claim, reach)
         found = self._files.stat(source) if source else None
         if source is None or found is None:
@@ -224,7 +185,7 @@ class Mover:
         try:
             folder = reach(claim.path)
         except (*NO_SUCH_PLACE, PermissionError):
-            # Also a folder that its owner has shut: if it is ever open again, the file is seen and put right.
+            # Also a folder that its owner has closed: once it is open again, `tidy` finds the file.
             return None
         return None if folder is None else Entry(folder, hidden_name(claim))
 
@@ -255,7 +216,7 @@ class Mover:
         if seen is None or not is_the_one(seen, claim):
             if digest:
                 self._files.unlink(target)
-            else:  # another file had taken the name since it was looked at
+            else:  # another file took the name after it was checked
                 self._files.rename(target, source)
             self._give_name(source, put_back_names(claim))
             return Fetched(Where.LOST)
@@ -273,11 +234,13 @@ class Mover:
         return digest
 
     def _search(self, claim: Claim, reach: Reach, target: Entry) -> Where:
-        """Where the file of a claim is that has no hidden name and is not at its place."""
+        """Find the file of a claim that has no hidden name and is not at its place."""
         with Folder.open(self._places.rejected) as rejected:
             refused = Entry(rejected, os.fsencode(self._places.refused(claim).name))
             if claim.student is not None and self._files.stat(refused) is not None:
-                self._files.rename(refused, target)  # a duplicate, and then the crash: it is judged again
+                self._files.rename(
+                    refused, target
+                )  # refused as a duplicate before a crash: it is judged again
                 return Where.TAKEN
         try:
             folder = reach(claim.path)
@@ -293,23 +256,17 @@ class Mover:
                 return Where.LOST
         if claim.step is ClaimStep.SPOOLED:
             return Where.VANISHED
-        # A share that is not mounted looks empty. Its device, which the claim knows, is then not there.
+        # A share that is not mounted looks empty, but then the claim's device is missing.
         return Where.LOST if reach.device(claim.path) == claim.device else Where.AWAY
 
     def _give_name(self, source: Entry, names: Sequence[bytes]) -> None:
-        """Rename in its folder to the first of `names` that is free.
+        """Rename an entry in its folder to the first of `names` that is free.
 
-        The last of them is to be one that nobody can have foreseen, so that it always is. OSError EEXIST
-        means that even that was taken.
+        The last of them should be unpredictable, so that it is free. Raises FileExistsError if even that is
+        taken.
         """
         for name in names:
             with contextlib.suppress(FileExistsError):
                 self._files.rename(source, Entry(source.folder, name))
                 return
-        raise FileExistsError(errno.EEXIST, "the names that it could have are taken", source.path)
-
-
-def is_the_one(found: os.stat_result, claim: Claim) -> bool:
-    """Whether a file is still the one that was seen and claimed."""
-    identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-    return identity == (claim.device, claim.inode, claim.size_bytes, claim.mtime_ns)
+        raise FileExistsError(errno.EEXIST, "all names that it could have are taken", source.path)

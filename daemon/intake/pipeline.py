@@ -1,8 +1,7 @@
-"""Brings claimed files in, each at its own pace, and has those that are in settled in groups.
+"""The pipeline: fetches claimed files, each at its own pace, and settles them in groups.
 
-Files are fetched a few at a time, students and accounts in turn, so that what is large or slow to read
-holds up nobody else's. What was fetched is settled together with what else is ready: a burst costs few
-transactions, and a lone file never waits.
+A few files are fetched at a time, students and accounts in turn, so that a large or slow file delays nobody
+else's. Fetched files are settled together: a burst takes few transactions, and a single file does not wait.
 """
 
 import asyncio
@@ -19,12 +18,12 @@ from daemon.intake.landed import Landed, Settled
 from daemon.system.waits import happens
 
 _GROUP = 64
-_LINGER_S = 0.5  # how long what is ready waits for more
-_GRACE_S = 2.0  # after a stop: what takes longer is left for the next start
+_LINGER_S = 0.5  # a fetched file waits so long for others, while any is being fetched
+_GRACE_S = 2.0  # after a stop; work that takes longer is left to the next start
 
 
 class Pipeline:
-    """All that is between the inbox and the tasks. `on_settled` is told of each group and what came of it."""
+    """The claims between inbox and tasks. `on_settled` is called with each group and its outcome."""
 
     def __init__(self, claimer: Claimer, on_settled: Callable[[Sequence[Claim], Settled], None]) -> None:
         self._claimer = claimer
@@ -39,22 +38,22 @@ class Pipeline:
 
     @property
     def claims(self) -> list[Claim]:
-        """Every claim that is in here."""
+        """All claims in the pipeline."""
         landed = [each.claim for each in (*self._landed, *self._settling)]
         return [*self._waiting, *self._fetching.values(), *landed]
 
     @property
     def load(self) -> InWork:
-        """Whose files are in here."""
+        """The claims in the pipeline, counted by account and student."""
         return InWork.of(self.claims)
 
     def put(self, claims: Iterable[Claim]) -> None:
-        """Take these in. None of them may be in here already."""
+        """Add claims, none of which may be in the pipeline already."""
         self._waiting += claims
         self._fill()
 
     def begin(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> None:
-        """Begin to work in a group of tasks, until `stop` and what is done within moments of it."""
+        """Start to work in a task group, until 2 s after `stop`."""
         self._tasks = tasks
         tasks.create_task(self._run())
         tasks.create_task(self._halt_at(stop))
@@ -78,7 +77,7 @@ class Pipeline:
             task.add_done_callback(self._fetched)
 
     async def _fetch(self, claim: Claim) -> None:
-        with contextlib.suppress(CopyInterrupted):  # it stays open, and the next start goes on with it
+        with contextlib.suppress(CopyInterrupted):  # the claim stays open, and the next start resumes it
             landed = await self._claimer.fetch(claim, lambda: self._halted)
             self._landed.append(landed)
 
@@ -88,7 +87,7 @@ class Pipeline:
         self._fill()
 
     async def _linger(self) -> None:
-        """Wait for more to settle at once, if there is more to come."""
+        """Wait for more files to settle together, if any is being fetched."""
         loop = asyncio.get_running_loop()
         until = loop.time() + _LINGER_S
         while self._fetching and len(self._landed) < _GROUP and loop.time() < until:
@@ -105,7 +104,7 @@ class Pipeline:
             settled = self._all_delayed(str(exc), "the database")
         except OSError as exc:
             path = shown(exc.filename) if isinstance(exc.filename, bytes) else "the state folder"
-            told = f"{path}: {reason_of(exc)}; see that it can be written and has room"
+            told = f"{path}: {reason_of(exc)}; check that it can be written and its disk has free space"
             settled = self._all_delayed(told, path)
         group, self._settling = [each.claim for each in self._settling], ()
         self._on_settled(group, settled)
@@ -115,7 +114,7 @@ class Pipeline:
         return Settled(delayed={each.claim.id: alarm for each in self._settling})
 
     async def _halt_at(self, stop: asyncio.Event) -> None:
-        """Begin nothing new; leave what is not done within moments."""
+        """Start nothing new after `stop`, and cancel what takes longer than 2 s."""
         await stop.wait()
         self._halted = True
         self._waiting.clear()

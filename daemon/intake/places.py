@@ -1,4 +1,4 @@
-"""Where a claimed file can be: under its own name, hidden beside it, in the spool, or refused."""
+"""The places of a claimed file: under its own name, hidden beside it, in the spool, or refused."""
 
 import os
 import secrets
@@ -10,67 +10,67 @@ from daemon.core.intake.naming import CLAIM_PREFIX, TOO_LARGE_SUFFIX, rejected_n
 from daemon.system.durable import make_folder
 
 _NAME_BYTES = 255  # of one component, on every usual file system
-_DOT_BYTES = 32  # of the ending that a name keeps: no video has a longer one
+_DOT_BYTES = 32  # of the suffix that a name keeps: no video has a longer one
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimPaths:
-    """The folders of the state that a claim's file goes through."""
+    """The folders of the state folder that a claim's file goes through."""
 
     spool: Path
     rejected: Path
 
     @classmethod
     def below(cls, state: Path) -> "ClaimPaths":
-        """The places in a state folder, which are made. Raises OSError."""
+        """The folders in a state folder; missing ones are created. Raises OSError."""
         places = cls(state / "spool", state / "rejected")
         make_folder(places.spool)
         make_folder(places.rejected)
         return places
 
     def spooled(self, claim: Claim) -> Path:
-        """Where a file lies that becomes a task."""
+        """The path of a file that becomes a task."""
         return self.spool / spool_name(claim.id, claim.student or "", claim.filename)
 
     def refused(self, claim: Claim) -> Path:
-        """Where a file lies that is refused."""
+        """The path of a file that is refused."""
         return self.rejected / rejected_name(claim.id, claim.filename)
 
     def target(self, claim: Claim) -> Path:
-        """Where the claim takes its file."""
+        """The path to which the claim brings its file."""
         return self.refused(claim) if claim.student is None else self.spooled(claim)
 
 
 def hidden_name(claim: Claim) -> bytes:
-    """The claim's own name for its file, in the file's own folder, where one claimer alone can win."""
+    """The claim's name for its file, in the file's own folder: of several claimers one rename wins."""
     return os.fsencode(f"{CLAIM_PREFIX}{claim.id}")
 
 
 def hidden(claim: Claim) -> bytes:
-    """The path of a claimed file that is still in the inbox."""
+    """The path of a claimed file in the inbox."""
     return os.path.join(os.path.dirname(claim.path), hidden_name(claim))
 
 
 def claim_id_of(path: bytes) -> str:
-    """The id of the claim that a file with a hidden name is of."""
+    """The claim id in a hidden name."""
     return os.path.basename(path).removeprefix(os.fsencode(CLAIM_PREFIX)).decode("ascii", "replace")
 
 
 def put_back_names(claim: Claim) -> list[bytes]:
-    """The names under which a file goes back into its folder: its own, or one that nobody has."""
+    """The names for a file that is put back, in order of preference: its own, then free ones."""
     return _names(claim, b"")
 
 
 def aside_names(claim: Claim) -> list[bytes]:
-    """The names under which a file stays in its folder that is too large to be taken."""
+    """The names for a file that stays in the inbox since it is too large, in order of preference."""
     return _names(claim, os.fsencode(TOO_LARGE_SUFFIX))
 
 
 def _names(claim: Claim, ending: bytes) -> list[bytes]:
-    """The own name, one with the claim's id, and one that can't be guessed.
+    """The file's own name, one with the claim's id, and one that can't be guessed.
 
-    The hidden name tells the claim's id to everybody who may list the folder: whoever wants the file to stay
-    hidden takes both of the first two.
+    Everybody who may list the folder sees the claim's id in the hidden name, and could occupy the first two
+    names to keep the file hidden.
     """
     own = os.path.basename(claim.path)
     stem, dot = os.path.splitext(own)

@@ -1,4 +1,4 @@
-"""Reaching the folders of the inbox without following a link, whatever students make of them."""
+"""Access to the folders of the inbox without following a link, whatever students put in their place."""
 
 import contextlib
 import os
@@ -6,11 +6,11 @@ import os
 from daemon.system.folder import Folder
 
 NO_SUCH_PLACE = (FileNotFoundError, NotADirectoryError)
-"""A folder that is gone, or in whose place something else stands, a link for instance."""
+"""A folder is gone, or something else has its name, for instance a link."""
 
 
 class Reach:
-    """The folders of the inbox, each opened once, step by step from the root."""
+    """The open folders of the inbox, each opened once, step by step from the root."""
 
     def __init__(self, inbox: bytes) -> None:
         self._inbox = inbox
@@ -24,7 +24,7 @@ class Reach:
         self._open.close()
 
     def __call__(self, path: bytes) -> Folder | None:
-        """The folder of a file, or None when the path is not below the inbox. Raises OSError."""
+        """Open the folder of a file; None if the path is not below the inbox. Raises OSError."""
         names = self._steps(path)
         if names is None:
             return None
@@ -36,11 +36,11 @@ class Reach:
 
     @property
     def folders(self) -> list[Folder]:
-        """Those that were opened."""
+        """The folders that are open."""
         return list(self._folders.values())
 
     def device(self, path: bytes) -> int | None:
-        """The device of the last folder on the way to a file that is there; None when there is none."""
+        """The device of the deepest existing folder above a file; None if there is none."""
         names = self._steps(path)
         if names is None:
             return None

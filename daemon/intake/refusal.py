@@ -1,4 +1,4 @@
-"""Refusals: the claim of a file that can't become a task, and the reason that goes to the outbox."""
+"""Refusals of files that can't become tasks, and the documents that give students the reason."""
 
 from pathlib import PurePath
 
@@ -12,19 +12,19 @@ from daemon.core.intake.stability import SeenFile
 def judge(
     entry: SeenFile, relative: PurePath, student_pattern: str, ownership: Ownership, account: str
 ) -> Named | Refusal:
-    """Whose video an entry of the inbox is, which an account owns; or why it is none."""
+    """The student of an entry of the inbox that `account` owns, or why it is refused."""
     if entry.special:
         message = f"{printable(relative.name)} is a link or a special file; send the video itself"
         return Refusal(Refused.SPECIAL_FILE, message)
     named = read_name(relative, student_pattern)
     if isinstance(named, Named) and not ownership.allows(account, named.student):
         told = f"{named.filename} belongs to the account {printable(account)}, not to {named.student}"
-        return Refusal(Refused.NOT_OWNER, f"{told}; hand it in from your own account, under your own name")
+        return Refusal(Refused.NOT_OWNER, f"{told}; submit it from your own account, under your own name")
     return named
 
 
 def again(born: Born) -> Refusal:
-    """The same content, or another video where one is enough, while the earlier task stands."""
+    """The refusal of a student's second video: of the same content, or if only the first one counts."""
     name = born.claim.filename
     if born.refused is Refused.HANDED_IN:
         message = f"{name} comes after the video of task {born.earlier}, and only the first one counts"
@@ -34,12 +34,12 @@ def again(born: Born) -> Refusal:
 
 
 def vanished(claim: Claim) -> Refusal:
-    """The file was ours and somebody removed it before it became a task."""
+    """The refusal of a file that was removed from the spool before it became a task."""
     return Refusal(Refused.VANISHED, f"{claim.filename} was removed from the spool; send it again")
 
 
 def reason_document(claim: Claim, reason: str, at: str, sha256: str | None = None) -> Document:
-    """The file of the outbox that says why a file was refused. `at` is UTC in ISO 8601."""
+    """The document that says why a file was refused. `at` is UTC in ISO 8601."""
     reason_part = Reason(
         claim_id=claim.id,
         filename=claim.filename,

@@ -1,13 +1,16 @@
-"""The room on the disk of the state folder: what is free, less what copies under way will still take."""
+"""The free space on the disk of the state folder, less what the copies under way will still take."""
 
 import contextlib
 import errno
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from daemon.intake.alarm import IntakeAlarm, reason_of
 
 
 class DiskRoom:
-    """Room for copies. `keep_bytes` stay free for the database, logs and results. For several threads.
+    """Space for copies. `keep_bytes` stay free for the database, logs and results. Thread-safe.
 
     `free_bytes` asks the disk and may raise OSError.
     """
@@ -19,12 +22,12 @@ class DiskRoom:
         self._lock = threading.Lock()
 
     def lacking(self) -> int:
-        """How many bytes are missing of what is to stay free; 0 when nothing is."""
+        """The bytes that are missing of those to keep free; 0 if none are."""
         return max(0, self._keep - self._free_bytes())
 
     @contextlib.contextmanager
     def hold(self, size_bytes: int) -> Iterator[None]:
-        """Keep room for a copy while it is made. Raises OSError ENOSPC when there is none."""
+        """Reserve space for a copy while it is made. Raises OSError ENOSPC if there is not enough."""
         with self._lock:
             free = self._free_bytes() - self._held - self._keep
             if free < size_bytes:
@@ -36,3 +39,17 @@ class DiskRoom:
         finally:
             with self._lock:
                 self._held -= size_bytes
+
+
+def disk_alarm(room: DiskRoom, state: Path) -> IntakeAlarm | None:
+    """The alarm that no video is taken while the disk of the state folder lacks free space, else None."""
+    try:
+        lacking = room.lacking()
+    except OSError as exc:
+        told = f"the free space of {state} is unknown: {reason_of(exc)}"
+        return IntakeAlarm("disk_low", str(state), f"{told}; no video is taken until it can be read")
+    if not lacking:
+        return None
+    told = f"the disk of {state} lacks {lacking / 1e6:.0f} MB of the space to keep free"
+    fix = "no video is taken until there is room: delete files on that disk that are not needed"
+    return IntakeAlarm("disk_low", str(state), f"{told}; {fix}")

@@ -1,10 +1,9 @@
-"""One look at the whole inbox: the truth that events only hint at.
+"""The scan: one look at the whole inbox. It decides what is there; events are only hints.
 
-Names are bytes to us: whatever a student's computer wrote can be seen and taken. No symbolic link is
-followed, also not one that takes a folder's place while we look: folders are opened with O_NOFOLLOW, one
-below the other. Nor is anything looked at that is mounted below the inbox: a student may mount a file system
-of his own there, which never answers. What a look leaves out means nothing: nothing is ever concluded from
-absence.
+Names are bytes, so that whatever a student's computer wrote can be claimed. No symbolic link is followed, not
+even one that replaces a folder during the scan: each folder is opened through the one above, with O_NOFOLLOW.
+File systems mounted below the inbox are skipped, since a student may mount one that never answers. Nothing is
+concluded from what a scan does not find.
 """
 
 import errno
@@ -32,17 +31,17 @@ _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 @dataclass(frozen=True, slots=True)
 class InboxUnavailable:
-    """The inbox can't be looked at now; `message` is one line with the mend."""
+    """The inbox can't be looked at now; `message` is one line with the fix."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What one look saw.
+    """The findings of one look.
 
-    `hidden` are files of claims on their way out, ours or another daemon's. `replaced`: another folder
-    than at the last look stands at the inbox's path, so that what watched the old one is blind.
+    `hidden` are files with a claim's name, ours or another daemon's. `replaced`: the inbox's path has another
+    folder than at the last look, so that the watch of the old one sees nothing.
     """
 
     files: tuple[SeenFile, ...]
@@ -58,24 +57,24 @@ class _Found:
     hidden: list[SeenFile] = field(default_factory=list)
     alarms: list[IntakeAlarm] = field(default_factory=list)
     owners: dict[str, int] = field(default_factory=dict)
-    """By the name of a folder of the inbox: the account that owns it."""
+    """The owning account of each folder of the inbox, by its name."""
     traps: "dict[str, _Trap]" = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Trap:
-    """A folder of one account that holds, or held, a file of another."""
+    """A folder of one account that has, or had, a file of another."""
 
     owner: int
     of_file: int
 
 
 class Scanner:
-    """Looks at one inbox; with a `place`, while that is the known folder. For one thread at a time.
+    """Scans one inbox; with a `place`, only while that is the known folder. For one thread at a time.
 
-    `ignore` are name patterns (`*.bak`) besides those always ignored. With a `done_marker` (`.done`) a
-    file counts only while one of its name with the marker at the end lies beside it. `ownership` says which
-    accounts may own the folders of others. `at` is where the look is that goes on now.
+    `ignore` are name patterns (`*.bak`) besides those always ignored. With a `done_marker` (`.done`) a file
+    counts only while a file of its name and the marker is beside it. `ownership` says which accounts may own
+    the folders of others. `at` is the path that the present scan has reached.
     """
 
     def __init__(
@@ -87,8 +86,7 @@ class Scanner:
         place: Place | None = None,
         ownership: Ownership | None = None,
     ) -> None:
-        self.at = root
-        self._root = root
+        self.at = self._root = root
         self._ownership = ownership or Ownership("ignore")
         self._traps: dict[str, _Trap] = {}
         self._place = place
@@ -97,18 +95,20 @@ class Scanner:
         self._identity: FileIdentity | None = None
 
     def scan(self) -> Scan | InboxUnavailable:
-        """Look at everything now. Blocks for as long as the file system does."""
+        """Scan the inbox. Blocks for as long as its file system does."""
         self.at = self._root
         try:
             fd = os.open(self._root, _OPEN)
         except OSError as exc:
             return InboxUnavailable(
-                f"{shown(self._root)}: {reason_of(exc)}; make the folder or mount it again"
+                f"{shown(self._root)}: {reason_of(exc)}; create the folder or mount it again"
             )
         try:
             return self._look(fd)
         except OSError as exc:
-            return InboxUnavailable(f"{shown(self._root)}: {reason_of(exc)}; see that this user may read it")
+            return InboxUnavailable(
+                f"{shown(self._root)}: {reason_of(exc)}; check that this user may read it"
+            )
         finally:
             os.close(fd)
 
@@ -150,7 +150,7 @@ class Scanner:
     def _descend(self, fd: int, relative: PurePath, found: _Found, owner: int) -> None:
         folder = shown(self._path(relative))
         if len(relative.parts) > MAX_DEPTH:
-            message = f"{folder} lies too deep to be looked into; move it up"
+            message = f"{folder} is nested too deeply and is not scanned; move it up"
             found.alarms.append(IntakeAlarm("folder_too_deep", folder, message, owner))
             return
         self.at = self._root / relative
@@ -170,13 +170,13 @@ class Scanner:
 
     @staticmethod
     def _note(error: OSError, folder: str, found: _Found, owner: int = 0) -> None:
-        """A folder that is gone between two calls is no matter; one that can't be read is."""
+        """Add an alarm for a folder that can't be read. One that is gone since it was listed is ignored."""
         if error.errno not in _GONE:
             message = f"{folder} cannot be read: {reason_of(error)}; give this user the right to read it"
             found.alarms.append(IntakeAlarm("folder_unreadable", folder, message, owner))
 
     def _is_announced(self, entry: "os.DirEntry[str]", names: dict[str, os.DirEntry[str]]) -> bool:
-        """Whether a file may be taken: by a marker that its own account, this one or root has made."""
+        """Whether a file has its marker, made by its own account, ours or root."""
         if not self._marker:
             return True
         marker = names.get(entry.name + self._marker)
@@ -192,15 +192,15 @@ class Scanner:
         path = self._path(relative)
         try:
             state = entry.stat(follow_symlinks=False)
-        except OSError as exc:  # of a student's own mount, for instance
+        except OSError as exc:  # for instance of a student's own mount
             self._note(exc, shown(path), found)
             return
         yield seen(path, state, lane(relative))
 
     def _trapped(self, found: _Found) -> Iterator[IntakeAlarm]:
-        """Alarms of folders whose owner may read and remove what others put there.
+        """The alarms of folders whose owner can read and remove files of others.
 
-        They last as long as the folders: the files that tell of them are taken within moments.
+        They last as long as the folders, since the files that show it are claimed within moments.
         """
         if self._ownership.rule == "ignore":
             return
@@ -211,9 +211,9 @@ class Scanner:
             if trap.owner in (0, os.geteuid()) or owner in self._ownership.for_everybody:
                 continue
             folder = shown(self._path(PurePath(name)))
-            told = f"{folder} is of the account {owner}, which can read and remove what others put there"
+            told = f"{folder} belongs to the account {owner}, which can read and remove what others put there"
             seen = f"{account_name(trap.of_file)} did"
-            fix = f"make the folders of students beforehand, or name {owner} in intake.shared_accounts"
+            fix = f"create the students' folders beforehand, or name {owner} in intake.shared_accounts"
             yield IntakeAlarm("folder_of_another", folder, f"{told}, as {seen}; {fix}", trap.owner)
 
     def _path(self, relative: PurePath) -> bytes:
@@ -229,18 +229,18 @@ def _owner(entry: "os.DirEntry[str]") -> int:
     try:
         return entry.stat(follow_symlinks=False).st_uid
     except OSError:
-        return 0  # of another's own mount, for instance
+        return 0  # for instance of a student's own mount
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
     try:
         return entry.is_dir(follow_symlinks=False)
     except OSError:
-        return False  # it shows when it is looked at
+        return False  # `_see` reports the error
 
 
 def seen(path: bytes, found: os.stat_result, lane: str = "") -> SeenFile:
-    """The entry that a stat which follows no link tells of."""
+    """The entry for a path and its lstat."""
     special = not stat.S_ISREG(found.st_mode)
     return SeenFile(
         path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, special, found.st_uid, lane

@@ -1,8 +1,8 @@
-"""Hints that something may have changed in the inbox. They say when to look, never what is there.
+"""The watcher: hints that something may have changed in the inbox. They say when to look, not what is there.
 
-Events come from inotify by way of watchfiles, which can die (a name that is no UTF-8), go blind (the
-folder was replaced or mounted over) or be refused (the system's limit of watches). All of that is
-noticed here, and ends in a new watch or in polling: a hint every `poll_s`.
+Events come from inotify through watchfiles, which can fail (a name that is not UTF-8), see nothing (the
+folder was replaced or mounted over) or be refused (the system's limit of watches). All of that is noticed
+here, and leads to a new watch or to polling: a hint every `poll_s` seconds.
 """
 
 import asyncio
@@ -24,24 +24,25 @@ log = structlog.get_logger()
 
 Poll = Literal["auto"] | bool
 
-_DEBOUNCE_MS = 200  # how long a stream of events may hold a hint back
-_STEP_MS = 100  # each is a wake-up of the watching thread: at 50 half of what an idle daemon costs
-_CHECK_MS = 2_000  # how often a quiet watch is checked to be still that of the folder
-_RETRY_S = (0.2, 1.0, 2.0)  # after the first, the second and every further failure in a row
-_TRIES_TO_TELL = 2
+_DEBOUNCE_MS = 200  # a stream of events delays a hint at most so long
+_STEP_MS = 100  # between wake-ups of the watching thread, which at 50 take half of an idle daemon's time
+_CHECK_MS = 2_000  # between checks that a quiet watch is still that of the folder
+_RETRY_S = (0.2, 1.0, 2.0)  # after the first, the second and each further failure in a row
+_ATTEMPTS_TO_FIND = 2  # of the kernel's watch; then events are trusted without it
+_EVENT_LATEST_S = 3.0  # after its file; an event that has not come by then will not come
 _LIMIT_TEXTS = ("too many open files", "limit reached", "no space left")
 
 
 class Watching(StrEnum):
-    """How the inbox is watched now."""
+    """How the inbox is watched."""
 
     EVENTS = "events"
     POLLING = "polling"
-    NOTHING = "nothing"  # there is no inbox, or the watch is being made
+    NOTHING = "nothing"  # there is no inbox, or the watch is being set up
 
 
 class Watcher:
-    """Watches one folder and those below it. `poll` "auto" polls where no event can come."""
+    """Watches a folder and those below it. `poll` "auto" polls if no events can come."""
 
     def __init__(
         self,
@@ -52,30 +53,41 @@ class Watcher:
         poll_s: float = 2.0,
         mountinfo: Path = MOUNTINFO,
     ) -> None:
-        self._root = root
-        self._on_hint = on_hint
-        self._poll = poll
-        self._poll_s = poll_s
-        self._mountinfo = mountinfo
+        self._root, self._on_hint = root, on_hint
+        self._poll, self._poll_s, self._mountinfo = poll, poll_s, mountinfo
         self._end_watch = asyncio.Event()
         self._no_watches_left = False
         self._untold = 0
         self._blind = False
+        self._suspicion: tuple[float, int] | None = None  # until when an event is due, and `events` before
         self.events = 0
         self.watching = Watching.NOTHING
 
     def missed(self) -> None:
-        """A file came of which no event told, so none will tell of the next: poll, unless told not to.
+        """Poll from now on, unless `poll` is False, since a file came without an event.
 
-        A share that calls itself local is known by this alone.
+        It is the only sign of a share whose file system looks local.
         """
         if not self._blind:
-            log.warning("no event tells of new files; the inbox is polled from now on", inbox=str(self._root))
+            log.warning("new files cause no events; the inbox is polled from now on", inbox=str(self._root))
         self._blind = True
         self._end_watch.set()
 
+    def doubt(self, events: int | None, now: float) -> None:
+        """Notice that files come without events: call it after each look.
+
+        `events` is their number before a look that no event caused and that found new files, else None.
+        """
+        seeing = self.watching is Watching.EVENTS
+        if self._suspicion is not None and now >= self._suspicion[0]:
+            if seeing and self.events == self._suspicion[1]:
+                self.missed()
+            self._suspicion = None
+        if seeing and events is not None:
+            self._suspicion = now + _EVENT_LATEST_S, events
+
     def restart(self) -> None:
-        """Watch anew: another folder stands there now."""
+        """Set up a new watch, since the path has another folder."""
         self._end_watch.set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -96,7 +108,7 @@ class Watcher:
                     await happens(self._end_watch, _RETRY_S[min(failures, len(_RETRY_S)) - 1])
 
     async def _watch(self, failures: int) -> int:
-        """Hint for as long as the watch holds. The failures in a row, of which `failures` came before."""
+        """Give hints while the watch works. Returns the failures in a row, `failures` of them before."""
         watch: InotifyWatch | None = None
         try:
             before = await asyncio.to_thread(identity, self._root)
@@ -116,10 +128,12 @@ class Watcher:
                 async for changes in events:
                     if self.watching is not Watching.EVENTS:
                         watch = await asyncio.to_thread(find_watch, self._root)
-                        self._on_hint()  # what came before the watch stood gave no event
+                        self._on_hint()  # files that came before the watch gave no event
                         self._untold = 0 if watch else self._untold + 1
-                        if 0 < self._untold <= _TRIES_TO_TELL:
-                            return failures + 1  # the folder was exchanged already, or there is no telling
+                        if 0 < self._untold <= _ATTEMPTS_TO_FIND:
+                            return (
+                                failures + 1
+                            )  # the folder was replaced already, or the watch can't be found
                     elif changes:
                         self.events += 1
                         self._on_hint()
@@ -127,7 +141,7 @@ class Watcher:
                     failures = 0
                     if not await asyncio.to_thread(self._is_seeing, before, watch):
                         return 0
-        except (OSError, RuntimeError, ExceptionGroup) as exc:  # watchfiles' own are of RuntimeError
+        except (OSError, RuntimeError, ExceptionGroup) as exc:  # watchfiles raises RuntimeError
             if isinstance(exc, ExceptionGroup) and exc.split((OSError, RuntimeError))[1] is not None:
                 raise
             if any(text in repr(exc).lower() for text in _LIMIT_TEXTS):
@@ -136,7 +150,7 @@ class Watcher:
         return 0
 
     def _is_seeing(self, before: FileIdentity, watch: InotifyWatch | None) -> bool:
-        """Whether the watch is still of the folder that stands there. Raises OSError when none does."""
+        """Whether the watch is still that of the path's folder. Raises OSError if there is none."""
         return identity(self._root) == before and (watch is None or watch.stands())
 
     async def _must_poll(self) -> bool:

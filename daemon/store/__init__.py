@@ -1,4 +1,4 @@
-"""The database: SQLite through peewee. `open_store` is the one way in; `open_reader` reads beside it."""
+"""The database: SQLite through peewee. The daemon calls `open_store`; others read through `open_reader`."""
 
 from daemon.store.database import Database
 from daemon.store.opening import open_reader, open_store

@@ -20,7 +20,7 @@ from daemon.store.models import CountRow, TaskRow
 _SAME_CONTENT = "same_content"
 _OPEN = tuple(status.value for status in OPEN)
 _STANDS = ", ".join(f"'{status}'" for status in (*_OPEN, Status.COMPLETED.value))
-# A burst asks these for each of its files, and peewee would build them anew each time.
+# As SQL: each file of a burst needs them, and peewee would build them anew each time.
 _ADD_USER = "INSERT OR IGNORE INTO users (username, created_at) VALUES (?, ?)"
 _STANDING = f"""
     SELECT account, MIN(id), MIN(CASE WHEN sha256 = ? THEN id END) FROM processing_tasks
@@ -34,7 +34,7 @@ _FIRST_TWIN = "SELECT MIN(id) FROM processing_tasks WHERE sha256 = ? AND user_id
 def create_tasks(db: Database, births: Sequence[Birth], now: float) -> list[Born]:
     """Turn spooled claims into tasks, with users, history, receipts and the claims' last step.
 
-    Gives one Born for each birth, in their order. The claim of one that is refused stays open: do refuse it.
+    Gives one Born for each birth, in their order. The claim of a refused one stays open: refuse it, too.
     """
     students = {(birth.claim.student, to_iso(now)) for birth in births}
     db.connection().executemany(_ADD_USER, sorted(students))
@@ -47,7 +47,7 @@ def create_tasks(db: Database, births: Sequence[Birth], now: float) -> list[Born
 def _create_task(db: Database, birth: Birth, now: float) -> Born:
     student = birth.claim.student
     if student is None:
-        raise ValueError(f"claim {birth.claim.id} names no student: it is to be refused")
+        raise ValueError(f"claim {birth.claim.id} names no student and must be refused")
     same, again, other = _standing(db, student, birth.sha256, birth.claim.account)
     if again is not None:
         return Born(birth.claim, None, Refused.DUPLICATE, again)
@@ -69,8 +69,8 @@ def _create_task(db: Database, birth: Birth, now: float) -> Born:
 def _standing(
     db: Database, student: str, sha256: str, account: str | None
 ) -> tuple[int | None, int | None, tuple[int, str] | None]:
-    """The first standing task of the student that the account has to do with, the first of those with this
-    content, and one of another account.
+    """The student's first open or completed task that concerns the account, the first of those with this
+    content, and one task of another account with that account's name.
     """
     first: list[int] = []
     same_content: list[int] = []
@@ -80,7 +80,7 @@ def _standing(
             other = task_id, theirs
             continue
         first.append(task_id)
-        if with_content is not None and sha256:  # else it is too large to be read
+        if with_content is not None and sha256:  # "" if the file is too large to be read
             same_content.append(with_content)
     return min(first, default=None), min(same_content, default=None), other
 
@@ -92,7 +92,7 @@ def _other_account(task_id: int, account: str) -> Flag:
 
 def _insert(db: Database, birth: Birth, student: str, now: float) -> Task:
     claim = birth.claim
-    # An empty file is like every other, which says nothing of who copied from whom.
+    # All empty files are alike, which says nothing of who copied from whom.
     content = birth.sha256 or None if birth.size_bytes else None
     (first,) = db.execute_sql(_FIRST_TWIN, (content, student)).fetchone()
     flags = birth.flags
@@ -131,7 +131,7 @@ def _same_content(how: str) -> Flag:
 
 
 def _add_receipts(db: Database, tasks: Sequence[Task], now: float) -> None:
-    """One for each new task, with one estimate for all that are open."""
+    """Add a receipt for each new task. One forecast covers all of them that are open."""
     waiting = [task for task in tasks if task.status in OPEN]
     expected = db.estimate(waiting) if db.estimate is not None and waiting else {}
     set_estimates(db, expected)

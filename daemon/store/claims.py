@@ -1,4 +1,4 @@
-"""Claims: files on their way out of the inbox."""
+"""Claims in the database: files on their way out of the inbox."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
 
 @writes
 def add(db: Database, claims: Sequence[Claim]) -> None:
-    """Insert the claims as they are."""
+    """Insert claims, each at the step that it names."""
     for claim in claims:
         insert(
             db,
@@ -40,27 +40,27 @@ def add(db: Database, claims: Sequence[Claim]) -> None:
 
 @writes
 def step(db: Database, ids: Sequence[str], to: ClaimStep) -> None:
-    """Move open claims on. Raises StoreError when one of them is unknown or closed."""
+    """Move open claims to a later step. Raises StoreError when one of them is unknown or closed."""
     moved = 0
     for some in chunked(ids, _AT_ONCE):
         known = ClaimRow.id.in_(some) & ClaimRow.step.in_(_OPEN_STEPS)
         moved += ClaimRow.update(step=to.value).where(known).execute(db)
     if moved != len(set(ids)):
         raise StoreError(
-            f"of {len(set(ids))} claims that should be {to} only {moved} are open: {', '.join(ids)}"
+            f"only {moved} of {len(set(ids))} claims are open and can become {to}: {', '.join(ids)}"
         )
 
 
 @reads
 def still_open(db: Database) -> list[Claim]:
-    """The claims that are neither done nor lost, oldest first: what a crash left."""
+    """The claims that are neither done nor lost, oldest first; at a start, those that a crash interrupted."""
     query = ClaimRow.select().where(ClaimRow.step.in_(_OPEN_STEPS)).order_by(ClaimRow.claimed_at, ClaimRow.id)
     return [_claim(row) for row in query.execute(db)]
 
 
 @reads
 def closed(db: Database, ids: Sequence[str]) -> list[Claim]:
-    """Those of at most 400 claims that are done or lost."""
+    """The claims among `ids` (at most 400) that are done or lost."""
     mine = ClaimRow.id.in_(ids) & ClaimRow.step.not_in(_OPEN_STEPS)
     return [_claim(row) for row in ClaimRow.select().where(mine).execute(db)]
 

@@ -1,8 +1,7 @@
-"""JSON in columns, and rows as the values of the core.
+"""Conversions between columns and the core's values: JSON, flags, tasks.
 
-What students' videos and models gave is made harmless here once: a lone surrogate cannot be stored, and
-NaN (which Whisper gives for a log probability at times) is no JSON. Either would make a task that
-could never end.
+Text and numbers from videos and models are cleaned here once: a lone surrogate cannot be stored, and NaN
+(which Whisper gives for a log probability at times) is no JSON. A task with either could never end.
 """
 
 import json
@@ -16,17 +15,17 @@ from daemon.store.models import TaskRow
 
 
 def printable_text(text: str) -> str:
-    """The text with lone surrogates shown escaped, so that it can be stored as UTF-8."""
+    """The text with lone surrogates escaped, so that it can be stored as UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def dumps(value: Any) -> str:
-    """JSON for a column, of plain values."""
+    """The JSON text of a plain value; NaN and infinity become 0."""
     return json.dumps(_clean(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def stt_text(transcript: Transcript | None, speaking: Speaking | None) -> str:
-    """The column `stt_result`."""
+    """The text of the column `stt_result`."""
     return dumps({
         "transcript": transcript and transcript.model_dump(),
         "speaking": speaking and speaking.model_dump(),
@@ -34,7 +33,7 @@ def stt_text(transcript: Transcript | None, speaking: Speaking | None) -> str:
 
 
 def read_stt(text: str | None) -> tuple[Transcript | None, Speaking | None]:
-    """What stands in the column `stt_result`."""
+    """Parse the column `stt_result`. (None, None) before the stage is done."""
     if text is None:
         return None, None
     parts = json.loads(text)
@@ -46,27 +45,27 @@ def read_stt(text: str | None) -> tuple[Transcript | None, Speaking | None]:
 
 
 def read_profile(text: str | None) -> Profile | None:
-    """What stands in the column `mistral_result`; None also when the stage gave nothing valid."""
+    """Parse the column `mistral_result`. None also when the stage gave nothing valid."""
     return None if text in (None, "null") else Profile.model_validate_json(text)
 
 
 def read_evaluation(text: str | None) -> Evaluation | None:
-    """What stands in the column `llama_result`; None also when the stage gave nothing valid."""
+    """Parse the column `llama_result`. None also when the stage gave nothing valid."""
     return None if text in (None, "null") else Evaluation.model_validate_json(text)
 
 
 def flags_text(by_stage: Mapping[str, Sequence[Flag]]) -> str:
-    """The column `flags`: a JSON object by stage."""
+    """The text of the column `flags`: a JSON object by stage."""
     return dumps({stage: [flag.model_dump() for flag in flags] for stage, flags in by_stage.items() if flags})
 
 
 def read_flags(text: str) -> dict[str, tuple[Flag, ...]]:
-    """The flags by stage, `intake` being what was known at the claim."""
+    """Parse the column `flags`: the flags by stage. `intake` has those known at the claim."""
     return {stage: tuple(map(Flag.model_validate, flags)) for stage, flags in json.loads(text).items()}
 
 
 def to_task(row: TaskRow) -> Task:
-    """The task of a row, open or final."""
+    """The task in a row, open or final."""
     return Task(
         id=row.id,
         student=row.user_id,

@@ -1,4 +1,4 @@
-"""The one place that writes a task's state."""
+"""Transitions: every change of a task's status but its birth and its reopening is committed here."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -33,26 +33,26 @@ _ANSWERS: dict[Event, type[StageOutcome]] = {
     Event.RATED: Rated,
     Event.FAILED: Failed,
 }
-_FIND = "SELECT * FROM processing_tasks WHERE id = ?"  # peewee takes 1 ms to put forty columns into words
+_FIND = "SELECT * FROM processing_tasks WHERE id = ?"  # peewee takes 1 ms to build it
 _FLAG_ORDER = ("intake", *Stage)
 _ASKED = ("held", "cancel_requested")
-"""Written only by a change that sets them: an older view must not undo what a person asked for meanwhile."""
+"""Columns written only by a change that sets them: an older view must not undo a request made meanwhile."""
 
 
 def find(db: Database, task_id: int) -> TaskRow:
     """The row of a task. Raises UnknownTask."""
     rows: list[TaskRow] = list(TaskRow.raw(_FIND, task_id).execute(db))
     if not rows:
-        raise UnknownTask(f"there is no task {task_id}; see `introeval tasks`")
+        raise UnknownTask(f"there is no task {task_id}; run: introeval tasks")
     return rows[0]
 
 
 @writes
 def commit(db: Database, changes: Sequence[Change], note: Mapping[str, Any] | None = None) -> None:
-    """Apply the changes in their order, with payloads and history (and the `note` in it), and freeze the
-    result of each task that ends by one.
+    """Apply the changes in their order, with payloads and history, and freeze the result of each task that
+    ends. `note` is added to the detail of each line of history.
 
-    Raises IllegalTransition or UnknownTask; then none of the changes was made.
+    Raises IllegalTransition or UnknownTask; then no change was made.
     """
     for change in changes:
         _apply(db, change, note or {})
@@ -62,7 +62,7 @@ def _apply(db: Database, change: Change, note: Mapping[str, Any]) -> None:
     _verify(change)
     before, after = change.before, change.after
     ends = after.status in FINAL
-    # A cancel beats the outcome, which is then not even stored.
+    # A cancel beats the outcome, which is then not stored.
     outcome = None if change.event is Event.CANCELLED else change.outcome
     columns: dict[str, Any] = {
         "status": after.status.value,
@@ -103,8 +103,8 @@ def _verify(change: Change) -> None:
     before, after, event = change.before, change.after, change.event
     if next_status(before.status, event) is not after.status:
         raise IllegalTransition(f"a task that is {before.status} and {event} is not {after.status}")
-    tries = before.attempt + (event is Event.STARTED)
-    if (after.id, after.revision, after.attempt) != (before.id, before.revision, tries):
+    attempt = before.attempt + (event is Event.STARTED)
+    if (after.id, after.revision, after.attempt) != (before.id, before.revision, attempt):
         raise IllegalTransition(
             f"task {before.id} cannot change its id, revision or attempt when it is {event}"
         )
@@ -121,11 +121,11 @@ def _verify(change: Change) -> None:
     if outcome is not None:
         ticket = outcome.ticket
         if (ticket.task_id, ticket.revision, ticket.attempt) != (before.id, before.revision, before.attempt):
-            raise IllegalTransition(f"the outcome answers {ticket}, not the present try of task {before.id}")
+            raise IllegalTransition(f"the outcome is of {ticket}, not of the attempt of task {before.id}")
 
 
 def _columns_of(outcome: StageOutcome, row: TaskRow, change: Change) -> dict[str, Any]:
-    """The columns that an outcome fills."""
+    """The values of the columns that an outcome fills, by name."""
     match outcome:
         case Transcribed():
             payload = {"stt_result": codec.stt_text(outcome.transcript, outcome.speaking)}
@@ -153,14 +153,14 @@ def _columns_of(outcome: StageOutcome, row: TaskRow, change: Change) -> dict[str
 
 
 def _merged(row: TaskRow, stage: Stage, flags: Sequence[Flag], provenance: Provenance) -> dict[str, str]:
-    """The columns `flags` and `provenance` with those of one stage in place of what it gave before."""
+    """The columns `flags` and `provenance`, with one stage's part replaced."""
     by_stage = {**codec.read_flags(row.flags), stage.value: tuple(flags)}
     origin = {**json.loads(row.provenance), stage.value: dict(provenance)}
     return {"flags": codec.flags_text(by_stage), "provenance": codec.dumps(origin)}
 
 
 def _detail(outcome: StageOutcome | None) -> dict[str, Any]:
-    """What the history keeps of an outcome, beside the payload."""
+    """The part of an outcome that its line of history keeps."""
     match outcome:
         case Failed(fault=fault):
             return {"blame": fault.blame, "code": fault.code, "message": fault.message, "died": fault.died}
@@ -171,7 +171,7 @@ def _detail(outcome: StageOutcome | None) -> dict[str, Any]:
 
 
 def _freeze(db: Database, change: Change) -> None:
-    """Compose the result of a task that ended, and keep its very bytes for the outbox."""
+    """Compose the result of a task that ended, and store its bytes for the outbox."""
     row = find(db, change.after.id)
     task = codec.to_task(row)
     transcript, speaking = codec.read_stt(row.stt_result)
@@ -199,7 +199,7 @@ def _freeze(db: Database, change: Change) -> None:
 
 
 def _error(db: Database, change: Change) -> ErrorPart | None:
-    """Why there is no rating; None for what was rated or cancelled."""
+    """Why there is no rating; None if the task was rated or cancelled."""
     match change.outcome:
         case Failed(fault=Fault(code=code, message=message)) if change.event is Event.FAILED:
             pass

@@ -1,9 +1,9 @@
-"""The open database, and the one border at which its errors become ours.
+"""The open database, and the one place where errors of SQLite and peewee become StoreError.
 
-Every connection is checked after it was made: WAL, foreign keys on and `synchronous=FULL`. A pragma that
-SQLite does not know or cannot follow (WAL on a network share) is silent otherwise.
+The pragmas of every new connection are verified (WAL, foreign keys, `synchronous=FULL`), since SQLite ignores
+one that it does not know or cannot follow (WAL on a network share) without an error.
 
-A call of the store is a function whose first argument is the open database, marked `reads` or `writes`.
+The store's functions take the open database as their first argument and are decorated by `reads` or `writes`.
 """
 
 import sqlite3
@@ -24,22 +24,22 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Estimate = Callable[[Sequence[Task]], Mapping[int, float]]
-"""Given a group of new tasks: when each is expected to be completed, in epoch seconds by id, if known."""
+"""Called with new tasks. Gives when each is expected to be completed, in epoch seconds by id, if known."""
 
 BUSY_TIMEOUT_S = 15.0
 PUT_BACK = (
     "stop the daemon, move introeval.db, introeval.db-wal and introeval.db-shm away together, and put the "
     "newest copy (introeval.db.before-...) back as introeval.db"
 )
-"""A copy beside the newer log would be filled from it, and be damaged."""
+"""All three files: SQLite would apply a newer -wal to the copy beside it, and damage it."""
 _ERRORS = (PeeweeException, sqlite3.Error)
 _CHECKPOINT_TIMEOUT_MS = 500
 _HURRIED_TIMEOUT_MS = 1000
 
 
 class Database(SqliteDatabase):
-    """A database each of whose connections proves its pragmas as it is made, with what births and results
-    depend on. Used and closed on the one thread that opened it.
+    """An open database with verified pragmas, and the settings that births and results depend on. It is used
+    and closed on the one thread that opened it.
     """
 
     estimate: Estimate | None = None
@@ -53,7 +53,7 @@ class Database(SqliteDatabase):
         self.provenance, self.ownership = {}, Ownership()
 
     def connect(self, reuse_if_open: bool = False) -> bool:
-        """Open the calling thread's connection. Raises StoreError when it is not as it must be."""
+        """Open the calling thread's connection. Raises StoreError when a pragma has another value."""
         opened = super().connect(reuse_if_open=reuse_if_open)
         for pragma, expected in self._expected.items() if opened else ():
             found = self.pragma(pragma)
@@ -71,7 +71,7 @@ class Database(SqliteDatabase):
             return super().close()
 
     def __enter__(self) -> Self:
-        """Close it at the end of the block, as a file. Peewee would make a transaction of the whole block."""
+        """Close it at the end of the block, like a file. Peewee's own makes the block a transaction."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,9 +79,9 @@ class Database(SqliteDatabase):
 
 
 def reads(function: Callable[Concatenate[Database, P], R]) -> Callable[Concatenate[Database, P], R]:
-    """Make a function one read transaction: all its queries see the same moment.
+    """Make a function one read transaction, so that its queries see the same state.
 
-    It then raises StoreError when the database can't be read.
+    The function then raises StoreError when the database can't be read.
     """
     return _in_transaction(function, "read", "DEFERRED")
 
@@ -89,9 +89,9 @@ def reads(function: Callable[Concatenate[Database, P], R]) -> Callable[Concatena
 def writes(function: Callable[Concatenate[Database, P], R]) -> Callable[Concatenate[Database, P], R]:
     """Make a function one write transaction, which is durable when it returns.
 
-    It then raises StoreError when the database can't be written; whatever it raises, nothing was changed.
-    The transaction is begun IMMEDIATE: a read that turns into a write would fail at once when another writes,
-    whatever the busy timeout.
+    The function then raises StoreError when the database can't be written. If it raises, nothing was changed.
+    The transaction begins IMMEDIATE: one that reads first and then writes fails at once, in spite of the busy
+    timeout, when another program has written in between.
     """
     return _in_transaction(function, "written", "IMMEDIATE")
 
@@ -101,7 +101,7 @@ def _in_transaction(
 ) -> Callable[Concatenate[Database, P], R]:
     @wraps(function)
     def call(db: Database, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        if db.in_transaction():  # the caller's: all that it calls is one transaction, and one fsync
+        if db.in_transaction():  # the caller's: one transaction and one fsync for all that it calls
             return function(db, *args, **kwargs)
         with border(db, done), db.atomic(lock):
             return function(db, *args, **kwargs)
@@ -111,7 +111,7 @@ def _in_transaction(
 
 @contextmanager
 def border(database: SqliteDatabase, done: str) -> Iterator[None]:
-    """Turn the errors of peewee and SQLite into StoreError. `done` says what could not be."""
+    """Turn the errors of peewee and SQLite into StoreError; `done` completes "cannot be ..."."""
     try:
         yield
     except _ERRORS as exc:
@@ -121,15 +121,15 @@ def border(database: SqliteDatabase, done: str) -> Iterator[None]:
 
 
 def hurry(db: Database) -> None:
-    """Wait no longer than a second for another program that has the database locked. Raises StoreError."""
+    """From now on wait one second at most for another program's lock. Raises StoreError."""
     with border(db, "used"):
         db.pragma("busy_timeout", _HURRIED_TIMEOUT_MS)
 
 
 def overwrite(db: Database) -> None:
-    """Write all that was changed into the database file, and empty the log beside it.
+    """Write all changes into the database file, and empty the -wal file, which still has what was deleted.
 
-    Raises StoreError, also when another program reads what was there before.
+    Raises StoreError, also when another program still reads the older state.
     """
     with border(db, "written"):
         db.pragma("busy_timeout", _CHECKPOINT_TIMEOUT_MS)
@@ -139,14 +139,14 @@ def overwrite(db: Database) -> None:
             db.pragma("busy_timeout", int(BUSY_TIMEOUT_S * 1000))
     if busy:
         raise StoreError(
-            f"it is deleted, but the files of {db.database} still hold it while another program reads "
-            "them; end that program and restart the daemon"
+            f"the rows are deleted, but the files of {db.database} still hold them while another program "
+            "reads it; end that program and restart the daemon"
         )
 
 
 def _cause(exc: BaseException) -> BaseException:
-    """The error behind the error: on a full disk SQLite rolls back by itself, and peewee's own rollback then
-    fails and hides why.
+    """The first error of a chain: on a full disk SQLite rolls back by itself, and peewee's own rollback then
+    fails and hides the cause.
     """
     while isinstance(exc.__context__, _ERRORS):
         exc = exc.__context__
@@ -156,11 +156,11 @@ def _cause(exc: BaseException) -> BaseException:
 def _advice(exc: BaseException) -> str:
     text = str(exc)
     if "full" in text:
-        return "make room on its disk"
+        return "free space on its disk"
     if "locked" in text:
         return f"another program kept it locked for {BUSY_TIMEOUT_S:.0f} s"
     if "readonly" in text or "unable to open" in text:
-        return "see that its folder exists and that this user may write there"
+        return "check that its folder exists and that this user may write there"
     if "malformed" in text or "not a database" in text:
         return PUT_BACK
     return "see the log"

@@ -1,4 +1,4 @@
-"""Documents: the frozen bytes of the outbox's files, and which of them are there."""
+"""Documents: the frozen bytes of the outbox's files, and which of them are delivered."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from daemon.store.models import DocumentRow, TaskRow
 
 
 def add_document(db: Database, document: Document, *, created_at: float, revision: int | None = None) -> None:
-    """Freeze a document; its `id` is given by the database."""
+    """Store a document. The database gives its id; that of `document` is ignored."""
     insert(
         db,
         DocumentRow,
@@ -32,11 +32,11 @@ def undelivered(db: Database, limit: int, after_id: int = 0) -> list[Document]:
 
 @writes
 def delivered(db: Database, ids: Sequence[int], now: float) -> None:
-    """Mark documents as durable in the outbox, and the tasks whose present result is among them."""
+    """Mark documents as durable in the outbox, and tasks whose present revision's result is among them."""
     for id_ in ids:
         missing = (DocumentRow.id == id_) & DocumentRow.delivered_at.is_null()
         if not DocumentRow.update(delivered_at=now).where(missing).execute(db):
-            continue  # told twice after a crash: the first time counts
+            continue  # marked again after a crash: the first time counts
         row = DocumentRow.select().where(DocumentRow.id == id_).execute(db)[0]
         if row.kind == Kind.RESULT:
             current = (TaskRow.id == row.task_id) & (TaskRow.revision == row.revision)
@@ -44,7 +44,7 @@ def delivered(db: Database, ids: Sequence[int], now: float) -> None:
 
 
 def rows_of(db: Database, task_id: int) -> list[DocumentRow]:
-    """Every document of a task, oldest first."""
+    """All documents of a task, oldest first."""
     return list(
         DocumentRow.select().where(DocumentRow.task_id == task_id).order_by(DocumentRow.id).execute(db)
     )
@@ -52,7 +52,7 @@ def rows_of(db: Database, task_id: int) -> list[DocumentRow]:
 
 @reads
 def results(db: Database, task_id: int) -> list[bytes]:
-    """The bytes of a task's results, one for each revision that ended, oldest first."""
+    """The bytes of a task's results, one for each revision that ended, in their order."""
     mine = (DocumentRow.task_id == task_id) & (DocumentRow.kind == Kind.RESULT.value)
     query = DocumentRow.select().where(mine).order_by(DocumentRow.revision)
     return [bytes(row.content) for row in query.execute(db)]

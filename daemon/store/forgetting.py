@@ -1,4 +1,4 @@
-"""What is kept of a student, and its end."""
+"""The records of a student, and their deletion."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator
@@ -22,8 +22,8 @@ _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
 
 @dataclass(frozen=True, slots=True)
 class StudentRecords:
-    """What is kept of a student: the ids of tasks, of claims and of the documents of refusals, the paths of
-    videos, and the names of files of the outbox. `traces` must not be found anywhere afterwards.
+    """All that is kept of a student: ids of tasks, claims and documents about refusals, paths of videos, and
+    names of files of the outbox. After the deletion `traces` must not be found anywhere.
     """
 
     student: str
@@ -42,41 +42,43 @@ class StudentRecords:
 
 @reads
 def kept_of(db: Database, student: str, inbox: Path) -> StudentRecords:
-    """What is kept of a student. A refused file is a student's also by its path below `inbox` alone.
+    """The records of a student. A refused file can be a student's by its path below `inbox` alone.
 
-    Raises UnknownStudent, and IllegalTransition while a task is open or a video is being taken in.
+    Raises UnknownStudent, and IllegalTransition while a task is open or a video is being claimed.
     """
     rows = list(TaskRow.select().where(TaskRow.user_id == student).execute(db))
-    for row in rows:
-        if row.status not in _FINAL:
-            raise IllegalTransition(
-                f"task {row.id} of {student} is {row.status}; cancel it, then forget {student}"
-            )
     claims = list(_claims_of(db, student, inbox))
-    if any(claim.step in ("seen", "spooled") for claim in claims):
-        raise IllegalTransition(f"a video of {student} is being taken in; wait for it, then try again")
-    reasons, others = _reasons_of(db, student, {claim.id for claim in claims})
+    _check_nothing_open(student, rows, claims)
+    claim_ids = tuple(claim.id for claim in claims)
+    reasons, others = _reasons_of(db, student, claim_ids)
     if not (rows or claims or reasons):
-        raise UnknownStudent(f"nothing is kept of a student {student!r}; see `introeval tasks`")
-    documents = [one for row in rows for one in _documents(db, DocumentRow.task_id == row.id)] + reasons
-    own = (one.name for one in documents), _own_digests(db, student, rows), (claim.id for claim in claims)
+        raise UnknownStudent(f"nothing is kept of a student {student!r}; run: introeval tasks")
+    documents = [*chain(*(_documents(db, DocumentRow.task_id == row.id) for row in rows)), *reasons]
+    own = frozenset([*(each.name for each in documents), *claim_ids, *_own_digests(db, student, rows)])
     return StudentRecords(
         student,
-        Traces(student, frozenset(_own_names(db, claims, others)), frozenset(chain(*own))),
+        Traces(student, frozenset(_own_names(db, claims, others)), own),
         tasks=tuple(row.id for row in rows),
-        claims=tuple(claim.id for claim in claims),
+        claims=claim_ids,
         reasons=tuple(reason.id for reason in reasons),
         videos=tuple(Path(row.file_path) for row in rows if row.video != "gone"),
-        # also what is left of a document where an outbox was full
+        # a full outbox can hold an unfinished document under its temporary name
         documents=tuple(name for d in documents for name in (d.name, temporary_name(d.name, d.id))),
     )
 
 
-def forget(db: Database, student: str, inbox: Path) -> None:
-    """Delete all that is kept of a student, and overwrite it. Their tasks' ids are never given again.
+def _check_nothing_open(student: str, rows: Iterable[TaskRow], claims: Iterable[ClaimRow]) -> None:
+    for row in rows:
+        if row.status not in _FINAL:
+            raise IllegalTransition(f"task {row.id} is {row.status}; cancel it, then forget {student}")
+    if any(claim.step in ("seen", "spooled") for claim in claims):
+        raise IllegalTransition(f"a video of {student} is being claimed; wait for it, then try again")
 
-    Raises as `kept_of`, and StoreError also when all is deleted and another program keeps it from being
-    overwritten.
+
+def forget(db: Database, student: str, inbox: Path) -> None:
+    """Delete the records of a student, and overwrite them. The ids of their tasks are never used again.
+
+    Raises as `kept_of`, and StoreError also when all is deleted but another program prevents overwriting.
     """
     _delete(db, student, inbox)
     overwrite(db)
@@ -85,7 +87,7 @@ def forget(db: Database, student: str, inbox: Path) -> None:
 @writes
 def _delete(db: Database, student: str, inbox: Path) -> None:
     kept = kept_of(db, student, inbox)
-    TaskRow.delete().where(TaskRow.user_id == student).execute(db)  # documents and history go along
+    TaskRow.delete().where(TaskRow.user_id == student).execute(db)  # cascades to documents and history
     for ids in chunked(kept.reasons, _AT_ONCE):
         DocumentRow.delete().where(DocumentRow.id.in_(ids)).execute(db)
     for some in chunked(kept.claims, _AT_ONCE):
@@ -110,8 +112,8 @@ def _documents(db: Database, condition: Expression) -> list[DocumentRow]:
 
 
 def _reasons_of(db: Database, student: str, claims: Collection[str]) -> tuple[list[DocumentRow], set[str]]:
-    """Why files were refused: the documents of these claims, and those that name the student, since
-    a claim is not kept longer than its file. And the names of the files of all others.
+    """The documents about refusals of these claims or that name the student (a claim is kept no longer than
+    its file), and the names of the refused files of everybody else.
     """
     mine: list[DocumentRow] = []
     others: set[str] = set()
@@ -127,7 +129,7 @@ def _reasons_of(db: Database, student: str, claims: Collection[str]) -> tuple[li
 
 
 def _own_names(db: Database, claims: Iterable[ClaimRow], others: Collection[str]) -> Iterator[str]:
-    """The names of the student's files that no file of anybody else has."""
+    """The names of the student's files that nobody else's file has."""
     mine = {claim.id for claim in claims}
     for name in {claim.filename for claim in claims}.difference(others):
         same = ClaimRow.select(ClaimRow.id).where(ClaimRow.filename == name).execute(db)
@@ -136,8 +138,8 @@ def _own_names(db: Database, claims: Iterable[ClaimRow], others: Collection[str]
 
 
 def _own_digests(db: Database, student: str, rows: Iterable[TaskRow]) -> Iterator[str]:
-    """The SHA-256 of the student's videos that nobody else has handed in."""
-    for digest in {row.sha256 for row in rows if row.sha256}:  # none of what was too large to be read
+    """The SHA-256 of the student's videos that nobody else has submitted."""
+    for digest in {row.sha256 for row in rows if row.sha256}:  # "" if it was too large to be read
         others = (TaskRow.sha256 == digest) & (TaskRow.user_id != student)
         if not TaskRow.select(TaskRow.id).where(others).limit(1).execute(db):
             yield digest

@@ -1,4 +1,4 @@
-"""The history of a task: every transition, try and duration. Called within a transaction."""
+"""The history of a task: every transition, attempt and duration. Called within a transaction."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ def record(
     seconds: float | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write one line. `task` is as it is after the event, and `event` one of Event's or a plain word."""
+    """Add a line. `task` is as after the event; `event` is an Event's value or another word, as "held"."""
     insert(
         db,
         EventRow,
@@ -39,7 +39,7 @@ def record(
 
 
 def tries(db: Database, task: Task) -> tuple[AttemptTiming, ...]:
-    """The tries of the task's present revision that ended, in their order."""
+    """The attempts of the task's present revision that ended, in their order."""
     mine = (
         (EventRow.task_id == task.id) & (EventRow.revision == task.revision) & EventRow.seconds.is_null(False)
     )
@@ -51,7 +51,7 @@ def tries(db: Database, task: Task) -> tuple[AttemptTiming, ...]:
 
 
 def starts(db: Database, task: Task, stage: Stage) -> int:
-    """How often a try at `stage` was begun in the task's present revision."""
+    """The number of attempts at `stage` that were started in the task's present revision."""
     mine = (EventRow.task_id == task.id) & (EventRow.revision == task.revision)
     begun = (EventRow.event == Event.STARTED.value) & (EventRow.stage == stage.value)
     return int(EventRow.select().where(mine & begun).count(db))

@@ -1,4 +1,4 @@
-"""Inserts a row without building the statement anew: that takes peewee longer than SQLite takes to run it."""
+"""Inserts with cached statements: peewee takes longer to build one than SQLite takes to run it."""
 
 from functools import cache
 from typing import Any
@@ -9,7 +9,7 @@ from daemon.store.database import Database
 
 
 def insert(db: Database, model: type[Model], **columns: Any) -> int:
-    """Insert one row, with the model's defaults for what is not given. Returns its row id."""
+    """Insert a row, with the model's defaults for the other columns. Returns its row id."""
     fields = model._meta.fields
     columns = model._meta.get_default_dict() | columns
     values = [fields[name].db_value(value) for name, value in columns.items()]

@@ -1,4 +1,4 @@
-"""What is kept for a time: since when, in seconds of witnessed time."""
+"""How long videos and files are kept, counted in seconds of witnessed time."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -20,8 +20,8 @@ _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
 
 @writes
 def witness(db: Database, now: Reading) -> Witness:
-    """Go on with the count of the time that was witnessed. Tasks whose video came into the archive since
-    are kept from now on.
+    """Advance the witnessed time to the clocks `now`. For videos archived since the last call the retention
+    begins here.
     """
     last = settings.get(db, _WITNESS)
     seen = look(Witness(**last) if last else None, now)
@@ -33,7 +33,7 @@ def witness(db: Database, now: Reading) -> Witness:
 
 @reads
 def expired(db: Database, until: float, limit: int) -> list[Task]:
-    """Final tasks whose video is in the archive since `until`, in witnessed seconds, or longer."""
+    """At most `limit` final tasks whose video is archived since `until` (witnessed seconds) or longer."""
     due = (TaskRow.video == "archive") & (TaskRow.kept_from <= until) & TaskRow.status.in_(_FINAL)
     return [to_task(row) for row in TaskRow.select().where(due).limit(limit).execute(db)]
 
@@ -42,10 +42,9 @@ def expired(db: Database, until: float, limit: int) -> list[Task]:
 def expired_files(
     db: Database, there: Iterable[bytes], witnessed: float, until: float, limit: int
 ) -> list[bytes]:
-    """Of the files that are `there`, some that are kept since `until` or longer.
+    """At most `limit` of the files `there` that are kept since `until` (witnessed seconds) or longer.
 
-    The count begins for those that are new, and ends for those that are gone, with the claims that they were
-    of.
+    New files are kept since `witnessed`. Those that are gone are dropped, with their closed claims.
     """
     now = set(there)
     known = {bytes(row.name): row.kept_from for row in KeptFileRow.select().execute(db)}
@@ -60,23 +59,23 @@ def expired_files(
 
 @writes
 def files_removed(db: Database, names: Iterable[bytes], claims: Iterable[str], lost_before: float) -> None:
-    """Record that such files are gone, and delete the refused claims that they were of, and those that
-    lost their file before `lost_before`, in seconds since the epoch.
+    """Drop files that were removed, their closed claims, and the claims that lost their file before
+    `lost_before`, in seconds since the epoch.
     """
     _drop_files(db, names)
     _drop_claims(db, claims)
     lost = (ClaimRow.step == "lost") & (ClaimRow.claimed_at < lost_before)
-    ClaimRow.delete().where(lost).execute(db)  # nothing but the row is lost
+    ClaimRow.delete().where(lost).execute(db)  # there is no file to keep
 
 
 def _drop_files(db: Database, names: Iterable[bytes]) -> None:
-    """No longer count for files that are gone."""
+    """Stop the count of files that are gone."""
     for some in chunked(names, _AT_ONCE):
         KeptFileRow.delete().where(KeptFileRow.name.in_(some)).execute(db)
 
 
 def _drop_claims(db: Database, ids: Iterable[str]) -> None:
-    """Delete those of the claims that are closed and that no task came of."""
+    """Delete the claims among `ids` that are closed and became no task."""
     for some in chunked(ids, _AT_ONCE):
         born = TaskRow.select(TaskRow.claim_id).where(TaskRow.claim_id.in_(some))
         closed = ClaimRow.id.in_(some) & ClaimRow.step.in_(("done", "lost")) & ClaimRow.id.not_in(born)

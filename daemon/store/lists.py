@@ -1,6 +1,6 @@
-"""What lists, figures and histories of the dashboard need of finished tasks. Called within a transaction.
+"""Queries for the dashboard's lists, figures and histories of finished tasks.
 
-Each query is bounded by what is asked for, through an index, and never by how much there is.
+The cost of each is bounded, through an index, by what is asked for and not by the number of tasks.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,10 +15,10 @@ from daemon.store.models import EventRow, PhaseRow, TaskRow
 from daemon.store.reports import Listed, listed
 
 WINDOW = 2000
-"""In so many of the newest tasks a text is searched."""
+"""A text is searched in this many of the newest tasks."""
 
 _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
-_LATELY = 500  # of the tasks that ended lately, at most so many are looked at
+_LATELY = 500  # of the tasks that ended lately, the most that are read
 _COLUMNS = [
     getattr(TaskRow, name)
     for name in (
@@ -32,7 +32,7 @@ _COLUMNS = [
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    """What a finished task is put in order by."""
+    """The columns that finished tasks are sorted by."""
 
     id: int
     student: str
@@ -41,7 +41,7 @@ class SortKey:
 
 @dataclass(frozen=True, slots=True)
 class Lately:
-    """Of the tasks that ended since a time: how many, how many failed, the mean seconds of their tries."""
+    """Tasks that ended since a time: how many, how many failed, and a task's mean seconds in attempts."""
 
     ended: int
     failed: int
@@ -50,7 +50,7 @@ class Lately:
 
 @dataclass(frozen=True, slots=True)
 class PhaseRecord:
-    """One time that a group was loaded. Times are seconds since the epoch, memory is in MB."""
+    """One phase of a loaded group. Times are in seconds since the epoch, memory is in MB."""
 
     group: tuple[str, ...]
     started_at: float
@@ -66,7 +66,7 @@ class PhaseRecord:
 
 @reads
 def by_ids(db: Database, ids: Sequence[int]) -> list[Listed]:
-    """The tasks of these ids, in their order; one that is gone is left out."""
+    """The tasks with these ids, in the order of `ids`, without those that are gone."""
     found: dict[int, Listed] = {}
     for some in chunked(ids, _AT_ONCE):
         rows = TaskRow.select(*_COLUMNS).where(TaskRow.id.in_(some)).execute(db)
@@ -84,7 +84,7 @@ def newest_final(
     oldest_first: bool = False,
     before_id: int | None = None,
 ) -> list[SortKey]:
-    """Finished tasks of one status, the newest first or the oldest."""
+    """At most `most` finished tasks of one status, newest first unless `oldest_first`."""
     chosen = TaskRow.status == status.value
     if student is not None:
         chosen &= TaskRow.user_id == student
@@ -98,10 +98,10 @@ def newest_final(
 def final_by_student(
     db: Database, statuses: Collection[Status], student: str | None, most: int, *, last_first: bool
 ) -> list[SortKey]:
-    """Finished tasks by student, status and id."""
+    """At most `most` finished tasks, sorted by student, status and id; descending if `last_first`."""
     keys = (TaskRow.user_id, TaskRow.status, TaskRow.id)
     query = TaskRow.select(*_PLACE).order_by(*((key.desc() for key in keys) if last_first else keys))
-    # A coalesced column is not looked up in the index of statuses, which would then have to be sorted.
+    # COALESCE keeps SQLite from the index of statuses, whose rows would then have to be sorted.
     chosen = fn.COALESCE(TaskRow.status, "").in_([status.value for status in statuses])
     if student is not None:
         chosen &= TaskRow.user_id == student
@@ -110,9 +110,9 @@ def final_by_student(
 
 @reads
 def search_final(db: Database, text: str, student: str | None) -> tuple[list[SortKey], bool]:
-    """The finished tasks whose id is `text`, or whose student or file name has it in it, newest first.
+    """The finished tasks whose id is `text`, or whose student or file name contains it, newest first.
 
-    Only the newest WINDOW tasks are looked at; the second value says whether there are more.
+    Only the newest WINDOW tasks are searched; the second value says whether there may be more.
     """
     query = TaskRow.select(*_PLACE, TaskRow.filename).order_by(TaskRow.id.desc()).limit(WINDOW)
     if student is not None:
@@ -128,20 +128,20 @@ def search_final(db: Database, text: str, student: str | None) -> tuple[list[Sor
 
 
 def matches(needle: str, task_id: int, student: str, filename: str) -> bool:
-    """Whether a task is found by a text, which is given in small letters."""
+    """Whether a task matches `needle`, a case-folded text."""
     return needle == str(task_id) or needle in student.casefold() or needle in filename.casefold()
 
 
 @reads
 def count_of(db: Database, student: str, statuses: Collection[Status]) -> int:
-    """How many tasks of these statuses a student has."""
+    """The number of a student's tasks of these statuses."""
     chosen = (TaskRow.user_id == student) & TaskRow.status.in_([status.value for status in statuses])
     return int(TaskRow.select(TaskRow.id).where(chosen).count(db))
 
 
 @reads
 def lately(db: Database, since: float) -> Lately:
-    """What ended since a time, at most the last 500."""
+    """Figures of the tasks that ended since a time, at most of the last 500."""
     rows = list(
         TaskRow.select(TaskRow.id, TaskRow.status, TaskRow.revision)
         .where(TaskRow.ended_at > since)
@@ -153,10 +153,10 @@ def lately(db: Database, since: float) -> Lately:
     revisions = {id_: revision for id_, _, revision in rows}
     total = 0.0
     for some in chunked(list(revisions), _AT_ONCE):
-        tries = EventRow.select(EventRow.task_id, EventRow.revision, EventRow.seconds).where(
+        attempts = EventRow.select(EventRow.task_id, EventRow.revision, EventRow.seconds).where(
             EventRow.task_id.in_(some) & EventRow.seconds.is_null(False)
         )
-        for task_id, revision, seconds in tries.tuples().execute(db):
+        for task_id, revision, seconds in attempts.tuples().execute(db):
             total += seconds if revision == revisions[task_id] else 0.0
     failed = sum(status == Status.FAILED for _, status, _ in rows)
     return Lately(len(rows), failed, total / len(rows) if rows else None)
@@ -164,7 +164,7 @@ def lately(db: Database, since: float) -> Lately:
 
 @reads
 def last_phases(db: Database, last: int) -> list[PhaseRecord]:
-    """The last times that a group was loaded, the newest first."""
+    """The last phases, newest first."""
     rows = PhaseRow.select().order_by(PhaseRow.id.desc()).limit(last).execute(db)
     return [
         PhaseRecord(

@@ -1,4 +1,4 @@
-"""What the history says of how long things take. Each query is bounded by an index, not by history."""
+"""Measured durations for the forecast. The cost of each query is bounded by an index, not by history."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -14,22 +14,22 @@ from daemon.store.database import Database, reads, writes
 from daemon.store.models import PhaseRow, TaskRow
 
 _OUTCOME_OF = {Stage.STT: Event.TRANSCRIBED, Stage.EXTRACT: Event.EXTRACTED, Stage.RATE: Event.RATED}
-# From the transition to the transition: a try holds its place while it is written down, too.
-_TRIES = """
+# From transition to transition: an attempt holds its slot also while its outcome is committed.
+_ATTEMPTS = """
     SELECT (
         SELECT began.at FROM task_events AS began WHERE began.task_id = ended.task_id
         AND began.event = 'started' AND began.revision = ended.revision AND began.attempt = ended.attempt
     ), ended.at, (SELECT duration_s FROM processing_tasks WHERE id = ended.task_id)
     FROM task_events AS ended WHERE event = ? AND seconds IS NOT NULL ORDER BY id DESC LIMIT ?
 """
-_MORE = 0.2  # of what is asked for, beyond it: they ran beside the oldest of those
-_DIRECT_S = 2.0  # between the end of a phase and a switch that leaves it for another group
+_MORE = 0.2  # of the attempts asked for are read in addition: they ran beside the oldest of those
+_DIRECT_S = 2.0  # at most between the end of a phase and a switch that began from it
 
 
 @reads
 def tries(db: Database, stage: Stage, last: int = 50) -> list[MeasuredAttempt]:
-    """The latest tries that gave the stage's outcome, the newest first."""
-    rows = db.execute_sql(_TRIES, (_OUTCOME_OF[stage].value, last + round(_MORE * last))).fetchall()
+    """The latest attempts that gave the stage's outcome, newest first."""
+    rows = db.execute_sql(_ATTEMPTS, (_OUTCOME_OF[stage].value, last + round(_MORE * last))).fetchall()
     spans = [(from_iso(began), from_iso(ended)) for began, ended, _ in rows]
     return [
         MeasuredAttempt(ended - began, media_s, _at_once((began, ended), spans))
@@ -39,7 +39,7 @@ def tries(db: Database, stage: Stage, last: int = 50) -> list[MeasuredAttempt]:
 
 @reads
 def switches(db: Database, last: int = 40) -> list[MeasuredSwitch]:
-    """The latest verified switches, the newest first."""
+    """The latest verified switches, newest first."""
     newest = PhaseRow.select(fn.MAX(PhaseRow.id)).scalar(db) or 0
     latest = PhaseRow.select().where(PhaseRow.id >= newest - last).order_by(PhaseRow.id.desc())
     rows: list[Any] = list(latest.execute(db))
@@ -57,7 +57,7 @@ def switches(db: Database, last: int = 40) -> list[MeasuredSwitch]:
 
 @reads
 def claims_of(db: Database, since: float, until: float) -> list[tuple[float, str, float]]:
-    """Of each task that was claimed in a span of time: when, of which student, and its video's seconds."""
+    """Of each task claimed in a span of time: when, of which student, and its video's length in seconds."""
     mine = TaskRow.upload_timestamp.between(since, until)
     query = TaskRow.select(TaskRow.upload_timestamp, TaskRow.user_id, TaskRow.duration_s).where(mine)
     rows = query.order_by(TaskRow.upload_timestamp, TaskRow.id).execute(db)
@@ -66,20 +66,20 @@ def claims_of(db: Database, since: float, until: float) -> list[tuple[float, str
 
 @reads
 def ids_from(db: Database, first: int) -> list[int]:
-    """The tasks with this id or a later one, by id."""
+    """The ids of the tasks from `first` on, ascending."""
     mine = TaskRow.select(TaskRow.id).where(TaskRow.id >= first).order_by(TaskRow.id)
     return [row.id for row in mine.execute(db)]
 
 
 @reads
 def next_id(db: Database) -> int:
-    """The tasks that are born from now on have this id or a later one: none is ever given again."""
+    """The lowest id that a task created from now on can have."""
     return (TaskRow.select(fn.MAX(TaskRow.id)).scalar(db) or 0) + 1
 
 
 @writes
 def set_estimates(db: Database, estimates: Mapping[int, float | None]) -> None:
-    """Write when open tasks are expected to be completed, in epoch seconds by task id."""
+    """Store when open tasks are expected to be completed, in epoch seconds by task id; None: unknown."""
     rows = [(None if at is None else to_iso(at), task_id) for task_id, at in estimates.items()]
     db.connection().executemany(
         "UPDATE processing_tasks SET estimated_completion = ? WHERE id = ? AND ended_at IS NULL", rows
@@ -87,7 +87,7 @@ def set_estimates(db: Database, estimates: Mapping[int, float | None]) -> None:
 
 
 def _at_once(span: tuple[float, float], spans: Sequence[tuple[float, float]]) -> float:
-    """How many ran at once on average while this one did, itself included."""
+    """The mean number of attempts that ran during `span`, itself included; at least 1."""
     began, ended = span
     if ended <= began:
         return 1.0

@@ -1,6 +1,6 @@
-"""The tables, as peewee sees them. How they are made and indexed stands in `migrations/`.
+"""The tables as peewee models. `migrations/` creates and indexes them.
 
-No model is bound to a database: every query names the one that it runs on, so that a process may have
+No model is bound to a database: every query names the one that it runs on, so that a process can have
 several stores open.
 """
 
@@ -21,7 +21,7 @@ from daemon.core.timestamps import from_iso, to_iso
 
 
 class InstantField(Field):
-    """A point in time: seconds since the epoch here, UTC in ISO 8601 there."""
+    """A point in time: seconds since the epoch in Python, UTC in ISO 8601 in the database."""
 
     field_type = "TEXT"
 
@@ -35,7 +35,7 @@ class InstantField(Field):
 
 
 class WideField(Field):
-    """An integer of more than 63 bits, kept as text: SMB servers give such inodes."""
+    """An integer stored as text, since it may have more than 63 bits: SMB servers give such inodes."""
 
     field_type = "TEXT"
 
@@ -82,11 +82,10 @@ class ClaimRow(Model):
 class TaskRow(Model):
     """A task, open or final.
 
-    The columns up to `last_updated` are those that other tools read. `priority` is 0 for a first
-    revision and 1 for a later one: lower goes first. `flags` and `provenance` are JSON objects by
-    stage. `mistral_result` and `llama_result` are the JSON text `null` when the stage is done and gave
-    nothing valid. `delivered_at` is that of the present revision's result. `kept_from` is when the archive
-    got the video, in seconds of witnessed time.
+    Other tools read the columns up to `last_updated`. `priority` is 0 for a first revision and 1 for a later
+    one: lower goes first. `flags` and `provenance` are JSON objects by stage. `mistral_result` and
+    `llama_result` are the JSON text `null` when the stage is done and gave nothing valid. `delivered_at` is
+    for the present revision's result. `kept_from` is when the video was archived, in witnessed seconds.
     """
 
     id = AutoField()
@@ -135,7 +134,7 @@ class TaskRow(Model):
 
 
 class SystemStateRow(Model):
-    """The one row that says what runs now."""
+    """The single row, for other tools, that says which phase runs now."""
 
     id = IntegerField(primary_key=True)
     current_phase = TextField()
@@ -166,7 +165,7 @@ class DocumentRow(Model):
 
 
 class EventRow(Model):
-    """One line of a task's history. `stage` is the one in which the task was before."""
+    """A line of a task's history. `stage` is the task's stage before the event."""
 
     id = AutoField()
     task_id = IntegerField()
@@ -197,7 +196,7 @@ class BatchRow(Model):
 
 
 class PhaseRow(Model):
-    """One time that a group was loaded; `switch_s` is what it took to load it, the MB what it found."""
+    """A phase of a loaded group. `switch_s` is the duration of its switch; the MB are what that found."""
 
     id = AutoField()
     group_name = TextField()
@@ -218,7 +217,7 @@ class PhaseRow(Model):
 
 
 class SettingRow(Model):
-    """What the operator set and a restart keeps, as JSON."""
+    """A setting that survives a restart, as JSON."""
 
     key = TextField(primary_key=True)
     value = TextField()
@@ -228,8 +227,8 @@ class SettingRow(Model):
 
 
 class KeptFileRow(Model):
-    """A file that is kept for a time and that no task stands for: its path below the state folder, and since
-    when it is kept, in seconds of witnessed time.
+    """A file of no task that is kept for a time: its path below the state folder, and since when it is kept,
+    in seconds of witnessed time.
     """
 
     name: Any = BlobField(primary_key=True)
@@ -240,7 +239,7 @@ class KeptFileRow(Model):
 
 
 class CountRow(Model):
-    """How many tasks have a status, or documents of a kind are undelivered; kept by triggers."""
+    """The number of tasks of a status, or of undelivered documents of a kind. Triggers maintain it."""
 
     status = TextField(primary_key=True)
     n = IntegerField()

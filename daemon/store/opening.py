@@ -1,4 +1,4 @@
-"""Opening the SQLite file: to work on it, or to read beside a daemon or where none runs."""
+"""Opening the SQLite file: for the daemon, or to read while a daemon runs or not."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from daemon.core.intake.ownership import Ownership
 from daemon.store import schema
 from daemon.store.database import BUSY_TIMEOUT_S, Database, border
 
-# Always with `secure_delete`: what an update leaves behind is not there any more when a student is forgotten.
+# Always `secure_delete`: an update overwrites the old bytes, so that forgetting a student finds none later.
 _PRAGMAS: dict[str, str | int] = {
     "journal_mode": "wal",
     "foreign_keys": 1,
@@ -25,9 +25,9 @@ def open_store(
     resubmission: Resubmission = "all",
     ownership: Ownership | None = None,
 ) -> Database:
-    """The database of the one daemon, made if it is missing and brought to this program's schema.
+    """Open the daemon's database. It is created if it is missing, and migrated to this program's schema.
 
-    `provenance` is what every result carries beside that of its stages. Raises StoreError.
+    `provenance` goes into every result, beside that of its stages. Raises StoreError.
     """
     db = connect(path)
     db.provenance, db.resubmission = dict(provenance or {}), resubmission
@@ -38,7 +38,7 @@ def open_store(
 
 
 def open_reader(path: Path) -> Database:
-    """A database for reading alone; it must exist, in this program's schema. Raises StoreError."""
+    """Open a database for reading only; it must exist and have this program's schema. Raises StoreError."""
     db = connect(path, read_only=True)
     with border(db, "read"):
         schema.check(db, path)
@@ -46,9 +46,9 @@ def open_reader(path: Path) -> Database:
 
 
 def connect(path: Path, *, read_only: bool = False) -> Database:
-    """A connected database. `read_only` never writes, and asks for no right to.
+    """Connect to a database. `read_only` neither writes nor needs the permission to.
 
-    Raises StoreError when there is no such file or it is no database.
+    Raises StoreError when the file does not exist or is no database.
     """
     if not read_only:
         db = Database(str(path), pragmas=_PRAGMAS, timeout=BUSY_TIMEOUT_S)
@@ -58,14 +58,14 @@ def connect(path: Path, *, read_only: bool = False) -> Database:
         raise StoreError(f"there is no database {path}; start the daemon once, or name its state folder")
     with border(db, "opened"):
         db.connect()
-        db.pragma("schema_version")  # reads the file: one that is no database shows here
+        db.pragma("schema_version")  # reads the file, and fails if that is no database
     return db
 
 
 def _read_only_uri(path: Path) -> str:
-    """Where there is no `-wal`, nobody has the database open, and it is read as immutable: SQLite would else
-    make `-wal` and `-shm`, which fails in a folder that we may not write, and elsewhere leaves files behind
-    that the daemon may not open.
+    """Without a `-wal` file nobody has the database open, and it is read as immutable: SQLite would otherwise
+    create `-wal` and `-shm`. In a folder that we may not write this fails; elsewhere the daemon may be unable
+    to open these files later.
     """
     in_use = path.with_name(path.name + "-wal").exists()
     return path.absolute().as_uri() + ("?mode=ro" if in_use else "?mode=ro&immutable=1")

@@ -1,4 +1,4 @@
-"""Batches, phases with what their switch cost, and the row that says what runs."""
+"""Batches, phases with the figures of their switch, and the row that says what runs."""
 
 from collections.abc import Iterable
 
@@ -14,14 +14,14 @@ _PAST_STT = tuple(status.value for status in OPEN if STAGE_OF[status] is not Sta
 
 
 def group_name(group: Iterable[Stage]) -> str:
-    """How a group is called in the database: its stages in their order, `extract+rate`."""
+    """A group's name in the database: its stages in their order, as in `extract+rate`."""
     members = frozenset(group)
     return "+".join(stage.value for stage in Stage if stage in members)
 
 
 @writes
 def open_batch(db: Database, now: float, size: int) -> int:
-    """Begin a batch of at most `size` tasks, and give its id."""
+    """Begin a batch of at most `size` tasks. Gives its id."""
     return int(BatchRow.insert(started_at=now, size=size).execute(db))
 
 
@@ -33,7 +33,7 @@ def close_batch(db: Database, batch_id: int, now: float) -> None:
 
 @writes
 def began(db: Database, group: Iterable[Stage], phase: Phase, batch_id: int | None, now: float) -> int:
-    """A switch to `group` begins. Gives the phase's id."""
+    """Record that a switch to `group` begins. Gives the phase's id."""
     query = PhaseRow.insert(
         group_name=group_name(group), phase=phase.value, batch_id=batch_id, started_at=now
     )
@@ -42,7 +42,7 @@ def began(db: Database, group: Iterable[Stage], phase: Phase, batch_id: int | No
 
 @writes
 def ready(db: Database, phase_id: int, now: float, switch_s: float, ledger: Ledger = _UNMEASURED) -> None:
-    """The group is verified loaded, after `switch_s` seconds; the ledger says what was found on the GPU."""
+    """Record that the group is verified loaded after `switch_s` seconds, and the memory found on the GPU."""
     PhaseRow.update(
         ready_at=now,
         switch_s=switch_s,
@@ -55,13 +55,13 @@ def ready(db: Database, phase_id: int, now: float, switch_s: float, ledger: Ledg
 
 @writes
 def ended(db: Database, phase_id: int, now: float, tasks: int) -> None:
-    """The group was left, after `tasks` outcomes."""
+    """Record that the group was left, after `tasks` outcomes."""
     PhaseRow.update(ended_at=now, tasks=tasks).where(PhaseRow.id == phase_id).execute(db)
 
 
 @reads
 def longest_transcript(db: Database) -> int:
-    """In characters, of the tasks that wait for a language model; 0 when none does."""
+    """The characters of the longest transcript that waits for a language model; 0 without one."""
     text = fn.json_extract(TaskRow.stt_result, "$.transcript.text")
     query = TaskRow.select(fn.MAX(fn.LENGTH(text))).where(TaskRow.status.in_(_PAST_STT))
     return int(query.scalar(db) or 0)
@@ -78,7 +78,7 @@ def set_system_state(
     total: int = 0,
     completed: int = 0,
 ) -> None:
-    """Replace the row that tells other tools what runs: so many of `total` tasks are `completed`."""
+    """Replace the row that tells other tools what runs: `completed` of the phase's `total` tasks are done."""
     SystemStateRow.insert(
         id=1,
         current_phase=phase.value,

@@ -1,4 +1,4 @@
-"""What a start does with the tasks that a crash left in an engine's hands."""
+"""Recovery: at a start, the tasks that a crash interrupted go back to a waiting state."""
 
 from dataclasses import replace
 
@@ -14,14 +14,14 @@ from daemon.store.database import Database, reads, writes
 from daemon.store.models import EventRow, TaskRow
 
 DEATHS_IN_A_ROW = 8
-"""A task in hand at so many deaths of the daemon, with nothing committed between, is what kills it."""
+"""A task in hand at this many deaths of the daemon, with no success committed in between, is their cause."""
 
 _LAST_EVENT = "recovered_up_to"
 
 
 @reads
 def open_tasks(db: Database) -> list[Task]:
-    """Every task that is not final, by id."""
+    """All tasks that are not final, by id."""
     mine = TaskRow.status.in_([status.value for status in OPEN])
     return sorted(
         (codec.to_task(row) for row in TaskRow.select().where(mine).execute(db)), key=lambda task: task.id
@@ -30,10 +30,10 @@ def open_tasks(db: Database) -> list[Task]:
 
 @writes
 def recover(db: Database, now: float) -> list[Task]:
-    """Put right what a crash left in an engine's hands, and give the open tasks.
+    """Recover the tasks that a crash interrupted. Gives the open tasks, by id.
 
-    Pending and running tasks go back to the waiting state of their stage, with their attempt as it is;
-    one that was to be cancelled is; one in hand at the daemon's eighth death in a row is failed.
+    Pending and running tasks go back to the waiting state of their stage, with their attempt unchanged. A
+    task with a cancel request is cancelled. One in hand at the daemon's eighth death in a row fails.
     """
     deaths = _count_deaths(db)
     for task in open_tasks(db):
@@ -50,7 +50,7 @@ def _ending(task: Task, deaths: int) -> tuple[Event | None, StageOutcome | None]
     if task.cancel_requested:
         return Event.CANCELLED, None
     if deaths >= DEATHS_IN_A_ROW:
-        message = f"the daemon itself ended {deaths} times in a row with this video in hand"
+        message = f"the daemon itself ended {deaths} times in a row while it worked on this video"
         fault = Fault(Blame.PERMANENT, "daemon_died", message)
         return Event.FAILED, Failed(Ticket(task.id, task.revision, task.attempt), fault)
     if task.status in PENDING | RUNNING:
@@ -59,7 +59,7 @@ def _ending(task: Task, deaths: int) -> tuple[Event | None, StageOutcome | None]
 
 
 def _count_deaths(db: Database) -> dict[int, int]:
-    """Count this death for the tasks in hand, and give the deaths in a row of each by its id."""
+    """Count this death for the running tasks. Gives their deaths in a row, by task id."""
     in_hand = TaskRow.status.in_([status.value for status in RUNNING])
     since = settings.get(db, _LAST_EVENT, 0)
     succeeded = EventRow.event.in_([event.value for event in SUCCEEDED]) & EventRow.seconds.is_null(False)

@@ -1,4 +1,4 @@
-"""Files that a database does not know, since it was lost or is older than they are."""
+"""Queries about files that the database may not know, since it was lost or an older copy was restored."""
 
 from collections.abc import Collection
 
@@ -12,14 +12,14 @@ _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
 
 @reads
 def last_id(db: Database) -> int:
-    """The highest id that a task was ever given; 0 when there was none."""
+    """The highest id that a task ever had; 0 if there was none."""
     row = db.execute_sql("SELECT seq FROM sqlite_sequence WHERE name = 'processing_tasks'").fetchone()
     return int(row[0]) if row else 0
 
 
 @writes
 def begin_ids_above(db: Database, highest: int) -> None:
-    """Give new tasks higher ids than this one."""
+    """Make new tasks get ids above `highest`."""
     if last_id(db) >= highest:
         return
     db.execute_sql("DELETE FROM sqlite_sequence WHERE name = 'processing_tasks'")
@@ -28,7 +28,7 @@ def begin_ids_above(db: Database, highest: int) -> None:
 
 @reads
 def known_claims(db: Database, ids: Collection[str]) -> set[str]:
-    """Those of these claims' ids that the database has."""
+    """The ids among `ids` of claims that the database has."""
     found: set[str] = set()
     for some in chunked(ids, _AT_ONCE):
         query = ClaimRow.select(ClaimRow.id).where(ClaimRow.id.in_(list(some)))
@@ -38,7 +38,7 @@ def known_claims(db: Database, ids: Collection[str]) -> set[str]:
 
 @reads
 def claims_with_video(db: Database, ids: Collection[str]) -> set[str]:
-    """Those of these claims' ids that became a task whose video is kept."""
+    """The ids among `ids` of claims that became a task whose video is kept."""
     found: set[str] = set()
     for some in chunked(ids, _AT_ONCE):
         query = TaskRow.select(TaskRow.claim_id).where(

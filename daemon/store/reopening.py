@@ -1,4 +1,4 @@
-"""Taking up a task once more, and what a person asks of a task under way."""
+"""Reopening a task that ended, and requests for an open one: hold, release, cancel."""
 
 import json
 from collections.abc import Mapping
@@ -37,9 +37,9 @@ _BEGUN_ANEW: dict[str, Any] = {
 
 @writes
 def retry(db: Database, task_id: int, now: float) -> Task:
-    """Begin the next revision of a failed, cancelled or doubtful task where it came to nothing.
+    """Begin the next revision of a task that failed, was cancelled or needs review.
 
-    Raises UnknownTask, and IllegalTransition for another task.
+    It begins at the stage that gave no result. Raises UnknownTask, and IllegalTransition for any other task.
     """
     row = find(db, task_id)
     return _reopen(db, row, retried(_ended(row)), now, "retried")
@@ -47,28 +47,28 @@ def retry(db: Database, task_id: int, now: float) -> Task:
 
 @writes
 def rate_again(db: Database, task_id: int, now: float, *, extract: bool = False) -> Task:
-    """Begin the next revision of a rated task at rating, or at extracting. Raises as `retry`."""
+    """Begin the next revision of a rated task at `rate`, or at `extract`. Raises as `retry`."""
     row = find(db, task_id)
     return _reopen(db, row, rated_again(_ended(row), extract=extract), now, "rated_again")
 
 
 @writes
 def hold(db: Database, task_id: int, now: float, *, held: bool) -> Task:
-    """Hold an open task, or let it go on. Raises UnknownTask, IllegalTransition."""
+    """Hold an open task, or release it. Raises UnknownTask, and IllegalTransition unless it is open."""
     return _mark(db, task_id, "held" if held else "let_go", now, {"held": held})
 
 
 @writes
 def request_cancel(db: Database, task_id: int, now: float) -> Task:
-    """Record that an open task is to be cancelled, which beats its outcome. Raises as `hold`."""
+    """Record that an open task is to be cancelled, also if an outcome comes first. Raises as `hold`."""
     return _mark(db, task_id, "cancel_requested", now, {"cancel_requested": True})
 
 
 @writes
 def deliver_again(db: Database, task_id: int) -> None:
-    """Have the last result of a task put into the outbox once more.
+    """Mark the last result of a task as undelivered, so that it is delivered again.
 
-    Raises UnknownTask, and IllegalTransition when it has none.
+    Raises UnknownTask, and IllegalTransition when the task has no result.
     """
     find(db, task_id)
     results = (DocumentRow.task_id == task_id) & (DocumentRow.kind == Kind.RESULT.value)
@@ -83,10 +83,10 @@ def deliver_again(db: Database, task_id: int) -> None:
 
 
 def _mark(db: Database, task_id: int, event: str, now: float, columns: Mapping[str, bool]) -> Task:
-    """Set what a person asked for on an open task. Raises IllegalTransition for another."""
+    """Set the columns of a person's request for an open task. Raises IllegalTransition for another."""
     row = find(db, task_id)
     if Status(row.status) not in OPEN:
-        raise IllegalTransition(f"task {task_id} is {row.status}: it cannot be {event}")
+        raise IllegalTransition(f"task {task_id} is {row.status}; only an open one can be held or cancelled")
     TaskRow.update(**columns, last_updated=now).where(TaskRow.id == task_id).execute(db)
     task = codec.to_task(find(db, task_id))
     history.record(db, task, event, now, before=task.status)

@@ -1,4 +1,4 @@
-"""What the dashboard, the API and the forecast read. Each query is bounded by an index, not by history."""
+"""Queries of the dashboard, the API and the forecast. An index bounds the cost of each, not history."""
 
 import json
 from collections.abc import Collection
@@ -18,7 +18,7 @@ from daemon.store.models import CountRow, EventRow, TaskRow
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One line of a list of tasks. Times are seconds since the epoch."""
+    """A task as lists show it. Times are in seconds since the epoch."""
 
     id: int
     student: str
@@ -46,7 +46,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One line of a task's history. `seconds` is how long the try that ended took."""
+    """One line of a task's history. `seconds` is the duration of the attempt that ended with it."""
 
     at: float
     event: str
@@ -61,7 +61,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class DocumentRecord:
-    """One document of a task: its path below the outbox, and when it became durable there."""
+    """A document of a task: its path below the outbox, and when it became durable there."""
 
     id: int
     kind: Kind
@@ -71,7 +71,7 @@ class DocumentRecord:
 
 @dataclass(frozen=True, slots=True)
 class TaskRecord:
-    """Everything of one task but its payload."""
+    """A task in full, except for its payload."""
 
     task: Listed
     path: str
@@ -88,14 +88,14 @@ class TaskRecord:
 
 @reads
 def counts(db: Database) -> dict[Status, int]:
-    """How many tasks have each status, at a cost that does not grow with history."""
+    """The number of tasks of each status, at a cost that does not grow with history."""
     rows = {row.status: row.n for row in CountRow.select().execute(db)}
     return {status: rows[status.value] for status in Status}
 
 
 @reads
 def undelivered_counts(db: Database) -> dict[Kind, int]:
-    """How many documents of each kind are not durable in the outbox yet."""
+    """The number of documents of each kind that are not durable in the outbox yet."""
     rows = {row.status: row.n for row in CountRow.select().execute(db)}
     return {kind: rows[f"undelivered_{kind.value}"] for kind in Kind}
 
@@ -108,8 +108,8 @@ def tasks(
     limit: int = 100,
     before_id: int | None = None,
 ) -> list[Listed]:
-    """Tasks, the newest first, of these statuses (none: of any), with an id below `before_id`."""
-    # Several statuses are asked one by one: the index orders only within one.
+    """At most `limit` tasks, newest first, of these statuses (empty: of all), with ids below `before_id`."""
+    # One query for each status: the index orders only within one.
     wanted: list[Expression | None] = [TaskRow.status == status.value for status in statuses] or [None]
     rows: list[TaskRow] = []
     for one in wanted:
@@ -149,13 +149,13 @@ def task(db: Database, task_id: int) -> TaskRecord:
 
 @reads
 def payload(db: Database, task_id: int) -> tuple[Transcript | None, Speaking | None, Profile | None]:
-    """What the stages gave so far. Raises UnknownTask."""
+    """The results of the stages so far; None for one without. Raises UnknownTask."""
     row = find(db, task_id)
     return (*codec.read_stt(row.stt_result), codec.read_profile(row.mistral_result))
 
 
 def listed(row: TaskRow) -> Listed:
-    """The line of a row."""
+    """The row of a task as a list shows it."""
     return Listed(
         id=row.id,
         student=row.user_id,

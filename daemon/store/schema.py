@@ -1,7 +1,7 @@
-"""Bringing a database to the schema of this program, by the numbered files in `migrations/`.
+"""Migration of a database to this program's schema, by the numbered files in `migrations/`.
 
-Each migration is one transaction together with its line in `schema_migration`, which is the schema's
-version. A database that exists already is copied beside itself before it is changed.
+Each migration and its line in `schema_migration`, the schema's version, are one transaction. A database that
+exists already is copied beside itself before it is changed.
 """
 
 import sqlite3
@@ -19,9 +19,9 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def migrate(database: SqliteDatabase, path: Path, migrations: Path = _MIGRATIONS) -> list[str]:
-    """Apply what is missing and give the names of it.
+    """Apply the missing migrations. Gives their names.
 
-    Raises StoreError when the database is of a newer program, and peewee's errors when one fails.
+    Raises StoreError when the database is of a newer program, and peewee's errors when a migration fails.
     """
     runner = Runner(database, str(migrations))
     before = _known(runner, path)
@@ -32,17 +32,17 @@ def migrate(database: SqliteDatabase, path: Path, migrations: Path = _MIGRATIONS
 
 
 def check(database: SqliteDatabase, path: Path, migrations: Path = _MIGRATIONS) -> None:
-    """See that a database that is only read has the schema of this program. Raises StoreError."""
+    """Check that a database that is only read has this program's schema. Raises StoreError."""
     runner = Runner(database, str(migrations))
     _known(runner, path)
     if any(migration.applied is None for migration in runner.status()):
         raise StoreError(
-            f"the database {path} is of an older IntroEval; start the daemon once, which brings it up"
+            f"the database {path} is of an older IntroEval; start the daemon once, which migrates it"
         )
 
 
 def _known(runner: Runner, path: Path) -> list[str]:
-    """The migrations that were applied. Raises StoreError when one is unknown here."""
+    """The applied migrations. Raises StoreError when this program does not know one."""
     applied = [migration for migration in runner.status() if migration.applied is not None]
     unknown = [migration.name for migration in applied if migration.path is None]
     if unknown:
@@ -54,8 +54,8 @@ def _known(runner: Runner, path: Path) -> list[str]:
 
 
 def _back_up(database: SqliteDatabase, target: Path) -> None:
-    """Copy the database whole, through SQLite, so that what is still in the WAL comes along. Only its owner
-    may read the copy, which is durable when this returns.
+    """Copy the database through SQLite, which includes what is only in the -wal file yet. Only its owner may
+    read the copy, which is durable when this returns.
     """
     with whole_file(target, 0o600) as file, closing(sqlite3.connect(file.name)) as copy:
         database.connection().backup(copy)

@@ -1,4 +1,4 @@
-"""Looking for a student in the database itself: in what its tables hold now."""
+"""Search for a student in the tables of the database."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from daemon.core.keeping.traces import Traces
 from daemon.store.database import Database, border
 from daemon.store.opening import connect
 
-# What others said, what programs wrote about others, and words of our own. A student's id may be such a word.
+# Columns with what others said, programs wrote, or words of our own: a student's id may be such a word.
 _OTHER_TEXT = frozenset(
     "stt_result mistral_result llama_result flags provenance detail error_message reason status phase stage "
     "kind step video outcome failed_stage error_code event from_status to_status group_name current_phase "
@@ -17,7 +17,7 @@ _DOCUMENT = "content"
 
 
 class Found:
-    """Where the tables name the student (`table.column`), and whether any value has the id as a part."""
+    """The columns (`table.column`) that name the student, and whether any value contains the id."""
 
     def __init__(self) -> None:
         self.columns: set[str] = set()
@@ -25,8 +25,8 @@ class Found:
 
 
 def search(path: Path, traces: Traces, roots: Sequence[Path]) -> Found:
-    """Look through every table, beside the daemon. `roots` are paths of the lab's own, in which the student's
-    id means nothing. Raises StoreError.
+    """Search every table, through a connection of its own. `roots` are the configured folders: a student's id
+    in these paths means nothing. Raises StoreError.
     """
     with connect(path, read_only=True) as db, border(db, "read"):
         return _search(db, traces, [bytes(root) for root in roots])
@@ -54,7 +54,7 @@ def _without(roots: Sequence[bytes], value: bytes) -> bytes:
 
 
 def _values(db: Database) -> Iterator[tuple[str, bytes]]:
-    """Every text and blob with the name of its table and column."""
+    """Every text and blob, each after its `table.column`."""
     for table in db.get_tables():
         cursor = db.execute_sql(f'SELECT * FROM "{table}"')
         columns = [f"{table}.{description[0]}" for description in cursor.description]

@@ -1,7 +1,7 @@
-"""The store as coroutines use it: each call on the one database thread, each write until it is durable.
+"""The store for coroutines: all calls run on one thread, and writes are repeated until they are durable.
 
-A database that can't be used now (its disk is full, another program locks it) is told to `on_trouble`, and
-the same write is tried again: until it is durable, nothing that depends on it happens.
+When the database can't be used now (its disk is full, another program locks it), `on_trouble` is called and
+the same write is attempted again. Nothing that depends on a write happens before it is durable.
 """
 
 import asyncio
@@ -16,49 +16,47 @@ from daemon.store.database import Database, hurry
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_AGAIN_S = 2.0
-_READ_S = 3.0
+_AGAIN_S = 2.0  # after a lock: BUSY_TIMEOUT_S has passed in the call before
+_READ_S = 3.0  # a person waits for the answer
 
 
 class Session:
-    """The way to the database thread. `on_trouble` gets the reason, and None when writing works again."""
+    """The way to the database thread. `on_trouble` is called with the cause, or None once writing works."""
 
     def __init__(self, db: Database, executor: Executor, on_trouble: Callable[[str | None], None]) -> None:
         self.db = db
         self._executor, self._on_trouble = executor, on_trouble
         self._ends_at: float | None = None
-        self.tries = 0  # so that a wait for the database is told from a standstill
+        self.tries = 0  # grows while a write waits for the database, so that the watchdog sees no standstill
 
     async def __call__(
         self, function: Callable[Concatenate[Database, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Call a function of the open database on the database thread. Raises what it raises."""
+        """Call a function of the store on the database thread. Raises what it raises."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, lambda: function(self.db, *args, **kwargs))
 
     async def read(
         self, function: Callable[Concatenate[Database, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Call what only reads, for somebody who waits for the answer.
+        """Call a function that only reads, for a caller who waits for the answer.
 
-        The one thread may be busy with a write, which has the patience to wait for another program's lock.
-        Raises StoreError after a few seconds, and what the function raises.
+        Raises StoreError after 3 s, since the thread may be busy with a write that waits for another
+        program's lock, and what the function raises.
         """
         try:
             async with asyncio.timeout(_READ_S):
                 return await self(function, *args, **kwargs)
         except TimeoutError as exc:
-            told = f"the database does not answer within {_READ_S:g} s"
-            raise StoreError(
-                f"{told}: another program has locked it, or its disk is slow; end that program, or ask again"
-            ) from exc
+            told = f"the database does not answer within {_READ_S:g} s: its disk is slow, or it is locked"
+            raise StoreError(f"{told} by another program; end that program, or ask again") from exc
 
     async def until_durable(
         self, function: Callable[Concatenate[Database, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Call a function of the open database again and again while it raises StoreError.
+        """Call a function of the store, and repeat it while it raises StoreError.
 
-        Raises StoreError itself once the daemon is to stop: see `end_by`.
+        Raises StoreError only after the deadline of a stop: see `end_by`.
         """
         while True:
             self.tries += 1
@@ -75,16 +73,16 @@ class Session:
 
     @property
     def is_ending(self) -> bool:
-        """Whether the daemon stops, and what can't be written is left for its next start."""
+        """Whether the daemon stops: a write that fails is then left to its next start."""
         return self._ends_at is not None
 
     def end_by(self, grace_s: float) -> None:
-        """Try nothing again after `grace_s` seconds: the daemon stops. What was not written is done again
-        after its next start, from what the database holds then.
+        """Repeat no write after `grace_s` seconds, since the daemon stops. Its next start recovers from what
+        the database holds then.
         """
         self._ends_at = asyncio.get_running_loop().time() + grace_s
         self._hurrying = asyncio.create_task(self._hurry())
 
     async def _hurry(self) -> None:
-        with contextlib.suppress(StoreError):  # closed already, or told of where it is written to
+        with contextlib.suppress(StoreError):  # closed already, or reported by the next write
             await self(hurry)

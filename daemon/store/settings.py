@@ -1,4 +1,4 @@
-"""What a restart keeps beside the tasks: a small table of JSON values."""
+"""Settings that survive a restart: a small table of JSON values."""
 
 import json
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from daemon.store.models import SettingRow
 
 @reads
 def get(db: Database, key: str, default: Any = None) -> Any:
-    """The value of a setting, or `default` when it was never put."""
+    """The value of a setting, or `default` if it was never put."""
     rows = list(SettingRow.select().where(SettingRow.key == key).execute(db))
     return json.loads(rows[0].value) if rows else default
 
@@ -28,7 +28,7 @@ def put(db: Database, key: str, value: Any) -> None:
 
 @reads
 def place(db: Database, name: PlaceName, path: Path) -> KnownPlace | None:
-    """The folder that was known at `path`; None when there was none yet."""
+    """The remembered folder of `path`; None if there is none yet."""
     value = get(db, _place_key(name, path))
     return None if value is None else KnownPlace.read(value)
 
@@ -40,5 +40,5 @@ def keep_place(db: Database, name: PlaceName, path: Path, memory: KnownPlace) ->
 
 
 def _place_key(name: PlaceName, path: Path) -> str:
-    """A path that the configuration names newly is another place, of which nothing is remembered."""
+    """The path is part of the key: another path in the configuration is another place."""
     return f"place {name} {printable(str(path.absolute()))}"

@@ -1,4 +1,4 @@
-"""Where the claimed videos lie: spool, archive, or gone."""
+"""Where claimed videos are: in the spool, in the archive, or gone."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,19 +11,19 @@ from daemon.store.database import Database, reads, writes
 from daemon.store.models import TaskRow
 
 _FINAL = tuple(status.value for status in FINAL)
-_EVER = 0.0  # any time: unlike IS NOT NULL, a comparison is looked up in the index
+_EVER = 0.0  # below any time: unlike IS NOT NULL, a comparison uses the index
 
 
 @reads
 def archivable(db: Database, limit: int) -> list[Task]:
-    """Final tasks whose last result is delivered and whose video still lies in the spool."""
+    """At most `limit` final tasks whose last result is delivered and whose video is still in the spool."""
     due = (TaskRow.video == "spool") & (TaskRow.delivered_at > _EVER) & TaskRow.status.in_(_FINAL)
     return _tasks(db, due, limit)
 
 
 @writes
 def archived(db: Database, moved: Sequence[tuple[int, Path]], now: float) -> None:
-    """Record where the videos of tasks lie now."""
+    """Record the paths of videos that were moved into the archive."""
     for task_id, path in moved:
         columns = {"video": "archive", "file_path": str(path), "archived_at": now}
         TaskRow.update(**columns).where(TaskRow.id == task_id).execute(db)

@@ -1,1 +1,1 @@
-"""The operating system: child processes, folders, mounts, locks, systemd."""
+"""Adapters of the operating system: child processes, folders, mounts, locks, systemd."""

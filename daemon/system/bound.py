@@ -1,6 +1,6 @@
-"""Binding a process to its parent's life: it ends with the parent, also when that is killed.
+"""Bind a process to its parent: it ends with the parent, also when that is killed.
 
-As a program it runs a module so: `python bound.py PARENT_PID MODULE ARGUMENTS`.
+As a program it runs a bound module: `python bound.py PARENT_PID MODULE ARGUMENTS`.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def bind(parent: int) -> None:
-    """Have this process killed at its parent's end. Exit with 3 when the parent is gone already."""
+    """Make the kernel kill this process when its parent ends. Exits with 3 if the parent is gone already."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(3)

@@ -1,10 +1,10 @@
-"""A child of the daemon: JSON lines over its stdin and stdout, bound to the daemon's life.
+"""A child process of the daemon, bound to its life, that speaks JSON lines over stdin and stdout.
 
-A child that may open no file itself is spawned with a channel, over which descriptors go with a message.
+A child that may not open files itself is spawned with a channel, over which a message can pass descriptors.
 
-The parent's half is `Child`. The child's half is `attach`, which the child's `main` calls first:
-it dies with the parent, holds the engine's lock file (`lock`) for as long as it lives, and moves stdout
-out of the reach of libraries that print.
+The parent's half is `Child`. The child's half is `attach`, which the child's `main` calls first: the child
+then dies with its parent, holds the engine's lock file (`lock`) while it lives, and keeps its protocol on
+another descriptor than stdout, into which libraries may print.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from daemon.system.lock import taken
 
 _PARENT = "INTROEVAL_PARENT_PID"
 _CHANNEL = "INTROEVAL_CHANNEL"
-_DESCRIPTORS = 4  # at most, with one message
+_DESCRIPTORS = 4  # at most with one message
 _LINE_LIMIT = 64 * 1024 * 1024
 
 _MEMORY_LOOK_S = 0.5
@@ -38,11 +38,11 @@ ChildMessage = dict[str, Any]
 
 
 class ChildDied(EngineError):
-    """The child ended or broke the protocol; the message says how."""
+    """The child ended or broke the protocol; the message gives the cause."""
 
 
 class Child:
-    """The parent's half. Make it with `spawn`; it is over after `stop`."""
+    """The parent's half of a child. Create it with `spawn`; call `stop` in the end."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Child:
         channel: socket.socket | None = None,
         line_limit: int = _LINE_LIMIT,
     ) -> None:
-        """`memory_limit`, in bytes of its own memory, is what it may take before it is ended."""
+        """A child that takes more than `memory_limit` bytes of memory of its own is killed."""
         self.name = name
         self._process = process
         self._channel = channel
@@ -76,9 +76,9 @@ class Child:
         channel: bool = False,
         line_limit: int = _LINE_LIMIT,
     ) -> Self:
-        """Start `python -m module arguments`; what it prints to stderr is appended to `log`.
+        """Start `python -m module arguments`; its stderr is appended to `log`. Raises OSError.
 
-        Its environment is `inherited`, by default all of ours, with `env` over it. With a `channel`, `send`
+        Its environment is `inherited`, by default all of ours, updated by `env`. With a `channel`, `send`
         takes descriptors. A message of more than `line_limit` bytes breaks the protocol.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -111,18 +111,18 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The child's process id."""
+        """The process id."""
         return self._process.pid
 
     @property
     def alive(self) -> bool:
-        """Whether it has not been seen to end."""
+        """Whether no end of the child was noticed yet."""
         return self._process.returncode is None
 
     def cpu_s(self) -> float:
-        """Seconds of processor time that it has taken; 0 once it has ended.
+        """The processor time that the child has taken, in seconds; 0 once it has ended.
 
-        Asked of its clock: /proc may hide a child that has given its rights away.
+        By its CPU clock, since /proc may hide a child that has dropped its privileges.
         """
         clock = ctypes.c_int()
         if not self.alive or _libc.clock_getcpuclockid(self.pid, ctypes.byref(clock)):
@@ -133,7 +133,7 @@ class Child:
             return 0.0
 
     async def send(self, message: ChildMessage, *descriptors: int) -> None:
-        """Hand the child one message and open files with it. Raises ChildDied when it is gone."""
+        """Send a message, with open files if given. Raises ChildDied when the child is gone."""
         assert self._process.stdin is not None
         try:
             if descriptors:
@@ -145,27 +145,27 @@ class Child:
             raise ChildDied(await self._epitaph()) from exc
 
     async def receive(self) -> ChildMessage:
-        """The child's next message. Raises ChildDied when it ends or says what is no message."""
+        """Receive the next message. Raises ChildDied when the child ends or breaks the protocol."""
         assert self._process.stdout is not None
         try:
             line = await self._process.stdout.readline()
         except ValueError as exc:
             self.kill()
             while await self._process.stdout.read(self._line_limit):
-                pass  # asyncio sees no end of a process as long as one of its pipes is full
-            raise ChildDied(f"the {self.name} said a line of more than {self._line_limit} bytes") from exc
+                pass  # asyncio does not notice the end of a process while one of its pipes is full
+            raise ChildDied(f"the {self.name} sent a line of more than {self._line_limit} bytes") from exc
         if not line.endswith(b"\n"):
             raise ChildDied(await self._epitaph())
         try:
             message = json.loads(line)
-        except (ValueError, RecursionError) as exc:  # of brackets without end
-            raise ChildDied(f"the {self.name} said what is no message: {line[:80]!r}") from exc
+        except (ValueError, RecursionError) as exc:  # the latter by endless brackets
+            raise ChildDied(f"the {self.name} sent something that is no message: {line[:80]!r}") from exc
         if not isinstance(message, dict):
-            raise ChildDied(f"the {self.name} said what is no message: {line[:80]!r}")
+            raise ChildDied(f"the {self.name} sent something that is no message: {line[:80]!r}")
         return message
 
     async def stop(self, grace_s: float = 5.0) -> None:
-        """Close its stdin, wait `grace_s` seconds, then kill it. Returns once it is reaped."""
+        """Close its stdin, wait at most `grace_s` seconds, then kill it. Returns once it is reaped."""
         if self._watch is not None:
             self._watch.cancel()
         if self._channel is not None:
@@ -180,20 +180,20 @@ class Child:
             await self._process.wait()
 
     def kill(self) -> None:
-        """End it at once, with SIGKILL; `stop` still has to reap it."""
+        """Kill it at once, with SIGKILL; `stop` must still reap it."""
         if self.alive:
-            # Not by asyncio's own `kill`: that reaps a child that has just died, and how it died is lost.
+            # Not with asyncio's `kill`: it reaps a child that has just died, and the exit code is lost.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
     async def _stay_below(self, limit: int) -> None:
-        """End it when it takes more, before the machine has none left for the daemon and the others.
+        """Kill the child when it takes more memory, before the daemon and others run out of it.
 
-        A limit of the kernel's would be on addresses, of which CUDA takes more than there is memory.
+        The kernel's RLIMIT_AS limits addresses, of which CUDA reserves more than there is memory.
         """
         while self.alive:
             if _own_memory(self.pid) > limit:
-                self._cause = f"the {self.name} took more than {limit / 1e9:.1f} GB of memory and was ended"
+                self._cause = f"the {self.name} took more than {limit / 1e9:.1f} GB of memory and was killed"
                 self.kill()
                 return
             await asyncio.sleep(_MEMORY_LOOK_S)
@@ -220,31 +220,31 @@ class ParentChannel:
         self._incoming = incoming
         self._channel = channel
         self._outgoing = outgoing
-        self._lock = lock  # held open: closing it would give the lock away
+        self._lock = lock  # kept open: closing it would release the lock
 
     def receive(self) -> ChildMessage | None:
-        """The parent's next message, or None when it wants the child to end."""
+        """Receive the next message; None when the child is to end."""
         line = self._incoming.readline()
         return json.loads(line) if line.endswith(b"\n") else None
 
     def descriptors(self) -> list[int]:
-        """Those that came with the message last received, which are the caller's to close."""
+        """The descriptors that came with the last message. The caller closes them."""
         assert self._channel is not None
         return socket.recv_fds(self._channel, 1, _DESCRIPTORS)[1]
 
     def send(self, message: ChildMessage) -> None:
-        """Hand the parent one message."""
+        """Send a message to the parent."""
         self._outgoing.write(json.dumps(message).encode() + b"\n")
         self._outgoing.flush()
 
 
 def memory_share() -> int:
-    """What one child may take, in bytes: half of the machine's memory, and never less than a model needs."""
+    """The bytes that one child may take: half of the machine's memory, but at least what a model needs."""
     return max(_LEAST_MEMORY, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
 
 
 def _own_memory(pid: int) -> int:
-    """Bytes of a process that no file stands behind; 0 when it is gone (proc(5), statm)."""
+    """The resident bytes of a process without those of files; 0 when it is gone (proc(5), statm)."""
     try:
         resident, shared = Path(f"/proc/{pid}/statm").read_text().split()[1:3]
     except (FileNotFoundError, ProcessLookupError, ValueError):
@@ -255,11 +255,10 @@ def _own_memory(pid: int) -> int:
 def attach(lock: Path | None = None) -> ParentChannel:
     """Bind this child to its parent's life and take its engine's lock.
 
-    Ends the child with exit code 3 when the parent is gone already, 4 when another engine holds
-    the lock.
+    Exits with 3 when the parent is gone already, with 4 when another engine holds the lock.
     """
     bind(int(os.environ.get(_PARENT, "0")))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl+c is the parent's to act on
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent acts on ctrl+c, and ends the child
     held = None
     if lock is not None:
         held = taken(lock)

@@ -1,4 +1,4 @@
-"""Making what happens in folders outlive a power cut, and telling whether a folder is still the same one."""
+"""Changes in folders that survive a power cut, and the identity of a folder."""
 
 import os
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ FOLDER_MODE = 0o750
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
-    """Which folder stands at a path."""
+    """The folder at a path, as device and inode."""
 
     device: int
     inode: int
 
 
 def identity(folder: int | Path) -> FileIdentity:
-    """The identity of a folder, by its path or by a descriptor of it. Raises OSError."""
+    """The identity of a folder, given by its path or a descriptor. Raises OSError."""
     if isinstance(folder, Path):
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -43,7 +43,7 @@ def sync_folder(folder: bytes | Path) -> None:
 def whole_file(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Open a file for writing that appears at `path` at the block's end, whole and durable, or not at all.
 
-    Until then it is `<name>.partial`; what stands at `path` is replaced. Raises OSError.
+    Until then it is `<name>.partial`; a file at `path` is replaced. Raises OSError.
     """
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)  # a crash may have left it
@@ -56,7 +56,7 @@ def whole_file(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
 
 
 def make_folder(folder: Path, mode: int = FOLDER_MODE) -> None:
-    """Make a folder, and those above it, durably; one that stands is left as it is. Raises OSError."""
+    """Create a folder and those above it, durably; existing ones are left unchanged. Raises OSError."""
     if folder.is_dir():
         return
     make_folder(folder.parent, mode)

@@ -1,9 +1,9 @@
 """An open folder, whose entries are reached through its descriptor and by one name at a time.
 
-A path is looked up anew by every call that is given it, and whoever may write one of its folders can
-exchange that folder for a link between two calls: what was checked is then not what is renamed. A
-descriptor stays the folder that was opened. From the configured root on, folders are opened one below the
-other, and no link is followed.
+Each system call looks a path up again, and whoever may write to one of its folders can replace that folder by
+a link between two calls: what was checked is then not what is renamed. A descriptor always means the folder
+that was opened. From the configured root on, each folder is opened through the one above, and no link is
+followed.
 """
 
 import ctypes
@@ -23,10 +23,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Folder:
-    """An open directory. Close it after use, or use it as a context manager.
+    """An open folder. Close it after use, or use it as a context manager.
 
-    `path` is for messages. A name is one component of a path. Every method raises OSError as the system
-    gives it, and none follows a symbolic link.
+    `path` is for messages only. A name is one component of a path. Every method raises OSError as the system
+    gives it. None but `open` follows a symbolic link.
     """
 
     __slots__ = ("fd", "path")
@@ -37,7 +37,7 @@ class Folder:
 
     @classmethod
     def open(cls, path: Path | bytes) -> Self:
-        """Open a folder that the configuration names. Links in its path are the lab's own, and followed."""
+        """Open a configured folder. Links in its path are followed, since they are the lab's own."""
         return cls(os.open(path, _OPEN), os.fsencode(path))
 
     def __enter__(self) -> Self:
@@ -49,17 +49,17 @@ class Folder:
         self.close()
 
     def close(self) -> None:
-        """Give the descriptor back; a folder that is closed already is fine."""
+        """Close the descriptor; a second time does nothing."""
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
 
     def inner(self, name: bytes) -> "Folder":
-        """Open a folder in this one. NotADirectoryError when a link stands there."""
+        """Open a folder in this one. Raises NotADirectoryError if the name is a link."""
         return Folder(os.open(_one(name), _OPEN | os.O_NOFOLLOW, dir_fd=self.fd), self._join(name))
 
     def below(self, names: Iterable[bytes]) -> "Folder":
-        """Open a folder below this one, step by step. Without names it is this folder, opened once more."""
+        """Open the folder at the path `names` below this one; without names, this folder again."""
         here = Folder(os.dup(self.fd), self.path)
         for name in names:
             with here:
@@ -67,7 +67,7 @@ class Folder:
         return here
 
     def make(self, name: bytes, mode: int = 0o750) -> "Folder":
-        """Open a folder in this one, which is made durably where there is none."""
+        """Open a folder in this one; a missing one is created durably."""
         try:
             return self.inner(name)
         except FileNotFoundError:
@@ -76,18 +76,18 @@ class Folder:
             return self.inner(name)
 
     def names(self) -> list[bytes]:
-        """The names of all entries, in no order."""
+        """The names of all entries, unsorted."""
         return [os.fsencode(name) for name in os.listdir(self.fd)]
 
     def stat(self, name: bytes) -> os.stat_result | None:
-        """The state of an entry itself, or None when there is none."""
+        """The state of an entry, of a link itself and not its target; None if there is no entry."""
         try:
             return os.stat(_one(name), dir_fd=self.fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
 
     def open_file(self, name: bytes, flags: int, mode: int = 0o600) -> int:
-        """Open an entry and return its descriptor. OSError ELOOP when it is a link."""
+        """Open a file. Returns its descriptor. Raises OSError ELOOP if it is a link."""
         return os.open(_one(name), flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=self.fd)
 
     def write_new(
@@ -97,8 +97,8 @@ class Folder:
         mode: int = 0o600,
         prepare: Callable[[int], None] | None = None,
     ) -> None:
-        """Write an entry that must not exist, durably but for its name (see `sync`). `prepare` gets its
-        descriptor in between.
+        """Write a file that must not exist. Its content is durable then, its name after `sync`. `prepare`
+        is called with the descriptor before the fsync.
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with open(self.open_file(name, flags, mode), "wb") as file:
@@ -109,11 +109,11 @@ class Folder:
             os.fsync(file.fileno())
 
     def rename(self, name: bytes, target: "Folder", new: bytes) -> None:
-        """Move an entry within its file system, never onto another one: FileExistsError.
+        """Move an entry within its file system. Raises FileExistsError if the target exists.
 
-        Where the file system has no such call (NFS, some FUSE) the entry gets its second name before it
-        loses the first; where it has no second names either (some FUSE), the target is looked at first,
-        and a file that comes there in between would be replaced.
+        Where the file system does not support this (NFS, some FUSE), the entry is linked under its new name
+        and then unlinked under the old one. Where it has no hard links either (some FUSE), the target is
+        looked up first: one that is created between the two calls would be replaced.
         """
         if _libc.renameat2(self.fd, _one(name), target.fd, _one(new), _RENAME_NOREPLACE) == 0:
             return
@@ -132,7 +132,7 @@ class Folder:
             os.unlink(name, dir_fd=self.fd)
 
     def unlink(self, name: bytes) -> bool:
-        """Remove an entry that is no folder. Whether there was one."""
+        """Remove an entry that is no folder. Returns whether there was one."""
         try:
             os.unlink(_one(name), dir_fd=self.fd)
         except FileNotFoundError:
@@ -144,7 +144,7 @@ class Folder:
         os.rmdir(_one(name), dir_fd=self.fd)
 
     def sync(self) -> None:
-        """Make durable what was created, renamed or removed here."""
+        """Make durable what was created, renamed or removed in this folder."""
         os.fsync(self.fd)
 
     def _join(self, name: bytes) -> bytes:
@@ -153,19 +153,19 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One name in an open folder."""
+    """A name in an open folder."""
 
     folder: Folder
     name: bytes
 
     @property
     def path(self) -> bytes:
-        """Where it is, for messages."""
+        """The path, for messages only."""
         return os.path.join(self.folder.path, self.name)
 
 
 def _one(name: bytes) -> bytes:
-    """A name that is one component, so that it can't lead out of its folder. Raises PermissionError."""
+    """Check that a name is one component, and can't lead out of its folder. Raises PermissionError."""
     if not name or b"/" in name or name in (b".", b".."):
-        raise PermissionError(errno.EPERM, "it is no name of an entry", name)
+        raise PermissionError(errno.EPERM, "not the name of an entry", name)
     return name

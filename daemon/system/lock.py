@@ -1,6 +1,6 @@
 """An engine's lock file, held by its process for as long as it lives.
 
-A lock that is free proves that the engine is gone, also when the daemon that started it was killed.
+A free lock proves that the engine is gone, even if the daemon that started it was killed.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from typing import BinaryIO
 
 from daemon.core.errors import EngineError
 
-_LOCK_S = 1.0  # whoever looks who holds a lock has it for an instant
+_LOCK_S = 1.0  # `holder` of another process takes a lock for an instant
 
 
 def taken(lock: Path) -> BinaryIO | None:
-    """The lock, to be kept open by who now holds it; None when another does."""
+    """Take a lock. Returns the file, which holds it while open; None when another process has the lock."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     held = lock.open("a+b")
     deadline = time.monotonic() + _LOCK_S
@@ -34,7 +34,7 @@ def taken(lock: Path) -> BinaryIO | None:
 
 
 def holder(lock: Path) -> int | None:
-    """The process id that holds an engine's lock, or None when it is free: then the engine is gone."""
+    """The id of the process that holds an engine's lock; None if it is free, and the engine gone."""
     try:
         with lock.open("rb") as file:
             try:
@@ -49,7 +49,7 @@ def holder(lock: Path) -> int | None:
 
 
 async def gone(lock: Path, *, kill_after_s: float = 2.0, timeout_s: float = 20.0) -> None:
-    """Wait until nobody holds an engine's lock; kill who still does after `kill_after_s`.
+    """Wait until an engine's lock is free; kill its holder after `kill_after_s`.
 
     Raises EngineError, which names the process, when it is still held after `timeout_s`.
     """

@@ -1,4 +1,4 @@
-"""Which file system a folder lies on, by the kernel's mount table (proc(5), mountinfo)."""
+"""The file system of a folder, by the kernel's mount table (proc(5), mountinfo)."""
 
 import os
 import re
@@ -18,7 +18,7 @@ _USER_ID = re.compile(rb"(?:^|,)user_id=(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class _Mount:
-    """One line of the table. `root` is the folder of the file system that is mounted at `point`."""
+    """A line of the table. The folder `root` of the file system is mounted at `point`."""
 
     id: bytes
     root: bytes
@@ -30,14 +30,14 @@ class _Mount:
 
 
 def is_remote(root: Path, mountinfo: Path = MOUNTINFO) -> bool:
-    """Whether changes in `root`, or in something mounted below it, can come from another machine.
+    """Whether another machine can change `root` or a file system mounted below it.
 
-    Of those no event ever tells. FUSE counts as a network file system, except for a local disk's
-    (`fuseblk`): sshfs, rclone and the like are FUSE. False where there is no mount table.
+    Such changes cause no inotify event. FUSE counts as a network file system (sshfs, rclone), except
+    `fuseblk`, which is a local disk's. False without a mount table.
     """
     here = os.fsencode(os.path.realpath(root))
     mounts = _table(mountinfo)
-    # Of two mounts at one point the later covers the earlier.
+    # Of two mounts at one point the later hides the earlier.
     around = [(len(each.point), i, each.type) for i, each in enumerate(mounts) if _holds(each.point, here)]
     within = [mount.type for mount in mounts if mount.point != here and _holds(here, mount.point)]
     return any(_is_network(kind) for kind in [max(around)[2] if around else "", *within])
@@ -57,7 +57,7 @@ def users_mounts_within(root: Path, mountinfo: Path = MOUNTINFO) -> frozenset[by
 def file_system(fd: int, mountinfo: Path = MOUNTINFO) -> FileSystem:
     """The file system of an open folder, found by its mount and not by its path. Raises OSError.
 
-    Without a mount table only the file system's id is known.
+    Without a mount table only the id of the file system is known.
     """
     fsid = f"{os.statvfs(fd).f_fsid:x}"
     try:
@@ -69,7 +69,7 @@ def file_system(fd: int, mountinfo: Path = MOUNTINFO) -> FileSystem:
     if mount is None:
         return FileSystem("", fsid, "", mounted=False)
     source = mount.source.decode(errors="backslashreplace")
-    # The id of a network file system is zero, or another one at every mount; its address stays.
+    # A network file system's id is 0 or changes with each mount; its address does not.
     key = source if fsid == "0" or _is_network(mount.type) else fsid
     root = mount.root.decode(errors="backslashreplace")
     return FileSystem(mount.type, key, root, mounted=path == mount.point, source=source)

@@ -1,8 +1,8 @@
 """A place: the inbox or the outbox, known by a mark in it and by its file system, also after a restart.
 
-A share that is away leaves its bare mount point behind, a folder like any other: results written there
-are lost from sight. So before every write or look the open folder is compared with what is remembered,
-and the same descriptor is then used, so that no mount can slip in between.
+A share that is away leaves its mount point, an ordinary folder: results written there would be hidden once it
+is back. So before every use the open folder is compared with the remembered one, and then used through the
+same descriptor, so that a mount in between does no harm.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _LINE_BYTES = 49
 _NO_MARK = frozenset(
     {errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EACCES, errno.EPERM, errno.EAGAIN}
 )
-_OPEN = 0o755  # others bring videos and fetch results; what each file lets them do is its own
+_OPEN = 0o755  # others bring videos and fetch results; each file has its own permissions
 _USE = {PlaceName.INBOX: "videos were taken from", PlaceName.OUTBOX: "results were put into"}
 
 Keep = Callable[[KnownPlace], None]
@@ -38,8 +38,8 @@ Keep = Callable[[KnownPlace], None]
 class Place:
     """One place. Its methods block for as long as the disk does, and may be called from any thread.
 
-    Without a `memory` the folder that is found first is the place. `keep` makes a changed memory durable;
-    it is called before the folder is used, and what it raises keeps the folder from being used.
+    Without a `memory` the first folder found is the place. `keep` makes a changed memory durable: it is
+    called before the folder is used, and if it raises, the folder is not used.
     """
 
     def __init__(
@@ -52,9 +52,9 @@ class Place:
         self._one_by_one = threading.Lock()
 
     def prepare(self) -> None:
-        """Make the folder where there is none. Raises ConfigError, OSError.
+        """Create the folder if it is missing. Raises ConfigError, OSError.
 
-        The folder of a known place is made only on its own file system: a share that is away comes back.
+        A known place is created only on its own file system: a share that is away will come back.
         """
         if self._memory is None or self._would_lie_on(self._memory.system):
             make_folder(self.name, self.path, _OPEN)
@@ -70,7 +70,7 @@ class Place:
         return folder
 
     def check(self, folder: Folder) -> None:
-        """Return if this open folder is the known place. Raises PlaceError, and what `keep` raises.
+        """Check that this open folder is the known place. Raises PlaceError, and what `keep` raises.
 
         Four system calls while nothing changes: the state of the folder, and its mark opened, read, closed.
         """
@@ -86,15 +86,15 @@ class Place:
             self.state, self.detail = PlaceState.KNOWN, ""
 
     def accept(self) -> None:
-        """Make the folder that stands there now the place. Raises PlaceError, and what `keep` raises."""
+        """Accept the present folder as the place. Raises PlaceError, and what `keep` raises."""
         with self._open() as folder, self._one_by_one, self._told_when_away():
             self._take(folder, _read_mark(folder))
             self.state, self.detail = PlaceState.KNOWN, ""
 
     def look(self) -> None:
-        """Set the state, and change nothing else."""
+        """Update `state` and `detail`, without accepting or remembering a folder."""
         if self._memory is None:
-            self.detail = "it is not known yet: the first start takes the folder that it finds"
+            self.detail = "it is not known yet: the first start accepts the folder that it finds"
             return
         with contextlib.suppress(PlaceError), self._open() as folder, self._told_when_away():
             self._judge(folder, _read_mark(folder), self._memory)
@@ -105,14 +105,14 @@ class Place:
             return Folder.open(self.path)
 
     def _would_lie_on(self, system: FileSystem) -> bool:
-        """Whether a folder made here would lie on that file system."""
+        """Whether a folder created at the path would be on that file system."""
         if system.mounted:
             return False
         try:
             above = next(folder for folder in self.path.parents if folder.exists())
             with Folder.open(above) as folder:
                 return replace(file_system(folder.fd), mounted=False) == system
-        except OSError:  # a share that is away in a way that shows
+        except OSError:  # a share that is away and gives errors
             return False
 
     @contextlib.contextmanager
@@ -121,25 +121,25 @@ class Place:
             yield
         except OSError as exc:
             told = f"the {self.name} {self.path} cannot be used: {exc.strerror}"
-            raise self._fail(PlaceState.AWAY, f"{told}; make the folder or mount it again") from exc
+            raise self._fail(PlaceState.AWAY, f"{told}; create the folder or mount it again") from exc
 
     def _fail(self, state: PlaceState, message: str) -> PlaceError:
         self.state, self.detail = state, message
         return PlaceError(message)
 
     def _take(self, folder: Folder, mark: str | None) -> None:
-        """Remember this folder, with the mark that it has or a new one."""
+        """Remember this folder, with its mark or a new one."""
         self._remember(KnownPlace(mark or _write_mark(folder, None), file_system(folder.fd)))
 
     def _compare(self, folder: Folder, mark: str | None, memory: KnownPlace) -> None:
-        """Take a folder that differs from the memory for the place, or raise PlaceError."""
+        """Remember a folder that differs from the memory and still is the place. Raises PlaceError if not."""
         system = self._judge(folder, mark, memory)
         if mark is None or memory.mark not in (None, mark):
             mark = _write_mark(folder, memory.mark) or memory.mark
         self._remember(KnownPlace(mark, system))
 
     def _judge(self, folder: Folder, mark: str | None, memory: KnownPlace) -> FileSystem:
-        """The file system of the folder, if that is the place. Raises PlaceError, OSError."""
+        """The file system of a folder that is the place. Raises PlaceError if it is not, and OSError."""
         system = file_system(folder.fd)
         if not is_same(memory, mark, system, marks_bind=self.name is PlaceName.OUTBOX):
             told = f"the {self.name} {self.path} is not the folder that {_USE[self.name]}"
@@ -155,9 +155,9 @@ class Place:
 
 
 def _read_mark(folder: Folder) -> str | None:
-    """The mark of a folder; None without one that can be used. Raises OSError where that can't be told.
+    """The mark of a folder; None if it has no valid one. Raises OSError if that can't be determined.
 
-    Students may put anything under its name: no link is followed, and no more is read than a mark has.
+    Students may put anything under its name, so no link is followed, and only a mark's length is read.
     """
     try:
         fd = folder.open_file(MARK, os.O_RDONLY | os.O_NONBLOCK)
@@ -173,7 +173,7 @@ def _read_mark(folder: Folder) -> str | None:
 
 
 def _write_mark(folder: Folder, mark: str | None) -> str | None:
-    """Put a mark, or a new one, in the place of what can't be used. None where it can't be written."""
+    """Write a mark (None: a new one) in place of an invalid one. Returns it, None if that fails."""
     mark = mark or secrets.token_hex(16)
     try:
         folder.unlink(_HALF)

@@ -1,4 +1,4 @@
-"""The files of the state folder that are kept for a time: found, and deleted without following a link."""
+"""Files of the state folder that are kept for a time: how to find them, and delete them following no link."""
 
 import contextlib
 import os
@@ -9,23 +9,23 @@ from daemon.system.folder import Folder
 from daemon.system.state_folder import DATABASE
 
 COPY_PREFIX = f"{DATABASE}.before-".encode()
-"""How the names of the copies begin that are made of the database before an update changes it."""
+"""The prefix of the copies of the database that are made before an update."""
 REJECTED = b"rejected"
 _CLAIM_LENGTH = 20  # a refused file's name begins with its claim's id
 
 
 def folder_of(path: Path, root: Path) -> Folder:
-    """Open the folder of a file. Below `root` no link is followed. Raises OSError."""
+    """Open the folder of a file, following no link below `root`. Raises OSError."""
     try:
         inner = path.parent.relative_to(root)
-    except ValueError:  # the root had another path when the database was told of the file
+    except ValueError:  # the root had another path when the file's was stored
         return Folder.open(path.parent)
     with Folder.open(root) as opened:
         return opened.below(map(os.fsencode, inner.parts))
 
 
 def loose_files(state: Path) -> list[bytes]:
-    """The refused files and the copies of the database, as paths below the state folder. Raises OSError."""
+    """Refused files and copies of the database, as paths below the state folder. Raises OSError."""
     with Folder.open(state) as root:
         found = [name for name in root.names() if name.startswith(COPY_PREFIX)]
         with contextlib.suppress(FileNotFoundError), root.inner(REJECTED) as rejected:
@@ -34,13 +34,13 @@ def loose_files(state: Path) -> list[bytes]:
 
 
 def claim_of(name: bytes) -> str:
-    """The id of the claim that a file of the spool or a refused one is of, by its path or name."""
+    """The claim id in the path or name of a spooled or refused file."""
     return name.rpartition(b"/")[2][:_CLAIM_LENGTH].decode(errors="replace")
 
 
 def remove_file(path: Path, root: Path) -> bool:
-    """Delete a file below `root`, durably. Whether there was one: where a link stands in place of its folder
-    there is none. Raises OSError.
+    """Delete a file below `root`, durably. Returns whether there was one: none is found in a folder that was
+    replaced by a link. Raises OSError.
     """
     try:
         folder = folder_of(path, root)
@@ -53,7 +53,7 @@ def remove_file(path: Path, root: Path) -> bool:
 
 
 def remove_all(folder: Folder, name: bytes) -> int:
-    """Delete an entry with all that is in it, durably. How many files there were. Raises OSError."""
+    """Delete an entry and everything in it, durably. Returns the number of files. Raises OSError."""
     removed = 0
     if _is_folder(folder, name):
         with folder.inner(name) as inner:

@@ -1,4 +1,4 @@
-"""The state folder: the name of its database, and its one owner; and the making of the folders beside it."""
+"""The state folder: names of files, its one owner, permissions. And the creation of configured folders."""
 
 import contextlib
 import fcntl
@@ -16,7 +16,7 @@ _PRIVATE_UMASK = 0o027
 
 @contextlib.contextmanager
 def owned(state: Path) -> Iterator[None]:
-    """Own the state folder for as long as the context lasts. Raises AlreadyRunning, ConfigError."""
+    """Own the state folder until the end of the context. Raises AlreadyRunning, ConfigError."""
     make_folder("state", state)
     _shut_others_out(state)
     with (state / "daemon.lock").open("a+") as file:
@@ -26,7 +26,7 @@ def owned(state: Path) -> Iterator[None]:
             file.seek(0)
             raise AlreadyRunning(
                 f"a daemon (process {file.read().strip() or 'unknown'}) runs on {state} already; "
-                "see `introeval status`, or name another state folder"
+                "run: introeval status, or name another state folder"
             ) from None
         file.truncate(0)
         file.write(str(os.getpid()))
@@ -35,26 +35,24 @@ def owned(state: Path) -> Iterator[None]:
 
 
 def _shut_others_out(state: Path) -> None:
-    """Take the state folder from others, where an earlier version has left it open to them."""
+    """Take away others' permissions on a state folder that an earlier version has left open to them."""
     mode = stat.S_IMODE(state.stat().st_mode)
     if mode & 0o007:
-        with contextlib.suppress(
-            PermissionError
-        ):  # another user's: what we write there is private all the same
+        with contextlib.suppress(PermissionError):  # another user's; the files that we write are private
             state.chmod(mode & ~0o007)
 
 
 def write_privately() -> None:
-    """Let nobody but this user and its group read what this process writes from now on. What others are to
-    read gets its permissions explicitly.
+    """Set the umask so that only this user and its group can read what this process writes. Files for others
+    get their permissions explicitly.
     """
     os.umask(os.umask(_PRIVATE_UMASK) | _PRIVATE_UMASK)
 
 
 def make_folder(key: str, path: Path, mode: int = 0o750) -> None:
-    """Make the folder of `paths.<key>` if there is none, with this mode.
+    """Create the folder of `paths.<key>` with this mode, if it is missing.
 
-    Raises ConfigError where there can be none. What a share does that is away for now is an OSError.
+    Raises ConfigError if it can't exist there, and OSError for what may pass, as a share that is away.
     """
     try:
         if not path.is_dir():

@@ -1,4 +1,4 @@
-"""Waits of the daemon's loops: for an event or for a time, and ended by a stop."""
+"""Waits of the daemon's loops: for an event or a time, and ended by a stop."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 
 async def happens(event: asyncio.Event, within_s: float | None) -> bool:
-    """Wait for an event, at most so many seconds; None is for ever. Whether it is set."""
+    """Wait for an event, at most `within_s` seconds (None: for ever). Returns whether it is set."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within_s):
             await event.wait()
@@ -15,7 +15,7 @@ async def happens(event: asyncio.Event, within_s: float | None) -> bool:
 
 @contextlib.asynccontextmanager
 async def waking(stop: asyncio.Event, wake: Callable[[], None]) -> AsyncIterator[None]:
-    """Call `wake` once `stop` is set, if that is within the block: what waits in it then looks at `stop`."""
+    """Call `wake` when `stop` is set during the block, so that a wait in it ends and sees `stop`."""
 
     async def wait() -> None:
         await stop.wait()

@@ -49,7 +49,7 @@ async def test_a_child_that_takes_too_much_memory_is_ended_and_it_is_said_why(tm
     glutton = await child(tmp_path, GLUTTON)
     try:
         async with asyncio.timeout(60):
-            with pytest.raises(ChildDied, match=r"took more than 0\.3 GB of memory and was ended"):
+            with pytest.raises(ChildDied, match=r"took more than 0\.3 GB of memory and was killed"):
                 await glutton.receive()
     finally:
         await glutton.stop()

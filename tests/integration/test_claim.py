@@ -332,7 +332,7 @@ def test_a_full_disk_leaves_the_claim_open_for_later(here: IntakeLab) -> None:
 
     here.drop("s01/intro.mp4")
     (alarm,) = claim_all(here, files=Full()).delayed.values()
-    assert "make room" in alarm.message
+    assert "free space" in alarm.message
     assert len(Outcome(here).open) == 1
     recover(here)
     assert len(Outcome(here).tasks) == 1

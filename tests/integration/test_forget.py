@@ -222,7 +222,7 @@ async def test_a_file_that_is_being_taken_in_is_waited_for(tmp_path: Path) -> No
     with open_store(lab.config.paths.state / DATABASE) as store:
         with closing(sqlite3.connect(lab.config.paths.state / DATABASE)) as database, database:
             database.execute("UPDATE claims SET step = 'seen'")
-        with pytest.raises(IllegalTransition, match="being taken in"):
+        with pytest.raises(IllegalTransition, match="being claimed"):
             forgetting.kept_of(store, "s020", lab.inbox)
 
 

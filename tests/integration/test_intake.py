@@ -579,7 +579,7 @@ def test_a_share_that_calls_itself_local_is_polled_once_a_file_came_of_which_no_
     here: IntakeLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("daemon.intake.watcher.awatch", never_an_event)
-    monkeypatch.setattr("daemon.intake.intake._EVENT_LATEST_S", 0.2)
+    monkeypatch.setattr("daemon.intake.watcher._EVENT_LATEST_S", 0.2)
 
     async def check() -> None:
         await until(lambda: intake.watching is Watching.EVENTS)
@@ -596,7 +596,7 @@ def test_files_of_which_events_tell_are_no_reason_to_poll(
     here: IntakeLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("daemon.intake.watcher._DEBOUNCE_MS", 1_600)  # the timed look finds them first
-    monkeypatch.setattr("daemon.intake.intake._EVENT_LATEST_S", 3.0)
+    monkeypatch.setattr("daemon.intake.watcher._EVENT_LATEST_S", 3.0)
 
     async def check() -> None:
         await until(lambda: intake.watching is Watching.EVENTS)

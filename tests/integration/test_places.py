@@ -165,7 +165,7 @@ async def test_a_folder_that_is_not_there_cannot_be_accepted(lab: Lab) -> None:
         lab.outbox.rmdir()
         done = await run(lab, "accept", "outbox")
         assert isinstance(done.exception, PlaceError)
-        assert "make the folder or mount it again" in str(done.exception)
+        assert "create the folder or mount it again" in str(done.exception)
         assert states(await daemon.observer.status())["outbox"] == "away"
         assert (await run(lab, "accept", "elsewhere")).exit_code == 2
 
@@ -186,7 +186,7 @@ async def test_what_is_blocked_by_another_file_is_told_and_stops_nothing_else(la
         await worked_off(daemon)
         codes = [each.code for each in daemon.alarms.all]
         assert len(codes) == 21, codes
-        assert "move it away; the receipt is then delivered by itself" in alarm(daemon, "outbox_blocked ")
+        assert "move it away; the receipt is then delivered automatically" in alarm(daemon, "outbox_blocked ")
         assert f"{2 * blocked - 20} more" in next(
             each.message for each in daemon.alarms.all if each.code == "outbox_blocked"
         )
@@ -205,7 +205,7 @@ async def test_a_file_of_somebody_else_under_the_name_of_a_result_is_kept(lab: L
         lab.hand_in("s001_me.mp4")
         await until(lambda: daemon.born)
         await worked_off(daemon)
-        assert f"{target} is something else than the result" in alarm(daemon, "outbox_blocked")
+        assert f"{target} is not the result" in alarm(daemon, "outbox_blocked")
         assert target.read_bytes() == b"{}"
         assert (await daemon.observer.status()).undelivered == 1
         target.rename(lab.folder / "theirs")

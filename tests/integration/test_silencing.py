@@ -203,7 +203,7 @@ def test_a_file_that_is_leased_after_the_claim_is_under_its_name_again(here: Int
 @pytest.mark.parametrize(
     ("code", "told"),
     [
-        (errno.EEXIST, "move away what stands in the folder under its name"),
+        (errno.EEXIST, "move away the file that has its name in the folder"),
         (errno.EAGAIN, "end the program that holds it"),
     ],
 )
@@ -216,7 +216,7 @@ def test_what_hinders_a_claim_is_what_its_alarm_says(code: int, told: str) -> No
 def test_a_look_that_takes_long_is_an_alarm_that_says_where_it_is(
     here: IntakeLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.intake.intake._SLOW_S", 0.05)
+    monkeypatch.setattr("daemon.intake.slow._SLOW_S", 0.05)
     answers, scandir = threading.Event(), os.scandir
 
     def hanging(fd: int) -> Any:

@@ -1,7 +1,7 @@
-"""The first schema. Frozen: what comes later is another migration beside this one.
+"""The first schema. Frozen: a change is another migration beside this one.
 
-Written as SQL, since what matters here (partial indexes, triggers, checks) has no other name.
-`status_counts` is kept by triggers, so that what the dashboard asks never grows with history.
+It is SQL, since peewee has no words for partial indexes, triggers and checks. Triggers maintain
+`status_counts`, so that the cost of the dashboard's counts does not grow with history.
 """
 
 from typing import Any
@@ -42,7 +42,7 @@ _STATEMENTS = (
         ended_at TEXT,
         size INTEGER NOT NULL
     )""",
-    # AUTOINCREMENT: an id that a forgotten student had is never given to another one.
+    # AUTOINCREMENT: the id of a forgotten student's task is never given to another's.
     f"""CREATE TABLE processing_tasks (
         id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
         user_id TEXT NOT NULL REFERENCES users (username),
@@ -168,6 +168,6 @@ _STATEMENTS = (
 
 
 def up(migrator: Any, db: Any) -> None:
-    """Make every table, index and trigger."""
+    """Create the tables, indexes and triggers."""
     for statement in _STATEMENTS:
         db.execute_sql(statement)

@@ -1,4 +1,4 @@
-"""What each switch found on the GPU, beside what it cost: the columns of the ledger, in MB."""
+"""The columns of the ledger: the memory that each switch found on the GPU, in MB."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How long things are kept is counted apart from the clock: since when, in seconds of witnessed time."""
+"""Since when videos and files are kept, in seconds of witnessed time and not by the clock."""
 
 from typing import Any
 
@@ -14,6 +14,6 @@ _STATEMENTS = (
 
 
 def up(migrator: Any, db: Any) -> None:
-    """Add the column with its index, and the table of files that no task stands for."""
+    """Add the column with its index, and the table of kept files that belong to no task."""
     for statement in _STATEMENTS:
         db.execute_sql(statement)

@@ -38,7 +38,7 @@ def test_stepping_a_closed_or_unknown_claim_changes_nothing(store: Database) -> 
     claims.add(store, [claim("a"), claim("b")])
     claims.step(store, ["a"], ClaimStep.LOST)
     for ids in (["a", "b"], ["b", "c"]):
-        with pytest.raises(StoreError, match="only 1 are open"):
+        with pytest.raises(StoreError, match="only 1 of 2 claims are open"):
             claims.step(store, ids, ClaimStep.SPOOLED)
     assert claims.still_open(store) == [claim("b")]
 

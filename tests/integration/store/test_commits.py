@@ -111,7 +111,7 @@ def test_an_outcome_must_fit_its_event_and_answer_the_present_try(store: Databas
     task = walk(store, task, Event.ADMITTED, Event.STARTED)
     old = Ticket(task.id, 1, task.attempt - 1)
     now = Ticket(task.id, 1, task.attempt)
-    with pytest.raises(IllegalTransition, match="present try"):
+    with pytest.raises(IllegalTransition, match="not of the attempt"):
         commits.commit(
             store, [change(task, Event.TRANSCRIBED, outcome=Transcribed(old, TRANSCRIPT, SPEAKING))]
         )

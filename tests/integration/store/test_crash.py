@@ -100,7 +100,7 @@ def test_a_full_disk_is_an_error_that_changes_nothing(tmp_path: Path) -> None:
         pages = store.pragma("page_count")
         store.pragma("max_page_count", pages)
         many = [birth(f"more{number}") for number in range(1000)]
-        with pytest.raises(StoreError, match="make room"):
+        with pytest.raises(StoreError, match="free space"):
             born(store, *many)
         before = reports.counts(store)
         store.pragma("max_page_count", 1_000_000)

@@ -34,7 +34,7 @@ def test_the_file_is_in_wal_mode_and_has_the_tables_that_other_tools_read(
 
 
 def test_a_folder_that_is_missing_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="see that its folder exists"):
+    with pytest.raises(StoreError, match="check that its folder exists"):
         open_store(tmp_path / "nowhere" / "introeval.db")
 
 
