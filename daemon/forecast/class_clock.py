@@ -27,11 +27,7 @@ def face(
         end = LikelyRange(roll.ended_at, roll.ended_at, roll.ended_at) if roll.ended_at else None
     if deadline is not None and deadline < roll.began_at:
         deadline = None
-    spare_s, at_risk = None, False
-    if deadline is not None:
-        expected, latest = (now, now) if end is None else (end.expected, end.latest)
-        at_risk = latest > deadline
-        spare_s = None if end is None and not at_risk else deadline - expected
+    spare_s, at_risk = _risk(end, deadline, now)
     return Clock(
         done=roll.total - len(left),
         total=roll.total,
@@ -43,3 +39,12 @@ def face(
         at_risk=at_risk,
         cause=why_late() if deadline is not None and at_risk and left else "",
     )
+
+
+def _risk(end: LikelyRange | None, deadline: float | None, now: float) -> tuple[float | None, bool]:
+    """The seconds to spare, if they are known, and whether the deadline is at risk."""
+    if deadline is None:
+        return None, False
+    if end is None:
+        return (deadline - now, True) if now > deadline else (None, False)
+    return deadline - end.expected, end.latest > deadline
