@@ -13,7 +13,7 @@ def test_no_accounts_files_hide_what_hinders_anothers() -> None:
     messages = named(sorted([*flood, zoes]))
     assert messages["intake_no_right /inbox/zoe/1.mp4"] == "zoe's cannot be taken"
     assert len(messages) == 21
-    assert messages["intake_no_right"].startswith("81 more of the inbox")
+    assert messages["intake_no_right"].startswith("81 more in the inbox")
 
 
 def test_alarms_of_one_account_are_named_in_their_order() -> None:
