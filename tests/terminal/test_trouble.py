@@ -74,7 +74,7 @@ def test_garbage_another_version_and_slowness_are_told_apart_and_outlived(desk: 
         b"HTTP/1.1 200 \r\n\r\n",
     ):
         fake.garbage = garbage
-        terminal.sees("daemon offline", "no IntroEval daemon")
+        terminal.sees("daemon offline", "not an IntroEval daemon")
         fake.garbage = None
         terminal.type("R")
         terminal.sees("● live", "0005")
