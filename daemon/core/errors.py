@@ -126,7 +126,7 @@ class StoreError(IntroEvalError):
 class PlaceError(IntroEvalError):
     """The inbox or the outbox is away, or is another folder than the known one; it is not used."""
 
-    exit_code = 15
+    exit_code = 18
 
 
 class DeliveryError(IntroEvalError):

@@ -9,8 +9,9 @@ from daemon.contracts.signal import Signal
 
 log = structlog.get_logger()
 
-_NAMING = ("intake_", "outbox")  # codes of alarms whose messages name files, and so students
-_LOOK = "it names files, which the log does not; run: introeval status"
+# Codes of alarms whose messages name files, and so students, or a student.
+_NAMING = ("intake_", "outbox", "alert_oldest_wait")
+_LOOK = "it may name a student, which no log does; run: introeval status"
 
 
 @dataclass(frozen=True, slots=True)

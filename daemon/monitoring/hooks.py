@@ -108,7 +108,8 @@ class Hooks:
             async with asyncio.timeout(self._timeout_s):
                 await child.communicate(said)
         except TimeoutError:
-            return f"alerts.command was ended after {self._timeout_s:g} s without an end; fix the command"
+            told = f"alerts.command did not end within {self._timeout_s:g} s and was killed"
+            return f"{told}, so this alarm may not have been delivered; make the command faster"
         finally:
             # The command, and what it left; a process of another user (sudo) can't be killed by us.
             with contextlib.suppress(ProcessLookupError, PermissionError):

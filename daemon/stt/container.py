@@ -1,4 +1,4 @@
-"""An open container and its packets, of which FFmpeg passes over without a word what it cannot read."""
+"""Reads the packets of an open media file, and counts those that FFmpeg skips without an error."""
 
 import os
 import stat

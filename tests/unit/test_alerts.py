@@ -4,12 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog.testing
 
 from daemon.config.load import Config
 from daemon.config.sections import AlertSettings
 from daemon.contracts.wire.status import Clock, DaemonStatus, Disk, EngineReport, Switching
 from daemon.core.tasks.task import Status as TaskStatus
 from daemon.core.tasks.task import Task
+from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.alert_rules import Situation, conditions
 
 NOW = 1_700_000_000.0
@@ -115,3 +117,10 @@ def test_a_deadline_that_cannot_be_held() -> None:
     clock = Clock(done=1, total=30, deadline="2026-03-04T10:45:00Z", at_risk=True, cause="it is slow")
     found = conditions(with_status(clock=clock), CONFIG)
     assert "it is slow" in found["alert_deadline"]
+
+
+def test_no_log_names_whose_task_has_waited() -> None:
+    with structlog.testing.capture_logs() as logged:
+        Alarms(lambda: 0.0).set("alert_oldest_wait", "task 7 of zoe has waited 12 min")
+    assert logged
+    assert "zoe" not in str(logged)

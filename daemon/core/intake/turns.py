@@ -72,10 +72,10 @@ def in_turn(files: Sequence[F], load: InWork) -> list[F]:
 def next_in_turn(waiting: Sequence[F], busy: InWork) -> F | None:
     """The next file to begin with beside those that are `busy`, or None when each must wait.
 
-    1. One at a time of each student of an account: who hands in what is slow to read delays only himself.
-    2. Four at once, of which two may be heavy. An account of which nothing is busy (nothing heavy) need not
-       wait for those of others: for such there are two places (one) more.
-    3. Of those that may begin, one of the account that has fewest busy.
+    1. One file at a time of each student of an account: slow files delay their own student alone.
+    2. Four files at once, two of them heavy. An account with none busy may use two places more, and one with
+       no heavy file busy one heavy place more, so that no account waits for the files of another.
+    3. Of the files that may begin, one of the account with the fewest busy.
     """
     taken, heavy = sum(busy.owners.values()), sum(busy.heavy.values())
     allowed = []

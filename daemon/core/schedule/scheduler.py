@@ -79,7 +79,7 @@ def decide(view: View, policy: Policy) -> Decision:
 def in_order(tasks: Iterable[Task]) -> list[Task]:
     """Open tasks in the order in which they are served: see the module's docstring.
 
-    Give all those that are not held, since each one's place depends on the others of its student and account.
+    `tasks` must hold every open task that is not held: a rank depends on the student's and account's others.
     """
     of_student: Counter[str] = Counter()
     of_account: Counter[str] = Counter()
@@ -197,7 +197,9 @@ def _starts(chosen: list[Task], running: list[Task], view: View, policy: Policy)
 
 
 def _goes_before(task: Task, suspect: Task, policy: Policy) -> bool:
-    """Whether `suspect` waits for `task`, which is none: for the whole phase, if the phase has an end."""
+    """Whether the trusted `task` starts before `suspect`: always where there are several groups, else only if
+    it was claimed before the other became a suspect.
+    """
     if len(policy.residency) > 1:
         return True
     return task.claimed_at <= suspect.not_before and _is_new_rating(task) <= _is_new_rating(suspect)
