@@ -89,7 +89,7 @@ async def test_nothing_that_an_alarm_says_reaches_a_shell(tmp_path: Path) -> Non
     [
         (("/does/not/exist",), "cannot be started"),
         ((sys.executable, "-c", "raise SystemExit(3)"), "exit code 3"),
-        ((sys.executable, "-c", "import time; time.sleep(60)"), "was ended after"),
+        ((sys.executable, "-c", "import time; time.sleep(60)"), "did not end within"),
     ],
 )
 async def test_a_hook_that_fails_is_one_alarm_that_is_not_handed_on(
