@@ -1,1 +1,1 @@
-"""Speech to text: what reads the videos, the Whisper worker, and the parents of both."""
+"""Speech to text: the media child, which reads videos, the Whisper worker, and the parents of both."""

@@ -1,8 +1,8 @@
-"""The one border at which the answers of media children become values.
+"""The validation of answers of media children.
 
-A video may have taken the child over, so that nothing in an answer is to be relied on: not its size, not
-its types, not that a number is finite. An answer that is not exactly one of the shapes here counts as the
-death of its child.
+A video may have taken its child over, so that nothing in an answer can be trusted: not its size, not its
+types, not that a number is finite. An answer that has not exactly one of these shapes counts as the death of
+its child.
 """
 
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -23,17 +23,17 @@ from daemon.core.errors import Blame, Fault
 from daemon.system.child import ChildDied
 
 LONGEST = 16 * 1024
-"""Bytes of one answer. The longest honest one is a fault of a few hundred."""
+"""The most bytes of one answer. The longest valid one, a fault, has a few hundred."""
 
 _MOST_CHARACTERS = 500
 _MOST_TRACKS = 10_000  # FFmpeg itself stops at a thousand
-# A fault of the machine stops the work on all files, one of the task's turn is tried again for days: a child
-# may only say so of what it alone can see.
+# A fault of the engine stops the work on all files, and one of the task is retried for days. So a child may
+# blame them only for what it alone can see.
 _BLAMES: dict[str, Blame] = {"no_room": Blame.ENGINE, "unreadable": Blame.TASK}
 
 
 def one_line(text: str) -> str:
-    """The text without what no terminal can show, in the length that an answer may have."""
+    """The text with unprintable characters replaced, cut to the length that an answer may have."""
     return "".join(each if each.isprintable() else "?" for each in text)[:_MOST_CHARACTERS]
 
 
@@ -68,7 +68,7 @@ class Probed(_Shape):
 
     @property
     def probe(self) -> Probe:
-        """The answer as the port's value."""
+        """The answer as a Probe."""
         return Probe(self.duration_s, self.audio_codec, self.audio_streams)
 
 
@@ -85,7 +85,7 @@ class Sound(_Shape):
 
     @property
     def found(self) -> tuple[Flag, ...]:
-        """The flags as the document has them."""
+        """The flags in the form of the result."""
         return tuple(Flag(code=flag.code, detail=flag.detail) for flag in self.flags)
 
 
@@ -97,7 +97,7 @@ class _Blamed(_Shape):
     @model_validator(mode="after")
     def _by_the_table(self) -> Self:
         if Blame(self.blame) is not _BLAMES.get(self.code, Blame.PERMANENT):
-            raise ValueError("this code does not go with this blame")
+            raise ValueError("the blame does not belong to the code")
         return self
 
 
@@ -109,7 +109,7 @@ S = TypeVar("S", Probed, Sound)
 
 
 def lacking(message: dict[str, Any]) -> list[str]:
-    """The parts of the cage that this machine lacks, from a child's first message. Raises ChildDied."""
+    """Parse a child's first message: the parts of the cage that this machine lacks. Raises ChildDied."""
     try:
         return _Ready.model_validate(message).lacks
     except ValidationError as exc:
@@ -117,19 +117,19 @@ def lacking(message: dict[str, Any]) -> list[str]:
 
 
 def understood(message: dict[str, Any], shape: type[S], longest_s: float) -> S | Fault:
-    """The message of a media child as `shape`, or the fault that it has found in the file.
+    """Parse the answer of a media child: a `shape`, or the fault that it found in the file.
 
-    Raises ChildDied when it is neither, or tells of more than `longest_s` seconds of sound.
+    Raises ChildDied if it is neither, or states more than `longest_s` seconds of sound.
     """
     try:
         if "fault" in message:
             fault = _Refusal.model_validate(message).fault
             if fault.code == "no_room" and shape is Probed:
-                raise ChildDied("the media decoder lacked room for writing nothing")
+                raise ChildDied("the media decoder reported a full disk for a probe, which writes nothing")
             return Fault(Blame(fault.blame), fault.code, fault.message)
         answer = shape.model_validate(message)
     except ValidationError as exc:
         raise ChildDied("the media decoder gave no valid answer") from exc
     if answer.duration_s > longest_s:
-        raise ChildDied("the media decoder told of more sound than a video may have")
+        raise ChildDied("the media decoder reported more sound than a video may have")
     return answer

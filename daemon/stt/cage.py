@@ -1,12 +1,12 @@
-"""The media child's cage: what is left to a process that only reads descriptors it was handed.
+"""The media child's cage: what the kernel leaves to a process that only reads descriptors it was handed.
 
-It opens nothing, reaches no network and starts no process: the video and the place for its sound come as
-open descriptors, so the Landlock ruleset has no rule at all, and the seccomp filter no call that opens a
-path. Where the kernel lacks one, the other still stands.
+It opens no file, reaches no network and starts no process: the video and the file for its sound come as open
+descriptors, so that the Landlock ruleset allows nothing, and the seccomp filter no call that opens a path.
+If the kernel lacks one of them, the other still holds.
 
-Landlock takes two calls here, and libseccomp, which knows the calls' numbers on each processor, five
-functions. The Python packages for them are either some months old or abandoned (pyseccomp's last release is
-of 2021, and it runs ldconfig to find the library), so that both are called with ctypes.
+Both are called with ctypes: two calls for Landlock, and five functions of libseccomp, which knows the numbers
+of calls on each processor. The Python packages for them are either some months old or abandoned (pyseccomp's
+last release is of 2021, and it runs ldconfig to find the library).
 """
 
 import ctypes
@@ -45,7 +45,7 @@ _CALLS = (
 ).split()
 
 
-# Of fcntl(2) what only concerns the descriptor: others have the kernel send signals to any process.
+# The commands of fcntl(2) for the descriptor itself: others make the kernel send signals to any process.
 _DESCRIPTOR_COMMANDS = (
     *(fcntl.F_DUPFD, fcntl.F_DUPFD_CLOEXEC, fcntl.F_GETFD, fcntl.F_SETFD),
     *(fcntl.F_GETFL, fcntl.F_SETFL),
@@ -53,7 +53,7 @@ _DESCRIPTOR_COMMANDS = (
 
 
 class Lacking(Exception):
-    """This machine does not offer a part of the cage, which the message names."""
+    """This machine lacks a part of the cage, which the message names."""
 
 
 class _Comparison(ctypes.Structure):
@@ -68,16 +68,16 @@ class _Comparison(ctypes.Structure):
 
 
 def enter() -> list[str]:
-    """Shut this process in for good; one line for each part that the machine lacks.
+    """Confine this process for good. Returns one line for each part that the machine lacks.
 
-    All that is to be imported must have been. Raises RuntimeError with more than one thread, since the
-    others would stay outside, and OSError when the kernel refuses what it always has.
+    Every import must be done before. Raises RuntimeError with more than one thread, since the others would
+    stay outside, and OSError when the kernel refuses what every kernel has.
     """
     if len(os.listdir("/proc/self/task")) != 1:
         raise RuntimeError("the cage must be entered before any thread is started")
     libc = ctypes.CDLL(None, use_errno=True)
     with suppress(Lacking):
-        _libseccomp()  # once it is loaded, it is found again where no file can be opened
+        _libseccomp()  # loaded now, since no file can be opened later
     _drop_rights(libc)
     lacks = []
     steps: tuple[Callable[[ctypes.CDLL], None], ...] = (_forbid_files, _filter_calls)
@@ -90,7 +90,7 @@ def enter() -> list[str]:
 
 
 def lacking() -> list[str]:
-    """One line for each part of the cage that this machine lacks, found without entering it."""
+    """One line for each part of the cage that this machine lacks, without entering it."""
     lacks = []
     for look in (landlock_abi, _libseccomp):
         try:
@@ -101,7 +101,7 @@ def lacking() -> list[str]:
 
 
 def landlock_abi() -> int:
-    """The version of the kernel's Landlock. Raises Lacking."""
+    """The kernel's version of Landlock. Raises Lacking."""
     libc = ctypes.CDLL(None, use_errno=True)
     abi = int(libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_VERSION))
     if abi < 1:
@@ -110,12 +110,12 @@ def landlock_abi() -> int:
 
 
 def _drop_rights(libc: ctypes.CDLL) -> None:
-    """Groups, capabilities, those that a program would bring, and being looked into by others."""
+    """Drop groups and capabilities, gain none by executing a program, and be traced by nobody."""
     _checked(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    with suppress(PermissionError):  # only root may; the service's groups are worth nothing without a socket
+    with suppress(PermissionError):  # only root may; without files the service's groups allow nothing
         os.setgroups([])
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    with suppress(PermissionError):  # an older unit's filter of calls, under which there is but CAP_LEASE
+    with suppress(PermissionError):  # an older unit's filter of calls; it leaves only CAP_LEASE anyway
         _checked(libc.capset(header, (ctypes.c_uint32 * 6)()))
     _checked(libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
 
@@ -146,7 +146,7 @@ def _libseccomp() -> ctypes.CDLL:
 
 
 def _filter_calls(libc: ctypes.CDLL) -> None:
-    """Allow the calls that decoding takes; all others fail with EPERM."""
+    """Allow the calls that decoding needs; all others fail with EPERM."""
     library = _libseccomp()
     rules = ctypes.c_void_p(library.seccomp_init(ctypes.c_uint32(_ERRNO | errno.EPERM)))
 
@@ -162,9 +162,9 @@ def _filter_calls(libc: ctypes.CDLL) -> None:
         for command in _DESCRIPTOR_COMMANDS:
             add(call, _Comparison(1, _EQUAL, command, 0))
     add("clone", _Comparison(0, _MASKED_EQUAL, _CLONE_THREAD, _CLONE_THREAD))
-    # Its flags lie in memory, which no filter sees. Without it the C library takes clone.
+    # Its flags are in memory, which no filter can read. Without it the C library uses clone.
     add("clone3", action=_ERRNO | errno.ENOSYS)
-    # The C library's fstat. It may name a path as well, of which it then tells the size and the dates.
+    # The C library's fstat. With a path as well, it can only tell size and dates of that file.
     add("newfstatat", _Comparison(3, _EQUAL, _AT_EMPTY_PATH, 0))
     add("prlimit64", _Comparison(0, _EQUAL, 0, 0))
     add("tgkill", _Comparison(0, _EQUAL, os.getpid(), 0))  # abort(3)
@@ -183,6 +183,6 @@ def _checked(answer: int) -> int:
 
 
 def _granted(answer: int) -> None:
-    """Raises OSError for what libseccomp's functions return, a negative errno."""
+    """Raise OSError if a function of libseccomp returned a negative errno."""
     if answer < 0:
         raise OSError(-answer, os.strerror(-answer))

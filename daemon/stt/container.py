@@ -1,4 +1,4 @@
-"""Reads the packets of an open media file, and counts those that FFmpeg skips without an error."""
+"""An open container and its packets. FFmpeg skips packets that it cannot read without an error."""
 
 import os
 import stat
@@ -16,23 +16,23 @@ from av.stream import Discard
 from daemon.stt.media_faults import MediaFault, beginning, check_length, overfull, unopened
 
 ERRORS = (av.error.FFmpegError, ValueError, IndexError)
-"""Errors that PyAV raises for a damaged file. One of them is a MemoryError as well, which is let through."""
+"""Errors of PyAV for a damaged file. One of them is also a MemoryError, which must be let through."""
 
-# No demuxer that opens other files (hls, concat, dash, ...), and no protocol that leaves the machine:
-# a playlist that is named .mp4 would else read the neighbours' videos.
+# No demuxer that opens other files (hls, concat, dash, ...), and no network protocol: a playlist named .mp4
+# would otherwise read other students' videos.
 _OPTIONS = {
     "protocol_whitelist": "fd",
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,wav,w64,mp3,ogg,flac,aac",
 }
-_LEAD_S = 1.5  # FFmpeg begins a second before what is played, for decoders that need it
-_RETRIES = 20  # of demuxing after an error, with nothing read in between
-_PACKETS_PER_S = 1000  # pictures at 240 Hz beside eight tracks of sound are 650 a second
-_MORE_PACKETS = 100_000  # of what lasts no time: hundreds of tracks begin with some each
+_LEAD_S = 1.5  # FFmpeg starts a second before the played part, for decoders that need it
+_RETRIES = 20  # of demuxing after errors, with no packet in between
+_PACKETS_PER_S = 1000  # 240 pictures a second and eight tracks of sound take 650
+_MORE_PACKETS = 100_000  # in addition, without duration: each of hundreds of tracks begins with some
 
 
 @dataclass
 class PacketTally:
-    """What became of the packets of one track."""
+    """The packets of one track: seconds present, seconds decoded, and the number skipped."""
 
     there_s: float = 0.0
     decoded_s: float = 0.0
@@ -40,9 +40,9 @@ class PacketTally:
     _hidden_s: float = 0.0
 
     def count(self, packet: Any) -> None:
-        """Add a packet to what is there, unless it only leads to what an mp4's edit list plays.
+        """Count a packet as present, unless it only leads to the part that an mp4's edit list plays.
 
-        The packets of such a lead are decoded and given to nobody.
+        FFmpeg decodes the packets of such a lead, but does not return their frames.
         """
         duration_s = seconds(packet.duration, float(packet.time_base or 0)) or 0.0
         self._hidden_s = self._hidden_s + duration_s if packet.is_discard else 0.0
@@ -51,7 +51,7 @@ class PacketTally:
 
 
 def decoded(container: InputContainer, track: AudioStream, tally: PacketTally) -> Iterator[AudioFrame]:
-    """The decoded frames of a track; packets that are corrupt are counted and passed over."""
+    """The decoded frames of a track. Corrupt packets are counted and skipped."""
     for packet in packets(container, track):
         tally.count(packet)
         try:
@@ -68,7 +68,7 @@ def decoded(container: InputContainer, track: AudioStream, tally: PacketTally) -
 
 
 def packets(container: InputContainer, *only: AudioStream) -> Iterator[Any]:
-    """The packets, by default of all streams, also those behind a place that cannot be read."""
+    """The packets, by default of all streams, also those after an unreadable part."""
     failures = 0
     while failures <= _RETRIES:
         try:
@@ -79,21 +79,21 @@ def packets(container: InputContainer, *only: AudioStream) -> Iterator[Any]:
         except MemoryError:
             raise
         except ERRORS:
-            failures += 1  # demuxing ends with an error, and can be begun again behind it
+            failures += 1  # demuxing ends with an error, and can be resumed after it
         else:
             return
 
 
 def extent(container: InputContainer, sound: int, max_s: float) -> tuple[float, float, float]:
-    """When the packets begin, when those of the stream `sound` end, and when the last ends, in seconds.
+    """The start of the first packet, the end of the stream `sound`, and the end of all, in seconds.
 
-    Packets outside what an mp4's edit list plays count for nothing: the declared duration has none of them.
-    Raises Bad as soon as there is too much sound, or more packets than a video of `max_s` can have: the rest
-    of many hours is not worth reading, whatever times its packets tell.
+    Packets outside what an mp4's edit list plays do not count: the declared duration is without them. Raises
+    MediaFault as soon as there is too much sound, or more packets than a video of `max_s` can have: the rest
+    of many hours is not read.
     """
     most = round(_PACKETS_PER_S * max_s) + _MORE_PACKETS
     begins, sound_ends, ends = float("inf"), 0.0, 0.0
-    units: dict[int, tuple[int, int]] = {}  # by stream: fractions for each packet cost more than its reading
+    units: dict[int, tuple[int, int]] = {}  # by stream: a Fraction for each packet costs more than reading it
     for count, packet in enumerate(packets(container)):
         if count > most:
             raise overfull(most)
@@ -113,8 +113,8 @@ def extent(container: InputContainer, sound: int, max_s: float) -> tuple[float, 
 
 
 def sound_tracks(container: InputContainer) -> list[AudioStream]:
-    """The tracks of sound that can be decoded, at least one. Raises Bad."""
-    # The context is None where FFmpeg knows no decoder, whatever PyAV's types say.
+    """The tracks of sound that can be decoded, at least one. Raises MediaFault."""
+    # The context is None if FFmpeg has no decoder, although PyAV's types do not say so.
     tracks = [stream for stream in container.streams.audio if getattr(stream, "codec_context", None)]
     if not tracks:
         raise MediaFault("no_audio", "the video has no sound. Check the microphone and record it again")
@@ -122,20 +122,20 @@ def sound_tracks(container: InputContainer) -> list[AudioStream]:
 
 
 def read_only(container: InputContainer, keep: AudioStream) -> None:
-    """Have the packets of all other streams left out."""
+    """Make the demuxer skip the packets of all other streams."""
     for stream in container.streams:
         if stream.index != keep.index:
-            stream.discard = Discard.all  # an index lets the demuxer jump over it
+            stream.discard = Discard.all  # with an index the demuxer does not even read them
 
 
 def seconds(count: int | None, unit: float) -> float | None:
-    """A duration in units of `unit` seconds; None where there is none."""
+    """A duration of `count` units, in seconds; None without one."""
     return count * unit if count and count > 0 and unit else None
 
 
 @contextmanager
 def opened(video: int) -> Iterator[InputContainer]:
-    """The container of an open media file, from its beginning. Raises Bad, and MemoryError."""
+    """Open the container of an open media file, from its beginning. Raises MediaFault, MemoryError."""
     if stat.S_ISREG(os.fstat(video).st_mode):
         os.lseek(video, 0, os.SEEK_SET)
     try:

@@ -1,12 +1,12 @@
 """The parent of the media children: a few of them, each with a limit on what one file may cost.
 
-A file that kills its child is tried once more in a fresh one, since the machine may have been short of
-memory; the second time it is the file's fault. One that keeps its child busy beyond its limit is not: a
-second try would only cost the same again. A child that does not even come up is nobody's fault.
+A file that kills its child is retried once in a new child, since the machine may have been short of memory.
+The second time the file is to blame. A file that exceeds its time limit is not retried, which would cost the
+same again. If a child does not start, no file is to blame.
 
-The limits are first of all on the seconds of processor time, which do not depend on what else the machine has
-to do. A file of 900 s with one track takes 3 to 5 of them, and one with eight, of which all but the last are
-silent, 28 (on one core of a server of 2020).
+The limits are mainly on processor time, which does not depend on the load of the machine. A file of 900 s
+with one track takes 3 to 5 s of it, and one with eight tracks, of which all but the last are silent, 28 s (on
+one core of a server of 2020).
 """
 
 import asyncio
@@ -29,17 +29,17 @@ from daemon.system.child import Child, ChildDied, ChildMessage
 log = structlog.get_logger()
 
 _CHILD = "daemon.stt.media"
-# Of the daemon's environment, which holds keys: what Python and its libraries need to start.
+# The variables that Python and its libraries need to start; the daemon's environment also has keys.
 _INHERITED = ("PYTHON", "LD_LIBRARY_PATH", "LANG", "LC_")
 _START_S = 30.0
-_BYTES_PER_S = 20_000_000  # a slow disk: what a probe may have to read of a large file
+_BYTES_PER_S = 20_000_000  # of a slow disk: a probe may have to read all of a large file
 _MOST_READING_S = 600.0
-_READING_SHARE = 0.1  # of the reading keeps the processor busy
-_PATIENCE = 2.0  # times the limit: how long it may take by the clock, on a machine that has much to do
+_READING_SHARE = 0.1  # of the time of reading that is processor time
+_PATIENCE = 2.0  # times the limit is allowed by the wall clock, on a busy machine
 _DECODE_SHARE = 0.1  # of a video's duration
 _SHORTEST_LOOK_S = 0.05
 _ROUNDING_S = 0.001
-_SOUND_PER_S = 32_000  # bytes, as in `pcm`, which would load numpy here
+_SOUND_PER_S = 32_000  # bytes, as in `pcm`, which is not imported since it loads numpy
 
 A = TypeVar("A", Probed, Sound)
 
@@ -47,12 +47,11 @@ A = TypeVar("A", Probed, Sound)
 class MediaReader:
     """Implements ports.Media with up to `children` processes, started when they are first needed.
 
-    What they print goes to `log`. A video of more than `max_duration_s` is refused as `too_long`. A
-    probe may take `probe_limit_s` of processor time, decoding, with all its passes, `decode_limit_s` and a
-    tenth of what the video lasts, and each twice as long by the clock, beside the time to read what of the
-    file lies on the disk. At most all children but one decode, so that a probe never waits for a decoding. Up
-    to two more children are started for accounts none of whose videos is at work while others' keep all
-    children busy.
+    Their output goes to `log`. A video of more than `max_duration_s` is refused as `too_long`. A probe may
+    take `probe_limit_s` of processor time; decoding, with all its passes, `decode_limit_s` and a tenth of the
+    video's length. By the wall clock each may take twice as long, and the time to read the file's blocks. At
+    most all children but one decode, so that a probe never waits for a decoding. Up to two more are started
+    for accounts without a video in work while others' videos keep all children busy.
     """
 
     def __init__(
@@ -77,13 +76,13 @@ class MediaReader:
         self._told = False
 
     async def probe(self, path: Path, account: str | None = None) -> Probe | Fault:
-        """Look at the container, and whether all of it is there."""
+        """Probe the container, and check that the file is complete."""
         async with self._free.hold((account, "probe")):
             answer = await self._ask(path, None, self._probe_limit_s, Probed)
         return answer if isinstance(answer, Fault) else answer.probe
 
     async def decode(self, path: Path, pcm: Path, account: str | None = None) -> Decoded | Fault:
-        """Decode the speech into `pcm`, which appears whole or not at all."""
+        """Decode the sound into `pcm`, which appears whole or not at all."""
         part = pcm.with_name(pcm.name + ".part")
         async with self._free_to_decode.hold(account), self._free.hold((account, "decode")):
             probe = await self._ask(path, None, self._probe_limit_s, Probed)
@@ -102,7 +101,7 @@ class MediaReader:
         return Decoded(pcm, answer.duration_s, answer.found)
 
     async def aclose(self) -> None:
-        """End the children, also those at work."""
+        """Stop the children, also those at work."""
         self._closed = True
         for child in self._busy:
             child.kill()
@@ -110,22 +109,22 @@ class MediaReader:
         await asyncio.gather(*(child.stop(grace_s=1.0) for child in idle))
 
     async def _ask(self, path: Path, part: Path | None, limit_s: float, shape: type[A]) -> A | Fault:
-        """A probe of the file, or with `part` its decoding into that."""
-        answer = await self._try(path, part, limit_s, shape)
+        """Probe the file, or with `part` decode it into that. A death of the child is retried once."""
+        answer = await self._attempt(path, part, limit_s, shape)
         if isinstance(answer, Fault) and answer.died and not self._closed:
-            answer = await self._try(path, part, limit_s, shape)
-        # Two children were tried: it is no suspect any more.
+            answer = await self._attempt(path, part, limit_s, shape)
+        # No suspect: it had two attempts here, and the last one counts.
         return replace(answer, died=False) if isinstance(answer, Fault) else answer
 
-    async def _try(self, path: Path, part: Path | None, limit_s: float, shape: type[A]) -> A | Fault:
+    async def _attempt(self, path: Path, part: Path | None, limit_s: float, shape: type[A]) -> A | Fault:
         if self._closed:
             return Fault(Blame.ENGINE, "decoder_failed", "the media decoder has been closed")
         try:
             child = await self._take()
         except (ChildDied, TimeoutError, OSError) as exc:
-            why = str(exc) or f"it did not come up within {_START_S:.0f} s"
+            why = str(exc) or f"it was not ready within {_START_S:.0f} s"
             return Fault(
-                Blame.ENGINE, "decoder_failed", f"the media decoder does not start: {why}; see {self._log}"
+                Blame.ENGINE, "decoder_failed", f"the media decoder does not start: {why}; see: {self._log}"
             )
         sane = False
         try:
@@ -155,12 +154,12 @@ class MediaReader:
             self._busy.discard(child)
             if sane and len(self._idle) < self._children and not self._closed:
                 self._idle.append(child)
-            else:  # also when we are cancelled: what it would say next is the answer to another question
+            else:  # also when cancelled: the child's next message would be the answer to this request
                 child.kill()
                 await child.stop()
 
     async def _take(self) -> Child:
-        """A child that is ready and counts as busy. Raises ChildDied, TimeoutError and OSError."""
+        """Take a ready child, and count it as busy. Raises ChildDied, TimeoutError, OSError."""
         while self._idle:
             child = self._idle.pop()
             if child.alive:
@@ -197,7 +196,7 @@ class MediaReader:
 
 
 async def _answer(child: Child, task: str, descriptors: list[int], limit_s: float) -> ChildMessage:
-    """A child's answer. Raises ChildDied, and TimeoutError after `limit_s` seconds of processor time."""
+    """Ask a child. Raises ChildDied, and TimeoutError after `limit_s` seconds of processor time."""
     began_s = child.cpu_s()
     await child.send({"do": task}, *descriptors)
     receiving = asyncio.create_task(child.receive())
@@ -212,9 +211,9 @@ async def _answer(child: Child, task: str, descriptors: list[int], limit_s: floa
 
 
 def _opened(path: Path, part: Path | None) -> list[BinaryIO] | Fault:
-    """The video, and the place for its sound: the child can open neither."""
+    """Open the video, and with `part` the file for its sound: the child can open neither."""
     try:
-        # Of a pipe that was put in the video's place, opening would else wait for the other end.
+        # Non-blocking: to open a FIFO that has replaced the video would wait for its other end.
         video = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)
     except OSError as exc:
         bad = unreadable(exc)
@@ -228,9 +227,9 @@ def _opened(path: Path, part: Path | None) -> list[BinaryIO] | Fault:
 
 
 def _check_written(pcm: int, duration_s: float) -> None:
-    """Raises ChildDied where the file does not hold as much sound as the child tells of."""
+    """Raise ChildDied if the file has not as much sound as the child reported."""
     if os.fstat(pcm).st_size != round(duration_s * _SOUND_PER_S / 2) * 2:
-        raise ChildDied("the media decoder told of other sound than it wrote")
+        raise ChildDied("the media decoder reported more or less sound than it wrote")
 
 
 def _no_room(error: OSError) -> Fault:

@@ -1,8 +1,8 @@
-"""Reads what students sent: the child in a cage, which with `container` alone imports PyAV.
+"""The media child: reads students' files in a cage. Only it and `container` import PyAV.
 
-FFmpeg passes over what it can't read without a word: of half a file it gives half of the sound, of
-corrupt packets none, and no error. So what is there is compared with what the container declares,
-and what was decoded with what was there.
+FFmpeg skips what it can't read without an error: half a file gives half the sound, corrupt packets give none.
+So the packets are compared with the duration that the container declares, and the decoded sound with the
+packets.
 """
 
 import argparse
@@ -36,12 +36,12 @@ from daemon.stt.pcm import BYTES_PER_S, RATE, PcmFile, TooLong
 from daemon.system.child import ChildMessage, attach
 
 _SLACK_S = 0.5  # the last picture of a slow video has no duration of its own
-_GAP_S = 0.25  # a longer hole between two frames is silence: a pause in the recording, or a late start
-_TRACKS = 8  # that are listened to, for the one that is heard: no camera makes as many
+_GAP_S = 0.25  # a longer gap between frames is silence: a paused recording, or a late start
+_TRACKS = 8  # at most are decoded to find one that can be heard: no camera makes more
 
 
 def main() -> None:
-    """Enter the cage, and serve the parent until it closes our stdin."""
+    """Enter the cage, and answer requests until the parent closes our stdin."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--max-duration", type=float, required=True, help="seconds")
     max_s: float = parser.parse_args().max_duration
@@ -52,7 +52,7 @@ def main() -> None:
     ):
         resource.setrlimit(what, (limit, limit))
     wire = attach()
-    for module in pkgutil.walk_packages(av.__path__, "av."):  # PyAV imports some where it first needs them
+    for module in pkgutil.walk_packages(av.__path__, "av."):  # PyAV imports some only on their first use
         importlib.import_module(module.name)
     silence, made = os.memfd_create("silence"), os.memfd_create("pcm")
     memory = MemoryLimit()
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def _answer(request: ChildMessage, descriptors: list[int], memory: MemoryLimit, max_s: float) -> ChildMessage:
-    """What the request asks for, a `fault` where the file is bad. `spent` says that no other may follow."""
+    """The answer to a request, or a `fault` of the file. With `spent` this child must take no other."""
     video, *written = descriptors
     memory.allow(video)
     try:
@@ -84,7 +84,7 @@ def _answer(request: ChildMessage, descriptors: list[int], memory: MemoryLimit, 
 
 
 def _prove(silence: int, made: int, max_s: float) -> None:
-    """Decode a moment of silence: a decoder that can't is broken, for which no video is to blame."""
+    """Decode a moment of silence: if that fails, the decoder is broken, and no video is to blame."""
     with open(silence, "wb", closefd=False) as sound, wave.open(sound) as written:
         written.setparams((1, 2, RATE, 0, "NONE", ""))
         written.writeframes(bytes(BYTES_PER_S // 10))
@@ -95,20 +95,20 @@ def _prove(silence: int, made: int, max_s: float) -> None:
 
 
 def probe(video: int, max_s: float) -> dict[str, Any]:
-    """`duration_s, audio_codec, audio_streams` of an open file that is whole. Raises Bad.
+    """Probe an open file: `duration_s, audio_codec, audio_streams`. Raises MediaFault.
 
-    Reads the packets, which finds a file that was cut short, and decodes none.
+    It reads all packets, which shows whether the file was cut short, and decodes none.
     """
     with opened(video) as container:
         check_riff(video)
         tracks = sound_tracks(container)
         first = tracks[0]
         declared = seconds(first.duration, float(first.time_base or 0))
-        # Where the track says how long it is, its packets are enough; else the whole file is held against
-        # what the container says, since the picture may well outlast the sound.
+        # If the track declares a duration, its packets are compared with that; else those of the whole file
+        # with the container's, since the picture can be longer than the sound.
         if declared is not None:
             read_only(container, keep=first)
-        elif container.format.name not in ("mp3", "aac", "mpeg", "mpegts"):  # these only estimate
+        elif container.format.name not in ("mp3", "aac", "mpeg", "mpegts"):  # FFmpeg only estimates theirs
             declared = seconds(container.duration, 1 / av.time_base)
         begins, sound_ends, ends = extent(container, first.index, max_s)
         if (
@@ -124,7 +124,7 @@ def probe(video: int, max_s: float) -> dict[str, Any]:
 
 
 def decode(video: int, pcm: int, max_s: float) -> dict[str, Any]:
-    """Decode the track that can be heard to `pcm`; `duration_s, flags`. Raises Bad."""
+    """Decode the first track that can be heard to `pcm`: `duration_s, flags`. Raises MediaFault."""
     count = min(probe(video, max_s)["audio_streams"], _TRACKS)
     flags = {}
     try:
@@ -134,7 +134,7 @@ def decode(video: int, pcm: int, max_s: float) -> dict[str, Any]:
             index += 1
             tally, sound, channel = _audible(video, index, pcm, max_s)
         if sound.silent and index:
-            # None is heard: back to the obvious one, since silence is a finding and no error.
+            # All are silent: back to the first, since silence is a finding and not an error.
             index = 0
             tally, sound, channel = _audible(video, index, pcm, max_s)
         if channel is not None:
@@ -153,7 +153,7 @@ def decode(video: int, pcm: int, max_s: float) -> dict[str, Any]:
 
 
 def _audible(video: int, index: int, pcm: int, max_s: float) -> tuple[PacketTally, PcmFile, int | None]:
-    """One track in `pcm`; of two channels that cancel each other the one that is then named."""
+    """Decode a track to `pcm`. If its channels cancel each other, only the louder one, which is returned."""
     tally, sound = _take(video, index, pcm, max_s)
     channel = sound.cancels
     if channel is not None:
@@ -164,7 +164,7 @@ def _audible(video: int, index: int, pcm: int, max_s: float) -> tuple[PacketTall
 def _take(
     video: int, index: int, pcm: int, max_s: float, channel: int | None = None
 ) -> tuple[PacketTally, PcmFile]:
-    """Write one track to `pcm`, with silence where its timestamps leave holes."""
+    """Decode a track to `pcm`, with silence in the gaps of its timestamps."""
     tally = PacketTally()
     with opened(video) as container, PcmFile(pcm, max_s, channel) as sound:
         track = sound_tracks(container)[index]
@@ -181,7 +181,7 @@ def _take(
             for frame in decoded(container, track, tally):
                 late = 0.0 if frame.time is None else frame.time - origin - sound.seconds
                 now = (frame.format.name, frame.layout.name, frame.sample_rate)
-                if now != key or late > _GAP_S:  # a resampler takes one kind of frame, and knows no holes
+                if now != key or late > _GAP_S:  # a resampler takes one kind of frame, and no gaps
                     drain(None)
                     layout = "stereo" if frame.layout.nb_channels == 2 else "mono"
                     resampler, key = AudioResampler(format="s16", layout=layout, rate=RATE), now

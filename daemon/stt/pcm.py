@@ -1,4 +1,4 @@
-"""Writes decoded sound to a file as it comes, and measures it: runs in the media child alone."""
+"""Writes decoded sound to a file and measures its loudness. Runs only in the media child."""
 
 import os
 from types import TracebackType
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 RATE = 16_000
 BYTES_PER_S = RATE * 2
 
-_SILENT = 8.0  # root mean square of 16-bit samples, about -72 dB: no microphone is as quiet
-_CANCELS = 0.1  # stereo of which so little is left in the sum is out of phase
+_SILENT = 8.0  # root mean square of 16-bit samples, about -72 dB: no microphone is so quiet
+_CANCELS = 0.1  # stereo whose sum keeps less of the louder channel is out of phase
 
 
 class TooLong(Exception):
-    """More sound than the limit came."""
+    """There is more sound than the limit."""
 
 
 class PcmFile:
-    """16 kHz mono s16le in the open file `pcm`, at most `limit_s` seconds; what was in it before is gone.
+    """Writes 16 kHz mono s16le to the open file `pcm`, at most `limit_s` seconds, and truncates it first.
 
-    Of stereo it writes the mean of both channels, or with `channel` (0 or 1) that one alone.
+    Of stereo it writes the mean of both channels, or with `channel` (0 or 1) only that one.
     """
 
     def __init__(self, pcm: int, limit_s: float, channel: int | None = None) -> None:
@@ -46,17 +46,17 @@ class PcmFile:
 
     @property
     def seconds(self) -> float:
-        """How much was written."""
+        """The duration of the sound so far."""
         return self.samples / RATE
 
     @property
     def silent(self) -> bool:
-        """Whether nothing can be heard in what was written."""
+        """Whether nothing can be heard so far."""
         return self._loudness(self._power) < _SILENT
 
     @property
     def cancels(self) -> int | None:
-        """The louder channel of a stereo in which both cancel each other, else None."""
+        """The louder channel (0 or 1) if the channels cancel each other, else None."""
         louder = int(np.argmax(self._sides))
         heard = self._loudness(float(self._sides[louder]))
         if heard < _SILENT or self._loudness(self._power) >= _CANCELS * heard:
@@ -64,7 +64,7 @@ class PcmFile:
         return louder
 
     def silence(self, seconds: float) -> None:
-        """Write nothing to be heard. Raises TooLong."""
+        """Write so many seconds of silence. Raises TooLong."""
         while (count := min(round(seconds * RATE), RATE)) > 0:
             self.write(np.zeros((1, count), dtype="<i2"))
             seconds -= count / RATE

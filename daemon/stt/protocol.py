@@ -1,26 +1,26 @@
-"""What crosses between the Whisper worker and its parent, one JSON line a message.
+"""The messages between the Whisper worker and its parent, one JSON line each.
 
-The worker first says a `Ready` or a `WorkerFault`. Then, for each `{"id": n, "pcm": path}` that it is handed,
-any number of `{"id": n, "progress": 0..1}` and one of `{"id": n, "heard": Heard}` and
-`{"id": n, "refused": Refusal}`.
+The worker first sends `{"ready": Ready}` or `{"refused": WorkerFault}`. Then, for each
+`{"id": n, "pcm": path}` that it receives, any number of `{"id": n, "progress": 0..1}` and one of
+`{"id": n, "heard": HeardSpeech}` and `{"id": n, "refused": WorkerFault}`.
 """
 
 from typing import Any
 
 from daemon.core.content.document import DocumentPart, Segment
 
-SURE = 0.5  # a language other than the expected one is believed from this probability on
+SURE = 0.5  # the probability from which another language than the expected one is believed
 
 
 class SpeechSpan(DocumentPart):
-    """A stretch of speech, in seconds from the beginning."""
+    """A span of speech, in seconds from the beginning."""
 
     start_s: float
     end_s: float
 
 
 class Ready(DocumentPart):
-    """The model is loaded. `languages` is false for an English-only model, which detects none."""
+    """The loaded model. `languages` is false for an English-only model, which detects no language."""
 
     device: str
     compute_type: str
@@ -31,19 +31,18 @@ class Ready(DocumentPart):
 
 
 class WorkerFault(DocumentPart):
-    """Why there is no transcript, or no worker. `code` is one of `model`, `out_of_memory`, `stt_error`."""
+    """Why there is no transcript or no worker. `code` is `model`, `out_of_memory` or `stt_error`."""
 
     code: str
     message: str
 
 
 class HeardSpeech(DocumentPart):
-    """What the worker made of one recording.
+    """The worker's outcome for one recording.
 
-    `speech` are the stretches in which a voice was found, without padding. `language` is the one
-    that was written down and `language_probability` its probability; both stand beside what was
-    `detected`, which an English-only model does not say. `redone` counts the windows of up to 30 s
-    that were transcribed a second time, `dropped` the segments left out as inventions.
+    `speech` has the spans with a voice, without padding. `language` is that of the transcript, and can differ
+    from the `detected` one, which is None for an English-only model. `redone` counts the windows (up to 30 s)
+    that were transcribed a second time, `dropped` the segments left out as invented.
     """
 
     segments: tuple[Segment, ...] = ()

@@ -1,6 +1,6 @@
-"""What looks wrong with what Whisper wrote for a window: pure.
+"""Signs that Whisper's text for a window is wrong. Pure functions.
 
-Batched inference has no gates of its own; these are Whisper's, applied afterwards.
+Batched inference has no checks of its own; these are Whisper's, applied afterwards.
 """
 
 import zlib
@@ -11,13 +11,13 @@ from daemon.core.content.document import Segment
 MAX_COMPRESSION = 2.4  # these three are Whisper's own (openai/whisper, transcribe.py)
 MIN_LOGPROB = -1.0
 MAX_NO_SPEECH = 0.6
-MAX_UNHEARD_S = 2.0  # of a window's end: longer, and its answer broke off
+MAX_UNHEARD_S = 2.0  # at the end of a window; if more is without text, the answer broke off
 
 
 def genuine(segments: Sequence[Segment]) -> list[Segment]:
-    """The segments of a window without the words that Whisper made up for a noise, and without loops.
+    """The segments of a window without words that Whisper invented for noise, and without loops.
 
-    A loop shows within one segment, or as the same segment again and again.
+    A loop is a segment that repeats itself, or the same segment again and again.
     """
     looping = _compression(segments) > MAX_COMPRESSION
     kept: list[Segment] = []
@@ -30,7 +30,7 @@ def genuine(segments: Sequence[Segment]) -> list[Segment]:
 
 
 def faults(segments: Sequence[Segment], length_s: float) -> set[str]:
-    """What looks wrong with the segments of a window of `length_s` seconds."""
+    """The signs of an error in a window of `length_s` seconds: unfinished, repeats, improbable, silent."""
     found = set()
     if not segments or length_s - segments[-1].end_s > MAX_UNHEARD_S:
         found.add("unfinished")
@@ -51,11 +51,11 @@ def _compression(segments: Sequence[Segment]) -> float:
 
 
 def compression_ratio(text: str) -> float:
-    """By zlib: above 2.4 a text repeats itself."""
+    """The compression ratio of a text by zlib: above 2.4 it repeats itself."""
     return len(text.encode()) / len(zlib.compress(text.encode()))
 
 
 def badness(segments: Sequence[Segment], length_s: float) -> tuple[int, float]:
-    """By which of two answers for a window the better one is chosen: the lower."""
+    """The sort key of answers for a window: the lowest is the best."""
     mean = sum(segment.avg_logprob for segment in segments) / len(segments) if segments else float("-inf")
     return len(faults(segments, length_s)), -mean

@@ -1,4 +1,4 @@
-"""Slots for work on videos, handed out so that one account's videos keep no other account's waiting."""
+"""Slots for work on videos, assigned so that no account's videos delay another's."""
 
 import asyncio
 from collections import Counter
@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 
 
 class FairSlots:
-    """Slots that holders take and give back.
+    """A semaphore that is fair to holders.
 
-    Of those who wait the one comes first who holds fewest; between equals the one who came first. `spare`
-    slots beyond the usual ones are only for who holds none: however many slots one holder has taken for long
-    work, another's first does not wait for the end of it.
+    Of those waiting, the holder with the fewest slots is first, and of equals the earliest. `spare` further
+    slots are only for holders without any: the first work of one does not wait for the end of long work of
+    another who has all the usual slots.
     """
 
     def __init__(self, slots: int, spare: int) -> None:
@@ -22,7 +22,7 @@ class FairSlots:
 
     @asynccontextmanager
     async def hold(self, holder: Hashable) -> AsyncIterator[None]:
-        """Hold a slot for `holder`, once there is one."""
+        """Wait for a slot for `holder`, and hold it in the context."""
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append((holder, turn))
         self._hand_out()

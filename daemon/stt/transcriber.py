@@ -1,4 +1,4 @@
-"""The Whisper engine as the node sees it: the parent of one worker, implementing ports.Transcriber."""
+"""The Whisper engine: the parent of the worker. Implements ports.Transcriber."""
 
 import asyncio
 import hashlib
@@ -33,11 +33,10 @@ PROBE = Path(__file__).with_name("probe.wav")
 class WhisperEngine:
     """Transcribes up to `streams` videos at a time with the model in the folder `model`.
 
-    On processors one stream a core is the fastest; a GPU is best used by one. `device`, `compute_type` and
+    One stream for each core is the fastest; on a GPU it is one in all. `device`, `compute_type` and
     `batch_size` may be "auto"; `language` is the expected one, or None; `hotwords` are names and terms that
-    Whisper is to expect. The worker's lock is
-    `state/engines/stt.lock`, and what it prints goes to `log`. A try may take `limit_s` and `limit_factor`
-    times the length of its recording; coming up, `start_limit_s`.
+    Whisper should expect. The worker's lock is `state/engines/stt.lock`; its output goes to `log`. An attempt
+    may take `limit_s` and `limit_factor` times the length of its recording, a start `start_limit_s`.
     """
 
     stage = Stage.STT
@@ -75,7 +74,7 @@ class WhisperEngine:
         self._child: Child | None = None
         self._ready: Ready | None = None
         self._digest: tuple[tuple[int, int], str] | None = None
-        self._conversation: WorkerSession | None = None
+        self._session: WorkerSession | None = None
 
     @property
     def alive(self) -> bool:
@@ -88,8 +87,8 @@ class WhisperEngine:
         return self._child.pid if self._child is not None and self._child.alive else None
 
     def report(self) -> EngineReport:
-        """The worker as the operator sees it."""
-        state = "stopped" if not self.alive else "starting" if self._conversation is None else "ready"
+        """The worker's state, as shown to the operator."""
+        state = "stopped" if not self.alive else "starting" if self._session is None else "ready"
         return EngineReport(
             stage=self.stage,
             name="whisper",
@@ -99,7 +98,7 @@ class WhisperEngine:
         )
 
     async def start(self) -> None:
-        """Load the model and prove it on the probe clip. Raises EngineError, with nothing left running."""
+        """Load the model and test it with the probe clip. Raises EngineError, and then no worker runs."""
         await self.stop()
         arguments = [
             *("--model", str(self._model), "--lock", str(self.lock)),
@@ -121,7 +120,7 @@ class WhisperEngine:
                 if "refused" in answer:
                     raise EngineError(WorkerFault(**answer["refused"]).message)
                 self._ready = Ready(**answer["ready"])
-                self._conversation = WorkerSession(self._child)
+                self._session = WorkerSession(self._child)
                 await asyncio.gather(self._prove(), asyncio.to_thread(self._note_digest))
         except TimeoutError as exc:
             await self._stop_and_verify()
@@ -135,36 +134,34 @@ class WhisperEngine:
             raise
 
     async def stop(self) -> None:
-        """End the worker, also one of an earlier daemon, and see it gone. Raises EngineError."""
+        """Stop the worker, also one of an earlier daemon, and verify that it is gone. Raises EngineError."""
         child, self._child = self._child, None
-        talk, self._conversation = self._conversation, None
-        if talk is not None:
-            await talk.aclose()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.aclose()
         if child is not None:
             await child.stop(grace_s=2.0)
         await gone(self.lock)
 
     async def transcribe(self, work: SttWork, progress: OnProgress) -> StageOutcome:
-        """Transcribe one video: a Transcribed, an Unscorable or a Failed."""
+        """Transcribe one video. Gives a Transcribed, an Unscorable or a Failed."""
         limit_s = self._limit_s + self._limit_factor * work.duration_s
-        talk, ready = self._conversation, self._ready
-        if talk is None or ready is None or not self.alive:
+        session, ready = self._session, self._ready
+        if session is None or ready is None or not self.alive:
             return Failed(work.ticket, Fault(Blame.ENGINE, "not_running", "the Whisper worker does not run"))
         try:
             async with asyncio.timeout(limit_s):
-                answer = await talk.ask(work.pcm, lambda done: progress(work.ticket, done))
+                answer = await session.ask(work.pcm, lambda done: progress(work.ticket, done))
         except TimeoutError:
             await self._stop_and_verify()
-            message = f"the Whisper worker said nothing within {limit_s:.0f} s and was ended"
+            message = f"the Whisper worker gave no transcript within {limit_s:.0f} s and was killed"
             return Failed(work.ticket, Fault(Blame.ENGINE, "worker_hung", message, died=True))
         except ChildDied as exc:
             await self._stop_and_verify()
             message = f"{exc} in the middle of a video; see {self._log}"
             return Failed(work.ticket, Fault(Blame.ENGINE, "worker_died", message, died=True))
         except BaseException:
-            await (
-                self._stop_and_verify()
-            )  # what it does for a video that nobody waits for would keep the next one waiting
+            await self._stop_and_verify()  # its work on a video that is not wanted would delay the next one
             raise
         if isinstance(answer, WorkerFault):
             blame = Blame.ENGINE if answer.code == "out_of_memory" else Blame.TASK
@@ -182,9 +179,7 @@ class WhisperEngine:
             return Unscorable(work.ticket, code, message, written, figures, provenance)
         flags = []
         if heard.dropped:
-            detail = (
-                f"{heard.dropped} segments were left out: Whisper repeated itself or heard words in noise"
-            )
+            detail = f"{heard.dropped} segments were left out: Whisper repeated itself or invented words"
             flags.append(Flag(code="dropped_segments", field="transcript", detail=detail))
         return Transcribed(work.ticket, written, figures, tuple(flags), provenance)
 
@@ -205,19 +200,17 @@ class WhisperEngine:
         }
 
     async def _prove(self) -> None:
-        assert self._conversation is not None
+        assert self._session is not None
         pcm = self.lock.with_name("stt.probe.pcm")
         with wave.open(str(self._probe), "rb") as clip:
             if (clip.getframerate(), clip.getnchannels(), clip.getsampwidth()) != (16_000, 1, 2):
                 raise EngineError(f"{self._probe} is not 16 kHz mono 16-bit")
             pcm.write_bytes(clip.readframes(clip.getnframes()))
-        answer = await self._conversation.ask(pcm, lambda done: None)
+        answer = await self._session.ask(pcm, lambda done: None)
         if isinstance(answer, WorkerFault):
             raise EngineError(f"Whisper fails on its probe clip: {answer.message}; see {self._log}")
         if not any(segment.text for segment in answer.segments):
-            raise EngineError(
-                f"Whisper hears nothing in its probe clip; is the model in {self._model} damaged?"
-            )
+            raise EngineError(f"Whisper hears nothing in its probe clip: check the model in {self._model}")
 
     def _note_digest(self) -> None:
         weights = self._model / "model.bin"
@@ -234,7 +227,7 @@ class WhisperEngine:
 
 
 def _environment() -> dict[str, str]:
-    """What the worker must find before its Python starts: no hub, and the CUDA libraries from pip."""
+    """The worker's environment, needed when its Python starts: no model hub, CUDA libraries from pip."""
     spec = importlib.util.find_spec("nvidia")
     roots = spec.submodule_search_locations if spec is not None else None
     found = [str(folder) for root in roots or () for folder in sorted(Path(root).glob("*/lib"))]

@@ -1,20 +1,20 @@
-"""Whether what was heard can be rated, and if not, what the student should do: pure."""
+"""The check that a transcript can be rated, and the advice to the student if not. Pure functions."""
 
 from daemon.core.content.document import Transcript
 from daemon.core.content.speaking import word_count
 from daemon.stt.protocol import SURE, HeardSpeech
 
 MIN_WORDS = 5
-MIN_LOGPROB = -1.0  # the mean below which Whisper itself calls a text a failure
-# The same where another language than the expected one was detected, though not for sure: `base` writes
-# Dutch, Portuguese, Hindi and Bengali down as fluent English at -0.8 to -1.0. English with a heavy accent
-# stays above -0.7, and most of it is detected as English.
+MIN_LOGPROB = -1.0  # the mean below which Whisper itself rejects a text
+# The same if another language than the expected one was detected, but not for sure: `base` transcribes Dutch,
+# Portuguese, Hindi and Bengali as fluent English at -0.8 to -1.0. English with a heavy accent stays above
+# -0.7, and most of it is detected as English.
 MIN_LOGPROB_DOUBTED = -0.75
-MIN_WRITTEN = 0.5  # of the speech: Chinese gave one fluent English sentence for 3 of its 15 seconds
+MIN_WRITTEN = 0.5  # of the speech has text: 15 s of Chinese gave one English sentence, of 3 s
 
 
 def transcript(heard: HeardSpeech) -> Transcript | None:
-    """What was heard, in the form of the result; None when that is nothing."""
+    """The transcript in the form of the result; None if nothing was heard."""
     if not heard.segments:
         return None
     return Transcript(
@@ -26,9 +26,9 @@ def transcript(heard: HeardSpeech) -> Transcript | None:
 
 
 def unscorable(heard: HeardSpeech, expected: str | None) -> tuple[str, str] | None:
-    """The code and the advice when there is nothing to rate, else None.
+    """The code and the advice if there is nothing to rate, else None.
 
-    `expected` is an ISO 639-1 code, or None when any language will do.
+    `expected` is an ISO 639-1 code, or None for any language.
     """
     if not any(word_count(segment.text) for segment in heard.segments):
         return (
@@ -63,14 +63,14 @@ def unscorable(heard: HeardSpeech, expected: str | None) -> tuple[str, str] | No
 
 
 def _written(heard: HeardSpeech) -> float:
-    """The share of the speech that the segments hold; 1 when no speech was measured."""
+    """The share of the speech that has text; 1 if no speech was measured."""
     spoken = sum(span.end_s - span.start_s for span in heard.speech)
     written = sum(segment.end_s - segment.start_s for segment in heard.segments)
     return written / spoken if spoken else 1.0
 
 
 def _mean_logprob(heard: HeardSpeech) -> float:
-    """Over all segments, by how many words each has."""
+    """The mean over all segments, weighted by their numbers of words."""
     weights = [max(1, word_count(segment.text)) for segment in heard.segments]
     total = sum(segment.avg_logprob * weight for segment, weight in zip(heard.segments, weights, strict=True))
     return total / sum(weights)

@@ -1,10 +1,9 @@
-"""How a recording becomes text, given a loaded model: runs in the Whisper worker alone.
+"""Transcription of a recording with a loaded model. Runs only in the Whisper worker.
 
-The voice detector runs once, and its spans serve three ends: the windows, the speaking figures, and
-knowing that there is no speech at all. Each window is encoded once, also to detect the language.
-Batched inference has no gates of its own: it neither sees that a text repeats itself or is made
-up, nor goes on where a window's answer broke off. So each window is examined afterwards, and one
-that looks wrong is transcribed again, alone, with Whisper's own gates and fallbacks.
+The voice detector runs once: its spans give the windows, the figures of speaking, and the finding that there
+is no speech. Each window is encoded once, also to detect the language. Batched inference has no checks: it
+does not notice a text that repeats itself or is invented, nor continue where a window's answer broke off. So
+each window is checked afterwards, and transcribed again, alone, if it fails, with Whisper's own checks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,14 +22,14 @@ from daemon.stt.windows import LIMIT, RATE, Samples, Window, cut
 Audio = NDArray[np.float32]
 
 MIN_SPEECH_S = 0.25
-PAUSE_S = 0.8  # between two words: a new segment begins
+PAUSE_S = 0.8  # between two words begins a new segment
 
 _UNSPOKEN = frozenset({"la", "sa"})
-"""Languages in which nobody introduces himself: `base` took English with an accent for Latin at 0.69."""
+"""Languages that no student speaks: `base` took English with an accent for Latin at 0.69."""
 
 
 class OnePass:
-    """A Whisper model as the batched pipeline sees it, which keeps what was last encoded."""
+    """A Whisper model for the batched pipeline, with a cache of the last encoder output."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -42,21 +41,21 @@ class OnePass:
     def encode(self, features: Audio) -> Any:
         """The encoder's output for `features` (windows, mels, frames)."""
         if self._kept is None or not np.array_equal(self._kept[0], features):
-            self._kept = None  # free it before the next is made: both may not fit
+            self._kept = None  # free it first: the memory may not hold two
             self._kept = features, self._model.encode(features)
         return self._kept[1]
 
     def forget(self) -> None:
-        """Free what was kept."""
+        """Free the cached output."""
         self._kept = None
 
 
 class WindowTranscriber:
     """Transcribes one recording after the other.
 
-    `model` is a faster_whisper.WhisperModel; `pipeline` a BatchedInferencePipeline over `one_pass`,
-    which is that model; `find_speech` gives the pieces of an audio with a voice in them. `batch_size`
-    falls when the memory does not hold it, and stays there.
+    `model` is a faster_whisper.WhisperModel, `one_pass` that model with its cache, `pipeline` a
+    BatchedInferencePipeline over it; `find_speech` gives the spans of an audio that have a voice.
+    `batch_size` is halved for good when memory runs out.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class WindowTranscriber:
         self.batch_size = batch_size
 
     def transcribe(self, pcm: Path, progress: Callable[[float], None]) -> HeardSpeech:
-        """What is said in `pcm`, 16 kHz mono s16le. Raises MemoryError when one window does not fit."""
+        """Transcribe `pcm`, 16 kHz mono s16le. Raises MemoryError if not even one window fits."""
         audio = np.fromfile(pcm, dtype="<i2").astype(np.float32) / 32768.0
         speech = self._find_speech(audio)
         spans = tuple(SpeechSpan(start_s=start / RATE, end_s=end / RATE) for start, end in speech)
@@ -103,7 +102,7 @@ class WindowTranscriber:
     ) -> HeardSpeech:
         clips = [_clip(audio, window) for window in windows]
         detected, detected_probability, language, probability = self._language(clips)
-        believed = self._expected in (None, language)  # else it is not rated, so not worth a second try
+        believed = self._expected in (None, language)  # else it is not rated, and not worth a second attempt
         segments: list[Segment] = []
         redone = dropped = 0
         for index, first in enumerate(self._batched(clips, language)):
@@ -129,9 +128,9 @@ class WindowTranscriber:
         )
 
     def _language(self, clips: Sequence[Audio]) -> tuple[str | None, float | None, str, float | None]:
-        """Detected, its probability, to be written, its probability.
+        """The detected language and its probability, that of the transcript and its probability.
 
-        All windows of the first batch vote, where faster-whisper asks the first window alone.
+        All windows of the first batch vote; faster-whisper asks only the first window.
         """
         if not self._model.model.is_multilingual:
             return None, None, "en", None
@@ -154,8 +153,8 @@ class WindowTranscriber:
     def _batched(self, clips: Sequence[Audio], language: str) -> Iterator[list[Segment]]:
         """The segments of each clip, in order, with times from the clip's beginning.
 
-        The times are those of the words. Asked for times in the text instead, the model often ends a
-        window with "go on from here", which batched inference does not: the rest is lost without a word.
+        The times are those of the words. With timestamps in the text the model often ends a window early for
+        the next one to continue there; batched inference does not, and would lose the rest.
         """
         edges = [0.0]
         for clip in clips:
@@ -171,7 +170,7 @@ class WindowTranscriber:
         held: list[Segment] = []
         index = 0
         for segment in made:
-            # `seek` is the beginning of the segment's clip in frames of 10 ms, rounded down.
+            # `seek` is the start of the segment's clip in frames of 10 ms, rounded down.
             while index + 1 < len(clips) and segment.seek >= int(edges[index + 1] * 100):
                 yield held
                 held, index = [], index + 1
@@ -181,7 +180,7 @@ class WindowTranscriber:
         yield from ([] for _ in clips[index + 1 :])
 
     def _again(self, clip: Audio, first: list[Segment], found: set[str], language: str) -> list[Segment]:
-        """A window transcribed alone; where its answer broke off and is well else, only from there on."""
+        """Transcribe a window alone; if its answer only broke off, only from there on."""
         kept = first if found == {"unfinished"} else []
         from_s = kept[-1].end_s if kept else 0.0
         made, _ = self._model.transcribe(
@@ -190,13 +189,13 @@ class WindowTranscriber:
             hotwords=self._hotwords,
             vad_filter=False,
             condition_on_previous_text=False,
-            temperature=0.0,  # the tries at higher ones are drawn by lot: the same recording, another text
+            temperature=0.0,  # higher ones are random: the same recording would give another text
         )
         return [*kept, *(_segment(segment, from_s) for segment in made)]
 
 
 def is_out_of_memory(exc: BaseException) -> bool:
-    """Whether CTranslate2 or the C++ library says that memory ran out."""
+    """Whether an error of CTranslate2 or the C++ library says that memory ran out."""
     text = str(exc).lower()
     return isinstance(exc, MemoryError) or any(
         sign in text for sign in ("out of memory", "alloc_failed", "bad_alloc", "failed to allocate")
@@ -204,10 +203,10 @@ def is_out_of_memory(exc: BaseException) -> bool:
 
 
 def _clip(audio: Audio, window: Window) -> Audio:
-    """A window's sound, with silence up to 30 s.
+    """A window's sound, padded with silence to 30 s.
 
-    Left to itself faster-whisper fills the spectrum with zeros, which is no silence: of twelve windows of
-    speech eight answers of tiny.en and three of base broke off before the end, with silence two each.
+    faster-whisper itself pads the spectrum with zeros, which is not silence: of twelve windows of speech
+    eight answers of tiny.en and three of base then broke off before the end, with silence two of each.
     """
     sound = np.concatenate([audio[start:end] for start, end in window.pieces])
     return np.pad(sound, (0, max(0, LIMIT - len(sound))))
@@ -219,7 +218,7 @@ def _whole(features: Audio, frames: int) -> Audio:
 
 
 def _sentences(made: Any, shift_s: float) -> list[Segment]:
-    """What was made of a window, cut behind each sentence, and where the speaker paused."""
+    """A segment of the model, split after each sentence and at pauses."""
     words = made.words or []
     if not words:
         return [_segment(made, shift_s)]

@@ -1,8 +1,8 @@
-"""Cuts a recording into the windows that Whisper takes: pure, in samples of 16 kHz.
+"""Cuts a recording into the windows that Whisper takes. Pure functions, in samples of 16 kHz.
 
-Whisper works through 30 s at a time, however little of it is speech. So long pauses are cut out, and
-the pieces are packed into as few windows as hold them, of about the same length: a last window with
-one word in it costs as much as a full one, and is heard worse.
+Whisper takes as long for 30 s with little speech as for a full window. So long pauses are cut out, and the
+pieces are packed into as few windows as possible, of about the same length: a last window with one word would
+take as long as a full one, and be transcribed worse.
 """
 
 from collections.abc import Sequence
@@ -11,27 +11,27 @@ from itertools import pairwise
 
 RATE = 16_000
 LIMIT = 30 * RATE
-PADDING = 400 * RATE // 1000  # of a pause, kept on either side of speech: words begin before they are loud
+PADDING = 400 * RATE // 1000  # of a pause, kept on both sides of speech: words begin before they are loud
 
 Samples = tuple[int, int]
-"""A stretch of the recording, from its first sample to the one after its last."""
+"""A span of the recording: its first sample, and the one after its last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Pieces of the recording that are heard together, one straight after the other."""
+    """Pieces of the recording that are transcribed together, without the pauses between them."""
 
     pieces: tuple[Samples, ...]
 
     @property
     def length(self) -> int:
-        """Samples in all."""
+        """The number of samples."""
         return sum(end - start for start, end in self.pieces)
 
     def place(self, time_s: float, *, ends: bool = False) -> float:
-        """Where in the recording, in seconds, `time_s` of this window is.
+        """The time in the recording, in seconds, of `time_s` in this window.
 
-        Between two pieces it is the beginning of the later one, or with `ends` the end of the earlier.
+        Between two pieces it is the start of the later one, or with `ends` the end of the earlier.
         """
         left = time_s * RATE
         for start, end in self.pieces[:-1]:
@@ -43,12 +43,12 @@ class Window:
 
 
 def cut(speech: Sequence[Samples], total: int) -> list[Window]:
-    """The fewest windows that hold all of `speech`, which is in order, in a recording of `total` samples."""
+    """Pack `speech`, in order, of a recording of `total` samples into the fewest windows."""
     pieces = list(_halves(_padded(speech, total)))
     if not pieces:
         return []
     few = len(_packed(pieces, LIMIT))
-    low, high = 0, LIMIT  # the shortest limit that still gives so few windows makes them alike
+    low, high = 0, LIMIT  # the shortest limit that gives as few windows makes them about equal
     while high - low > RATE:
         middle = (low + high) // 2
         if max(end - start for start, end in pieces) <= middle and len(_packed(pieces, middle)) == few:
@@ -63,7 +63,7 @@ def _padded(speech: Sequence[Samples], total: int) -> list[Samples]:
     for index, (start, end) in enumerate(speech):
         before = speech[index - 1][1] if index else 0
         after = speech[index + 1][0] if index + 1 < len(speech) else total
-        # A pause shorter than two paddings is shared, so that nothing is heard twice.
+        # A pause shorter than two paddings is divided, so that no sample is in two pieces.
         lead = min(PADDING, start - before if not index else (start - before) // 2)
         tail = min(PADDING, after - end if index + 1 == len(speech) else after - end - (after - end) // 2)
         padded.append((start - lead, end + tail))

@@ -1,7 +1,7 @@
-"""The Whisper worker: a child that loads the model once and transcribes what it is handed.
+"""The Whisper worker: a child that loads the model once and transcribes recordings.
 
-The only module that imports faster_whisper. Ending this process is the one way to get all of the
-GPU's memory back, so it holds the engine's lock for as long as it lives and is ended after each phase.
+The only module that imports faster_whisper. Nothing but the end of this process frees all of its GPU memory,
+so it holds the engine's lock as long as it lives, and is stopped after each phase.
 """
 
 import argparse
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 VAD: dict[str, Any] = {
     "min_silence_duration_ms": 160,  # a shorter pause does not end a stretch of speech
     "min_speech_duration_ms": 100,  # a shorter sound is a click
-    "speech_pad_ms": 0,  # padded by `windows`, so that the speaking figures see the bare speech
-    "max_speech_duration_s": (LIMIT - 2 * PADDING) / RATE,  # without it, what is beyond a window is lost
+    "speech_pad_ms": 0,  # `windows` pads, so that the figures of speaking are of the bare speech
+    "max_speech_duration_s": (LIMIT - 2 * PADDING) / RATE,  # without it the part beyond a window is lost
 }
 NEEDED = ("model.bin", "config.json", "tokenizer.json")
 VOCABULARY = ("vocabulary.txt", "vocabulary.json")
 
 
 class Unusable(Exception):
-    """The model or the device can't be used; the message says what to do."""
+    """The model or the device can't be used. The message gives the cause."""
 
 
 def main() -> None:
-    """Serve the parent until it closes our stdin."""
+    """Load the model, and answer requests until the parent closes our stdin."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--device", default="auto")
@@ -53,20 +53,20 @@ def main() -> None:
     wire = attach(options.lock)
     os.environ["HF_HUB_OFFLINE"] = "1"  # a missing file is an error here, never a download
     try:
-        scribes, ready = load(options)
+        transcribers, ready = load(options)
     except Unusable as exc:
         wire.send({"refused": WorkerFault(code="model", message=str(exc)).model_dump()})
         sys.exit(1)
     wire.send({"ready": ready.model_dump()})
-    serve(wire, scribes)
+    serve(wire, transcribers)
     os._exit(0)  # CTranslate2's destructors have nothing to save, and may hang on a sick GPU
 
 
-def serve(wire: ParentChannel, scribes: Sequence[WindowTranscriber]) -> None:
-    """Answer each request on a scribe that is free, until the parent closes our stdin."""
+def serve(wire: ParentChannel, transcribers: Sequence[WindowTranscriber]) -> None:
+    """Answer each request with a free transcriber, until the parent closes our stdin."""
     free: SimpleQueue[WindowTranscriber] = SimpleQueue()
-    for scribe in scribes:
-        free.put(scribe)
+    for transcriber in transcribers:
+        free.put(transcriber)
     speaking = Lock()
 
     def send(message: dict[str, Any]) -> None:
@@ -74,36 +74,37 @@ def serve(wire: ParentChannel, scribes: Sequence[WindowTranscriber]) -> None:
             wire.send(message)
 
     def work(question: int, pcm: Path) -> None:
-        scribe = free.get()
+        transcriber = free.get()
         try:
-            said = answer(scribe, pcm, lambda done: send({"id": question, "progress": done}))
+            said = answer(transcriber, pcm, lambda done: send({"id": question, "progress": done}))
             send({"id": question, **said})
         finally:
-            free.put(scribe)
+            free.put(transcriber)
 
-    pool = ThreadPoolExecutor(len(scribes))  # never waited for: what runs when stdin closes is wanted no more
+    pool = ThreadPoolExecutor(
+        len(transcribers)
+    )  # never waited for: work under way when stdin closes is not wanted
     while (request := wire.receive()) is not None:
         pool.submit(work, request["id"], Path(request["pcm"])).add_done_callback(_end_if_broken)
 
 
 def _end_if_broken(done: Future[None]) -> None:
-    """A fault that is no answer leaves a process that can't be trusted: end it, for the parent to see."""
+    """End the process after an unexpected error, since it can't be trusted: the parent notices that."""
     if (error := done.exception()) is not None:
         traceback.print_exception(error)
         os._exit(1)
 
 
-def answer(scribe: WindowTranscriber, pcm: Path, progress: Callable[[float], None]) -> dict[str, Any]:
-    """Transcribe one recording; a fault that leaves the worker sane is an answer as well."""
+def answer(transcriber: WindowTranscriber, pcm: Path, progress: Callable[[float], None]) -> dict[str, Any]:
+    """Transcribe one recording. An error that leaves the worker usable is an answer, too."""
     try:
-        heard = scribe.transcribe(pcm, progress)
+        heard = transcriber.transcribe(pcm, progress)
     except MemoryError as exc:
-        refusal = WorkerFault(
-            code="out_of_memory", message=f"not even one window fits into the memory: {exc}"
-        )
+        message = f"not even one window fits into the memory: {exc}"
+        refusal = WorkerFault(code="out_of_memory", message=message)
     except (RuntimeError, ValueError, LookupError, OSError) as exc:
         if "cuda" in str(exc).lower() or "cudnn" in str(exc).lower():
-            raise  # the context is lost: nothing that this process says can be trusted from here
+            raise  # the CUDA context is lost: no later answer of this process can be trusted
         refusal = WorkerFault(code="stt_error", message=f"{type(exc).__name__}: {exc}")
     else:
         return {"heard": heard.model_dump()}
@@ -111,12 +112,12 @@ def answer(scribe: WindowTranscriber, pcm: Path, progress: Callable[[float], Non
 
 
 def load(options: argparse.Namespace) -> tuple[list[WindowTranscriber], Ready]:
-    """The model on its device, with a scribe for each stream. Raises Unusable."""
+    """Load the model on its device. Gives a transcriber for each stream. Raises Unusable."""
     check_whole(options.model)
     device, compute_type = choose_device(options.device, options.compute_type)
     model = load_model(options.model, device, compute_type, options.streams)
     batch_size = 8 if options.batch_size == "auto" else int(options.batch_size)
-    scribes = [make_scribe(model, batch_size, options) for _ in range(options.streams)]
+    transcribers = [make_scribe(model, batch_size, options) for _ in range(options.streams)]
     ready = Ready(
         device=device,
         compute_type=model.model.compute_type,
@@ -125,11 +126,11 @@ def load(options: argparse.Namespace) -> tuple[list[WindowTranscriber], Ready]:
         versions={name: version(name) for name in ("faster-whisper", "ctranslate2")},
         vad=VAD,
     )
-    return scribes, ready
+    return transcribers, ready
 
 
 def check_whole(folder: Path) -> None:
-    """Raises Unusable where a file of the model is missing."""
+    """Raise Unusable if a file of the model is missing."""
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     if not any((folder / name).is_file() for name in VOCABULARY):
         missing.append(VOCABULARY[0])
@@ -140,7 +141,7 @@ def check_whole(folder: Path) -> None:
 
 
 def choose_device(device: str, compute_type: str) -> tuple[str, str]:
-    """`auto` resolved: left to CTranslate2, a GPU that is missing shows in a log line alone."""
+    """Resolve `auto`. CTranslate2's own would report a missing GPU only in a line of the log."""
     import ctranslate2
 
     if device == "auto":
@@ -151,7 +152,7 @@ def choose_device(device: str, compute_type: str) -> tuple[str, str]:
 
 
 def load_model(folder: Path, device: str, compute_type: str, streams: int) -> "WhisperModel":
-    """faster-whisper's model. Raises Unusable."""
+    """Load faster-whisper's model. Raises Unusable."""
     from faster_whisper import WhisperModel
 
     try:
@@ -159,8 +160,8 @@ def load_model(folder: Path, device: str, compute_type: str, streams: int) -> "W
             str(folder),
             device=device,
             compute_type=compute_type,
-            # One stream a core is 1.4 times as fast as one on two (tiny.en), and four, CTranslate2's own
-            # default, are slower than the cores that there are.
+            # One stream on each of two cores is 1.4 times as fast as one on both (tiny.en), and four threads,
+            # CTranslate2's default, are slower than as many as there are cores.
             cpu_threads=max(1, len(os.sched_getaffinity(0)) // streams),
             num_workers=streams,
             local_files_only=True,
@@ -172,7 +173,7 @@ def load_model(folder: Path, device: str, compute_type: str, streams: int) -> "W
 
 
 def make_scribe(model: "WhisperModel", batch_size: int, options: argparse.Namespace) -> WindowTranscriber:
-    """What transcribes on one stream of the model."""
+    """Create the transcriber of one stream of the model."""
     from faster_whisper import BatchedInferencePipeline
 
     one_pass = OnePass(model)
@@ -188,7 +189,7 @@ def make_scribe(model: "WhisperModel", batch_size: int, options: argparse.Namesp
 
 
 def find_speech(audio: Audio) -> list[Samples]:
-    """Where somebody speaks, in samples."""
+    """The spans of speech, in samples."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     found = get_speech_timestamps(audio, VadOptions(**VAD))

@@ -1,4 +1,4 @@
-"""Several questions at once to one Whisper worker: each answer finds whoever asked."""
+"""Concurrent requests to one Whisper worker: each answer is matched to its request."""
 
 import asyncio
 import itertools
@@ -10,7 +10,7 @@ from daemon.system.child import Child, ChildDied, ChildMessage
 
 
 class WorkerSession:
-    """Reads what a worker says for as long as it lives. Its death is told to all who wait."""
+    """Reads the messages of a worker while it lives. Its death fails all open requests."""
 
     def __init__(self, child: Child) -> None:
         self._child = child
@@ -20,7 +20,7 @@ class WorkerSession:
         self._reading = asyncio.create_task(self._read())
 
     async def ask(self, pcm: Path, progress: Callable[[float], None]) -> HeardSpeech | WorkerFault:
-        """What the worker makes of a recording. Raises ChildDied."""
+        """Transcribe a recording. `progress` gets the share done, 0 to 1. Raises ChildDied."""
         if self._died is not None:
             raise self._died
         question = next(self._ids)
@@ -33,10 +33,10 @@ class WorkerSession:
             del self._open[question]
 
     async def aclose(self) -> None:
-        """Listen no more."""
+        """Stop reading, and fail the open requests."""
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
-        self._fail(ChildDied("the Whisper worker was ended"))
+        self._fail(ChildDied("the Whisper worker was stopped"))
 
     async def _read(self) -> None:
         try:
@@ -44,11 +44,11 @@ class WorkerSession:
                 self._hear(await self._child.receive())
         except ChildDied as exc:
             self._fail(exc)
-        except (LookupError, TypeError, ValueError) as exc:  # else whoever waits would wait for the limit
-            self._fail(ChildDied(f"the Whisper worker said what makes no sense ({type(exc).__name__})"))
+        except (LookupError, TypeError, ValueError) as exc:  # else the requests would wait for their limit
+            self._fail(ChildDied(f"the Whisper worker sent an invalid message ({type(exc).__name__})"))
 
     def _hear(self, said: ChildMessage) -> None:
-        if said["id"] not in self._open:  # whoever asked has gone
+        if said["id"] not in self._open:  # the request was cancelled
             return
         answer, progress = self._open[said["id"]]
         if "progress" in said:
