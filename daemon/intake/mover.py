@@ -238,9 +238,7 @@ class Mover:
         with Folder.open(self._places.rejected) as rejected:
             refused = Entry(rejected, os.fsencode(self._places.refused(claim).name))
             if claim.student is not None and self._files.stat(refused) is not None:
-                self._files.rename(
-                    refused, target
-                )  # refused as a duplicate before a crash: it is judged again
+                self._files.rename(refused, target)  # a duplicate, and then a crash: it is judged again
                 return Where.TAKEN
         try:
             folder = reach(claim.path)

@@ -131,9 +131,7 @@ class Watcher:
                         self._on_hint()  # files that came before the watch gave no event
                         self._untold = 0 if watch else self._untold + 1
                         if 0 < self._untold <= _ATTEMPTS_TO_FIND:
-                            return (
-                                failures + 1
-                            )  # the folder was replaced already, or the watch can't be found
+                            return failures + 1  # the folder was replaced, or its watch can't be found
                     elif changes:
                         self.events += 1
                         self._on_hint()

@@ -81,9 +81,8 @@ def serve(wire: ParentChannel, transcribers: Sequence[WindowTranscriber]) -> Non
         finally:
             free.put(transcriber)
 
-    pool = ThreadPoolExecutor(
-        len(transcribers)
-    )  # never waited for: work under way when stdin closes is not wanted
+    # Never waited for: work under way when stdin closes is not wanted.
+    pool = ThreadPoolExecutor(len(transcribers))
     while (request := wire.receive()) is not None:
         pool.submit(work, request["id"], Path(request["pcm"])).add_done_callback(_end_if_broken)
 
