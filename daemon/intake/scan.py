@@ -2,8 +2,8 @@
 
 Names are bytes, so that whatever a student's computer wrote can be claimed. No symbolic link is followed, not
 even one that replaces a folder during the scan: each folder is opened through the one above, with O_NOFOLLOW.
-File systems mounted below the inbox are skipped, since a student may mount one that never answers. Nothing is
-concluded from what a scan does not find.
+What an ordinary user has mounted below the inbox is skipped, since such a file system may never answer.
+Nothing is concluded from what a scan does not find.
 """
 
 import errno
@@ -221,7 +221,7 @@ class Scanner:
 
 
 def _mounted(path: str) -> IntakeAlarm:
-    told = f"a user has mounted a file system at {path}, below the inbox; nothing in it is looked at"
+    told = f"a user has mounted a file system at {path}, below the inbox; nothing in it is claimed"
     return IntakeAlarm("mounted_inside", path, f"{told}; unmount it, or mount it as root")
 
 

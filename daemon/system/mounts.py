@@ -44,9 +44,9 @@ def is_remote(root: Path, mountinfo: Path = MOUNTINFO) -> bool:
 
 
 def users_mounts_within(root: Path, mountinfo: Path = MOUNTINFO) -> frozenset[bytes]:
-    """The paths below `root` at which an ordinary user has mounted something, beginning with `root` as given.
+    """The paths, beginning with `root` as given, at which an ordinary user has mounted something below it.
 
-    Asks the mount table alone: what is mounted there may never answer. Empty where there is none.
+    It reads only the mount table, since such a file system may never answer. Empty without a mount table.
     """
     here = os.fsencode(os.path.realpath(root))
     points = [mount.point for mount in _table(mountinfo) if mount.of_user]
