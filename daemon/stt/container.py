@@ -1,4 +1,4 @@
-"""An open container and its packets. FFmpeg skips packets that it cannot read without an error."""
+"""Reads the packets of an open media file, and counts those that FFmpeg skips without an error."""
 
 import os
 import stat
