@@ -86,7 +86,7 @@ def test_a_pull_that_breaks_off_is_one_line_and_the_next_run_succeeds(
     broken = lab.setup()
     assert (broken.returncode, broken.stderr.count("\n")) == (8, 1)
     assert f"the image {lab.image} was not pulled: " in broken.stderr
-    assert "see that the engine reaches the registry" in broken.stderr
+    assert "check that the engine reaches the registry" in broken.stderr
     assert f"GET /stored/{served.slow}" in served.asked
     assert not lab.containers.engine.client.containers.list(all=True, filters={"name": lab.containers.mark})
     served.breaks = False

@@ -78,7 +78,7 @@ def test_a_terminal_that_cannot_draw_gets_one_frame_as_text(desk: Desk, daemon: 
     daemon.reset()
     terminal = desk.open(term="dumb", width=130, height=60)
     assert terminal.ended() == 0
-    seen = terminal.sees("0005", "0030", "can't draw")
+    seen = terminal.sees("0005", "0030", "cannot draw")
     assert "INTROEVAL" in seen
 
 
@@ -99,7 +99,7 @@ def test_a_pipe_without_a_daemon_ends_with_an_error_that_says_what_to_do(desk: D
     assert done.returncode not in (0, 1)
     assert done.stdout == ""
     assert "no daemon answers" in done.stderr
-    assert "start it" in done.stderr
+    assert "run: sudo systemctl start introeval" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -177,7 +177,7 @@ def test_who_is_in_the_sockets_group_sees_all_and_may_change_nothing(
     terminal.type("v", "v")
     terminal.sees("─ done ─", "s301", "✓ done")
     terminal.type("P")
-    terminal.sees("read-only: chang")
+    terminal.sees("read-only: only the")
     terminal.type("a")
     terminal.sees("read-only")
     terminal.type("q")
