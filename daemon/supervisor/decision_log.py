@@ -63,6 +63,8 @@ class DecisionLog:
         if self._open is None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             self._open = self._file.open("a", encoding="utf-8")
+            if self._open.tell():
+                self._open.write("\n")  # a kill may have cut the last line short
         self._open.write(line)
         self._open.flush()
         if self._open.tell() > _MOST_BYTES:

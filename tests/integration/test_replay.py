@@ -181,3 +181,18 @@ async def test_the_middle_of_a_record_is_refused(tmp_path: Path) -> None:
     lines = await a_day(Lab(tmp_path))
     with pytest.raises(RecordUnreadable, match="no record begins here"):
         list(replay(lines[3:]))
+
+
+async def test_a_line_that_a_kill_cut_short_costs_itself_alone(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    record = record_of(lab)
+    for day in range(2):
+        lab.hand_in(f"s00{day}_me.mp4")
+        async with lab.daemon() as daemon:
+            await worked_off(daemon)
+        record.write_bytes(record.read_bytes()[:-20])
+    lines = record.read_text(encoding="utf-8").splitlines()
+    assert len(list(replay(lines))) == len([line for line in lines if line]) - 2
+    assert differences(lines) == []
+    with pytest.raises(RecordUnreadable, match="line 3"):
+        list(replay([*lines[:2], lines[2][:-20], *lines[3:]]))

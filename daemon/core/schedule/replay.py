@@ -121,8 +121,7 @@ def replay(lines: Iterable[str]) -> Iterator[Difference | None]:
     phase, policy = PhaseState(), None
     paused, draining, go_at = False, False, 0.0
     tasks: dict[int, Task] = {}
-    for number, line in enumerate(lines, 1):
-        turn = decode(line, number)
+    for number, turn in _turns(lines):
         if turn.phase is not None:
             phase, tasks = turn.phase, {}
         for event in turn.events:
@@ -145,6 +144,28 @@ def replay(lines: Iterable[str]) -> Iterator[Difference | None]:
         )
         again = Decided.of(decide(view, policy))
         yield None if again == turn.decided else Difference(number, turn, again)
+
+
+def _turns(lines: Iterable[str]) -> Iterator[tuple[int, Turn]]:
+    """The turns with the numbers of their lines, without what a kill cut short: the next daemon began anew.
+
+    Raises RecordUnreadable for any other line that holds no turn.
+    """
+    cut_short: RecordUnreadable | None = None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            turn = decode(line, number)
+        except RecordUnreadable as exc:
+            if cut_short is not None or line.rstrip().endswith("}"):
+                raise
+            cut_short = exc
+            continue
+        if cut_short is not None and turn.phase is None:
+            raise cut_short
+        cut_short = None
+        yield number, turn
 
 
 def encode(turn: Turn) -> str:
