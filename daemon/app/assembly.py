@@ -8,6 +8,7 @@ from daemon.app.engines import Site, prompt_tokens
 from daemon.config.load import Config
 from daemon.contracts.ports import Media, Node
 from daemon.contracts.values import Born, Orders
+from daemon.core.forecast.durations import PLANNED
 from daemon.core.intake.ownership import Ownership
 from daemon.core.schedule.phase_state import Group
 from daemon.core.schedule.residency import MODELS
@@ -193,7 +194,7 @@ def _make_supervisor(
         node=node,
         journal=journal,
         predecoder=Predecoder(media, state / "decoded"),
-        policy=make_policy(config, placement.plan, None),
+        policy=make_policy(config, placement.plan, PLANNED),
         retry=RetryPolicy(config.retry.max_retry_count),
         alarms=alarms,
         clock=time.time,

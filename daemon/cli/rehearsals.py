@@ -118,7 +118,7 @@ def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Dura
     if asked == "measured":
         with open_reader(config.paths.state / DATABASE) as db:
             found = read_durations(db)
-        if found is None:
+        if found.paces == PLANNED.paces:
             raise typer.BadParameter(
                 "nothing was measured here yet: run a class first, or use --durations plan or 10,20,20"
             )
@@ -134,7 +134,7 @@ def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Dura
         paces = {
             stage: replace(PLANNED.paces[stage], mean_s=s) for stage, s in zip(Stage, given, strict=True)
         }
-        found = Durations(paces, PLANNED.switches)
+        found = Durations(paces)
     if switch_s is not None:
         found = replace(found, switches=(MeasuredSwitch(None, frozenset(Stage), switch_s),))
     pace: Pace = found.paces[Stage.STT]

@@ -40,6 +40,9 @@ SYSTEM_FOLDER = Path("/etc")
 SYSTEM_FILE = SYSTEM_FOLDER / "introeval" / "introeval.toml"
 LOCAL_FILE = Path("introeval.toml")
 FILE_VARIABLE = "INTROEVAL_CONFIG"
+_PREFIX, _NESTED = "INTROEVAL_", "__"
+# Read by the tests and by nothing else; they start the program with their own environment.
+_OF_TESTS = ("INTROEVAL_CI", "INTROEVAL_TEST_", "INTROEVAL_WRITE_DOCS")
 
 S = TypeVar("S", bound=Settings)
 
@@ -56,8 +59,8 @@ class Config(BaseSettings):
     """The whole configuration. `load` makes every path absolute."""
 
     model_config = SettingsConfigDict(
-        env_prefix="INTROEVAL_",
-        env_nested_delimiter="__",
+        env_prefix=_PREFIX,
+        env_nested_delimiter=_NESTED,
         extra="forbid",
         frozen=True,
         validate_default=True,
@@ -130,6 +133,8 @@ def load(
         table["paths"] = {**SYSTEM_PATHS, **table["paths"]}
     if runtime is not None:
         table["runtime"] = runtime
+    if unknown := _unknown_variables(environ):
+        raise ConfigError("\n".join(unknown))
     try:
         config = Config(**table)
     except ValidationError as exc:
@@ -164,6 +169,20 @@ def _explain(error: Any) -> str:
         return f"{key}: {error['msg']}" if key else str(error["msg"])
     near = difflib.get_close_matches(key, _known_keys(), n=1, cutoff=0.0)
     return f"unknown key {key}; did you mean {near[0]}?"
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """One line for each variable with our prefix that means nothing here; pydantic-settings ignores these."""
+    keys = {_PREFIX + key.replace(".", _NESTED).upper() for key in _known_keys()}
+    lines = []
+    for name in sorted(environ):
+        ours = name.upper().startswith(_PREFIX) and not name.startswith(_OF_TESTS)
+        if ours and name != FILE_VARIABLE and name.upper() not in keys:
+            near = difflib.get_close_matches(name.upper(), [*keys, FILE_VARIABLE], n=1, cutoff=0.0)[0]
+            lines.append(
+                f"unknown variable {name} in the environment; did you mean {near}? Otherwise unset it"
+            )
+    return lines
 
 
 def _known_keys() -> list[str]:

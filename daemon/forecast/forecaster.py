@@ -18,7 +18,7 @@ from daemon.contracts.values import Change
 from daemon.contracts.wire.status import Clock
 from daemon.core.errors import StoreError
 from daemon.core.forecast.class_roll import Roll
-from daemon.core.forecast.durations import Durations, learn
+from daemon.core.forecast.durations import PLANNED, Durations, learn
 from daemon.core.forecast.explain import FirstForecast, explain, late
 from daemon.core.forecast.forecast import Forecast, forecast
 from daemon.core.forecast.uncertainty import LikelyRange, behind
@@ -42,15 +42,15 @@ _CLASS = "class"
 
 
 @reads
-def read_durations(db: Database) -> Durations | None:
-    """The durations in the history; None until each stage was measured. Call it on the database thread."""
+def read_durations(db: Database) -> Durations:
+    """The durations in the history. Call it on the database thread."""
     return learn({stage: measured.tries(db, stage) for stage in Stage}, measured.switches(db))
 
 
 class Forecaster:
     """Owns the forecast. Reading it is cheap, and safe on any thread.
 
-    `plan` makes the scheduler's policy from the measured durations; `replanned` signals another policy, with
+    `plan` makes the scheduler's policy from the known durations; `replanned` signals another policy, with
     the measured duration of a switch in seconds.
     """
 
@@ -58,13 +58,13 @@ class Forecaster:
         self,
         work: SupervisorSource,
         session: Session,
-        plan: Callable[[Durations | None], Policy],
+        plan: Callable[[Durations], Policy],
         clock: Callable[[], float],
     ) -> None:
         self._work, self._session = work, session
         self._plan, self._now = plan, clock
         self.replanned = Signal[[Policy, float | None]]()
-        self._durations: Durations | None = None
+        self._durations = PLANNED
         self._outcomes = False  # whether any came since the history was read
         self._latest: Forecast | None = None
         self._made_of = -1
@@ -108,11 +108,11 @@ class Forecaster:
     # Events.
 
     def replan(self) -> None:
-        """Update the scheduler's policy from the measured durations and the placement."""
+        """Update the scheduler's policy from the known durations and the placement."""
         durations = self._durations
         policy = self._plan(durations)
         usual_s = None
-        if durations is not None and durations.switches:
+        if durations.switches:
             usual_s = durations.round_s(policy) / len(policy.residency)
         self.replanned(policy, usual_s)
 
@@ -165,9 +165,7 @@ class Forecaster:
 
     def usual_switch_s(self, to: Group | None) -> float | None:
         """The usual duration of a switch to a group, in seconds; None before one was measured."""
-        if to is None or self._durations is None:
-            return None
-        return self._durations.switch_s(None, to) or None
+        return None if to is None or not self._durations.switches else self._durations.switch_s(None, to)
 
     def clock(self, deadline: float | None) -> Clock | None:
         """The class clock against a deadline, in epoch seconds; None before there was a class."""
@@ -185,12 +183,10 @@ class Forecaster:
         return face(roll, left, end, deadline, self._now(), why_late)
 
     def expected(self, new: Sequence[Task]) -> Mapping[int, float]:
-        """The expected end of tasks at their birth, by their ids; empty when nothing was measured.
+        """The expected end of tasks at their birth, by their ids.
 
         Called on the database thread, once for a group of births. In a burst later births are put at the end.
         """
-        if self._durations is None:
-            return {}
         now, tail = self._now(), self._tail
         if tail is None or not 0 <= now - tail[0] <= _TAIL_S:
             view = self._work.view
@@ -243,14 +239,11 @@ class Forecaster:
         self._rest_s = max(_SOONEST_S, _SHARE * (ended - began))
 
     def _run(self, view: View, exactly: int | None = None) -> Forecast | None:
-        durations = self._durations
-        if durations is None:
-            return None
         try:
             return forecast(
                 view,
                 self._work.policy,
-                durations,
+                self._durations,
                 started=dict(self._work.started),
                 **({} if exactly is None else {"exactly": exactly}),
             )
@@ -258,20 +251,18 @@ class Forecaster:
             log.error("no forecast", error=str(exc))
             return None
 
-    def _plan_against(self, deadline: float, total: int) -> FirstForecast | None:
+    def _plan_against(self, deadline: float, total: int) -> FirstForecast:
         """The forecast from the time when this class was first compared with this deadline."""
-        durations, began = self._durations, self._class.began_at
-        if durations is None:
-            return None
+        began = self._class.began_at
         if self._held_against is None or self._held_against[:2] != (began, deadline):
             policy = self._work.policy
-            shares = {stage: durations.share_s(stage, policy) for stage in Stage}
+            shares = {stage: self._durations.share_s(stage, policy) for stage in Stage}
             self._held_against = began, deadline, FirstForecast(self._now(), total, shares)
         return self._held_against[2]
 
     def _why_late(self, plan: FirstForecast | None, total: int) -> str:
-        if plan is None or self._latest is None or self._durations is None:
-            return "not every stage was measured yet"
+        if plan is None or self._latest is None:
+            return "there is no forecast yet"
         work = self._work
         return late(work.view, work.policy, self._durations, self._latest, plan, total, _shown)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from daemon.config.load import Config
 from daemon.config.sections import SttSettings
-from daemon.core.forecast.durations import PLANNED, Durations
+from daemon.core.forecast.durations import Durations
 from daemon.core.schedule.decision import Policy
 from daemon.core.schedule.residency import Plan
 from daemon.core.schedule.scheduler import auto_batch_size
@@ -23,8 +23,8 @@ def streams(stt: SttSettings) -> int:
     return 1 if on_gpu else min(_MOST_STREAMS, len(os.sched_getaffinity(0)))
 
 
-def make_policy(config: Config, plan: Plan, durations: Durations | None) -> Policy:
-    """The scheduler's policy. Without measured durations it is made with the plan's."""
+def make_policy(config: Config, plan: Plan, durations: Durations) -> Policy:
+    """The scheduler's policy."""
     policy = Policy(
         residency=plan.groups,
         parallel={Stage.STT: streams(config.stt), **plan.parallel},
@@ -32,7 +32,7 @@ def make_policy(config: Config, plan: Plan, durations: Durations | None) -> Poli
         remainder_goes_along=config.batch.size == "auto",
         max_wait_s=config.batch.max_wait_s,
     )
-    return replace(policy, batch_size=batch_size(config.batch.size, policy, durations or PLANNED))
+    return replace(policy, batch_size=batch_size(config.batch.size, policy, durations))
 
 
 def batch_size(asked: int | str, policy: Policy, durations: Durations) -> int:

@@ -81,6 +81,5 @@ async def _both(folder: Path) -> tuple[float, float]:
         a_policy = daemon.supervisor.policy
     tries = {stage: [MeasuredAttempt(seconds, 60.0)] for stage, seconds in SCRIPTED.items()}
     durations = learn(tries, [MeasuredSwitch(None, group, START_S) for group in a_policy.residency])
-    assert durations is not None
     coming = [Coming(0.0, f"s{number:03d}", 60.0) for number in range(8)]
     return real_s, rehearse(coming, a_policy, durations).makespan_s

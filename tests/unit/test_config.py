@@ -66,6 +66,31 @@ def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytes
     assert (config.batch.size, config.batch.max_wait_s) == (5, 7)
 
 
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("INTROEVAL_BATCHH__SIZE", "INTROEVAL_BATCH__SIZE"),
+        ("INTROEVAL_RUNTIM", "INTROEVAL_RUNTIME"),
+        ("INTROEVAL_BATCH_SIZE", "INTROEVAL_BATCH__SIZE"),
+        ("INTROEVAL_INTAKE__SETTLE", "INTROEVAL_INTAKE__SETTLE_S"),
+        ("INTROEVAL_RUNTIME__NAME", "INTROEVAL_RUNTIME"),
+        ("introeval_paths__inbx", "INTROEVAL_PATHS__INBOX"),
+        ("INTROEVAL_CONFG", "INTROEVAL_CONFIG"),
+        ("introeval_config", "INTROEVAL_CONFIG"),
+    ],
+)
+def test_an_unknown_variable_names_the_nearest_known_one(tmp_path: Path, name: str, near: str) -> None:
+    with pytest.raises(
+        ConfigError, match=f"unknown variable {name} in the environment; did you mean {near}\\?"
+    ):
+        load(write(tmp_path, ""), {"PATH": "/bin", "INTROEVAL_CONFIG": "x", name: "3"})
+
+
+def test_the_variables_of_every_key_and_of_the_tests_are_known(tmp_path: Path) -> None:
+    known = ("INTROEVAL_CI", "INTROEVAL_TEST_MODELS", "INTROEVAL_RATE__NUM_CTX", "introeval_batch__size")
+    load(write(tmp_path, ""), dict.fromkeys((*known, "INTROEVAL_BATCH"), "1"))
+
+
 def test_folders_may_not_lie_in_each_other(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="must not lie in"):
         load(write(tmp_path, '[paths]\nstate = "inbox/var"'), {})

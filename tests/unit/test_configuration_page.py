@@ -22,7 +22,8 @@ Written by `INTROEVAL_WRITE_DOCS=1 pytest tests/unit/test_configuration_page.py`
 One TOML file: `--config`, `$INTROEVAL_CONFIG`, `./introeval.toml` or `/etc/introeval/introeval.toml`, the
 first that exists. It is checked as a whole before anything starts; an unknown key is an error that suggests
 the nearest known one. Every key has a default. Environment variables override the file:
-`INTROEVAL_BATCH__SIZE=5` is `size` in `[batch]`.
+`INTROEVAL_BATCH__SIZE=5` is `size` in `[batch]`. An unknown variable that begins with `INTROEVAL_` is an
+error, too.
 """
 NONE = "none"
 

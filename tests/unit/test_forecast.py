@@ -165,10 +165,12 @@ def test_however_many_are_open_a_forecast_is_bounded_and_each_has_an_end_in_orde
 # What it learns from
 
 
-def test_nothing_is_foreseen_before_each_stage_was_measured() -> None:
+def test_the_plan_stands_in_for_what_was_not_measured() -> None:
     one = [MeasuredAttempt(10.0, 60.0)]
-    assert learn({Stage.STT: one, Stage.EXTRACT: one, Stage.RATE: []}, []) is None
-    assert learn(dict.fromkeys(Stage, one), []) is not None
+    partly = learn({Stage.STT: one, Stage.EXTRACT: one, Stage.RATE: []}, [])
+    assert partly.paces[Stage.STT] != PLANNED.paces[Stage.STT]
+    assert partly.paces[Stage.RATE] == PLANNED.paces[Stage.RATE]
+    assert partly.switch_s(None, STT) == PLANNED.switch_s(None, STT) == 5.0
 
 
 def test_stt_goes_by_the_length_of_the_video_and_the_models_do_not() -> None:

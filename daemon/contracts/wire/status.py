@@ -107,8 +107,8 @@ class Switching(WireModel):
 class Clock(WireModel):
     """The class clock: when all open tasks will be done, against the deadline that was set.
 
-    The class is every task claimed since the last time that none was open. `expected_at` is None until
-    each stage was measured; `spare_s` is negative when the deadline will be missed, and `cause` says why.
+    The class is every task claimed since the last time that none was open. `expected_at` is None before
+    the first forecast; `spare_s` is negative when the deadline will be missed, and `cause` says why.
     """
 
     done: int

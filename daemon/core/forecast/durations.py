@@ -1,4 +1,5 @@
-"""The durations of attempts and switches on this machine, learnt from its own history.
+"""The durations of attempts and switches on this machine, learnt from its own history. What it does not
+show yet is assumed as planned.
 
 stt depends on the length of the video, the models on their stage, a switch on the group it leaves and the
 one it loads. An attempt also depends on how many run beside it, in the shape of `benchmark`, as far as
@@ -82,21 +83,23 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """Everything that was learnt. `switches` are the latest of each kind first."""
+    """The pace of each stage, learnt or planned. `switches` were measured, the latest of each kind first."""
 
     paces: Mapping[Stage, Pace]
     switches: Sequence[MeasuredSwitch] = ()
 
     def switch_s(self, leaving: Group | None, entering: Group | None) -> float:
-        """The duration of a switch in seconds; 0 for stopping everything, and when none was measured.
+        """The duration of a switch in seconds; 0 for stopping everything.
 
-        The median of this very switch, else of all to the same group, else of all.
+        The median of this very switch, else of all to the same group, else of all, else as planned.
         """
         if entering is None:
             return 0.0
         to_it = [each for each in self.switches if each.entering == entering]
         same = [each.seconds for each in to_it if each.leaving == leaving]
-        return median(same or [e.seconds for e in to_it] or [e.seconds for e in self.switches] or [0.0])
+        return median(
+            same or [e.seconds for e in to_it] or [e.seconds for e in self.switches] or [_PLANNED_SWITCH_S]
+        )
 
     def round_s(self, policy: Policy) -> float:
         """The seconds of all switches in one round through the residency; 0 without any."""
@@ -143,11 +146,14 @@ def learn_pace(attempts: Sequence[MeasuredAttempt], *, by_media: bool) -> Pace:
 
 def learn(
     attempts: Mapping[Stage, Sequence[MeasuredAttempt]], switches: Sequence[MeasuredSwitch]
-) -> Durations | None:
-    """The durations in a history, the latest first; None until each stage was measured."""
-    if not all(attempts.get(stage) for stage in Stage):
-        return None
-    paces = {stage: learn_pace(attempts[stage], by_media=stage is Stage.STT) for stage in Stage}
+) -> Durations:
+    """The durations in a history, the latest first; as planned for a stage that was not measured."""
+    paces = {
+        stage: learn_pace(known, by_media=stage is Stage.STT)
+        if (known := attempts.get(stage))
+        else PLANNED.paces[stage]
+        for stage in Stage
+    }
     return Durations(paces, tuple(switches))
 
 
@@ -171,7 +177,6 @@ def _slowdown(denser: Sequence[float], ratios: Sequence[float], crowd: float) ->
 
 
 PLANNED = Durations(
-    {stage: Pace(seconds, 60.0, 0.0, 0.0, 1.0, (1.0,)) for stage, seconds in _PLANNED_S.items()},
-    (MeasuredSwitch(None, frozenset(Stage), _PLANNED_SWITCH_S),),
+    {stage: Pace(seconds, 60.0, 0.0, 0.0, 1.0, (1.0,)) for stage, seconds in _PLANNED_S.items()}
 )
 """The durations assumed without measurements: 10, 20 and 20 s for the stages, and 5 s a switch."""

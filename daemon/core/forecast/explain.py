@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from daemon.core.forecast.durations import Durations
+from daemon.core.forecast.durations import PLANNED, Durations
 from daemon.core.forecast.forecast import Forecast
 from daemon.core.schedule.decision import Decision, Policy, View, Why
 from daemon.core.schedule.phase_state import Group
@@ -33,7 +33,7 @@ def explain(
     *,
     at: Shown,
     forecast: Forecast | None = None,
-    durations: Durations | None = None,
+    durations: Durations = PLANNED,
 ) -> str:
     """The scheduler's action or wait, and how long it lasts; "" when there is nothing to say."""
     if view.phase.switching:
@@ -107,24 +107,22 @@ def _tasks(count: int) -> str:
     return f"{count} task" if count == 1 else f"{count} tasks"
 
 
-def _switching(view: View, durations: Durations | None) -> str:
+def _switching(view: View, durations: Durations) -> str:
     if view.phase.last_group is None:
         return "stops everything: nothing is left to do"
-    usual = durations.switch_s(None, view.phase.last_group) if durations else 0.0
-    return f"loads {name(view.phase.last_group)}" + (
-        f"; that usually takes {seconds(usual)}" if usual else ""
-    )
+    told = f"loads {name(view.phase.last_group)}"
+    if not durations.switches:
+        return told
+    return f"{told}; that usually takes {seconds(durations.switch_s(None, view.phase.last_group))}"
 
 
-def _lingering(view: View, policy: Policy, until: float, at: Shown, durations: Durations | None) -> str:
+def _lingering(view: View, policy: Policy, until: float, at: Shown, durations: Durations) -> str:
     """The cost of waiting is the wait; its gain is the round that a later upload would have to wait for."""
     taken = len(view.phase.batch.taken) if view.phase.batch else 0
     text = (
         f"waits until {at(until)} for more uploads ({taken} of {policy.batch_size} in the batch): "
         f"one switch costs {seconds(view.phase.switch_s)}; going now saves {seconds(until - view.now)}"
     )
-    if durations is None:
-        return text
     other = sum(
         max(durations.share_s(stage, policy) for stage in group)
         for group in policy.residency
