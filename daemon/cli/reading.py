@@ -8,11 +8,10 @@ from daemon.contracts.wire.status import DaemonStatus
 from daemon.contracts.wire.tasks import TaskDetail, TaskPage
 from daemon.contracts.wire.words import LogSource
 from daemon.core.errors import NotRunning, StoreError
-from daemon.core.tasks.task import Phase
 from daemon.monitoring import queries
 from daemon.monitoring.logs import last_lines
 from daemon.monitoring.queries import TaskQuery
-from daemon.store import Database, open_reader
+from daemon.store import Database, open_reader, phases
 from daemon.store.recovery import open_tasks
 from daemon.system.state_folder import DATABASE
 
@@ -28,7 +27,7 @@ def status(config: Config) -> DaemonStatus:
                 pid=None,
                 running=False,
                 runtime=config.runtime,
-                phase=Phase.STT.value,
+                phase=phases.system_state(db).current_phase,
                 group=[],
                 phase_since=None,
                 why="no daemon runs",

@@ -25,6 +25,13 @@ def open_batch(db: Database, now: float, size: int) -> int:
     return int(BatchRow.insert(started_at=now, size=size).execute(db))
 
 
+@reads
+def last_batch(db: Database) -> int | None:
+    """The id of the newest batch, if there was one."""
+    newest: int | None = BatchRow.select(fn.MAX(BatchRow.id)).scalar(db)
+    return newest
+
+
 @writes
 def close_batch(db: Database, batch_id: int, now: float) -> None:
     """End a batch."""
@@ -65,6 +72,12 @@ def longest_transcript(db: Database) -> int:
     text = fn.json_extract(TaskRow.stt_result, "$.transcript.text")
     query = TaskRow.select(fn.MAX(fn.LENGTH(text))).where(TaskRow.status.in_(_PAST_STT))
     return int(query.scalar(db) or 0)
+
+
+@reads
+def system_state(db: Database) -> SystemStateRow:
+    """The row that tells other tools what runs."""
+    return SystemStateRow.select().get(db)
 
 
 @writes

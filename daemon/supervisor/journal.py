@@ -31,7 +31,8 @@ class Journal:
         self.session, self.events = session, events
         self._until_durable = session.until_durable
         self._clock = clock
-        self._phase: Phase = Phase.STT
+        self._phase = Phase.STT
+        self._last_batch: int | None = None
         self._phase_id: int | None = None
         self._phase_start: float | None = None
         self._group = ""
@@ -50,7 +51,8 @@ class Journal:
 
         @writes
         def recover(db: Database) -> list[Task]:
-            self._write_state(db, Extent(None, 0, 0))
+            self._last_batch = phases.last_batch(db)
+            self._write_state(db, Extent(Phase.STT, None, 0, 0))
             return recovery.recover(db, self._clock())
 
         return await self._until_durable(recover)
@@ -76,11 +78,12 @@ class Journal:
         return payloads
 
     def _write_state(self, db: Database, extent: Extent) -> None:
+        """Write the row that says what runs; in eval its batch is the one that was transcribed last."""
         phases.set_system_state(
             db,
-            self._phase,
+            extent.phase,
             self._clock(),
-            batch_id=extent.batch_id,
+            batch_id=self._last_batch if extent.phase is Phase.EVAL else extent.batch_id,
             phase_start=self._phase_start,
             total=extent.total,
             completed=extent.done,
@@ -88,16 +91,19 @@ class Journal:
 
     async def open_batch(self, size: int) -> int:
         """Begin a batch. Gives its id."""
-        return await self._until_durable(phases.open_batch, self._clock(), size)
+        self._last_batch = batch_id = await self._until_durable(phases.open_batch, self._clock(), size)
+        return batch_id
 
     async def close_batch(self, batch_id: int) -> None:
         """End a batch."""
         await self._until_durable(phases.close_batch, batch_id, self._clock())
 
-    async def phase_began(self, group: Group | None, phase: Phase, extent: Extent) -> None:
+    async def phase_began(self, group: Group | None, extent: Extent) -> None:
         """Record that a switch begins, to a group, or to none, which counts as the stt phase."""
-        now = self._clock()
-        self._phase, self._phase_start, self._outcomes = phase, now, 0
+        now, phase = self._clock(), extent.phase
+        if not (phase is self._phase is Phase.EVAL):  # another pass of the same phase
+            self._phase_start = now
+        self._phase, self._outcomes = phase, 0
 
         @writes
         def begin(db: Database) -> int | None:

@@ -128,7 +128,7 @@ class Phases:
             await self._leave()
         self._apply(SwitchBegun(switch.group, self._clock()))
         if ends:
-            await self._journal.phase_began(switch.group, self.state.phase, self.state.extent(tasks))
+            await self._journal.phase_began(switch.group, self.state.extent(tasks))
         self._switch = asyncio.create_task(self._load(switch))
         self._switch.add_done_callback(self._done)
 
@@ -157,7 +157,7 @@ class Phases:
         try:
             await self._leave()
             self._apply(SwitchBegun(None, self._clock()))
-            await self._journal.phase_began(None, self.state.phase, self.state.extent(()))
+            await self._journal.phase_began(None, self.state.extent(()))
         finally:
             await self._node.aclose()
 

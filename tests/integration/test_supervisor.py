@@ -129,6 +129,22 @@ async def test_an_engine_that_does_not_start_is_an_alarm_until_it_does(tmp_path:
     assert result["outcome"] == "evaluated"
 
 
+async def test_while_the_rater_rests_the_row_of_what_runs_tells_the_truth(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, settings={"gpu.residency": PASSES})
+    for number in range(3):
+        lab.hand_in(f"s{number:03d}_me.mp4")
+    async with lab.daemon() as daemon:
+        lab.engines[Stage.RATE].fails_to_start = 10_000
+        await until(lambda: any(a.code == "engine_rate" for a in daemon.alarms.all))
+        socket = (await daemon.observer.status()).phase
+        with sqlite3.connect(tmp_path / "var" / "introeval.db") as database:
+            row = database.execute("SELECT * FROM system_state").fetchone()
+            batches = database.execute("SELECT DISTINCT batch_id FROM processing_tasks").fetchall()
+        assert (row[1], socket) == ("eval", "eval")
+        assert [(row[2],)] == batches, "the batch that is being evaluated"
+        assert row[4:6] == (3, 0), "none of three is rated"
+
+
 async def test_what_was_in_an_engine_s_way_is_gone_and_it_rests_no_longer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -187,6 +187,13 @@ def test_while_an_engine_is_dead_or_rests_its_phase_and_what_is_left_of_it_are_t
     assert (phase.phase, extent.done, extent.total) == (Phase.EVAL, 3, 6)
 
 
+def test_after_the_first_pass_of_eval_nothing_of_it_is_done() -> None:
+    begun = [AttemptStarted(n, Stage.EXTRACT) for n in (1, 2)]
+    phase = state(*loaded(frozenset({Stage.EXTRACT})), *begun)
+    extent = phase.extent([task(1, Status.MISTRAL_COMPLETE), task(2, Status.MISTRAL_COMPLETE)])
+    assert (extent.phase, extent.done, extent.total) == (Phase.EVAL, 0, 2)
+
+
 def test_of_a_batch_is_done_what_is_past_stt() -> None:
     phase = state(*loaded(STT), BatchOpened(7), AttemptStarted(1, Stage.STT), AttemptStarted(2, Stage.STT))
     tasks = [

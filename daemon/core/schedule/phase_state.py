@@ -49,8 +49,12 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """The progress of the running batch or phase: `done` tasks of `total`."""
+    """The progress of the running batch or phase: `done` tasks of `total`.
 
+    The passes of eval through its groups are one phase: done is what no model waits for.
+    """
+
+    phase: Phase
     batch_id: int | None
     done: int
     total: int
@@ -106,8 +110,9 @@ class PhaseState:
         batch = self.batch
         seen = batch.taken if batch else self.started
         mine = (task for task in tasks if batch is None or task.batch_id == batch.id)
-        left = {task.id for task in mine if task.stage in self.serving and not task.held}
-        return Extent(batch.id if batch else None, len(seen - left), len(seen | left))
+        stages = self.serving | (set(Stage) - {Stage.STT} if self.phase is Phase.EVAL else NOTHING)
+        left = {task.id for task in mine if task.stage in stages and not task.held}
+        return Extent(self.phase, batch.id if batch else None, len(seen - left), len(seen | left))
 
 
 @dataclass(frozen=True, slots=True)
