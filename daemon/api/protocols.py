@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from daemon.contracts.wire.base import Forgotten, LogLine
 from daemon.contracts.wire.status import DaemonStatus, GpuHistory
-from daemon.contracts.wire.tasks import TaskDetail, TaskPage
+from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import LogSource, Order, PlaceName, Verb
 from daemon.monitoring.events import Events
 from daemon.monitoring.queries import TaskQuery
@@ -29,6 +29,10 @@ class Answers(Protocol):
 
     async def task(self, task_id: int) -> TaskDetail:
         """One task. Raises UnknownTask."""
+        ...
+
+    async def refused(self, limit: int) -> list[RefusedLine]:
+        """The last refused files, the newest first."""
         ...
 
     async def results(self, task_id: int) -> list[dict[str, Any]]:

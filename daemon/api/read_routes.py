@@ -10,7 +10,7 @@ from daemon.api.protocols import Answers, Operators
 from daemon.api.stream import Stream
 from daemon.contracts.wire.base import EventLine, LogLine
 from daemon.contracts.wire.status import DaemonStatus, GpuHistory
-from daemon.contracts.wire.tasks import TaskDetail, TaskPage
+from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import LogSource, TaskOrder
 from daemon.core.tasks.task import Status as TaskStatus
 from daemon.monitoring.events import RING
@@ -84,6 +84,11 @@ def _add_tasks(api: FastAPI, answers: Answers) -> None:
             before=before,
         )
         return as_json(await answers.tasks(wanted))
+
+    @api.get("/refused", response_model=list[RefusedLine], responses=problems(503))
+    async def get_refused(limit: Annotated[int, Query(ge=1, le=500)] = 100) -> list[RefusedLine]:
+        """The last refused files with the reasons, the newest first."""
+        return await answers.refused(limit)
 
     @api.get("/tasks/{task_id}", response_model=TaskDetail, responses=gone)
     async def get_task(task_id: TaskId) -> Response:

@@ -56,8 +56,8 @@ def run(
 ) -> None:
     """Watch the inbox and evaluate each video, until stopped.
 
-    With --once the exit code is 0 when every task was delivered and none failed, 3 when some failed, 2 when
-    it could not finish, and 13 when an earlier pause keeps all from starting.
+    With --once the exit code is 0 when every task was delivered, 3 when some failed or files were refused, 2
+    when it could not finish, and 13 when an earlier pause keeps all from starting.
     With --dashboard in a terminal the daemon runs in the background, and you are asked at the end whether to
     keep it running; elsewhere, or with --json, the option has no effect.
     """

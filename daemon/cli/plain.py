@@ -54,6 +54,8 @@ def _tasks(status: DaemonStatus) -> Iterator[str]:
     for name, words in _WORDS.items():
         if count := status.counts.get(name, 0):
             yield f"Tasks {words}: {count}."
+    if status.refused:
+        yield f"Files refused in the last 24 hours: {status.refused}."
     yield f"Files not delivered yet: {status.undelivered}."
     if status.rates.tasks_per_h is not None:
         mean = "" if status.rates.mean_s is None else f", {status.rates.mean_s:.0f} seconds of work each"

@@ -63,6 +63,9 @@ def tasks(
     student: Annotated[str | None, typer.Option(help="Only tasks of this student.")] = None,
     find: Annotated[str, typer.Option("--find", help="Only tasks whose student or file has this text.")] = "",
     only_open: Annotated[bool, typer.Option("--open", help="Only tasks that are not done.")] = False,
+    refused: Annotated[
+        bool, typer.Option("--refused", help="The last refused files with the reasons, and no tasks.")
+    ] = False,
     order: Annotated[TaskOrder, typer.Option(help="The order; age: the newest first.")] = TaskOrder.AGE,
     descending: Annotated[bool, typer.Option("--descending", help="Reverse the order.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=500, help="The most tasks to show.")] = 100,
@@ -70,6 +73,13 @@ def tasks(
     before: Annotated[int | None, typer.Option(help="Only tasks with a smaller id: the next page.")] = None,
 ) -> None:
     """List tasks, by default the newest first."""
+    if refused:
+        lines = reading.refused(configuration(), limit)
+        if as_json:
+            typer.echo(json.dumps([line.model_dump() for line in lines], indent=2))
+        else:
+            show.refused(OUT, lines)
+        return
     wanted = TaskQuery(
         statuses=frozenset(status or ()),
         student=student,

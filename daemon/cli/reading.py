@@ -1,11 +1,13 @@
 """Reads for the commands: from the daemon or, when none runs, from its database."""
 
+import time
+
 from daemon import __version__
 from daemon.api import client
 from daemon.config.load import Config
 from daemon.contracts.wire.base import LogLine
 from daemon.contracts.wire.status import DaemonStatus
-from daemon.contracts.wire.tasks import TaskDetail, TaskPage
+from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import LogSource
 from daemon.core.errors import NotRunning, StoreError
 from daemon.monitoring import queries
@@ -32,6 +34,7 @@ def status(config: Config) -> DaemonStatus:
                 phase_since=None,
                 why="no daemon runs",
                 counts=queries.counts(db),
+                refused=queries.refused_lately(db, time.time()),
                 undelivered=queries.undelivered(db),
             )
 
@@ -56,6 +59,16 @@ def tasks(config: Config, wanted: TaskQuery) -> TaskPage:
     except NotRunning as exc:
         with _database(config, exc) as db:
             return queries.task_page(db, wanted, queries.queue(open_tasks(db)))
+
+
+def refused(config: Config, limit: int) -> list[RefusedLine]:
+    """The last refused files, the newest first. Raises NotRunning."""
+    try:
+        lines = client.get(config.paths.socket, "/refused", limit=limit)
+        return [RefusedLine.model_validate(line) for line in lines]
+    except NotRunning as exc:
+        with _database(config, exc) as db:
+            return queries.refused(db, limit)
 
 
 def logs(config: Config, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:

@@ -65,10 +65,10 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 when all is delivered and nothing failed, 3 when a task failed, 2 when it could not finish."""
+        """0 when all is delivered, 3 when a task failed or a file was refused, 2 when it could not finish."""
         if not self.finished:
             return 2
-        return 3 if any(row.status == Status.FAILED for row in self.rows) else 0
+        return 3 if self.refused or any(row.status == Status.FAILED for row in self.rows) else 0
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON values."""

@@ -1,6 +1,6 @@
 """Prints answers for people. Texts from students are wrapped in Text, so that they are never markup."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -10,12 +10,10 @@ from rich.text import Text
 from daemon.cli.plain import local
 from daemon.contracts.wire.base import EventLine, Forgotten
 from daemon.contracts.wire.status import Clock, DaemonStatus
-from daemon.contracts.wire.tasks import TaskDetail, TaskPage
+from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import PlaceState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from daemon.cli.rerate import Compared
     from daemon.cli.run import Report
 
@@ -61,6 +59,11 @@ def _tasks(answer: DaemonStatus) -> Iterator[Text]:
     counts = ", ".join(f"{name} {n}" for name, n in answer.counts.items() if n)
     held = f", held {answer.held}" if answer.held else ""
     yield Text(f"tasks: {counts or 'none'}{held}")
+    if answer.refused:
+        yield Text(
+            f"{counted_refused(answer.refused)} in the last 24 h; see: introeval tasks --refused",
+            style="yellow",
+        )
     yield Text(f"not delivered yet: {answer.undelivered}")
 
 
@@ -115,6 +118,21 @@ def tasks(console: Console, page: TaskPage) -> None:
         console.print(f"{len(page.tasks)} of {page.total}; for the next page use --offset", style="dim")
     if page.partial:
         console.print("only the newest finished tasks were searched; see: --student", style="dim")
+
+
+def counted_refused(count: int) -> str:
+    """`4 files were refused`, for a count."""
+    return "1 file was refused" if count == 1 else f"{count} files were refused"
+
+
+def refused(console: Console, lines: Sequence[RefusedLine]) -> None:
+    """Print the refused files, one a line, so that a reason is never cut."""
+    if not lines:
+        console.print("no file was refused")
+    for line in lines:
+        console.print(
+            Text(f"{local(line.at)} {line.student or '-'} {line.filename}: {line.reason}"), soft_wrap=True
+        )
 
 
 def forgotten(console: Console, gone: Forgotten) -> None:
@@ -174,14 +192,14 @@ def results(console: Console, report: "Report") -> None:
     console.print(Text(f"results are in {report.outbox}"), soft_wrap=True)
     if report.refused:
         console.print(
-            Text(f"{report.refused} files were refused; see the reasons in {report.outbox}/_rejected"),
+            Text(f"{counted_refused(report.refused)}; see: introeval tasks --refused", style="yellow"),
             soft_wrap=True,
         )
     for alarm in report.alarms:
         console.print(Text(f"alarm: {alarm}", style="red"))
 
 
-def comparison(console: Console, compared: "Sequence[Compared]") -> None:
+def comparison(console: Console, compared: Sequence["Compared"]) -> None:
     """Print the differences that new ratings made."""
     table = Table("id", "student", "revision", "outcome", "what changed", box=None, header_style="bold")
     for each in compared:

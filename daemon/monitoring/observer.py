@@ -25,7 +25,7 @@ from daemon.contracts.wire.status import (
     Rates,
     Switching,
 )
-from daemon.contracts.wire.tasks import TaskDetail, TaskLine, TaskPage
+from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskLine, TaskPage
 from daemon.contracts.wire.words import LogSource, PlaceName, PlaceState
 from daemon.core.schedule.phase_state import Extent, PhaseState
 from daemon.core.tasks.task import Task
@@ -57,6 +57,7 @@ class _Figures:
 
     counts: dict[str, int]
     undelivered: int
+    refused: int
     lately: Lately
     disk: Disk | None
 
@@ -122,6 +123,7 @@ class Observer:
             batch=_batch(phase.extent(view.tasks)),
             counts=figures.counts,
             held=held,
+            refused=figures.refused,
             undelivered=figures.undelivered,
             clock=forecast.clock(orders.deadline) if forecast else None,
             rates=_rates(figures.lately),
@@ -159,6 +161,10 @@ class Observer:
         self._foresee()
         return self._live(await self._session.read(queries.task_detail, task_id))
 
+    async def refused(self, limit: int) -> list[RefusedLine]:
+        """The last refused files, the newest first."""
+        return await self._session.read(queries.refused, limit)
+
     async def results(self, task_id: int) -> list[dict[str, Any]]:
         """The results of a task, oldest first. Raises UnknownTask."""
         return await self._session.read(queries.results, task_id)
@@ -181,7 +187,13 @@ class Observer:
         now = self._clock()
         if self._lately is None or not 0 <= now - self._lately[0] < _LATELY_EVERY_S:
             self._lately = now, lists.lately(db, now - LATELY_S)
-        return _Figures(queries.counts(db), queries.undelivered(db), self._lately[1], self._disk())
+        return _Figures(
+            queries.counts(db),
+            queries.undelivered(db),
+            queries.refused_lately(db, now),
+            self._lately[1],
+            self._disk(),
+        )
 
     def _disk(self) -> Disk | None:
         """The free space of the state folder's disk; None while it can't be read."""

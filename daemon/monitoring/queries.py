@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from daemon.contracts.wire.status import PhaseSpan
-from daemon.contracts.wire.tasks import DocumentLine, HistoryLine, TaskDetail, TaskLine, TaskPage
+from daemon.contracts.wire.tasks import DocumentLine, HistoryLine, RefusedLine, TaskDetail, TaskLine, TaskPage
 from daemon.contracts.wire.words import TaskOrder
 from daemon.core.schedule.scheduler import in_order
 from daemon.core.tasks.task import FINAL, OPEN, STAGE_OF, Status, Task
@@ -16,6 +16,8 @@ from daemon.store import documents, lists, reports
 from daemon.store.database import Database
 from daemon.store.lists import SortKey, matches
 from daemon.store.reports import Listed, TaskRecord
+
+_REFUSED_FOR_S = 86_400.0
 
 
 def counts(db: Database) -> dict[str, int]:
@@ -26,6 +28,28 @@ def counts(db: Database) -> dict[str, int]:
 def undelivered(db: Database) -> int:
     """The number of documents that are not in the outbox yet."""
     return sum(reports.undelivered_counts(db).values())
+
+
+def refused_lately(db: Database, now: float) -> int:
+    """The number of files that were refused in the last 24 hours."""
+    return documents.refused_since(db, now - _REFUSED_FOR_S)
+
+
+def refused(db: Database, limit: int) -> list[RefusedLine]:
+    """The last refused files, the newest first."""
+    found = ((name, json.loads(content)) for name, content in documents.refused(db, limit))
+    return [
+        RefusedLine(
+            at=said["at"],
+            claim_id=said["claim_id"],
+            filename=said["filename"],
+            student=said["student_id"],
+            account=said.get("account"),
+            reason=said["reason"],
+            document=name,
+        )
+        for name, said in found
+    ]
 
 
 @dataclass(frozen=True, slots=True)

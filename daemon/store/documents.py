@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 
 from daemon.contracts.values import Document, Kind
+from daemon.core.timestamps import to_iso
 from daemon.store.database import Database, reads, writes
 from daemon.store.insert import insert
 from daemon.store.models import DocumentRow, TaskRow
+
+_REFUSED = "FROM documents WHERE kind = 'reason'"  # SQLite uses its index only for a literal
 
 
 def add_document(db: Database, document: Document, *, created_at: float, revision: int | None = None) -> None:
@@ -56,6 +59,20 @@ def results(db: Database, task_id: int) -> list[bytes]:
     mine = (DocumentRow.task_id == task_id) & (DocumentRow.kind == Kind.RESULT.value)
     query = DocumentRow.select().where(mine).order_by(DocumentRow.revision)
     return [bytes(row.content) for row in query.execute(db)]
+
+
+@reads
+def refused_since(db: Database, since: float) -> int:
+    """The number of files that were refused since then."""
+    (count,) = db.execute_sql(f"SELECT COUNT(*) {_REFUSED} AND created_at >= ?", (to_iso(since),)).fetchone()
+    return int(count)
+
+
+@reads
+def refused(db: Database, limit: int) -> list[tuple[str, bytes]]:
+    """The last refusals, the newest first: the file's path below the outbox, and its bytes."""
+    query = f"SELECT name, content {_REFUSED} ORDER BY created_at DESC, id DESC LIMIT ?"
+    return [(name, bytes(content)) for name, content in db.execute_sql(query, (limit,)).fetchall()]
 
 
 def _document(row: DocumentRow) -> Document:

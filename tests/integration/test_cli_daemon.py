@@ -191,6 +191,24 @@ async def test_tasks_are_listed_found_and_paged(tmp_path: Path) -> None:
     assert [task["student"] for task in offline["tasks"]] == ["ada", "ben", "zoe"]
 
 
+async def test_refused_files_are_counted_and_listed_with_their_reasons(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    for name in ("s001_notes.txt", "s002_me.docx"):
+        lab.hand_in(name)
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        counted = await run(lab, "status")
+        listed = await run(lab, "tasks", "--refused")
+        lines = await told(lab, "tasks", "--refused")
+    for said in (counted, await run(lab, "status")):
+        assert "2 files were refused in the last 24 h; see: introeval tasks --refused" in said.stdout
+    assert sorted(line["filename"] for line in lines) == ["s001_notes.txt", "s002_me.docx"]
+    for line in lines:
+        assert line["reason"] in listed.stdout
+        assert (lab.outbox / line["document"]).exists()
+    assert await told(lab, "tasks", "--refused") == lines
+
+
 async def test_what_happened_is_told_line_by_line(tmp_path: Path) -> None:
     lab = Lab(tmp_path)
     lab.hand_in("s001_me.mp4")

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from rich.console import Console
 
-from daemon.cli import run
+from daemon.cli import run, show
 from daemon.contracts.wire.words import Order
 from daemon.core.errors import Paused
 from daemon.core.tasks.task import Stage
@@ -73,6 +73,16 @@ async def test_a_pause_that_is_ordered_during_the_run_is_waited_for(lab: Lab) ->
             assert await run._work_off(daemon, asyncio.Event(), progress, 0, paused=False)
         await operating
     assert len(lab.results()) == 1
+
+
+async def test_a_refused_file_is_told_by_the_exit_code_and_the_summary(lab: Lab) -> None:
+    for name in ("s001_me.mp4", "s002_notes.txt"):
+        lab.hand_in(name)
+    report = await once(lab)
+    said = io.StringIO()
+    show.results(Console(file=said, width=200), report)
+    assert (report.refused, report.exit_code) == (1, 3)
+    assert "1 file was refused; see: introeval tasks --refused" in said.getvalue()
 
 
 async def test_the_table_is_of_what_was_open_before_and_of_what_was_born_since(lab: Lab) -> None:

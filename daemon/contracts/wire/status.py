@@ -182,6 +182,7 @@ class DaemonStatus(WireModel):
     batch: BatchState | None = None
     counts: dict[str, int]
     held: int = 0
+    refused: int = 0  # files in the last 24 hours
     undelivered: int
     clock: Clock | None = None
     rates: Rates = Rates()

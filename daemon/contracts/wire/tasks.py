@@ -42,6 +42,18 @@ class TaskPage(WireModel):
     partial: bool = False
 
 
+class RefusedLine(WireModel):
+    """A refused file, which became no task. `document` is the path of its reason below the outbox."""
+
+    at: str
+    claim_id: str
+    filename: str
+    student: str | None
+    account: str | None
+    reason: str
+    document: str
+
+
 class HistoryLine(WireModel):
     """One entry of a task's history."""
 

@@ -1,4 +1,5 @@
-"""Defaults of the columns that another program does not give, and the row that says what runs.
+"""Defaults of the columns that another program does not give, the row that says what runs, and an index of
+what was refused.
 
 A default is no part of what is stored, so the text of the table changes and no row does, as in section 7 of
 https://sqlite.org/lang_altertable.html. A table made anew would have to be dropped, with all that refers to
@@ -53,7 +54,7 @@ _OTHERS = {
 
 
 def up(migrator: Any, db: Any) -> None:
-    """Change the texts of the tables, and add the row. Raises StoreError for a table of another text."""
+    """Change the tables' texts, add row and index. Raises StoreError for a table of another text."""
     version = db.execute_sql("PRAGMA schema_version").fetchone()[0]
     db.execute_sql("PRAGMA writable_schema = 1")
     try:
@@ -63,6 +64,7 @@ def up(migrator: Any, db: Any) -> None:
     finally:
         db.execute_sql("PRAGMA writable_schema = RESET")  # and reads the schema anew
     db.execute_sql("INSERT INTO system_state (id) VALUES (1)")
+    db.execute_sql("CREATE INDEX idx_refused ON documents (created_at) WHERE kind = 'reason'")
 
 
 def _rewrite(db: Any, table: str, defaults: dict[str, str]) -> None:
