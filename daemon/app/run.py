@@ -22,13 +22,14 @@ from daemon.delivery.retention import Retention, read_clocks
 from daemon.gpu.nvml import NvmlGpu
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.alert_rules import AlertRules
-from daemon.monitoring.events import Events
+from daemon.monitoring.event_file import EventFile
+from daemon.monitoring.events import RING, Events
 from daemon.monitoring.hooks import Hooks
 from daemon.monitoring.progress import Progress
 from daemon.placement.placement import Placement
 from daemon.store import Database, open_store
 from daemon.store.session import Session
-from daemon.system.state_folder import DATABASE
+from daemon.system.state_folder import DATABASE, EVENTS
 
 log = structlog.get_logger()
 
@@ -49,7 +50,8 @@ async def running(
     """
     loop = asyncio.get_running_loop()
     progress = Progress()
-    alarms, events = Alarms(time.time), Events(time.time)
+    alarms = Alarms(time.time)
+    events = Events(time.time, file=EventFile(config.paths.state / EVENTS, RING))
     alarms.changed.connect(lambda alarm, lasts: events.alarm(alarm.message, lasts))
     progress.changed.connect(events.changed)
     gpu = NvmlGpu()

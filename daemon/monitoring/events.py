@@ -1,13 +1,14 @@
 """The last events: a ring that any number of readers may follow, each at its own speed.
 
 A reader keeps only the id of the last event that it has seen, so that a slow or dead one costs no memory
-here. Ids grow, also over a restart: the first one is the clock's milliseconds.
+here. Ids grow, also over a restart, which a file of events survives: the first new one is the clock's
+milliseconds, so that no id is given again that a power cut has taken from the file.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Protocol
 
 import structlog
@@ -18,6 +19,7 @@ from daemon.core.intake.naming import printable
 from daemon.core.keeping.traces import Traces
 from daemon.core.tasks.task import STAGE_OF, Event, Task
 from daemon.core.timestamps import to_iso
+from daemon.monitoring.event_file import EventFile
 
 log = structlog.get_logger()
 
@@ -43,12 +45,13 @@ class Events:
     tasks again.
     """
 
-    def __init__(self, clock: Callable[[], float], size: int = RING) -> None:
-        self._clock = clock
-        self._ring: deque[EventLine] = deque(maxlen=size)
+    def __init__(self, clock: Callable[[], float], size: int = RING, file: EventFile | None = None) -> None:
+        self._clock, self._file = clock, file
+        self._ring = deque(file.read() if file else (), maxlen=size)
         self._woken = asyncio.Event()
-        self.last_id = self.seq = int(clock() * 1000)
-        self._dropped = self.last_id  # the newest id that has left the ring
+        self._first_id = self.seq = int(clock() * 1000)
+        self.last_id = self._ring[-1].id if self._ring else self._first_id
+        self._dropped = self._ring[0].id - 1 if self._ring else self.last_id  # the newest id that has left
         self.closed = False
         self.tallies: list[EventTally] = []
 
@@ -64,18 +67,19 @@ class Events:
         """Add an event; `kind` is one of those of EventLine."""
         if len(self._ring) == self._ring.maxlen:
             self._dropped = max(self._dropped, self._ring[0].id)  # a forgotten event must not come back
-        self.last_id += 1
-        self._ring.append(
-            EventLine(
-                id=self.last_id,
-                at=to_iso(self._clock()),
-                kind=kind,
-                message=message,
-                task_id=task_id,
-                student=student,
-                status=status,
-            )
+        self.last_id = max(self.last_id + 1, self._first_id)
+        event = EventLine(
+            id=self.last_id,
+            at=to_iso(self._clock()),
+            kind=kind,
+            message=message,
+            task_id=task_id,
+            student=student,
+            status=status,
         )
+        self._ring.append(event)
+        if self._file is not None:
+            self._file.add(event, self._ring)
         self.changed()
         self._wake()
 
@@ -118,8 +122,7 @@ class Events:
         """The events after `last_id`; None when some of them have left the ring, or it never was."""
         if not self._dropped <= last_id <= self.last_id:
             return None
-        newer = self.last_id - last_id
-        return self.recent(newer) if newer else []
+        return [*takewhile(lambda event: event.id > last_id, reversed(self._ring))][::-1]
 
     def forget(self, student: str) -> None:
         """Drop the events of a student, also those of alarms. Other events keep their ids."""
@@ -127,6 +130,8 @@ class Events:
         kept = [e for e in self._ring if e.student != student and not named.found(e.message.encode())]
         self._dropped = self.last_id if len(kept) < len(self._ring) else self._dropped
         self._ring = deque(kept, maxlen=self._ring.maxlen)
+        if self._file is not None:
+            self._file.write(kept)
 
     async def wait(self, last_id: int) -> None:
         """Return once there is an event after `last_id`, or after `close`."""

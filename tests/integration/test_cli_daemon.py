@@ -221,6 +221,25 @@ async def test_what_happened_is_told_line_by_line(tmp_path: Path) -> None:
     assert len(plain) == 3
 
 
+async def test_the_events_of_before_a_restart_are_told_once(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        before = daemon.events.recent(100)
+    async with lab.daemon() as daemon:
+        await daemon.supervisor.order(Order.PAUSE)
+        told_now = (await run(lab, "events", "--json")).stdout.splitlines()
+        missed = daemon.events.after(before[0].id)
+    ids = [json.loads(line)["id"] for line in told_now]
+    assert ids == sorted(set(ids))
+    assert set(ids) >= {event.id for event in before}
+    assert missed is not None
+    assert missed[: len(before) - 1] == before[1:]
+    assert (await run(lab, "forget", "s001", "--yes")).exit_code == 0
+    assert b"s001" not in (lab.folder / "var" / "events.jsonl").read_bytes()
+
+
 async def test_following_the_events_goes_on_over_a_restart_of_the_daemon(tmp_path: Path) -> None:
     lab = Lab(tmp_path)
     arguments = ("--config", str(lab.folder / "introeval.toml"), "events", "--follow", "--json")

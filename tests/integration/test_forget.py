@@ -194,6 +194,7 @@ async def test_what_was_deleted_is_looked_for_in_the_bytes_of_the_database(tmp_p
         for path in folder.iterdir():
             path.unlink()
         folder.rmdir()
+    (lab.config.paths.state / "events.jsonl").unlink()
     assert forget_proof.find(kept.traces, lab.config.paths) == [f"{database}: deleted rows"]
 
 

@@ -1,12 +1,15 @@
 """The ring of events: ids that grow, what a reader has missed, and how those who wait are told."""
 
 import asyncio
+import stat
+from pathlib import Path
 
 import pytest
 
 from daemon.contracts.values import Change, Failed, Ticket
 from daemon.core.errors import Blame, Fault
 from daemon.core.tasks.task import Event, Status, Task
+from daemon.monitoring.event_file import EventFile
 from daemon.monitoring.events import Events
 
 NOW = 1_700_000_000.0
@@ -28,6 +31,57 @@ def test_ids_grow_also_over_a_restart() -> None:
     ids = [event.id for event in before.recent(100)]
     assert ids == sorted(set(ids))
     assert make(now=NOW + 1).last_id > ids[-1]
+
+
+def kept(path: Path, now: float = NOW, size: int = 1000) -> Events:
+    return Events(lambda: now, size, EventFile(path, size))
+
+
+def test_a_restart_keeps_the_last_events_and_a_reader_goes_on_where_it_was(tmp_path: Path) -> None:
+    before = kept(tmp_path / "events")
+    for word in ("one", "two"):
+        before.add("order", word)
+    seen = before.recent(9)[0].id
+    after = kept(tmp_path / "events", NOW + 60)
+    assert said(after, seen) == ["two"]
+    assert said(after, after.last_id) == [], "and waits for the next"
+    after.add("order", "three")
+    assert said(after, seen) == ["two", "three"]
+    ids = [event.id for event in kept(tmp_path / "events", NOW - 60).recent(9)]
+    assert ids == sorted(set(ids))
+    assert ids[-1] == (NOW + 60) * 1000
+
+
+@pytest.mark.anyio
+async def test_after_a_restart_a_reader_waits_and_does_not_spin(tmp_path: Path) -> None:
+    kept(tmp_path / "events").add("order", "one")
+    after = kept(tmp_path / "events", NOW + 60)
+    waiting = asyncio.create_task(after.wait(after.recent(1)[0].id))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    waiting.cancel()
+
+
+def test_a_torn_line_and_a_long_history_harm_nobody(tmp_path: Path) -> None:
+    file = tmp_path / "events"
+    before = kept(file, size=5)
+    for number in range(100):
+        before.add("order", str(number))
+        assert len(file.read_bytes().splitlines()) <= 10
+    file.write_bytes(file.read_bytes() + b'{"id": 17, "at')
+    after = kept(file, NOW + 60, size=5)
+    after.add("order", "new")
+    assert [event.message for event in kept(file, size=5).recent(9)] == ["96", "97", "98", "99", "new"]
+    assert said(after, before.last_id - 90) is None
+
+
+def test_a_forgotten_student_leaves_the_file_too(tmp_path: Path) -> None:
+    events = kept(tmp_path / "events")
+    for student in ("ada", "ben"):
+        events.add("task", f"{student} is claimed", student=student)
+    kept(tmp_path / "events").forget("ada")
+    assert b"ada" not in (tmp_path / "events").read_bytes()
+    assert stat.S_IMODE((tmp_path / "events").stat().st_mode) == 0o600
 
 
 def test_a_reader_is_given_what_it_has_not_seen() -> None:
