@@ -20,6 +20,7 @@ from daemon.contracts.ports import Media, Node
 from daemon.delivery.forget import Forgetting
 from daemon.delivery.retention import Retention, read_clocks
 from daemon.gpu.nvml import NvmlGpu
+from daemon.intake.registered import Registrations
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.alert_rules import AlertRules
 from daemon.monitoring.event_file import EventFile
@@ -135,6 +136,14 @@ def _watches(daemon: Daemon) -> list[Callable[[asyncio.Event], Coroutine[Any, An
     config, alarms = daemon.config, daemon.alarms
     return [
         daemon.forecaster.run,
+        Registrations(
+            daemon.session,
+            config.paths.inbox,
+            lambda: daemon.intake.available,
+            daemon.delivery.hint,
+            alarms.on,
+            time.time,
+        ).run,
         lambda stop: _until(stop, daemon.recorder.run()),
         AlertRules(config, alarms, daemon.observer.situation).run,
         Hooks(config.alerts, alarms, time.time).run,

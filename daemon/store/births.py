@@ -16,6 +16,7 @@ from daemon.store.documents import add_document
 from daemon.store.insert import insert
 from daemon.store.measured import set_estimates
 from daemon.store.models import CountRow, TaskRow
+from daemon.store.registered import unclaimed
 
 _SAME_CONTENT = "same_content"
 _OPEN = tuple(status.value for status in OPEN)
@@ -24,7 +25,7 @@ _STANDS = ", ".join(f"'{status}'" for status in (*_OPEN, Status.COMPLETED.value)
 _ADD_USER = "INSERT OR IGNORE INTO users (username, created_at) VALUES (?, ?)"
 _STANDING = f"""
     SELECT account, MIN(id), MIN(CASE WHEN sha256 = ? THEN id END) FROM processing_tasks
-    WHERE user_id = ? AND status IN ({_STANDS})
+    WHERE user_id = ? AND status IN ({_STANDS}) AND claim_id IS NOT NULL
     GROUP BY account
 """
 _FIRST_TWIN = "SELECT MIN(id) FROM processing_tasks WHERE sha256 = ? AND user_id <> ?"
@@ -115,7 +116,7 @@ def _insert(db: Database, birth: Birth, student: str, now: float) -> Task:
         video="spool" if birth.kept else "gone",
         flags=codec.flags_text({"intake": flags}),
     )
-    row.id = task_id = insert(db, TaskRow, **row.__data__)
+    row.id = task_id = _registered(db, row, claim.path) or insert(db, TaskRow, **row.__data__)
     twins = (TaskRow.sha256 == content) & (TaskRow.user_id != student) & TaskRow.status.in_(_OPEN)
     for twin in TaskRow.select().where(twins).execute(db) if first is not None else ():
         known = codec.read_flags(twin.flags)
@@ -124,6 +125,16 @@ def _insert(db: Database, birth: Birth, student: str, now: float) -> Task:
             known["intake"] = (*intake, _same_content(f"came again as task {task_id}"))
             TaskRow.update(flags=codec.flags_text(known)).where(TaskRow.id == twin.id).execute(db)
     return codec.to_task(row)
+
+
+def _registered(db: Database, row: TaskRow, path: bytes) -> int | None:
+    """The task of this student that another program inserted for this file. It becomes `row`."""
+    for one in unclaimed(db):
+        if (one.student, one.path) == (row.user_id, path):
+            columns = dict.fromkeys(TaskRow._meta.sorted_field_names) | row.__data__ | {"id": one.id}
+            TaskRow.update(**columns).where(TaskRow.id == one.id).execute(db)
+            return one.id
+    return None
 
 
 def _same_content(how: str) -> Flag:

@@ -17,11 +17,14 @@ from peewee import (
     TextField,
 )
 
-from daemon.core.timestamps import from_iso, to_iso
+from daemon.core.timestamps import from_iso, from_text, to_iso
 
 
 class InstantField(Field):
-    """A point in time: seconds since the epoch in Python, UTC in ISO 8601 in the database."""
+    """A point in time: seconds since the epoch in Python, UTC in ISO 8601 in the database.
+
+    Other programs write `CURRENT_TIMESTAMP`, which is read, too.
+    """
 
     field_type = "TEXT"
 
@@ -31,7 +34,12 @@ class InstantField(Field):
 
     def python_value(self, value: str | None) -> float | None:
         """Seconds since the epoch."""
-        return None if value is None else from_iso(value)
+        if value is None:
+            return None
+        try:
+            return from_iso(value)
+        except ValueError:
+            return from_text(f"{value}+00:00")
 
 
 class WideField(Field):
@@ -80,7 +88,7 @@ class ClaimRow(Model):
 
 
 class TaskRow(Model):
-    """A task, open or final.
+    """A task, open or final. Without a claim it was inserted by another program; see `registered`.
 
     Other tools read the columns up to `last_updated`. `priority` is 0 for a first revision and 1 for a later
     one: lower goes first. `flags` and `provenance` are JSON objects by stage. `mistral_result` and
@@ -104,7 +112,7 @@ class TaskRow(Model):
     priority = IntegerField(default=0)
     estimated_completion: Any = InstantField(null=True)
     last_updated: Any = InstantField()
-    claim_id = TextField()
+    claim_id = TextField(null=True)
     sha256 = TextField()
     size_bytes = IntegerField()
     duration_s = FloatField()

@@ -21,8 +21,8 @@ _LAST_EVENT = "recovered_up_to"
 
 @reads
 def open_tasks(db: Database) -> list[Task]:
-    """All tasks that are not final, by id."""
-    mine = TaskRow.status.in_([status.value for status in OPEN])
+    """All tasks that are not final, by id, but those that another program inserted and that have no claim."""
+    mine = TaskRow.status.in_([status.value for status in OPEN]) & TaskRow.claim_id.is_null(False)
     return sorted(
         (codec.to_task(row) for row in TaskRow.select().where(mine).execute(db)), key=lambda task: task.id
     )
