@@ -188,7 +188,8 @@ def _make_supervisor(
         """Set the models' context to hold the longest prompt of their phase."""
         if not group.isdisjoint(MODELS):
             chars = await journal.session.until_durable(phases.longest_transcript)
-            placement.expect(prompt_tokens(config, chars))
+            form = await journal.session.until_durable(phases.longest_form)
+            placement.expect(prompt_tokens(config, chars, form))
 
     return Supervisor(
         node=node,

@@ -104,11 +104,12 @@ def docker_node(config: Config, site: Site, transcriber: Transcriber | None = No
     )
 
 
-def prompt_tokens(config: Config, transcript_chars: int) -> dict[Stage, int]:
-    """The most tokens of a prompt and its answer, by stage, for a transcript of `transcript_chars`."""
+def prompt_tokens(config: Config, transcript_chars: int, form_chars: int) -> dict[Stage, int]:
+    """The most tokens of a prompt and its answer, by stage, for so long a transcript and form."""
+    rate = load_prompt("rate", config.prompts.folder)
     heads = {
         Stage.EXTRACT: len(load_prompt("extract", config.prompts.folder).render("")),
-        Stage.RATE: len(load_prompt("rate", config.prompts.folder).render("")),
+        Stage.RATE: len(rate.render("", profile=" " * form_chars)),
     }
     return {
         stage: tokens_of(head + _ASIDE_CHARS + transcript_chars) + ANSWER_TOKENS[stage]

@@ -25,6 +25,7 @@ from daemon.contracts.wire.status import EngineReport
 from daemon.core.content.answers import FormAnswer, RatingAnswer, rating_schema
 from daemon.core.content.document import Flag, Speaking
 from daemon.core.content.grounding import ground_profile, locate_evidence
+from daemon.core.content.shown_form import NO_FORM, shown_form
 from daemon.core.content.untrusted import addresses_evaluator, impartial, neutralise
 from daemon.core.errors import Blame, Fault
 from daemon.core.tasks.task import Stage
@@ -117,17 +118,18 @@ class _Evaluator(Generic[A]):
             return demo
         return (*demo, Flag(code="degraded", detail=f"{self.stage}: {identity.degraded}"))
 
-    def _provenance(self, asked: Asking[A], text: str) -> Provenance:
+    def _provenance(self, asked: Asking[A], text: str, **more: Any) -> Provenance:
         """Everything needed to repeat this outcome: model, prompt, schema, parameters and transcript."""
         schema = json.dumps(self._asker.schema, separators=(",", ":")).encode()
         return {
             **asdict(self._asker.host.identity),
             "prompt": f"{self._prompt.name}.{self._prompt.version}",
             "prompt_sha256": self._prompt.sha256,
-            "transcript_sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "transcript_sha256": _sha256(text),
             "schema_sha256": hashlib.sha256(schema).hexdigest(),
             "parameters": asdict(self._asker.options),
             "tries": asked.attempts,
+            **more,
         }
 
 
@@ -178,28 +180,31 @@ class IntroductionRater(_Evaluator[RatingAnswer]):
 
     async def rate(self, work: RateWork, progress: OnProgress) -> StageOutcome:
         """Rate: a Rated, with no evaluation and a flag when no answer was valid, or a Failed."""
+        form = shown_form(work.profile, work.transcript)
         asked = await self._ask(
             work.ticket,
             work.transcript.text,
             progress,
             speaking=_in_words(work.speaking),
+            profile=NO_FORM if form is None else form,
         )
         if isinstance(asked, Failed):
             return asked
+        seen = None if form is None or "profile" not in self._prompt.names else _sha256(form)
+        provenance = self._provenance(asked, work.transcript.text, profile_sha256=seen)
         flags = self._flags()
         if suspect := addresses_evaluator(work.transcript.text):
             flags = (suspect, *flags)
         if asked.answer is None:
             flags = (Flag(code="no_valid_rating", field="evaluation", detail=asked.complaint), *flags)
-            return Rated(work.ticket, None, flags, self._provenance(asked, work.transcript.text))
+            return Rated(work.ticket, None, flags, provenance)
         evaluation, unquoted = asked.answer.evaluation()
         evaluation, unfound = locate_evidence(evaluation, work.transcript)
-        return Rated(
-            work.ticket,
-            evaluation,
-            (*unquoted, *unfound, *flags),
-            self._provenance(asked, work.transcript.text),
-        )
+        return Rated(work.ticket, evaluation, (*unquoted, *unfound, *flags), provenance)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _says_something(text: str) -> bool:
@@ -216,10 +221,12 @@ def _share_of(usual_tokens: int, ticket: Ticket, progress: OnProgress) -> OnToke
 
 
 def _in_words(speaking: Speaking) -> str:
-    """The figures of the delivery, as the prompt has them."""
+    """The figures of the delivery, as the prompt has them: rounded to what another container of the same
+    sound leaves as it is. Seen: 209.0 words per minute made 9 of what was 4 with 209.2.
+    """
     fillers = ", ".join(f"{word} {count} times" for word, count in sorted(speaking.filler_words.items()))
+    pace, pauses = 5 * round(speaking.words_per_minute / 5), 5 * round(20 * speaking.pause_ratio)
     return (
-        f"{speaking.speech_s:.0f} s of speech, {speaking.words_per_minute:.0f} words per minute, "
-        f"{speaking.pause_ratio:.0%} pauses, longest pause {speaking.longest_pause_s:.1f} s, "
-        f"filler words: {fillers or 'none'}"
+        f"{speaking.speech_s:.0f} s of speech, {pace} words per minute, {pauses}% pauses, "
+        f"longest pause {speaking.longest_pause_s:.0f} s, filler words: {fillers or 'none'}"
     )

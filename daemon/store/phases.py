@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from peewee import fn
 
 from daemon.contracts.values import Ledger
+from daemon.core.content.answers import FORM_CHARS
 from daemon.core.tasks.task import OPEN, STAGE_OF, Phase, Stage
 from daemon.store.database import Database, reads, writes
 from daemon.store.models import BatchRow, PhaseRow, SystemStateRow, TaskRow
@@ -78,6 +79,15 @@ def longest_transcript(db: Database) -> int:
 def system_state(db: Database) -> SystemStateRow:
     """The row that tells other tools what runs."""
     return SystemStateRow.select().get(db)
+
+
+@reads
+def longest_form(db: Database) -> int:
+    """The characters of the longest form that waits for a language model; the most that it can have where
+    one is not read yet.
+    """
+    form = fn.IFNULL(fn.LENGTH(TaskRow.mistral_result), FORM_CHARS)
+    return int(TaskRow.select(fn.MAX(form)).where(TaskRow.status.in_(_PAST_STT)).scalar(db) or 0)
 
 
 @writes

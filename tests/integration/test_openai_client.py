@@ -1,4 +1,5 @@
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,8 @@ import pytest
 from daemon.contracts.values import Extracted, ExtractWork, Failed, Rated, RateWork, StageOutcome, Ticket
 from daemon.contracts.wire.status import EngineReport
 from daemon.core.content.answers import FormAnswer
-from daemon.core.content.document import Speaking, Transcript
+from daemon.core.content.document import Profile, Speaking, Transcript
+from daemon.core.content.shown_form import NO_FORM, shown_form
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.llm.client import Answer, AnswerFailed, Finish, ModelIdentity, Options, Request, Started
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
@@ -411,7 +413,9 @@ def rating(**change: Any) -> Script:
     )
 
 
-async def rate(script: Script, text: str = SAID) -> tuple[StageOutcome, dict[str, Any]]:
+async def rate(
+    script: Script, text: str = SAID, profile: Profile | None = None
+) -> tuple[StageOutcome, dict[str, Any]]:
     async with scripted(answers('{ "evidence" : ["', finish="length"), script) as server:
         engine = IntroductionRater(Host(server.url), load_prompt("rate"), lambda: OPTIONS)
         await engine.start()
@@ -423,7 +427,7 @@ async def rate(script: Script, text: str = SAID) -> tuple[StageOutcome, dict[str
             filler_words={"um": 2},
         )
         outcome = await engine.rate(
-            RateWork(TICKET, transcript(text), speaking, None), lambda ticket, share: None
+            RateWork(TICKET, transcript(text), speaking, profile), lambda ticket, share: None
         )
         return outcome, server.requests[-1]
 
@@ -434,11 +438,28 @@ async def test_a_rating_has_the_delivery_in_its_prompt_and_only_the_transcript_t
     assert outcome.evaluation is not None
     assert (outcome.evaluation.overall_rating, outcome.flags) == (7, ())
     assert (
-        "132 words per minute, 12% pauses, longest pause 0.8 s, filler words: um 2 times"
+        "130 words per minute, 10% pauses, longest pause 1 s, filler words: um 2 times"
         in (request["messages"][0]["content"])
     )
     evidence = request["response_format"]["json_schema"]["schema"]["properties"]["evidence"]["items"]
     assert evidence["enum"] == ["Hello, I am Mira Pillai and I like chess.", "I am twenty-one."]
+
+
+async def test_a_rating_has_the_form_in_its_prompt_and_its_hash_in_its_provenance() -> None:
+    form = Profile(name="Mira Pillai", age=21, hobbies=("chess",))
+    outcome, request = await rate(rating(), profile=form)
+    assert isinstance(outcome, Rated)
+    shown = shown_form(form, transcript())
+    assert shown is not None
+    assert f"Form: <form>{shown}</form>\nThe student says" in request["messages"][0]["content"]
+    assert outcome.provenance["profile_sha256"] == hashlib.sha256(shown.encode()).hexdigest()
+
+
+async def test_without_a_form_the_rater_is_told_so() -> None:
+    outcome, request = await rate(rating())
+    assert isinstance(outcome, Rated)
+    assert f"Form: <form>{NO_FORM}</form>" in request["messages"][0]["content"]
+    assert outcome.provenance["profile_sha256"] is None
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,9 @@ ONE = "I am Mira and I like chess."
 OTHER = "My name is Bo. " * 30
 
 
+WITH = {"speaking": "10 s of speech", "profile": '{"name": "Mira"}'}
+
+
 def shared_head(one: str, other: str) -> int:
     return next(i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
 
@@ -29,8 +32,8 @@ def test_ours_are_versioned_and_hashed(name: PromptName) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_the_same_for_all_comes_first_and_the_transcript_last(name: PromptName) -> None:
     prompt = load_prompt(name)
-    one = prompt.render(ONE, speaking="10 s of speech")
-    other = prompt.render(OTHER, speaking="90 s of speech")
+    one = prompt.render(ONE, **(WITH if name == "rate" else {}))
+    other = prompt.render(OTHER, **({**WITH, "profile": "none"} if name == "rate" else {}))
     head = shared_head(one, other)
     assert head > 0.75 * len(one.partition(ONE)[0])
     tail = one.partition(ONE)[2]
@@ -67,9 +70,24 @@ def test_a_labs_folder_takes_the_place_of_ours_by_name(tmp_path: Path) -> None:
     assert load_prompt("extract", tmp_path) == load_prompt("extract")
 
 
+def test_a_labs_rubric_may_name_the_form_or_leave_it_out(tmp_path: Path) -> None:
+    (tmp_path / "rate.v3.j2").write_text("{{ transcript }}\n{{ profile }}")
+    assert load_prompt("rate", tmp_path).render(ONE, profile='{"name": "Bo"}') == f'{ONE}\n{{"name": "Bo"}}'
+    (tmp_path / "rate.v4.j2").write_text("{{ transcript }}")
+    assert load_prompt("rate", tmp_path).render(ONE, profile='{"name": "Bo"}') == ONE
+
+
 @pytest.mark.parametrize(
     "source",
-    ["No place for it.", "{{ transcript", "{{ transcript }} {{ mood }}", "{{ transcript }}{{ transcript }}"],
+    [
+        "No place for it.",
+        "{{ transcript",
+        "{{ transcript }} {{ mood }}",
+        "{{ transcript }}{% if complaint %}{{ mood }}{% endif %}",
+        "{{ transcript }}{% if complaint %}{{ complaint.mood }}{% endif %}",
+        "{{ transcript }} {{ profile }}",
+        "{{ transcript }}{{ transcript }}",
+    ],
 )
 def test_a_template_that_cant_be_used_is_a_configuration_error(tmp_path: Path, source: str) -> None:
     (tmp_path / "extract.v1.j2").write_text(source)

@@ -17,6 +17,9 @@ from daemon.core.content.document import Evaluation, Evidence, Flag, Profile, Sc
 FORM_TOKENS = 400
 """More than the longest form that its schema allows, at about 3.5 characters a token."""
 
+FORM_CHARS = 1200
+"""The same in characters, as the rater is shown it."""
+
 RATING_TOKENS = 640
 """The same for a rating."""
 

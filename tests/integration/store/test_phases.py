@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from daemon.contracts.values import Ledger
+from daemon.core.content.answers import FORM_CHARS
 from daemon.core.tasks.task import Event, Phase, Stage
 from daemon.store import Database, commits, lists, phases
 from tests.integration.stores import NOW, TRANSCRIPT, WAY, birth, born, change, outcome_of, walk
@@ -25,6 +26,18 @@ def test_the_longest_transcript_is_that_of_the_tasks_that_wait_for_a_model(store
     done = born(store, birth("done", "done"))[0]
     walk(store, done, *WAY)
     assert phases.longest_transcript(store) == 10_000
+
+
+def test_a_form_that_is_not_read_yet_counts_as_the_longest(store: Database) -> None:
+    assert phases.longest_form(store) == 0
+    transcribed(store, "one", "A few words.")
+    assert phases.longest_form(store) == FORM_CHARS
+
+
+def test_the_longest_form_is_that_of_the_tasks_that_wait_for_a_model(store: Database) -> None:
+    read = born(store, birth("read", "read"))[0]
+    walk(store, read, *WAY[:6])
+    assert 0 < phases.longest_form(store) < FORM_CHARS
 
 
 def test_a_switch_keeps_what_it_found_on_the_gpu(store: Database) -> None:

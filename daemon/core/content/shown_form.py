@@ -1,0 +1,36 @@
+"""The form as the rater is shown it: data from the student's own words, in one line of JSON."""
+
+import json
+from typing import Any
+
+from daemon.core.content.document import Profile, Transcript
+from daemon.core.content.grounding import ground_profile
+from daemon.core.content.untrusted import impartial, neutralise
+
+NO_FORM = "none, since no valid form could be read"
+
+
+def shown_form(profile: Profile | None, transcript: Transcript) -> str | None:
+    """The form with control tokens broken and without what addresses the grader; None when there is none.
+
+    It is grounded once more, in the words that the rater sees: an older form may hold words that are cut now.
+    """
+    if profile is None:
+        return None
+    seen = transcript.model_copy(update={"text": impartial(transcript.text)})
+    grounded, _ = ground_profile(profile, seen)
+    form = {field: _harmless(value) for field, value in grounded.model_dump().items()}
+    pieces = " ".join(str(each) for value in form.values() for each in _each(value))
+    return json.dumps(form, ensure_ascii=False) if impartial(pieces) == neutralise(pieces) else None
+
+
+def _harmless(value: Any) -> Any:
+    if isinstance(value, str):
+        return neutralise(value) if impartial(value) == neutralise(value) else None
+    if isinstance(value, tuple):
+        return [text for each in value if (text := _harmless(each))]
+    return value
+
+
+def _each(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
