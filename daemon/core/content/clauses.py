@@ -5,7 +5,7 @@ A spoken word alone says little about what was meant: "I do not like football" n
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from daemon.core.content.words import Word, words
 
@@ -13,12 +13,15 @@ _SENTENCE = re.compile(r"(?<=[.!?…])\s+")
 _CLAUSE = re.compile(
     r"\s*[;:]\s+|,\s+(?=(?:but|and|so|because|which|although|though|while|then|after|before)\b)"
     r"|,?\s+(?=(?:but|although|though|because|while|whereas)\b)"
-    r"|,?\s+(?=(?:and|so|then)\s+(?:i|we|my|our|it|he|she|they)\b)|,\s+(?=(?:i|we|my|our|he|she|they)\b)",
+    r"|,?\s+(?=(?:and|so|then)\s+(?:i|we|my|our|it|he|she|they)\b(?![^,]{0,30} (?:at|in) it\b))"
+    r"|,\s+(?=(?:i|we|my|our|he|she|they)\b)"
+    r"|,?\s+(?=and (?:also )?(?:want|hope|wish|plan|dream|would)\b)",
     re.IGNORECASE,
 )
+_CONTINUES = re.compile(r"and (?:also )?(?:want|hope|wish|plan|dream|would)\b", re.IGNORECASE)
 _NO = frozenset(
     "no not never dont doesnt didnt cannot cant couldnt wont wouldnt isnt arent wasnt werent havent hasnt "
-    "hadnt neither nor none nobody nothing hate hated dislike disliked hardly".split()
+    "hadnt neither nor none nobody nothing hate hated dislike disliked hardly weakness weaknesses".split()
 )
 _NO_INDEED = re.compile(
     r"\b(?:not only|not just|no doubt|never (?:get )?tired|(?:can['’]t|cannot|can not) "
@@ -28,16 +31,39 @@ _NO_INDEED = re.compile(
 _GOAL = re.compile(
     r"\b(?:want(?:s|ed)? to|would (?:like|love)|['’]d (?:like|love)|hop(?:e|es|ing) (?:to|for|that)|"
     r"wish|dream\w*|goals?|aims?|ambition|plan(?:s|ning)? (?:to|on)|intend|aspir\w*|future|one day|"
-    r"someday|will|going to|see myself|look(?:ing)? forward|career|become|target)\b",
+    r"someday|will|going to|see myself|look(?:ing)? forward|career|(?<!have )(?<!has )become|target)\b",
     re.IGNORECASE,
+)
+_WORK = (
+    r"(?:i|we) (?:(?!will|would|may|might|can|could)\w+ )?work (?:as|at|in|for|with|on|part|full|every)|"
+    r"my (?:job|work|time|training) (?:as|at|in|with)|part[ -]time|trainee|apprentice\w*|worked|managed|"
+    r"volunteer(?:ed|ing)?|taught|sold|intern(?:ed|ship)?|employed|trained as"
 )
 _DONE = re.compile(
-    r"\b(?:worked|have been|(?:have|has|had) (?:\w+ed|written|taught|led|built|made|run|taken|done)|managed|"
-    r"volunteered|volunteer|was|were|helped|taught|built|wrote|led|sold|interned|internship|employed)\b",
+    rf"\b(?:{_WORK}|(?:have|has|had) (?!wanted|hoped|wished|dreamed|planned)"
+    r"(?:been(?! (?:dream|hop|plan|want))|\w+ed|written|taught|led|built|made|run|taken|done)|"
+    r"(?:was|were)(?! (?:always |once )?(?:to|going|hoping|planning|my (?:dream|goal|wish|plan)))|"
+    r"(?:i|we) (?:\w+ )?(?:tutor|coach|mentor|teach|train|look after|take care of)|helped|built|wrote|led)\b",
     re.IGNORECASE,
 )
+_WORKED = re.compile(rf"\b(?:{_WORK})\b", re.IGNORECASE)
+_STUDY = re.compile(r"\b(?:stud(?:y|ied|ies|ying)|degree|major|course)\b", re.IGNORECASE)
 _LEISURE = re.compile(
-    r"\b(?:hobb\w+|free time|weekends?|enjoy|strengths?|(?:i|we) (?:also |really )?(?:like|love))\b",
+    r"\b(?:hobb\w+|(?:free|spare) time|leisure|weekends?|evenings?|enjoy(?:ed)?|fond of|keen on|passion\w*|"
+    r"favou?rite|interests?|interested in|prefer|for fun|"
+    r"(?:i|we) (?:also |really )?(?:like|love|adore)(?! that\b))\b",
+    re.IGNORECASE,
+)
+_STRENGTH = re.compile(
+    r"\b(?:strengths?|strong (?:point|side|suit)s?|(?:good|great|best|excellent|strong|proficient|expert) "
+    r"(?:at|in|with)|good (?:listener|leader|communicator|speaker|organi[sz]er)|skill(?:s|ed)?|talent\w*|"
+    r"gifted|qualit(?:y|ies)|(?:fast|quick) learner|team player|proud of|never (?:give|miss)|"
+    r"hard ?-?working)\b",
+    re.IGNORECASE,
+)
+_QUALITY = re.compile(  # liked rather than claimed, and meant as a strength all the same
+    r"\b(?:team\w*|help\w*|solv\w+|learn\w*|lead\w*|communicat\w+|organi[sz]\w+|challeng\w+|responsib\w+|"
+    r"work(?:ing)?|teach\w*|patien\w+|honest\w*|reliab\w+|creativ\w+|curio\w+|friendly|disciplin\w+)\b",
     re.IGNORECASE,
 )
 _OTHERS = re.compile(
@@ -47,13 +73,14 @@ _OTHERS = re.compile(
     re.IGNORECASE,
 )
 _SELF = re.compile(r"\b(?:i|i['’]\w+|me|myself|we|us)\b", re.IGNORECASE)
+_UNCLEAR = 24  # words: in a longer clause, as without punctuation, nobody knows what a word is about
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
     """One clause. `sentence` is the number of its sentence, `own` says that it is about the student.
 
-    `goal`, `done` and `leisure` say what its words are about; several may be true, or none.
+    The others say what its words are about; several may be true, or none. `work` is a kind of `done`.
     """
 
     said: tuple[Word, ...]
@@ -62,17 +89,22 @@ class Clause:
     own: bool
     goal: bool
     done: bool
+    work: bool
+    study: bool
     leisure: bool
+    strength: bool
 
 
 def clauses(text: str) -> tuple[Clause, ...]:
     """The clauses of a text, in order."""
-    return tuple(
-        _clause(part, number)
-        for number, sentence in enumerate(_SENTENCE.split(text.strip()))
-        for part in _CLAUSE.split(sentence)
-        if part.strip()
-    )
+    found: list[Clause] = []
+    for number, sentence in enumerate(_SENTENCE.split(text.strip())):
+        for part in filter(str.strip, _CLAUSE.split(sentence)):
+            clause = _clause(part, number)
+            if found and _CONTINUES.match(part):
+                clause = replace(clause, own=found[-1].own)
+            found.append(clause)
+    return tuple(found)
 
 
 def denies(text: str) -> bool:
@@ -82,12 +114,22 @@ def denies(text: str) -> bool:
 
 def _clause(part: str, sentence: int) -> Clause:
     another = _OTHERS.match(part)
+    said = tuple(words(part))
+    unclear = len(said) > _UNCLEAR
+
+    def about(pattern: re.Pattern[str]) -> bool:
+        return unclear or pattern.search(part) is not None
+
+    goal, leisure = about(_GOAL), about(_LEISURE)
     return Clause(
-        said=tuple(words(part)),
+        said=said,
         sentence=sentence,
         negated=denies(part),
         own=another is None or _SELF.search(part, another.end()) is not None,
-        goal=_GOAL.search(part) is not None,
-        done=_DONE.search(part) is not None,
-        leisure=_LEISURE.search(part) is not None,
+        goal=goal,
+        done=about(_DONE),
+        work=about(_WORKED),
+        study=not unclear and about(_STUDY),
+        leisure=leisure,
+        strength=about(_STRENGTH) or (leisure and not goal and about(_QUALITY)),
     )

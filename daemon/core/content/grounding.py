@@ -4,8 +4,8 @@ not found is kept and flagged, since a person must look at a rating that rests o
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import TypeVar
@@ -22,6 +22,8 @@ _PART = re.compile(r"([.;,]?\s+and\s+|[.;,]\s+)")
 _BEFORE_A_COUNT = frozenset(
     "for since over of than in after during within about around last next grade class".split()
 )
+_TRADE = re.compile(r"(?:[eo]r|ist|ian|ant|nurse)s?$")
+_PLACE_OR_FIELD = re.compile(r"(?:ry|cy|hy|gy|my|ics|ism|nce|ture)$")
 _LABELS = frozenset(
     (
         "hobby hobbies strength strengths experience experiences goal goals career name age list null none "
@@ -85,18 +87,21 @@ class SpokenWords:
 def ground_profile(profile: Profile, transcript: Transcript) -> tuple[Profile, tuple[Flag, ...]]:
     """The form with only what was said, and a flag `ungrounded` for each value that was removed.
 
-    Of a goal or an experience the parts that were said stay. What a student says of others, denies, or
-    wants to do is no experience.
+    Of a goal or an experience the parts that were said stay. Each field counts only what was said as such:
+    what a student likes is no strength, and what one says of others, denies, or wants to do no experience.
     """
     said = tuple(clause for clause in clauses(transcript.text) if clause.own)
+    goals, deeds = _goals(said), _deeds(said)
     left_out: list[tuple[str, object]] = []
     grounded = Profile(
         name=_kept("name", profile.name, _named(profile.name or "", said), left_out),
         age=_kept("age", profile.age, _aged(str(profile.age), said), left_out),
-        hobbies=_kept_of("hobbies", profile.hobbies, said, left_out),
-        career_goals=_kept_parts("career_goals", profile.career_goals, _goals(said), left_out),
-        strengths=_kept_of("strengths", profile.strengths, said, left_out),
-        experience=_kept_parts("experience", profile.experience, _deeds(said), left_out),
+        hobbies=_kept_of("hobbies", profile.hobbies, _pastimes(said), left_out),
+        career_goals=_kept_parts(
+            "career_goals", profile.career_goals, lambda part: _said(part, goals, _SENTENCE_SHARE), left_out
+        ),
+        strengths=_kept_of("strengths", profile.strengths, _strengths(said), left_out),
+        experience=_kept_parts("experience", profile.experience, lambda part: _done(part, deeds), left_out),
     )
     flags = (Flag(code="ungrounded", field=field, detail=str(value)) for field, value in left_out)
     return grounded, tuple(flags)
@@ -118,9 +123,9 @@ def _kept_of(
 
 
 def _kept_parts(
-    field: str, value: str | None, where: Sequence[Clause], left_out: list[tuple[str, object]]
+    field: str, value: str | None, was_said: Callable[[str], bool], left_out: list[tuple[str, object]]
 ) -> str | None:
-    kept, others = _said_parts(value or "", where)
+    kept, others = _said_parts(value or "", was_said)
     left_out += [(field, part) for part in others]
     return kept
 
@@ -130,8 +135,20 @@ def _goals(said: Sequence[Clause]) -> tuple[Clause, ...]:
     return tuple(clause for clause in said if clause.goal) or tuple(c for c in said if not c.done)
 
 
+def _pastimes(said: Sequence[Clause]) -> tuple[Clause, ...]:
+    """The clauses that may hold a hobby. A student who names none may mean what they say to be good at."""
+    named = any(clause.leisure for clause in said)
+    return tuple(c for c in said if c.leisure or not (c.goal or c.work or (named and c.strength)))
+
+
+def _strengths(said: Sequence[Clause]) -> tuple[Clause, ...]:
+    """The clauses that may hold a strength: not what a student only likes or wants."""
+    return tuple(c for c in said if c.strength or not (c.goal or c.leisure))
+
+
 def _deeds(said: Sequence[Clause]) -> tuple[Clause, ...]:
-    return tuple(clause for clause in said if clause.done or not (clause.goal or clause.leisure))
+    """The clauses that may hold an experience."""
+    return tuple(c for c in said if c.done or not (c.goal or c.leisure or c.strength))
 
 
 def locate_evidence(evaluation: Evaluation, transcript: Transcript) -> tuple[Evaluation, tuple[Flag, ...]]:
@@ -165,7 +182,7 @@ def _said(phrase: str, said: Sequence[Clause], share: float) -> bool:
     )
 
 
-def _said_parts(value: str, said: Sequence[Clause]) -> tuple[str | None, tuple[str, ...]]:
+def _said_parts(value: str, was_said: Callable[[str], bool]) -> tuple[str | None, tuple[str, ...]]:
     """The parts of a sentence that were said, each once, and the others; all of it if no part is a phrase."""
     if not value:
         return None, ()
@@ -178,11 +195,29 @@ def _said_parts(value: str, said: Sequence[Clause]) -> tuple[str | None, tuple[s
         seen.add(key)
         if all(word.key in _EMPTY_WORDS for word in words(part)):
             continue  # "I want to", where an answer was cut
-        if _said(part, said, _SENTENCE_SHARE):
+        if was_said(part):
             kept += (joint if kept else "") + part
         else:
             left_out.append(part)
     return kept or None, tuple(left_out) if kept else (value,)
+
+
+def _done(part: str, deeds: Sequence[Clause]) -> bool:
+    """Whether a phrase was said of the student's deeds.
+
+    A trade may not rest on a place or a field of study: nobody is a librarian by an internship in a library.
+    """
+    heard = SpokenWords.of(deeds)
+    telling = SpokenWords.of(
+        replace(clause, said=tuple(word for word in clause.said if not _PLACE_OR_FIELD.search(word.key)))
+        for clause in deeds
+        if not clause.study
+    )
+    return _said(part, deeds, _SENTENCE_SHARE) and all(
+        word.key in heard.keys or telling.has(word) or not heard.has(word)
+        for word in words(part)
+        if _TRADE.search(word.key)
+    )
 
 
 def _named(name: str, said: Sequence[Clause]) -> bool:

@@ -24,8 +24,8 @@ _FORMS = (
     "driven; fly flew flown; find found; get got gotten; give gave given; go went gone; grow grew grown; "
     "hold held; keep kept; know knew known; lead led; learn learnt; make made; meet met; ride rode "
     "ridden; run ran; sell sold; sing sang sung; speak spoke spoken; spend spent; swim swam swum; take "
-    "took taken; teach taught; tell told; think thought; win won; write wrote written; child children; "
-    "person people"
+    "took taken; teach taught; tell told; think thought; use using; win won; write wrote written; child "
+    "children; person people"
 )
 _IRREGULAR = {form: base for base, *forms in map(str.split, _FORMS.split(";")) for form in forms}
 _SUFFIXES = (
