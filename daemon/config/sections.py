@@ -216,7 +216,7 @@ class PromptSettings(Settings):
     """The prompts and the rubric."""
 
     folder: Path | None = None
-    """Templates in this folder replace the built-in ones of the same name, e.g. `rate.v2.j2`."""
+    """Templates in this folder replace the built-in ones of the same name, e.g. `rate.v3.j2`."""
 
 
 class OutboxSettings(Settings):
