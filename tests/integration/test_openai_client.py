@@ -414,18 +414,19 @@ def rating(**change: Any) -> Script:
 
 
 async def rate(
-    script: Script, text: str = SAID, profile: Profile | None = None
+    script: Script, text: str = SAID, profile: Profile | None = None, **figures: float
 ) -> tuple[StageOutcome, dict[str, Any]]:
     async with scripted(answers('{ "evidence" : ["', finish="length"), script) as server:
         engine = IntroductionRater(Host(server.url), load_prompt("rate"), lambda: OPTIONS)
         await engine.start()
-        speaking = Speaking(
+        usual = Speaking(
             speech_s=20,
             words_per_minute=131.6,
             pause_ratio=0.12,
             longest_pause_s=0.84,
             filler_words={"um": 2},
         )
+        speaking = usual.model_copy(update=figures)
         outcome = await engine.rate(
             RateWork(TICKET, transcript(text), speaking, profile), lambda ticket, share: None
         )
@@ -453,6 +454,12 @@ async def test_a_rating_has_the_form_in_its_prompt_and_its_hash_in_its_provenanc
     assert shown is not None
     assert f"Form: <form>{shown}</form>\nThe student says" in request["messages"][0]["content"]
     assert outcome.provenance["profile_sha256"] == hashlib.sha256(shown.encode()).hexdigest()
+
+
+async def test_the_same_sound_in_another_container_is_asked_about_in_the_same_words() -> None:
+    _, one = await rate(rating(), words_per_minute=209.0, pause_ratio=0.171, speech_s=21.02)
+    _, other = await rate(rating(), words_per_minute=209.2, pause_ratio=0.174, speech_s=21.0)
+    assert one == other
 
 
 async def test_without_a_form_the_rater_is_told_so() -> None:
