@@ -6,6 +6,9 @@ ARGS ?=
 TEST_ARGS ?= -q
 BENCH_ARGS ?=
 
+# The libraries of NVIDIA's GPUs: 1 installs them, 0 does not; auto: where the driver is.
+CUDA ?= auto
+
 # Of the service: the program goes below PREFIX; DESTDIR stages it all for a package.
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -13,6 +16,7 @@ DESTDIR ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.done
+CUDA_STAMP := $(VENV)/.cuda
 SOURCES := daemon introeval_tui tests
 TEST_MODELS := whisper-tiny.en whisper-base smollm2
 
@@ -28,7 +32,7 @@ endif
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-setup: $(STAMP) ## make .venv with the pinned packages
+setup: $(STAMP) $(if $(shell systemd/wants-cuda '$(CUDA)' && echo yes),$(CUDA_STAMP)) ## make .venv with the pinned packages
 
 $(STAMP): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -40,6 +44,11 @@ $(STAMP): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --require-hashes -r requirements.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --quiet --no-index --no-deps --no-build-isolation -e .
 	@printf '%s' '$(CURDIR)' > $@
+
+$(CUDA_STAMP): requirements-cuda.txt $(STAMP)
+	@echo "Setting up CUDA's libraries: 670 MB to download the first time. Without them: make setup CUDA=0"
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --require-hashes -r requirements-cuda.txt
+	@touch $@
 
 run: setup ## evaluate what is in inbox/ (the sample clips, if it is empty); in a terminal, open the dashboard on it
 	$(BIN)/introeval models pull
@@ -71,23 +80,26 @@ format: setup ## put the code into its form
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-lock: ## pin both requirements files anew from pyproject.toml, then set up again
+lock: ## pin the requirements files anew from pyproject.toml, then set up again
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
 	$(PYTHON) -m venv "$$tmp/venv" && \
 	"$$tmp/venv/bin/python" -m pip install --disable-pip-version-check --quiet uv && \
 	compile() { env -u UV_FIND_LINKS -u UV_INDEX "$$tmp/venv/bin/uv" pip compile --quiet --universal --fork-strategy fewest \
 		--python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-		--group build --output-file "$$tmp/$$1" $$2 pyproject.toml && \
+		--output-file "$$tmp/$$1" $$2 && \
 	{ echo "# $$3, pinned and hashed, for Python 3.11 and later."; \
 	  echo '# Made from pyproject.toml by "make lock"; do not edit.'; \
 	  cat "$$tmp/$$1"; } > "$$1"; } && \
-	compile requirements.txt "--upgrade --extra dev" "Every package of .venv" && \
+	compile requirements.txt "--upgrade --extra dev --group build pyproject.toml" "Every package of .venv" && \
 	cp "$$tmp/requirements.txt" "$$tmp/requirements-run.txt" && \
-	compile requirements-run.txt "" "Every package of the service"
+	compile requirements-run.txt "--group build pyproject.toml" "Every package of the service" && \
+	"$$tmp/venv/bin/python" -c 'import tomllib; [print(line) for line in \
+		tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["cuda"]]' > "$$tmp/cuda.in" && \
+	compile requirements-cuda.txt "--upgrade $$tmp/cuda.in" "The libraries of NVIDIA GPUs"
 	@$(MAKE) --no-print-directory setup
 
 install: ## install the service (as root; PREFIX=/usr/local, DESTDIR= for a staged one)
-	@systemd/install --python '$(PYTHON)' --prefix '$(PREFIX)' --destdir '$(DESTDIR)'
+	@systemd/install --python '$(PYTHON)' --prefix '$(PREFIX)' --destdir '$(DESTDIR)' --cuda '$(CUDA)'
 
 uninstall: ## stop and remove the service; configuration, students' files and results stay
 	@systemd/uninstall --prefix '$(PREFIX)' --destdir '$(DESTDIR)'

@@ -23,6 +23,7 @@ from daemon.gpu.guard import VramGuard
 from daemon.llm.client import ModelHost
 from daemon.llm.embedded import EmbeddedServer
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
+from daemon.llm.limits import ON_PROCESSOR, AnswerLimits
 from daemon.llm.prompts import load_prompt
 from daemon.models import model_path
 from daemon.monitoring.progress import Progress
@@ -211,24 +212,17 @@ def _host(
 
 def _model_server(model: ModelSettings, site: Site) -> OllamaServer | OpenAIServer:
     if model.api == "openai":
-        return OpenAIServer(
-            model.url,
-            model.model,
-            load_timeout_s=model.load_timeout_s,
-            stall_s=model.stall_s,
-            timeout_s=model.timeout_s,
-        )
+        return OpenAIServer(model.url, model.model, _limits(model))
 
     async def has_gpu() -> bool:
         return (await site.read_gpu()).absent is None
 
-    return OllamaServer(
-        model.url,
-        model.model,
-        has_gpu,
-        load_timeout_s=model.load_timeout_s,
-        stall_s=model.stall_s,
-        timeout_s=model.timeout_s,
+    return OllamaServer(model.url, model.model, has_gpu, _limits(model))
+
+
+def _limits(model: ModelSettings, times: float = 1.0) -> AnswerLimits:
+    return AnswerLimits(
+        load_s=model.load_timeout_s, stall_s=model.stall_s, timeout_s=model.timeout_s, times=times
     )
 
 
@@ -241,6 +235,5 @@ def _server(
         engines=state / "engines",
         log=state / "log" / f"{stage}.log",
         parallel=placement.plan.parallel[stage],
-        stall_s=model.stall_s,
-        timeout_s=model.timeout_s,
+        limits=_limits(model, ON_PROCESSOR),
     )

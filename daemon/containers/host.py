@@ -13,6 +13,7 @@ from daemon.containers.server_host import ServedHost
 from daemon.containers.warm import read_ahead
 from daemon.contracts.values import OnAlarm
 from daemon.core.errors import EngineError
+from daemon.core.learnt_limit import LearntLimit
 from daemon.core.schedule.memory import ModelNeed
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Request, Started
@@ -63,7 +64,7 @@ class ContainerHost(ServedHost):
         self._on_described = on_described
         self._lower = lower
         self._on_return = on_return
-        self._load_timeout_s = load_timeout_s
+        self._up_limit = LearntLimit(load_timeout_s)
         self._calm_s = calm_s
         self._busy = asyncio.Lock()
         self._wanted = False
@@ -207,19 +208,21 @@ class ContainerHost(ServedHost):
 
     async def _until_up(self, began: ContainerState) -> None:
         loop = asyncio.get_running_loop()
-        limit = loop.time() + self._load_timeout_s
-        look_at = loop.time()
+        start = look_at = loop.time()
+        limit_s = self._up_limit.now
         while not await self._server.answers():
             if loop.time() >= look_at:
                 if not _same(began, await self._container.seen()):
                     raise EngineError(f"{self.name} ended before its server answered")
                 look_at = loop.time() + _LOOK_S
-            if loop.time() > limit:
+            if loop.time() > start + limit_s:
+                self._up_limit = self._up_limit.ran_out(limit_s)
                 raise EngineError(
-                    f"{self.name} runs, but its server did not answer within {self._load_timeout_s:g} s;"
+                    f"{self.name} runs, but its server did not answer within {limit_s:g} s;"
                     f" see: docker logs {self.name}"
                 )
             await asyncio.sleep(_POLL_S)
+        self._up_limit = self._up_limit.passed(loop.time() - start)
 
     async def _stable(self, began: ContainerState, cause: EngineError | None = None) -> None:
         """Raise ContainerError when the container that was started does not run any more."""

@@ -10,12 +10,12 @@ from typing import Protocol
 from daemon.core.errors import EngineError
 from daemon.core.schedule.memory import MB, ModelNeed
 from daemon.llm.client import Answer, ModelClient, ModelIdentity, Options, Request
+from daemon.llm.limits import ON_PROCESSOR, AnswerLimits
 from daemon.llm.ollama import OllamaClient, OnReload
 from daemon.llm.ollama_api import LoadedModel, OllamaApi
 from daemon.llm.openai import OpenAIClient
 
 _WHOLE = 0.99  # of a model's bytes; some tables never go to the GPU
-_SLOWER = 6.0  # times the stall limit: a processor reads a long prompt without a sign of life
 _SETTLE_S = 2.0  # seconds until the driver offers memory that was just freed
 
 HasGpu = Callable[[], Awaitable[bool]]
@@ -58,27 +58,22 @@ class ModelServer(Protocol):
 
 
 class OllamaServer:
-    """An Ollama at `url`. Loading may take `load_timeout_s` seconds."""
+    """An Ollama at `url`, whose answers stand under `limits`."""
 
     def __init__(
         self,
         url: str,
         model: str,
         has_gpu: HasGpu,
+        limits: AnswerLimits | None = None,
         *,
-        load_timeout_s: float = 180.0,
-        stall_s: float = 20.0,
-        timeout_s: float = 300.0,
         settle_s: float = _SETTLE_S,
     ) -> None:
         self.model = model
         self._url = url
         self._has_gpu = has_gpu
-        self._load_timeout_s = load_timeout_s
-        self._stall_s = stall_s
-        self._timeout_s = timeout_s
+        self._limits = limits or AnswerLimits()
         self._settle_s = settle_s
-        self._on_processor = False
         self._refusing: tuple[str, str] | None = None  # version and digest that refused a long prompt
         self._need: dict[str, ModelNeed] = {}  # by digest
 
@@ -95,21 +90,20 @@ class OllamaServer:
         """See ModelServer. A model that is not wholly on the GPU is loaded a second time."""
         on_gpu = await self._has_gpu()
         async with OllamaApi(self._url) as api:
-            # On a processor the answer, to what may be a long prompt, takes long after the loading.
-            limit_s = self._load_timeout_s + (self._client_stall_s if self._on_processor else 0.0)
-            loaded, answer = await api.load(self.model, first, limit_s)
+            loaded, answer = await api.load(self.model, first, self._limits)
             if on_gpu and loaded.gpu_share < _WHOLE:
                 await api.unload(self.model)
                 await asyncio.sleep(self._settle_s)
-                loaded, answer = await api.load(self.model, first, limit_s)
-            self._on_processor = loaded.vram_bytes == 0
+                loaded, answer = await api.load(self.model, first, self._limits)
+            on_processor = loaded.vram_bytes == 0
+            self._limits.lengthen(ON_PROCESSOR if on_processor else 1.0)
             identity = ModelIdentity(
                 self.model,
                 loaded.digest,
                 await api.version(),
                 "docker",
                 degraded=_lack(loaded) if on_gpu else "",
-                device="cpu" if self._on_processor else "gpu",
+                device="cpu" if on_processor else "gpu",
             )
             await self._see_that_it_refuses(api, identity, first.options)
             need = await self._needs(api, loaded.digest)
@@ -120,7 +114,7 @@ class OllamaServer:
         """Check it once for each version and model: neither changes it from one start to the next."""
         now = (identity.server_version, identity.digest)
         if now != self._refusing:
-            await api.refuses_what_does_not_fit(self.model, options, self._load_timeout_s)
+            await api.refuses_what_does_not_fit(self.model, options, self._limits)
             self._refusing = now
 
     async def _needs(self, api: OllamaApi, digest: str) -> ModelNeed:
@@ -130,38 +124,18 @@ class OllamaServer:
             self._need = {digest: ModelNeed(self.model, size_mb, shape.kv_bytes_per_token, shape.max_ctx)}
         return self._need[digest]
 
-    @property
-    def _client_stall_s(self) -> float:
-        return self._stall_s * (_SLOWER if self._on_processor else 1.0)
-
     def client(self, on_reload: OnReload) -> OllamaClient:
         """See ModelServer."""
-        return OllamaClient(
-            self._url,
-            self.model,
-            stall_s=self._client_stall_s,
-            timeout_s=self._timeout_s,
-            on_reload=on_reload,
-        )
+        return OllamaClient(self._url, self.model, limits=self._limits, on_reload=on_reload)
 
 
 class OpenAIServer:
     """A server with OpenAI's chat completions and `/health`, as llama.cpp's and vLLM."""
 
-    def __init__(
-        self,
-        url: str,
-        model: str,
-        *,
-        load_timeout_s: float = 180.0,
-        stall_s: float = 20.0,
-        timeout_s: float = 300.0,
-    ) -> None:
+    def __init__(self, url: str, model: str, limits: AnswerLimits | None = None) -> None:
         self.model = model
         self._url = url
-        self._load_timeout_s = load_timeout_s
-        self._stall_s = stall_s
-        self._timeout_s = timeout_s
+        self._limits = limits or AnswerLimits()
 
     async def answers(self) -> bool:
         """See ModelServer."""
@@ -173,9 +147,7 @@ class OpenAIServer:
 
     async def load(self, first: Request) -> ReadyModel:
         """See ModelServer. Such a server gives neither its version nor a digest of its weights."""
-        client = OpenAIClient(
-            self._url, self.model, stall_s=self._load_timeout_s, timeout_s=self._load_timeout_s
-        )
+        client = self.client(_unheard)
         try:
             answer = await client.generate(first, _unheard)
         finally:
@@ -184,7 +156,7 @@ class OpenAIServer:
 
     def client(self, on_reload: OnReload) -> OpenAIClient:
         """See ModelServer. Such a server does not tell of reloads."""
-        return OpenAIClient(self._url, self.model, stall_s=self._stall_s, timeout_s=self._timeout_s)
+        return OpenAIClient(self._url, self.model, limits=self._limits)
 
 
 def _lack(loaded: LoadedModel) -> str:

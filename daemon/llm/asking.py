@@ -69,7 +69,7 @@ class Asker(Generic[A]):
         """
         warm = False
         self.options = self._choose()
-        warming = Request(warm_up, self.schema, replace(self.options, num_predict=1))
+        warming = Request(warm_up, self.schema, replace(self.options, num_predict=1), start=True)
         known = self._proven
         try:
             started = await self.host.start(self._proof() if known is None else warming)
@@ -177,7 +177,8 @@ class Asker(Generic[A]):
         Only a server that enforces the schema begins its answer with the first key. Older builds ignored
         a schema that they could not convert, and answered 200.
         """
-        return Request(_PROOF_PROMPT, self.schema, replace(self.options, num_predict=_PROOF_TOKENS))
+        options = replace(self.options, num_predict=_PROOF_TOKENS)
+        return Request(_PROOF_PROMPT, self.schema, options, start=True)
 
     def _hold(self, answer: Answer) -> None:
         """Raise EngineError unless the answer to the proof follows the schema."""

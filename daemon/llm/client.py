@@ -25,11 +25,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One prompt, and the JSON Schema that its answer must have."""
+    """One prompt, and the JSON Schema that its answer must have. `start`: it proves or warms up a server."""
 
     prompt: str
     schema: Mapping[str, Any]
     options: Options
+    start: bool = False
 
 
 class Finish(StrEnum):
@@ -73,7 +74,7 @@ class ModelClient(Protocol):
     async def generate(self, request: Request, on_token: OnToken) -> Answer:
         """Ask and read the stream to its end. Raises AnswerFailed.
 
-        No token for the stall time, or no end within the time limit, is a death of the engine.
+        No token for the longest pause, or no end within the time limit, is a death of the engine.
         Cancelling the coroutine closes the stream, which makes the server stop.
         """
         ...

@@ -8,17 +8,16 @@ from daemon.contracts.wire.status import EngineReport
 from daemon.core.errors import EngineError
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import ModelIdentity, Request, Started
+from daemon.llm.limits import AnswerLimits
 from daemon.llm.openai import OpenAIClient
 from daemon.system import child, lock
-
-_LOAD_S = 120.0
 
 
 class EmbeddedServer:
     """A ModelHost for one GGUF file.
 
     `engines` is the folder of the lock files, `log` the file of the child's stderr. `parallel` requests
-    are served at once, each with the options' whole context.
+    are served at once, each with the options' whole context. Loading and answers stand under `limits`.
     """
 
     def __init__(
@@ -29,16 +28,14 @@ class EmbeddedServer:
         engines: Path,
         log: Path,
         parallel: int = 1,
-        stall_s: float = 20.0,
-        timeout_s: float = 300.0,
+        limits: AnswerLimits | None = None,
     ) -> None:
         self.lock = engines / f"{stage}.lock"
         self._stage = stage
         self._model = model
         self._log = log
         self._parallel = parallel
-        self._stall_s = stall_s
-        self._timeout_s = timeout_s
+        self._limits = limits or AnswerLimits()
         self._child: child.Child | None = None
         self._client: OpenAIClient | None = None
         self._identity: ModelIdentity | None = None
@@ -106,19 +103,20 @@ class EmbeddedServer:
             log=self._log,
             memory_limit=child.memory_share(),
         )
+        limit_s = self._limits.load.now
         try:
-            async with asyncio.timeout(_LOAD_S):
+            async with asyncio.timeout(limit_s):
                 ready = await self._child.receive()
         except TimeoutError as exc:
+            self._limits.ran_out(limit_s, start=True, pause=False)
             raise EngineError(
-                f"the embedded {self._stage} server did not load within {_LOAD_S:.0f} s; see: {self._log}"
+                f"the embedded {self._stage} server did not load within {limit_s:.0f} s; see: {self._log}"
             ) from exc
         self._client = OpenAIClient(
             ready["url"],
             self._model.stem,
             key=ready["key"],
-            stall_s=self._stall_s,
-            timeout_s=self._timeout_s,
+            limits=self._limits,
             llama_cpp=True,
         )
         if not await self._client.health():

@@ -11,6 +11,7 @@ from typing import Any
 
 from daemon.core.errors import Blame, Fault
 from daemon.llm.client import Answer, AnswerFailed, Finish, OnToken, Request
+from daemon.llm.limits import AnswerLimits
 from daemon.llm.streaming import Heartbeat, connection, server_error, streamed
 
 RELOAD_S = 1.0
@@ -25,8 +26,8 @@ OnReload = Callable[[float], None]
 class OllamaClient:
     """A ModelClient for one model of the server at `url`.
 
-    `stall_s` is the longest wait for a token and `timeout_s` for the whole answer, in seconds. `on_reload`
-    is called when an answer had to wait for the model: its memory was taken, or its options had changed.
+    Its answers stand under `limits`. `on_reload` is called when an answer had to wait for the model: its
+    memory was taken, or its options had changed.
     """
 
     def __init__(
@@ -34,13 +35,11 @@ class OllamaClient:
         url: str,
         model: str,
         *,
-        stall_s: float = 20.0,
-        timeout_s: float = 300.0,
+        limits: AnswerLimits | None = None,
         on_reload: OnReload | None = None,
     ) -> None:
         self._model = model
-        self._stall_s = stall_s
-        self._timeout_s = timeout_s
+        self._limits = limits or AnswerLimits()
         self._on_reload = on_reload
         self._http = connection(url)
 
@@ -56,8 +55,8 @@ class OllamaClient:
             "/api/generate",
             generate_body(self._model, request),
             lambda lines, heartbeat: _read(lines, heartbeat, on_token, num_ctx),
-            stall_s=self._stall_s,
-            timeout_s=self._timeout_s,
+            self._limits,
+            start=request.start,
         )
         if self._on_reload is not None and answer.load_s is not None and answer.load_s > RELOAD_S:
             self._on_reload(answer.load_s)

@@ -15,6 +15,7 @@ import httpx
 
 from daemon.core.errors import EngineError, ModelError
 from daemon.llm.client import Answer, AnswerFailed, Options, Request
+from daemon.llm.limits import AnswerLimits
 from daemon.llm.ollama import OllamaClient, parse_line
 from daemon.llm.streaming import connection, excerpt
 
@@ -130,14 +131,14 @@ class OllamaApi:
             for each in models
         ]
 
-    async def load(self, model: str, first: Request, load_timeout_s: float) -> tuple[LoadedModel, Answer]:
+    async def load(self, model: str, first: Request, limits: AnswerLimits) -> tuple[LoadedModel, Answer]:
         """Load `model` by having it answer `first`. Gives what was loaded, and the answer.
 
-        Raises EngineError (AnswerFailed when no answer came in `load_timeout_s` seconds), also when the
-        server gives less context than requested.
+        Raises EngineError (AnswerFailed when no answer came within the load's limit), also when the server
+        gives less context than requested.
         """
         digest = (await self.stored(model)).digest
-        answer = await self._once(model, first, load_timeout_s)
+        answer = await self._once(model, first, limits)
         loaded = next((each for each in await self.ps() if each.digest == digest), None)
         if loaded is None:
             raise EngineError(f"the server at {self.url} answered, but does not hold {model} in memory")
@@ -148,24 +149,24 @@ class OllamaApi:
             )
         return loaded, answer
 
-    async def refuses_what_does_not_fit(self, model: str, options: Options, timeout_s: float) -> None:
+    async def refuses_what_does_not_fit(self, model: str, options: Options, limits: AnswerLimits) -> None:
         """Check that a prompt of twice the context is refused: an old server cuts it and answers 200.
 
         Raises EngineError when it is not refused.
         """
         long = Request("word " * (2 * options.num_ctx), _FORM, replace(options, num_predict=1))
         try:
-            await self._once(model, long, timeout_s)
+            await self._once(model, long, limits)
         except AnswerFailed as exc:
             if exc.fault.code == "transcript_too_long":
                 return
             raise
         raise EngineError(f"the server at {self.url} cuts a prompt that is too long; update Ollama")
 
-    async def _once(self, model: str, request: Request, timeout_s: float) -> Answer:
-        client = OllamaClient(self.url, model, stall_s=timeout_s, timeout_s=timeout_s)
+    async def _once(self, model: str, request: Request, limits: AnswerLimits) -> Answer:
+        client = OllamaClient(self.url, model, limits=limits)
         try:
-            return await client.generate(request, _unheard)
+            return await client.generate(replace(request, start=True), _unheard)
         finally:
             await client.aclose()
 

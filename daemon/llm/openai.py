@@ -8,17 +8,17 @@ import httpx
 
 from daemon.core.errors import Blame, Fault
 from daemon.llm.client import Answer, AnswerFailed, Finish, OnToken, Request
+from daemon.llm.limits import AnswerLimits
 from daemon.llm.streaming import Heartbeat, connection, server_error, streamed
 
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
 
 
 class OpenAIClient:
-    """A ModelClient for `<url>/v1/chat/completions`.
+    """A ModelClient for `<url>/v1/chat/completions`, whose answers stand under `limits`.
 
-    `stall_s` is the longest wait for a token and `timeout_s` for the whole answer, in seconds. A server
-    that is `llama_cpp` is asked to cache the head of the prompt, which all share, and to report its progress
-    with a long prompt: a sign of life before the first token.
+    A server that is `llama_cpp` is asked to cache the head of the prompt, which all share, and to report its
+    progress with a long prompt: a sign of life before the first token.
     """
 
     def __init__(
@@ -27,13 +27,11 @@ class OpenAIClient:
         model: str,
         *,
         key: str = "",
-        stall_s: float = 20.0,
-        timeout_s: float = 300.0,
+        limits: AnswerLimits | None = None,
         llama_cpp: bool = False,
     ) -> None:
         self._model = model
-        self._stall_s = stall_s
-        self._timeout_s = timeout_s
+        self._limits = limits or AnswerLimits()
         self._extra = {"cache_prompt": True, "return_progress": True} if llama_cpp else {}
         self._http = connection(url, {"Authorization": f"Bearer {key}"} if key else {})
 
@@ -55,8 +53,8 @@ class OpenAIClient:
             "/v1/chat/completions",
             self._body(request),
             lambda lines, heartbeat: _read(lines, heartbeat, on_token),
-            stall_s=self._stall_s,
-            timeout_s=self._timeout_s,
+            self._limits,
+            start=request.start,
         )
 
     def _body(self, request: Request) -> dict[str, Any]:

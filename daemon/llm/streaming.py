@@ -8,6 +8,7 @@ import httpx
 
 from daemon.core.errors import Blame, Fault
 from daemon.llm.client import Answer, AnswerFailed
+from daemon.llm.limits import AnswerLimits
 
 _CONNECT_S = 5.0
 _TOO_LONG = (b"exceed", b"maximum", b"longer")  # each server and version has its own words
@@ -33,42 +34,78 @@ async def streamed(
     path: str,
     body: Mapping[str, Any],
     read: ReadStream,
+    limits: AnswerLimits,
     *,
-    stall_s: float,
-    timeout_s: float,
+    start: bool,
 ) -> Answer:
-    """Post `body` and read the answer. Raises AnswerFailed.
+    """Post `body` and read the answer, under the `limits`, which learn from it. Raises AnswerFailed.
 
-    `stall_s` is the longest wait for a sign of life and `timeout_s` for the whole answer, in seconds.
+    `start`: the answer is part of an engine's start.
     """
+    allowed = limits.of(start=start)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    pauses = _Pauses(loop.time)
     try:
-        async with asyncio.timeout(timeout_s):
-            return await _alive(http, path, body, read, stall_s)
+        async with asyncio.timeout(allowed.whole_s):
+            answer = await _alive(http, path, body, read, pauses, allowed.pause_s)
+    except _Stalled as exc:
+        limits.ran_out(allowed.pause_s, start=start, pause=True)
+        raise AnswerFailed(died("stalled", f"no token for {allowed.pause_s:g} s")) from exc
     except TimeoutError as exc:
-        raise AnswerFailed(died("answer_timeout", f"no whole answer within {timeout_s:g} s")) from exc
+        limits.ran_out(allowed.whole_s, start=start, pause=False)
+        message = f"no whole answer within {allowed.whole_s:g} s"
+        raise AnswerFailed(died("answer_timeout", message)) from exc
     except httpx.HTTPError as exc:
         reason = str(exc) or type(exc).__name__
         raise AnswerFailed(died("connection_lost", f"the connection was lost: {reason}")) from exc
+    limits.answered(pauses.longest_s(answer.load_s or 0.0), loop.time() - began, start=start)
+    return answer
+
+
+class _Stalled(Exception):
+    """No sign of life for the longest pause that was allowed."""
+
+
+class _Pauses:
+    """Measures the pauses of one answer between its signs of life."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._last = clock()
+        self._pauses: list[float] = []
+
+    def beat(self) -> float:
+        """Note a sign of life. Gives the time."""
+        now = self._clock()
+        self._pauses.append(now - self._last)
+        self._last = now
+        return now
+
+    def longest_s(self, load_s: float) -> float:
+        """The longest pause. The first one is counted without the loading of the model, `load_s`."""
+        first, *later = self._pauses or [0.0]
+        return max(first - load_s, *later, 0.0)
 
 
 async def _alive(
-    http: httpx.AsyncClient, path: str, body: Mapping[str, Any], read: ReadStream, stall_s: float
+    http: httpx.AsyncClient,
+    path: str,
+    body: Mapping[str, Any],
+    read: ReadStream,
+    pauses: _Pauses,
+    limit_s: float,
 ) -> Answer:
-    loop = asyncio.get_running_loop()
     try:
         async with (
-            asyncio.timeout(stall_s) as stall,
+            asyncio.timeout(limit_s) as stall,
             http.stream("POST", path, json=body) as reply,
         ):
             if not reply.is_success:
                 raise AnswerFailed(refusal(reply.status_code, await reply.aread()))
-
-            def heartbeat() -> None:
-                stall.reschedule(loop.time() + stall_s)
-
-            return await read(reply.aiter_lines(), heartbeat)
+            return await read(reply.aiter_lines(), lambda: stall.reschedule(pauses.beat() + limit_s))
     except TimeoutError as exc:
-        raise AnswerFailed(died("stalled", f"no token for {stall_s:g} s")) from exc
+        raise _Stalled from exc
 
 
 def refusal(status: int, body: bytes) -> Fault:

@@ -4,7 +4,9 @@ import asyncio
 import hashlib
 import importlib.util
 import os
+import time
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 from daemon.contracts.values import (
@@ -20,6 +22,7 @@ from daemon.contracts.wire.status import EngineReport
 from daemon.core.content.document import Flag
 from daemon.core.content.speaking import speaking
 from daemon.core.errors import Blame, EngineError, Fault
+from daemon.core.learnt_limit import LearntLimit
 from daemon.core.tasks.task import Stage
 from daemon.stt.protocol import HeardSpeech, Ready, WorkerFault
 from daemon.stt.verdict import transcript, unscorable
@@ -36,7 +39,8 @@ class WhisperEngine:
     One stream for each core is the fastest; on a GPU it is one in all. `device`, `compute_type` and
     `batch_size` may be "auto"; `language` is the expected one, or None; `hotwords` are names and terms that
     Whisper should expect. The worker's lock is `state/engines/stt.lock`; its output goes to `log`. An attempt
-    may take `limit_s` and `limit_factor` times the length of its recording, a start `start_limit_s`.
+    may take `limit_s` and `limit_factor` times the length of its recording, a start `start_limit_s`; both are
+    longer on a machine that has shown to need it.
     """
 
     stage = Stage.STT
@@ -70,7 +74,8 @@ class WhisperEngine:
         self._probe = probe
         self._limit_s = limit_s
         self._limit_factor = limit_factor
-        self._start_limit_s = start_limit_s
+        self._start_limit = LearntLimit(start_limit_s)
+        self._attempt_limit = LearntLimit(1.0)  # times `limit_s` and `limit_factor`
         self._child: Child | None = None
         self._ready: Ready | None = None
         self._digest: tuple[tuple[int, int], str] | None = None
@@ -106,8 +111,9 @@ class WhisperEngine:
             *("--batch-size", str(self._batch_size), "--language-expected", self._language or ""),
             *("--streams", str(self._streams), f"--hotwords={self._hotwords}"),
         ]
+        limit_s, began = self._start_limit.now, time.monotonic()
         try:
-            async with asyncio.timeout(self._start_limit_s):
+            async with asyncio.timeout(limit_s):
                 self._child = await Child.spawn(
                     "Whisper worker",
                     "daemon.stt.worker",
@@ -122,10 +128,13 @@ class WhisperEngine:
                 self._ready = Ready(**answer["ready"])
                 self._session = WorkerSession(self._child)
                 await asyncio.gather(self._prove(), asyncio.to_thread(self._note_digest))
+            self._start_limit = self._start_limit.passed(time.monotonic() - began)
         except TimeoutError as exc:
+            self._start_limit = self._start_limit.ran_out(limit_s)
             await self._stop_and_verify()
-            limit = f"{self._start_limit_s:.0f} s"
-            raise EngineError(f"the Whisper worker is not ready after {limit}; see {self._log}") from exc
+            raise EngineError(
+                f"the Whisper worker is not ready after {limit_s:.0f} s; see {self._log}"
+            ) from exc
         except (ChildDied, OSError, wave.Error) as exc:
             await self._stop_and_verify()
             raise EngineError(f"the Whisper worker does not start: {exc}; see {self._log}") from exc
@@ -145,14 +154,18 @@ class WhisperEngine:
 
     async def transcribe(self, work: SttWork, progress: OnProgress) -> StageOutcome:
         """Transcribe one video. Gives a Transcribed, an Unscorable or a Failed."""
-        limit_s = self._limit_s + self._limit_factor * work.duration_s
         session, ready = self._session, self._ready
         if session is None or ready is None or not self.alive:
             return Failed(work.ticket, Fault(Blame.ENGINE, "not_running", "the Whisper worker does not run"))
+        times = self._attempt_limit.now
+        limit_s = times * self._usual_s(work.duration_s)
         try:
             async with asyncio.timeout(limit_s):
-                answer = await session.ask(work.pcm, lambda done: progress(work.ticket, done))
+                answer = await self._hear(
+                    session, work.pcm, work.duration_s, lambda done: progress(work.ticket, done)
+                )
         except TimeoutError:
+            self._attempt_limit = self._attempt_limit.ran_out(times)
             await self._stop_and_verify()
             message = f"the Whisper worker gave no transcript within {limit_s:.0f} s and was killed"
             return Failed(work.ticket, Fault(Blame.ENGINE, "worker_hung", message, died=True))
@@ -199,6 +212,19 @@ class WhisperEngine:
             "windows_redone": heard.redone,
         }
 
+    def _usual_s(self, duration_s: float) -> float:
+        return self._limit_s + self._limit_factor * duration_s
+
+    async def _hear(
+        self, session: WorkerSession, pcm: Path, duration_s: float, progress: Callable[[float], None]
+    ) -> HeardSpeech | WorkerFault:
+        """Ask the worker for a transcript, and learn from the time that it took."""
+        began = time.monotonic()
+        answer = await session.ask(pcm, progress)
+        took = (time.monotonic() - began) / self._usual_s(duration_s)
+        self._attempt_limit = self._attempt_limit.passed(took)
+        return answer
+
     async def _prove(self) -> None:
         assert self._session is not None
         pcm = self.lock.with_name("stt.probe.pcm")
@@ -206,7 +232,8 @@ class WhisperEngine:
             if (clip.getframerate(), clip.getnchannels(), clip.getsampwidth()) != (16_000, 1, 2):
                 raise EngineError(f"{self._probe} is not 16 kHz mono 16-bit")
             pcm.write_bytes(clip.readframes(clip.getnframes()))
-        answer = await self._session.ask(pcm, lambda done: None)
+            duration_s = clip.getnframes() / clip.getframerate()
+        answer = await self._hear(self._session, pcm, duration_s, lambda done: None)
         if isinstance(answer, WorkerFault):
             raise EngineError(f"Whisper fails on its probe clip: {answer.message}; see {self._log}")
         if not any(segment.text for segment in answer.segments):

@@ -15,6 +15,7 @@ from daemon.containers.ready import OllamaServer
 from daemon.containers.takeover_record import TakeoverRecord
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Options
+from daemon.llm.limits import AnswerLimits
 from tests.docker.engine import Containers
 
 if TYPE_CHECKING:
@@ -128,9 +129,7 @@ def hosted(
         box.url,
         MODELS[stage],
         has_gpu,
-        load_timeout_s=load_timeout_s,
-        stall_s=5.0,
-        timeout_s=20.0,
+        AnswerLimits(load_s=load_timeout_s, stall_s=5.0, timeout_s=20.0),
         settle_s=0.1,
     )
     container = Container(engine, kept, box.name, stop_timeout_s=stop_timeout_s)

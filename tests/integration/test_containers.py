@@ -22,6 +22,7 @@ from daemon.containers.warm import HOME, read_ahead
 from daemon.core.errors import EngineError
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Request
+from daemon.llm.limits import AnswerLimits
 from daemon.node.docker import DockerNode
 from tests.docker.docker_lab import OPTIONS, Alarms, Box, Hosted, hosted
 from tests.docker.docker_proxy import proxied
@@ -509,15 +510,16 @@ async def test_a_server_is_asked_once_for_each_version_whether_it_refuses_what_d
             await ollama.load(FIRST)
 
 
-async def test_on_a_processor_a_question_may_be_read_for_longer_than_a_model_may_load() -> None:
+async def test_a_load_that_its_limit_ended_has_twice_as_long_the_next_time() -> None:
     async def no_gpu() -> bool:
         return False
 
     async with serving(Manner(gpu_share=0.0)) as server:
-        ollama = OllamaServer(server.url, "llama3", no_gpu, load_timeout_s=1.0, stall_s=1.0)
-        await ollama.load(FIRST)
+        ollama = OllamaServer(server.url, "llama3", no_gpu, AnswerLimits(load_s=0.5))
+        server.manner.load_s = 0.7
+        with pytest.raises(EngineError, match=r"no token for 0\.5 s"):
+            await ollama.load(FIRST)
         server.memory.drop()
-        server.manner.load_s = 1.5
         assert (await ollama.load(FIRST)).identity.device == "cpu"
 
 

@@ -14,6 +14,7 @@ from daemon.core.content.document import Speaking, Transcript
 from daemon.core.errors import Blame, EngineError, Fault, ModelError
 from daemon.llm.client import Answer, AnswerFailed, Finish, ModelIdentity, Options, Request, Started
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
+from daemon.llm.limits import AnswerLimits
 from daemon.llm.ollama import RELOAD_S, OllamaClient
 from daemon.llm.ollama_api import LoadedModel, ModelShape, OllamaApi, StoredModel, full_name
 from daemon.llm.prompts import load_prompt
@@ -44,7 +45,8 @@ def ignore(_: int) -> None:
 async def asked_at(
     url: str, *, stall_s: float = 20, timeout_s: float = 60, **more: Any
 ) -> AsyncIterator[OllamaClient]:
-    client = OllamaClient(url, "mistral", stall_s=stall_s, timeout_s=timeout_s, **more)
+    limits = AnswerLimits(stall_s=stall_s, timeout_s=timeout_s)
+    client = OllamaClient(url, "mistral", limits=limits, **more)
     try:
         yield client
     finally:
@@ -287,7 +289,7 @@ async def test_work_is_done_on_the_model_that_was_loaded_for_it(generation: str)
         OllamaApi(server.url) as api,
         asked_at(server.url) as client,
     ):
-        await api.load("mistral", FIRST, 10)
+        await api.load("mistral", FIRST, AnswerLimits(load_s=10))
         for options in (OPTIONS, replace(OPTIONS, num_predict=24), replace(OPTIONS, seed=9, temperature=1)):
             await client.generate(replace(REQUEST, options=options), ignore)
         await client.generate(replace(REQUEST, schema=RatingAnswer.json_schema()), ignore)
@@ -308,7 +310,7 @@ class Host:
         raise NotImplementedError
 
     async def start(self, first: Request) -> Started:
-        self._client = OllamaClient(self._url, "mistral", stall_s=2)
+        self._client = OllamaClient(self._url, "mistral", limits=AnswerLimits(stall_s=2))
         return Started(self._client, await self._client.generate(first, ignore))
 
     async def stop(self) -> None:
@@ -420,7 +422,7 @@ async def test_a_shape_that_is_not_said_is_an_error_that_says_what_to_set() -> N
 @both
 async def test_loading_is_a_real_generation_and_says_what_was_loaded(generation: str) -> None:
     async with api_of(Manner(generation=generation, gpu_share=0.4)) as (server, api):
-        loaded, answer = await api.load("mistral", FIRST, 10)
+        loaded, answer = await api.load("mistral", FIRST, AnswerLimits(load_s=10))
         size = 98_363_007 + 23_040 * 2048
         assert loaded == LoadedModel("mistral:latest", f"sha256:{DIGEST}", size, int(size * 0.4), 2048)
         assert loaded.gpu_share == pytest.approx(0.4)
@@ -437,17 +439,17 @@ async def test_loading_is_a_real_generation_and_says_what_was_loaded(generation:
 
 async def test_the_other_name_of_the_same_weights_counts_as_loaded() -> None:
     async with api_of() as (_, api):
-        await api.load("mistral", FIRST, 10)
-        assert (await api.load("llama3", FIRST, 10))[0].name == "mistral:latest"
+        await api.load("mistral", FIRST, AnswerLimits(load_s=10))
+        assert (await api.load("llama3", FIRST, AnswerLimits(load_s=10)))[0].name == "mistral:latest"
 
 
 async def test_loading_takes_its_own_time_and_no_more() -> None:
     async with api_of(Manner(load_s=0.3)) as (server, api):
-        assert await api.load("mistral", FIRST, 5)
+        assert await api.load("mistral", FIRST, AnswerLimits(load_s=5))
         server.manner.load_s = 30
         server.memory.drop()
         with pytest.raises(AnswerFailed) as caught:
-            await api.load("mistral", FIRST, 0.2)
+            await api.load("mistral", FIRST, AnswerLimits(load_s=0.2))
     assert caught.value.fault.died
 
 
@@ -456,32 +458,32 @@ async def test_a_server_that_cannot_answer_is_not_loaded(fault: str) -> None:
     async with api_of() as (server, api):
         server.faults.add(fault)
         with pytest.raises(EngineError):
-            await api.load("mistral", FIRST, 0.5)
+            await api.load("mistral", FIRST, AnswerLimits(load_s=0.5))
 
 
 async def test_a_context_that_is_clamped_is_an_error() -> None:
     async with api_of(Manner(max_ctx=1024)) as (_, api):
         with pytest.raises(EngineError, match="1024 tokens of context instead of 2048"):
-            await api.load("mistral", FIRST, 10)
+            await api.load("mistral", FIRST, AnswerLimits(load_s=10))
 
 
 async def test_a_server_that_cuts_prompts_in_silence_is_not_used() -> None:
     async with api_of() as (server, api):
         server.faults.add("shift", -1)
         with pytest.raises(EngineError, match="update Ollama"):
-            await api.refuses_what_does_not_fit("mistral", OPTIONS, 10)
+            await api.refuses_what_does_not_fit("mistral", OPTIONS, AnswerLimits(load_s=10))
 
 
 async def test_a_model_that_is_not_there_names_the_setup() -> None:
     async with api_of(Manner(models="llama3")) as (_, api):
         with pytest.raises(EngineError, match="introeval setup"):
-            await api.load("mistral", FIRST, 10)
+            await api.load("mistral", FIRST, AnswerLimits(load_s=10))
 
 
 @both
 async def test_unloading_waits_until_the_model_is_gone(generation: str) -> None:
     async with api_of(Manner(generation=generation, token_s=0.01)) as (server, api):
-        await api.load("mistral", FIRST, 10)
+        await api.load("mistral", FIRST, AnswerLimits(load_s=10))
         async with asked_at(server.url) as client:
             answering = asyncio.ensure_future(client.generate(REQUEST, ignore))
             await until(lambda: server.memory.loaded is not None and server.memory.loaded.running)

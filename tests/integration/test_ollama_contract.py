@@ -20,6 +20,7 @@ import pytest
 from daemon.core.content.answers import FormAnswer
 from daemon.core.errors import Blame
 from daemon.llm.client import AnswerFailed, Finish, Options, Request
+from daemon.llm.limits import AnswerLimits
 from daemon.llm.ollama import OllamaClient
 from daemon.llm.ollama_api import OllamaApi, full_name
 from daemon.llm.streaming import refusal
@@ -192,7 +193,7 @@ async def test_a_schema_reloads_nothing(server: Server) -> None:
 
 
 async def test_unloading_is_said_at_once_and_true_a_little_later(server: Server) -> None:
-    await server.api.load(MODEL, FIRST, 120)
+    await server.api.load(MODEL, FIRST, AnswerLimits(load_s=120))
     assert await server.api.ps()
     reply = await server.generate(keep_alive=0)
     assert reply["done_reason"] == "unload"
@@ -250,7 +251,7 @@ async def test_who_hangs_up_leaves_the_server_free(server: Server) -> None:
 
 
 async def test_our_form_comes_whole_from_the_client(server: Server) -> None:
-    loaded, _ = await server.api.load(MODEL, FIRST, 120)
+    loaded, _ = await server.api.load(MODEL, FIRST, AnswerLimits(load_s=120))
     assert loaded.num_ctx == OPTIONS.num_ctx
     client = server.client()
     heard: list[int] = []

@@ -16,6 +16,7 @@ from daemon.core.content.shown_form import NO_FORM, shown_form
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.llm.client import Answer, AnswerFailed, Finish, ModelIdentity, Options, Request, Started
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
+from daemon.llm.limits import AnswerLimits
 from daemon.llm.openai import OpenAIClient
 from daemon.llm.prompts import load_prompt
 from tests.support.scripted_http import Script, answers, close, event, hang, refuses, says, scripted, token
@@ -46,7 +47,8 @@ def ignore(_: int) -> None:
 
 async def ask(*scripts: Script, stall_s: float = 20, timeout_s: float = 60) -> Answer:
     async with scripted(*scripts) as server:
-        client = OpenAIClient(server.url, "mistral", stall_s=stall_s, timeout_s=timeout_s)
+        limits = AnswerLimits(stall_s=stall_s, timeout_s=timeout_s)
+        client = OpenAIClient(server.url, "mistral", limits=limits)
         try:
             return await client.generate(REQUEST, ignore)
         finally:
@@ -179,7 +181,7 @@ class Host:
         return EngineReport(stage="extract", name="test", state="ready")
 
     async def start(self, first: Request) -> Started:
-        client = OpenAIClient(self._url, "mistral", stall_s=5)
+        client = OpenAIClient(self._url, "mistral", limits=AnswerLimits(stall_s=5))
         return Started(client, await client.generate(first, lambda tokens: None))
 
     async def stop(self) -> None:

@@ -15,6 +15,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 CORE = CHECKOUT / "daemon" / "core"
 ROOMS = ("daemon", "introeval_tui")
 MOST_LINES = 300
+REQUIREMENTS = ["requirements.txt", "requirements-run.txt", "requirements-cuda.txt"]
 HEAVY = ("faster_whisper", "ctranslate2", "av", "xllamacpp", "textual")
 
 
@@ -65,13 +66,13 @@ def test_the_service_gets_the_very_packages_that_were_tested() -> None:
     assert pins("requirements-run.txt") < pins("requirements.txt")
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-run.txt"])
+@pytest.mark.parametrize("file", REQUIREMENTS)
 def test_every_python_gets_the_very_packages_that_were_tested(file: str) -> None:
     names = [pin.partition("==")[0] for pin in pins(file)]
     assert sorted(names) == sorted(set(names))
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-run.txt"])
+@pytest.mark.parametrize("file", REQUIREMENTS)
 def test_every_pin_has_hashes_and_no_address(file: str) -> None:
     text = (CHECKOUT / file).read_text(encoding="utf-8")
     assert "--hash=sha256:" in text
