@@ -19,6 +19,7 @@ from daemon.core.tasks.task import Stage
 from daemon.llm.client import AnswerFailed, ModelClient, Options, Request
 from daemon.llm.embedded import EmbeddedServer
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
+from daemon.llm.limits import AnswerLimits
 from daemon.llm.prompts import load_prompt
 from daemon.system.lock import holder
 from tests.support.checkout import model_folder
@@ -182,6 +183,20 @@ async def test_a_start_ends_what_an_earlier_daemon_left(tmp_path: Path, server: 
         assert holder(server.lock) == later.pid
     finally:
         await later.stop()
+
+
+async def test_a_first_answer_may_take_longer_than_a_pause_of_the_work(tmp_path: Path) -> None:
+    slow = EmbeddedServer(
+        Stage.EXTRACT,
+        MODEL,
+        engines=tmp_path / "engines",
+        log=tmp_path / "extract.log",
+        limits=AnswerLimits(stall_s=0.001),
+    )
+    try:
+        assert (await slow.start(replace(FIRST, start=True))).answer.answer_tokens
+    finally:
+        await slow.stop()
 
 
 async def test_a_damaged_model_does_not_start_and_leaves_nothing(tmp_path: Path) -> None:

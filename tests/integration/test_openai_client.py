@@ -17,9 +17,22 @@ from daemon.core.errors import Blame, EngineError, Fault
 from daemon.llm.client import Answer, AnswerFailed, Finish, ModelIdentity, Options, Request, Started
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.limits import AnswerLimits
+from daemon.llm.ollama import OllamaClient
 from daemon.llm.openai import OpenAIClient
 from daemon.llm.prompts import load_prompt
-from tests.support.scripted_http import Script, answers, close, event, hang, refuses, says, scripted, token
+from tests.ollama_server import Manner, serving
+from tests.support.scripted_http import (
+    Script,
+    answers,
+    close,
+    event,
+    hang,
+    refuses,
+    says,
+    scripted,
+    slowly,
+    token,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -144,6 +157,59 @@ async def test_an_answer_without_end_is_a_death() -> None:
     assert (fault.code, fault.died) == ("answer_timeout", True)
 
 
+async def test_a_start_stands_under_the_loads_limit_and_shows_the_pace_for_the_work() -> None:
+    limits = AnswerLimits(load_s=30, stall_s=0.05, timeout_s=30)
+    starting = replace(REQUEST, start=True)
+    async with scripted(slowly("{", 0.25, finish="length"), slowly("I am Mira", 0.3, 0.1)) as server:
+        client = OpenAIClient(server.url, "mistral", limits=limits)
+        await client.generate(starting, ignore)
+        assert (await client.generate(REQUEST, ignore)).text == "I am Mira "
+        await client.aclose()
+    assert limits.stall.now >= 4 * 0.25
+
+
+async def test_each_limit_that_ends_an_answer_is_twice_as_long_for_the_next() -> None:
+    limits = AnswerLimits(load_s=0.2, stall_s=0.1, timeout_s=0.15)
+    starting = replace(REQUEST, start=True)
+    slow = slowly("a b c d e f g h", 0.08, 0.08)
+    async with scripted(hang, hang, slow) as server:
+        client = OpenAIClient(server.url, "mistral", limits=limits)
+        for request in (starting, REQUEST, REQUEST):
+            with pytest.raises(AnswerFailed):
+                await client.generate(request, ignore)
+        await client.aclose()
+    assert (limits.load.now, limits.stall.now, limits.whole.now) == pytest.approx((0.4, 0.2, 0.3))
+
+
+async def test_answers_that_a_limit_ends_together_lengthen_it_once() -> None:
+    limits = AnswerLimits(stall_s=0.1)
+    async with scripted(hang) as server:
+        client = OpenAIClient(server.url, "mistral", limits=limits)
+        await asyncio.gather(*(client.generate(REQUEST, ignore) for _ in range(4)), return_exceptions=True)
+        await client.aclose()
+    assert limits.stall.now == pytest.approx(0.2)
+
+
+async def test_the_loading_of_a_model_is_no_pause_of_its_answers() -> None:
+    limits = AnswerLimits(stall_s=0.1)
+    async with serving(Manner(load_s=0.5)) as server:
+        client = OllamaClient(server.url, "llama3", limits=limits)
+        assert (await client.generate(replace(REQUEST, start=True), ignore)).load_s
+        await client.aclose()
+    assert limits.stall.now < 4 * 0.5
+
+
+async def test_a_slow_machines_engine_starts_and_works_where_its_first_answer_takes_longer_than_a_pause() -> (
+    None
+):
+    slow = slowly('{"name": "', 0.4, finish="length")
+    async with scripted(slow, slow, GOOD) as server:
+        engine = FormExtractor(Host(server.url, stall_s=0.1), load_prompt("extract"), lambda: OPTIONS)
+        await engine.start()
+        outcome = await engine.extract(ExtractWork(TICKET, transcript()), lambda ticket, share: None)
+    assert isinstance(outcome, Extracted)
+
+
 async def test_nobody_listening_is_a_death() -> None:
     async with scripted(GOOD) as server:
         pass
@@ -171,17 +237,17 @@ async def test_cancelling_closes_the_connection() -> None:
 class Host:
     """A server that somebody else runs."""
 
-    def __init__(self, url: str, runtime: str = "docker") -> None:
+    def __init__(self, url: str, runtime: str = "docker", stall_s: float = 5) -> None:
         self.alive = True
         self.stopped = False
         self.identity = ModelIdentity("mistral", "sha256:0", "test 1", runtime)
-        self._url = url
+        self._url, self._limits = url, AnswerLimits(stall_s=stall_s)
 
     def report(self) -> EngineReport:
         return EngineReport(stage="extract", name="test", state="ready")
 
     async def start(self, first: Request) -> Started:
-        client = OpenAIClient(self._url, "mistral", limits=AnswerLimits(stall_s=5))
+        client = OpenAIClient(self._url, "mistral", limits=self._limits)
         return Started(client, await client.generate(first, lambda tokens: None))
 
     async def stop(self) -> None:

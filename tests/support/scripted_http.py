@@ -89,6 +89,22 @@ def answers(text: str, finish: str = "stop") -> Script:
     return script
 
 
+def slowly(text: str, first_s: float, pause_s: float = 0.0, finish: str = "stop") -> Script:
+    """A whole stream whose first word comes after `first_s` seconds, and each other one `pause_s` later."""
+
+    async def script(writer: asyncio.StreamWriter) -> None:
+        writer.write(_STREAM)
+        wait_s = first_s
+        for piece in text.split(" "):
+            await asyncio.sleep(wait_s)
+            writer.write(token(piece + " "))
+            await writer.drain()
+            wait_s = pause_s
+        writer.write(event({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}) + chunk(b""))
+
+    return script
+
+
 def says(*parts: bytes) -> Script:
     """A stream of exactly these bytes, and then the connection is closed."""
 
