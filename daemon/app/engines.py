@@ -4,6 +4,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from daemon.config.load import Config
 from daemon.config.sections import ModelSettings
@@ -68,7 +69,7 @@ def make_node(config: Config, site: Site) -> Node:
 def embedded_node(config: Config, site: Site) -> Node:
     """A node with Whisper and llama.cpp as children of the daemon. Raises ModelError without the models."""
     state = config.paths.state
-    whisper = _whisper(config)
+    whisper = _whisper(config, site)
     gguf = model_path(state / "models", config.embedded.model)
     return LocalNode(
         whisper,
@@ -94,7 +95,7 @@ def docker_node(config: Config, site: Site, transcriber: Transcriber | None = No
         return (os.getpid(), *(host.pid for host in hosts.values() if host.pid is not None))
 
     return DockerNode(
-        transcriber or _whisper(config),
+        transcriber or _whisper(config, site),
         _extractor(extract, config, site),
         _rater(rate, config, site),
         site.progress,
@@ -130,12 +131,18 @@ def media_reader(config: Config) -> Media:
     )
 
 
-def _whisper(config: Config) -> WhisperEngine:
+def _whisper(config: Config, site: Site) -> WhisperEngine:
     state = config.paths.state
+    more = {"has_gpu": _has_gpu(site), "on_alarm": site.on_alarm}
+    return whisper_engine(config, state, state / "log" / "stt.log", **more)
+
+
+def whisper_engine(config: Config, state: Path, log: Path, **more: Any) -> WhisperEngine:
+    """The Whisper engine as configured, its lock below `state`. Raises ModelError without the model."""
     return WhisperEngine(
-        model_path(state / "models", whisper_name(config)),
+        model_path(config.paths.state / "models", whisper_name(config)),
         state=state,
-        log=state / "log" / "stt.log",
+        log=log,
         device=config.stt.device,
         compute_type=config.stt.compute_type,
         batch_size=config.stt.batch_size,
@@ -144,6 +151,7 @@ def _whisper(config: Config) -> WhisperEngine:
         hotwords=config.stt.hotwords,
         limit_s=config.stt.limit_s,
         limit_factor=config.stt.limit_factor,
+        **more,
     )
 
 
@@ -214,10 +222,14 @@ def _model_server(model: ModelSettings, site: Site) -> OllamaServer | OpenAIServ
     if model.api == "openai":
         return OpenAIServer(model.url, model.model, _limits(model))
 
+    return OllamaServer(model.url, model.model, _has_gpu(site), _limits(model))
+
+
+def _has_gpu(site: Site) -> Callable[[], Awaitable[bool]]:
     async def has_gpu() -> bool:
         return (await site.read_gpu()).absent is None
 
-    return OllamaServer(model.url, model.model, has_gpu, _limits(model))
+    return has_gpu
 
 
 def _limits(model: ModelSettings, times: float = 1.0) -> AnswerLimits:

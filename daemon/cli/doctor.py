@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -15,6 +16,9 @@ from daemon.cli.common import OUT
 from daemon.config.load import find, load
 from daemon.core.errors import ConfigError
 from daemon.doctor import Finding, Level, examine, examine_without, worst
+
+if TYPE_CHECKING:
+    from daemon.stt.transcriber import WhisperEngine
 
 EXIT_FAIL = 1
 _STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
@@ -34,11 +38,15 @@ def doctor(file: Path | None, *, as_json: bool) -> int:
 
 def look(file: Path | None) -> list[Finding]:
     """The findings with the configuration in `file`; of the machine alone when it is not valid."""
-    from daemon.app.engines import needed_models
+    from daemon.app.engines import needed_models, whisper_engine
 
     try:
         settings = load(file)
-        return asyncio.run(examine(settings, find(file), os.environ, needed_models(settings)))
+
+        def make(folder: Path) -> "WhisperEngine":
+            return whisper_engine(settings, folder, folder / "stt.log")
+
+        return asyncio.run(examine(settings, find(file), os.environ, needed_models(settings), make))
     except ConfigError as exc:
         return examine_without(exc)
 

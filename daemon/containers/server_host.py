@@ -69,6 +69,8 @@ class ServedHost:
         self._client = self._server.client(self._reloaded)
         self._ended = False
         self._on_alarm(f"reload_{self.stage}", None)
+        slow = f"every task waits longer for {self.name}: {loaded.lacks}" if loaded.lacks else None
+        self._on_alarm(f"degraded_{self.stage}", slow)
         if loaded.lacks:
             self._become("degraded", loaded.lacks)
         else:

@@ -12,6 +12,7 @@ from daemon.core.errors import ConfigError
 from daemon.doctor import containers, folders, gpu, installation, machine
 from daemon.doctor.facts import Facts, gather
 from daemon.doctor.finding import Finding, Level, fail, worst
+from daemon.doctor.whisper import MakeWhisper, whisper
 
 CHECKS: Sequence[Callable[[Facts], list[Finding]]] = (
     installation.configuration,
@@ -37,11 +38,19 @@ CHECKS: Sequence[Callable[[Facts], list[Finding]]] = (
 
 
 async def examine(
-    config: Config, file: Path | None, environ: Mapping[str, str], assets: Sequence[str]
+    config: Config,
+    file: Path | None,
+    environ: Mapping[str, str],
+    assets: Sequence[str],
+    make_whisper: MakeWhisper | None = None,
 ) -> list[Finding]:
-    """The findings of all checks. `assets` names the weights that a run with this configuration needs."""
+    """The findings of all checks. `assets` names the weights that a run with this configuration needs.
+
+    Without `make_whisper`, Whisper is not started.
+    """
     facts = await gather(config, file, environ, assets)
-    return [finding for check in CHECKS for finding in check(facts)]
+    found = [finding for check in CHECKS for finding in check(facts)]
+    return found if make_whisper is None else [*found, *await whisper(facts, make_whisper)]
 
 
 def examine_without(error: ConfigError) -> list[Finding]:

@@ -6,11 +6,12 @@ import importlib.util
 import os
 import time
 import wave
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from daemon.contracts.values import (
     Failed,
+    OnAlarm,
     OnProgress,
     Provenance,
     StageOutcome,
@@ -25,6 +26,7 @@ from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.learnt_limit import LearntLimit
 from daemon.core.tasks.task import Stage
 from daemon.stt.protocol import HeardSpeech, Ready, WorkerFault
+from daemon.stt.start_faults import advised, last_words
 from daemon.stt.verdict import transcript, unscorable
 from daemon.stt.worker_session import WorkerSession
 from daemon.system.child import Child, ChildDied, memory_share
@@ -40,7 +42,8 @@ class WhisperEngine:
     `batch_size` may be "auto"; `language` is the expected one, or None; `hotwords` are names and terms that
     Whisper should expect. The worker's lock is `state/engines/stt.lock`; its output goes to `log`. An attempt
     may take `limit_s` and `limit_factor` times the length of its recording, a start `start_limit_s`; both are
-    longer on a machine that has shown to need it.
+    longer on a machine that has shown to need it. A start on the processor of a machine that `has_gpu`, with
+    `device` "auto", is an alarm until the next start.
     """
 
     stage = Stage.STT
@@ -61,6 +64,8 @@ class WhisperEngine:
         limit_s: float = 30.0,
         limit_factor: float = 6.0,
         start_limit_s: float = 180.0,
+        has_gpu: Callable[[], Awaitable[bool]] | None = None,
+        on_alarm: OnAlarm = lambda code, message: None,
     ) -> None:
         self.lock = state / "engines" / "stt.lock"
         self._model = model
@@ -76,6 +81,8 @@ class WhisperEngine:
         self._limit_factor = limit_factor
         self._start_limit = LearntLimit(start_limit_s)
         self._attempt_limit = LearntLimit(1.0)  # times `limit_s` and `limit_factor`
+        self._has_gpu = has_gpu
+        self._on_alarm = on_alarm
         self._child: Child | None = None
         self._ready: Ready | None = None
         self._digest: tuple[tuple[int, int], str] | None = None
@@ -112,6 +119,7 @@ class WhisperEngine:
             *("--streams", str(self._streams), f"--hotwords={self._hotwords}"),
         ]
         limit_s, began = self._start_limit.now, time.monotonic()
+        written = self._log.stat().st_size if self._log.exists() else 0
         try:
             async with asyncio.timeout(limit_s):
                 self._child = await Child.spawn(
@@ -124,20 +132,22 @@ class WhisperEngine:
                 )
                 answer = await self._child.receive()
                 if "refused" in answer:
-                    raise EngineError(WorkerFault(**answer["refused"]).message)
+                    raise EngineError(advised(WorkerFault(**answer["refused"]).message, self._log))
                 self._ready = Ready(**answer["ready"])
                 self._session = WorkerSession(self._child)
                 await asyncio.gather(self._prove(), asyncio.to_thread(self._note_digest))
             self._start_limit = self._start_limit.passed(time.monotonic() - began)
+            await self._tell_where_it_runs(self._ready)
         except TimeoutError as exc:
             self._start_limit = self._start_limit.ran_out(limit_s)
             await self._stop_and_verify()
-            raise EngineError(
-                f"the Whisper worker is not ready after {limit_s:.0f} s; see {self._log}"
-            ) from exc
+            why = f"the Whisper worker is not ready after {limit_s:g} s"
+            raise EngineError(advised(why, self._log)) from exc
         except (ChildDied, OSError, wave.Error) as exc:
             await self._stop_and_verify()
-            raise EngineError(f"the Whisper worker does not start: {exc}; see {self._log}") from exc
+            said = last_words(self._log, written)
+            why = f"the Whisper worker does not start: {exc}" + (f" ({said})" if said else "")
+            raise EngineError(advised(why, self._log)) from exc
         except BaseException:
             await self._stop_and_verify()
             raise
@@ -235,9 +245,20 @@ class WhisperEngine:
             duration_s = clip.getnframes() / clip.getframerate()
         answer = await self._hear(self._session, pcm, duration_s, lambda done: None)
         if isinstance(answer, WorkerFault):
-            raise EngineError(f"Whisper fails on its probe clip: {answer.message}; see {self._log}")
+            raise EngineError(advised(f"Whisper fails on its probe clip: {answer.message}", self._log))
         if not any(segment.text for segment in answer.segments):
-            raise EngineError(f"Whisper hears nothing in its probe clip: check the model in {self._model}")
+            raise EngineError(f"Whisper hears nothing in its probe clip; check the model in {self._model}")
+
+    async def _tell_where_it_runs(self, ready: Ready) -> None:
+        slow = self._device == "auto" and ready.device == "cpu"
+        if slow and self._has_gpu is not None and await self._has_gpu():
+            self._on_alarm(
+                "degraded_stt",
+                "Whisper runs on the processor although this machine has a GPU, so every transcript is late; "
+                "see: nvidia-smi, or run: introeval doctor",
+            )
+        else:
+            self._on_alarm("degraded_stt", None)
 
     def _note_digest(self) -> None:
         weights = self._model / "model.bin"

@@ -517,7 +517,7 @@ async def test_a_load_that_its_limit_ended_has_twice_as_long_the_next_time() -> 
     async with serving(Manner(gpu_share=0.0)) as server:
         ollama = OllamaServer(server.url, "llama3", no_gpu, AnswerLimits(load_s=0.5))
         server.manner.load_s = 0.7
-        with pytest.raises(EngineError, match=r"no token for 0\.5 s"):
+        with pytest.raises(EngineError, match=r"0\.5 s"):
             await ollama.load(FIRST)
         server.memory.drop()
         assert (await ollama.load(FIRST)).identity.device == "cpu"
@@ -551,3 +551,23 @@ def test_only_a_policy_that_starts_something_acts() -> None:
         True,
         True,
     ]
+
+
+async def test_a_model_on_the_processor_of_a_machine_with_a_gpu_is_an_alarm_until_a_start_goes_well() -> None:
+    async def gpu() -> bool:
+        return True
+
+    alarms = Alarms()
+    async with serving(Manner(gpu_share=0.4)) as server:
+        ollama = OllamaServer(server.url, "llama3", gpu, settle_s=0.01)
+        host = RemoteHost(Stage.RATE, ollama, server.url, alarms.on)
+        await host.start(FIRST)
+        await host.stop()
+        told = alarms.lasting["degraded_rate"]
+        assert "every task waits longer" in told
+        assert "see: nvidia-smi" in told
+        server.manner.gpu_share = 1.0
+        server.memory.drop()
+        await host.start(FIRST)
+        await host.stop()
+    assert alarms.lasting == {}

@@ -45,9 +45,7 @@ def whisper(folder: Path, model: str = "whisper-tiny.en", **options: Any) -> Whi
         model_folder(model),
         folder / "state",
         folder / "stt.log",
-        device="cpu",
-        compute_type="int8",
-        **options,
+        **{"device": "cpu", "compute_type": "int8", **options},
     )
 
 
