@@ -9,6 +9,7 @@ from typing import Any
 from daemon.config.load import Config
 from daemon.config.sections import ModelSettings
 from daemon.containers.container import Container
+from daemon.containers.container_log import ContainerLog
 from daemon.containers.engine import DockerEngine
 from daemon.containers.host import ContainerHost
 from daemon.containers.ready import OllamaServer, OpenAIServer
@@ -214,6 +215,7 @@ def _host(
         on_described=described,
         lower=lower,
         on_return=site.engine_returned,
+        follow=ContainerLog(engine, config.paths.state / "log" / f"{stage}.log").follow,
         load_timeout_s=model.load_timeout_s,
     )
 

@@ -1,6 +1,7 @@
 """Rehearsals of a class under several settings, compared: the work of `introeval simulate`."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import product
@@ -27,14 +28,16 @@ from daemon.system.state_folder import DATABASE
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _NARROWEST = 20
+_ENGINE_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One combination of options: its title and its policy."""
+    """One combination of options: its title and its policy, and what it takes for granted."""
 
     title: str
     policy: Policy
+    assumed: str = ""
 
 
 def rehearsals(
@@ -54,7 +57,8 @@ def rehearsals(
     stt = config.stt.parallel
     if stt == "auto":  # the plan's figures are of one video at a time
         stt = streams(config.stt) if durations == "measured" else 1
-    settings = [_setting(config, learnt, *each, stt) for each in product(residency, parallel, batch)]
+    takes = _server_slots(config)
+    settings = [_setting(config, learnt, *each, stt, takes) for each in product(residency, parallel, batch)]
     return [(setting, rehearse(coming, setting.policy, learnt)) for setting in settings]
 
 
@@ -69,6 +73,8 @@ def show(console: Console, results: Sequence[tuple[Setting, Rehearsal]], *, plai
             console.print(_timetable(result))
     console.print(Text(legend(plain=plain), style="dim"))
     console.print(_comparison(results))
+    for line in sorted({setting.assumed for setting, _ in results} - {""}):
+        console.print(Text(line), soft_wrap=True)
 
 
 def _timetable(result: Rehearsal) -> Table:
@@ -106,6 +112,7 @@ def plain_values(setting: Setting, result: Rehearsal) -> dict[str, Any]:
         phase["group"] = sorted(phase["group"])
     return {
         "setting": setting.title,
+        "assumed": setting.assumed,
         "residency": [sorted(group) for group in policy.residency],
         "parallel": {stage.value: slots for stage, slots in policy.parallel.items()},
         "batch": policy.batch_size,
@@ -168,12 +175,18 @@ def _recorded(config: Config, day: str, media_s: float) -> list[Coming]:
 
 
 def _setting(
-    config: Config, durations: Durations, groups: str, slots: int | None, size: str, stt: int
+    config: Config,
+    durations: Durations,
+    groups: str,
+    slots: int | None,
+    size: str,
+    stt: int,
+    takes: Mapping[Stage, int | None],
 ) -> Setting:
-    """Make one combination of the options. Raises typer.BadParameter."""
+    """Make one combination of the options. `takes`: see `_server_slots`. Raises typer.BadParameter."""
     if size != "auto" and not (size.isdigit() and int(size)):
         raise typer.BadParameter(f"--batch {size}: use auto, or a number from 1")
-    plan = _plan(config, groups)
+    plan = _plan(config, groups, takes)
     llm = plan.parallel if slots is None else dict.fromkeys(plan.parallel, slots)
     policy = Policy(
         residency=plan.groups,
@@ -184,7 +197,37 @@ def _setting(
     )
     asked = size if size == "auto" else int(size)
     policy = replace(policy, batch_size=batch_size(asked, policy, durations))
-    return Setting(_title(policy), policy)
+    unknown = [stage for stage, count in takes.items() if count is None]
+    return Setting(_title(policy), policy, _assumed(plan, unknown) if slots is None and unknown else "")
+
+
+def _assumed(plan: Plan, unknown: Sequence[Stage]) -> str:
+    told = " and ".join(f"{stage} {plan.parallel[stage]}" for stage in unknown)
+    return f"assumed, as there is no container yet: requests at a time: {told}; to create it: introeval setup"
+
+
+def _server_slots(config: Config) -> dict[Stage, int | None]:
+    """The requests at a time that the server in each stage's container takes; None without a container.
+
+    Empty where no container decides it: the embedded servers take as many as are planned.
+    """
+    models = {Stage.EXTRACT: config.extract, Stage.RATE: config.rate}
+    names = {stage: m.container for stage, m in models.items() if m.container and m.api == "ollama"}
+    if config.runtime != "docker":
+        return {}
+    from daemon.containers.engine import ContainerError, DockerEngine  # the Docker SDK is slow to import
+
+    async def look() -> dict[Stage, int | None]:
+        engine = DockerEngine(config.docker.base_url, timeout_s=_ENGINE_S)
+        try:
+            seen = {stage: await engine.inspect(name) for stage, name in names.items()}
+        except ContainerError:
+            return dict.fromkeys(names)
+        finally:
+            await engine.aclose()
+        return {stage: state.slots if state is not None else None for stage, state in seen.items()}
+
+    return asyncio.run(look())
 
 
 def _title(policy: Policy) -> str:
@@ -197,13 +240,16 @@ def _title(policy: Policy) -> str:
     return ", ".join(parts)
 
 
-def _plan(config: Config, groups: str) -> Plan:
+def _plan(config: Config, groups: str, takes: Mapping[Stage, int | None]) -> Plan:
     """The plan for this machine, with `groups` unless they are auto."""
     if groups != "auto":
         config = config.model_copy(
             update={"gpu": config.gpu.model_copy(update={"residency": _groups(groups)})}
         )
-    return Placement(config, NvmlGpu().read().total_mb).plan
+    placement = Placement(config, NvmlGpu().read().total_mb)
+    for stage, slots in takes.items():
+        placement.describe(stage, placement.plan.asked.models[stage], slots)
+    return placement.plan
 
 
 def _groups(text: str) -> Residency:

@@ -21,6 +21,8 @@ from daemon.core.errors import EngineError
 T = TypeVar("T")
 State = Literal["missing", "unreachable", "denied", "crash_loop", "failed"]
 
+SLOTS = "OLLAMA_NUM_PARALLEL"
+
 _THREADS = 8
 _GONE = ("created", "exited", "dead")
 
@@ -76,6 +78,12 @@ class ContainerState:
     environment: Mapping[str, str]
     mounts: Mapping[str, str]
     error: str = ""
+
+    @property
+    def slots(self) -> int:
+        """The requests at a time that an Ollama in it takes: one where nothing is set."""
+        said = self.environment.get(SLOTS, "")
+        return int(said) if said.isdecimal() and int(said) else 1
 
     @property
     def alive(self) -> bool:

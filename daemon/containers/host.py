@@ -23,7 +23,6 @@ log = structlog.get_logger()
 OnDescribed = Callable[[ModelNeed | None, int], None]
 """Called with the memory that a model takes (None: not known yet) and its server's number of slots."""
 
-_SLOTS = "OLLAMA_NUM_PARALLEL"
 _POLL_S = 0.03
 _LOOK_S = 0.25
 _CALM_S = 60.0  # an alarm that is cleared at once is seen by nobody
@@ -42,7 +41,7 @@ class ContainerHost(ServedHost):
     `on_described` is called with what the model takes, once that is known, and the slots of the container's
     server. `lower` is called when the model does not fit on the GPU, also on a fresh start: True when the
     plan asks for less now; otherwise the work goes on, degraded. `on_return` is called when a look finds
-    that the Docker engine answers again.
+    that the Docker engine answers again. `follow` is called with the id of the container while it is in use.
     """
 
     def __init__(
@@ -55,6 +54,7 @@ class ContainerHost(ServedHost):
         on_described: OnDescribed = lambda need, slots: None,
         lower: Callable[[], bool] = lambda: False,
         on_return: Callable[[], None] = lambda: None,
+        follow: Callable[[str], None] = lambda container: None,
         load_timeout_s: float = 180.0,
         calm_s: float = _CALM_S,
         clock: Callable[[], float] = time.time,
@@ -64,6 +64,7 @@ class ContainerHost(ServedHost):
         self._on_described = on_described
         self._lower = lower
         self._on_return = on_return
+        self._follow = follow
         self._up_limit = LearntLimit(load_timeout_s)
         self._calm_s = calm_s
         self._busy = asyncio.Lock()
@@ -140,7 +141,10 @@ class ContainerHost(ServedHost):
                 self._restarts += 1
             self._ended = True
             self._become("failed", f"{self.name} ended while it was in use; see: docker logs {self.name}")
-        elif self._state in _PASSING and self._loaded is not None:
+            return
+        if began is not None:
+            self._follow(began.id)
+        if self._state in _PASSING and self._loaded is not None:
             self._become("degraded" if self._loaded.lacks else "ready", self._loaded.lacks)
 
     async def _guard_unused(self, running: list[ContainerState]) -> None:
@@ -190,12 +194,12 @@ class ContainerHost(ServedHost):
 
     def _describe(self, need: ModelNeed | None = None) -> None:
         if self._container.last is not None:
-            said = self._container.last.environment.get(_SLOTS, "")
-            self._on_described(need, int(said) if said.isdecimal() and int(said) else 1)
+            self._on_described(need, self._container.last.slots)
 
     async def _run(self, first: Request) -> ReadyModel:
         """Run the container until its model has answered, and check that it did not end in between."""
         began = self._seen = await self._container.run()
+        self._follow(began.id)
         try:
             await self._until_up(began)
             loaded = await self._server.load(first)

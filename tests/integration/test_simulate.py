@@ -12,9 +12,11 @@ from typer.testing import CliRunner
 from daemon.cli.common import Chosen
 from daemon.cli.rehearsals import rehearsals
 from daemon.cli.simulate import simulate
+from daemon.contracts.wire.status import GpuState
 from daemon.core.errors import StoreError
 from daemon.core.tasks.task import Stage
 from daemon.store import lists, reports
+from tests.support.docker_api import docker_api
 from tests.support.inprocess import PASSES, PHASES, Lab, worked_off
 
 COMMAND = typer.Typer()
@@ -137,3 +139,36 @@ async def test_it_comes_to_what_a_real_run_came_to(
     )
     assert found.makespan_s == pytest.approx(real_s, rel=0.05)
     assert found.switches == len(residency) * 6 // batch
+
+
+class Card:
+    """A card that both the weights of one model and four requests at a time fit on."""
+
+    def read(self) -> GpuState:
+        return GpuState(name="RTX 3060 Ti", used_mb=0, total_mb=8192)
+
+
+def test_requests_at_a_time_are_those_that_the_containers_servers_take(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.cli.rehearsals.NvmlGpu", Card)
+    made = {"mistral-container": {"OLLAMA_NUM_PARALLEL": "2"}, "llama3-container": {}}
+    with docker_api(made) as url:
+        (folder / "introeval.toml").write_text(f'runtime = "docker"\n[docker]\nbase_url = "{url}"\n')
+        [found] = answer("--residency", "stt/extract/rate")
+    assert (found["parallel"]["extract"], found["parallel"]["rate"]) == (2, 1)
+    assert found["assumed"] == ""
+
+
+def test_without_a_container_it_says_what_it_assumes(folder: Path) -> None:
+    with docker_api({"mistral-container": {}}) as url:
+        (folder / "introeval.toml").write_text(f'runtime = "docker"\n[docker]\nbase_url = "{url}"\n')
+        [found] = answer("--residency", "stt/extract/rate")
+        told = said("--residency", "stt/extract/rate")
+        [asked] = answer("--parallel", "4")
+    assert found["parallel"]["extract"] == 1
+    many = found["parallel"]["rate"]
+    line = f"no container yet: requests at a time: rate {many}; to create it: introeval setup"
+    assert line in found["assumed"]
+    assert line in " ".join(told.split())
+    assert asked["assumed"] == ""

@@ -1,6 +1,6 @@
 """Whisper's start as the lab's machine may see it: what fails is one line, with what to do about it.
 
-The worker is the real one. In place of CTranslate2 and faster-whisper it finds modules that fail as theirs do.
+The worker is the real one. In place of CTranslate2 and faster-whisper it finds modules that fail as they do.
 """
 
 import asyncio
@@ -113,7 +113,7 @@ def test_beside_a_running_daemon_it_is_not_tried(tmp_path: Path) -> None:
         raise AssertionError("the GPU is the daemon's")
 
     status = {"version": "1", "pid": 77, "running": True, "runtime": "embedded", "phase": "stt", "group": []}
-    more = {"phase_since": None, "why": "", "counts": {}, "undelivered": 0}
+    more: dict[str, object] = {"phase_since": None, "why": "", "counts": {}, "undelivered": 0}
     running = DaemonStatus.model_validate({**status, **more})
     found = tried(facts(tmp_path, daemon=running, gpu=NO_GPU), never)
     assert found.level is Level.OK
