@@ -107,7 +107,8 @@ class SttSettings(Settings):
     limit_s: Positive = 30.0
     """A transcription may take this many seconds,"""
     limit_factor: NotNegative = 6.0
-    """plus this many times the video's length; after that the worker counts as hung and is killed."""
+    """plus this many times the video's length, and longer on a machine on which Whisper has shown to be
+    slow; after that the worker counts as hung and is killed."""
 
 
 class GpuSettings(Settings):
@@ -152,11 +153,13 @@ class ModelSettings(Settings):
     num_ctx: Count | Auto = "auto"
     """Tokens of context; `auto`: the smallest of 2048, 4096, 8192 that holds the phase's longest prompt."""
     load_timeout_s: Positive = 180.0
-    """The longest time for loading the model."""
+    """The longest time for loading the model, and for each answer of a start. It and the next two are usual
+    limits: each grows where this machine has shown that it needs longer, and after it ended something."""
     timeout_s: Positive = 300.0
     """The longest time for an answer."""
     stall_s: Positive = 20.0
-    """The longest pause within an answer. A model on the processor may take six times that."""
+    """The longest pause within an answer; six times that for a model on the processor, and at least four
+    times the longest pause that this machine has shown."""
 
 
 class RateModelSettings(ModelSettings):

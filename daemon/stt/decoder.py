@@ -31,11 +31,11 @@ log = structlog.get_logger()
 _CHILD = "daemon.stt.media"
 # The variables that Python and its libraries need to start; the daemon's environment also has keys.
 _INHERITED = ("PYTHON", "LD_LIBRARY_PATH", "LANG", "LC_")
-_START_S = 30.0
+_START_S = 120.0
 _BYTES_PER_S = 20_000_000  # of a slow disk: a probe may have to read all of a large file
 _MOST_READING_S = 600.0
 _READING_SHARE = 0.1  # of the time of reading that is processor time
-_PATIENCE = 2.0  # times the limit is allowed by the wall clock, on a busy machine
+_PATIENCE = 10.0  # times the limit is allowed by the wall clock, on a busy or slow machine
 _DECODE_SHARE = 0.1  # of a video's duration
 _SHORTEST_LOOK_S = 0.05
 _ROUNDING_S = 0.001

@@ -41,9 +41,9 @@ class WhisperEngine:
     One stream for each core is the fastest; on a GPU it is one in all. `device`, `compute_type` and
     `batch_size` may be "auto"; `language` is the expected one, or None; `hotwords` are names and terms that
     Whisper should expect. The worker's lock is `state/engines/stt.lock`; its output goes to `log`. An attempt
-    may take `limit_s` and `limit_factor` times the length of its recording, a start `start_limit_s`; both are
-    longer on a machine that has shown to need it. A start on the processor of a machine that `has_gpu`, with
-    `device` "auto", is an alarm until the next start.
+    may take `limit_s` and `limit_factor` times the length of its recording, and longer where the probe clip took
+    long; a start `start_limit_s`, and longer after one that this ended. A start on the processor of a machine
+    that `has_gpu`, with `device` "auto", is an alarm until the next start.
     """
 
     stage = Stage.STT
@@ -167,15 +167,13 @@ class WhisperEngine:
         session, ready = self._session, self._ready
         if session is None or ready is None or not self.alive:
             return Failed(work.ticket, Fault(Blame.ENGINE, "not_running", "the Whisper worker does not run"))
-        times = self._attempt_limit.now
-        limit_s = times * self._usual_s(work.duration_s)
+        limit_s = self._attempt_limit.now * self._usual_s(work.duration_s)
         try:
             async with asyncio.timeout(limit_s):
                 answer = await self._hear(
                     session, work.pcm, work.duration_s, lambda done: progress(work.ticket, done)
                 )
         except TimeoutError:
-            self._attempt_limit = self._attempt_limit.ran_out(times)
             await self._stop_and_verify()
             message = f"the Whisper worker gave no transcript within {limit_s:.0f} s and was killed"
             return Failed(work.ticket, Fault(Blame.ENGINE, "worker_hung", message, died=True))

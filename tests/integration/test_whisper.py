@@ -233,6 +233,13 @@ async def test_a_worker_that_hangs_is_ended(tmp_path: Path, media: MediaReader) 
         assert not engine.alive
 
 
+async def test_an_attempt_has_as_long_as_the_pace_of_the_probe_clip_shows(tmp_path: Path) -> None:
+    async with started(whisper(tmp_path, limit_s=0.001, limit_factor=0.0)) as engine:
+        probe = engine.lock.with_name("stt.probe.pcm")
+        outcome = await heard(engine, SttWork(Ticket(1, 1, 1), probe, 1.0))
+        assert isinstance(outcome, Transcribed)
+
+
 async def test_a_cancelled_try_leaves_no_worker_that_answers_late(tmp_path: Path, media: MediaReader) -> None:
     work = await pcm_of(media, tmp_path, SAMPLES / SPOKEN[0])
     async with started(whisper(tmp_path)) as engine:
