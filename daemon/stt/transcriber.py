@@ -41,9 +41,9 @@ class WhisperEngine:
     One stream for each core is the fastest; on a GPU it is one in all. `device`, `compute_type` and
     `batch_size` may be "auto"; `language` is the expected one, or None; `hotwords` are names and terms that
     Whisper should expect. The worker's lock is `state/engines/stt.lock`; its output goes to `log`. An attempt
-    may take `limit_s` and `limit_factor` times the length of its recording, and longer where the probe clip took
-    long; a start `start_limit_s`, and longer after one that this ended. A start on the processor of a machine
-    that `has_gpu`, with `device` "auto", is an alarm until the next start.
+    may take `limit_s` and `limit_factor` times the length of its recording, and longer where the probe clip
+    took long; a start `start_limit_s`, and longer after one that this ended. A start on the processor of a
+    machine that `has_gpu`, with `device` "auto", is an alarm until the next start.
     """
 
     stage = Stage.STT
