@@ -19,7 +19,10 @@ from daemon.contracts.ports import Media, Node, Transcriber
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import OnAlarm
 from daemon.contracts.wire.status import GpuState
+from daemon.core.errors import ModelError
+from daemon.core.model_ref import parse
 from daemon.core.schedule.memory import ModelNeed, known_model
+from daemon.core.schedule.residency import MODELS
 from daemon.core.tasks.task import Stage
 from daemon.gpu.guard import VramGuard
 from daemon.llm.client import ModelHost
@@ -27,7 +30,7 @@ from daemon.llm.embedded import EmbeddedServer
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.limits import ON_PROCESSOR, AnswerLimits
 from daemon.llm.prompts import load_prompt
-from daemon.models import model_path
+from daemon.models import weights_of
 from daemon.monitoring.progress import Progress
 from daemon.node import LocalNode
 from daemon.node.docker import DockerNode
@@ -35,6 +38,7 @@ from daemon.placement.placement import ANSWER_TOKENS, Placement, tokens_of
 from daemon.placement.policy import streams
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
+from daemon.system.weights import Weights
 
 _ASIDE_CHARS = 600  # of a prompt: the figures of the speech, and the error in the last answer
 
@@ -51,15 +55,10 @@ class Site:
     """Sent when the Docker engine answers again."""
 
 
-def whisper_name(config: Config) -> str:
-    """The name of the configured Whisper model in the catalog."""
-    return f"whisper-{config.stt.model}"
-
-
 def needed_models(config: Config) -> list[str]:
-    """The names of the assets that a run needs. Models in containers are pulled by `introeval setup`."""
-    embedded = [config.embedded.model] if config.runtime == "embedded" else []
-    return [whisper_name(config), *embedded]
+    """The names of the models that a run needs. Those in containers are pulled by `introeval setup`."""
+    embedded = [config.embedded.of(stage) for stage in MODELS] if config.runtime == "embedded" else []
+    return list(dict.fromkeys(parse(name).text for name in (config.stt.model, *embedded)))
 
 
 def make_node(config: Config, site: Site) -> Node:
@@ -71,11 +70,14 @@ def embedded_node(config: Config, site: Site) -> Node:
     """A node with Whisper and llama.cpp as children of the daemon. Raises ModelError without the models."""
     state = config.paths.state
     whisper = _whisper(config, site)
-    gguf = model_path(state / "models", config.embedded.model)
+    names = {stage: config.embedded.of(stage) for stage in MODELS}
+    # One object for a file that serves both stages, so that it is hashed once.
+    weights = {name: _model(config, name, whisper=False) for name in set(names.values())}
+    extract, rate = (weights[names[stage]] for stage in MODELS)
     return LocalNode(
         whisper,
-        _extractor(_server(Stage.EXTRACT, gguf, state, config.extract, site.placement), config, site),
-        _rater(_server(Stage.RATE, gguf, state, config.rate, site.placement), config, site),
+        _extractor(_server(Stage.EXTRACT, extract, state, config.extract, site.placement), config, site),
+        _rater(_server(Stage.RATE, rate, state, config.rate, site.placement), config, site),
         site.progress,
         memory_guard(config, site, lambda: (os.getpid(),)),
     )
@@ -132,6 +134,15 @@ def media_reader(config: Config) -> Media:
     )
 
 
+def _model(config: Config, name: str, *, whisper: bool) -> Weights:
+    """A model that is here, and of the right kind. Raises ModelError."""
+    weights = weights_of(config.paths.state / "models", name)
+    if weights.path.is_dir() != whisper:
+        kind, key = ("a GGUF file", "stt.model") if whisper else ("a Whisper", "the models in [embedded]")
+        raise ModelError(f"model {name!r} is {kind}, so it cannot be loaded for this; correct {key}")
+    return weights
+
+
 def _whisper(config: Config, site: Site) -> WhisperEngine:
     state = config.paths.state
     more = {"has_gpu": _has_gpu(site), "on_alarm": site.on_alarm}
@@ -141,7 +152,7 @@ def _whisper(config: Config, site: Site) -> WhisperEngine:
 def whisper_engine(config: Config, state: Path, log: Path, **more: Any) -> WhisperEngine:
     """The Whisper engine as configured, its lock below `state`. Raises ModelError without the model."""
     return WhisperEngine(
-        model_path(config.paths.state / "models", whisper_name(config)),
+        _model(config, config.stt.model, whisper=True),
         state=state,
         log=log,
         device=config.stt.device,
@@ -241,11 +252,11 @@ def _limits(model: ModelSettings, times: float = 1.0) -> AnswerLimits:
 
 
 def _server(
-    stage: Stage, gguf: Path, state: Path, model: ModelSettings, placement: Placement
+    stage: Stage, weights: Weights, state: Path, model: ModelSettings, placement: Placement
 ) -> EmbeddedServer:
     return EmbeddedServer(
         stage,
-        gguf,
+        weights,
         engines=state / "engines",
         log=state / "log" / f"{stage}.log",
         parallel=placement.plan.parallel[stage],

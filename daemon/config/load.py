@@ -35,6 +35,7 @@ from daemon.config.sections import (
     SttSettings,
 )
 from daemon.core.errors import ConfigError
+from daemon.core.model_ref import parse
 
 SYSTEM_FOLDER = Path("/etc")
 SYSTEM_FILE = SYSTEM_FOLDER / "introeval" / "introeval.toml"
@@ -141,7 +142,12 @@ def load(
         where = str(file) if file else "the environment"
         raise ConfigError("\n".join(f"{where}: {_explain(error)}" for error in exc.errors())) from exc
     return config.model_copy(
-        update={"paths": _absolute(config.paths, base), "prompts": _absolute(config.prompts, base)}
+        update={
+            "paths": _absolute(config.paths, base),
+            "prompts": _absolute(config.prompts, base),
+            "stt": _models_absolute(config.stt, base),
+            "embedded": _models_absolute(config.embedded, base),
+        }
     )
 
 
@@ -158,6 +164,18 @@ def find(path: Path | None, environ: Mapping[str, str] = os.environ) -> Path | N
 def _absolute(section: S, base: Path) -> S:
     return section.model_copy(
         update={name: base / value for name, value in section if isinstance(value, Path)}
+    )
+
+
+def _models_absolute(section: S, base: Path) -> S:
+    """Models that are named by a path."""
+    named = {name: value for name, value in section if name.endswith("model") and value}
+    return section.model_copy(
+        update={
+            name: str(base / Path(path).expanduser())
+            for name, value in named.items()
+            if (path := parse(value).path)
+        }
     )
 
 

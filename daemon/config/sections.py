@@ -1,18 +1,27 @@
 """The tables of the configuration file, one class each. The text below a key is its documentation."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from daemon.core.intake.naming import STUDENT_PATTERN, Resubmission
 from daemon.core.intake.ownership import OwnerRule
+from daemon.core.model_ref import parse
 from daemon.core.tasks.task import Stage
 
 Auto = Literal["auto"]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _model_name(text: str) -> str:
+    parse(text)  # raises ValueError
+    return text
+
+
+ModelName = Annotated[str, AfterValidator(_model_name)]
 
 
 class Settings(BaseModel):
@@ -90,8 +99,9 @@ class RetrySettings(Settings):
 class SttSettings(Settings):
     """Whisper, which transcribes."""
 
-    model: str = "base"
-    """`base`, `tiny.en` (faster, English only), or another pulled model."""
+    model: ModelName = "base"
+    """`base`, `tiny.en` (faster, English only), any other name that faster-whisper knows, such as `large-v3`;
+    `owner/name` of the model hub, a name given to `introeval models add`, or a path to a folder."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where Whisper runs; `auto`: on the GPU when CUDA finds one."""
     compute_type: str = "auto"
@@ -109,6 +119,13 @@ class SttSettings(Settings):
     limit_factor: NotNegative = 6.0
     """plus this many times the video's length, and longer on a machine on which Whisper has shown to be
     slow; after that the worker counts as hung and is killed."""
+
+    @field_validator("model")
+    @classmethod
+    def _whisper(cls, value: str) -> str:
+        if parse(value).files:
+            raise ValueError(f"{value!r} is a GGUF file; name a Whisper, such as base or owner/name")
+        return value
 
 
 class GpuSettings(Settings):
@@ -209,10 +226,31 @@ class AlertSettings(Settings):
 
 
 class EmbeddedSettings(Settings):
-    """The embedded runtime."""
+    """The embedded runtime: llama.cpp on the processor, with any GGUF that follows instructions."""
 
-    model: str = "smollm2"
-    """The model for extracting and rating."""
+    model: ModelName = "smollm2"
+    """The model for extracting and rating: `smollm2`, which gives no grades; `owner/name/file.gguf` of the
+    model hub, a name given to `introeval models add`, or a path to a GGUF file."""
+    extract_model: str = ""
+    """Another model for extracting; empty: `model`."""
+    rate_model: str = ""
+    """Another model for rating; empty: `model`."""
+
+    @field_validator("extract_model", "rate_model")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        return _model_name(value) if value else value
+
+    @model_validator(mode="after")
+    def _gguf(self) -> Self:
+        for name in (self.model, self.extract_model, self.rate_model):
+            if name and (ref := parse(name)).repo and not ref.files:
+                raise ValueError(f"{name!r} is no GGUF file; name it: owner/name/file.gguf, or a path")
+        return self
+
+    def of(self, stage: Stage) -> str:
+        """The model of a stage."""
+        return (self.extract_model if stage is Stage.EXTRACT else self.rate_model) or self.model
 
 
 class PromptSettings(Settings):

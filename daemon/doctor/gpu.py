@@ -1,5 +1,8 @@
 """Checks of the GPU: the driver, and whether the engines fit into its memory."""
 
+import os
+
+from daemon.core.schedule.memory import MB, capacity_mb
 from daemon.core.schedule.residency import MODELS, Plan
 from daemon.core.tasks.task import Stage
 from daemon.doctor.facts import DockerSide, Facts, ServerFacts
@@ -33,7 +36,7 @@ def driver(facts: Facts) -> list[Finding]:
 def room(facts: Facts) -> list[Finding]:
     """Which engines share the GPU, by the daemon's own arithmetic, and whether they fit."""
     if facts.docker is None:
-        return []
+        return [_memory(facts)]
     plan = _plan(facts, facts.docker)
     told = ", then ".join("+".join(stage for stage in Stage if stage in group) for group in plan.groups)
     text = f"{told}; at a time: " + ", ".join(
@@ -43,6 +46,20 @@ def room(facts: Facts) -> list[Finding]:
         fix = f"use smaller models or contexts, or containers with a smaller {SLOTS}"
         return [warn("residency", f"{text}; not all of it fits on the GPU", fix, plan.lines)]
     return [ok("residency", text, plan.lines)]
+
+
+def _memory(facts: Facts) -> Finding:
+    """Whether the models fit into the machine's memory, and Whisper onto the GPU, if there is one."""
+    plan = Placement(facts.config, facts.gpu.total_mb).plan
+    need, has = max(plan.needs.values()), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / MB
+    text = f"the models need {need / 1024:.1f} of the machine's {has / 1024:.1f} GB"
+    card = None if facts.config.stt.device == "cpu" else facts.gpu.total_mb
+    if card is not None and plan.asked.whisper_mb > capacity_mb(card):
+        fix = "choose a smaller stt.model, or a smaller stt.batch_size"
+        return warn("memory", f"{text}; Whisper does not fit on {facts.gpu.name}", fix, plan.lines)
+    if need > has:
+        return warn("memory", text, "choose smaller models in [embedded] and [stt]", plan.lines)
+    return ok("memory", text, plan.lines)
 
 
 def slots_of(docker: DockerSide, stage: Stage) -> int | None:

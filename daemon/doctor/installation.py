@@ -10,7 +10,7 @@ from daemon.config.load import FILE_VARIABLE
 from daemon.core.errors import ModelError
 from daemon.doctor.facts import Facts
 from daemon.doctor.finding import Finding, fail, ok, warn
-from daemon.models import digest, model_path
+from daemon.models import weights_of
 
 _PREFIX = "INTROEVAL_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -41,16 +41,19 @@ def packages(requirements: Sequence[str] | None = None) -> list[Finding]:
 
 
 def weights(facts: Facts) -> list[Finding]:
-    """Whether the weights that the daemon itself loads are present, as the catalog pins them."""
+    """Whether the weights that the daemon itself loads are here, with the very bytes that are pinned."""
     findings = []
     for name in facts.assets:
         check = f"weights {name}"
         try:
-            path = model_path(facts.config.paths.state / "models", name)
+            weights = weights_of(facts.config.paths.state / "models", name)
+            digest = weights.verify()
         except ModelError as exc:
-            findings.append(fail(check, str(exc).partition(";")[0], f"run: introeval models pull {name}"))
+            text, _, fix = str(exc).partition("; ")
+            findings.append(fail(check, text, fix))
         else:
-            findings.append(ok(check, f"{path}, sha256:{digest(name)[:12]}"))
+            from_hub = f", revision {weights.revision[:12]}" if weights.revision else ""
+            findings.append(ok(check, f"{weights.path}, sha256:{digest[:12]}{from_hub}"))
     return findings
 
 

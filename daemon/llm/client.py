@@ -96,7 +96,8 @@ class Started:
 class ModelIdentity:
     """The model that answers: part of every result's provenance.
 
-    `digest` is that of the weights, as `sha256:<hex>`; `runtime` is `embedded` or `docker`. `degraded` says
+    `digest` is that of the weights, as `sha256:<hex>`, and `revision` the hub's commit that they came from,
+    empty where it is not known; `runtime` is `embedded` or `docker`. `degraded` says
     why it is slow, e.g. partly on the processor; every result is flagged with it. `device` is `gpu` or `cpu`,
     empty where it is not known.
     """
@@ -107,6 +108,7 @@ class ModelIdentity:
     runtime: str
     degraded: str = ""
     device: str = ""
+    revision: str = ""
 
 
 class ModelHost(Protocol):

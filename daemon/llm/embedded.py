@@ -1,20 +1,20 @@
 """The embedded host: llama.cpp's server in a child process, started and stopped like a container."""
 
 import asyncio
-import hashlib
 from pathlib import Path
 
 from daemon.contracts.wire.status import EngineReport
-from daemon.core.errors import EngineError
+from daemon.core.errors import EngineError, ModelError
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import ModelIdentity, Request, Started
 from daemon.llm.limits import AnswerLimits
 from daemon.llm.openai import OpenAIClient
 from daemon.system import child, lock
+from daemon.system.weights import Weights
 
 
 class EmbeddedServer:
-    """A ModelHost for one GGUF file.
+    """A ModelHost for one GGUF file, whose bytes are verified before each load.
 
     `engines` is the folder of the lock files, `log` the file of the child's stderr. `parallel` requests
     are served at once, each with the options' whole context. Loading and answers stand under `limits`.
@@ -23,7 +23,7 @@ class EmbeddedServer:
     def __init__(
         self,
         stage: Stage,
-        model: Path,
+        weights: Weights,
         *,
         engines: Path,
         log: Path,
@@ -32,7 +32,8 @@ class EmbeddedServer:
     ) -> None:
         self.lock = engines / f"{stage}.lock"
         self._stage = stage
-        self._model = model
+        self._weights = weights
+        self._model = weights.path
         self._log = log
         self._parallel = parallel
         self._limits = limits or AnswerLimits()
@@ -88,9 +89,10 @@ class EmbeddedServer:
         await lock.gone(self.lock)
 
     async def _bring_up(self, num_ctx: int) -> OpenAIClient:
-        if not self._model.is_file():
-            raise EngineError(f"there is no model at {self._model}; run: introeval models pull")
-        digest = await asyncio.to_thread(_sha256, self._model)
+        try:
+            digest = await asyncio.to_thread(self._weights.verify)
+        except ModelError as exc:
+            raise EngineError(str(exc)) from exc
         self._child = await child.Child.spawn(
             f"embedded {self._stage} server",
             "daemon.llm.server",
@@ -101,7 +103,7 @@ class EmbeddedServer:
                 f"--lock={self.lock}",
             ],
             log=self._log,
-            memory_limit=child.memory_share(),
+            memory_limit=child.memory_share(self._weights.size),
         )
         limit_s = self._limits.load.now
         try:
@@ -121,10 +123,11 @@ class EmbeddedServer:
         )
         if not await self._client.health():
             raise EngineError(f"the embedded {self._stage} server is not healthy; see: {self._log}")
-        self._identity = ModelIdentity(self._model.stem, f"sha256:{digest}", ready["version"], "embedded")
+        self._identity = ModelIdentity(
+            self._model.stem,
+            f"sha256:{digest}",
+            ready["version"],
+            "embedded",
+            revision=self._weights.revision,
+        )
         return self._client
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -28,6 +28,7 @@ from daemon.core.content.grounding import ground_profile, locate_evidence
 from daemon.core.content.shown_form import NO_FORM, shown_form
 from daemon.core.content.untrusted import addresses_evaluator, impartial, neutralise
 from daemon.core.errors import Blame, Fault
+from daemon.core.model_ref import DEMO_DIGEST
 from daemon.core.tasks.task import Stage
 from daemon.llm.asking import A, Asker, Asking
 from daemon.llm.client import AnswerFailed, ModelHost, OnToken, Options
@@ -113,7 +114,7 @@ class _Evaluator(Generic[A]):
 
     def _flags(self) -> tuple[Flag, ...]:
         identity = self._asker.host.identity
-        demo = (_DEMO,) if identity.runtime == "embedded" else ()
+        demo = (_DEMO,) if identity.digest == f"sha256:{DEMO_DIGEST}" else ()
         if not identity.degraded:
             return demo
         return (*demo, Flag(code="degraded", detail=f"{self.stage}: {identity.degraded}"))

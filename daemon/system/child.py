@@ -238,9 +238,11 @@ class ParentChannel:
         self._outgoing.flush()
 
 
-def memory_share() -> int:
-    """The bytes that one child may take: half of the machine's memory, but at least what a model needs."""
-    return max(_LEAST_MEMORY, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
+def memory_share(weights: int = 0) -> int:
+    """The bytes that one child may take: half of the machine's memory, but at least 3 GB, and room for the
+    `weights` of its model, which somebody chose for this machine.
+    """
+    return weights + max(_LEAST_MEMORY, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
 
 
 def _own_memory(pid: int) -> int:

@@ -28,6 +28,7 @@ from daemon.core.errors import Fault
 from daemon.placement.policy import streams
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
+from daemon.system.weights import Weights
 from tests.bench.clips import spoken_clips
 from tests.bench.figures import Figure, Options, at_least, model_folder
 
@@ -120,7 +121,7 @@ async def _ours(model: Path, clips: Sequence[Path], folder: Path) -> tuple[float
     began = time.monotonic()
     media = MediaReader(max_duration_s=900.0, log=folder / "media.log")
     engine = WhisperEngine(
-        model,
+        Weights.unpinned(model),
         state=folder,
         log=folder / "stt.log",
         device="cpu",

@@ -22,6 +22,7 @@ from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.limits import AnswerLimits
 from daemon.llm.prompts import load_prompt
 from daemon.system.lock import holder
+from daemon.system.weights import Weights
 from tests.support.checkout import model_folder
 
 MODEL = model_folder("smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -44,7 +45,7 @@ def host(
 ) -> EmbeddedServer:
     return EmbeddedServer(
         stage,
-        model,
+        Weights.unpinned(model),
         engines=folder / "engines",
         log=folder / "log" / f"{stage}.log",
         parallel=parallel,

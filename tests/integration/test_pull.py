@@ -23,7 +23,8 @@ from daemon.models import CATALOG, model_path
 from daemon.models.catalog import Asset, ModelFile, Wheel, WheelPart
 from daemon.models.cli import models_app
 from daemon.models.installed import MANIFEST, is_here
-from daemon.models.pull import Step, pull
+from daemon.models.pull import pull
+from daemon.models.storing import Step
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -338,10 +339,11 @@ def test_an_index_that_cannot_be_reached_is_said(models: Path, monkeypatch: pyte
 def test_an_interpreter_without_pip_is_told_what_to_do(models: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "bare", with_pip=False)
     program = (
-        "import sys; from pathlib import Path; from daemon.models import find_asset\n"
+        "import sys; from dataclasses import replace; from pathlib import Path\n"
+        "from daemon.models import find_asset\n"
         "from daemon.models.pull import pull\n"
         "from daemon.core.errors import ModelError\n"
-        "try: pull(find_asset('smollm2'), Path(sys.argv[1]), lambda *a: None)\n"
+        "try: pull(replace(find_asset('smollm2'), hub=None), Path(sys.argv[1]), lambda *a: None)\n"
         "except ModelError as exc: print(exc)"
     )
     result = subprocess.run(
@@ -371,7 +373,8 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, wheels: Path) 
 PULLER = """
 import os, signal, sys
 from pathlib import Path
-from daemon.models.pull import Step, pull
+from daemon.models.pull import pull
+from daemon.models.storing import Step
 from tests.integration.test_pull import ASSET
 
 when, models = sys.argv[1], Path(sys.argv[2])

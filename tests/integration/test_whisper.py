@@ -18,9 +18,11 @@ import pytest
 
 from daemon.contracts.values import Decoded, Failed, StageOutcome, SttWork, Ticket, Transcribed, Unscorable
 from daemon.core.errors import Blame, EngineError
+from daemon.models import weights_of
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
 from daemon.system.lock import holder
+from daemon.system.weights import Weights
 from tests.support.checkout import model_folder
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
@@ -42,7 +44,7 @@ NUMBERS = {
 
 def whisper(folder: Path, model: str = "whisper-tiny.en", **options: Any) -> WhisperEngine:
     return WhisperEngine(
-        model_folder(model),
+        weights_of(model_folder(model).parent, model),
         folder / "state",
         folder / "stt.log",
         **{"device": "cpu", "compute_type": "int8", **options},
@@ -261,7 +263,7 @@ async def test_a_model_that_lacks_a_file_is_named_and_nothing_runs(tmp_path: Pat
     for path in model_folder("whisper-tiny.en").iterdir():
         if path.name != file:
             (folder / path.name).symlink_to(path)
-    engine = WhisperEngine(folder, tmp_path, tmp_path / "stt.log")
+    engine = WhisperEngine(Weights.unpinned(folder), tmp_path, tmp_path / "stt.log")
     with pytest.raises(EngineError, match=re.escape(file)):
         await engine.start()
     assert not engine.alive
@@ -274,18 +276,20 @@ async def test_a_damaged_model_and_a_missing_gpu_say_so(tmp_path: Path) -> None:
     for path in model_folder("whisper-tiny.en").iterdir():
         (folder / path.name).write_bytes(path.read_bytes()[: 1 << 22])
     with pytest.raises(EngineError, match="does not load"):
-        await WhisperEngine(folder, tmp_path, tmp_path / "stt.log", device="cpu").start()
+        await WhisperEngine(Weights.unpinned(folder), tmp_path, tmp_path / "stt.log", device="cpu").start()
     with pytest.raises(EngineError, match="does not load"):
-        await WhisperEngine(folder, tmp_path, tmp_path / "stt.log", device="cuda").start()
+        await WhisperEngine(Weights.unpinned(folder), tmp_path, tmp_path / "stt.log", device="cuda").start()
 
 
 PARENT = """
 import asyncio, sys
 from pathlib import Path
 from daemon.stt.transcriber import WhisperEngine
+from daemon.system.weights import Weights
 
 async def main():
-    engine = WhisperEngine(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[2]) / "stt.log", device="cpu")
+    model, state = Weights.unpinned(Path(sys.argv[1])), Path(sys.argv[2])
+    engine = WhisperEngine(model, state, state / "stt.log", device="cpu")
     await engine.start()
     print(engine.pid, flush=True)
     await asyncio.Event().wait()

@@ -1,12 +1,14 @@
 """The catalog of models is complete and well formed, and MODELS.md says the same."""
 
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from daemon.core.errors import ModelError
-from daemon.models import CATALOG, digest, find_asset
+from daemon.core.model_ref import DEMO_DIGEST
+from daemon.models import CATALOG, find_asset
 from daemon.models.catalog import Asset
 
 MODELS_MD = Path(__file__).resolve().parents[2] / "MODELS.md"
@@ -72,12 +74,17 @@ def test_the_two_wheels_of_base_are_joined_in_order() -> None:
 
 
 def test_the_digest_is_that_of_the_weights() -> None:
-    assert digest("whisper-tiny.en").startswith("1a5afae0")
-    assert digest("smollm2").startswith("b179c952")
+    assert find_asset("tiny.en").digest.startswith("1a5afae0")
+    assert find_asset("smollm2").digest == DEMO_DIGEST
 
 
-def test_an_unknown_model_is_an_error_that_names_the_known_ones() -> None:
-    with pytest.raises(
-        ModelError, match=r"'large' is unknown; use one of: whisper-tiny\.en, whisper-base, smollm2"
-    ):
-        find_asset("large")
+def test_each_file_of_the_catalog_is_looked_for_on_the_hub() -> None:
+    for asset in CATALOG.values():
+        assert asset.hub is not None
+        for file in asset.files:
+            assert any(fnmatchcase(file.name, pattern) for pattern in asset.hub.patterns)
+
+
+def test_what_names_no_model_is_an_error_that_says_what_does() -> None:
+    with pytest.raises(ModelError, match="names no model; use a name such as base, a hub repository"):
+        find_asset("no model")

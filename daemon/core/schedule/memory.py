@@ -9,6 +9,8 @@ MB are 2^20 bytes here, as in nvidia-smi and in the names of cards: an "8 GB" ca
 from dataclasses import dataclass, replace
 from math import sqrt
 
+from daemon.core.model_ref import WHISPERS, parse
+
 MB = 1 << 20
 _RESERVE, _LEAST_RESERVE_MB = 0.05, 400.0
 _F16 = 2
@@ -41,8 +43,7 @@ KNOWN = {
 }
 """The lab's models as Ollama's registry has them, used until their server was asked."""
 
-_WHISPER = {"tiny": 39, "base": 74, "small": 244, "medium": 769, "turbo": 809, "distil": 756, "large": 1550}
-_LARGE = 1550
+_LARGE = 1550  # millions of parameters
 # faster-whisper's figures for large-v2 on a GPU: 2.9 GB in int8, 4.5 GB with a batch of 8, in f16 6.1 GB.
 _WHISPER_BASE_MB, _WHISPER_WINDOW_MB = 1070.0, 218.0
 WHISPER_BATCH = 8
@@ -59,12 +60,16 @@ def known_model(name: str) -> ModelNeed:
     return replace(found, name=name) if found else replace(KNOWN["llama3"], name=name, most_ctx=None)
 
 
-def whisper_mb(model: str, compute_type: str = "auto", batch: int = WHISPER_BATCH) -> float:
-    """The memory of Whisper, in MB. A model of another name, such as a folder's, counts as the largest.
+def whisper_mb(
+    model: str, compute_type: str = "auto", batch: int = WHISPER_BATCH, *, parameters: int | None = None
+) -> float:
+    """The memory of Whisper, in MB. A model of another name, such as a folder's, has so many `parameters`; it
+    counts as the largest when they are not known.
 
     The windows of a smaller model take less by the root of its size, which errs on the high side.
     """
-    millions = next((size for name, size in _WHISPER.items() if name in model), _LARGE)
+    known = WHISPERS.get(parse(model).size)
+    millions = known.millions if known else parameters / 1e6 if parameters else _LARGE
     bytes_each = 1 if compute_type.startswith("int8") else 4 if compute_type == "float32" else _F16
     windows = batch * _WHISPER_WINDOW_MB * sqrt(millions / _LARGE)
     return millions * 1e6 * bytes_each / MB + _WHISPER_BASE_MB + windows
