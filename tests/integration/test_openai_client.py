@@ -14,6 +14,7 @@ from daemon.core.content.answers import FormAnswer
 from daemon.core.content.document import Profile, Speaking, Transcript
 from daemon.core.content.shown_form import NO_FORM, shown_form
 from daemon.core.errors import Blame, EngineError, Fault
+from daemon.core.model_ref import DEMO_DIGEST
 from daemon.llm.client import Answer, AnswerFailed, Finish, ModelIdentity, Options, Request, Started
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.limits import AnswerLimits
@@ -305,11 +306,13 @@ async def test_the_first_student_finds_the_shared_part_of_the_prompt_as_warm_as_
     assert warm_up.startswith(shared)
 
 
-async def test_outcomes_of_the_embedded_runtime_are_flagged() -> None:
-    async with extractor(GOOD, runtime="embedded") as (engine, _, _):
+@pytest.mark.parametrize(("digest", "flags"), [(DEMO_DIGEST, ["demo_model"]), ("0" * 64, [])])
+async def test_the_demonstration_model_alone_is_flagged_as_one(digest: str, flags: list[str]) -> None:
+    async with extractor(GOOD, runtime="embedded") as (engine, _, host):
+        host.identity = replace(host.identity, digest=f"sha256:{digest}")
         outcome = await extract(engine)
     assert isinstance(outcome, Extracted)
-    assert [flag.code for flag in outcome.flags] == ["demo_model"]
+    assert [flag.code for flag in outcome.flags] == flags
 
 
 @pytest.mark.parametrize(
