@@ -7,7 +7,7 @@ from pathlib import Path
 from daemon.core.errors import ModelError
 from daemon.core.model_ref import parse
 from daemon.core.schedule.memory import MB, ModelNeed, known_model, whisper_mb
-from daemon.models.catalog import WHISPER_WEIGHTS
+from daemon.models.catalog import WHISPER_WEIGHTS, find_asset
 from daemon.models.headers import gguf_head, whisper_parameters
 from daemon.models.installed import weights_of
 
@@ -22,13 +22,14 @@ def whisper_need_mb(models_dir: Path, name: str, compute_type: str, batch: int) 
 
 
 def gguf_need(models_dir: Path, name: str) -> ModelNeed:
-    """The memory of a GGUF model, by its size and its head; one that is not here counts like an 8B."""
+    """The memory of a GGUF model, by its size and its head; else by its pins; without any, like an 8B."""
     need = known_model(name)
     try:
         weights = weights_of(models_dir, name)
         head = gguf_head(weights.path)
     except ModelError:
-        return need
+        pinned = find_asset(name).size / MB
+        return replace(need, weights_mb=pinned or need.weights_mb)
     return replace(
         need,
         name=weights.path.stem,

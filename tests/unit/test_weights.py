@@ -105,6 +105,7 @@ def test_a_model_of_another_name_needs_what_its_file_says(tmp_path: Path) -> Non
     (tmp_path / "rater.gguf").write_bytes(tiny_gguf())
     assert whisper_need_mb(models, "mine", "int8", 8) == whisper_mb("large-v3", "int8")
     assert gguf_need(models, "rater").weights_mb == known_model("llama3").weights_mb
+    assert gguf_need(models, "smollm2").weights_mb == find_asset("smollm2").size / MB
     add(find_asset("mine"), brought, models, lambda *_: None)
     add(find_asset("rater"), tmp_path / "rater.gguf", models, lambda *_: None)
     assert whisper_need_mb(models, "mine", "int8", 8) == whisper_mb("mine", "int8", parameters=2_000_000)
