@@ -189,7 +189,7 @@ async def test_a_start_ends_what_an_earlier_daemon_left(tmp_path: Path, server: 
 async def test_a_first_answer_may_take_longer_than_a_pause_of_the_work(tmp_path: Path) -> None:
     slow = EmbeddedServer(
         Stage.EXTRACT,
-        MODEL,
+        Weights.unpinned(MODEL),
         engines=tmp_path / "engines",
         log=tmp_path / "extract.log",
         limits=AnswerLimits(stall_s=0.001),

@@ -18,6 +18,7 @@ from daemon.doctor.facts import Facts
 from daemon.doctor.finding import Finding, Level
 from daemon.doctor.whisper import whisper
 from daemon.stt.transcriber import WhisperEngine
+from daemon.system.weights import Weights
 from tests.integration.test_doctor import NO_GPU, facts
 from tests.integration.test_whisper import whisper as real_whisper
 from tests.support.checkout import REPOSITORY
@@ -43,7 +44,7 @@ def fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Ma
     def by(program: str) -> Maker:
         body = f"import os, sys, time\n\ndef WhisperModel(*_, **__):\n    {program}\n"
         (modules / "faster_whisper.py").write_text(body)
-        return lambda folder: WhisperEngine(model, folder, folder / "stt.log")
+        return lambda Weights.unpinned(folder): WhisperEngine(model, folder, folder / "stt.log")
 
     return by
 
@@ -125,7 +126,7 @@ def test_a_start_that_its_limit_ended_has_twice_as_long_the_next_time(
 ) -> None:
     model = tmp_path / "whisper-base"
     fails("time.sleep(60)")
-    engine = WhisperEngine(model, tmp_path, tmp_path / "stt.log", start_limit_s=0.3)
+    engine = WhisperEngine(Weights.unpinned(model), tmp_path, tmp_path / "stt.log", start_limit_s=0.3)
     for limit in ("0.3", "0.6"):
         with pytest.raises(EngineError, match=f"not ready after {limit} s"):
             asyncio.run(engine.start())
