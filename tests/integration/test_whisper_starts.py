@@ -44,7 +44,7 @@ def fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Ma
     def by(program: str) -> Maker:
         body = f"import os, sys, time\n\ndef WhisperModel(*_, **__):\n    {program}\n"
         (modules / "faster_whisper.py").write_text(body)
-        return lambda Weights.unpinned(folder): WhisperEngine(model, folder, folder / "stt.log")
+        return lambda folder: WhisperEngine(Weights.unpinned(model), folder, folder / "stt.log")
 
     return by
 
