@@ -418,7 +418,7 @@ def test_the_command_ends_with_1_where_no_docker_engine_answers(tmp_path: Path) 
     assert done.returncode == 1
     assert (found["docker"]["level"], found["docker"]["mend"]) == ("fail", "see: systemctl status docker")
     assert found["residency"]["details"]
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 45
 
 
 def test_the_command_reads_the_card_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
