@@ -10,6 +10,7 @@ from daemon.contracts.ports import Media, Node
 from daemon.contracts.values import Born, Orders
 from daemon.core.forecast.durations import PLANNED
 from daemon.core.intake.ownership import Ownership
+from daemon.core.intake.students import Names
 from daemon.core.schedule.phase_state import Group
 from daemon.core.schedule.residency import MODELS
 from daemon.core.tasks.lifecycle import RetryPolicy
@@ -24,8 +25,8 @@ from daemon.gpu.nvml import NvmlGpu
 from daemon.intake.accounts import accounts
 from daemon.intake.alarm import IntakeAlarm as IntakeAlarm
 from daemon.intake.alarm import named
-from daemon.intake.claim import Limits
 from daemon.intake.intake import Intake
+from daemon.intake.limits import Limits
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.events import Events
 from daemon.monitoring.metrics import Metrics
@@ -221,6 +222,7 @@ def _make_intake(config: Config, place: Place, session: Session, media: Media, a
         media=media,
         on_alarms=intake_alarms,
         settle_s=config.intake.settle_s,
+        empty_s=config.intake.empty_s,
         rescan_s=config.intake.rescan_s,
         poll=config.intake.poll,
         ignore=config.intake.ignore,
@@ -228,7 +230,7 @@ def _make_intake(config: Config, place: Place, session: Session, media: Media, a
         limits=Limits(
             max_size_bytes=config.intake.max_size_mb * 1_000_000,
             max_duration_s=config.intake.max_duration_s,
-            student_pattern=config.intake.student_pattern,
+            names=Names(config.intake.student_pattern, config.intake.patterns),
             done_marker=config.intake.done_marker,
             ownership=ownership(config),
         ),

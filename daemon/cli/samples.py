@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from daemon.core.errors import IntroEvalError
-from daemon.core.intake.naming import MEDIA_SUFFIXES, ignored
+from daemon.core.intake.kinds import has_media_suffix, ignored
 from daemon.store import open_reader, reports
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
@@ -16,7 +16,7 @@ class SamplesMissing(IntroEvalError):
 
 def sample_files() -> list[Path]:
     """The clips, by name. Raises SamplesMissing."""
-    clips = sorted(p for p in SAMPLES.glob("*") if p.suffix in MEDIA_SUFFIXES)
+    clips = sorted(p for p in SAMPLES.glob("*") if has_media_suffix(p.name))
     if not clips:
         raise SamplesMissing(
             "the sample clips are only in a checkout of the repository; copy a video of your own instead"

@@ -15,14 +15,13 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from daemon.contracts.ports import Media
 from daemon.contracts.values import Birth, Born, Claim, ClaimStep
 from daemon.core.errors import Blame, Fault, StoreError
-from daemon.core.intake.naming import STUDENT_PATTERN, Named, Refusal, printable
-from daemon.core.intake.ownership import Ownership
+from daemon.core.intake.naming import Named, Refusal, printable
 from daemon.core.intake.stability import SeenFile
 from daemon.core.timestamps import to_iso
 from daemon.intake import refusal
@@ -39,27 +38,18 @@ from daemon.intake.landed import (
     not_written,
     reason_to_refuse,
 )
+from daemon.intake.limits import Limits
 from daemon.intake.mover import Mover
 from daemon.intake.moves import Fetched, Where
+from daemon.intake.newcomers import Newcomers
 from daemon.intake.places import ClaimPaths, claim_id_of, hidden
 from daemon.intake.room import DiskRoom
-from daemon.store import claims
+from daemon.store import claims, users
 from daemon.store.births import create_tasks
 from daemon.store.session import Session
 from daemon.system.folder import Entry, Folder
 
 _TIDIED_AT_ONCE = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The limits of a video, and how its name and owner are judged."""
-
-    max_duration_s: float = 900.0
-    max_size_bytes: int = 4096 * 1024 * 1024
-    student_pattern: str = STUDENT_PATTERN
-    done_marker: str = ""
-    ownership: Ownership = field(default_factory=Ownership)
 
 
 class Claimer:
@@ -84,16 +74,24 @@ class Claimer:
         self._inbox, self._places, self._session, self._media = inbox, places, session, media
         self._on_born, self._clock, self._limits, self._files = on_born, clock, limits, files
         self._mover = Mover(inbox, places, files, room, limits.max_size_bytes)
+        self._newcomers = Newcomers()
         self._last_us = 0
 
     async def take(self, ready: Sequence[SeenFile]) -> Taken:
         """Steps 1 and 2, in this order of files. Afterwards a scan finds none of them by its own name."""
         new = await asyncio.to_thread(self._claims, ready)
+        students = {claim.student for claim in new if claim.student is not None}
+        self._newcomers.see(new, await self._session(users.known, students))
         await self._session(claims.add, new)
         hiding = await asyncio.to_thread(self._mover.hide, new)
         await self._step([*hiding.late, *(claim for claim, _ in hiding.denied)], ClaimStep.LOST)
         seen_as = {entry.path: entry for entry in ready}
         return Taken(hiding.won, tuple((seen_as[claim.path], error) for claim, error in hiding.denied))
+
+    @property
+    def alarms(self) -> list[IntakeAlarm]:
+        """The alarms of names that may be no student's."""
+        return self._newcomers.alarms(self._clock())
 
     async def open_claims(self) -> list[Claim]:
         """All open claims, oldest first: those that a crash left, and those in work."""
@@ -183,8 +181,9 @@ class Claimer:
         """Step 6. Gives the number of new tasks, that of refused duplicates, and by id the alarms of claims
         that stay open.
         """
+        births, others = await self._sort_out(births)
         if not births:
-            return 0, 0, {}
+            return 0, others, {}
         every, error = await self._create_in_one_go(births)
         there = {each.claim.id for each in every}
         unborn = {}
@@ -196,9 +195,21 @@ class Claimer:
             self._on_born(tasks)
         duplicates = [each for each in every if each.task is None]
         if duplicates:
-            await asyncio.to_thread(self._mover.refuse, [each.claim for each in duplicates])
+            written = {birth.claim.id: birth.claim for birth in births}
+            await asyncio.to_thread(self._mover.refuse, [written[each.claim.id] for each in duplicates])
             await self._refuse([(each.claim, str(refusal.again(each))) for each in duplicates])
-        return len(tasks), len(duplicates), unborn
+        return len(tasks), others + len(duplicates), unborn
+
+    async def _sort_out(self, births: Sequence[Birth]) -> tuple[list[Birth], int]:
+        """Refuse what is no recording by suffix and content. Gives the rest, and the number of these."""
+        others = [
+            (birth.claim, reason) for birth in births if (reason := refusal.no_recording(birth)) is not None
+        ]
+        if others:
+            await asyncio.to_thread(self._mover.refuse, [claim for claim, _ in others])
+            await self._refuse([(claim, str(reason)) for claim, reason in others])
+        gone = {claim.id for claim, _ in others}
+        return [birth for birth in births if birth.claim.id not in gone], len(others)
 
     async def _create_in_one_go(self, births: Sequence[Birth]) -> tuple[list[Born], StoreError | None]:
         """Create tasks in one transaction, or each alone if that fails. Gives the last error, too."""
@@ -224,33 +235,26 @@ class Claimer:
             # Not read at all: a sparse file of many terabytes costs its owner nothing, and us hours.
             is_aside = fetched.where is Where.ASIDE
             path = self._mover.aside(claim) if is_aside else path
-            too_large = self._too_large(claim)
+            too_large = self._limits.too_large(claim)
             return Birth(claim, path, "", claim.size_bytes, 0.0, too_large, kept=not is_aside)
         digest = fetched.digest
         if digest is None:
             digest = await asyncio.to_thread(self._digest, path, halted)
         duration_s, fault = await self._judge(claim, path)
-        return Birth(claim, path, digest.sha256, digest.found.st_size, duration_s, fault)
+        shared = claim.student is not None and self._newcomers.shares_name(claim.student)
+        flags = (refusal.SHARED,) if shared else ()
+        return Birth(claim, path, digest.sha256, digest.found.st_size, duration_s, fault, flags)
 
     def _digest(self, path: Path, halted: Halted) -> Digest:
         with Folder.open(path.parent) as folder:
             return self._files.digest(Entry(folder, os.fsencode(path.name)), halted)
-
-    def _too_large(self, claim: Claim) -> Fault:
-        size, most = claim.size_bytes / 1e6, self._limits.max_size_bytes / 1e6
-        told = f"{claim.filename} has {size:.1f} MB, and {most:.1f} are allowed; send a smaller one"
-        return Fault(Blame.PERMANENT, "too_large", told)
 
     async def _judge(self, claim: Claim, path: Path) -> tuple[float, Fault | None]:
         """The duration in seconds (0: unknown), and the fault of the video or None."""
         probe = await self._media.probe(path, claim.account or str(claim.owner))
         if isinstance(probe, Fault):
             return 0.0, probe
-        longest_s = self._limits.max_duration_s
-        if probe.duration_s > longest_s:
-            told = f"{claim.filename} lasts {probe.duration_s:.0f} s, and {longest_s:.0f} are allowed"
-            return probe.duration_s, Fault(Blame.PERMANENT, "too_long", f"{told}; send a shorter one")
-        return probe.duration_s, None
+        return probe.duration_s, self._limits.too_long(claim, probe.duration_s)
 
     async def _refuse(self, reasons: Sequence[tuple[Claim, str]]) -> None:
         if reasons:
@@ -269,7 +273,7 @@ class Claimer:
     def _claim(self, entry: SeenFile, now: float) -> Claim:
         relative = PurePath(os.fsdecode(entry.path)).relative_to(self._inbox)
         ownership, account = self._limits.ownership, account_name(entry.owner)
-        judged = refusal.judge(entry, relative, self._limits.student_pattern, ownership, account)
+        judged = refusal.judge(entry, relative, self._limits.names, ownership, account)
         claim_id = self._next_id(now)
         return Claim(
             id=claim_id,

@@ -19,10 +19,11 @@ from daemon.core.errors import StoreError
 from daemon.core.intake.stability import Known, SeenFile, observe, restart
 from daemon.intake.alarm import IntakeAlarm, IntakeAlarms, shown
 from daemon.intake.candidates import Candidates, Choice, loose, orphans
-from daemon.intake.claim import Claimer, Limits
+from daemon.intake.claim import Claimer
 from daemon.intake.delays import Delays
 from daemon.intake.files import Files
 from daemon.intake.landed import Settled, Tidied
+from daemon.intake.limits import Limits
 from daemon.intake.pipeline import Pipeline
 from daemon.intake.places import ClaimPaths
 from daemon.intake.room import DiskRoom, disk_alarm
@@ -55,6 +56,7 @@ class Intake:
         media: Media,
         on_alarms: Callable[[tuple[IntakeAlarm, ...]], None],
         settle_s: float = 2.0,
+        empty_s: float = 300.0,
         rescan_s: float = 30.0,
         poll: Poll = "auto",
         ignore: Sequence[str] = (),
@@ -71,10 +73,16 @@ class Intake:
         self._state = state.absolute()
         self._room = DiskRoom(free_bytes or (lambda: shutil.disk_usage(self._state).free), min_free_bytes)
         self._settle_s, self._rescan_s, self._ticks = settle_s, rescan_s, ticks
+        self._empty_s = settle_s if limits.done_marker else max(settle_s, empty_s)
         self.born = Signal[[Sequence[Born]]]()
         self._alarms = IntakeAlarms(on_alarms)
         self._scanner = Scanner(
-            inbox, ignore=ignore, done_marker=limits.done_marker, place=place, ownership=limits.ownership
+            inbox,
+            ignore=ignore,
+            done_marker=limits.done_marker,
+            place=place,
+            ownership=limits.ownership,
+            names=limits.names,
         )
         self._watcher = Watcher(inbox, self.hint, poll=poll)
         self._candidates = Candidates(inbox, files, rescan_s)
@@ -206,10 +214,12 @@ class Intake:
             self._watcher.restart()
         is_new = events is not None and any(entry.path not in self._known for entry in look.files)
         self._watcher.doubt(events if is_new else None, now)
-        observed = await asyncio.to_thread(observe, self._known, look.files, now, self._settle_s)
+        observing = (self._known, look.files, now, self._settle_s, self._empty_s)
+        observed = await asyncio.to_thread(observe, *observing)
         self._known, self._settles_at = observed.known, observed.wake_at
         await asyncio.to_thread(self._candidates.replace, observed.ready, self._pipeline.load)
         self._alarms.put("inbox", look.alarms)
+        self._alarms.put("names", self._claimer.alarms)
         await self._watch_hidden(look, now)
 
     async def _watch_hidden(self, look: Scan, now: float) -> None:
@@ -247,6 +257,7 @@ class Intake:
         for entry, error in taken.denied:
             self._candidates.deny(entry, error, self._ticks())
         self._pipeline.put(taken.claims)
+        self._alarms.put("names", self._claimer.alarms)
         return True
 
     async def _has_room(self) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.contracts.values import Claim
-from daemon.core.intake.naming import CLAIM_PREFIX, TOO_LARGE_SUFFIX, rejected_name, spool_name
+from daemon.core.intake.kinds import TOO_LARGE_SUFFIX
+from daemon.core.intake.naming import CLAIM_PREFIX, rejected_name, spool_name
 from daemon.system.durable import make_folder
 
 _NAME_BYTES = 255  # of one component, on every usual file system

@@ -2,21 +2,32 @@
 
 from pathlib import PurePath
 
-from daemon.contracts.values import Born, Claim, Document, Kind
+from daemon.contracts.values import Birth, Born, Claim, Document, Kind
+from daemon.core.content.document import Flag
 from daemon.core.content.receipt import Reason, part_bytes
-from daemon.core.intake.naming import Named, Refusal, Refused, printable, read_name, reason_name
+from daemon.core.intake.kinds import has_media_suffix
+from daemon.core.intake.naming import Named, Refusal, Refused, printable, reason_name
 from daemon.core.intake.ownership import Ownership
 from daemon.core.intake.stability import SeenFile
+from daemon.core.intake.students import Names
+from daemon.core.tasks.task import SHARED_NAME
+
+SHARED = Flag(
+    code=SHARED_NAME,
+    field="source",
+    detail="several different videos came at once under this new name; it may be of more than one student",
+)
+_NOT_MEDIA = "not_media"  # the fault of a content that is no recording
 
 
 def judge(
-    entry: SeenFile, relative: PurePath, student_pattern: str, ownership: Ownership, account: str
+    entry: SeenFile, relative: PurePath, names: Names, ownership: Ownership, account: str
 ) -> Named | Refusal:
     """The student of an entry of the inbox that `account` owns, or why it is refused."""
     if entry.special:
         message = f"{printable(relative.name)} is a link or a special file; send the video itself"
         return Refusal(Refused.SPECIAL_FILE, message)
-    named = read_name(relative, student_pattern)
+    named = names.read(relative)
     if isinstance(named, Named) and not ownership.allows(account, named.student):
         told = f"{named.filename} belongs to the account {printable(account)}, not to {named.student}"
         return Refusal(Refused.NOT_OWNER, f"{told}; submit it from your own account, under your own name")
@@ -31,6 +42,17 @@ def again(born: Born) -> Refusal:
         return Refusal(Refused.HANDED_IN, message)
     message = f"{name} is the same video as that of task {born.earlier}; nothing needs to be done"
     return Refusal(Refused.DUPLICATE, message)
+
+
+def no_recording(birth: Birth) -> Refusal | None:
+    """The refusal of a file that has no suffix of a recording and no content of one; None for any other."""
+    name = birth.claim.filename
+    if birth.fault is None or birth.fault.code != _NOT_MEDIA or has_media_suffix(name):
+        return None
+    message = (
+        f"{name} does not have the suffix of a recording, and its content was read: {birth.fault.message}"
+    )
+    return Refusal(Refused.NO_MEDIA_TYPE, message)
 
 
 def vanished(claim: Claim) -> Refusal:

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from daemon.core.errors import IntroEvalError
-from daemon.core.intake.naming import CLAIM_PREFIX, ignored, lane
+from daemon.core.intake.kinds import ignored
+from daemon.core.intake.naming import CLAIM_PREFIX
 from daemon.core.intake.ownership import Ownership
 from daemon.core.intake.stability import SeenFile
+from daemon.core.intake.students import Names
 from daemon.intake.accounts import account_name
 from daemon.intake.alarm import IntakeAlarm, reason_of, shown
 from daemon.system.durable import FileIdentity, identity
@@ -74,7 +76,8 @@ class Scanner:
 
     `ignore` are name patterns (`*.bak`) besides those always ignored. With a `done_marker` (`.done`) a file
     counts only while a file of its name and the marker is beside it. `ownership` says which accounts may own
-    the folders of others. `at` is the path that the present scan has reached.
+    the folders of others, `names` which student a path is of. `at` is the path that the present scan has
+    reached.
     """
 
     def __init__(
@@ -85,9 +88,11 @@ class Scanner:
         done_marker: str = "",
         place: Place | None = None,
         ownership: Ownership | None = None,
+        names: Names | None = None,
     ) -> None:
         self.at = self._root = root
         self._ownership = ownership or Ownership("ignore")
+        self._names = names or Names()
         self._traps: dict[str, _Trap] = {}
         self._place = place
         self._ignore = tuple(ignore)
@@ -195,7 +200,7 @@ class Scanner:
         except OSError as exc:  # for instance of a student's own mount
             self._note(exc, shown(path), found)
             return
-        yield seen(path, state, lane(relative))
+        yield seen(path, state, self._names.lane(relative))
 
     def _trapped(self, found: _Found) -> Iterator[IntakeAlarm]:
         """The alarms of folders whose owner can read and remove files of others.

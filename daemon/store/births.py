@@ -8,9 +8,9 @@ from daemon.core.content.document import Flag
 from daemon.core.content.receipt import part_bytes, receipt
 from daemon.core.intake.naming import Refused, receipt_name
 from daemon.core.intake.ownership import OTHER_ACCOUNT
-from daemon.core.tasks.task import OPEN, Event, Phase, Status, Task
+from daemon.core.tasks.task import OPEN, SHARED_NAME, Event, Phase, Status, Task
 from daemon.core.timestamps import to_iso
-from daemon.store import claims, codec, commits, history
+from daemon.store import claims, codec, commits, history, users
 from daemon.store.database import Database, writes
 from daemon.store.documents import add_document
 from daemon.store.insert import insert
@@ -35,14 +35,33 @@ _FIRST_TWIN = "SELECT MIN(id) FROM processing_tasks WHERE sha256 = ? AND user_id
 def create_tasks(db: Database, births: Sequence[Birth], now: float) -> list[Born]:
     """Turn spooled claims into tasks, with users, history, receipts and the claims' last step.
 
-    Gives one Born for each birth, in their order. The claim of a refused one stays open: refuse it, too.
+    Gives one Born for each birth, in their order, its claim with the student as first spelled. The claim of a
+    refused one stays open: refuse it, too.
     """
+    written, births = births, _spelled(db, births)
+    changed = {new.claim.id for old, new in zip(written, births, strict=True) if old is not new}
     students = {(birth.claim.student, to_iso(now)) for birth in births}
     db.connection().executemany(_ADD_USER, sorted(students))
     born = [_create_task(db, birth, now) for birth in births]
+    claims.respell(db, [one.claim for one in born if one.task is not None and one.claim.id in changed])
     claims.step(db, [one.claim.id for one in born if one.task is not None], ClaimStep.DONE)
     _add_receipts(db, [one.task for one in born if one.task is not None], now)
     return born
+
+
+def _spelled(db: Database, births: Sequence[Birth]) -> list[Birth]:
+    """The births, each of its student as first spelled: `S060` is of `s060`."""
+    names = {birth.claim.student for birth in births if birth.claim.student is not None}
+    spelling = users.spellings(db, names)
+    first: dict[str, str] = {}
+    spelled = []
+    for birth in births:
+        name = birth.claim.student or ""
+        as_known = spelling.get(name) or first.setdefault(name.casefold(), name)
+        spelled.append(
+            birth if as_known == name else replace(birth, claim=replace(birth.claim, student=as_known))
+        )
+    return spelled
 
 
 def _create_task(db: Database, birth: Birth, now: float) -> Born:
@@ -52,7 +71,7 @@ def _create_task(db: Database, birth: Birth, now: float) -> Born:
     same, again, other = _standing(db, student, birth.sha256, birth.claim.account)
     if again is not None:
         return Born(birth.claim, None, Refused.DUPLICATE, again)
-    if db.resubmission == "reject" and same is not None:
+    if db.resubmission == "reject" and same is not None and not _is_shared(birth):
         return Born(birth.claim, None, Refused.HANDED_IN, same)
     if other is not None:
         birth = replace(birth, flags=(*birth.flags, _other_account(*other)))
@@ -84,6 +103,10 @@ def _standing(
         if with_content is not None and sha256:  # "" if the file is too large to be read
             same_content.append(with_content)
     return min(first, default=None), min(same_content, default=None), other
+
+
+def _is_shared(birth: Birth) -> bool:
+    return any(flag.code == SHARED_NAME for flag in birth.flags)
 
 
 def _other_account(task_id: int, account: str) -> Flag:

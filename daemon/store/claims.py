@@ -70,7 +70,15 @@ def refuse(db: Database, refusals: Sequence[tuple[Claim, Document]]) -> None:
     """Close the claims of refused files, each with the document that says why."""
     for claim, document in refusals:
         add_document(db, document, created_at=claim.claimed_at)
+    respell(db, [claim for claim, _ in refusals])
     step(db, [claim.id for claim, _ in refusals], ClaimStep.DONE)
+
+
+def respell(db: Database, claims: Sequence[Claim]) -> None:
+    """Store the students of claims, which are about to be closed, as these spell them."""
+    for claim in claims:
+        other = (ClaimRow.id == claim.id) & (ClaimRow.student != claim.student)
+        ClaimRow.update(student=claim.student).where(other).execute(db)
 
 
 def _claim(row: ClaimRow) -> Claim:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from daemon.core.content.document import Evaluation, Flag, Profile, Speaking, Transcript
-from daemon.core.tasks.task import Status, Task
+from daemon.core.tasks.task import SHARED_NAME, Status, Task
 from daemon.store.models import TaskRow
 
 
@@ -86,6 +86,7 @@ def to_task(row: TaskRow) -> Task:
         held=row.held,
         cancel_requested=row.cancel_requested,
         batch_id=row.batch_id,
+        shared_name=f'"{SHARED_NAME}"' in (row.flags or ""),
     )
 
 

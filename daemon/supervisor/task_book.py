@@ -32,10 +32,11 @@ _EVENT_OF: dict[type[StageOutcome], Event] = {
 def superseded(tasks: Iterable[Task], ownership: Ownership) -> list[Task]:
     """The tasks that have not started and whose student has since submitted a newer video.
 
-    A video that another account has submitted under the student's name does not count as the student's.
+    A video that another account has submitted under the student's name does not count as the student's, and
+    one of several that came at once under a new name may be another student's.
     """
     newest: dict[str, dict[str | None, tuple[float, int]]] = {}
-    listed = list(tasks)
+    listed = [task for task in tasks if not task.shared_name]
     for task in listed:
         of_student = newest.setdefault(task.student, {})
         of_student[task.account] = max(of_student.get(task.account, (0.0, 0)), (task.claimed_at, task.id))

@@ -14,9 +14,10 @@ import pytest
 
 from daemon.contracts.values import Claim, ClaimStep, Document, Kind
 from daemon.core.tasks.task import Status
-from daemon.intake.claim import Claimer, Limits
+from daemon.intake.claim import Claimer
 from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.landed import Settled, Taken, Tidied
+from daemon.intake.limits import Limits
 from daemon.intake.places import ClaimPaths
 from daemon.intake.room import DiskRoom
 from daemon.intake.scan import Scan, Scanner

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.intake.claim import Claimer, Limits
+from daemon.intake.claim import Claimer
 from daemon.intake.files import Files
+from daemon.intake.limits import Limits
 from daemon.intake.places import ClaimPaths
 from daemon.intake.room import DiskRoom
 from daemon.intake.scan import Scan, Scanner

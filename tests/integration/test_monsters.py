@@ -15,9 +15,9 @@ import pytest
 
 from daemon.core.tasks.task import Status
 from daemon.delivery.archive import archive
-from daemon.intake.claim import Limits
 from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.intake import Intake
+from daemon.intake.limits import Limits
 from daemon.store.claims import still_open
 from daemon.store.documents import undelivered
 from daemon.system.folder import Entry

@@ -9,9 +9,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from daemon.contracts.values import Born, Decoded, Probe
 from daemon.core.errors import Blame, Fault
 from daemon.intake.alarm import IntakeAlarm
-from daemon.intake.claim import Limits
 from daemon.intake.files import Files
 from daemon.intake.intake import Intake
+from daemon.intake.limits import Limits
 from daemon.store import Database, open_store
 from daemon.store.session import Session
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import unicodedata
 from pathlib import Path, PurePath
 
 import pytest
@@ -10,16 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from daemon.core.intake import naming
-from daemon.core.intake.naming import (
-    MEDIA_SUFFIXES,
-    Named,
-    Refusal,
-    Refused,
-    ignored,
-    printable,
-    read_name,
-    slug,
-)
+from daemon.core.intake.naming import Named, printable, slug
+from daemon.core.intake.students import STUDENT_PATTERN, Names
 
 # Every name that Linux allows, as Python sees it: undecodable bytes are lone surrogates.
 names = (
@@ -33,97 +24,9 @@ names = (
     .map(os.fsdecode)
 )
 relatives = st.lists(names, min_size=1, max_size=3).map(lambda parts: PurePath(*parts))
-patterns = st.sampled_from([naming.STUDENT_PATTERN, r".*", r"\w+", r"[^x]{1,300}", r"(?s:.+)"])
-
-
-@pytest.mark.parametrize(
-    ("path", "student"),
-    [
-        ("s01/intro.mp4", "s01"),
-        ("s01/deep/below/intro.MP4", "s01"),
-        ("s01_intro.mp4", "s01"),
-        ("s01_my_own_intro.webm", "s01"),
-        ("s01/other_intro.mp4", "s01"),
-        ("Ana.Maria-2/a.wav", "Ana.Maria-2"),
-        ("x.mp4/a.wav", "x.mp4"),
-        ("s01_.mp4", "s01"),
-    ],
+labs = st.sampled_from(
+    [Names(pattern) for pattern in (STUDENT_PATTERN, r".*", r"\w+", r"[^x]{1,300}", r"(?s:.+)")]
 )
-def test_the_student_is_the_folder_or_what_stands_before_the_first_underscore(
-    path: str, student: str
-) -> None:
-    assert read_name(PurePath(path)) == Named(student, PurePath(path).name)
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "intro.mp4",
-        "_intro.mp4",
-        "-s01_intro.mp4",
-        "s 01_intro.mp4",
-        "../x.mp4",
-        "müller/a.mp4",
-        f"{'x' * 65}/a.mp4",
-    ],
-)
-def test_a_name_without_a_student_is_refused_with_what_to_do(path: str) -> None:
-    refusal = read_name(PurePath(path))
-    assert isinstance(refusal, Refusal)
-    assert refusal.code is Refused.NO_STUDENT
-    assert "<student>_" in refusal.message
-
-
-@pytest.mark.parametrize(
-    "path", ["s01/notes.txt", "s01/intro", "s01/intro.mp4.", "s01/intro.mp4 ", "s01_archive.zip"]
-)
-def test_what_is_no_media_file_is_refused_with_what_is_accepted(path: str) -> None:
-    refusal = read_name(PurePath(path))
-    assert isinstance(refusal, Refusal)
-    assert refusal.code is Refused.NO_MEDIA_TYPE
-    assert ".mp4" in refusal.message
-
-
-def test_the_same_student_written_in_two_unicode_forms_is_one() -> None:
-    composed, decomposed = (unicodedata.normalize(form, "müller") for form in ("NFC", "NFD"))
-    pattern = r"\w{1,20}"
-    assert read_name(PurePath(composed, "a.mp4"), pattern) == read_name(
-        PurePath(decomposed, "a.mp4"), pattern
-    )
-
-
-@pytest.mark.parametrize("student", ["..", ".", ".hidden", "_rejected", "-rf"])
-def test_a_lax_pattern_makes_no_student_of_a_name_that_means_something_to_us(student: str) -> None:
-    assert isinstance(read_name(PurePath(f"{student}_a.mp4"), ".*"), Refusal)
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        ".hidden.mp4",
-        "._intro.mp4",
-        "~$intro.mp4",
-        "s01/intro.mp4.part",
-        "s01/intro.TMP",
-        "s01/intro.crdownload",
-        "s01/intro.mp4.filepart",
-        "s01/intro.mp4~",
-        "@eaDir/intro.mp4",
-        "s01/@eaDir/intro.mp4",
-        "#recycle/a.mp4",
-        "s01/Thumbs.db",
-        ".introeval-0123",
-    ],
-)
-def test_copies_in_progress_and_a_nas_own_files_are_ignored(path: str) -> None:
-    assert ignored(PurePath(path))
-
-
-def test_a_lab_can_add_names_to_ignore() -> None:
-    assert not ignored(PurePath("s01/raw/a.mp4"))
-    assert ignored(PurePath("s01/raw/a.mp4"), ["raw"])
-    assert ignored(PurePath("s01/a.bak"), ["*.old", "*.bak"])
-    assert not ignored(PurePath("s01/a.mp4"), ["*.bak"])
 
 
 @given(names)
@@ -163,13 +66,13 @@ def test_a_slug_keeps_what_it_can(filename: str, expected: str) -> None:
     assert slug(filename) == expected
 
 
-@given(relatives, patterns, st.integers(1, 10**6), st.integers(1, 30))
-@example(PurePath("..", "a.mp4"), ".*", 1, 1)
-@example(PurePath("_a.mp4"), ".*", 1, 1)
+@given(relatives, labs, st.integers(1, 10**6), st.integers(1, 30))
+@example(PurePath("..", "a.mp4"), Names(".*"), 1, 1)
+@example(PurePath("_a.mp4"), Names(".*"), 1, 1)
 def test_no_name_that_we_make_leaves_its_folder(
-    relative: PurePath, pattern: str, task_id: int, revision: int
+    relative: PurePath, lab: Names, task_id: int, revision: int
 ) -> None:
-    named = read_name(relative, pattern)
+    named = lab.read(relative)
     filename = printable(relative.name)
     made = [naming.reason_name("0" * 20, filename), naming.rejected_name("0" * 20, filename)]
     if isinstance(named, Named):
@@ -188,11 +91,11 @@ def test_no_name_that_we_make_leaves_its_folder(
 
 
 @given(relatives)
-def test_whoever_has_a_student_has_a_media_suffix(relative: PurePath) -> None:
-    named = read_name(relative)
+def test_whoever_is_read_has_an_id_and_every_refusal_is_one_line(relative: PurePath) -> None:
+    named = Names().read(relative)
     if isinstance(named, Named):
-        assert relative.suffix.lower() in MEDIA_SUFFIXES
-        assert re.fullmatch(naming.STUDENT_PATTERN, named.student)
+        assert re.fullmatch(STUDENT_PATTERN, named.student)
+        assert naming.is_safe(named.student)
     else:
         assert str(named).isprintable()
 

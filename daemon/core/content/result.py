@@ -22,13 +22,13 @@ from daemon.core.content.document import (
 )
 from daemon.core.errors import IllegalTransition
 from daemon.core.intake.ownership import OTHER_ACCOUNT
-from daemon.core.tasks.task import Event, Outcome, Task
+from daemon.core.tasks.task import SHARED_NAME, Event, Outcome, Task
 from daemon.core.timestamps import to_iso
 
 REVIEW_FLAGS = frozenset(
     {
         *("no_valid_form", "no_valid_rating", "evidence_not_found", "no_evidence", "addresses_evaluator"),
-        OTHER_ACCOUNT,
+        *(OTHER_ACCOUNT, SHARED_NAME),
     }
 )
 """The codes of flags for which a person must review the rating before it is used."""

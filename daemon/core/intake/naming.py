@@ -1,31 +1,18 @@
-"""Names: the student and the type in a file's name, and the names of its documents.
+"""Names: those of a file's documents and copies, and why a file is refused.
 
 Everything in a file name comes from a student. All names that leave this module are safe in a path.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from pathlib import PurePath, PurePosixPath
 from typing import Literal
 
-MEDIA_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .mpg .wav .mp3 .m4a .ogg .opus .flac".split())
-TOO_LARGE_SUFFIX = ".too-large"
-"""Appended to the name of a file that stays in the inbox because it is larger than allowed."""
-IGNORED_SUFFIXES = frozenset((*".part .tmp .crdownload .filepart".split(), TOO_LARGE_SUFFIX))
-IGNORED_NAMES = frozenset(
-    (
-        *("@eadir", "#recycle", "@recycle", "#snapshot", "$recycle.bin", "lost+found"),
-        *("system volume information", "thumbs.db", "desktop.ini"),
-    )
-)
 Resubmission = Literal["all", "newest", "reject"]
 """The effect of another video of the same student: see `[intake] resubmission`."""
 
-STUDENT_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 CLAIM_PREFIX = ".introeval-"
 _SLUG_LENGTH = 80
 _STUDENT_BYTES = 200  # a folder's name may have 255, and document names need the rest
@@ -36,6 +23,7 @@ class Refused(StrEnum):
 
     NO_STUDENT = "no_student"
     NO_MEDIA_TYPE = "no_media_type"
+    ARCHIVE = "archive"
     SPECIAL_FILE = "special_file"
     DUPLICATE = "duplicate"
     HANDED_IN = "handed_in"
@@ -66,42 +54,6 @@ def printable(name: str) -> str:
     """A file name in NFC on one line: undecodable bytes and what can't be seen are shown escaped."""
     escaped = "".join(c if c.isprintable() else _escaped(c) for c in unicodedata.normalize("NFC", name))
     return unicodedata.normalize("NFC", escaped)  # a mark that follows composes with what an escape ends in
-
-
-def ignored(relative: PurePath, patterns: Iterable[str] = ()) -> bool:
-    """Whether a path below the inbox is a copy in progress, a dot file, or a NAS's own.
-
-    `patterns` are more names to ignore, as in a shell (`*.bak`), matched with every part of the path.
-    """
-    for part in relative.parts:
-        if part.startswith((".", "~")) or part.lower() in IGNORED_NAMES:
-            return True
-        if any(fnmatchcase(part, pattern) for pattern in patterns):
-            return True
-    return relative.suffix.lower() in IGNORED_SUFFIXES or relative.name.endswith("~")
-
-
-def read_name(relative: PurePath, student_pattern: str = STUDENT_PATTERN) -> Named | Refusal:
-    """The student and the file name of a path below the inbox, or why there are none.
-
-    The student is the first folder or, for a file of the inbox itself, the part of its name before the
-    first `_`.
-    """
-    filename = printable(relative.name)
-    if relative.suffix.lower() not in MEDIA_SUFFIXES:
-        accepted = " ".join(sorted(MEDIA_SUFFIXES))
-        return Refusal(Refused.NO_MEDIA_TYPE, f"{filename} is no video or audio file; send one of {accepted}")
-    student = unicodedata.normalize("NFC", lane(relative))
-    if not (re.fullmatch(student_pattern, student) and is_safe(student)):
-        advice = f"put it into the folder <student>/ or call it <student>_{filename}, and send it again"
-        return Refusal(Refused.NO_STUDENT, f"{filename} does not name its student; {advice}")
-    return Named(student, filename)
-
-
-def lane(relative: PurePath) -> str:
-    """The apparent student of a path below the inbox, whether or not that can be a student's id."""
-    first, underscore, _ = relative.name.partition("_")
-    return relative.parts[0] if len(relative.parts) > 1 else first if underscore else ""
 
 
 def slug(filename: str) -> str:

@@ -49,17 +49,27 @@ class Observation:
 
 
 def observe(
-    known: Mapping[bytes, Known], seen: Iterable[SeenFile], now: float, settle_s: float
+    known: Mapping[bytes, Known],
+    seen: Iterable[SeenFile],
+    now: float,
+    settle_s: float,
+    empty_s: float | None = None,
 ) -> Observation:
     """Compare a scan at `now` (seconds of a monotonic clock) with the entries known before.
 
-    Entries that are gone are forgotten. The ready ones are ordered by the time they were first seen, then
-    by name.
+    An empty file must not change for `empty_s` seconds (default: the same): many programs create a file
+    first and write it later. Entries that are gone are forgotten. The ready ones are ordered by the time
+    they were first seen, then by name.
     """
     remembered = {entry.path: _remember(known.get(entry.path), entry, now) for entry in seen}
-    ready = [each for each in remembered.values() if each.since + settle_s <= now]
+
+    def due(each: Known) -> float:
+        is_empty = not each.seen.size_bytes and not each.seen.special
+        return each.since + (empty_s if is_empty and empty_s is not None else settle_s)
+
+    ready = [each for each in remembered.values() if due(each) <= now]
     ready.sort(key=lambda each: (each.first_seen, each.seen.path))
-    waits = [each.since + settle_s for each in remembered.values() if each.since + settle_s > now]
+    waits = [due(each) for each in remembered.values() if due(each) > now]
     return Observation(remembered, tuple(each.seen for each in ready), min(waits, default=None))
 
 

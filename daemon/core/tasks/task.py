@@ -67,6 +67,8 @@ class Event(StrEnum):
 
 FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 OPEN = frozenset(Status) - FINAL
+SHARED_NAME = "shared_name"
+"""The flag of a video that came with others under a new name, which may be of several students."""
 
 TRANSITIONS: dict[tuple[Status, Event], Status] = {
     (Status.UPLOADED, Event.ADMITTED): Status.STT_PENDING,
@@ -125,6 +127,7 @@ class Task:
     the task at its present stage. `suspicion` is above zero when an engine died or failed with the task
     in hand, and `not_before` is then the time of it; `deaths_alone` counts the deaths while it was retried
     alone for that reason. `account` is the operating system's account that submitted the video, if recorded.
+    `shared_name`: several videos came at once under the student's name, so none of them replaces another.
     """
 
     id: int
@@ -146,6 +149,7 @@ class Task:
     cancel_requested: bool = False
     batch_id: int | None = None
     account: str | None = None
+    shared_name: bool = False
 
     @property
     def stage(self) -> Stage:
