@@ -82,7 +82,12 @@ class Report:
 
 
 def run_once(config: Config, console: Console) -> Report:
-    """Process what is in the inbox, with progress on `console`. Raises Paused and what a start raises."""
+    """Process what is in the inbox, with progress on `console`. Raises Paused and what a start raises.
+
+    An empty file is judged like any other: nobody is there to wait for its content.
+    """
+    at_once = config.intake.model_copy(update={"empty_s": config.intake.settle_s})
+    config = config.model_copy(update={"intake": at_once})
     write_privately()
     with owned(config.paths.state):
         log_to_file(config)

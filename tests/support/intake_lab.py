@@ -20,7 +20,9 @@ T = TypeVar("T")
 
 
 class FakeMedia:
-    """Reads the duration from the content: `10 anything` lasts ten seconds, all else is damaged."""
+    """Reads the duration from the content: `10 anything` lasts ten seconds, `text` is no media, all else is
+    damaged.
+    """
 
     def __init__(self) -> None:
         self.broken = False
@@ -29,6 +31,8 @@ class FakeMedia:
         if self.broken:
             return Fault(Blame.ENGINE, "decoder_died", "the decoder does not start; see the log")
         first = path.read_bytes().split(b" ")[0]
+        if first == b"text":
+            return Fault(Blame.PERMANENT, "not_media", "this is a text. Hand in an mp4")
         if not first.isdigit():
             return Fault(Blame.PERMANENT, "damaged", "the file is damaged; copy it again")
         return Probe(float(first), "aac", 1)
