@@ -11,7 +11,7 @@ import pytest
 
 from daemon.core.intake.ownership import Ownership
 from daemon.core.tasks.task import Status, Task
-from daemon.store import recovery, users
+from daemon.store import Database, recovery, users
 from daemon.store.claims import still_open
 from daemon.store.documents import undelivered
 from daemon.supervisor.task_book import superseded
@@ -87,7 +87,7 @@ def test_two_new_spellings_at_once_are_one_student(here: IntakeLab) -> None:
 def test_a_known_spelling_goes_before_one_that_differs_in_case(here: IntakeLab) -> None:
     add = "INSERT INTO users (username, created_at) VALUES (?, '2026-11-26T10:00:00Z')"
     for name in ("Élise", "s060", "S060"):
-        here.database.now(lambda db, name=name: db.execute_sql(add, (name,)))
+        here.database.now(Database.execute_sql, add, (name,))
     known = here.database.now(users.known, ["élise", "S060", "s060", "nobody"])
     assert known == {"élise": "Élise", "S060": "S060", "s060": "s060"}
 
