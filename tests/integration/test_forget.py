@@ -118,13 +118,13 @@ async def test_a_link_in_place_of_the_students_folder_is_removed_and_not_followe
 async def test_a_refused_file_whose_stem_is_the_student_is_forgotten(tmp_path: Path) -> None:
     lab = Lab(tmp_path)
     lab.hand_in("s1.mp4")
-    lab.hand_in("s10.mp4")
+    lab.hand_in("s1b.mp4")
     async with lab.daemon() as daemon:
         await worked_off(daemon)
         gone = await forgotten(lab, "s1")
     assert gone.left == []
     left = [*names(lab.outbox), *(path.name for path in (tmp_path / "var" / "rejected").iterdir())]
-    assert len([name for name in left if name.endswith(("-s10.mp4", "-s10.reason.json"))]) == 2
+    assert len([name for name in left if name.endswith(("-s1b.mp4", "-s1b.reason.json"))]) == 2
     assert not [name for name in left if "-s1." in name]
 
 

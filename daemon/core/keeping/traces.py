@@ -18,9 +18,9 @@ _ROW_GOES_ON = rb"(?=20\d\d-\d\d-\d\dT|" + "|".join(status.value for status in S
 
 
 def names_student(relative: PurePath, student: str) -> bool:
-    """Whether a path below the inbox is a student's: by a folder, by the part of its name before the first `_`,
-    or by the stem of its name; an id with a number also by any part of the name between two `_`. It need not be
-    one that becomes a task.
+    """Whether a path below the inbox is a student's: by a folder, by the part of its name before the first
+    `_`, or by the stem of its name. An id with a number may also stand between two `_`. It need not be a path
+    that becomes a task.
     """
     named = [*relative.parts[:-1], relative.name.partition("_")[0], relative.stem]
     if any(c.isdigit() for c in student):
