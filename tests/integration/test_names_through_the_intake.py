@@ -114,15 +114,15 @@ def test_a_file_that_stays_empty_is_handed_in(here: IntakeLab) -> None:
 def test_a_new_name_that_brings_several_videos_is_an_alarm_and_refuses_none(here: IntakeLab) -> None:
     here.database.now(lambda db: setattr(db, "resubmission", "reject"))
     for number in range(3):
-        here.drop(f"Physics_{number}.mp4", b"10 " + b"x" * number)
+        here.drop(f"Robotics_{number}.mp4", b"10 " + b"x" * number)
         here.drop(f"s060_{number}.mp4", b"10 s" + b"y" * number)
     claimed(here)
     told = {alarm.path: alarm.message for alarms in here.alarms for alarm in alarms}
-    assert sorted(told) == ["Physics", "s060"]
-    assert "3 different videos" in told["Physics"]
-    assert [task.student for task in tasks(here)].count("Physics") == 3
+    assert sorted(told) == ["Robotics", "s060"]
+    assert "3 different videos" in told["Robotics"]
+    assert [task.student for task in tasks(here)].count("Robotics") == 3
     assert [task.student for task in tasks(here)].count("s060") == 1
-    assert {task.student: task.shared_name for task in tasks(here)} == {"Physics": True, "s060": False}
+    assert {task.student: task.shared_name for task in tasks(here)} == {"Robotics": True, "s060": False}
 
 
 def test_a_known_student_may_bring_as_many_as_he_likes(here: IntakeLab) -> None:
@@ -136,7 +136,7 @@ def test_a_known_student_may_bring_as_many_as_he_likes(here: IntakeLab) -> None:
 
 
 def test_the_newest_video_of_a_shared_name_cancels_none() -> None:
-    first = Task(1, "Physics", "a.mp4", "", "", 1, 1.0, claimed_at=1.0)
+    first = Task(1, "Robotics", "a.mp4", "", "", 1, 1.0, claimed_at=1.0)
     later = replace(first, id=2, claimed_at=2.0)
     assert superseded([first, later], Ownership()) == [first]
     shared = [replace(task, shared_name=True) for task in (first, later)]

@@ -88,7 +88,7 @@ def test_a_refusal_tells_what_was_read_and_what_to_do(path: str, told: list[str]
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("Physics/s080/anna/x.mp4", "s080"),
+        ("Robotics/s080/anna/x.mp4", "s080"),
         ("CS101/s080_intro.mp4", "s080"),
         ("s080 intro.mp4", "s080"),
         ("s080.mp4", "s080"),
@@ -249,7 +249,7 @@ looked for. Use one if your students' ids look like courses (`CS101`) or dates (
 `S060` and `s060` are one student, by the spelling that came first; so are full-width letters and digits.
 
 A new name under which three or more different videos come within a minute raises the alarm
-`intake_many_at_once`. If it has no number, as `Physics` has none, no such video replaces another, whatever
+`intake_many_at_once`. If it has no number, as `Robotics` has none, no such video replaces another, whatever
 `[intake] resubmission` says, and each result has the flag `shared_name` and needs review.
 
 The suffix decides only for what is certainly no recording: archives, documents, pictures, links, programs and

@@ -22,7 +22,7 @@ LONGEST_PATH = 300
 _REMEMBERED = 50_000  # paths: the whole inbox is read at each look
 _FEWEST_DIGITS = 2  # of an id that stands without a `_` behind it, or beside other folders
 _DATE_DIGITS = 8
-_NUMBER_DIGITS = 5  # of an id that is only a number: a camera's counter has up to four
+_NUMBER_DIGITS = range(5, 13)  # of an id that is only a number: a camera's counter has up to four
 
 
 _COMPOUND = re.compile(rf"(?:{UNDERSCORED})(?=[_ .(]|$)")
@@ -209,7 +209,7 @@ def _is_numbered(text: str) -> bool:
 def _is_alone(student: str) -> bool:
     """Whether a text is an id by itself: letters and a number, or a long number."""
     if student.isdigit():
-        return len(student) >= _NUMBER_DIGITS
+        return len(student) in _NUMBER_DIGITS
     return _is_numbered(student) and any(c.isalpha() for c in student)
 
 

@@ -14,50 +14,63 @@ _COUNTER_DIGITS = 2
 
 _WORDS = frozenset(
     """
-    100apple 4k about adobe airdrop album android aneditedvideo answer app archive assessment assign
-    assignment assignments attach attachment attachments attempt aud audacity audio aufnahme aufzeichnung
-    auto avchd avi avseq azrecorder backup bandicam batch bdmv below bildschirmaufnahme bluetooth burst
-    cam camera camscanner camtasia canon canva canvas capcut captura capture casio chat chrome cimg class
-    classes clip clipchamp clips cloud complete composition compressed content conversion convert
-    converted copia copie copy course coursework data dcim deep default demo desktop dir discord dji doc
-    docs document documents done download downloads draft dropbox dsc dscf dscn dump edit edited email
-    essay eval evaluation event exam exercise exp export exported exposition facebook favorite fb feedback
-    ffmpeg file files film filmora final finalcut finale finished firstname folder footage fraps friday
-    ftp full fullhd fullname fullscreen fullsizerender galaxy gallery general gmail gmt google gopr gopro
-    grabacion grabar gravacao group groups grp h264 h265 handbrake hd hdr hello hevc hi high home homework
-    hpim hw icloud imac imag image images imessage img imovie import imported inbox inner input inshot
-    instagram instashot insv intro introduccion introduce introducing introduction introductions
-    introduktion invideo ios ipad iphone item items itunes kazam kinemaster kopie lab labs laptop large
-    last lastname late latest lecture lesson loom low lowres lvl main make manycam master materials media
-    meet meeting me mein meine memo merged message messenger mic microphone mijn misc mmexport mobizen
-    module monday mono monologue montage mov movavi movie movies mp3 mp4 mpeg msdcf music mvi mvimg my
-    name names nested new newest nextcloud nikon note notes nouveau nvidia obs old onedrive opencamera
-    openshot original other outbox output own pack pano part parts peek people personal phone photo
-    photobooth photos pics pict picture pictures pinnacle pitch playback player portrait powerdirector
-    powerpoint practice premiere prep presentacao presentacion presentation presentations presentazione
-    private pro production profile project projects ptt public pxl question questions quick quicktime quik
-    quiz random raw rec received record recorded recorder recorderit recording recordings redo reel refilm
-    registrazione rehearsal remake render rendered replay res resend response resub resubmission resubmit
-    result retake review rough rpreplay sample saturday scan scene screen screencapture screencast
-    screencastify screenrec screenrecord screenrecorder screenrecording screenshot sdc sdv sec section
-    sections self selfie selfintro selfvideo sem semester send sent seq sequence serie session share
-    shared sharex shorts shot signal simplescreenrecorder skype slides slowmo snapchat snaptik sound
-    speaker speaking speech ssstik standard stream streamlabs studentid studentname sub subject submission
-    submissions submit submitted sunday surname take takes talk task tasks team teams telegram temp
-    template temporary term test tester testing tests thursday tiktok timelapse timeline title tmp topic
-    track trailer trim trimmed tuesday tuto tutorial twitter uebung unbekannt unit unknown unnamed
-    untitled update updated upload uploaded uploading uploads url username utc utf valid ver version viber
-    vid video videoclip videofile videoplayback videos vidu vidyard vimeo vlc vllo vlog vob voice
-    voicemail vokoscreen vorlage vorstellung vorstellungsvideo vts watch webcam webex webrtc wechat
-    wednesday week weekly welcome wetransfer whatsapp widget win10 windows wip work workbook working
-    workspace x264 x265 xbox xrecorder y2mate year yes youcut yourname youtube zip zoom zoomed
+    100apple 4k about adobe afternoon again airdrop akaso album android aneditedvideo animaker animoto
+    anonymous another answer app archive assessment assign assignment assignments attach attachment
+    attachments attempt aud audacity audio aufnahme aufzeichnung auto avchd avi avidemux avseq azrecorder
+    backup bandicam batch bba bbb bca bcom bdmv below better bigbluebutton bildschirmaufnahme biology
+    bluejeans bluetooth brief bsc btech burst business cam camara camera campus camscanner camtasia
+    camtasiastudio canon canva canvas capcut captura capturas capture casio cd chat chemistry chrome cimg
+    civil class classes clideo clip clipchamp clips cloud college com commerce communication complete
+    composition compressed computer computing conference content conversion convert converted copia copie
+    copy course coursework cse cutter cv dashcam data davinci dcim deep default demo department dept
+    descript desktop dir disc discord disk dji doc docs document documents done douyin download downloads
+    draft drone dropbox dsc dscf dscn dump dvd ece echo360 economics ecran edit edited eee elevator email
+    engineering english enregistrement essay eval evaluation evening event exam exercise exp export
+    exported exposition ezgif facebook faculty favorite fb feedback ffmpeg file files film filmik filmora
+    final finalcut finale finished firstname flipgrid folder footage found000 fraps freeconvert french
+    freshmen friday ftp fujifilm full fullhd fullname fullscreen fullsizerender galaxy gallery general
+    geography german gmail gmt google gopr gopro gotomeeting grabacion grabaciones grabar graduate
+    gravacao group groups grp h264 h265 handbrake hd hdr hello hero hevc hi high history home homework
+    hpim huawei hw icloud imac imag image images imessage img imo imovie import imported inbox inner input
+    inshot instagram instashot insv interview intro introduccion introduce introducing introduction
+    introductions introduktion invideo ios ipad iphone item items itunes jitsi jvc kakaotalk kaltura
+    kamera kapwing kazam kinemaster kopie lab labs language laptop large last lastname late latest lecture
+    lesson level lightworks line linkedin loom low lowres lrv lumia lvl main make manycam master materials
+    math mathematics maths mba mca me mech media meet meeting mein meine memo memories merged message
+    messenger mic microphone mijn misc mmexport mobizen module monday mono monologue montage morning
+    motorola mov movavi movie movies mp3 mp4 mpeg msc msdcf mtech music mvi mvimg my nagranie name names
+    nested new newest nextcloud nikon nokia note notes nouveau nvidia obs old olympus onedrive oneplus
+    online opencamera openshot opname oppo original other out outbox output own pack panasonic pano
+    panopto pantalla part parts peek pentax people perkenalan personal phone photo photobooth photos
+    physics pics pict picture pictures pinnacle pitch pixel playback player portrait powerdirector
+    powerpoint powtoon practice premiere prep presentacao presentacion presentation presentations
+    presentazione private pro production profile project projects psychology ptt public pxl question
+    questions quick quicktime quik quiz random raw real realme rec received record recorded recorder
+    recorderit recording recordings recovered recuperado reddit redo reel refilm registrazione rehearsal
+    remake render rendered replay res resend resolve response restored resub resubmission resubmit result
+    resume retake retry review riverside rough rpreplay sample samsung saturday scan scene school science
+    sciences screen screencapture screencast screencastify screenflow screenrec screenrecord
+    screenrecorder screenrecording screenshot sdc sdv sec section sections self selfie selfintro selfvideo
+    sem semester send senior sent seq sequence serie session share sharechat shared sharex shorts shot
+    shotcut signal simplescreenrecorder sjcam skills skype slides slowmo snapchat snaptik sophomore sound
+    spanish speaker speaking speech ssstik standard stream streamlabs streamyard studentid studentname sub
+    subfolder subject submission submissions submit submitted sunday surname take takes talk tascam task
+    tasks team teams telegram temp template temporary term test tester testing tests tg thursday tiktok
+    timelapse timeline title tmp topic track trailer trim trimmed tuesday tugas tuto tutorial twitch
+    twitter uebung unbekannt undergraduate unit university unknown unnamed untitled update updated upload
+    uploaded uploading uploads url usb username utc utf valid veed vegas ver version viber vid video
+    videoclip videofile videoplayback videos vidio vidu vidyard vimeo virtualdub vlc vlcsnap vllo vlog vob
+    voice voicemail vokoscreen vorlage vorstellung vorstellungsvideo vts watch webcam webex webinar webrtc
+    wechat wednesday week weekly weixin welcome wetransfer whatsapp who wideo widget win10 windows wip
+    wondershare work workbook working workspace x264 x265 xbox xiaomi xrecorder y2mate year yes youcut
+    yourname youtube zip zoom zoomed
     """.split()
 )
 _FILLERS = frozenset(
     """
     a an the i im am is in on at of for from to by and or with me it its this that so no le la les de du
     des di da das der die ein eine un una une il lo mi ma mon el en per am pm um uhr all only one two
-    three first second third small short id
+    three first second third small short id job junior best good sony guest
     """.split()
 )
 """Words that are also names, or begin them: they are of no person only where the whole name is such words."""
