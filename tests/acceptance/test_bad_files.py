@@ -25,7 +25,7 @@ from tests.support.process_lab import ProcessLab
 PAGE = REPOSITORY / "docs" / "bad-inputs.md"
 PROBE = MEDIA / "probe.wav"
 SETTINGS = '[stt]\nmodel = "base"\n'
-LIMITS = {"max_duration_s": 60, "max_size_mb": 2, "empty_s": 1}
+LIMITS = {"max_duration_s": 60, "max_size_mb": 2}
 ANSWERED = {"evaluated", "needs_review"}
 
 # The superuser reads whatever it likes, unless it gives these two capabilities away before it begins.
