@@ -83,7 +83,7 @@ async def test_a_video_is_removed_when_its_time_is_over_and_not_before(
     async with lab.daemon() as daemon:
         await worked_off(daemon)
     async with looked(lab, clocks) as daemon:  # the time of these begins
-        lab.hand_in("late_me.mp4")
+        lab.hand_in("lara_me.mp4")
         await worked_off(daemon)
         await daemon.supervisor.ask(Verb.RATE, 1)
         await daemon.supervisor.ask(Verb.HOLD, 1)
@@ -94,7 +94,7 @@ async def test_a_video_is_removed_when_its_time_is_over_and_not_before(
     clocks.run(0.2)
     async with lab.daemon() as daemon:
         await until(lambda: len(archived(lab)) <= 2)
-        assert archived(lab) == {"s000", "late"}, "that of the open task, and the one whose time is not over"
+        assert archived(lab) == {"s000", "lara"}, "that of the open task, and the one whose time is not over"
         with pytest.raises(IllegalTransition):
             await daemon.supervisor.ask(Verb.RETRY, 2)
 

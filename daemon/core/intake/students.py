@@ -168,7 +168,7 @@ def _of_name(stem: str) -> str | _Doubt:
     if compound and not any(map(_is_part_of_no_id, re.split("[_-]", compound[0]))):
         return compound[0]
     head, separator, _ = stem.partition(match[0]) if (match := _HEAD.search(stem)) else (stem, "", "")
-    student = _id_in(head)
+    student = _id_in(head or stem)
     if isinstance(student, _Doubt):
         return student
     if not separator and (not _is_alone(student) or _NAME_AND_YEAR.fullmatch(student)):
