@@ -48,7 +48,8 @@ _WORDS = frozenset(
     questions quick quicktime quik quiz random raw real realme rec received record recorded recorder
     recorderit recording recordings recovered recuperado reddit redo reel refilm registrazione rehearsal
     remake render rendered replay res resend resolve response restored resub resubmission resubmit result
-    resume retake retry review riverside rough rpreplay sample samples samsung saturday scan scene school science
+    resume retake retry review riverside rough rpreplay sample samples samsung saturday scan scene school
+    science
     sciences screen screencapture screencast screencastify screenflow screenrec screenrecord
     screenrecorder screenrecording screenshot sdc sdv sec section sections self selfie selfintro selfvideo
     sem semester send senior sent seq sequence serie session share sharechat shared sharex shorts shot
