@@ -10,6 +10,11 @@ _LENGTHS = (*range(4, 33, 4), *range(48, LONGEST_PATH, 48), LONGEST_PATH)
 _USUAL = "a0A_-. /"
 
 
+def naming_student(pattern: str) -> str:
+    """A checked pattern with a group `student`. Raises ValueError."""
+    return checked(pattern, "student")
+
+
 def checked(pattern: str, group: str = "") -> str:
     """A pattern that compiles, has the group, and is quick on long names. Raises ValueError.
 

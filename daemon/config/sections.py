@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from daemon.config.patterns import checked
+from daemon.config.patterns import checked, naming_student
 from daemon.core.intake.naming import Resubmission
 from daemon.core.intake.ownership import OwnerRule
 from daemon.core.intake.students import STUDENT_PATTERN
@@ -62,10 +62,10 @@ class IntakeSettings(Settings):
     """Seconds between full scans of the inbox, in case events were lost."""
     poll: bool | Auto = "auto"
     """Scan every two seconds instead of waiting for events; `auto`: on file systems that send none."""
-    student_pattern: str = STUDENT_PATTERN
+    student_pattern: Annotated[str, AfterValidator(checked)] = STUDENT_PATTERN
     """The regular expression that a student's id must match. One that no usual word matches, such as
     `s[0-9]{3}`, also decides which part of a name is the id."""
-    patterns: tuple[str, ...] = ()
+    patterns: tuple[Annotated[str, AfterValidator(naming_student)], ...] = ()
     """Regular expressions for whole paths below the inbox, with a group `student`, tried before the shipped
     ones, on at most 300 characters: `(?P<lab>[^/]+)/[0-9]+-(?P<student>[a-z]+)[.].*`."""
     ignore: tuple[str, ...] = ()
@@ -86,16 +86,6 @@ class IntakeSettings(Settings):
     shared_accounts: tuple[str, ...] = ()
     """Accounts, and groups as `@tutors`, whose files count for every student: on some shares one account
     owns all files."""
-
-    @field_validator("student_pattern")
-    @classmethod
-    def _id_compiles(cls, value: str) -> str:
-        return checked(value)
-
-    @field_validator("patterns")
-    @classmethod
-    def _patterns_name_a_student(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(checked(pattern, group="student") for pattern in value)
 
 
 class BatchSettings(Settings):
