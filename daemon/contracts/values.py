@@ -25,12 +25,20 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
+class Take:
+    """One track or channel of a video's sound, or their mix. `flags` hold for a result that is made of it."""
+
+    duration_s: float
+    flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SttWork:
-    """A decoded video to transcribe: `pcm` is 16 kHz mono s16le without a header."""
+    """A decoded video, of which the clearest take is to be transcribed. `pcm` is as in `Decoded`."""
 
     ticket: Ticket
     pcm: Path
-    duration_s: float
+    takes: tuple[Take, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +153,13 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The audio of a video as 16 kHz mono s16le at `pcm`."""
+    """The audio of a video as 16 kHz mono s16le at `pcm`: its takes, one after the other.
+
+    The first is the usual one. The voice may be clearer in another.
+    """
 
     pcm: Path
-    duration_s: float
-    flags: tuple[Flag, ...] = ()
+    takes: tuple[Take, ...]
 
 
 class ClaimStep(StrEnum):

@@ -17,13 +17,19 @@ from pydantic import (
     model_validator,
 )
 
-from daemon.contracts.values import Probe
+from daemon.contracts.values import Probe, Take
 from daemon.core.content.document import Flag
 from daemon.core.errors import Blame, Fault
 from daemon.system.child import ChildDied
 
 LONGEST = 16 * 1024
 """The most bytes of one answer. The longest valid one, a fault, has a few hundred."""
+
+PASSES = 8
+"""The most times that a file is decoded, and the most takes that it has: no camera makes more tracks."""
+
+MOST_SOUND = 3
+"""Times the longest recording: where so much of a file was decoded, no further take is begun."""
 
 _MOST_CHARACTERS = 500
 _MOST_TRACKS = 10_000  # FFmpeg itself stops at a thousand
@@ -77,16 +83,28 @@ class _Flagged(_Shape):
     detail: _Line
 
 
-class Sound(_Shape):
-    """The answer to a decoding."""
-
+class _Take(_Shape):
     duration_s: _Seconds
     flags: Annotated[list[_Flagged], Field(max_length=8)]
 
+
+class Sound(_Shape):
+    """The answer to a decoding."""
+
+    takes: Annotated[list[_Take], Field(min_length=1, max_length=PASSES)]
+
     @property
-    def found(self) -> tuple[Flag, ...]:
-        """The flags in the form of the result."""
-        return tuple(Flag(code=flag.code, detail=flag.detail) for flag in self.flags)
+    def duration_s(self) -> float:
+        """The duration of the longest take."""
+        return max(take.duration_s for take in self.takes)
+
+    @property
+    def found(self) -> tuple[Take, ...]:
+        """The takes with their flags in the form of the result."""
+        return tuple(
+            Take(take.duration_s, tuple(Flag(code=flag.code, detail=flag.detail) for flag in take.flags))
+            for take in self.takes
+        )
 
 
 class _Blamed(_Shape):

@@ -82,7 +82,7 @@ class MediaReader:
         return answer if isinstance(answer, Fault) else answer.probe
 
     async def decode(self, path: Path, pcm: Path, account: str | None = None) -> Decoded | Fault:
-        """Decode the sound into `pcm`, which appears whole or not at all."""
+        """Decode the takes of the sound into `pcm`, which appears whole or not at all."""
         part = pcm.with_name(pcm.name + ".part")
         async with self._free_to_decode.hold(account), self._free.hold((account, "decode")):
             probe = await self._ask(path, None, self._probe_limit_s, Probed)
@@ -98,7 +98,7 @@ class MediaReader:
                 return _no_room(exc)
             finally:
                 part.unlink(missing_ok=True)
-        return Decoded(pcm, answer.duration_s, answer.found)
+        return Decoded(pcm, answer.found)
 
     async def aclose(self) -> None:
         """Stop the children, also those at work."""
@@ -141,7 +141,7 @@ class MediaReader:
                 spent = message.pop("spent", False)
                 answer = understood(message, shape, self._max_duration_s + _ROUNDING_S)
                 if isinstance(answer, Sound):
-                    _check_written(descriptors[1], answer.duration_s)
+                    _check_written(descriptors[1], answer)
             sane = spent is False
             return answer
         except TimeoutError:
@@ -226,9 +226,9 @@ def _opened(path: Path, part: Path | None) -> list[BinaryIO] | Fault:
         return _no_room(exc)
 
 
-def _check_written(pcm: int, duration_s: float) -> None:
+def _check_written(pcm: int, sound: Sound) -> None:
     """Raise ChildDied if the file has not as much sound as the child reported."""
-    if os.fstat(pcm).st_size != round(duration_s * _SOUND_PER_S / 2) * 2:
+    if os.fstat(pcm).st_size != sum(round(take.duration_s * _SOUND_PER_S / 2) * 2 for take in sound.takes):
         raise ChildDied("the media decoder reported more or less sound than it wrote")
 
 

@@ -1,8 +1,7 @@
-"""The media child: reads students' files in a cage. Only it and `container` import PyAV.
+"""The media child: reads students' files in a cage. Only it, `container` and `mixer` import PyAV.
 
 FFmpeg skips what it can't read without an error: half a file gives half the sound, corrupt packets give none.
-So the packets are compared with the duration that the container declares, and the decoded sound with the
-packets.
+So the file is compared with the size that it states, and the decoded sound with the packets.
 """
 
 import argparse
@@ -11,33 +10,37 @@ import os
 import pkgutil
 import resource
 import wave
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import av
-from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
 
 from daemon.core.errors import Blame
 from daemon.stt import cage
-from daemon.stt.answers import one_line
+from daemon.stt.answers import MOST_SOUND, PASSES, one_line
+from daemon.stt.arrived import share_arrived
+from daemon.stt.channels import ChannelBalance
 from daemon.stt.container import (
     ERRORS,
-    PacketTally,
+    declared_s,
     decoded,
     extent,
     opened,
     read_only,
-    seconds,
     sound_tracks,
+    timeline,
 )
-from daemon.stt.media_faults import WHOLE, MediaFault, check_length, check_riff, mp3_declares, truncated
+from daemon.stt.media_faults import MediaFault, check_length, truncated
 from daemon.stt.memory import MemoryLimit
+from daemon.stt.mixer import Mixer
 from daemon.stt.pcm import BYTES_PER_S, RATE, PcmFile, TooLong
+from daemon.stt.timeline import PacketTally
 from daemon.system.child import ChildMessage, attach
 
+WHOLE = 0.95  # of the bytes or the sound; a file with less is incomplete
+_ALL = 0.99  # of the bytes; recorders err by some in the sizes that they write
 _SLACK_S = 0.5  # the last picture of a slow video has no duration of its own
-_GAP_S = 0.25  # a longer gap between frames is silence: a paused recording, or a late start
-_TRACKS = 8  # at most are decoded to find one that can be heard: no camera makes more
 
 
 def main() -> None:
@@ -47,7 +50,7 @@ def main() -> None:
     max_s: float = parser.parse_args().max_duration
     for what, limit in (
         (resource.RLIMIT_NOFILE, 64),
-        (resource.RLIMIT_FSIZE, round((max_s + 60) * BYTES_PER_S)),
+        (resource.RLIMIT_FSIZE, round((MOST_SOUND + 1) * (max_s + 60) * BYTES_PER_S)),
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(what, (limit, limit))
@@ -84,121 +87,164 @@ def _answer(request: ChildMessage, descriptors: list[int], memory: MemoryLimit, 
 
 
 def _prove(silence: int, made: int, max_s: float) -> None:
-    """Decode a moment of silence: if that fails, the decoder is broken, and no video is to blame."""
+    """Decode some silence in stereo: if that fails, the decoder is broken, and no video is to blame."""
     with open(silence, "wb", closefd=False) as sound, wave.open(sound) as written:
-        written.setparams((1, 2, RATE, 0, "NONE", ""))
-        written.writeframes(bytes(BYTES_PER_S // 10))
+        written.setparams((2, 2, RATE, 0, "NONE", ""))
+        written.writeframes(bytes(4 * BYTES_PER_S))
     probe(silence, max_s)
-    _audible(silence, 0, made, max_s)
+    decode(silence, made, max_s)
     os.close(silence)
     os.close(made)
 
 
 def probe(video: int, max_s: float) -> dict[str, Any]:
-    """Probe an open file: `duration_s, audio_codec, audio_streams`. Raises MediaFault.
+    """Probe an open file: `duration_s, audio_codec, audio_streams`. Raises MediaFault."""
+    return _examined(video, max_s)[0]
 
-    It reads all packets, which shows whether the file was cut short, and decodes none.
+
+def _examined(video: int, max_s: float) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """The answer to a probe, and the flags of a file of which the end may be missing. Raises MediaFault.
+
+    It reads all packets and decodes none.
     """
+    doubt = ""
     with opened(video) as container:
-        check_riff(video)
-        tracks = sound_tracks(container)
+        tracks = sound_tracks(container, video)
         first = tracks[0]
-        declared = seconds(first.duration, float(first.time_base or 0))
+        declared, is_own = declared_s(container, first)
         # If the track declares a duration, its packets are compared with that; else those of the whole file
         # with the container's, since the picture can be longer than the sound.
-        if declared is not None:
+        if is_own:
             read_only(container, keep=first)
-        elif container.format.name not in ("mp3", "aac", "mpeg", "mpegts"):  # FFmpeg only estimates theirs
-            declared = seconds(container.duration, 1 / av.time_base)
-        begins, sound_ends, ends = extent(container, first.index, max_s)
-        if (
-            declared is not None
-            and (container.format.name != "mp3" or mp3_declares(video))
-            and ends - begins < WHOLE * declared - _SLACK_S
-        ):
-            raise truncated(f"{ends - begins:.0f} of {declared:.0f} seconds")
-        duration = max(0.0, sound_ends - begins)
-        check_length(duration, max_s)
+        duration, covered = extent(container, first.index, max_s)
+        if (share := share_arrived(video)) < WHOLE:
+            raise truncated(f"{100 * share:.0f} % of the file")
+        if declared is not None and covered < WHOLE * declared - _SLACK_S:
+            if container.format.name == "flac":  # it has no duration but the number of its samples
+                raise truncated(f"{100 * covered / declared:.0f} % of the sound")
+            doubt = f"its header states {declared:.0f} seconds, of which {covered:.0f} are there"
+        elif share < _ALL:
+            doubt = f"{100 * share:.0f} % of the file has arrived"
         codec = first.codec_context.name
-    return {"duration_s": duration, "audio_codec": codec, "audio_streams": len(tracks)}
+    flags = [{"code": "end_missing", "detail": f"the end may be missing: {doubt}"}] if doubt else []
+    return {"duration_s": duration, "audio_codec": codec, "audio_streams": len(tracks)}, flags
 
 
 def decode(video: int, pcm: int, max_s: float) -> dict[str, Any]:
-    """Decode the first track that can be heard to `pcm`: `duration_s, flags`. Raises MediaFault."""
-    count = min(probe(video, max_s)["audio_streams"], _TRACKS)
-    flags = {}
+    """Decode to `pcm` every take that could be the one with the voice: `takes`. Raises MediaFault.
+
+    The first is the first track that can be heard. Others follow only where there are more tracks, or
+    channels that the mix of a track covers.
+    """
+    found, doubts = _examined(video, max_s)
     try:
-        index = 0
-        tally, sound, channel = _audible(video, index, pcm, max_s)
-        while sound.silent and index + 1 < count:
-            index += 1
-            tally, sound, channel = _audible(video, index, pcm, max_s)
-        if sound.silent and index:
-            # All are silent: back to the first, since silence is a finding and not an error.
-            index = 0
-            tally, sound, channel = _audible(video, index, pcm, max_s)
-        if channel is not None:
-            flags["one_channel"] = f"both cancel each other out, so only channel {channel + 1} was used"
-        if index:
-            flags["audio_track"] = f"audio track {index + 1} of {count} was used: those before it are silent"
-        if tally.skipped:
-            flags["skipped_packets"] = f"{tally.skipped} damaged packets of sound were left out"
+        takes = _Takes(video, pcm, max_s, found["audio_streams"]).all()
     except OSError as exc:
         message = f"the decoded sound cannot be written: {exc}. Make room there"
         raise MediaFault("no_room", message, Blame.ENGINE) from exc
-    return {
-        "duration_s": sound.seconds,
-        "flags": [{"code": code, "detail": detail} for code, detail in flags.items()],
-    }
+    return {"takes": [{**take, "flags": [*take["flags"], *doubts]} for take in takes]}
 
 
-def _audible(video: int, index: int, pcm: int, max_s: float) -> tuple[PacketTally, PcmFile, int | None]:
-    """Decode a track to `pcm`. If its channels cancel each other, only the louder one, which is returned."""
-    tally, sound = _take(video, index, pcm, max_s)
-    channel = sound.cancels
-    if channel is not None:
-        tally, sound = _take(video, index, pcm, max_s, channel)
-    return tally, sound, channel
+class _Takes:
+    """Decodes the takes of a video, one after the other into one file."""
 
+    def __init__(self, video: int, pcm: int, max_s: float, tracks: int) -> None:
+        self._video, self._pcm, self._max_s = video, pcm, max_s
+        self._tracks = tracks
+        self._passes = 0
+        self._end = 0  # of what is kept, in samples
+        self._made: list[dict[str, Any]] = []
 
-def _take(
-    video: int, index: int, pcm: int, max_s: float, channel: int | None = None
-) -> tuple[PacketTally, PcmFile]:
-    """Decode a track to `pcm`, with silence in the gaps of its timestamps."""
-    tally = PacketTally()
-    with opened(video) as container, PcmFile(pcm, max_s, channel) as sound:
-        track = sound_tracks(container)[index]
-        read_only(container, keep=track)
-        origin = (container.start_time or 0) / av.time_base
-        resampler: AudioResampler | None = None
-        key: object = None
+    def all(self) -> list[dict[str, Any]]:
+        """Decode them, at least one: `duration_s, flags` of each. Raises MediaFault, OSError."""
+        covered: list[tuple[int, int]] = []
+        for track in range(min(self._tracks, PASSES)):
+            covered += [(track, channel) for channel in self._add(track)]
+        for track, channel in covered:
+            self._add(track, channel)
+        if not self._made:
+            # All are silent: back to the first, since silence is a finding and not an error.
+            sound = self._decode(0, None)[1]
+            return [{"duration_s": sound.seconds, "flags": []}]
+        os.ftruncate(self._pcm, 2 * self._end)
+        return self._made
 
-        def drain(frame: AudioFrame | None) -> None:
-            for made in resampler.resample(frame) if resampler else ():
-                sound.write(made.to_ndarray().reshape(-1, made.layout.nb_channels).T)
+    def _add(self, track: int, channel: int | None = None) -> Sequence[int]:
+        """Decode a track if it can be heard and there is room. Gives the channels that its mix covers.
 
+        If its channels cancel each other, only the louder one is decoded. A fault of a later take only
+        leaves that take out.
+        """
+        if self._passes >= PASSES or self._end >= round(MOST_SOUND * self._max_s * RATE):
+            return []
         try:
-            for frame in decoded(container, track, tally):
-                late = 0.0 if frame.time is None else frame.time - origin - sound.seconds
-                now = (frame.format.name, frame.layout.name, frame.sample_rate)
-                if now != key or late > _GAP_S:  # a resampler takes one kind of frame, and no gaps
-                    drain(None)
-                    layout = "stereo" if frame.layout.nb_channels == 2 else "mono"
-                    resampler, key = AudioResampler(format="s16", layout=layout, rate=RATE), now
-                if late > _GAP_S:
-                    sound.silence(late)
-                frame.pts = None  # FFmpeg refuses timestamps that go back
-                drain(frame)
-            drain(None)
-        except TooLong:
-            check_length(float("inf"), max_s)
-        except MemoryError:
-            raise
-        except ERRORS as exc:
-            raise MediaFault(
-                "damaged", f"the sound cannot be decoded ({exc}). Export or record the video again"
-            ) from exc
-    if not sound.samples or not tally.decoded_s:
+            tally, sound, balance = self._decode(track, channel)
+            cancelled = balance.cancelled() if channel is None else None
+            if cancelled is not None:
+                tally, sound, _ = self._decode(track, cancelled)
+        except MediaFault:
+            if not self._made:
+                raise
+            return []
+        if sound.silent:
+            return []
+        self._end += sound.samples
+        flags = self._flags(track, channel, cancelled, tally.skipped)
+        self._made.append({"duration_s": sound.seconds, "flags": flags})
+        return balance.covered() if cancelled is None and channel is None else []
+
+    def _flags(
+        self, track: int, channel: int | None, cancelled: int | None, skipped: int
+    ) -> list[dict[str, str]]:
+        flags = {}
+        if cancelled is not None:
+            why = "the channels cancel each other out"
+            flags["one_channel"] = f"{why}, so only channel {cancelled + 1} was used"
+        elif channel is not None:
+            flags["one_channel"] = f"only channel {channel + 1} was used: its speech is the clearest"
+        if track:
+            why = "its speech is the clearest" if self._made else "those before it are silent"
+            flags["audio_track"] = f"audio track {track + 1} of {self._tracks} was used: {why}"
+        if skipped:
+            flags["skipped_packets"] = f"{skipped} damaged packets of sound were left out"
+        return [{"code": code, "detail": detail} for code, detail in flags.items()]
+
+    def _decode(self, index: int, channel: int | None) -> tuple[PacketTally, PcmFile, ChannelBalance]:
+        """Decode a track behind what is kept, with silence in the gaps of its timestamps."""
+        self._passes += 1
+        tally, mixer = PacketTally(), Mixer(channel)
+        with opened(self._video) as container, PcmFile(self._pcm, self._end, self._max_s) as sound:
+            track = sound_tracks(container, self._video)[index]
+            read_only(container, keep=track)
+            times = timeline(container)
+            try:
+                for frame in decoded(container, track, tally):
+                    pause_s = times.pause(frame.time, sound.seconds)
+                    if pause_s:
+                        _write(sound, mixer.drain())
+                        sound.silence(pause_s)
+                    _write(sound, mixer.resample(frame))
+                _write(sound, mixer.drain())
+            except TooLong:
+                check_length(float("inf"), self._max_s)
+            except MemoryError:
+                raise
+            except ERRORS as exc:
+                raise MediaFault(
+                    "damaged", f"the sound cannot be decoded ({exc}). Export or record the video again"
+                ) from exc
+        _check_decoded(tally, sound.samples)
+        return tally, sound, mixer.balance
+
+
+def _write(sound: PcmFile, pieces: Iterable[NDArray[Any]]) -> None:
+    for piece in pieces:
+        sound.write(piece)
+
+
+def _check_decoded(tally: PacketTally, samples: int) -> None:
+    """Raise MediaFault if too little of what the packets hold was decoded."""
+    if not samples or not tally.decoded_s:
         raise MediaFault(
             "damaged", "no sound could be decoded: the video is damaged. Export or record it again"
         )
@@ -207,7 +253,6 @@ def _take(
         raise MediaFault(
             "damaged", f"only {share:.0f} % of the sound could be decoded. Export or record the video again"
         )
-    return tally, sound
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """The messages between the Whisper worker and its parent, one JSON line each.
 
 The worker first sends `{"ready": Ready}` or `{"refused": WorkerFault}`. Then, for each
-`{"id": n, "pcm": path}` that it receives, any number of `{"id": n, "progress": 0..1}` and one of
-`{"id": n, "heard": HeardSpeech}` and `{"id": n, "refused": WorkerFault}`.
+`{"id": n, "pcm": path, "takes": [seconds, ...]}` that it receives, any number of
+`{"id": n, "progress": 0..1}` and one of `{"id": n, "heard": HeardSpeech}` and
+`{"id": n, "refused": WorkerFault}`.
 """
 
 from typing import Any
@@ -42,7 +43,8 @@ class HeardSpeech(DocumentPart):
 
     `speech` has the spans with a voice, without padding. `language` is that of the transcript, and can differ
     from the `detected` one, which is None for an English-only model. `redone` counts the windows (up to 30 s)
-    that were transcribed a second time, `dropped` the segments left out as invented.
+    that were transcribed a second time, `dropped` the segments left out as invented. `take` is the place of
+    the take that was transcribed.
     """
 
     segments: tuple[Segment, ...] = ()
@@ -54,3 +56,4 @@ class HeardSpeech(DocumentPart):
     batch_size: int = 0
     redone: int = 0
     dropped: int = 0
+    take: int = 0

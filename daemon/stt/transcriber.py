@@ -172,11 +172,12 @@ class WhisperEngine:
         session, ready = self._session, self._ready
         if session is None or ready is None or not self.alive:
             return Failed(work.ticket, Fault(Blame.ENGINE, "not_running", "the Whisper worker does not run"))
-        limit_s = self._attempt_limit.now * self._usual_s(work.duration_s)
+        takes_s = [take.duration_s for take in work.takes]
+        limit_s = self._attempt_limit.now * self._usual_s(max(takes_s))
         try:
             async with asyncio.timeout(limit_s):
                 answer = await self._hear(
-                    session, work.pcm, work.duration_s, lambda done: progress(work.ticket, done)
+                    session, work.pcm, takes_s, lambda done: progress(work.ticket, done)
                 )
         except TimeoutError:
             await self._stop_and_verify()
@@ -196,14 +197,15 @@ class WhisperEngine:
 
     def _outcome(self, work: SttWork, heard: HeardSpeech, ready: Ready) -> StageOutcome:
         written = transcript(heard)
+        take = work.takes[heard.take]
         spans = [(span.start_s, span.end_s) for span in heard.speech]
-        figures = speaking(spans, written.text if written else "", work.duration_s)
+        figures = speaking(spans, written.text if written else "", take.duration_s)
         provenance = self._provenance(heard, ready)
         reason = unscorable(heard, self._language)
         if reason is not None or written is None:
             code, message = reason or ("no_speech", "")
             return Unscorable(work.ticket, code, message, written, figures, provenance)
-        flags = []
+        flags = list(take.flags)
         if heard.dropped:
             detail = f"{heard.dropped} segments were left out: Whisper repeated itself or invented words"
             flags.append(Flag(code="dropped_segments", field="transcript", detail=detail))
@@ -230,12 +232,12 @@ class WhisperEngine:
         return self._limit_s + self._limit_factor * duration_s
 
     async def _hear(
-        self, session: WorkerSession, pcm: Path, duration_s: float, progress: Callable[[float], None]
+        self, session: WorkerSession, pcm: Path, takes_s: Sequence[float], progress: Callable[[float], None]
     ) -> HeardSpeech | WorkerFault:
-        """Ask the worker for a transcript, and learn from the time that it took."""
+        """Ask the worker for a transcript of the clearest take, and learn from the time that it took."""
         began = time.monotonic()
-        answer = await session.ask(pcm, progress)
-        took = (time.monotonic() - began) / self._usual_s(duration_s)
+        answer = await session.ask(pcm, progress, takes_s)
+        took = (time.monotonic() - began) / self._usual_s(max(takes_s))
         self._attempt_limit = self._attempt_limit.passed(took)
         return answer
 
@@ -247,7 +249,7 @@ class WhisperEngine:
                 raise EngineError(f"{self._probe} is not 16 kHz mono 16-bit")
             pcm.write_bytes(clip.readframes(clip.getnframes()))
             duration_s = clip.getnframes() / clip.getframerate()
-        answer = await self._hear(self._session, pcm, duration_s, lambda done: None)
+        answer = await self._hear(self._session, pcm, [duration_s], lambda done: None)
         if isinstance(answer, WorkerFault):
             raise EngineError(advised(f"Whisper fails on its probe clip: {answer.message}", self._log))
         if not any(segment.text for segment in answer.segments):

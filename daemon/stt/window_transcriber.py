@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daemon.core.content.document import Segment
+from daemon.stt import takes
 from daemon.stt.protocol import SURE, HeardSpeech, SpeechSpan
 from daemon.stt.segment_faults import badness, compression_ratio, faults, genuine
 from daemon.stt.windows import LIMIT, RATE, Samples, Window, cut
@@ -77,17 +78,38 @@ class WindowTranscriber:
         self._hotwords = hotwords
         self.batch_size = batch_size
 
-    def transcribe(self, pcm: Path, progress: Callable[[float], None]) -> HeardSpeech:
-        """Transcribe `pcm`, 16 kHz mono s16le. Raises MemoryError if not even one window fits."""
-        audio = np.fromfile(pcm, dtype="<i2").astype(np.float32) / 32768.0
+    def transcribe(
+        self, pcm: Path, progress: Callable[[float], None], takes_s: Sequence[float] = ()
+    ) -> HeardSpeech:
+        """Transcribe `pcm`, 16 kHz mono s16le; of several takes, with so many seconds each, the clearest.
+
+        Raises MemoryError if not even one window fits.
+        """
+        sounds = takes.parted(np.fromfile(pcm, dtype="<i2"), takes_s)
+        chosen = self._clearest(sounds) if len(sounds) > 1 else 0
+        return self._heard(_floats(sounds[chosen]), progress).model_copy(update={"take": chosen})
+
+    def _clearest(self, sounds: Sequence[NDArray[Any]]) -> int:
+        """The place of the take in which speech is the clearest, by the first window of some."""
+        spoken = [sum(end - start for start, end in self._find_speech(_floats(sound))) for sound in sounds]
+        tried = takes.worth_a_trial([count / RATE for count in spoken], MIN_SPEECH_S)
+        if len(tried) < 2:
+            return tried[0] if tried else 0
+        heard = [self._heard(_floats(sounds[index]), lambda done: None, windows=1) for index in tried]
+        return tried[takes.clearest(heard, self._expected)]
+
+    def _heard(
+        self, audio: Audio, progress: Callable[[float], None], windows: int | None = None
+    ) -> HeardSpeech:
+        """Transcribe a recording, or only its first windows. Raises MemoryError."""
         speech = self._find_speech(audio)
         spans = tuple(SpeechSpan(start_s=start / RATE, end_s=end / RATE) for start, end in speech)
         if sum(end - start for start, end in speech) < MIN_SPEECH_S * RATE:
             return HeardSpeech(speech=spans)
-        windows = cut(speech, len(audio))
+        parts = cut(speech, len(audio))[:windows]
         while True:
             try:
-                return self._transcribe(audio, windows, progress).model_copy(update={"speech": spans})
+                return self._transcribe(audio, parts, progress).model_copy(update={"speech": spans})
             except (RuntimeError, MemoryError) as exc:
                 if not is_out_of_memory(exc):
                     raise
@@ -192,6 +214,10 @@ class WindowTranscriber:
             temperature=0.0,  # higher ones are random: the same recording would give another text
         )
         return [*kept, *(_segment(segment, from_s) for segment in made)]
+
+
+def _floats(sound: NDArray[Any]) -> Audio:
+    return sound.astype(np.float32) / 32768.0
 
 
 def is_out_of_memory(exc: BaseException) -> bool:

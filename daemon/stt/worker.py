@@ -73,10 +73,10 @@ def serve(wire: ParentChannel, transcribers: Sequence[WindowTranscriber]) -> Non
         with speaking:
             wire.send(message)
 
-    def work(question: int, pcm: Path) -> None:
+    def work(question: int, pcm: Path, takes_s: Sequence[float]) -> None:
         transcriber = free.get()
         try:
-            said = answer(transcriber, pcm, lambda done: send({"id": question, "progress": done}))
+            said = answer(transcriber, pcm, takes_s, lambda done: send({"id": question, "progress": done}))
             send({"id": question, **said})
         finally:
             free.put(transcriber)
@@ -84,7 +84,8 @@ def serve(wire: ParentChannel, transcribers: Sequence[WindowTranscriber]) -> Non
     # Never waited for: work under way when stdin closes is not wanted.
     pool = ThreadPoolExecutor(len(transcribers))
     while (request := wire.receive()) is not None:
-        pool.submit(work, request["id"], Path(request["pcm"])).add_done_callback(_end_if_broken)
+        asked = pool.submit(work, request["id"], Path(request["pcm"]), request["takes"])
+        asked.add_done_callback(_end_if_broken)
 
 
 def _end_if_broken(done: Future[None]) -> None:
@@ -94,10 +95,12 @@ def _end_if_broken(done: Future[None]) -> None:
         os._exit(1)
 
 
-def answer(transcriber: WindowTranscriber, pcm: Path, progress: Callable[[float], None]) -> dict[str, Any]:
+def answer(
+    transcriber: WindowTranscriber, pcm: Path, takes_s: Sequence[float], progress: Callable[[float], None]
+) -> dict[str, Any]:
     """Transcribe one recording. An error that leaves the worker usable is an answer, too."""
     try:
-        heard = transcriber.transcribe(pcm, progress)
+        heard = transcriber.transcribe(pcm, progress, takes_s)
     except MemoryError as exc:
         message = f"not even one window fits into the memory: {exc}"
         refusal = WorkerFault(code="out_of_memory", message=message)

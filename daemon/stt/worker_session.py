@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from daemon.stt.protocol import HeardSpeech, WorkerFault
@@ -19,15 +19,20 @@ class WorkerSession:
         self._died: ChildDied | None = None
         self._reading = asyncio.create_task(self._read())
 
-    async def ask(self, pcm: Path, progress: Callable[[float], None]) -> HeardSpeech | WorkerFault:
-        """Transcribe a recording. `progress` gets the share done, 0 to 1. Raises ChildDied."""
+    async def ask(
+        self, pcm: Path, progress: Callable[[float], None], takes_s: Sequence[float] = ()
+    ) -> HeardSpeech | WorkerFault:
+        """Transcribe a recording, or the clearest of its takes. `progress` gets the share done, 0 to 1.
+
+        Raises ChildDied.
+        """
         if self._died is not None:
             raise self._died
         question = next(self._ids)
         answer: asyncio.Future[HeardSpeech | WorkerFault] = asyncio.get_running_loop().create_future()
         self._open[question] = answer, progress
         try:
-            await self._child.send({"id": question, "pcm": str(pcm)})
+            await self._child.send({"id": question, "pcm": str(pcm), "takes": list(takes_s)})
             return await answer
         finally:
             del self._open[question]

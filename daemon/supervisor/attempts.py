@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from daemon.contracts.ports import Node
-from daemon.contracts.values import ExtractWork, Failed, RateWork, StageOutcome, SttWork, Ticket, Transcribed
+from daemon.contracts.values import ExtractWork, Failed, RateWork, StageOutcome, SttWork, Ticket
 from daemon.core.errors import Blame, EngineError, ExclusionError, Fault
 from daemon.core.tasks.task import Stage, Task
 from daemon.monitoring.progress import Progress
@@ -100,10 +100,8 @@ class Attempts:
             decoded = await self._predecoder.get(task)
             if isinstance(decoded, Fault):
                 return Failed(ticket, decoded)
-            work = SttWork(ticket, decoded.pcm, decoded.duration_s)
+            work = SttWork(ticket, decoded.pcm, decoded.takes)
             (outcome,) = [outcome async for outcome in self._node.transcribe([work])]
-            if isinstance(outcome, Transcribed):
-                return replace(outcome, flags=(*decoded.flags, *outcome.flags))
             return outcome
         if task.stage is Stage.EXTRACT:
             extract = ExtractWork(ticket, payload.transcript)

@@ -74,7 +74,7 @@ async def reads_the_samples(media: MediaReader, folder: Path) -> None:
     for sample in GOOD:
         decoded = await media.decode(sample, folder / "good.pcm")
         assert isinstance(decoded, Decoded)
-        assert decoded.flags == ()
+        assert decoded.takes[0].flags == ()
 
 
 async def test_two_thousand_damaged_files_do_no_harm(
@@ -180,7 +180,7 @@ async def test_what_is_made_to_exhaust_a_decoder_costs_little(
         assert found.code == code, found
         assert not found.died
     elif code == "silent":
-        assert found.duration_s == pytest.approx(1.0, abs=0.1)
+        assert found.takes[0].duration_s == pytest.approx(1.0, abs=0.1)
     else:
         assert code == "read", found
     assert Census.now().most < MOST_BYTES

@@ -136,7 +136,7 @@ async def _ours(model: Path, clips: Sequence[Path], folder: Path) -> tuple[float
     async def one(number: int, ahead: "asyncio.Task[Decoded | Fault]") -> str:
         decoded = await ahead
         assert isinstance(decoded, Decoded), decoded
-        work = SttWork(Ticket(number, 1, 1), decoded.pcm, decoded.duration_s)
+        work = SttWork(Ticket(number, 1, 1), decoded.pcm, decoded.takes)
         async with free:
             outcome = await engine.transcribe(work, lambda ticket, done: None)
         assert isinstance(outcome, Transcribed), outcome

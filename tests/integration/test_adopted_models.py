@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.contracts.values import Extracted, SttWork, Transcribed
+from daemon.contracts.values import Extracted, SttWork, Take, Transcribed
 from daemon.core.errors import EngineError, ModelError
 from daemon.core.tasks.task import Stage
 from daemon.llm.embedded import EmbeddedServer
@@ -124,7 +124,7 @@ async def test_an_added_whisper_transcribes_and_says_which_it_was(tmp_path: Path
     try:
         pcm = tmp_path / "probe.pcm"
         pcm.write_bytes(PROBE.read_bytes()[44:])
-        heard = await engine.transcribe(SttWork(TICKET, pcm, 3.0), ignore)
+        heard = await engine.transcribe(SttWork(TICKET, pcm, (Take(3.0),)), ignore)
         assert isinstance(heard, Transcribed)
         assert heard.provenance["digest"].startswith("sha256:1a5afae0")
         flip(models / "mine" / "model.bin")

@@ -68,7 +68,7 @@ def loudness(sound: np.ndarray[tuple[int], np.dtype[np.int16]]) -> float:
 async def decoded(media: MediaReader, path: Path) -> Decoded:
     outcome = await media.decode(path, path.with_suffix(".pcm"))
     assert isinstance(outcome, Decoded), outcome
-    assert len(samples(outcome.pcm)) == round(outcome.duration_s * 16_000)
+    assert len(samples(outcome.pcm)) == round(outcome.takes[0].duration_s * 16_000)
     return outcome
 
 
@@ -83,7 +83,7 @@ async def faults(media: MediaReader, path: Path) -> tuple[str, Blame]:
 
 
 def codes(outcome: Decoded) -> list[str]:
-    return [flag.code for flag in outcome.flags]
+    return [flag.code for flag in outcome.takes[0].flags]
 
 
 async def test_a_sample_is_probed_and_decoded(media: MediaReader, tmp_path: Path) -> None:
@@ -92,8 +92,8 @@ async def test_a_sample_is_probed_and_decoded(media: MediaReader, tmp_path: Path
     assert (probe.audio_codec, probe.audio_streams) == ("aac", 1)
     outcome = await media.decode(SAMPLE, tmp_path / "a.pcm")
     assert isinstance(outcome, Decoded)
-    assert outcome.duration_s == pytest.approx(probe.duration_s, abs=0.1)
-    assert outcome.flags == ()
+    assert outcome.takes[0].duration_s == pytest.approx(probe.duration_s, abs=0.1)
+    assert outcome.takes[0].flags == ()
     assert [path.name for path in tmp_path.glob("*.pcm*")] == ["a.pcm"]
 
 
@@ -170,12 +170,12 @@ async def test_a_file_cut_in_half_is_found_when_probed(
 async def test_sound_shorter_than_the_picture_is_whole(media: MediaReader, tmp_path: Path) -> None:
     for name in ("a.mp4", "a.mkv"):
         outcome = await decoded(media, film(tmp_path / name, tone(3), picture_s=9))
-        assert outcome.duration_s == pytest.approx(3, abs=0.1)
+        assert outcome.takes[0].duration_s == pytest.approx(3, abs=0.1)
 
 
 async def test_a_recording_without_a_declared_duration_is_whole(media: MediaReader, tmp_path: Path) -> None:
     path = film(tmp_path / "a.webm", tone(5), codec="libopus", options={"live": "1"})
-    assert (await decoded(media, path)).duration_s == pytest.approx(5, abs=0.1)
+    assert (await decoded(media, path)).takes[0].duration_s == pytest.approx(5, abs=0.1)
 
 
 async def test_corrupt_sound_is_damaged_and_never_silence(media: MediaReader, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ async def test_a_few_corrupt_packets_are_passed_over_and_counted(media: MediaRea
     path = spoil(film(tmp_path / "a.mp4", noise(30), codec="flac"), every=50)
     outcome = await decoded(media, path)
     assert codes(outcome) == ["skipped_packets"]
-    assert outcome.duration_s == pytest.approx(30, abs=0.5)
+    assert outcome.takes[0].duration_s == pytest.approx(30, abs=0.5)
 
 
 async def test_another_rate_and_other_channels_in_mid_stream(media: MediaReader, tmp_path: Path) -> None:
@@ -197,20 +197,20 @@ async def test_another_rate_and_other_channels_in_mid_stream(media: MediaReader,
     )
     path = tmp_path / "a.mp3"
     path.write_bytes(one.read_bytes() + two.read_bytes())
-    assert (await decoded(media, path)).duration_s == pytest.approx(8, abs=0.3)
+    assert (await decoded(media, path)).takes[0].duration_s == pytest.approx(8, abs=0.3)
 
 
 async def test_a_silent_track_gives_way_to_one_that_is_heard(media: MediaReader, tmp_path: Path) -> None:
     outcome = await decoded(media, film(tmp_path / "a.mp4", silence(4), tone(4)))
     assert codes(outcome) == ["audio_track"]
-    assert "2 of 2" in outcome.flags[0].detail
+    assert "2 of 2" in outcome.takes[0].flags[0].detail
     assert loudness(samples(outcome.pcm)) > 1000
 
 
 async def test_silence_is_decoded_and_no_fault(media: MediaReader, tmp_path: Path) -> None:
     outcome = await decoded(media, film(tmp_path / "a.mp4", silence(4), silence(6)))
-    assert outcome.flags == ()
-    assert outcome.duration_s == pytest.approx(4, abs=0.1)
+    assert outcome.takes[0].flags == ()
+    assert outcome.takes[0].duration_s == pytest.approx(4, abs=0.1)
 
 
 async def test_channels_that_cancel_each_other_give_one(media: MediaReader, tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ async def test_sound_that_begins_late_keeps_its_times(media: MediaReader, tmp_pa
     for name in ("a.mkv", "a.mp4"):
         outcome = await decoded(media, film(tmp_path / name, tone(4), picture_s=8, begins_s=3))
         sound = samples(outcome.pcm)
-        assert outcome.duration_s == pytest.approx(7, abs=0.1)
+        assert outcome.takes[0].duration_s == pytest.approx(7, abs=0.1)
         assert loudness(sound[: 28 * 1600]) < 10
         assert loudness(sound[32 * 1600 :]) > 1000
 
@@ -238,7 +238,7 @@ async def test_sound_that_begins_late_keeps_its_times(media: MediaReader, tmp_pa
 async def test_a_hole_in_the_sound_is_silence_and_no_damage(media: MediaReader, tmp_path: Path) -> None:
     path = film(tmp_path / "a.mkv", tone(10), codec="pcm_s16le", hole=(3.0, 8.0))
     outcome = await decoded(media, path)
-    assert outcome.duration_s == pytest.approx(10, abs=0.1)
+    assert outcome.takes[0].duration_s == pytest.approx(10, abs=0.1)
     assert loudness(samples(outcome.pcm)[4 * 16_000 : 7 * 16_000]) < 10
 
 

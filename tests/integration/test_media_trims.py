@@ -29,7 +29,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def decoded(media: MediaReader, path: Path) -> Decoded:
     outcome = await media.decode(path, path.with_suffix(".pcm"))
     assert isinstance(outcome, Decoded), outcome
-    assert outcome.flags == ()
+    assert outcome.takes[0].flags == ()
     return outcome
 
 
@@ -42,7 +42,7 @@ async def test_a_clip_that_was_cut_out_is_whole(
     probe = await media.probe(path)
     assert isinstance(probe, Probe)
     assert probe.duration_s == pytest.approx(seconds, abs=0.15)
-    assert (await decoded(media, path)).duration_s == pytest.approx(seconds, abs=0.15)
+    assert (await decoded(media, path)).takes[0].duration_s == pytest.approx(seconds, abs=0.15)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ async def test_only_what_an_edit_list_plays_is_heard(
     path = edited(film(tmp_path / "a.mp4", tone(10), picture_s=10), *segments)
     outcome = await decoded(media, path)
     played_s = sum(length for _, length in segments)
-    assert outcome.duration_s == pytest.approx(played_s, abs=0.2)
+    assert outcome.takes[0].duration_s == pytest.approx(played_s, abs=0.2)
 
 
 async def test_a_trimmed_clip_plays_the_right_part(media: MediaReader, tmp_path: Path) -> None:

@@ -16,7 +16,16 @@ from typing import Any
 import psutil
 import pytest
 
-from daemon.contracts.values import Decoded, Failed, StageOutcome, SttWork, Ticket, Transcribed, Unscorable
+from daemon.contracts.values import (
+    Decoded,
+    Failed,
+    StageOutcome,
+    SttWork,
+    Take,
+    Ticket,
+    Transcribed,
+    Unscorable,
+)
 from daemon.core.errors import Blame, EngineError
 from daemon.models import weights_of
 from daemon.stt.decoder import MediaReader
@@ -94,7 +103,7 @@ async def pcm_of(media: MediaReader, folder: Path, *clips: Path) -> SttWork:
             part = await media.decode(clip, folder / "part.pcm")
             assert isinstance(part, Decoded), part
             file.write(part.pcm.read_bytes())
-    return SttWork(Ticket(1, 1, 1), joined, joined.stat().st_size / 32_000)
+    return SttWork(Ticket(1, 1, 1), joined, (Take(joined.stat().st_size / 32_000),))
 
 
 async def heard(engine: WhisperEngine, work: SttWork) -> StageOutcome:
@@ -175,13 +184,13 @@ async def test_ninety_seconds_lose_no_words(tmp_path: Path, tiny: WhisperEngine,
     expected = [word for name in SPOKEN[:5] for word in plain(WORDS[name]["words"])]
     done: list[float] = []
     work = await pcm_of(media, tmp_path, *clips)
-    assert work.duration_s > 85
+    assert work.takes[0].duration_s > 85
     outcome = await tiny.transcribe(work, lambda ticket, share: done.append(share))
     assert errors(expected, said(outcome)) / len(expected) <= 0.10
     assert isinstance(outcome, Transcribed)
     segments = outcome.transcript.segments
     assert all(earlier.start_s <= later.start_s for earlier, later in pairwise(segments))
-    assert work.duration_s - 5 < segments[-1].end_s <= work.duration_s + 0.1
+    assert work.takes[0].duration_s - 5 < segments[-1].end_s <= work.takes[0].duration_s + 0.1
     assert done == sorted(done)
     assert done[-1] == 1.0
 
@@ -191,7 +200,7 @@ async def test_a_file_that_cannot_be_read_costs_the_worker_nothing(
 ) -> None:
     work = await pcm_of(media, tmp_path, SAMPLES / SPOKEN[0])
     pid = tiny.pid
-    outcome = await heard(tiny, SttWork(work.ticket, tmp_path / "missing.pcm", 5.0))
+    outcome = await heard(tiny, SttWork(work.ticket, tmp_path / "missing.pcm", (Take(5.0),)))
     assert isinstance(outcome, Failed)
     assert (outcome.fault.blame, outcome.fault.code) == (Blame.TASK, "stt_error")
     assert not outcome.fault.died
@@ -238,7 +247,7 @@ async def test_a_worker_that_hangs_is_ended(tmp_path: Path, media: MediaReader) 
 async def test_an_attempt_has_as_long_as_the_pace_of_the_probe_clip_shows(tmp_path: Path) -> None:
     async with started(whisper(tmp_path, limit_s=0.001, limit_factor=0.0)) as engine:
         probe = engine.lock.with_name("stt.probe.pcm")
-        outcome = await heard(engine, SttWork(Ticket(1, 1, 1), probe, 1.0))
+        outcome = await heard(engine, SttWork(Ticket(1, 1, 1), probe, (Take(1.0),)))
         assert isinstance(outcome, Transcribed)
 
 

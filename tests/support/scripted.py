@@ -16,6 +16,7 @@ from daemon.contracts.values import (
     RateWork,
     StageOutcome,
     SttWork,
+    Take,
     Ticket,
     Transcribed,
 )
@@ -105,7 +106,9 @@ class ScriptedEngine:
         self.log.alive.discard(self.stage)
 
     async def transcribe(self, work: SttWork, progress: OnProgress) -> StageOutcome:
-        return await self._try(work.ticket, Transcribed(work.ticket, TRANSCRIPT, SPEAKING))
+        return await self._try(
+            work.ticket, Transcribed(work.ticket, TRANSCRIPT, SPEAKING, work.takes[0].flags)
+        )
 
     async def extract(self, work: ExtractWork, progress: OnProgress) -> StageOutcome:
         return await self._try(work.ticket, Extracted(work.ticket, PROFILE))
@@ -139,7 +142,7 @@ class ScriptedMedia:
         if content in self._bad:
             return self._bad[content]
         pcm.write_bytes(b"\0\0")
-        return Decoded(pcm, 10.0)
+        return Decoded(pcm, (Take(10.0),))
 
     async def aclose(self) -> None:
         return None
