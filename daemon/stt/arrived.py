@@ -8,7 +8,8 @@ import os
 import struct
 from collections.abc import Callable
 
-_MOST_BOXES = 20_000  # of an mp4: a fragment each 100 ms in half an hour
+_MOST_BOXES = 20_000  # a fragment each 100 ms in half an hour of an mp4
+_MOST_TAGS = 8
 _LARGE_BOXES = (b"mdat", b"moov", b"moof")
 _UNKNOWN = {4: 0x7FFFFF00, 8: 1 << 62}  # sizes from here on are placeholders of recorders, by their bytes
 _SEGMENT = b"\x18\x53\x80\x67"
@@ -65,10 +66,11 @@ def _boxes(video: int, head: bytes, size: int) -> int | None:
 def _chunks(video: int, head: bytes, size: int) -> int | None:
     """The end of the last chunk of a caf."""
     at = 8
-    while at < size and len(chunk := os.pread(video, 12, at)) == 12:
+    for _ in range(_MOST_BOXES):
+        chunk = os.pread(video, 12, at)
         length = int.from_bytes(chunk[4:], "big", signed=True)
-        if length <= 0:
-            return None
+        if len(chunk) < 12 or length <= 0:  # -1 while it is recorded
+            break
         at += 12 + length
     return at
 
@@ -98,7 +100,10 @@ def _mp3(video: int, head: bytes, size: int) -> int | None:
     Tags before that frame may hold the same words.
     """
     at = 0
-    while (tag := os.pread(video, 10, at))[:3] == b"ID3" and len(tag) == 10:
+    for _ in range(_MOST_TAGS):
+        tag = os.pread(video, 10, at)
+        if tag[:3] != b"ID3" or len(tag) < 10:
+            break
         a, b, c, d = tag[6:]
         at += 10 + (a << 21 | b << 14 | c << 7 | d) + (10 if tag[5] & 0x10 else 0)
     frame = os.pread(video, 64, at)

@@ -40,6 +40,8 @@ from daemon.system.child import ChildMessage, attach
 
 WHOLE = 0.95  # of the bytes or the sound; a file with less is incomplete
 _ALL = 0.99  # of the bytes; recorders err by some in the sizes that they write
+_CLICK_S = 0.3  # where the file states 30 times as much and more, its index is damaged
+_MOST_FOR_A_CLICK = 1 / 30
 _SLACK_S = 0.5  # the last picture of a slow video has no duration of its own
 
 
@@ -217,6 +219,7 @@ class _Takes:
             track = sound_tracks(container, self._video)[index]
             read_only(container, keep=track)
             times = timeline(container)
+            stated_s = (container.duration or 0) / av.time_base
             try:
                 for frame in decoded(container, track, tally):
                     pause_s = times.pause(frame.time, sound.seconds)
@@ -233,7 +236,7 @@ class _Takes:
                 raise MediaFault(
                     "damaged", f"the sound cannot be decoded ({exc}). Export or record the video again"
                 ) from exc
-        _check_decoded(tally, sound.samples)
+        _check_decoded(tally, sound.samples, stated_s)
         return tally, sound, mixer.balance
 
 
@@ -242,9 +245,9 @@ def _write(sound: PcmFile, pieces: Iterable[NDArray[Any]]) -> None:
         sound.write(piece)
 
 
-def _check_decoded(tally: PacketTally, samples: int) -> None:
-    """Raise MediaFault if too little of what the packets hold was decoded."""
-    if not samples or not tally.decoded_s:
+def _check_decoded(tally: PacketTally, samples: int, stated_s: float) -> None:
+    """Raise MediaFault if too little was decoded of what the packets hold, or no more than a click."""
+    if not samples or not tally.decoded_s or tally.decoded_s < _CLICK_S < _MOST_FOR_A_CLICK * stated_s:
         raise MediaFault(
             "damaged", "no sound could be decoded: the video is damaged. Export or record it again"
         )

@@ -63,17 +63,33 @@ INVALID = {
     "a message that colours": fault(message="\x1b[31mit is"),
     "half of a character": '{"fault": {"blame": "permanent", "code": "damaged", "message": "\\ud800"}}',
     "a long message": fault(message="a" * 501),
-    "an answer to a decoding": '{"duration_s": 3.0, "flags": []}',
+    "an answer to a decoding": '{"takes": [{"duration_s": 0.0, "flags": []}]}',
 }
+
+
+def takes(*each: object) -> str:
+    """An answer to a decoding."""
+    return json.dumps({"takes": each})
+
+
+def take(duration_s: object = 0.0, flags: object = ()) -> dict[str, object]:
+    """One of its takes."""
+    return {"duration_s": duration_s, "flags": flags}
+
+
 INVALID_DECODED = {
     "an answer to a probe": json.dumps(PROBED),
-    "more sound than was written": '{"duration_s": 3.0, "flags": []}',
-    "flags that are text": '{"duration_s": 0.0, "flags": "x"}',
-    "many flags": json.dumps({"duration_s": 0.0, "flags": [{"code": "a", "detail": "b"}] * 9}),
-    "a flag without a code": '{"duration_s": 0.0, "flags": [{"detail": "x"}]}',
-    "a flag of more": '{"duration_s": 0.0, "flags": [{"code": "a", "detail": "b", "field": "c"}]}',
-    "a detail that is a list": '{"duration_s": 0.0, "flags": [{"code": "a", "detail": []}]}',
-    "NaN": '{"duration_s": NaN, "flags": []}',
+    "no take": takes(),
+    "many takes": takes(*[take()] * 9),
+    "more sound than was written": takes(take(3.0)),
+    "a second take that was not written": takes(take(), take(3.0)),
+    "a take of more": takes({**take(), "channel": 1}),
+    "flags that are text": takes(take(flags="x")),
+    "many flags": takes(take(flags=[{"code": "a", "detail": "b"}] * 9)),
+    "a flag without a code": takes(take(flags=[{"detail": "x"}])),
+    "a flag of more": takes(take(flags=[{"code": "a", "detail": "b", "field": "c"}])),
+    "a detail that is a list": takes(take(flags=[{"code": "a", "detail": []}])),
+    "NaN": takes(take(float("nan"))),
 }
 
 

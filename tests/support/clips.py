@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 RATE = 48_000
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 8: "7.1"}
 Sound = NDArray[np.int16]
 """Samples of shape (channels, samples) at 48 kHz."""
 
@@ -82,7 +83,7 @@ def film(
         for track in tracks:
             stream = container.add_stream(codec, rate=rate)
             assert isinstance(stream, AudioStream)
-            stream.layout = {1: "mono", 2: "stereo", 8: "7.1"}[len(track)]
+            stream.layout = _LAYOUTS[len(track)]
             streams.append(stream)
         if video is not None:
             for number in range(round(picture_s * 10)):
@@ -114,7 +115,7 @@ def _frames(
         if hole and hole[0] <= start / rate < hole[1]:
             continue
         part = np.ascontiguousarray(track[:, start : start + 960].T.reshape(1, -1))
-        frame = AudioFrame.from_ndarray(part, "s16", {1: "mono", 2: "stereo", 8: "7.1"}[len(track)])
+        frame = AudioFrame.from_ndarray(part, "s16", _LAYOUTS[len(track)])
         frame.sample_rate = rate
         frame.time_base = Fraction(1, rate)
         frame.pts = round(begins_s * rate) + start
