@@ -28,7 +28,7 @@ LONGEST = 16 * 1024
 PASSES = 8
 """The most times that a file is decoded, and the most takes that it has: no camera makes more tracks."""
 
-MOST_SOUND = 3
+MOST_SOUND = 2
 """Times the longest recording: where so much of a file was decoded, no further take is begun."""
 
 _MOST_CHARACTERS = 500

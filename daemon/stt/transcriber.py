@@ -5,7 +5,7 @@ import importlib.util
 import os
 import time
 import wave
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from daemon.contracts.values import (

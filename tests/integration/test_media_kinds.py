@@ -10,7 +10,7 @@ import pytest
 from daemon.contracts.values import Decoded, Probe
 from daemon.core.errors import Blame, Fault
 from daemon.stt.decoder import MediaReader
-from tests.support.clips import RATE, Sound, cut_off, film, silence, spoken, tone
+from tests.support.clips import RATE, cut_off, film, rumble, silence, spoken, tone
 
 pytestmark = pytest.mark.anyio
 
@@ -221,13 +221,6 @@ async def test_a_picture_of_a_phone_is_no_video_without_sound(media: MediaReader
     fault = await media.probe(path)
     assert isinstance(fault, Fault)
     assert (fault.code, "picture" in fault.message) == ("not_media", True)
-
-
-def rumble(seconds: float, seed: int = 1) -> Sound:
-    """Low noise, as of wind or a desk that is knocked at, louder than a voice."""
-    steps = np.random.default_rng(seed).normal(0, 1, round(seconds * RATE))
-    low = np.convolve(steps, np.ones(400) / 20, mode="same")
-    return np.asarray(np.clip(low * 9000, -32_000, 32_000), dtype=np.int16)[np.newaxis]
 
 
 async def takes(media: MediaReader, path: Path) -> list[list[str]]:

@@ -7,12 +7,13 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
@@ -33,6 +34,7 @@ from daemon.stt.transcriber import WhisperEngine
 from daemon.system.lock import holder
 from daemon.system.weights import Weights
 from tests.support.checkout import model_folder
+from tests.support.clips import Sound, film, rumble, spoken
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 
@@ -106,6 +108,36 @@ async def pcm_of(media: MediaReader, folder: Path, *clips: Path) -> SttWork:
     return SttWork(Ticket(1, 1, 1), joined, (Take(joined.stat().st_size / 32_000),))
 
 
+@pytest.mark.parametrize(
+    ("tracks", "flag"),
+    [
+        (lambda voice: [rumble(5), voice], "audio_track"),
+        (lambda voice: [np.concatenate([rumble(5), voice])], "one_channel"),
+        (lambda voice: [np.concatenate([rumble(5), rumble(5, 2), voice])], "one_channel"),
+        (lambda voice: [np.concatenate([voice, voice // 2])], None),
+        (lambda voice: [voice, voice // 2], None),
+    ],
+    ids=["second track", "right channel", "third channel", "stereo", "two of the same"],
+)
+async def test_the_voice_is_heard_where_it_is_the_clearest(
+    media: MediaReader,
+    tiny: WhisperEngine,
+    tmp_path: Path,
+    tracks: Callable[[Sound], list[Sound]],
+    flag: str | None,
+) -> None:
+    voice = spoken(MEDIA / "probe.wav")
+    decoded = await media.decode(film(tmp_path / "a.mov", *tracks(voice), codec="pcm_s16le"), tmp_path / "a")
+    assert isinstance(decoded, Decoded), decoded
+    outcome = await heard(tiny, SttWork(Ticket(1, 1, 1), decoded.pcm, decoded.takes))
+    assert isinstance(outcome, Transcribed), outcome
+    assert [each.code for each in outcome.flags] == ([flag] if flag else [])
+    alone = await media.decode(MEDIA / "probe.wav", tmp_path / "b")
+    assert isinstance(alone, Decoded)
+    words = said(await heard(tiny, SttWork(Ticket(1, 1, 1), alone.pcm, alone.takes)))
+    assert errors(words, said(outcome)) <= 2
+
+
 async def heard(engine: WhisperEngine, work: SttWork) -> StageOutcome:
     return await engine.transcribe(work, lambda ticket, done: None)
 
@@ -118,8 +150,8 @@ def said(outcome: StageOutcome) -> list[str]:
 def plain(text: str) -> list[str]:
     """Words as they are compared: without case and marks, numbers as figures."""
     flat = re.sub(r"[^a-z0-9' ]", " ", text.lower().replace("-", " "))
-    for spoken, figure in sorted(NUMBERS.items(), reverse=True):
-        flat = re.sub(rf"\b{spoken}\b", figure, flat)
+    for word, figure in sorted(NUMBERS.items(), reverse=True):
+        flat = re.sub(rf"\b{word}\b", figure, flat)
     return flat.split()
 
 

@@ -47,6 +47,13 @@ def chords(seconds: float) -> Sound:
     return played[np.newaxis, : round(seconds * RATE)]
 
 
+def rumble(seconds: float, seed: int = 1) -> Sound:
+    """Low noise, as of wind or a desk that is knocked at, louder than a voice."""
+    steps = np.random.default_rng(seed).normal(0, 1, round(seconds * RATE))
+    low = np.convolve(steps, np.ones(400) / 20, mode="same")
+    return np.asarray(np.clip(low * 9000, -32_000, 32_000), dtype=np.int16)[np.newaxis]
+
+
 def _struck(pitch: float, level: float) -> NDArray[np.float64]:
     """A string that was struck: seven partials, the higher the sooner gone."""
     time = np.arange(round(2.5 * RATE)) / RATE

@@ -127,6 +127,28 @@ def test_silence_asks_no_model(pcm: Path) -> None:
     assert model.sizes == []
 
 
+def by_sound(audio: Audio) -> list[Samples]:
+    return TEN_S if audio.any() else []
+
+
+def test_of_two_takes_the_one_with_speech_is_transcribed(tmp_path: Path) -> None:
+    path = tmp_path / "a.pcm"
+    np.concatenate([np.zeros(20 * RATE), np.ones(30 * RATE)]).astype("<i2").tofile(path)
+    model = Model(batched=[made(0.4, 2.0, " Hello.")])
+    ours = scribe(model, [])
+    ours._find_speech = by_sound
+    heard = ours.transcribe(path, lambda done: None, [20.0, 30.0])
+    assert (heard.take, heard.segments[0].text) == (1, "Hello.")
+    assert len(model.sizes) == 1  # with speech in one alone there is nothing to compare
+
+
+def test_of_two_takes_that_are_as_clear_the_first_is_transcribed(pcm: Path) -> None:
+    model = Model(batched=[made(0.4, 2.0, " Hello.")])
+    heard = scribe(model, TEN_S).transcribe(pcm, lambda done: None, [60.0, 60.0])
+    assert heard.take == 0
+    assert len(model.sizes) == 3  # a part of each, and the first
+
+
 def test_times_are_those_of_the_recording(pcm: Path) -> None:
     model = Model(batched=[made(0.4, 2.0, " Hello."), made(2.0, 10.5, " I am Alex.")])
     heard = scribe(model, TEN_S).transcribe(pcm, lambda done: None)
