@@ -24,6 +24,7 @@ from daemon.core.content.speaking import speaking
 from daemon.core.errors import Blame, EngineError, Fault, ModelError
 from daemon.core.learnt_limit import LearntLimit
 from daemon.core.tasks.task import Stage
+from daemon.stt.doubts import doubts
 from daemon.stt.protocol import HeardSpeech, Ready, WorkerFault
 from daemon.stt.start_faults import advised, last_words
 from daemon.stt.verdict import transcript, unscorable
@@ -197,13 +198,14 @@ class WhisperEngine:
     def _outcome(self, work: SttWork, heard: HeardSpeech, ready: Ready) -> StageOutcome:
         written = transcript(heard)
         spans = [(span.start_s, span.end_s) for span in heard.speech]
-        figures = speaking(spans, written.text if written else "", work.duration_s)
+        other_s = sum(span.end_s - span.start_s for span in heard.speech if span not in heard.spoken)
+        figures = speaking(spans, written.text if written else "", work.duration_s, other_s)
         provenance = self._provenance(heard, ready)
         reason = unscorable(heard, self._language)
         if reason is not None or written is None:
             code, message = reason or ("no_speech", "")
             return Unscorable(work.ticket, code, message, written, figures, provenance)
-        flags = []
+        flags = doubts(heard, self._language)
         if heard.dropped:
             detail = f"{heard.dropped} segments were left out: Whisper repeated itself or invented words"
             flags.append(Flag(code="dropped_segments", field="transcript", detail=detail))
