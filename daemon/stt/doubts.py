@@ -4,13 +4,12 @@ docs/hearing.md has the rates on voices, texts and conditions with which nothing
 """
 
 from daemon.core.content.document import Flag
-from daemon.core.content.speaking import word_count
 from daemon.stt.protocol import HeardSpeech
 
 SURE_LOGPROB = -0.45
 """The log-probability of a window's text. On the half of the set that chose it, texts with a word error rate
 below 0.15 had -0.33 or more. Those above 0.4 had -0.48 or less, or left most of the speech without text."""
-MOST_DOUBTED = 1 / 3  # of the words may stand in segments below that: noise in one part of a recording
+MOST_DOUBTED = 1 / 3  # of the text, in seconds, may be below that: noise in one part, say
 LEAST_WRITTEN = 0.75  # of the speech has text; good transcripts had 0.81 and more
 MOST_UNHEARD = 0.2  # of the speech, by the lenient voice detector, may be missed by the usual one
 QUIET_DB = -60.0  # of the loud parts: below, a doubtful text may be due to the level; usual are -40 to -10
@@ -28,7 +27,7 @@ def doubts(heard: HeardSpeech, expected: str | None) -> list[Flag]:
     doubtful = _doubted(heard) > MOST_DOUBTED
     if doubtful or heard.written < LEAST_WRITTEN:
         detail = (
-            f"Whisper is unsure of {_doubted(heard):.0%} of the words: noise, clipping or an accent"
+            f"Whisper is unsure of {_doubted(heard):.0%} of the text: noise, clipping or an accent"
             if doubtful
             else f"only {heard.written:.0%} of the speech gave words"
         )
@@ -46,7 +45,7 @@ def doubts(heard: HeardSpeech, expected: str | None) -> list[Flag]:
 
 
 def _doubted(heard: HeardSpeech) -> float:
-    """The share of the words that stand in segments with a low log-probability."""
-    words = [(word_count(segment.text), segment.avg_logprob) for segment in heard.segments]
-    total = sum(count for count, _ in words)
-    return sum(count for count, logprob in words if logprob < SURE_LOGPROB) / total if total else 0.0
+    """The share of the text, in seconds, that has a low log-probability. Words are no measure: "4-5-1" is one."""
+    seconds = [(segment.end_s - segment.start_s, segment.avg_logprob) for segment in heard.segments]
+    total = sum(length for length, _ in seconds)
+    return sum(length for length, logprob in seconds if logprob < SURE_LOGPROB) / total if total else 0.0

@@ -104,15 +104,32 @@ class Languages:
         `segments` are those of the whole recording, placed in it.
         """
         found: dict[LanguageStretch, Sequence[Samples]] = {}
-        for stretch, guess in spoken.guesses:
+        for index, (stretch, guess) in enumerate(spoken.guesses):
             written = has_text(stretch, segments)
             if self._expected is None or (written and guess >= SUSPECT):
                 continue
             other = other_language(self._alone(audio, stretch), self._expected, written=written)
             if other is not None:
-                times = round(stretch[0][0] / RATE, 2), round(stretch[-1][1] / RATE, 2)
-                found[LanguageStretch(start_s=times[0], end_s=times[1], language=other)] = stretch
+                before = spoken.guesses[index - 1][0][::-1] if index else ()
+                after = spoken.guesses[index + 1][0] if index + 1 < len(spoken.guesses) else ()
+                whole = [
+                    *self._edge(audio, before, other)[::-1],
+                    *stretch,
+                    *self._edge(audio, after, other),
+                ]
+                times = round(whole[0][0] / RATE, 2), round(whole[-1][1] / RATE, 2)
+                found[LanguageStretch(start_s=times[0], end_s=times[1], language=other)] = whole
         return found
+
+    def _edge(self, audio: Audio, pieces: Sequence[Samples], other: str) -> list[Samples]:
+        """The pieces next to a stretch that continue it: each is likelier in `other` than in `expected`."""
+        taken = []
+        for piece in pieces:
+            likely = self._alone(audio, [piece])
+            if likely.get(other, 0.0) <= likely.get(self._expected or "", 0.0):
+                break
+            taken.append(piece)
+        return taken
 
     def _alone(self, audio: Audio, stretch: Sequence[Samples]) -> Likely:
         sound = np.concatenate([audio[start:end] for start, end in stretch])[:LIMIT]

@@ -255,7 +255,7 @@ def test_a_half_in_another_language_is_left_out_and_named(pcm: Path) -> None:
         batched=[made(0.0, 10.5, " I am Alex."), made(11.5, 22.0, " My name is Elena.")],
         languages={"en": 0.6, "es": 0.3},
         guesses=[0.9, 0.1],
-        alone_in=[{"es": 0.8, "en": 0.05}],
+        alone_in=[{"es": 0.8, "en": 0.05}, {"es": 0.1, "en": 0.6}],  # the stretch, and the piece beside it
     )
     heard = scribe(model, HALVES).transcribe(pcm, lambda done: None)
     assert [(each.start_s, each.end_s, each.language) for each in heard.others] == [(19.6, 30.4, "es")]
