@@ -45,7 +45,7 @@ def doubts(heard: HeardSpeech, expected: str | None) -> list[Flag]:
 
 
 def _doubted(heard: HeardSpeech) -> float:
-    """The share of the text, in seconds, that has a low log-probability. Words are no measure: "4-5-1" is one."""
+    """The share of the text, in seconds, with a low log-probability. In words "4-5-1" would be one."""
     seconds = [(segment.end_s - segment.start_s, segment.avg_logprob) for segment in heard.segments]
     total = sum(length for length, _ in seconds)
     return sum(length for length, logprob in seconds if logprob < SURE_LOGPROB) / total if total else 0.0
