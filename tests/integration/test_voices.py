@@ -72,7 +72,13 @@ def anyio_backend() -> str:
 async def base(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WhisperEngine]:
     folder = tmp_path_factory.mktemp("voices")
     engine = WhisperEngine(
-        model_folder("whisper-base"), folder, folder / "log", device="cpu", compute_type="int8", streams=2
+        model_folder("whisper-base"),
+        folder,
+        folder / "log",
+        device="cpu",
+        compute_type="int8",
+        streams=2,
+        limit_s=600.0,  # a busy machine is no fault here
     )
     await engine.start()
     yield engine
