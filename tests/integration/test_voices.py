@@ -13,6 +13,7 @@ from daemon.contracts.values import Decoded, SttWork, Ticket, Transcribed, Unsco
 from daemon.core.content.result import REVIEW_FLAGS
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
+from daemon.system.weights import Weights
 from tests.integration.test_whisper import errors, plain
 from tests.support.checkout import model_folder
 from tests.support.voices import MISSING, RATE, Audio, noise, speak, spoiled, write_pcm
@@ -91,7 +92,7 @@ def anyio_backend() -> str:
 async def base(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WhisperEngine]:
     folder = tmp_path_factory.mktemp("voices")
     engine = WhisperEngine(
-        model_folder("whisper-base"),
+        Weights.unpinned(model_folder("whisper-base")),
         folder,
         folder / "log",
         device="cpu",
