@@ -1,7 +1,7 @@
 """Which stretches of a recording are in another language than the expected one. Pure functions.
 
 A stretch is a few pieces of speech in a row, of at least STRETCH_S together: a name or a short quote in
-another language is less. The limits were chosen on one half of the set in docs/hearing.md.
+another language is less. The limits follow from the set in docs/hearing.md, from both of its halves.
 """
 
 from collections.abc import Mapping, Sequence
