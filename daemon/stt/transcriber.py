@@ -24,6 +24,7 @@ from daemon.core.content.speaking import speaking
 from daemon.core.errors import Blame, EngineError, Fault, ModelError
 from daemon.core.learnt_limit import LearntLimit
 from daemon.core.tasks.task import Stage
+from daemon.stt.doubts import doubts
 from daemon.stt.protocol import HeardSpeech, Ready, WorkerFault
 from daemon.stt.start_faults import advised, last_words
 from daemon.stt.verdict import transcript, unscorable
@@ -199,13 +200,14 @@ class WhisperEngine:
         written = transcript(heard)
         take = work.takes[heard.take]
         spans = [(span.start_s, span.end_s) for span in heard.speech]
-        figures = speaking(spans, written.text if written else "", take.duration_s)
+        other_s = sum(span.end_s - span.start_s for span in heard.speech if span not in heard.spoken)
+        figures = speaking(spans, written.text if written else "", take.duration_s, other_s)
         provenance = self._provenance(heard, ready)
         reason = unscorable(heard, self._language)
         if reason is not None or written is None:
             code, message = reason or ("no_speech", "")
             return Unscorable(work.ticket, code, message, written, figures, provenance)
-        flags = list(take.flags)
+        flags = [*take.flags, *doubts(heard, self._language)]
         if heard.dropped:
             detail = f"{heard.dropped} segments were left out: Whisper repeated itself or invented words"
             flags.append(Flag(code="dropped_segments", field="transcript", detail=detail))

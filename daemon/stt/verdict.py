@@ -10,6 +10,7 @@ MIN_LOGPROB = -1.0  # the mean below which Whisper itself rejects a text
 # Portuguese, Hindi and Bengali as fluent English at -0.8 to -1.0. English with a heavy accent stays above
 # -0.7, and most of it is detected as English.
 MIN_LOGPROB_DOUBTED = -0.75
+MIN_SPEECH_S = 3.0  # of speech without a word: it was not understood. Less may be a noise or music
 MIN_WRITTEN = 0.5  # of the speech has text: 15 s of Chinese gave one English sentence, of 3 s
 
 
@@ -30,7 +31,9 @@ def unscorable(heard: HeardSpeech, expected: str | None) -> tuple[str, str] | No
 
     `expected` is an ISO 639-1 code, or None for any language.
     """
-    if not any(word_count(segment.text) for segment in heard.segments):
+    words = sum(word_count(segment.text) for segment in heard.segments)
+    spoken_s = sum(span.end_s - span.start_s for span in heard.speech)
+    if not words and spoken_s < MIN_SPEECH_S:
         return (
             "no_speech",
             "no speech was heard. Check that the microphone is on and near you, play the recording back, "
@@ -45,13 +48,12 @@ def unscorable(heard: HeardSpeech, expected: str | None) -> tuple[str, str] | No
         )
     doubted = expected is not None and heard.detected not in (None, expected)
     least = MIN_LOGPROB_DOUBTED if doubted else MIN_LOGPROB
-    if (not sure and _mean_logprob(heard) < least) or _written(heard) < MIN_WRITTEN:
+    if not words or (not sure and _mean_logprob(heard) < least) or heard.written < MIN_WRITTEN:
         return (
             "unintelligible",
             "the speech cannot be understood. Record it again in a quiet room, close to the microphone, and "
             "speak slowly and clearly",
         )
-    words = sum(word_count(segment.text) for segment in heard.segments)
     if words < MIN_WORDS:
         told = "word was" if words == 1 else "words were"
         return (
@@ -60,13 +62,6 @@ def unscorable(heard: HeardSpeech, expected: str | None) -> tuple[str, str] | No
             "check that the whole recording can be heard",
         )
     return None
-
-
-def _written(heard: HeardSpeech) -> float:
-    """The share of the speech that has text; 1 if no speech was measured."""
-    spoken = sum(span.end_s - span.start_s for span in heard.speech)
-    written = sum(segment.end_s - segment.start_s for segment in heard.segments)
-    return written / spoken if spoken else 1.0
 
 
 def _mean_logprob(heard: HeardSpeech) -> float:

@@ -1,7 +1,7 @@
 """Transcription of a recording with a loaded model. Runs only in the Whisper worker.
 
-The voice detector runs once: its spans give the windows, the figures of speaking, and the finding that there
-is no speech. Each window is encoded once, also to detect the language. Batched inference has no checks: it
+The spans of the voice detector give the windows, the figures of speaking, and the finding that there is no
+speech. Each window is encoded once, also to detect the language. Batched inference has no checks: it
 does not notice a text that repeats itself or is invented, nor continue where a window's answer broke off. So
 each window is checked afterwards, and transcribed again, alone, if it fails, with Whisper's own checks.
 """
@@ -16,47 +16,28 @@ from numpy.typing import NDArray
 
 from daemon.core.content.document import Segment
 from daemon.stt import takes
-from daemon.stt.protocol import SURE, HeardSpeech, SpeechSpan
-from daemon.stt.segment_faults import badness, compression_ratio, faults, genuine
-from daemon.stt.windows import LIMIT, RATE, Samples, Window, cut
-
-Audio = NDArray[np.float32]
+from daemon.stt.languages import Audio, Languages, OnePass
+from daemon.stt.level import raised
+from daemon.stt.protocol import HeardSpeech, SpeechSpan
+from daemon.stt.segment_faults import badness, faults, genuine
+from daemon.stt.segments import placed, segment_of, sentences
+from daemon.stt.windows import LIMIT, RATE, Samples, Window, pack, pieces_of
 
 MIN_SPEECH_S = 0.25
-PAUSE_S = 0.8  # between two words begins a new segment
+MIN_EXPECTED_S = 4.0  # of speech in the expected language; with less it is a recording in another one
+CLEAR, LENIENT = 0.5, 0.2  # thresholds of the voice detector; none found a voice in noise, at any level
+MOST_WRITTEN = 1.1  # seconds of text for each of speech; if more, the detector lost speech: a whisper, say
+MIN_FOUND = 1.1  # times the speech, that the lenient detector must find to be believed
 
-_UNSPOKEN = frozenset({"la", "sa"})
-"""Languages that no student speaks: `base` took English with an accent for Latin at 0.69."""
-
-
-class OnePass:
-    """A Whisper model for the batched pipeline, with a cache of the last encoder output."""
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
-        self._kept: tuple[Audio, Any] | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
-
-    def encode(self, features: Audio) -> Any:
-        """The encoder's output for `features` (windows, mels, frames)."""
-        if self._kept is None or not np.array_equal(self._kept[0], features):
-            self._kept = None  # free it first: the memory may not hold two
-            self._kept = features, self._model.encode(features)
-        return self._kept[1]
-
-    def forget(self) -> None:
-        """Free the cached output."""
-        self._kept = None
+FindSpeech = Callable[[Audio, float], list[Samples]]
 
 
 class WindowTranscriber:
     """Transcribes one recording after the other.
 
     `model` is a faster_whisper.WhisperModel, `one_pass` that model with its cache, `pipeline` a
-    BatchedInferencePipeline over it; `find_speech` gives the spans of an audio that have a voice.
-    `batch_size` is halved for good when memory runs out.
+    BatchedInferencePipeline over it; `find_speech` gives the spans of an audio that have a voice, by a
+    threshold. `batch_size` is halved for good when memory runs out.
     """
 
     def __init__(
@@ -64,7 +45,8 @@ class WindowTranscriber:
         model: Any,
         one_pass: OnePass,
         pipeline: Any,
-        find_speech: Callable[[Audio], list[Samples]],
+        find_speech: FindSpeech,
+        languages: Languages,
         *,
         batch_size: int,
         expected: str | None,
@@ -74,6 +56,7 @@ class WindowTranscriber:
         self._one_pass = one_pass
         self._pipeline = pipeline
         self._find_speech = find_speech
+        self._languages = languages
         self._expected = expected
         self._hotwords = hotwords
         self.batch_size = batch_size
@@ -87,29 +70,53 @@ class WindowTranscriber:
         """
         sounds = takes.parted(np.fromfile(pcm, dtype="<i2"), takes_s)
         chosen = self._clearest(sounds) if len(sounds) > 1 else 0
-        return self._heard(_floats(sounds[chosen]), progress).model_copy(update={"take": chosen})
+        audio, level_db = raised(_floats(sounds[chosen]))
+        heard = self._heard(audio, progress)
+        return heard.model_copy(update={"take": chosen, "level_db": level_db})
 
     def _clearest(self, sounds: Sequence[NDArray[Any]]) -> int:
         """The place of the take in which speech is the clearest, by the first window of some."""
-        spoken = [sum(end - start for start, end in self._find_speech(_floats(sound))) for sound in sounds]
+        spoken = [_length(self._find_speech(raised(_floats(sound))[0], CLEAR)) for sound in sounds]
         tried = takes.worth_a_trial([count / RATE for count in spoken], MIN_SPEECH_S)
         if len(tried) < 2:
             return tried[0] if tried else 0
-        heard = [self._heard(_floats(sounds[index]), lambda done: None, windows=1) for index in tried]
+        heard = [self._begun(raised(_floats(sounds[index]))[0]) for index in tried]
         return tried[takes.clearest(heard, self._expected)]
 
-    def _heard(
-        self, audio: Audio, progress: Callable[[float], None], windows: int | None = None
+    def _begun(self, audio: Audio) -> HeardSpeech:
+        """Transcribe the first window of a recording that has speech. Raises MemoryError."""
+        speech = self._find_speech(audio, CLEAR)
+        return self._of_speech(audio, speech, lambda done: None, first_only=True)
+
+    def _heard(self, audio: Audio, progress: Callable[[float], None]) -> HeardSpeech:
+        """Transcribe a recording. Raises MemoryError."""
+        speech = self._find_speech(audio, CLEAR)
+        heard = self._of_speech(audio, speech, progress)
+        if speech and heard.written <= MOST_WRITTEN:
+            return heard
+        more = self._find_speech(audio, LENIENT)
+        if _length(more) <= MIN_FOUND * _length(speech):
+            return heard
+        unheard_s = round((_length(more) - _length(speech)) / RATE, 2)
+        return self._of_speech(audio, more, progress).model_copy(update={"unheard_s": unheard_s})
+
+    def _of_speech(
+        self,
+        audio: Audio,
+        speech: Sequence[Samples],
+        progress: Callable[[float], None],
+        *,
+        first_only: bool = False,
     ) -> HeardSpeech:
-        """Transcribe a recording, or only its first windows. Raises MemoryError."""
-        speech = self._find_speech(audio)
         spans = tuple(SpeechSpan(start_s=start / RATE, end_s=end / RATE) for start, end in speech)
-        if sum(end - start for start, end in speech) < MIN_SPEECH_S * RATE:
+        if _length(speech) < MIN_SPEECH_S * RATE:
             return HeardSpeech(speech=spans)
-        parts = cut(speech, len(audio))[:windows]
+        pieces: Sequence[Samples] = pieces_of(speech, len(audio))
+        if first_only:
+            pieces = pack(pieces)[0].pieces
         while True:
             try:
-                return self._transcribe(audio, parts, progress).model_copy(update={"speech": spans})
+                return self._transcribe(audio, pieces, progress).model_copy(update={"speech": spans})
             except (RuntimeError, MemoryError) as exc:
                 if not is_out_of_memory(exc):
                     raise
@@ -120,10 +127,38 @@ class WindowTranscriber:
             self.batch_size = max(1, self.batch_size // 2)
 
     def _transcribe(
-        self, audio: Audio, windows: Sequence[Window], progress: Callable[[float], None]
+        self, audio: Audio, pieces: Sequence[Samples], progress: Callable[[float], None]
     ) -> HeardSpeech:
+        """Transcribe the pieces, and again without those in another language, which give invented English."""
+        windows = pack(pieces)
         clips = [_clip(audio, window) for window in windows]
-        detected, detected_probability, language, probability = self._language(clips)
+        spoken = self._languages.spoken(windows, clips, self.batch_size)
+        heard = self._windows(windows, clips, spoken.language, progress)
+        others = self._languages.others(audio, spoken, heard.segments)
+        foreign = {piece for stretch in others.values() for piece in stretch}
+        rest = [piece for piece in pieces if piece not in foreign]
+        if others and _length(rest) >= MIN_EXPECTED_S * RATE:
+            self._one_pass.forget()
+            windows = pack(rest)
+            clips = [_clip(audio, window) for window in windows]
+            spoken = self._languages.spoken(windows, clips, self.batch_size)
+            heard = self._windows(windows, clips, self._expected or spoken.language, progress)
+            heard = heard.model_copy(update={"others": tuple(others)})
+        return heard.model_copy(
+            update={
+                "language_probability": spoken.probability,
+                "detected": spoken.detected,
+                "detected_probability": spoken.detected_probability,
+            }
+        )
+
+    def _windows(
+        self,
+        windows: Sequence[Window],
+        clips: Sequence[Audio],
+        language: str,
+        progress: Callable[[float], None],
+    ) -> HeardSpeech:
         believed = self._expected in (None, language)  # else it is not rated, and not worth a second attempt
         segments: list[Segment] = []
         redone = dropped = 0
@@ -136,41 +171,15 @@ class WindowTranscriber:
                 best = min(first, again, key=lambda made: badness(made, length_s))
             kept = genuine(best)
             dropped += len(best) - len(kept)
-            segments += [_placed(segment, windows[index]) for segment in kept]
+            segments += [placed(segment, windows[index]) for segment in kept]
             progress((index + 1) / len(clips))
         return HeardSpeech(
             segments=tuple(segments),
             language=language,
-            language_probability=probability,
-            detected=detected,
-            detected_probability=detected_probability,
             batch_size=self.batch_size,
             redone=redone,
             dropped=dropped,
         )
-
-    def _language(self, clips: Sequence[Audio]) -> tuple[str | None, float | None, str, float | None]:
-        """The detected language and its probability, that of the transcript and its probability.
-
-        All windows of the first batch vote; faster-whisper asks only the first window.
-        """
-        if not self._model.model.is_multilingual:
-            return None, None, "en", None
-        extractor = self._model.feature_extractor
-        features = np.stack(
-            [_whole(extractor(clip)[..., :-1], extractor.nb_max_frames) for clip in clips[: self.batch_size]]
-        )
-        votes: dict[str, float] = {}
-        for window in self._model.model.detect_language(self._one_pass.encode(features)):
-            for token, probability in window:
-                code = token[2:-2]  # "<|en|>"
-                if code in _UNSPOKEN:
-                    continue
-                votes[code] = votes.get(code, 0.0) + probability / len(features)
-        detected = max(votes, key=lambda code: votes[code])
-        unsure = self._expected is not None and votes[detected] < SURE
-        language = self._expected if unsure and self._expected in votes else detected
-        return detected, votes[detected], language, votes[language]
 
     def _batched(self, clips: Sequence[Audio], language: str) -> Iterator[list[Segment]]:
         """The segments of each clip, in order, with times from the clip's beginning.
@@ -197,7 +206,7 @@ class WindowTranscriber:
                 yield held
                 held, index = [], index + 1
             if segment.text.strip():
-                held += _sentences(segment, -edges[index])
+                held += sentences(segment, -edges[index])
         yield held
         yield from ([] for _ in clips[index + 1 :])
 
@@ -213,7 +222,7 @@ class WindowTranscriber:
             condition_on_previous_text=False,
             temperature=0.0,  # higher ones are random: the same recording would give another text
         )
-        return [*kept, *(_segment(segment, from_s) for segment in made)]
+        return [*kept, *(segment_of(segment, from_s) for segment in made)]
 
 
 def _floats(sound: NDArray[Any]) -> Audio:
@@ -228,6 +237,10 @@ def is_out_of_memory(exc: BaseException) -> bool:
     )
 
 
+def _length(spans: Sequence[Samples]) -> int:
+    return sum(end - start for start, end in spans)
+
+
 def _clip(audio: Audio, window: Window) -> Audio:
     """A window's sound, padded with silence to 30 s.
 
@@ -236,48 +249,3 @@ def _clip(audio: Audio, window: Window) -> Audio:
     """
     sound = np.concatenate([audio[start:end] for start, end in window.pieces])
     return np.pad(sound, (0, max(0, LIMIT - len(sound))))
-
-
-def _whole(features: Audio, frames: int) -> Audio:
-    features = features[..., :frames]
-    return np.pad(features, ((0, 0), (0, frames - features.shape[-1])))
-
-
-def _sentences(made: Any, shift_s: float) -> list[Segment]:
-    """A segment of the model, split after each sentence and at pauses."""
-    words = made.words or []
-    if not words:
-        return [_segment(made, shift_s)]
-    ends = [i for i, (word, after) in enumerate(pairwise(words), 1) if _parts(word, after)]
-    return [
-        _segment(made, shift_s).model_copy(
-            update={
-                "start_s": max(0.0, float(part[0].start) + shift_s),
-                "end_s": max(0.0, float(part[-1].end) + shift_s),
-                "text": (text := "".join(word.word for word in part).strip()),
-                "compression_ratio": compression_ratio(text),
-            }
-        )
-        for part in (words[start:end] for start, end in pairwise([0, *ends, len(words)]))
-    ]
-
-
-def _parts(word: Any, after: Any) -> bool:
-    return bool(word.word.rstrip().endswith((".", "?", "!"))) or after.start - word.end > PAUSE_S
-
-
-def _segment(made: Any, shift_s: float) -> Segment:
-    return Segment(
-        start_s=max(0.0, made.start + shift_s),
-        end_s=max(0.0, made.end + shift_s),
-        text=made.text.strip(),
-        avg_logprob=made.avg_logprob,
-        no_speech_prob=made.no_speech_prob,
-        compression_ratio=made.compression_ratio,
-    )
-
-
-def _placed(segment: Segment, window: Window) -> Segment:
-    start = window.place(segment.start_s)
-    end = max(start, window.place(segment.end_s, ends=True))
-    return segment.model_copy(update={"start_s": round(start, 2), "end_s": round(end, 2)})

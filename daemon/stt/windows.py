@@ -44,7 +44,16 @@ class Window:
 
 def cut(speech: Sequence[Samples], total: int) -> list[Window]:
     """Pack `speech`, in order, of a recording of `total` samples into the fewest windows."""
-    pieces = list(_halves(_padded(speech, total)))
+    return pack(pieces_of(speech, total))
+
+
+def pieces_of(speech: Sequence[Samples], total: int) -> list[Samples]:
+    """The spans of `speech` with a part of the pauses around them, none longer than a window."""
+    return _halves(_padded(speech, total))
+
+
+def pack(pieces: Sequence[Samples]) -> list[Window]:
+    """Pack pieces, in order, into the fewest windows, of about the same length."""
     if not pieces:
         return []
     few = len(_packed(pieces, LIMIT))

@@ -16,8 +16,11 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from daemon.stt.languages import Audio, Cut, Languages, OnePass
 from daemon.stt.protocol import Ready, WorkerFault
-from daemon.stt.window_transcriber import Audio, OnePass, WindowTranscriber, is_out_of_memory
+from daemon.stt.window_transcriber import WindowTranscriber, is_out_of_memory
 from daemon.stt.windows import LIMIT, PADDING, RATE, Samples
 from daemon.system.child import ParentChannel, attach
 
@@ -179,22 +182,33 @@ def make_scribe(model: "WhisperModel", batch_size: int, options: argparse.Namesp
     from faster_whisper import BatchedInferencePipeline
 
     one_pass = OnePass(model)
+    expected = options.language_expected or None
     return WindowTranscriber(
         model,
         one_pass,
         BatchedInferencePipeline(one_pass),
         find_speech,
+        Languages(one_pass, crop, expected),
         batch_size=batch_size,
-        expected=options.language_expected or None,
+        expected=expected,
         hotwords=options.hotwords or None,
     )
 
 
-def find_speech(audio: Audio) -> list[Samples]:
-    """The spans of speech, in samples."""
+def crop(encoded: Any, cuts: Sequence[Cut], frames: int) -> Any:
+    """The encoder's output for so many frames from each cut on, as a batch."""
+    import ctranslate2
+
+    whole = np.array(encoded.to(ctranslate2.DataType.float32).to_device(ctranslate2.Device.cpu))
+    batch = np.stack([whole[window, frame : frame + frames] for window, frame in cuts])
+    return ctranslate2.StorageView.from_array(batch)
+
+
+def find_speech(audio: Audio, threshold: float) -> list[Samples]:
+    """The spans of speech, in samples, by the voice detector's threshold of 0 to 1."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
-    found = get_speech_timestamps(audio, VadOptions(**VAD))
+    found = get_speech_timestamps(audio, VadOptions(**VAD, threshold=threshold))
     return [(int(piece["start"]), int(piece["end"])) for piece in found]
 
 

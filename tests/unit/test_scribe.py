@@ -1,6 +1,6 @@
 """The scribe on a scripted model: memory that runs out, loops, and answers that break off."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from daemon.core.content.document import Segment
+from daemon.stt.languages import Audio, Cut, Languages, OnePass
 from daemon.stt.segment_faults import faults, genuine
-from daemon.stt.window_transcriber import Audio, OnePass, WindowTranscriber, _sentences, is_out_of_memory
+from daemon.stt.segments import sentences
+from daemon.stt.window_transcriber import WindowTranscriber, is_out_of_memory
 from daemon.stt.windows import RATE, Samples
 
 FRAMES = 3000
@@ -34,6 +36,8 @@ class Model:
     batched: list[SimpleNamespace] = field(default_factory=list)
     alone: list[SimpleNamespace] = field(default_factory=list)
     languages: dict[str, float] | None = None
+    guesses: list[float] = field(default_factory=list)
+    alone_in: list[dict[str, float]] = field(default_factory=list)
     room: int = 8
     encoded: list[int] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
@@ -52,7 +56,9 @@ class Model:
 
         return _Extractor(extract)
 
-    def encode(self, features: Audio) -> int:
+    def encode(self, features: Audio) -> Any:
+        if features.shape[-1] < FRAMES:
+            return "alone"
         if len(features) > self.room:
             raise RuntimeError("CUDA failed with error out of memory")
         self.encoded.append(len(features))
@@ -63,9 +69,18 @@ class Model:
         self.hotwords.append(options["hotwords"])
         return iter(self.alone), None
 
-    def _detect(self, encoded: int) -> list[list[tuple[str, float]]]:
+    def _detect(self, encoded: Any) -> list[list[tuple[str, float]]]:
+        """`languages` for each window, `alone_in` for a stretch alone, `guesses` for cuts, else English."""
         assert self.languages is not None
-        return [[(f"<|{code}|>", share) for code, share in self.languages.items()]] * encoded
+        if encoded == "alone":
+            found = [self.alone_in.pop(0)]
+        elif isinstance(encoded, str):
+            count = int(encoded.split()[1])
+            found = [{"en": share} for share in (self.guesses + [0.9] * count)[:count]]
+            self.guesses = self.guesses[count:]
+        else:
+            found = [self.languages] * encoded
+        return [[(f"<|{code}|>", share) for code, share in likely.items()] for likely in found]
 
 
 @dataclass
@@ -101,12 +116,30 @@ class Pipeline:
 
 
 def scribe(
-    model: Model, speech: list[Samples], *, batch_size: int = 8, expected: str | None = "en"
+    model: Model,
+    speech: list[Samples],
+    *,
+    more: list[Samples] | None = None,
+    batch_size: int = 8,
+    expected: str | None = "en",
+    hotwords: str | None = None,
 ) -> WindowTranscriber:
     one_pass = OnePass(model)
     return WindowTranscriber(
-        model, one_pass, Pipeline(one_pass), lambda audio: speech, batch_size=batch_size, expected=expected
+        model,
+        one_pass,
+        Pipeline(one_pass),
+        lambda audio, threshold: more if more and threshold < 0.5 else speech,
+        Languages(one_pass, cropped, expected),
+        batch_size=batch_size,
+        expected=expected,
+        hotwords=hotwords,
     )
+
+
+def cropped(encoded: int, cuts: Sequence[Cut], frames: int) -> str:
+    """A scripted batch: its detection answers `Model.guesses`, in order."""
+    return f"guess {len(cuts)}"
 
 
 @pytest.fixture
@@ -127,7 +160,7 @@ def test_silence_asks_no_model(pcm: Path) -> None:
     assert model.sizes == []
 
 
-def by_sound(audio: Audio) -> list[Samples]:
+def by_sound(audio: Audio, threshold: float) -> list[Samples]:
     return TEN_S if audio.any() else []
 
 
@@ -236,6 +269,42 @@ def test_another_language_gets_no_second_try(pcm: Path) -> None:
     assert model.given == []
 
 
+HALVES = [(RATE, 11 * RATE), (20 * RATE, 30 * RATE)]
+
+
+def test_a_half_in_another_language_is_left_out_and_named(pcm: Path) -> None:
+    model = Model(
+        batched=[made(0.0, 10.5, " I am Alex."), made(11.5, 22.0, " My name is Elena.")],
+        languages={"en": 0.6, "es": 0.3},
+        guesses=[0.9, 0.1],
+        alone_in=[{"es": 0.8, "en": 0.05}, {"es": 0.1, "en": 0.6}],  # the stretch, and the piece beside it
+    )
+    heard = scribe(model, HALVES).transcribe(pcm, lambda done: None)
+    assert [(each.start_s, each.end_s, each.language) for each in heard.others] == [(19.6, 30.4, "es")]
+    assert model.encoded == [1, 1]  # the second time without the Spanish half
+    assert len(model.sizes) == 2
+    assert [span.start_s for span in heard.spoken] == [1.0]
+
+
+def test_a_suspicion_that_proves_wrong_costs_no_second_transcription(pcm: Path) -> None:
+    model = Model(
+        batched=[made(0.0, 22.0, " I am Alex.")],
+        languages={"en": 0.6, "es": 0.3},
+        guesses=[0.9, 0.1],
+        alone_in=[{"en": 0.8, "es": 0.05}],
+    )
+    heard = scribe(model, HALVES).transcribe(pcm, lambda done: None)
+    assert heard.others == ()
+    assert len(model.sizes) == 1
+
+
+def test_speech_that_only_the_lenient_detector_finds_is_transcribed_too(pcm: Path) -> None:
+    model = Model(batched=[made(0.0, 13.0, " I am Alex.")], languages={"en": 0.9})
+    heard = scribe(model, [(RATE, 6 * RATE)], more=[(RATE, 21 * RATE)]).transcribe(pcm, lambda done: None)
+    assert heard.unheard_s == 15.0
+    assert [(span.start_s, span.end_s) for span in heard.speech] == [(1.0, 21.0)]
+
+
 def test_inventions_and_loops_are_left_out() -> None:
     kept = segment("Hello there.")
     assert genuine([kept]) == [kept]
@@ -275,10 +344,7 @@ def test_memory_that_runs_out_is_told_from_other_errors() -> None:
 
 def test_hotwords_reach_the_model_both_times(pcm: Path) -> None:
     model = Model(batched=[made(0.0, 2.0, " Hello.")], alone=[made(0.0, 8.0, " I am Mira.")])
-    one_pass = OnePass(model)
-    writer = WindowTranscriber(
-        model, one_pass, Pipeline(one_pass), lambda _: TEN_S, batch_size=8, expected="en", hotwords="Mira"
-    )
+    writer = scribe(model, TEN_S, hotwords="Mira")
     writer.transcribe(pcm, lambda done: None)
     assert model.hotwords == ["Mira", "Mira"]
 
@@ -293,7 +359,7 @@ def test_a_window_is_cut_behind_each_sentence_and_at_pauses() -> None:
         *(word(1.2, 1.4, " I"), word(1.4, 1.8, " like"), word(1.8, 2.4, " chess")),
         *(word(4.0, 4.2, " and"), word(4.2, 4.4, " I"), word(4.4, 5.0, " sing")),
     ]
-    cut = _sentences(whole, 10.0)
+    cut = sentences(whole, 10.0)
     assert [(s.start_s, s.end_s, s.text) for s in cut] == [
         (10.2, 11.0, "I am Ada."),
         (11.2, 12.4, "I like chess"),

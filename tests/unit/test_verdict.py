@@ -38,7 +38,9 @@ def test_an_introduction_can_be_rated() -> None:
     ("made", "code"),
     [
         (HeardSpeech(), "no_speech"),
-        (heard("..."), "no_speech"),
+        (heard("...", speech_s=2.0), "no_speech"),
+        (heard("...", speech_s=15.0), "unintelligible"),  # all its text was dropped
+        (heard("...", speech_s=15.0, detected="es", probability=0.8), "wrong_language"),
         (heard("I am Alex."), "too_few_words"),
         (heard(detected="de", probability=0.5), "wrong_language"),
         (heard(logprob=-1.3, probability=0.2), "unintelligible"),

@@ -46,17 +46,19 @@ def filler_words(text: str) -> dict[str, int]:
     return {filler: count for filler, count in counts.items() if count}
 
 
-def speaking(speech: Sequence[Stretch], text: str, duration_s: float) -> Speaking:
+def speaking(speech: Sequence[Stretch], text: str, duration_s: float, other_s: float = 0.0) -> Speaking:
     """The figures for a recording of `duration_s` seconds, with `speech` in order.
 
+    `other_s` are the seconds of `speech` in another language, of which `text` has no words.
     `words_per_minute` is over the time spoken, so that a long pause does not make a slow speaker;
     `pause_ratio` (0 to 1) is over the whole recording; `longest_pause_s` is between two stretches.
     """
     speech_s = sum(end - start for start, end in speech)
+    worded_s = speech_s - other_s
     pauses = [later[0] - earlier[1] for earlier, later in pairwise(speech)]
     return Speaking(
         speech_s=round(speech_s, 2),
-        words_per_minute=round(word_count(text) * 60 / speech_s, 1) if speech_s else 0.0,
+        words_per_minute=round(word_count(text) * 60 / worded_s, 1) if worded_s > 0 else 0.0,
         pause_ratio=round(min(1.0, max(0.0, 1 - speech_s / duration_s)), 3) if duration_s else 0.0,
         longest_pause_s=round(max(pauses, default=0.0), 2),
         filler_words=filler_words(text),
