@@ -116,13 +116,13 @@ def _page() -> str:
     lines = [
         "# What comes of recordings",
         "",
-        "Written by `INTROEVAL_WRITE_DOCS=1 pytest tests/acceptance/test_recordings.py`, which hands in all of "
-        "these at once",
+        "Written by `INTROEVAL_WRITE_DOCS=1 pytest tests/acceptance/test_recordings.py`, which hands in all "
+        "of these at once",
         "to a daemon with Whisper `base`, and fails where one ends otherwise. Do not edit it. The voices are "
         "synthetic.",
         "",
-        f"Over all of them: what has more than {MOST_WRONG:.0%} of its words wrong is never `evaluated`, and of "
-        f"those with less than {WELL:.0%}",
+        f"Over all of them: what has more than {MOST_WRONG:.0%} of its words wrong is never `evaluated`, and "
+        f"of those with less than {WELL:.0%}",
         "at most one in thirty has the flag `low_confidence`.",
         "",
         "| what is odd | recording | outcome, or code of what is not rated | flags |",
