@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from daemon.core.content.document import Segment
 from daemon.stt.protocol import SURE, LanguageStretch
-from daemon.stt.stretches import SUSPECT, UNSPOKEN, Likely, has_text, other_language, stretches
+from daemon.stt.stretches import SUSPECT, UNSPOKEN, Likely, has_text, likelier, other_language, stretches
 from daemon.stt.windows import LIMIT, RATE, Samples, Window
 
 Audio = NDArray[np.float32]
@@ -108,18 +108,37 @@ class Languages:
             written = has_text(stretch, segments)
             if self._expected is None or (written and guess >= SUSPECT):
                 continue
-            other = other_language(self._alone(audio, stretch), self._expected, written=written)
+            part, other = self._foreign(audio, stretch, written)
             if other is not None:
                 before = spoken.guesses[index - 1][0][::-1] if index else ()
                 after = spoken.guesses[index + 1][0] if index + 1 < len(spoken.guesses) else ()
                 whole = [
                     *self._edge(audio, before, other)[::-1],
-                    *stretch,
+                    *part,
                     *self._edge(audio, after, other),
                 ]
                 times = round(whole[0][0] / RATE, 2), round(whole[-1][1] / RATE, 2)
                 found[LanguageStretch(start_s=times[0], end_s=times[1], language=other)] = whole
         return found
+
+    def _foreign(
+        self, audio: Audio, stretch: Sequence[Samples], written: bool
+    ) -> tuple[Sequence[Samples], str | None]:
+        """The part of a stretch that is in another language, and that language; None when none is for sure.
+
+        A stretch may begin with the last words of a sentence in the expected language, or end with its first.
+        """
+        assert self._expected is not None
+        likely = self._alone(audio, stretch)
+        other = other_language(likely, self._expected, written=written)
+        if other is not None or not likelier(likely, self._expected):
+            return stretch, other
+        for inner in (stretch[1:], stretch[:-1], stretch[1:-1]):
+            if inner and (
+                other := other_language(self._alone(audio, inner), self._expected, written=written)
+            ):
+                return inner, other
+        return stretch, None
 
     def _edge(self, audio: Audio, pieces: Sequence[Samples], other: str) -> list[Samples]:
         """The pieces next to a stretch that continue it: each is likelier in `other` than in `expected`."""

@@ -14,13 +14,13 @@ Likely = Mapping[str, float]
 
 STRETCH_S = 4.0
 SUSPECT = 0.45  # the expected language's probability by a guess; foreign stretches stayed below 0.44
-MIN_OTHER = 0.25  # another language's, when the stretch is detected on its own; the weakest French had 0.27
+MIN_OTHER = 0.25  # another's, of those that students speak, when the stretch is alone; the weakest had 0.27
 MAX_EXPECTED = 0.1  # and the expected one's: at most 0.07 beside 0.25 of another, in clear English over 0.26
 DOUBTED = 0.5  # the expected one's, if Whisper wrote next to nothing: Chinese and Hindi had 0.02 to 0.45
 MAX_WRITTEN = 0.3  # of a stretch has text, and that is next to nothing
 
 UNSPOKEN = frozenset({"la", "sa"})
-"""Languages that no student speaks: `base` took English with an accent for Latin at 0.69."""
+"""Languages that no student speaks: `base` took accented English for Latin at 0.69, Spanish at 0.76."""
 
 
 def stretches(pieces: Sequence[Samples]) -> list[tuple[Samples, ...]]:
@@ -43,12 +43,20 @@ def other_language(likely: Likely, expected: str, *, written: bool) -> str | Non
 
     `likely` is that of the stretch alone; `written` says whether it has text.
     """
-    others = {code: share for code, share in likely.items() if code not in UNSPOKEN and code != expected}
-    if not others:
+    spoken = {code: share for code, share in likely.items() if code not in UNSPOKEN}
+    total = sum(spoken.values())
+    ours = spoken.pop(expected, 0.0)
+    if not spoken or not total:
         return None
-    other, ours = max(others, key=lambda code: others[code]), likely.get(expected, 0.0)
-    sure = others[other] >= MIN_OTHER and ours < MAX_EXPECTED
+    other = max(spoken, key=lambda code: spoken[code])
+    sure = spoken[other] >= MIN_OTHER * total and ours < MAX_EXPECTED
     return other if sure or (not written and ours < DOUBTED) else None
+
+
+def likelier(likely: Likely, expected: str) -> bool:
+    """Whether some other language is likelier than the expected one."""
+    others = [share for code, share in likely.items() if code not in UNSPOKEN and code != expected]
+    return max(others, default=0.0) > likely.get(expected, 0.0)
 
 
 def has_text(stretch: Sequence[Samples], segments: Sequence[Segment]) -> bool:

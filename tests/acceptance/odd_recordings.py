@@ -9,10 +9,10 @@ from tests.support.recordings import (
     channels,
     content,
     cut,
-    doubled,
     filmed,
     in_noise,
     in_turn,
+    joined,
     made,
     mixed,
     pause,
@@ -114,7 +114,7 @@ def _holes() -> Iterator[Recording]:
 
 
 def _durations() -> Iterator[Recording]:
-    twice = f"{INTRO} {INTRO}"
+    both = f"{INTRO} {TEXTS[0]}"
     title = ("-write_xing", "0", "-metadata")
     browser = filmed(*OPUS, picture=VP8)
     for what, suffix, make, ends, said in (
@@ -138,10 +138,10 @@ def _durations() -> Iterator[Recording]:
             "",
         ),
         ("a lecture recorder crashed", ".flv", cut(filmed(*FLV), 0.8), ("evaluated",), ""),
-        ("joined", ".ogg", doubled(made("-c:a", "libvorbis")), ("evaluated",), twice),
-        ("joined", ".opus", doubled(made(*OPUS)), ("evaluated",), twice),
-        ("joined", ".mp3", doubled(made(*MP3)), ("evaluated",), twice),
-        ("joined", ".ts", doubled(filmed(*AAC)), ("evaluated",), twice),
+        ("joined", ".ogg", joined("-c:a", "libvorbis", text=TEXTS[0]), ("evaluated",), both),
+        ("joined", ".opus", joined(*OPUS, text=TEXTS[0]), ("evaluated",), both),
+        ("joined", ".mp3", joined(*MP3, text=TEXTS[0]), ("evaluated",), both),
+        ("joined", ".ts", joined(*AAC, text=TEXTS[0]), ("evaluated",), both),
         ("a clock that wraps", ".ts", filmed(*AAC, "-output_ts_offset", "95440"), ("evaluated",), INTRO),
         ("the copy broke off", ".mp4", cut(filmed(*AAC, "-movflags", "+faststart"), 0.6), ("truncated",), ""),
         ("the copy broke off, no index", ".mp4", cut(filmed(*AAC), 0.6), ("damaged",), ""),
@@ -150,7 +150,7 @@ def _durations() -> Iterator[Recording]:
         ("the copy broke off", ".wmv", cut(filmed(*ASF, picture=WMV), 0.6), ("truncated",), ""),
         ("the copy broke off", ".flac", cut(made("-c:a", "flac"), 0.6), ("truncated",), ""),
     ):
-        length = 24.0 if said == twice else None
+        length = 18.5 if said == both else None
         yield Recording("duration", what, suffix, make, ends, said=said, duration_s=length)
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
+from daemon.system.weights import Weights
 from tests.acceptance.odd_recordings import RECORDINGS
 from tests.acceptance.wording import errors
 from tests.support.checkout import REPOSITORY, model_folder
@@ -22,6 +23,7 @@ from tests.support.inprocess import Lab, worked_off
 from tests.support.recordings import Recording
 from tests.support.studio import Studio, must_be_equipped
 
+CORES = min(os.cpu_count() or 1, 4)
 PAGE = REPOSITORY / "docs" / "recordings.md"
 MOST_WRONG = 0.4  # of the words: nothing that was heard worse may end as evaluated
 WELL = 0.15  # of the words wrong, names mostly: one in thirty of these may be doubted
@@ -59,7 +61,12 @@ class Answer:
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[Recording, Answer]:
     must_be_equipped()
     folder = tmp_path_factory.mktemp("recordings")
-    lab = Lab(folder / "lab", media=MediaReader(folder / "media.log"), transcriber=_whisper(folder))
+    lab = Lab(
+        folder / "lab",
+        media=MediaReader(folder / "media.log"),
+        transcriber=_whisper(folder),
+        settings={"stt.parallel": CORES},
+    )
     lab.inbox.mkdir(parents=True)
     studio = Studio(folder)
     names = {recording: f"s{number:03d}" for number, recording in enumerate(RECORDINGS)}
@@ -75,8 +82,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[Recording, Answer]
 
 
 def _whisper(folder: Path) -> WhisperEngine:
-    cores = min(os.cpu_count() or 1, 4)
-    return WhisperEngine(model_folder("whisper-base"), folder, folder / "stt.log", streams=cores)
+    return WhisperEngine(
+        Weights.unpinned(model_folder("whisper-base")), folder, folder / "stt.log", streams=CORES
+    )
 
 
 async def _worked_off(lab: Lab) -> None:

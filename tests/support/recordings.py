@@ -125,14 +125,16 @@ def cut(make: Make, share: float) -> Make:
     return made_of
 
 
-def doubled(make: Make) -> Make:
-    """Another recording's bytes, twice."""
+def joined(*options: object, text: str) -> Make:
+    """Two recordings whose bytes were put one after the other, of the introduction and another text."""
 
-    def made_of(studio: Studio, to: Path) -> None:
-        make(studio, to)
-        to.write_bytes(to.read_bytes() * 2)
+    def make(studio: Studio, to: Path) -> None:
+        made(*options)(studio, to)
+        first = to.read_bytes()
+        made(*options, text=text)(studio, to)
+        to.write_bytes(first + to.read_bytes())
 
-    return made_of
+    return make
 
 
 def says_a_minute(make: Make) -> Make:
