@@ -16,11 +16,12 @@ import structlog
 from rich.console import Console
 from rich.table import Column, Table
 
-from tests.bench import classroom, damage, forecast, idle, intake, soak, status, stt, switch, tui
+from tests.bench import classroom, damage, forecast, hearing, idle, intake, soak, status, stt, switch, tui
 from tests.bench.figures import Figure, Options, Skipped
 
 BENCHMARKS: dict[str, Callable[[Options], list[Figure]]] = {
     "stt": stt.measure,
+    "hearing": hearing.measure,
     "class": classroom.measure,
     "damage": damage.measure,
     "intake": intake.measure,

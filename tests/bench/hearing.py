@@ -1,0 +1,126 @@
+"""`hearing`: sixty voices and conditions through the real Whisper `base`, with which no limit was chosen."""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from daemon.contracts.values import Decoded, SttWork, Take, Ticket, Transcribed, Unscorable
+from daemon.core.content.result import REVIEW_FLAGS
+from daemon.stt.decoder import MediaReader
+from daemon.stt.transcriber import WhisperEngine
+from daemon.system.weights import Weights
+from tests.acceptance.wording import errors
+from tests.bench.figures import MODELS, Figure, Options, Skipped, at_most
+from tests.support.voices import MISSING, RATE, speak, spoiled, write_pcm
+
+BAD, GOOD = 0.4, 0.15  # of the words are wrong
+TEXTS = (
+    "Hello, my name is Nora Castle. I study physics at the college. I like to draw and to play tennis.",
+    "Good evening, I am Henry Stone. My subject is history. On Sundays I bake cakes with my sister.",
+    "Hi, this is Julia Fisher. I want to become a doctor, because I like to work with people.",
+    "My name is Edward Green. Last year I worked in a garden center. I enjoy climbing and old music.",
+)
+CLEAR = ("flite:slt", "flite:rms", "flite:awb", "espeak:en-us", "espeak:en-gb", "espeak:en-us+f1")
+VARIANTS = ("m2", "m4", "m6", "f5", "Andy", "Annie", "klatt2", "whisper", "croak", "steph")
+ACCENTS = (
+    "de",
+    "es",
+    "it",
+    "fr-fr",
+    "nl",
+    "pl",
+    "sv",
+    "tr",
+    "cs",
+    "ro",
+    "pt",
+    "hu",
+    "hi",
+    "lt",
+    "sk",
+    "vi",
+    "el",
+    "da",
+)
+CONDITIONS = (
+    *(f"noise white {snr}" for snr in (25, 12, 6, -2, -8)),
+    *(f"noise pink {snr}" for snr in (25, 12, 6, -2, -8)),
+    *(f"clip {db}" for db in (6, 18, 28, 38, 45)),
+    *(f"level {db}" for db in (-15, -35, -48, -58, -63)),
+    *("phone", "echo 0.05", "echo 0.11", "echo 0.25"),
+)
+SPOKEN = (
+    *((voice, "clean") for voice in (*CLEAR, *(f"espeak:en-us+{variant}" for variant in VARIANTS))),
+    *((CLEAR[number % len(CLEAR)], condition) for number, condition in enumerate(CONDITIONS)),
+    *((CLEAR[(number + 3) % len(CLEAR)], condition) for number, condition in enumerate(CONDITIONS[::5])),
+    *((f"espeak:{accent}", "clean") for accent in ACCENTS),
+)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What became of one clip: the share of its words that are wrong, and whether it is evaluated."""
+
+    rate: float
+    evaluated: bool
+
+
+def measure(options: Options) -> list[Figure]:
+    """The numbers of bad transcripts that are evaluated, and of good ones that are not."""
+    if MISSING:
+        raise Skipped(f"{' and '.join(MISSING)} not installed (Debian has packages of these names)")
+    heard = asyncio.run(_all_heard())
+    bad = [each for each in heard if each.rate > BAD]
+    good = [each for each in heard if each.rate < GOOD]
+    missed = sum(each.evaluated for each in bad)
+    doubted = sum(not each.evaluated for each in good)
+    return [
+        Figure(
+            f"hearing: evaluated of {len(bad)} with a word error rate above {BAD}", missed, "", at_most(0)
+        ),
+        Figure(
+            f"hearing: doubted of {len(good)} with one below {GOOD}", doubted, "", at_most(len(good) // 30)
+        ),
+    ]
+
+
+async def _all_heard() -> list[Heard]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        weights = Weights.unpinned(MODELS / "whisper-base")
+        engine = WhisperEngine(weights, folder, folder / "stt.log", device="cpu", streams=2, limit_s=600.0)
+        media = MediaReader(folder / "media.log")
+        numbers = iter(range(len(SPOKEN)))
+        found: list[Heard] = []
+
+        async def work(numbers: Iterator[int]) -> None:
+            for number in numbers:
+                found.append(await _heard(engine, media, folder, number))
+
+        await engine.start()
+        try:
+            await asyncio.gather(work(numbers), work(numbers))
+        finally:
+            await engine.stop()
+            await media.aclose()
+        return found
+
+
+async def _heard(engine: WhisperEngine, media: MediaReader, folder: Path, number: int) -> Heard:
+    voice, condition = SPOKEN[number]
+    text = TEXTS[number % len(TEXTS)]
+    wav = await asyncio.to_thread(speak, voice, text, folder / f"{number}.wav")
+    decoded = await media.decode(wav, wav.with_suffix(".pcm"))
+    assert isinstance(decoded, Decoded)
+    sound = np.fromfile(decoded.pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
+    pcm = write_pcm(spoiled(sound, condition, number), decoded.pcm)
+    work = SttWork(Ticket(1, 1, 1), pcm, (Take(len(sound) / RATE),))
+    outcome = await engine.transcribe(work, lambda ticket, done: None)
+    assert isinstance(outcome, (Transcribed, Unscorable)), outcome
+    wrong, words = errors(text, outcome.transcript.text if outcome.transcript else "")
+    doubted = isinstance(outcome, Unscorable) or any(flag.code in REVIEW_FLAGS for flag in outcome.flags)
+    return Heard(wrong / words, not doubted)
