@@ -6,9 +6,10 @@ docs/hearing.md has the rates on voices, texts and conditions with which nothing
 from daemon.core.content.document import Flag
 from daemon.stt.protocol import HeardSpeech
 
-SURE_LOGPROB = -0.45
-"""The log-probability of a window's text. On the half of the set that chose it, texts with a word error rate
-below 0.15 had -0.33 or more. Those above 0.4 had -0.48 or less, or left most of the speech without text."""
+SURE_LOGPROB = -0.40
+"""The log-probability of a window's text, the middle between good and bad. On the half of the set that chose it,
+texts with a word error rate below 0.15 had -0.33 or more. Those above 0.4 had -0.48 or less, or left most of the
+speech without text."""
 MOST_DOUBTED = 1 / 3  # of the text, in seconds, may be below that: noise in one part, say
 LEAST_WRITTEN = 0.75  # of the speech has text; good transcripts had 0.81 and more
 MOST_UNHEARD = 0.2  # of the speech, by the lenient voice detector, may be missed by the usual one
@@ -34,7 +35,7 @@ def doubts(heard: HeardSpeech, expected: str | None) -> list[Flag]:
         flags.append(Flag(code="low_confidence", field="transcript", detail=detail))
     spoken_s = sum(span.end_s - span.start_s for span in heard.speech)
     lost = heard.unheard_s > MOST_UNHEARD * spoken_s
-    if lost or (flags and heard.level_db < QUIET_DB):
+    if flags and (lost or heard.level_db < QUIET_DB):
         detail = (
             f"{heard.unheard_s:.0f} of {spoken_s:.0f} s of speech are whispered, or as quiet as the room"
             if lost
