@@ -7,9 +7,9 @@ from daemon.core.content.document import Flag
 from daemon.stt.protocol import HeardSpeech
 
 SURE_LOGPROB = -0.40
-"""The log-probability of a window's text, in the middle between good and bad. On the half of the set that chose
-it, texts with a word error rate below 0.15 had -0.33 or more. Those above 0.4 had -0.48 or less, or left most of
-the speech without text."""
+"""The log-probability of a window's text, in the middle between good and bad. On the half of the set that
+chose it, texts with a word error rate below 0.15 had -0.33 or more. Those above 0.4 had -0.48 or less, or
+left most of the speech without text."""
 MOST_DOUBTED = 1 / 3  # of the text, in seconds, may be below that: noise in one part, say
 LEAST_WRITTEN = 0.75  # of the speech has text; good transcripts had 0.81 and more
 MOST_UNHEARD = 0.2  # of the speech, by the lenient voice detector, may be missed by the usual one
