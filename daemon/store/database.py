@@ -39,9 +39,11 @@ _HURRIED_TIMEOUT_MS = 1000
 
 class Database(SqliteDatabase):
     """An open database with verified pragmas, and the settings that births and results depend on. It is used
-    and closed on the one thread that opened it.
+    and closed on the one thread that opened it; `hurried` may be set on any, and then each transaction that
+    begins waits one second at most for another program's lock.
     """
 
+    hurried = False
     estimate: Estimate | None = None
     provenance: Provenance
     resubmission: Resubmission = "all"
@@ -103,8 +105,11 @@ def _in_transaction(
     def call(db: Database, /, *args: P.args, **kwargs: P.kwargs) -> R:
         if db.in_transaction():  # the caller's: one transaction and one fsync for all that it calls
             return function(db, *args, **kwargs)
-        with border(db, done), db.atomic(lock):
-            return function(db, *args, **kwargs)
+        with border(db, done):
+            if db.hurried:
+                db.pragma("busy_timeout", _HURRIED_TIMEOUT_MS)
+            with db.atomic(lock):
+                return function(db, *args, **kwargs)
 
     return call
 
@@ -118,12 +123,6 @@ def border(database: SqliteDatabase, done: str) -> Iterator[None]:
         cause = _cause(exc)
         name = str(database.database).removeprefix("file://").partition("?")[0]
         raise StoreError(f"the database {name} cannot be {done}: {cause}; {_advice(cause)}") from exc
-
-
-def hurry(db: Database) -> None:
-    """From now on wait one second at most for another program's lock. Raises StoreError."""
-    with border(db, "used"):
-        db.pragma("busy_timeout", _HURRIED_TIMEOUT_MS)
 
 
 def overwrite(db: Database) -> None:

@@ -5,13 +5,12 @@ the same write is attempted again. Nothing that depends on a write happens befor
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Concatenate, ParamSpec, TypeVar
 
 from daemon.core.errors import StoreError
-from daemon.store.database import Database, hurry
+from daemon.store.database import Database
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,8 +80,4 @@ class Session:
         the database holds then.
         """
         self._ends_at = asyncio.get_running_loop().time() + grace_s
-        self._hurrying = asyncio.create_task(self._hurry())
-
-    async def _hurry(self) -> None:
-        with contextlib.suppress(StoreError):  # closed already, or reported by the next write
-            await self(hurry)
+        self.db.hurried = True

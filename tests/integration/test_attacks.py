@@ -244,7 +244,7 @@ async def test_a_thousand_files_that_cannot_be_taken_are_a_few_alarms(
     monkeypatch.setattr(Files, "check_right", denied)
     lab = Lab(tmp_path)
     for number in range(1000):
-        lab.hand_in(f"s001_{number}.mp4", b"")
+        lab.hand_in(f"s001_{number}.mp4")
     async with lab.daemon() as daemon:
         await until(lambda: daemon.alarms.all)
         said = [alarm.message for alarm in (await daemon.observer.status()).alarms]

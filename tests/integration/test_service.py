@@ -259,7 +259,7 @@ def test_the_daemon_says_when_it_is_ready_alive_and_ends(
     ("settings", "complaint"),
     [
         ("[stt]\nmodle = 'tiny.en'\n", "unknown key stt.modle; did you mean stt.model?"),
-        ("[stt]\nmodel = 'none such'\n", "model 'whisper-none such' is unknown"),
+        ("[stt]\nmodel = 'none such'\n", "'none such' names no model"),
         ("[stt\n", "is not valid TOML"),
         ("[stt]\nmodel = 'tiny.en'\n[outbox]\ngroup = 'no such group'\n", "'no such group' does not exist"),
         ("[stt]\nmodel = 'tiny.en'\n[paths]\noutbox = 'introeval.toml'\n", "cannot be a folder"),
