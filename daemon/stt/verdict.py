@@ -6,9 +6,9 @@ from daemon.stt.protocol import SURE, HeardSpeech
 
 MIN_WORDS = 5
 MIN_LOGPROB = -1.0  # the mean below which Whisper itself rejects a text
-# The same if another language than the expected one was detected, but not for sure: `base` transcribes Dutch,
-# Portuguese, Hindi and Bengali as fluent English at -0.8 to -1.0. English with a heavy accent stays above
-# -0.7, and most of it is detected as English.
+# The same if another language than the expected one was detected, in a part or not for sure: `base` writes
+# Dutch, Portuguese, Hindi and Bengali down as fluent English at -0.8 to -1.0. English with a heavy accent
+# stays above -0.7, and most of it is detected as English.
 MIN_LOGPROB_DOUBTED = -0.75
 MIN_SPEECH_S = 3.0  # of speech without a word: it was not understood. Less may be a noise or music
 MIN_WRITTEN = 0.5  # of the speech has text: 15 s of Chinese gave one English sentence, of 3 s
@@ -46,7 +46,7 @@ def unscorable(heard: HeardSpeech, expected: str | None) -> tuple[str, str] | No
             f"the language spoken seems to be {heard.detected!r}, but {expected!r} is expected. Record it "
             "again in the expected language",
         )
-    doubted = expected is not None and heard.detected not in (None, expected)
+    doubted = expected is not None and (heard.detected not in (None, expected) or bool(heard.others))
     least = MIN_LOGPROB_DOUBTED if doubted else MIN_LOGPROB
     if not words or (not sure and _mean_logprob(heard) < least) or heard.written < MIN_WRITTEN:
         return (

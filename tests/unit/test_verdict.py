@@ -3,10 +3,11 @@
 import pytest
 
 from daemon.core.content.document import Segment
-from daemon.stt.protocol import HeardSpeech, SpeechSpan
+from daemon.stt.protocol import HeardSpeech, LanguageStretch, SpeechSpan
 from daemon.stt.verdict import transcript, unscorable
 
 WORDS = "I am Alex and I like chess."
+DUTCH = LanguageStretch(start_s=3.0, end_s=9.0, language="nl")
 
 
 def heard(
@@ -16,6 +17,7 @@ def heard(
     detected: str | None = "en",
     probability: float | None = 0.98,
     speech_s: float = 3.0,
+    others: tuple[LanguageStretch, ...] = (),
 ) -> HeardSpeech:
     segment = Segment(
         start_s=0.0, end_s=3.0, text=text, avg_logprob=logprob, no_speech_prob=0.01, compression_ratio=1.0
@@ -27,6 +29,7 @@ def heard(
         language_probability=probability,
         detected=detected,
         detected_probability=probability,
+        others=others,
     )
 
 
@@ -46,6 +49,7 @@ def test_an_introduction_can_be_rated() -> None:
         (heard(logprob=-1.3, probability=0.2), "unintelligible"),
         (heard(logprob=-1.3, detected=None, probability=None), "unintelligible"),
         (heard(logprob=-0.94, detected="hu", probability=0.15), "unintelligible"),  # Hindi, as base hears it
+        (heard(logprob=-0.88, probability=0.36, others=(DUTCH,)), "unintelligible"),
         (heard(speech_s=7.0), "unintelligible"),  # most of it gave no words
     ],
 )
