@@ -61,7 +61,7 @@ def look(wanted: HubFiles, revision: str = "") -> HubCommit:
         info = hub.HfApi().model_info(
             wanted.repo, revision=revision or None, files_metadata=True, timeout=_ANSWER_S
         )
-    except Exception as exc:
+    except Exception as exc:  # huggingface-hub lets the errors of its HTTP library through, whichever that is
         if found := _cached(wanted, revision):
             return found
         raise ModelError(_why(wanted.repo, exc)) from exc
@@ -123,7 +123,7 @@ def _download(commit: HubCommit, file: HubFile, stream: "_Target") -> None:
             expected_size=file.size,
             tqdm_class=_NoBar,
         )
-    except Exception as exc:
+    except Exception as exc:  # as in `look`
         raise ModelError(
             f"{file.path} of {commit.repo} came to {stream.tell() / 1e6:.0f} of {file.size / 1e6:.0f} MB: "
             f"{_first_line(exc)}; run it again to continue"
