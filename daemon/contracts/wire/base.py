@@ -10,7 +10,10 @@ class WireModel(BaseModel):
 
 
 class EventLine(WireModel):
-    """One event. `id` grows, also over restarts; `kind`: task, phase, alarm, cleared, order."""
+    """One event. `id` grows, also over restarts; `kind`: task, phase, alarm, cleared, order.
+
+    `actor` is the account of the person who gave the order; None for the daemon itself.
+    """
 
     id: int
     at: str
@@ -19,6 +22,7 @@ class EventLine(WireModel):
     task_id: int | None = None
     student: str | None = None
     status: str | None = None
+    actor: str | None = None
 
 
 class LogLine(WireModel):

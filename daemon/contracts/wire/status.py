@@ -8,11 +8,18 @@ API_VERSION = 1
 
 
 class AlarmLine(WireModel):
-    """A problem that a person should fix. It lasts until it is fixed."""
+    """A problem that a person should fix. It lasts until it is fixed.
+
+    `message` is the cause, `affects` who or what it concerns, `fix` what to do. `acknowledged`: a person has
+    seen it.
+    """
 
     code: str
     message: str
     since: str
+    affects: str = ""
+    fix: str = ""
+    acknowledged: bool = False
 
 
 class BatchState(WireModel):
@@ -107,8 +114,9 @@ class Switching(WireModel):
 class Clock(WireModel):
     """The class clock: when all open tasks will be done, against the deadline that was set.
 
-    The class is every task claimed since the last time that none was open. `expected_at` is None before
-    the first forecast; `spare_s` is negative when the deadline will be missed, and `cause` says why.
+    `expected_at` is None before the first forecast; `guess` says that it is made from planned durations,
+    since nothing was measured yet. `spare_s` is negative when the deadline will be missed, and `cause` says
+    why. `state` is one of ClockState. `outcomes` counts the finished tasks by outcome.
     """
 
     done: int
@@ -120,6 +128,9 @@ class Clock(WireModel):
     spare_s: float | None = None
     at_risk: bool = False
     cause: str = ""
+    state: str = "running"
+    guess: bool = False
+    outcomes: dict[str, int] = Field(default_factory=dict)
 
 
 class Inbox(WireModel):
@@ -192,3 +203,6 @@ class DaemonStatus(WireModel):
     places: list[PlaceLine] = Field(default_factory=list)
     disk: Disk | None = None
     alarms: list[AlarmLine] = Field(default_factory=list)
+    attention: dict[str, int] = Field(default_factory=dict)  # what wants a person, by kind
+    can: list[str] = Field(default_factory=list)  # the orders that change something now
+    demo: bool = False  # whether the ratings are of a demonstration model, and so no grades

@@ -2,11 +2,17 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from daemon.contracts.wire.base import WireModel
 
 
 class TaskLine(WireModel):
-    """A task in a list. `eta` is computed now; `estimated_completion` is the value that was stored."""
+    """A task in a list. `eta` is computed now; `estimated_completion` is the value that was stored.
+
+    `reason` says why it wants a person: one line, empty where it does not. `can` lists the requests that the
+    daemon accepts for it now.
+    """
 
     id: int
     student: str
@@ -29,6 +35,11 @@ class TaskLine(WireModel):
     eta: str | None = None
     error_code: str | None
     error_message: str | None
+    flag_codes: list[str] = Field(default_factory=list)
+    reason: str = ""
+    acknowledged: bool = False
+    demo: bool = False  # its rating is of a demonstration model
+    can: list[str] = Field(default_factory=list)
 
 
 class TaskPage(WireModel):
@@ -64,6 +75,7 @@ class HistoryLine(WireModel):
     stage: str | None
     attempt: int
     seconds: float | None
+    actor: str | None = None
     detail: dict[str, Any]
 
 

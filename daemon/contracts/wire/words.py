@@ -14,6 +14,30 @@ class Verb(StrEnum):
     DELIVER = "deliver"
 
 
+class AttentionKind(StrEnum):
+    """Why a thing wants a person, the most urgent first."""
+
+    ALARM = "alarm"  # a problem of the system
+    DEGRADED = "degraded"  # an engine works, but worse than it was configured to
+    WAITING = "waiting"  # an open task that has waited longer than alerts.oldest_wait_min
+    FAILED = "failed"
+    REFUSED = "refused"  # a file that became no task
+    UNSCORABLE = "unscorable"
+    NEEDS_REVIEW = "needs_review"
+
+
+class ClockState(StrEnum):
+    """What the class clock says of the class and its deadline."""
+
+    RUNNING = "running"  # no deadline is set
+    ON_TIME = "on_time"
+    AT_RISK = "at_risk"  # it may be missed
+    LATE = "late"  # it will be missed
+    MISSED = "missed"  # it has passed, and tasks are open
+    PAUSED = "paused"  # nothing is forecast until the work continues
+    DONE = "done"
+
+
 class Order(StrEnum):
     """An order for the whole daemon."""
 
