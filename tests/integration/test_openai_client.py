@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from daemon.contracts.values import Extracted, ExtractWork, Failed, Rated, RateWork, StageOutcome, Ticket
-from daemon.contracts.wire.status import EngineReport
 from daemon.core.content.answers import FormAnswer
 from daemon.core.content.document import Profile, Speaking, Transcript
 from daemon.core.content.shown_form import NO_FORM, shown_form
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.model_ref import DEMO_DIGEST
-from daemon.llm.client import Answer, AnswerFailed, Finish, ModelIdentity, Options, Request, Started
+from daemon.llm.client import Answer, AnswerFailed, Finish, Options, Request
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.limits import AnswerLimits
 from daemon.llm.ollama import OllamaClient
@@ -34,6 +33,7 @@ from tests.support.scripted_http import (
     slowly,
     token,
 )
+from tests.support.scripted_model import ScriptedHost
 
 pytestmark = pytest.mark.anyio
 
@@ -205,7 +205,7 @@ async def test_a_slow_machines_engine_starts_and_works_where_its_first_answer_ta
 ):
     slow = slowly('{"name": "', 0.4, finish="length")
     async with scripted(slow, slow, GOOD) as server:
-        engine = FormExtractor(Host(server.url, stall_s=0.1), load_prompt("extract"), lambda: OPTIONS)
+        engine = FormExtractor(ScriptedHost(server.url, stall_s=0.1), load_prompt("extract"), lambda: OPTIONS)
         await engine.start()
         outcome = await engine.extract(ExtractWork(TICKET, transcript()), lambda ticket, share: None)
     assert isinstance(outcome, Extracted)
@@ -235,32 +235,12 @@ async def test_cancelling_closes_the_connection() -> None:
         await client.aclose()
 
 
-class Host:
-    """A server that somebody else runs."""
-
-    def __init__(self, url: str, runtime: str = "docker", stall_s: float = 5) -> None:
-        self.alive = True
-        self.stopped = False
-        self.identity = ModelIdentity("mistral", "sha256:0", "test 1", runtime)
-        self._url, self._limits = url, AnswerLimits(stall_s=stall_s)
-
-    def report(self) -> EngineReport:
-        return EngineReport(stage="extract", name="test", state="ready")
-
-    async def start(self, first: Request) -> Started:
-        client = OpenAIClient(self._url, "mistral", limits=self._limits)
-        return Started(client, await client.generate(first, lambda tokens: None))
-
-    async def stop(self) -> None:
-        self.stopped = True
-
-
 @asynccontextmanager
 async def extractor(
     *scripts: Script, runtime: str = "docker"
-) -> AsyncIterator[tuple[FormExtractor, Any, Host]]:
+) -> AsyncIterator[tuple[FormExtractor, Any, ScriptedHost]]:
     async with scripted(PROOF, WARM_UP, *scripts) as server:
-        host = Host(server.url, runtime)
+        host = ScriptedHost(server.url, runtime)
         engine = FormExtractor(host, load_prompt("extract"), lambda: OPTIONS)
         await engine.start()
         yield engine, server, host
@@ -394,7 +374,7 @@ async def test_a_server_that_does_not_hold_to_the_schema_is_not_ready_and_not_le
     script: Script,
 ) -> None:
     async with scripted(script) as server:
-        host = Host(server.url)
+        host = ScriptedHost(server.url)
         engine = FormExtractor(host, load_prompt("extract"), lambda: OPTIONS)
         with pytest.raises(EngineError):
             await engine.start()
@@ -433,7 +413,7 @@ async def test_one_that_was_changed_for_one_that_does_not_hold_to_the_schema_is_
 
 async def test_one_that_names_no_version_is_proved_at_each_start() -> None:
     async with scripted(PROOF, WARM_UP, PROOF, WARM_UP) as server:
-        host = Host(server.url)
+        host = ScriptedHost(server.url)
         host.identity = replace(host.identity, server_version="")
         engine = FormExtractor(host, load_prompt("extract"), lambda: OPTIONS)
         await engine.start()
@@ -459,7 +439,7 @@ async def test_a_prompt_that_a_larger_context_would_hold_is_no_fault_of_the_stud
 
     too_long = refuses(400, b'{"error":{"message":"the request exceeds the available context size"}}')
     async with scripted(PROOF, WARM_UP, too_long) as server:
-        engine = FormExtractor(Host(server.url), load_prompt("extract"), lambda: OPTIONS, is_outgrown)
+        engine = FormExtractor(ScriptedHost(server.url), load_prompt("extract"), lambda: OPTIONS, is_outgrown)
         await engine.start()
         outcome = await extract(engine)
     assert isinstance(outcome, Failed)
@@ -488,7 +468,7 @@ async def rate(
     script: Script, text: str = SAID, profile: Profile | None = None, **figures: float
 ) -> tuple[StageOutcome, dict[str, Any]]:
     async with scripted(answers('{ "evidence" : ["', finish="length"), script) as server:
-        engine = IntroductionRater(Host(server.url), load_prompt("rate"), lambda: OPTIONS)
+        engine = IntroductionRater(ScriptedHost(server.url), load_prompt("rate"), lambda: OPTIONS)
         await engine.start()
         usual = Speaking(
             speech_s=20,

@@ -12,7 +12,7 @@ from daemon.app.assembly import Daemon
 from daemon.app.engines import Site
 from daemon.app.run import running
 from daemon.config.load import Config, load
-from daemon.contracts.ports import Media, Node, Transcriber
+from daemon.contracts.ports import Extractor, Media, Node, Transcriber
 from daemon.core.tasks.task import Stage
 from daemon.node import LocalNode
 from tests.support.folders import copy_in, put
@@ -34,6 +34,7 @@ class Lab:
     start_seconds: float = 0.0
     media: Media = field(default_factory=ScriptedMedia)
     transcriber: Transcriber | None = None  # replaces the scripted one
+    extractor: Extractor | None = None  # also
     settings: dict[str, Any] = field(default_factory=dict)
     log: Log = field(default_factory=Log)
     engines: dict[Stage, ScriptedEngine] = field(default_factory=dict)
@@ -92,7 +93,7 @@ class Lab:
                 stage, self.log, self.seconds.get(stage, 0.0), self.script, start_seconds=self.start_seconds
             )
         stt, extract, rate = (self.engines[stage] for stage in Stage)
-        return LocalNode(self.transcriber or stt, extract, rate, site.progress)
+        return LocalNode(self.transcriber or stt, self.extractor or extract, rate, site.progress)
 
 
 async def worked_off(daemon: Daemon, timeout_s: float = 60.0) -> None:

@@ -24,7 +24,10 @@ class ScriptedServer:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, which carries one request."""
         try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            try:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            except asyncio.IncompleteReadError:  # a client that was cancelled before it asked
+                return
             length = next(
                 int(line.split(":")[1]) for line in head.split("\r\n") if line.startswith("content-length")
             )
