@@ -17,10 +17,16 @@ settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what may not run beside other tests: all in `ALONE`, and what needs the one Docker engine."""
+    """Mark what may not run beside other tests: all in `ALONE`, and what needs the one Docker engine.
+
+    The engine's tests and those of the terminal mostly wait, so one of each may run at a time.
+    """
     for item in items:
         if item.get_closest_marker("docker") or any(folder in item.path.parents for folder in ALONE):
             item.add_marker(pytest.mark.alone)
+        for kind in ("docker", "terminal"):
+            if item.get_closest_marker(kind):
+                item.add_marker(pytest.mark.xdist_group(kind))
 
 
 @pytest.fixture
