@@ -1,4 +1,4 @@
-"""`hearing`: sixty voices and conditions through the real Whisper `base`, with which no limit was chosen."""
+"""`hearing`: voices and conditions through the real Whisper `base`, with which no limit was chosen."""
 
 import asyncio
 import tempfile
@@ -23,42 +23,53 @@ TEXTS = (
     "Good evening, I am Henry Stone. My subject is history. On Sundays I bake cakes with my sister.",
     "Hi, this is Julia Fisher. I want to become a doctor, because I like to work with people.",
     "My name is Edward Green. Last year I worked in a garden center. I enjoy climbing and old music.",
+    "Hello everyone, I am Martha Young. I come from a small village near the sea, and I study mathematics.",
+    "My name is Frank Miller. I am twenty two years old. After school I repaired bicycles for a year.",
+    "Hi, I am Susan Baker. In my free time I sing in a choir, and I teach children how to swim.",
+    "Good morning, my name is Robert Hill. I want to build houses that need less energy than today.",
 )
 CLEAR = ("flite:slt", "flite:rms", "flite:awb", "espeak:en-us", "espeak:en-gb", "espeak:en-us+f1")
-VARIANTS = ("m2", "m4", "m6", "f5", "Andy", "Annie", "klatt2", "whisper", "croak", "steph")
-ACCENTS = (
-    "de",
-    "es",
-    "it",
-    "fr-fr",
-    "nl",
-    "pl",
-    "sv",
-    "tr",
-    "cs",
-    "ro",
-    "pt",
-    "hu",
-    "hi",
-    "lt",
-    "sk",
-    "vi",
-    "el",
-    "da",
-)
-CONDITIONS = (
-    *(f"noise white {snr}" for snr in (25, 12, 6, -2, -8)),
-    *(f"noise pink {snr}" for snr in (25, 12, 6, -2, -8)),
-    *(f"clip {db}" for db in (6, 18, 28, 38, 45)),
-    *(f"level {db}" for db in (-15, -35, -48, -58, -63)),
-    *("phone", "echo 0.05", "echo 0.11", "echo 0.25"),
-)
-SPOKEN = (
-    *((voice, "clean") for voice in (*CLEAR, *(f"espeak:en-us+{variant}" for variant in VARIANTS))),
-    *((CLEAR[number % len(CLEAR)], condition) for number, condition in enumerate(CONDITIONS)),
-    *((CLEAR[(number + 3) % len(CLEAR)], condition) for number, condition in enumerate(CONDITIONS[::5])),
-    *((f"espeak:{accent}", "clean") for accent in ACCENTS),
-)
+VARIANTS = {
+    1: ("m2", "m4", "m6", "f5", "Andy", "Annie", "klatt2", "whisper", "croak", "steph"),
+    2: ("m1", "m3", "m5", "m7", "f2", "f3", "f4", "Alex", "Gene", "klatt4", "Jacky", "Lee"),
+}
+ACCENTS = {
+    1: "de es it fr-fr nl pl sv tr cs ro pt hu hi lt sk vi el da".split(),
+    2: "fi ca hr bg sl et lv id sw af cy nb eo ms sq is".split(),
+}
+CONDITIONS = {
+    1: (
+        *(f"noise white {snr}" for snr in (25, 12, 6, -2, -8)),
+        *(f"noise pink {snr}" for snr in (25, 12, 6, -2, -8)),
+        *(f"clip {db}" for db in (6, 18, 28, 38, 45)),
+        *(f"level {db}" for db in (-15, -35, -48, -58, -63)),
+        *("phone", "echo 0.05", "echo 0.11", "echo 0.25"),
+    ),
+    2: (
+        *(f"noise white {snr}" for snr in (30, 20, 16, 9, 3, 0, -5)),
+        *(f"noise pink {snr}" for snr in (30, 20, 16, 9, 3, 0, -5)),
+        *(f"clip {db}" for db in (3, 10, 14, 22, 33, 42)),
+        *(f"level {db}" for db in (-8, -25, -42, -53, -61)),
+        *("phone", "echo 0.03", "echo 0.08", "echo 0.15", "echo 0.3"),
+    ),
+}
+
+
+def _spoken(half: int) -> Iterator[tuple[str, str, str]]:
+    """The text, the voice and the condition of each clip of a half."""
+    voices = [*CLEAR, *(f"espeak:en-us+{variant}" for variant in VARIANTS[half])]
+    made = [(voice, "clean") for voice in voices]
+    for turn in range(half):  # the second half has each condition in two voices
+        made += [
+            (CLEAR[(number + 2 * turn) % len(CLEAR)], each) for number, each in enumerate(CONDITIONS[half])
+        ]
+    made += [(CLEAR[(number + 3) % len(CLEAR)], each) for number, each in enumerate(CONDITIONS[half][::5])]
+    made += [(f"espeak:{accent}", "clean") for accent in ACCENTS[half]]
+    texts = TEXTS[:4] if half == 1 else TEXTS[4:]
+    return ((texts[number % len(texts)], *each) for number, each in enumerate(made))
+
+
+SPOKEN = (*_spoken(1), *_spoken(2))
 
 
 @dataclass(frozen=True)
@@ -111,8 +122,7 @@ async def _all_heard() -> list[Heard]:
 
 
 async def _heard(engine: WhisperEngine, media: MediaReader, folder: Path, number: int) -> Heard:
-    voice, condition = SPOKEN[number]
-    text = TEXTS[number % len(TEXTS)]
+    text, voice, condition = SPOKEN[number]
     wav = await asyncio.to_thread(speak, voice, text, folder / f"{number}.wav")
     decoded = await media.decode(wav, wav.with_suffix(".pcm"))
     assert isinstance(decoded, Decoded)
