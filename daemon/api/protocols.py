@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from daemon.contracts.wire.base import Forgotten, LogLine
+from daemon.contracts.wire.base import EventLine, Forgotten, LogLine
 from daemon.contracts.wire.status import DaemonStatus, GpuHistory
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import LogSource, Order, PlaceName, Verb
@@ -37,6 +37,10 @@ class Answers(Protocol):
 
     async def results(self, task_id: int) -> list[dict[str, Any]]:
         """The results of a task, oldest first. Raises UnknownTask."""
+        ...
+
+    async def kept_events(self, since: float, until: float, after: int, limit: int) -> list[EventLine]:
+        """At most `limit` events from `since` to before `until`, oldest first; only ids above `after`."""
         ...
 
     async def gpu(self) -> GpuHistory:

@@ -18,6 +18,7 @@ from daemon.monitoring.queries import TaskQuery
 
 _MOST_OFFSET = 10_000
 
+Instant = Annotated[float, Query(ge=0, le=4e9)]  # seconds since the epoch, until 2096
 AnyId = Annotated[int | None, Query(ge=0, le=MOST_ID)]
 
 
@@ -114,6 +115,16 @@ def _add_events_and_logs(api: FastAPI, answers: Answers) -> None:
     async def get_recent(limit: Annotated[int, Query(ge=1, le=RING)] = 100) -> list[EventLine]:
         """The last events, oldest first."""
         return answers.events.recent(limit)
+
+    @api.get("/events/kept", responses=problems(503))
+    async def get_kept(
+        since: Instant,
+        until: Instant,
+        after: Annotated[int, Query(ge=0, le=MOST_ID)] = 0,
+        limit: Annotated[int, Query(ge=1, le=RING)] = RING,
+    ) -> list[EventLine]:
+        """Events of a time in epoch seconds, the oldest first. `after`: the last id that you have."""
+        return await answers.kept_events(since, until, after, limit)
 
     @api.get("/logs")
     async def get_logs(

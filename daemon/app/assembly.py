@@ -20,7 +20,7 @@ from daemon.delivery.outbox import Outbox
 from daemon.delivery.places import KnownPlaces, recall
 from daemon.delivery.remains import Reconciliation
 from daemon.forecast import Forecaster
-from daemon.gpu.history import GpuRecorder
+from daemon.gpu.history import KEPT, KEPT_S, GpuRecorder
 from daemon.gpu.nvml import NvmlGpu
 from daemon.intake.accounts import accounts
 from daemon.intake.alarm import IntakeAlarm as IntakeAlarm
@@ -31,8 +31,9 @@ from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.events import Events
 from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.observer import Observer
+from daemon.monitoring.record import Record
 from daemon.placement.policy import make_policy
-from daemon.store import measured, phases
+from daemon.store import measured, phases, recording
 from daemon.store.session import Session
 from daemon.supervisor.decision_log import DecisionLog
 from daemon.supervisor.journal import Journal
@@ -57,6 +58,7 @@ class Daemon:
     observer: Observer
     forecaster: Forecaster
     recorder: GpuRecorder
+    record: Record
     places: KnownPlaces
     first_id: int
     """The id of the first task born in this run."""
@@ -105,6 +107,8 @@ async def assemble(
     intake = _make_intake(config, places.inbox, session, media, alarms)
     metrics = Metrics()
     recorder = GpuRecorder(gpu.reading, lambda: supervisor.view.phase.group or ())
+    now = time.time()
+    recorder.recall(await session(recording.points_between, now - KEPT_S, now, KEPT))
     daemon = Daemon(
         config=config,
         supervisor=supervisor,
@@ -129,6 +133,7 @@ async def assemble(
         ),
         forecaster=forecaster,
         recorder=recorder,
+        record=Record(session, events, recorder),
         places=places,
         first_id=0,
         first_orders=await journal.orders(),

@@ -23,14 +23,13 @@ from daemon.gpu.nvml import NvmlGpu
 from daemon.intake.registered import Registrations
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.alert_rules import AlertRules
-from daemon.monitoring.event_file import EventFile
 from daemon.monitoring.events import RING, Events
 from daemon.monitoring.hooks import Hooks
 from daemon.monitoring.progress import Progress
 from daemon.placement.placement import Placement
-from daemon.store import Database, open_store
+from daemon.store import Database, open_store, recording
 from daemon.store.session import Session
-from daemon.system.state_folder import DATABASE, EVENTS
+from daemon.system.state_folder import DATABASE
 
 log = structlog.get_logger()
 
@@ -52,9 +51,6 @@ async def running(
     loop = asyncio.get_running_loop()
     progress = Progress()
     alarms = Alarms(time.time)
-    events = Events(time.time, file=EventFile(config.paths.state / EVENTS, RING))
-    alarms.changed.connect(lambda alarm, lasts: events.alarm(alarm.message, lasts))
-    progress.changed.connect(events.changed)
     gpu = NvmlGpu()
     placement = Placement(config, (await gpu.reading()).total_mb)
     site = Site(placement, gpu.reading, progress, alarms.on)
@@ -70,9 +66,14 @@ async def running(
         opened.push_async_callback(node.aclose)
         opened.callback(_unbind, listener, config.paths.socket)
         session = Session(db, executor, lambda trouble: alarms.on("store", trouble))
+        events = Events(time.time, kept=await session(recording.last_events, RING))
+        for alarm in alarms.all:
+            events.alarm(alarm.message, lasts=True)
+        alarms.changed.connect(lambda alarm, lasts: events.alarm(alarm.message, lasts))
+        progress.changed.connect(events.changed)
         daemon = await assemble(config, node, media, session, site, alarms, events, gpu)
         forgetting = Forgetting(
-            daemon.session, events, daemon.delivery.still, config.paths, daemon.places.outbox
+            daemon.session, daemon.record, events, daemon.delivery.still, config.paths, daemon.places.outbox
         )
         may_change, kept = operators(config.api.operators), kept_for(config.api.operators)
         server = api.make_server(
@@ -126,6 +127,7 @@ async def _all_running(
                 await working
                 delivered.set()
                 await delivering
+                await daemon.record.flush()
                 daemon.events.close()
                 server.should_exit = True
                 await serving
@@ -145,9 +147,10 @@ def _watches(daemon: Daemon) -> list[Callable[[asyncio.Event], Coroutine[Any, An
             time.time,
         ).run,
         lambda stop: _until(stop, daemon.recorder.run()),
+        daemon.record.run,
         AlertRules(config, alarms, daemon.observer.situation).run,
         Hooks(config.alerts, alarms, time.time).run,
-        Retention(daemon.session, config.retention.archive_days, config.paths.state, alarms, read_clocks).run,
+        Retention(daemon.session, config.retention, config.paths.state, alarms, read_clocks).run,
     ]
 
 

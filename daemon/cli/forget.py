@@ -1,6 +1,5 @@
 """`introeval forget`: asks the daemon or, when none runs, works on the database itself."""
 
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,10 +53,8 @@ def forget(
 
 def _without_daemon(settings: Config, student: str, unreached: NotRunning) -> Forgotten:
     from daemon.delivery.forget import delete_files, forget_rows, look_up, proved
-    from daemon.monitoring.event_file import EventFile
-    from daemon.monitoring.events import RING, Events
-    from daemon.store import open_store
-    from daemon.system.state_folder import DATABASE, EVENTS, owned
+    from daemon.store import open_store, recording
+    from daemon.system.state_folder import DATABASE, owned
 
     paths = settings.paths
     database = paths.state / DATABASE
@@ -66,8 +63,8 @@ def _without_daemon(settings: Config, student: str, unreached: NotRunning) -> Fo
     with owned(paths.state), open_store(database) as db:
         kept = look_up(db, student, paths)
         deleted = delete_files(kept, paths, _outbox(settings, db))
+        recording.forget_events(db, kept.traces)
         forget_rows(db, kept, paths)
-        Events(time.time, file=EventFile(paths.state / EVENTS, RING)).forget(student)
         return proved(kept, deleted, paths)
 
 

@@ -1,5 +1,6 @@
 """The commands that only read. Without a daemon they read its database, and say so."""
 
+import contextlib
 import json
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from rich.text import Text
 
 from daemon.api import client
 from daemon.cli import reading, show, watching
-from daemon.cli.common import ERR, OUT, AsJson, configuration
+from daemon.cli.common import ERR, OUT, AsJson, configuration, span
 from daemon.cli.plain import local, plain
 from daemon.contracts.wire.base import EventLine
 from daemon.contracts.wire.status import DaemonStatus
@@ -125,10 +126,16 @@ def wait(as_json: AsJson = False) -> None:
 def events(
     as_json: AsJson = False,
     follow: Annotated[bool, typer.Option("--follow", help="Show new events, until ctrl+c.")] = False,
+    day: Annotated[
+        str | None, typer.Option(metavar="DAY", help="All events of today, yesterday, or 2026-11-27.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="HH:MM", help="Only from this time of the day; alone: of today.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="The most events to show.")] = 100,
 ) -> None:
-    """Show the last events; with --json one object a line."""
-    socket = configuration().paths.socket
+    """Show the last events, or those of a day; with --json one object a line."""
+    settings = configuration()
 
     def show_one(event: EventLine) -> None:
         if as_json:
@@ -136,14 +143,15 @@ def events(
         else:
             show.event(OUT, event)
 
-    if not follow:
-        for line in client.get(socket, "/events/recent", limit=limit):
+    if follow:
+        with contextlib.suppress(KeyboardInterrupt):
+            watching.follow(settings.paths.socket, ERR, show_one)
+    elif day or since:
+        for line in reading.kept_events(settings, *span(day or "today", since, None)):
+            show_one(line)
+    else:
+        for line in client.get(settings.paths.socket, "/events/recent", limit=limit):
             show_one(EventLine.model_validate(line))
-        return
-    try:
-        watching.follow(socket, ERR, show_one)
-    except KeyboardInterrupt:
-        return
 
 
 def logs(

@@ -1,19 +1,21 @@
 """Reads for the commands: from the daemon or, when none runs, from its database."""
 
 import time
+from collections.abc import Iterator
 
 from daemon import __version__
 from daemon.api import client
 from daemon.config.load import Config
-from daemon.contracts.wire.base import LogLine
+from daemon.contracts.wire.base import EventLine, LogLine
 from daemon.contracts.wire.status import DaemonStatus
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import LogSource
 from daemon.core.errors import NotRunning, StoreError
 from daemon.monitoring import queries
+from daemon.monitoring.events import RING
 from daemon.monitoring.logs import last_lines
 from daemon.monitoring.queries import TaskQuery
-from daemon.store import Database, open_reader, phases
+from daemon.store import Database, open_reader, phases, recording
 from daemon.store.recovery import open_tasks
 from daemon.system.state_folder import DATABASE
 
@@ -69,6 +71,23 @@ def refused(config: Config, limit: int) -> list[RefusedLine]:
     except NotRunning as exc:
         with _database(config, exc) as db:
             return queries.refused(db, limit)
+
+
+def kept_events(config: Config, since: float, until: float) -> Iterator[EventLine]:
+    """The events from `since` to before `until`, oldest first. Raises NotRunning."""
+    last = 0
+    while lines := _kept_events(config, since, until, last):
+        yield from lines
+        last = lines[-1].id
+
+
+def _kept_events(config: Config, since: float, until: float, after: int) -> list[EventLine]:
+    try:
+        lines = client.get(config.paths.socket, "/events/kept", since=since, until=until, after=after)
+        return [EventLine.model_validate(line) for line in lines]
+    except NotRunning as exc:
+        with _database(config, exc) as db:
+            return recording.events_between(db, since, until, after, RING)
 
 
 def logs(config: Config, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:

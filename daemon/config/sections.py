@@ -212,10 +212,12 @@ class DockerSettings(Settings):
 
 
 class RetentionSettings(Settings):
-    """How long videos, refused files and copies of the database are kept."""
+    """How long videos, refused files, copies of the database and the record of each day are kept."""
 
     archive_days: NotNegative = 30.0
     """Days after the delivery or the refusal; 0 keeps none. Results are kept until `introeval forget`."""
+    record_days: NotNegative = 30.0
+    """Days for which `introeval events` and `introeval replay` can go back."""
 
 
 class AlertSettings(Settings):

@@ -15,7 +15,8 @@ from daemon.core.intake.naming import is_safe, printable
 from daemon.core.keeping.traces import Traces
 from daemon.delivery import forget_proof
 from daemon.monitoring.events import Events
-from daemon.store.database import Database
+from daemon.monitoring.record import Record
+from daemon.store.database import Database, overwrite
 from daemon.store.forgetting import StudentRecords, forget, kept_of
 from daemon.store.session import Session
 from daemon.system.folder import Folder
@@ -41,9 +42,15 @@ class Forgetting:
     """Forgets students in a running daemon. While it holds `still`, nothing is delivered or archived."""
 
     def __init__(
-        self, session: Session, events: Events, still: asyncio.Lock, paths: PathSettings, outbox: Place
+        self,
+        session: Session,
+        record: Record,
+        events: Events,
+        still: asyncio.Lock,
+        paths: PathSettings,
+        outbox: Place,
     ) -> None:
-        self._session, self._events, self._still = session, events, still
+        self._session, self._record, self._events, self._still = session, record, events, still
         self._paths, self._outbox = paths, outbox
 
     async def __call__(self, student: str) -> Forgotten:
@@ -51,17 +58,14 @@ class Forgetting:
 
         Raises UnknownStudent, IllegalTransition while a task is open, CannotForget, StoreError.
         """
-        events = self._events
         async with self._still:
             kept = await self._session(look_up, student, self._paths)
             deleted = await asyncio.to_thread(delete_files, kept, self._paths, self._outbox)
-            try:
-                await self._session(forget_rows, kept, self._paths)
-            finally:
-                events.forget(student)
+            await self._record.forget(kept.traces)
+            await self._session(forget_rows, kept, self._paths)
             # `still` is held: a stop waits for the last delivery, and so for this answer.
             forgotten = await asyncio.to_thread(proved, kept, deleted, self._paths)
-        events.add("order", f"a student is forgotten: {len(kept.tasks)} tasks, {deleted.files} files")
+        self._events.add("order", f"a student is forgotten: {len(kept.tasks)} tasks, {deleted.files} files")
         return forgotten
 
 
@@ -79,9 +83,14 @@ def look_up(db: Database, student: str, paths: PathSettings) -> StudentRecords:
 
 
 def forget_rows(db: Database, kept: StudentRecords, paths: PathSettings) -> None:
-    """Delete the student from the database, if it has records. Raises as `look_up`."""
+    """Delete the student from the database, if it has records, and overwrite what was deleted from it.
+
+    Raises as `look_up`.
+    """
     if kept.known:
         forget(db, kept.student, paths.inbox)
+    else:
+        overwrite(db)
 
 
 def delete_files(kept: StudentRecords, paths: PathSettings, outbox: Place) -> Deleted:

@@ -1,4 +1,4 @@
-"""Retention: archived videos, refused files and copies of the database are deleted after their time.
+"""Retention: archived videos, refused files, copies of the database and the record are deleted in time.
 
 Copies are those made before updates. The time is counted by `daemon.core.keeping.witness`: a clock that is
 wrong deletes nothing. Files are deleted a few at once, since the database thread is busy meanwhile.
@@ -13,10 +13,11 @@ from pathlib import Path
 
 import structlog
 
+from daemon.config.sections import RetentionSettings
 from daemon.core.errors import StoreError
 from daemon.core.keeping.witness import Reading, Witness, complaint
 from daemon.monitoring.alarms import Alarms
-from daemon.store import claims, keeping, videos
+from daemon.store import claims, keeping, recording, videos
 from daemon.store.database import Database
 from daemon.store.session import Session
 from daemon.system.shelves import claim_of, loose_files, remove_file
@@ -25,6 +26,7 @@ from daemon.system.waits import happens
 log = structlog.get_logger()
 
 _AT_ONCE = 8
+_LINES_AT_ONCE = 100
 _GAP_S = 0.2
 _EVERY_S = 600.0
 _DAY_S = 86_400.0
@@ -41,17 +43,18 @@ def read_clocks() -> Reading:
 
 
 class Retention:
-    """Keeps files for `archive_days`, counted for a video from its archiving."""
+    """Keeps files for `archive_days`, a video's from its archiving on, and the record for `record_days`."""
 
     def __init__(
         self,
         session: Session,
-        archive_days: float,
+        days: RetentionSettings,
         state: Path,
         alarms: Alarms,
         clocks: Callable[[], Reading],
     ) -> None:
-        self._session, self._keep_s, self._state = session, archive_days * _DAY_S, state
+        self._session, self._state = session, state
+        self._keep_s, self._record_s = days.archive_days * _DAY_S, days.record_days * _DAY_S
         self._alarms, self._clocks = alarms, clocks
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -70,6 +73,9 @@ class Retention:
             removed = await self._session(self._remove_videos, seen)
             there = await asyncio.to_thread(loose_files, self._state)
             files = await self._session(self._remove_files, there, seen)
+            lines = await self._session(
+                recording.expire, seen.witnessed, seen.witnessed - self._record_s, _LINES_AT_ONCE
+            )
         except OSError as exc:
             told = f"an expired file can't be deleted: {exc.strerror}"
             self._alarms.set("retention", f"{told}; check that the state folder can be written")
@@ -79,7 +85,7 @@ class Retention:
             log.info("videos removed: their time in the archive is over", tasks=removed)
         if files:
             log.info("refused files and copies of the database removed: their time is over", files=files)
-        return _AT_ONCE in (len(removed), files)
+        return _AT_ONCE in (len(removed), files) or lines >= _LINES_AT_ONCE
 
     def _remove_videos(self, db: Database, seen: Witness) -> list[int]:
         """Delete a few videos, on the database thread, so that no task is reopened meanwhile. A crash leaves

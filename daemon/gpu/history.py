@@ -10,7 +10,8 @@ from daemon.core.timestamps import to_iso
 
 _SAMPLE_S = 5.0  # a reading takes some milliseconds: a thousandth of a core
 _LOOK_S = 60.0  # between checks of a machine without a GPU
-_KEPT = 120
+KEPT = 120
+KEPT_S = KEPT * _SAMPLE_S
 
 
 class GpuRecorder:
@@ -26,11 +27,15 @@ class GpuRecorder:
     ) -> None:
         self._read, self._group = read, group
         self._clock, self._sleep = clock, sleep
-        self._points: deque[GpuPoint] = deque(maxlen=_KEPT)
+        self._points: deque[GpuPoint] = deque(maxlen=KEPT)
         self.latest = GpuState(absent="not read yet")
 
+    def recall(self, points: Iterable[GpuPoint]) -> None:
+        """Put the readings of an earlier run before those of this one."""
+        self._points.extendleft(reversed(list(points)))
+
     def points(self) -> list[GpuPoint]:
-        """The readings of the last ten minutes, the oldest first; empty on a machine without a GPU."""
+        """The last readings, the oldest first: ten minutes of them; empty on a machine without a GPU."""
         return list(self._points)
 
     async def run(self) -> None:
@@ -43,6 +48,8 @@ class GpuRecorder:
                         at=to_iso(self._clock()),
                         utilisation=state.utilisation,
                         used_mb=state.used_mb,
+                        temperature_c=state.temperature_c,
+                        power_w=state.power_w,
                         group=sorted(self._group()),
                     )
                 )

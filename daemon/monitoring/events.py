@@ -1,13 +1,13 @@
 """The last events: a ring that any number of readers may follow, each at its own speed.
 
 A reader keeps only the id of the last event that it has seen, so that a slow or dead one costs no memory
-here. Ids grow, also over a restart, which a file of events survives: the first new one is the clock's
-milliseconds, so that no id is given again that a power cut has taken from the file.
+here. Ids grow, also over a restart: the first new one is the clock's milliseconds, so that no id is given
+again that a crash has kept from the database.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice, takewhile
 from typing import Protocol
 
@@ -19,7 +19,6 @@ from daemon.core.intake.naming import printable
 from daemon.core.keeping.traces import Traces
 from daemon.core.tasks.task import STAGE_OF, Event, Task
 from daemon.core.timestamps import to_iso
-from daemon.monitoring.event_file import EventFile
 
 log = structlog.get_logger()
 
@@ -41,16 +40,18 @@ class EventTally(Protocol):
 class Events:
     """The last events, oldest first. Used on the loop's thread alone.
 
+    `kept` are those of earlier runs. `written_id` is the newest that is in the database: `Record` sets it.
     `seq` grows with every event and with every call of `changed`: a client that has seen it need not ask for
     tasks again.
     """
 
-    def __init__(self, clock: Callable[[], float], size: int = RING, file: EventFile | None = None) -> None:
-        self._clock, self._file = clock, file
-        self._ring = deque(file.read() if file else (), maxlen=size)
+    def __init__(self, clock: Callable[[], float], size: int = RING, kept: Iterable[EventLine] = ()) -> None:
+        self._clock = clock
+        self._ring = deque(kept, maxlen=size)
         self._woken = asyncio.Event()
         self._first_id = self.seq = int(clock() * 1000)
         self.last_id = self._ring[-1].id if self._ring else self._first_id
+        self.written_id = self.last_id
         self._dropped = self._ring[0].id - 1 if self._ring else self.last_id  # the newest id that has left
         self.closed = False
         self.tallies: list[EventTally] = []
@@ -78,8 +79,6 @@ class Events:
             status=status,
         )
         self._ring.append(event)
-        if self._file is not None:
-            self._file.add(event, self._ring)
         self.changed()
         self._wake()
 
@@ -122,16 +121,22 @@ class Events:
         """The events after `last_id`; None when some of them have left the ring, or it never was."""
         if not self._dropped <= last_id <= self.last_id:
             return None
+        return self._newer(last_id)
+
+    @property
+    def unwritten(self) -> list[EventLine]:
+        """The events that are not in the database yet."""
+        return self._newer(self.written_id)
+
+    def _newer(self, last_id: int) -> list[EventLine]:
         return [*takewhile(lambda event: event.id > last_id, reversed(self._ring))][::-1]
 
-    def forget(self, student: str) -> None:
+    def forget(self, traces: Traces) -> None:
         """Drop the events of a student, also those of alarms. Other events keep their ids."""
-        named = Traces(student).in_text()
-        kept = [e for e in self._ring if e.student != student and not named.found(e.message.encode())]
+        named = traces.in_text()
+        kept = [e for e in self._ring if e.student != traces.student and not named.found(e.message.encode())]
         self._dropped = self.last_id if len(kept) < len(self._ring) else self._dropped
         self._ring = deque(kept, maxlen=self._ring.maxlen)
-        if self._file is not None:
-            self._file.write(kept)
 
     async def wait(self, last_id: int) -> None:
         """Return once there is an event after `last_id`, or after `close`."""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from daemon import __version__
 from daemon.config.load import Config
 from daemon.contracts.ports import SupervisorSource
-from daemon.contracts.wire.base import LogLine
+from daemon.contracts.wire.base import EventLine, LogLine
 from daemon.contracts.wire.status import (
     AlarmLine,
     BatchState,
@@ -29,7 +29,7 @@ from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskLine, TaskP
 from daemon.contracts.wire.words import LogSource, PlaceName, PlaceState
 from daemon.core.schedule.phase_state import Extent, PhaseState
 from daemon.core.tasks.task import Task
-from daemon.core.timestamps import to_iso
+from daemon.core.timestamps import from_iso, to_iso
 from daemon.monitoring import queries
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.alert_rules import Situation
@@ -39,7 +39,7 @@ from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.progress import Progress
 from daemon.monitoring.queries import TaskQuery
 from daemon.monitoring.sources import ForecastSource, GpuWatch, Inlet, PlaceSource
-from daemon.store import lists, reports
+from daemon.store import lists, recording, reports
 from daemon.store.database import Database
 from daemon.store.lists import Lately
 from daemon.store.session import Session
@@ -168,6 +168,13 @@ class Observer:
     async def results(self, task_id: int) -> list[dict[str, Any]]:
         """The results of a task, oldest first. Raises UnknownTask."""
         return await self._session.read(queries.results, task_id)
+
+    async def kept_events(self, since: float, until: float, after: int, limit: int) -> list[EventLine]:
+        """At most `limit` events from `since` to before `until`, oldest first; only ids above `after`."""
+        found = await self._session.read(recording.events_between, since, until, after, limit)
+        last = found[-1].id if found else after
+        new = (e for e in self.events.unwritten if e.id > last and since <= from_iso(e.at) < until)
+        return [*found, *new][:limit]
 
     async def gpu(self) -> GpuHistory:
         """The last minutes of the GPU, and the last phases."""

@@ -33,7 +33,7 @@ PUT_BACK = (
 )
 """All three files: SQLite would apply a newer -wal to the copy beside it, and damage it."""
 _ERRORS = (PeeweeException, sqlite3.Error)
-_CHECKPOINT_TIMEOUT_MS = 500
+_IMPATIENT_MS = 500
 _HURRIED_TIMEOUT_MS = 1000
 
 
@@ -130,17 +130,23 @@ def overwrite(db: Database) -> None:
 
     Raises StoreError, also when another program still reads the older state.
     """
-    with border(db, "written"):
-        db.pragma("busy_timeout", _CHECKPOINT_TIMEOUT_MS)
-        try:
-            (busy, *_) = db.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        finally:
-            db.pragma("busy_timeout", int(BUSY_TIMEOUT_S * 1000))
+    with border(db, "written"), impatient(db):
+        (busy, *_) = db.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise StoreError(
             f"the rows are deleted, but the files of {db.database} still hold them while another program "
             "reads it; end that program and restart the daemon"
         )
+
+
+@contextmanager
+def impatient(db: Database) -> Iterator[None]:
+    """Wait half a second at most for another program's lock, for what is not the work itself."""
+    db.pragma("busy_timeout", _IMPATIENT_MS)
+    try:
+        yield
+    finally:
+        db.pragma("busy_timeout", int(BUSY_TIMEOUT_S * 1000))
 
 
 def _cause(exc: BaseException) -> BaseException:

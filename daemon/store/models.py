@@ -10,50 +10,13 @@ from peewee import (
     AutoField,
     BlobField,
     BooleanField,
-    Field,
     FloatField,
     IntegerField,
     Model,
     TextField,
 )
 
-from daemon.core.timestamps import from_iso, from_text, to_iso
-
-
-class InstantField(Field):
-    """A point in time: seconds since the epoch in Python, UTC in ISO 8601 in the database.
-
-    Other programs write `CURRENT_TIMESTAMP`, which is read, too.
-    """
-
-    field_type = "TEXT"
-
-    def db_value(self, value: float | None) -> str | None:
-        """The text of the column."""
-        return None if value is None else to_iso(value)
-
-    def python_value(self, value: str | None) -> float | None:
-        """Seconds since the epoch."""
-        if value is None:
-            return None
-        try:
-            return from_iso(value)
-        except ValueError:
-            return from_text(f"{value}+00:00")
-
-
-class WideField(Field):
-    """An integer stored as text, since it may have more than 63 bits: SMB servers give such inodes."""
-
-    field_type = "TEXT"
-
-    def db_value(self, value: int) -> str:
-        """The text of the column."""
-        return str(value)
-
-    def python_value(self, value: str) -> int:
-        """The number."""
-        return int(value)
+from daemon.store.fields import InstantField, WideField
 
 
 class UserRow(Model):
@@ -204,7 +167,9 @@ class BatchRow(Model):
 
 
 class PhaseRow(Model):
-    """A phase of a loaded group. `switch_s` is the duration of its switch; the MB are what that found."""
+    """A phase of a loaded group. `switch_s` is the duration of its switch; the MB are what that found, and
+    `holders` the foreign processes, as JSON. `refused` says why the switch had to wait, or failed.
+    """
 
     id = AutoField()
     group_name = TextField()
@@ -219,6 +184,8 @@ class PhaseRow(Model):
     foreign_mb = FloatField(null=True)
     needed_mb = FloatField(null=True)
     margin_mb = FloatField(null=True)
+    holders = TextField(default="[]")
+    refused = TextField(null=True)
 
     class Meta:
         table_name = "phases"
@@ -246,6 +213,51 @@ class KeptFileRow(Model):
         table_name = "kept_files"
 
 
+class NewsRow(Model):
+    """An event of the daemon, as `introeval events` shows it."""
+
+    id = IntegerField(primary_key=True)
+    at: Any = InstantField()
+    kind = TextField()
+    message = TextField()
+    task_id = IntegerField(null=True)
+    student = TextField(null=True)
+    status = TextField(null=True)
+    actor = TextField(null=True)
+    kept_from = FloatField(null=True)
+
+    class Meta:
+        table_name = "events"
+
+
+class GpuPointRow(Model):
+    """A reading of the GPU, with the group that was loaded."""
+
+    at: Any = InstantField(primary_key=True)
+    utilisation = FloatField(null=True)
+    used_mb = FloatField(null=True)
+    temperature_c = FloatField(null=True)
+    power_w = FloatField(null=True)
+    group_name = TextField()
+    kept_from = FloatField(null=True)
+
+    class Meta:
+        table_name = "gpu_points"
+
+
+class StretchRow(Model):
+    """Some minutes of what the dashboard shows, packed by `daemon.store.recording`."""
+
+    id = AutoField()
+    began_at: Any = InstantField()
+    ended_at: Any = InstantField()
+    frames: Any = BlobField()
+    kept_from = FloatField(null=True)
+
+    class Meta:
+        table_name = "recordings"
+
+
 class CountRow(Model):
     """The number of tasks of a status, or of undelivered documents of a kind. Triggers maintain it."""
 
@@ -267,5 +279,8 @@ MODELS: tuple[type[Model], ...] = (
     PhaseRow,
     SettingRow,
     KeptFileRow,
+    NewsRow,
+    GpuPointRow,
+    StretchRow,
     CountRow,
 )

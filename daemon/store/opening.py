@@ -6,8 +6,9 @@ from daemon.contracts.values import Provenance
 from daemon.core.errors import StoreError
 from daemon.core.intake.naming import Resubmission
 from daemon.core.intake.ownership import Ownership
-from daemon.store import schema
+from daemon.store import recording, schema
 from daemon.store.database import BUSY_TIMEOUT_S, Database, border
+from daemon.system.state_folder import EVENTS
 
 # Always `secure_delete`: an update overwrites the old bytes, so that forgetting a student finds none later.
 _PRAGMAS: dict[str, str | int] = {
@@ -34,6 +35,7 @@ def open_store(
     db.ownership = ownership or Ownership()
     with border(db, "brought to this version"):
         schema.migrate(db, path)
+        recording.adopt(db, path.with_name(EVENTS))
     return db
 
 

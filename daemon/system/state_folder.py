@@ -11,7 +11,7 @@ from daemon.core.errors import AlreadyRunning, ConfigError
 
 DATABASE = "introeval.db"
 DECISIONS = "decisions.jsonl"
-EVENTS = "events.jsonl"
+EVENTS = "events.jsonl"  # of earlier versions
 _PRIVATE_UMASK = 0o027
 
 

@@ -237,7 +237,24 @@ async def test_the_events_of_before_a_restart_are_told_once(tmp_path: Path) -> N
     assert missed is not None
     assert missed[: len(before) - 1] == before[1:]
     assert (await run(lab, "forget", "s001", "--yes")).exit_code == 0
-    assert b"s001" not in (lab.folder / "var" / "events.jsonl").read_bytes()
+    left = (await run(lab, "events", "--json", "--day", "today")).stdout.splitlines()
+    assert [json.loads(line)["id"] for line in left] != []
+    assert not any("s001" in line for line in left)
+
+
+async def test_the_events_of_a_day_are_told_by_the_daemon_and_by_its_database(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        recent = [event.id for event in daemon.events.recent(1000)]
+        running = await run(lab, "events", "--json", "--day", "today")
+    stopped = await run(lab, "events", "--json", "--day", "today", "--since", "00:00")
+    assert {json.loads(line)["id"] for line in running.stdout.splitlines()} >= set(recent)
+    assert {json.loads(line)["id"] for line in stopped.stdout.splitlines()} >= set(recent)
+    assert (await run(lab, "events", "--day", "yesterday")).stdout == ""
+    assert (await run(lab, "events", "--day", "someday")).exit_code == 2
+    assert "use a form such as 10:45" in (await run(lab, "events", "--since", "noon")).output
 
 
 async def test_following_the_events_goes_on_over_a_restart_of_the_daemon(tmp_path: Path) -> None:

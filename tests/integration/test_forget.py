@@ -21,7 +21,7 @@ from daemon.contracts.wire.base import Forgotten
 from daemon.core.errors import IllegalTransition, NotForgotten, UnknownStudent
 from daemon.core.keeping.traces import Traces
 from daemon.delivery import forget_proof
-from daemon.store import forgetting, open_store
+from daemon.store import forgetting, open_store, recording
 from daemon.system.state_folder import DATABASE
 from tests.integration.test_cli_daemon import run
 from tests.support.inprocess import Lab, worked_off
@@ -194,7 +194,8 @@ async def test_what_was_deleted_is_looked_for_in_the_bytes_of_the_database(tmp_p
         for path in folder.iterdir():
             path.unlink()
         folder.rmdir()
-    (lab.config.paths.state / "events.jsonl").unlink()
+    with open_store(database) as store:
+        recording.forget_events(store, kept.traces)
     assert forget_proof.find(kept.traces, lab.config.paths) == [f"{database}: deleted rows"]
 
 

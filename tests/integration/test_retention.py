@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from daemon.app.assembly import Daemon
+from daemon.config.sections import RetentionSettings
 from daemon.contracts.values import ClaimStep
 from daemon.contracts.wire.words import Verb
 from daemon.core.errors import IllegalTransition
 from daemon.core.keeping.witness import Reading
 from daemon.delivery.retention import Retention, read_clocks
 from daemon.monitoring.alarms import Alarms
-from daemon.store import claims, keeping, open_store
+from daemon.store import claims, keeping, open_reader, open_store, recording
 from daemon.store.session import Session
 from daemon.system.shelves import loose_files
 from daemon.system.state_folder import DATABASE
@@ -161,7 +162,7 @@ def test_a_refused_file_whose_claim_is_not_closed_stays(tmp_path: Path) -> None:
         claims.step(store, [closed], ClaimStep.DONE)
         retention = Retention(
             Session(store, executor, lambda trouble: alarms.on("store", trouble)),
-            0,
+            RetentionSettings(archive_days=0),
             tmp_path,
             alarms,
             read_clocks,
@@ -189,3 +190,28 @@ async def test_a_claim_is_kept_no_longer_than_its_refused_file(tmp_path: Path, c
     with closing(sqlite3.connect(lab.config.paths.state / DATABASE)) as database:
         assert database.execute("SELECT filename FROM claims").fetchall() == [("s002_me.mp4",)]
     assert (rejected / "inner").is_dir()
+
+
+async def test_the_record_of_a_day_is_removed_in_steps_when_its_time_is_over(
+    tmp_path: Path, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.delivery.retention._LINES_AT_ONCE", 5)
+    lab = Lab(tmp_path, settings={"retention.record_days": 2})
+    async with lab.daemon() as daemon:
+        for number in range(12):
+            daemon.events.add("order", f"old {number}")
+    clocks.run(1.5)
+    async with looked(lab, clocks) as daemon:  # their time begins with the first look
+        daemon.events.add("order", "new")
+    clocks.run(1.0)
+
+    def kept() -> list[str]:
+        with open_reader(lab.config.paths.state / DATABASE) as db:
+            events = recording.last_events(db, 1000)
+        return [event.message for event in events if event.kind == "order"]
+
+    async with looked(lab, clocks):
+        await until(lambda: len(kept()) == 13)
+    clocks.run(1.1)
+    async with looked(lab, clocks):
+        await until(lambda: kept() == ["new"])

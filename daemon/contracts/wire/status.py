@@ -60,6 +60,8 @@ class GpuPoint(WireModel):
     at: str
     utilisation: float | None
     used_mb: float | None
+    temperature_c: float | None = None
+    power_w: float | None = None
     group: list[str]
 
 
