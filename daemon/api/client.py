@@ -10,6 +10,7 @@ import httpx
 
 from daemon.contracts.wire.base import EventLine, Problem
 from daemon.core.errors import (
+    ConfigError,
     Crowded,
     IllegalTransition,
     IntroEvalError,
@@ -25,7 +26,7 @@ from daemon.core.errors import (
 _ERRORS: dict[str, type[IntroEvalError]] = {
     e.__name__: e
     for e in (
-        *(Crowded, IllegalTransition, NotAllowed, PlaceError, Stopping, StoreError),
+        *(ConfigError, Crowded, IllegalTransition, NotAllowed, PlaceError, Stopping, StoreError),
         *(UnknownStudent, UnknownTask),
     )
 }

@@ -37,7 +37,7 @@ def add_changing(
     whole = problems(403, 503)
 
     @api.post("/tasks/{task_id}/{verb}", response_model=TaskDetail, dependencies=changes,
-              responses=problems(403, 404, 409, 503))  # fmt: skip
+              responses=problems(403, 404, 409, 422, 503))  # fmt: skip
     async def post_task(task_id: TaskId, verb: Verb, extract: bool = False) -> Response:
         """Retry, rate again, cancel, hold, release, or deliver again one task."""
         await commands.ask(verb, task_id, extract=extract)

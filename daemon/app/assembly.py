@@ -27,6 +27,7 @@ from daemon.intake.alarm import IntakeAlarm as IntakeAlarm
 from daemon.intake.alarm import named
 from daemon.intake.intake import Intake
 from daemon.intake.limits import Limits
+from daemon.llm.rubric import Rubric
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.events import Events
 from daemon.monitoring.metrics import Metrics
@@ -60,6 +61,7 @@ class Daemon:
     recorder: GpuRecorder
     record: Record
     places: KnownPlaces
+    rubric: Rubric
     first_id: int
     """The id of the first task born in this run."""
     first_orders: Orders
@@ -135,6 +137,7 @@ async def assemble(
         recorder=recorder,
         record=Record(session, events, recorder),
         places=places,
+        rubric=site.rubric,
         first_id=0,
         first_orders=await journal.orders(),
     )
@@ -165,6 +168,8 @@ def _connect(daemon: Daemon, metrics: Metrics, site: Site) -> None:
     supervisor.tasks_ended.connect(delivery.hint)
     supervisor.orders_changed.connect(lambda orders: intake.close(closed=orders.draining))
     supervisor.switch_began.connect(forecaster.phase_ended)
+    supervisor.class_ended.connect(site.rubric.end_class)
+    supervisor.rating_anew.connect(site.rubric.renew)
     forecaster.replanned.connect(supervisor.replan)
     site.placement.changed.connect(forecaster.replan)
     site.engine_returned.connect(supervisor.try_again)
@@ -195,7 +200,7 @@ def _make_supervisor(
         if not group.isdisjoint(MODELS):
             chars = await journal.session.until_durable(phases.longest_transcript)
             form = await journal.session.until_durable(phases.longest_form)
-            placement.expect(prompt_tokens(config, chars, form))
+            placement.expect(prompt_tokens(site.rubric, chars, form))
 
     return Supervisor(
         node=node,

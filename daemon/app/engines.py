@@ -29,7 +29,7 @@ from daemon.llm.client import ModelHost
 from daemon.llm.embedded import EmbeddedServer
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.limits import ON_PROCESSOR, AnswerLimits
-from daemon.llm.prompts import load_prompt
+from daemon.llm.rubric import Rubric
 from daemon.models import weights_of
 from daemon.monitoring.progress import Progress
 from daemon.node import LocalNode
@@ -45,9 +45,10 @@ _ASIDE_CHARS = 600  # of a prompt: the figures of the speech, and the error in t
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The surroundings of a node: the placement, the GPU, and the listeners."""
+    """The surroundings of a node: the placement, the rubric, the GPU, and the listeners."""
 
     placement: Placement
+    rubric: Rubric
     read_gpu: Callable[[], Awaitable[GpuState]]
     progress: Progress
     on_alarm: OnAlarm
@@ -76,8 +77,8 @@ def embedded_node(config: Config, site: Site) -> Node:
     extract, rate = (weights[names[stage]] for stage in MODELS)
     return LocalNode(
         whisper,
-        _extractor(_server(Stage.EXTRACT, extract, state, config.extract, site.placement), config, site),
-        _rater(_server(Stage.RATE, rate, state, config.rate, site.placement), config, site),
+        _extractor(_server(Stage.EXTRACT, extract, state, config.extract, site.placement), site),
+        _rater(_server(Stage.RATE, rate, state, config.rate, site.placement), site),
         site.progress,
         memory_guard(config, site, lambda: (os.getpid(),)),
     )
@@ -99,8 +100,8 @@ def docker_node(config: Config, site: Site, transcriber: Transcriber | None = No
 
     return DockerNode(
         transcriber or _whisper(config, site),
-        _extractor(extract, config, site),
-        _rater(rate, config, site),
+        _extractor(extract, site),
+        _rater(rate, site),
         site.progress,
         memory_guard(config, site, ours),
         engine=engine,
@@ -109,12 +110,11 @@ def docker_node(config: Config, site: Site, transcriber: Transcriber | None = No
     )
 
 
-def prompt_tokens(config: Config, transcript_chars: int, form_chars: int) -> dict[Stage, int]:
+def prompt_tokens(rubric: Rubric, transcript_chars: int, form_chars: int) -> dict[Stage, int]:
     """The most tokens of a prompt and its answer, by stage, for so long a transcript and form."""
-    rate = load_prompt("rate", config.prompts.folder)
     heads = {
-        Stage.EXTRACT: len(load_prompt("extract", config.prompts.folder).render("")),
-        Stage.RATE: len(rate.render("", profile=" " * form_chars)),
+        Stage.EXTRACT: len(rubric.text("extract").render("")),
+        Stage.RATE: len(rubric.text("rate").render("", profile=" " * form_chars)),
     }
     return {
         stage: tokens_of(head + _ASIDE_CHARS + transcript_chars) + ANSWER_TOKENS[stage]
@@ -167,23 +167,21 @@ def whisper_engine(config: Config, state: Path, log: Path, **more: Any) -> Whisp
     )
 
 
-def _extractor(host: ModelHost, config: Config, site: Site) -> FormExtractor:
-    prompt = load_prompt("extract", config.prompts.folder)
+def _extractor(host: ModelHost, site: Site) -> FormExtractor:
     placement = site.placement
     return FormExtractor(
         host,
-        prompt,
+        site.rubric,
         lambda: placement.options(Stage.EXTRACT),
         lambda num_ctx: placement.outgrown(Stage.EXTRACT, num_ctx),
     )
 
 
-def _rater(host: ModelHost, config: Config, site: Site) -> IntroductionRater:
-    prompt = load_prompt("rate", config.prompts.folder)
+def _rater(host: ModelHost, site: Site) -> IntroductionRater:
     placement = site.placement
     return IntroductionRater(
         host,
-        prompt,
+        site.rubric,
         lambda: placement.options(Stage.RATE),
         lambda num_ctx: placement.outgrown(Stage.RATE, num_ctx),
     )

@@ -21,6 +21,7 @@ from daemon.delivery.forget import Forgetting
 from daemon.delivery.retention import Retention, read_clocks
 from daemon.gpu.nvml import NvmlGpu
 from daemon.intake.registered import Registrations
+from daemon.llm.rubric import Rubric
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.alert_rules import AlertRules
 from daemon.monitoring.events import RING, Events
@@ -53,7 +54,8 @@ async def running(
     alarms = Alarms(time.time)
     gpu = NvmlGpu()
     placement = Placement(config, (await gpu.reading()).total_mb)
-    site = Site(placement, gpu.reading, progress, alarms.on)
+    rubric = Rubric(config.prompts.folder, alarms.on)
+    site = Site(placement, rubric, gpu.reading, progress, alarms.on)
     async with contextlib.AsyncExitStack() as opened:  # closes everything when a start fails, too
         executor = ThreadPoolExecutor(1, "database")
         opened.callback(executor.shutdown)

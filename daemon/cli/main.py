@@ -85,7 +85,10 @@ def run(
 @app.command("config")
 def check(as_json: AsJson = False) -> None:
     """Check the configuration, and name its file; with --json print every value."""
+    from daemon.llm.prompts import load_prompts
+
     settings = configuration()
+    load_prompts(settings.prompts.folder)
     if as_json:
         typer.echo(settings.model_dump_json(indent=2))
     else:

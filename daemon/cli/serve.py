@@ -1,8 +1,9 @@
 """`introeval run` as a service: SIGTERM and SIGINT stop it, SIGHUP reloads the configuration.
 
-A reload checks the whole new configuration first; a bad one changes nothing and raises an alarm. A good one
-is applied by a graceful restart in the same process: running attempts may end within `run.stop_grace_s`,
-the others wait again. So a reload applies every key alike.
+A reload checks the whole new configuration and the rubric first; a bad one changes nothing and raises an
+alarm. A changed rubric alone is taken up at once. A changed configuration is applied by a graceful restart in
+the same process: running attempts may end within `run.stop_grace_s`, the others wait again. So a reload
+applies every key alike.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from daemon.app.run import running
 from daemon.cli.run import log_to_file
 from daemon.config.load import Config
 from daemon.core.errors import ConfigError, IntroEvalError
+from daemon.llm.prompts import load_prompts
 from daemon.system import systemd
 from daemon.system.state_folder import owned, write_privately
 
@@ -124,6 +126,8 @@ class Service:
         self._notifier.reloading()
         try:
             fresh = self._read()
+            load_prompts(fresh.prompts.folder)
+            renewed = daemon.rubric.renew() if fresh == daemon.config else []
         except ConfigError as exc:
             complaint = _complaint(str(exc))
             log.error("reload failed", error=complaint)
@@ -134,7 +138,12 @@ class Service:
         if fresh != daemon.config:
             log.info("reload: the new configuration applies once the running attempts have ended")
             return fresh
-        log.info("reload: the configuration is the same")
+        if renewed:
+            told = ", ".join(f"{prompt.title} ({prompt.sha256[:8]})" for prompt in renewed)
+            log.info("reload: the rubric changed; it is used from the next question on", rubric=told)
+            daemon.events.add("rubric", f"the rubric changed: {told} is used from the next question on")
+        else:
+            log.info("reload: the configuration and the rubric are the same")
         self._notifier.ready(self._pulse().said)
         return None
 

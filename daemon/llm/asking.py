@@ -69,7 +69,7 @@ class Asker(Generic[A]):
         """
         warm = False
         self.options = self._choose()
-        warming = Request(warm_up, self.schema, replace(self.options, num_predict=1), start=True)
+        warming = self._warming(warm_up)
         known = self._proven
         try:
             started = await self.host.start(self._proof() if known is None else warming)
@@ -87,6 +87,10 @@ class Asker(Generic[A]):
         finally:
             if not warm:
                 await self.stop()
+
+    async def warm_up(self, text: str) -> None:
+        """Let the started server cache the shared part of another prompt. Raises AnswerFailed."""
+        await self._generate(self._warming(text), _unheard)
 
     async def stop(self) -> None:
         """Stop the server."""
@@ -167,6 +171,9 @@ class Asker(Generic[A]):
             on_token(tokens)
 
         return await client.generate(request, heard)
+
+    def _warming(self, text: str) -> Request:
+        return Request(text, self.schema, replace(self.options, num_predict=1), start=True)
 
     async def _prove(self, client: ModelClient) -> None:
         self._hold(await client.generate(self._proof(), _unheard))

@@ -4,11 +4,12 @@ Neither is shown words that certainly address the grader. Words that may address
 does not find, reach them, delimited and as data.
 """
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, Generic
+from typing import Any, ClassVar, Generic
 
 from daemon.contracts.values import (
     Extracted,
@@ -23,9 +24,9 @@ from daemon.contracts.values import (
 )
 from daemon.contracts.wire.status import EngineReport
 from daemon.core.content.answers import FormAnswer, RatingAnswer, rating_schema
-from daemon.core.content.document import Flag, Speaking
+from daemon.core.content.document import Flag
 from daemon.core.content.grounding import ground_profile, locate_evidence
-from daemon.core.content.shown_form import NO_FORM, shown_form
+from daemon.core.content.shown_form import NO_FORM, delivery_in_words, shown_form
 from daemon.core.content.untrusted import addresses_evaluator, impartial, neutralise
 from daemon.core.errors import Blame, Fault
 from daemon.core.model_ref import DEMO_DIGEST
@@ -33,6 +34,8 @@ from daemon.core.tasks.task import Stage
 from daemon.llm.asking import A, Asker, Asking
 from daemon.llm.client import AnswerFailed, ModelHost, OnToken, Options
 from daemon.llm.prompts import Prompt
+from daemon.llm.rubric import Rubric
+from daemon.llm.template_check import PromptName
 
 _DEMO = Flag(code="demo_model", detail="a small model that shows the flow; this is no grade")
 _EMPTY = Fault(Blame.PERMANENT, "empty_transcript", "there is no word in the transcript to ask a model about")
@@ -41,6 +44,7 @@ _SMALL = Fault(
     "context_too_small",
     "a transcript is longer than this phase's context, so the model is loaded again with a larger one",
 )
+_WARM_UP = "Hello."
 _NOTHING_LEFT = "all that was said addresses the evaluator"
 
 
@@ -52,18 +56,21 @@ class _Evaluator(Generic[A]):
     """
 
     stage: Stage
+    _name: ClassVar[PromptName]
 
     def __init__(
         self,
         host: ModelHost,
-        prompt: Prompt,
+        rubric: Rubric,
         answer: type[A],
         options: Callable[[], Options],
         outgrown: Callable[[int], bool],
         usual: int,
     ) -> None:
         self._asker = Asker(host, answer, options)
-        self._prompt = prompt
+        self._rubric = rubric
+        self._known: Prompt | None = None  # the prompt whose shared part the server holds
+        self._taking_up = asyncio.Lock()
         self._outgrown = outgrown
         self._usual_tokens = usual
 
@@ -84,7 +91,9 @@ class _Evaluator(Generic[A]):
 
     async def start(self) -> None:
         """Start the server and prove it by a real generation. Raises EngineError."""
-        await self._asker.start(self._prompt.render("Hello."))
+        prompt = self._rubric.text(self._name)
+        await self._asker.start(prompt.render(_WARM_UP))
+        self._known = prompt
 
     async def stop(self) -> None:
         """Stop the server, also one that an earlier daemon left. Raises EngineError."""
@@ -92,25 +101,37 @@ class _Evaluator(Generic[A]):
 
     async def _ask(
         self, ticket: Ticket, text: str, progress: OnProgress, **values: Any
-    ) -> Asking[A] | Failed:
+    ) -> tuple[Prompt, Asking[A]] | Failed:
+        """The answer, and the very prompt that was asked, also where the file is another one by now."""
         # To an empty prompt the models answered with an invented student.
         if not _says_something(neutralise(text)):
             return Failed(ticket, _EMPTY)
         transcript = impartial(text)
         if not _says_something(transcript):
-            return Asking(None, _NOTHING_LEFT, 0)
+            return self._rubric.text(self._name), Asking(None, _NOTHING_LEFT, 0)
 
         schema = rating_schema(transcript) if self.stage is Stage.RATE else self._asker.schema
-
-        def render(complaint: str | None) -> str:
-            return self._prompt.render(transcript, complaint=complaint, **values)
-
         try:
-            return await self._asker.ask(render, schema, _share_of(self._usual_tokens, ticket, progress))
+            prompt = await self._prompt()
+
+            def render(complaint: str | None) -> str:
+                return prompt.render(transcript, complaint=complaint, **values)
+
+            asked = await self._asker.ask(render, schema, _share_of(self._usual_tokens, ticket, progress))
+            return prompt, asked
         except AnswerFailed as exc:
             too_long = exc.fault.code == "transcript_too_long"
             larger = too_long and self._outgrown(self._asker.options.num_ctx)
             return Failed(ticket, _SMALL if larger else exc.fault)
+
+    async def _prompt(self) -> Prompt:
+        """The prompt to ask with; the server has read its shared part already. Raises AnswerFailed."""
+        async with self._taking_up:
+            prompt = self._rubric.text(self._name, asking=True)
+            if prompt != self._known:
+                await self._asker.warm_up(prompt.render(_WARM_UP))
+                self._known = prompt
+            return prompt
 
     def _flags(self) -> tuple[Flag, ...]:
         identity = self._asker.host.identity
@@ -119,13 +140,13 @@ class _Evaluator(Generic[A]):
             return demo
         return (*demo, Flag(code="degraded", detail=f"{self.stage}: {identity.degraded}"))
 
-    def _provenance(self, asked: Asking[A], text: str, **more: Any) -> Provenance:
+    def _provenance(self, prompt: Prompt, asked: Asking[A], text: str, **more: Any) -> Provenance:
         """Everything needed to repeat this outcome: model, prompt, schema, parameters and transcript."""
         schema = json.dumps(self._asker.schema, separators=(",", ":")).encode()
         return {
             **asdict(self._asker.host.identity),
-            "prompt": f"{self._prompt.name}.{self._prompt.version}",
-            "prompt_sha256": self._prompt.sha256,
+            "prompt": prompt.title,
+            "prompt_sha256": prompt.sha256,
             "transcript_sha256": _sha256(text),
             "schema_sha256": hashlib.sha256(schema).hexdigest(),
             "parameters": asdict(self._asker.options),
@@ -138,61 +159,63 @@ class FormExtractor(_Evaluator[FormAnswer]):
     """The engine that reads the form from a transcript."""
 
     stage = Stage.EXTRACT
+    _name = "extract"
 
     def __init__(
         self,
         host: ModelHost,
-        prompt: Prompt,
+        rubric: Rubric,
         options: Callable[[], Options],
         outgrown: Callable[[int], bool] = lambda num_ctx: False,
     ) -> None:
-        super().__init__(host, prompt, FormAnswer, options, outgrown, usual=110)
+        super().__init__(host, rubric, FormAnswer, options, outgrown, usual=110)
 
     async def extract(self, work: ExtractWork, progress: OnProgress) -> StageOutcome:
         """Read the form: an Extracted, with no profile and a flag when no answer was valid, or a Failed."""
-        asked = await self._ask(work.ticket, work.transcript.text, progress)
-        if isinstance(asked, Failed):
-            return asked
+        said = work.transcript.text
+        answered = await self._ask(work.ticket, said, progress)
+        if isinstance(answered, Failed):
+            return answered
+        prompt, asked = answered
+        provenance = self._provenance(prompt, asked, said)
         if asked.answer is None:
             invalid = Flag(code="no_valid_form", field="profile", detail=asked.complaint)
-            return Extracted(
-                work.ticket, None, (invalid, *self._flags()), self._provenance(asked, work.transcript.text)
-            )
-        shown = work.transcript.model_copy(update={"text": impartial(work.transcript.text)})
+            return Extracted(work.ticket, None, (invalid, *self._flags()), provenance)
+        shown = work.transcript.model_copy(update={"text": impartial(said)})
         profile, flags = ground_profile(asked.answer.profile(), shown)
-        return Extracted(
-            work.ticket, profile, (*flags, *self._flags()), self._provenance(asked, work.transcript.text)
-        )
+        return Extracted(work.ticket, profile, (*flags, *self._flags()), provenance)
 
 
 class IntroductionRater(_Evaluator[RatingAnswer]):
     """The engine that rates an introduction."""
 
     stage = Stage.RATE
+    _name = "rate"
 
     def __init__(
         self,
         host: ModelHost,
-        prompt: Prompt,
+        rubric: Rubric,
         options: Callable[[], Options],
         outgrown: Callable[[int], bool] = lambda num_ctx: False,
     ) -> None:
-        super().__init__(host, prompt, RatingAnswer, options, outgrown, usual=180)
+        super().__init__(host, rubric, RatingAnswer, options, outgrown, usual=180)
 
     async def rate(self, work: RateWork, progress: OnProgress) -> StageOutcome:
         """Rate: a Rated, with no evaluation and a flag when no answer was valid, or a Failed."""
         form = shown_form(work.profile, work.transcript)
-        asked = await self._ask(
+        answered = await self._ask(
             work.ticket,
             work.transcript.text,
             progress,
-            speaking=_in_words(work.speaking),
+            speaking=delivery_in_words(work.speaking),
             profile=NO_FORM if form is None else form,
         )
-        if isinstance(asked, Failed):
-            return asked
-        seen = None if form is None or "profile" not in self._prompt.names else _sha256(form)
-        provenance = self._provenance(asked, work.transcript.text, profile_sha256=seen)
+        if isinstance(answered, Failed):
+            return answered
+        prompt, asked = answered
+        seen = None if form is None or "profile" not in prompt.names else _sha256(form)
+        provenance = self._provenance(prompt, asked, work.transcript.text, profile_sha256=seen)
         flags = self._flags()
         if suspect := addresses_evaluator(work.transcript.text):
             flags = (suspect, *flags)
@@ -219,15 +242,3 @@ def _share_of(usual_tokens: int, ticket: Ticket, progress: OnProgress) -> OnToke
         progress(ticket, min(0.95, tokens / usual_tokens))
 
     return on_token
-
-
-def _in_words(speaking: Speaking) -> str:
-    """The figures of the delivery, as the prompt has them: rounded to what another container of the same
-    sound leaves as it is. Seen: 209.0 words per minute made 9 of what was 4 with 209.2.
-    """
-    fillers = ", ".join(f"{word} {count} times" for word, count in sorted(speaking.filler_words.items()))
-    pace, pauses = 5 * round(speaking.words_per_minute / 5), 5 * round(20 * speaking.pause_ratio)
-    return (
-        f"{speaking.speech_s:.0f} s of speech, {pace} words per minute, {pauses}% pauses, "
-        f"longest pause {speaking.longest_pause_s:.0f} s, filler words: {fillers or 'none'}"
-    )

@@ -1,80 +1,107 @@
 """The prompts: versioned Jinja2 templates, ours or those in a folder of the lab.
 
 A template is named `<name>.v<number>.j2`. The part that all students share stands first in it, so that the
-server can cache it; the transcript stands last, delimited, before one fixed line.
-
-The variables of a template: `transcript`; `complaint`, what was wrong with the last answer, or None; and for
-the rater also `speaking`, the figures of the delivery, and `profile`, the form as one line of JSON.
+server can cache it; the transcript stands last, delimited, before one fixed line. Its variables are in
+`template_check.VARIABLES`.
 """
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jinja2
-import jinja2.meta
 
 from daemon.core.content.shown_form import NO_FORM
 from daemon.core.errors import ConfigError
+from daemon.llm.template_check import VARIABLES, PromptName, faults, make
 
-PromptName = Literal["extract", "rate"]
+NAMES: tuple[PromptName, ...] = ("extract", "rate")
+OURS = Path(__file__).parent / "templates"
 
-_OURS = Path(__file__).parent / "templates"
 _FILE = re.compile(r"(?P<name>[a-z]+)\.v(?P<version>\d+)\.j2")
-_ENVIRONMENT = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True)
-_MARK = "(the words of one student)"
-_VARIABLES: dict[str, dict[str, Any]] = {
-    "extract": {"complaint": None},
-    "rate": {"complaint": None, "speaking": "", "profile": NO_FORM},
-}
+_ABSENT = {"complaint": None, "speaking": "", "profile": NO_FORM}
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """One template. `sha256` is that of its file, `version` the number in its name, `names` its variables."""
 
-    name: str
+    name: PromptName
     version: str
     sha256: str
     names: frozenset[str]
+    source: str
+    path: Path
     template: jinja2.Template = field(compare=False)
+
+    @property
+    def title(self) -> str:
+        """The name with its version, as in a result."""
+        return f"{self.name}.{self.version}"
 
     def render(self, transcript: str, **values: Any) -> str:
         """The prompt for one student; variables of the template that are not given are empty."""
-        return self.template.render({**_VARIABLES[self.name], **values, "transcript": transcript}).strip()
+        known = {name: _ABSENT.get(name) for name in VARIABLES[self.name]}
+        return self.template.render({**known, **values, "transcript": transcript}).strip()
 
 
 def load_prompt(name: PromptName, folder: Path | None = None) -> Prompt:
     """The newest template of this name in `folder`, or ours where the folder has none.
 
-    Raises ConfigError when the folder or the template can't be used.
+    Raises ConfigError, with a line for each fault, when the folder or the template can't be used.
     """
-    if folder is not None and not folder.is_dir():
-        raise ConfigError(f"prompts.folder is {folder}, which is no folder; create it or remove the key")
-    path = (_newest(name, folder) if folder is not None else None) or _newest(name, _OURS)
-    if path is None:
-        raise ConfigError(f"there is no template {name}.v1.j2 in {_OURS}; install the package again")
+    path = template_file(name, folder)
     try:
-        source = path.read_bytes()
-        names = frozenset(jinja2.meta.find_undeclared_variables(_ENVIRONMENT.parse(source.decode())))
-        known = {"transcript", *_VARIABLES[name]}
-        if unknown := sorted(names - known):
-            raise ConfigError(
-                f"{path} names {', '.join(unknown)}; it can name only {', '.join(sorted(known))}"
-            )
-        template = _ENVIRONMENT.from_string(source.decode())
-        prompt = Prompt(name, f"v{_version(path)}", hashlib.sha256(source).hexdigest(), names, template)
-        trial = prompt.render(_MARK)
-        prompt.render(_MARK, complaint="the last answer was wrong")  # an `if` may hide what can't be rendered
+        content = path.read_bytes()
+        source = content.decode()
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{path} can't be read, so no prompt can be made: {exc}") from exc
-    except jinja2.TemplateError as exc:
-        raise ConfigError(f"{path} is no valid template; fix it: {exc.message}") from exc
-    if trial.count(_MARK) != 1:
-        raise ConfigError(f"{path} has {{{{ transcript }}}} {trial.count(_MARK)} times; it needs it once")
-    return prompt
+    if found := faults(name, source):
+        raise ConfigError("\n".join(f"{path}, {fault}" for fault in found))
+    template, names = make(source)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Prompt(name, f"v{_version(path)}", sha256, names, source, path, template)
+
+
+def load_prompts(folder: Path | None) -> Mapping[PromptName, Prompt]:
+    """Both prompts. Raises ConfigError with the faults of both."""
+    found: dict[PromptName, Prompt] = {}
+    wrong: dict[str, None] = {}
+    for name in NAMES:
+        try:
+            found[name] = load_prompt(name, folder)
+        except ConfigError as exc:
+            wrong[str(exc)] = None
+    if wrong:
+        raise ConfigError("\n".join(wrong))
+    return found
+
+
+def template_file(name: PromptName, folder: Path | None) -> Path:
+    """The file that counts for this name. Raises ConfigError."""
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(f"prompts.folder is {folder}, which is no folder; create it or remove the key")
+    path = (_newest(name, folder) if folder is not None else None) or _newest(name, OURS)
+    if path is None:
+        raise ConfigError(f"there is no template {name}.v1.j2 in {OURS}; install the package again")
+    return path
+
+
+def unread(folder: Path) -> list[str]:
+    """A line for each file of a lab's folder that looks like a template and is not used. Raises OSError."""
+    lines = []
+    used = {name: _newest(name, folder) for name in NAMES}
+    for path in sorted(folder.iterdir()):
+        match = _FILE.fullmatch(path.name)
+        newest = used.get(match["name"]) if match else None  # type: ignore[arg-type]
+        if newest is not None and newest != path:
+            lines.append(f"{path.name} is not used, since {newest.name} is newer")
+        elif newest is None and path.suffix in (".j2", ".jinja", ".jinja2", ".txt", ".md"):
+            lines.append(f"{path.name} is not used; a template is named rate.v1.j2 or extract.v1.j2")
+    return lines
 
 
 def _newest(name: str, folder: Path) -> Path | None:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from peewee import Expression
+from peewee import Expression, fn
 
 from daemon.contracts.values import Kind
 from daemon.core.content.document import Flag, Profile, Speaking, Transcript
@@ -152,6 +152,13 @@ def payload(db: Database, task_id: int) -> tuple[Transcript | None, Speaking | N
     """The results of the stages so far; None for one without. Raises UnknownTask."""
     row = find(db, task_id)
     return (*codec.read_stt(row.stt_result), codec.read_profile(row.mistral_result))
+
+
+@reads
+def asked_with(db: Database, stage: Stage, prompt_sha256: str) -> int:
+    """The number of tasks whose outcome of a stage came from this prompt."""
+    origin = fn.json_extract(TaskRow.provenance, f"$.{stage.value}.prompt_sha256")
+    return int(TaskRow.select(fn.COUNT(TaskRow.id)).where(origin == prompt_sha256).scalar(db))
 
 
 def listed(row: TaskRow) -> Listed:

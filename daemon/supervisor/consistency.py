@@ -1,6 +1,6 @@
 """Consistency of a class: an alarm when models or prompts change while one is open, also across a restart.
 
-A class lasts for as long as there are open tasks.
+A class lasts for as long as there are open tasks. A rubric that changed between two classes is an event.
 """
 
 from typing import Any
@@ -9,23 +9,27 @@ from daemon.contracts.values import Extracted, Rated, StageOutcome, Transcribed
 from daemon.core.content.provenance_identity import changed, identity
 from daemon.core.tasks.task import Stage
 from daemon.monitoring.alarms import Alarms
-from daemon.store import settings
+from daemon.monitoring.events import Events
+from daemon.store import reports, settings
 from daemon.store.session import Session
 
-_SETTING = "class_identity"
+_SETTING, _LAST = "class_identity", "last_identity"
 _ALARM = "class_changed"
+_RUBRIC = "prompt_sha256"
 
 
 class ConsistencyCheck:
-    """Remembers the provenance with which the open class is transcribed, extracted and rated."""
+    """Remembers the provenance with which the open class, and the last one, is transcribed and rated."""
 
-    def __init__(self, session: Session, alarms: Alarms) -> None:
-        self._session, self._alarms = session, alarms
+    def __init__(self, session: Session, alarms: Alarms, events: Events) -> None:
+        self._session, self._alarms, self._events = session, alarms, events
         self._identities: dict[str, dict[str, Any]] = {}
+        self._last: dict[str, dict[str, Any]] = {}
 
     async def recall(self) -> None:
-        """Load the provenance of the class that was open at the last stop."""
+        """Load the provenance of the class that was open at the last stop, and of the last outcomes."""
         self._identities = await self._session.until_durable(settings.get, _SETTING, {})
+        self._last = await self._session.until_durable(settings.get, _LAST, {})
 
     async def check(self, stage: Stage, outcome: StageOutcome) -> None:
         """Compare the provenance of an outcome with that of the class; raise or clear the alarm."""
@@ -34,18 +38,49 @@ class ConsistencyCheck:
         if not self._identities:
             self._alarms.clear(_ALARM)
         now = identity(outcome.provenance)
-        before = self._identities.get(stage.value)
+        before, last = self._identities.get(stage.value), self._last.get(stage.value)
         if before == now:
             return
-        if before is not None:
-            what = ", ".join(changed(before, now))
-            message = f"{stage} changed within this class ({what}): rate the earlier tasks again"
-            self._alarms.set(_ALARM, message)
-        self._identities[stage.value] = now
+        earlier = before or last
+        if earlier is not None and earlier != now:
+            await self._changed(stage, earlier, now, in_class=before is not None)
+        self._identities[stage.value] = self._last[stage.value] = now
         await self._session.until_durable(settings.put, _SETTING, self._identities)
+        await self._session.until_durable(settings.put, _LAST, self._last)
 
     async def end_class(self) -> None:
         """Forget the class: no task is open. The alarm stays until the next class has its first outcome."""
         if self._identities:
             self._identities = {}
             await self._session.until_durable(settings.put, _SETTING, {})
+
+    async def _changed(
+        self, stage: Stage, before: dict[str, Any], now: dict[str, Any], *, in_class: bool
+    ) -> None:
+        what = changed(before, now)
+        if _RUBRIC in before and _RUBRIC in what:
+            message, affected = await self._told_of_rubric(stage, before, now)
+            if in_class and affected:
+                self._alarms.set(_ALARM, message)
+            else:
+                self._events.add("rubric", message)
+        elif in_class:
+            message = f"{stage} changed within this class ({', '.join(what)}): rate the earlier tasks again"
+            self._alarms.set(_ALARM, message)
+
+    async def _told_of_rubric(
+        self, stage: Stage, before: dict[str, Any], now: dict[str, Any]
+    ) -> tuple[str, int]:
+        """The line about a changed rubric, and the number of results that rest on the one before."""
+        count = await self._session.until_durable(reports.asked_with, stage, before[_RUBRIC])
+        line = f"the rubric changed: {_named(now)} is used now"
+        if not count:
+            return line, 0
+        tasks = "1 result rests" if count == 1 else f"{count} results rest"
+        form = " --extract" if stage is Stage.EXTRACT else ""
+        fix = f"to ask for all anew with it, run: introeval rate --all{form}"
+        return f"{line}, {tasks} on {_named(before)}; {fix}", count
+
+
+def _named(rubric: dict[str, Any]) -> str:
+    return f"{rubric.get('prompt')} ({str(rubric.get(_RUBRIC))[:8]})"

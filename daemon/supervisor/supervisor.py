@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 import structlog
 
 from daemon.contracts.ports import Node
+from daemon.contracts.signal import Signal
 from daemon.contracts.values import Orders
 from daemon.contracts.wire.words import Order, Verb
 from daemon.core.errors import EngineError, StoreError
@@ -64,7 +65,7 @@ class Supervisor:
         self._phases = Phases(
             node, journal, policy, alarms, clock, mailbox.add, mailbox.broke, prepare, decision_log.note
         )
-        self._consistency = ConsistencyCheck(journal.session, alarms)
+        self._consistency = ConsistencyCheck(journal.session, alarms, journal.events)
         self._book = TaskBook(retry, clock, ownership=ownership, newest_only=newest_only)
         self._standing = StandingOrders(journal, clock)
         self._turns = Turns(
@@ -82,6 +83,9 @@ class Supervisor:
         self._decision_log = decision_log
         self.orders_changed = self._standing.changed
         self.tasks_ended, self.switch_began = self._turns.tasks_ended, self._turns.switch_began
+        self.class_ended = self._turns.class_ended
+        self.rating_anew = Signal[[]]()
+        """A person asks for new ratings. A listener may refuse by a ConfigError."""
         self._recovered = False
         self.turns, self.turning = 0, False  # read by the watchdog
 
@@ -141,8 +145,10 @@ class Supervisor:
         """Do what a person asks for a task. With `extract`, a new rating begins with the form.
 
         Gives the task if it is open then. Raises UnknownTask, IllegalTransition for what the task's
-        status does not allow, and Stopping.
+        status does not allow, ConfigError when a new rating has no rubric, and Stopping.
         """
+        if verb is Verb.RATE:
+            self.rating_anew()
         asked = TaskRequest(verb, task_id, extract, asyncio.get_running_loop().create_future())
         self._mailbox.add(asked)
         return await asked.answer

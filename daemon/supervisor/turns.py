@@ -59,6 +59,8 @@ class Turns:
         self.tasks_ended = Signal[[]]()
         """Tasks ended, or results are to be delivered again: there are documents to deliver."""
         self.switch_began = Signal[[]]()
+        self.class_ended = Signal[[]]()
+        """No task is open any more."""
 
     @property
     def view(self) -> View:
@@ -187,6 +189,7 @@ class Turns:
         self._book.changes = []
         if not self._book.tasks:
             await self._consistency.end_class()
+            self.class_ended()
         if any(change.after.status in FINAL for change in changes):
             self.tasks_ended()
         return payloads

@@ -30,6 +30,7 @@ from daemon.llm.client import Request
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.ollama import generate_body
 from daemon.llm.prompts import load_prompt
+from daemon.llm.rubric import Rubric
 from daemon.node.docker import DockerNode
 from tests.bench.figures import Figure, Options, Skipped, at_most
 from tests.docker.docker_lab import MODELS, Box
@@ -115,8 +116,8 @@ def _node(lab: TwoContainers, folder: Path) -> DockerNode:
     hosts = {stage: host(stage) for stage in sorted(_EVAL)}
     return DockerNode(
         ScriptedEngine(Stage.STT, Log()),
-        FormExtractor(hosts[Stage.EXTRACT], load_prompt("extract", None), lambda: ASKING),
-        IntroductionRater(hosts[Stage.RATE], load_prompt("rate", None), lambda: ASKING),
+        FormExtractor(hosts[Stage.EXTRACT], Rubric(), lambda: ASKING),
+        IntroductionRater(hosts[Stage.RATE], Rubric(), lambda: ASKING),
         lambda ticket, done: None,
         engine=engine,
         hosts=hosts,

@@ -10,7 +10,7 @@ from daemon.core.errors import EngineError, ModelError
 from daemon.core.tasks.task import Stage
 from daemon.llm.embedded import EmbeddedServer
 from daemon.llm.evaluator import FormExtractor
-from daemon.llm.prompts import load_prompt
+from daemon.llm.rubric import Rubric
 from daemon.models import find_asset, weights_of
 from daemon.models.adopting import add
 from daemon.models.installed import MANIFEST
@@ -142,7 +142,7 @@ async def test_smollm2_is_the_demo_model_under_any_name(tmp_path: Path, models: 
     server = EmbeddedServer(
         Stage.EXTRACT, weights_of(models, name), engines=tmp_path / "engines", log=tmp_path / "extract.log"
     )
-    engine = FormExtractor(server, load_prompt("extract"), lambda: FORM_OPTIONS)
+    engine = FormExtractor(server, Rubric(), lambda: FORM_OPTIONS)
     await engine.start()
     try:
         form = await engine.extract(work(), ignore)

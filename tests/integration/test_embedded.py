@@ -20,7 +20,7 @@ from daemon.llm.client import AnswerFailed, ModelClient, Options, Request
 from daemon.llm.embedded import EmbeddedServer
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.limits import AnswerLimits
-from daemon.llm.prompts import load_prompt
+from daemon.llm.rubric import Rubric
 from daemon.system.lock import holder
 from daemon.system.weights import Weights
 from tests.support.checkout import model_folder
@@ -82,7 +82,7 @@ def ignore(*_: object) -> None:
 
 
 async def test_a_form_is_read_and_stopping_leaves_nothing(server: EmbeddedServer) -> None:
-    engine = FormExtractor(server, load_prompt("extract"), lambda: FORM_OPTIONS)
+    engine = FormExtractor(server, Rubric(), lambda: FORM_OPTIONS)
     await engine.start()
     pid = server.pid
     assert holder(server.lock) == pid
@@ -104,7 +104,7 @@ async def test_a_form_is_read_and_stopping_leaves_nothing(server: EmbeddedServer
 
 async def test_an_introduction_is_rated_with_evidence_that_was_said(tmp_path: Path) -> None:
     rating = host(tmp_path, Stage.RATE)
-    engine = IntroductionRater(rating, load_prompt("rate"), lambda: RATING_OPTIONS)
+    engine = IntroductionRater(rating, Rubric(), lambda: RATING_OPTIONS)
     await engine.start()
     try:
         speaking = Speaking(speech_s=24, words_per_minute=132, pause_ratio=0.08, longest_pause_s=0.8)
@@ -143,7 +143,7 @@ async def test_two_requests_are_served_at_once(client: ModelClient) -> None:
 
 
 async def test_a_server_killed_in_mid_answer_is_a_death_and_its_lock_is_free(server: EmbeddedServer) -> None:
-    engine = FormExtractor(server, load_prompt("extract"), lambda: FORM_OPTIONS)
+    engine = FormExtractor(server, Rubric(), lambda: FORM_OPTIONS)
     await engine.start()
     first = asyncio.Event()
     asking = asyncio.create_task(engine.extract(work(), lambda ticket, share: first.set()))

@@ -10,7 +10,7 @@ from daemon.core.content.result import REVIEW_FLAGS
 from daemon.core.content.untrusted import impartial
 from daemon.core.tasks.task import Stage
 from daemon.llm.evaluator import IntroductionRater
-from daemon.llm.prompts import load_prompt
+from daemon.llm.rubric import Rubric
 from tests.integration.test_embedded import MODEL, RATING_OPTIONS, TICKET, host, ignore
 from tests.support.injections import ATTACKS
 
@@ -37,7 +37,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="module")
 async def rater(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[IntroductionRater]:
     folder = tmp_path_factory.mktemp("rater")
-    engine = IntroductionRater(host(folder, Stage.RATE), load_prompt("rate"), lambda: RATING_OPTIONS)
+    engine = IntroductionRater(host(folder, Stage.RATE), Rubric(), lambda: RATING_OPTIONS)
     await engine.start()
     yield engine
     await engine.stop()

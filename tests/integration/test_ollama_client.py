@@ -17,7 +17,7 @@ from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.limits import AnswerLimits
 from daemon.llm.ollama import RELOAD_S, OllamaClient
 from daemon.llm.ollama_api import LoadedModel, ModelShape, OllamaApi, StoredModel, full_name
-from daemon.llm.prompts import load_prompt
+from daemon.llm.rubric import Rubric
 from tests.ollama_server import Manner, OllamaServer, serving
 from tests.ollama_server.manner import DIGEST, read
 from tests.support.scripted_http import chunk, close, refuses, says, scripted
@@ -322,7 +322,7 @@ class Host:
 @pytest.mark.parametrize("fault", ["", "repeat", "length", "overflow", "truncated", "prose", "invalid"])
 async def test_a_transcript_becomes_a_form_even_at_the_second_try(generation: str, fault: str) -> None:
     async with serving(Manner(generation=generation)) as server:
-        extractor = FormExtractor(Host(server.url), load_prompt("extract"), lambda: OPTIONS)
+        extractor = FormExtractor(Host(server.url), Rubric(), lambda: OPTIONS)
         await extractor.start()
         if fault:
             server.faults.add(fault)
@@ -339,7 +339,7 @@ async def test_a_transcript_becomes_a_form_even_at_the_second_try(generation: st
 @both
 async def test_a_transcript_becomes_a_rating_that_quotes_it(generation: str) -> None:
     async with serving(Manner(generation=generation)) as server:
-        rater = IntroductionRater(Host(server.url), load_prompt("rate"), lambda: OPTIONS)
+        rater = IntroductionRater(Host(server.url), Rubric(), lambda: OPTIONS)
         await rater.start()
         work = RateWork(TICKET, TRANSCRIPT, SPEAKING, None)
         outcome = await rater.rate(work, lambda *_: None)
@@ -353,7 +353,7 @@ async def test_a_transcript_becomes_a_rating_that_quotes_it(generation: str) -> 
 
 async def test_what_is_never_whole_is_asked_three_times_and_left_to_a_person() -> None:
     async with serving() as server:
-        extractor = FormExtractor(Host(server.url), load_prompt("extract"), lambda: OPTIONS)
+        extractor = FormExtractor(Host(server.url), Rubric(), lambda: OPTIONS)
         await extractor.start()
         server.faults.add("repeat", -1)
         outcome = await extractor.extract(ExtractWork(TICKET, TRANSCRIPT), lambda *_: None)
@@ -368,7 +368,7 @@ async def test_what_is_never_whole_is_asked_three_times_and_left_to_a_person() -
 )
 async def test_an_error_counts_by_what_a_proof_then_says(times: int, blame: Blame | None) -> None:
     async with serving() as server:
-        extractor = FormExtractor(Host(server.url), load_prompt("extract"), lambda: OPTIONS)
+        extractor = FormExtractor(Host(server.url), Rubric(), lambda: OPTIONS)
         await extractor.start()
         server.faults.add("empty_error", times)
         outcome = await extractor.extract(ExtractWork(TICKET, TRANSCRIPT), lambda *_: None)

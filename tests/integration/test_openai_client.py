@@ -20,6 +20,7 @@ from daemon.llm.limits import AnswerLimits
 from daemon.llm.ollama import OllamaClient
 from daemon.llm.openai import OpenAIClient
 from daemon.llm.prompts import load_prompt
+from daemon.llm.rubric import Rubric
 from tests.ollama_server import Manner, serving
 from tests.support.scripted_http import (
     Script,
@@ -205,7 +206,7 @@ async def test_a_slow_machines_engine_starts_and_works_where_its_first_answer_ta
 ):
     slow = slowly('{"name": "', 0.4, finish="length")
     async with scripted(slow, slow, GOOD) as server:
-        engine = FormExtractor(ScriptedHost(server.url, stall_s=0.1), load_prompt("extract"), lambda: OPTIONS)
+        engine = FormExtractor(ScriptedHost(server.url, stall_s=0.1), Rubric(), lambda: OPTIONS)
         await engine.start()
         outcome = await engine.extract(ExtractWork(TICKET, transcript()), lambda ticket, share: None)
     assert isinstance(outcome, Extracted)
@@ -241,7 +242,7 @@ async def extractor(
 ) -> AsyncIterator[tuple[FormExtractor, Any, ScriptedHost]]:
     async with scripted(PROOF, WARM_UP, *scripts) as server:
         host = ScriptedHost(server.url, runtime)
-        engine = FormExtractor(host, load_prompt("extract"), lambda: OPTIONS)
+        engine = FormExtractor(host, Rubric(), lambda: OPTIONS)
         await engine.start()
         yield engine, server, host
 
@@ -375,7 +376,7 @@ async def test_a_server_that_does_not_hold_to_the_schema_is_not_ready_and_not_le
 ) -> None:
     async with scripted(script) as server:
         host = ScriptedHost(server.url)
-        engine = FormExtractor(host, load_prompt("extract"), lambda: OPTIONS)
+        engine = FormExtractor(host, Rubric(), lambda: OPTIONS)
         with pytest.raises(EngineError):
             await engine.start()
     assert host.stopped
@@ -415,7 +416,7 @@ async def test_one_that_names_no_version_is_proved_at_each_start() -> None:
     async with scripted(PROOF, WARM_UP, PROOF, WARM_UP) as server:
         host = ScriptedHost(server.url)
         host.identity = replace(host.identity, server_version="")
-        engine = FormExtractor(host, load_prompt("extract"), lambda: OPTIONS)
+        engine = FormExtractor(host, Rubric(), lambda: OPTIONS)
         await engine.start()
         await engine.start()
         assert first_words(server)[2:] == first_words(server)[:2]
@@ -439,7 +440,7 @@ async def test_a_prompt_that_a_larger_context_would_hold_is_no_fault_of_the_stud
 
     too_long = refuses(400, b'{"error":{"message":"the request exceeds the available context size"}}')
     async with scripted(PROOF, WARM_UP, too_long) as server:
-        engine = FormExtractor(ScriptedHost(server.url), load_prompt("extract"), lambda: OPTIONS, is_outgrown)
+        engine = FormExtractor(ScriptedHost(server.url), Rubric(), lambda: OPTIONS, is_outgrown)
         await engine.start()
         outcome = await extract(engine)
     assert isinstance(outcome, Failed)
@@ -468,7 +469,7 @@ async def rate(
     script: Script, text: str = SAID, profile: Profile | None = None, **figures: float
 ) -> tuple[StageOutcome, dict[str, Any]]:
     async with scripted(answers('{ "evidence" : ["', finish="length"), script) as server:
-        engine = IntroductionRater(ScriptedHost(server.url), load_prompt("rate"), lambda: OPTIONS)
+        engine = IntroductionRater(ScriptedHost(server.url), Rubric(), lambda: OPTIONS)
         await engine.start()
         usual = Speaking(
             speech_s=20,

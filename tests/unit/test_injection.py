@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from daemon.core.content.untrusted import addresses_evaluator, impartial, neutralise
-from daemon.llm.prompts import PromptName, load_prompt
+from daemon.llm.prompts import load_prompt
+from daemon.llm.template_check import PromptName
 from tests.support.injections import (
     ATTACKS,
     TUNING_INNOCENTS,

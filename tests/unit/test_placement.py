@@ -10,6 +10,7 @@ from daemon.core.content.answers import FORM_CHARS
 from daemon.core.schedule.memory import ModelNeed
 from daemon.core.schedule.residency import ONE_BY_ONE, SIDE_BY_SIDE, TOGETHER, Residency
 from daemon.core.tasks.task import Stage
+from daemon.llm.rubric import Rubric
 from daemon.placement.placement import Placement, tokens_of
 
 GB = 1024.0
@@ -132,11 +133,11 @@ def test_a_prompt_of_more_tokens_than_its_characters_tell_is_not_loaded_for_agai
 
 
 def test_the_form_counts_in_the_raters_prompt_where_its_template_names_it(tmp_path: Path) -> None:
-    ours = config(tmp_path)
+    ours = Rubric()
     without, form = prompt_tokens(ours, 900, 0), prompt_tokens(ours, 900, FORM_CHARS)
     assert form[Stage.RATE] - without[Stage.RATE] == pytest.approx(tokens_of(FORM_CHARS), abs=1)
     assert form[Stage.EXTRACT] == without[Stage.EXTRACT]
     (tmp_path / "rate.v3.j2").write_text("Rate this: {{ transcript }}")
-    labs = config(tmp_path, f'prompts.folder = "{tmp_path}"\n')
+    labs = Rubric(tmp_path)
     assert prompt_tokens(labs, 900, FORM_CHARS) == prompt_tokens(labs, 900, 0)
     assert tokens_of(0) < without[Stage.RATE] <= 2048 < form[Stage.RATE]

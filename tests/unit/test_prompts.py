@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from daemon.core.content.untrusted import neutralise
 from daemon.core.errors import ConfigError
-from daemon.llm.prompts import PromptName, load_prompt
+from daemon.llm.prompts import load_prompt
+from daemon.llm.template_check import PromptName
 
 NAMES: list[PromptName] = ["extract", "rate"]
 TEMPLATES = Path(__file__).parents[2] / "daemon" / "llm" / "templates"

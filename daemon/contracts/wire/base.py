@@ -10,7 +10,8 @@ class WireModel(BaseModel):
 
 
 class EventLine(WireModel):
-    """One event. `id` grows, also over restarts; `kind`: task, phase, alarm, cleared, order.
+    """One event. `id` grows, also over restarts; `kind`: task, phase, alarm, cleared, order,
+    rubric.
 
     `actor` is the account of the person who gave the order; None for the daemon itself.
     """

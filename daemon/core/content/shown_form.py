@@ -1,9 +1,9 @@
-"""The form as the rater is shown it: data from the student's own words, in one line of JSON."""
+"""The form and the delivery as the rater is shown them: one line of JSON, and one line of figures."""
 
 import json
 from typing import Any
 
-from daemon.core.content.document import Profile, Transcript
+from daemon.core.content.document import Profile, Speaking, Transcript
 from daemon.core.content.grounding import ground_profile
 from daemon.core.content.untrusted import impartial, neutralise
 
@@ -22,6 +22,19 @@ def shown_form(profile: Profile | None, transcript: Transcript) -> str | None:
     form = {field: _harmless(value) for field, value in grounded.model_dump().items()}
     pieces = " ".join(str(each) for value in form.values() for each in _each(value))
     return json.dumps(form, ensure_ascii=False) if impartial(pieces) == neutralise(pieces) else None
+
+
+def delivery_in_words(speaking: Speaking) -> str:
+    """The figures of the delivery, rounded to what another container of the same sound leaves as it is.
+
+    Seen: 209.0 words per minute made 9 of what was 4 with 209.2.
+    """
+    fillers = ", ".join(f"{word} {count} times" for word, count in sorted(speaking.filler_words.items()))
+    pace, pauses = 5 * round(speaking.words_per_minute / 5), 5 * round(20 * speaking.pause_ratio)
+    return (
+        f"{speaking.speech_s:.0f} s of speech, {pace} words per minute, {pauses}% pauses, "
+        f"longest pause {speaking.longest_pause_s:.0f} s, filler words: {fillers or 'none'}"
+    )
 
 
 def _harmless(value: Any) -> Any:

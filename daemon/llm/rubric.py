@@ -1,0 +1,100 @@
+"""The rubric that a class is asked with, and what becomes of an edit.
+
+A class is asked with one text: that of its first question. The files are looked at before every question.
+An edit is taken up by the next class, by an order to rate again, and by a reload; until then an alarm says
+so. An edit that can't be used is never taken up.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from daemon.contracts.values import OnAlarm
+from daemon.core.errors import ConfigError
+from daemon.llm.prompts import NAMES, Prompt, load_prompt, load_prompts, template_file
+from daemon.llm.template_check import PromptName
+
+_ALARM = "rubric"
+
+_Stamp = tuple[Path, Sequence[int]]
+
+
+def _unheard(code: str, message: str | None) -> None:
+    """Ignore an alarm."""
+
+
+class Rubric:
+    """Both prompts as they are asked now. Raises ConfigError when the files can't be used at the start."""
+
+    def __init__(self, folder: Path | None = None, on_alarm: OnAlarm = _unheard) -> None:
+        self._folder, self._on_alarm = folder, on_alarm
+        self._stamps = {name: _stamp(name, folder) for name in NAMES}  # before the content, which may change
+        self._asked: dict[PromptName, Prompt] = dict(load_prompts(folder))
+        self._files: dict[PromptName, Prompt | ConfigError] = dict(self._asked)
+        self._fixed: set[PromptName] = set()  # of which the class was asked a question
+
+    def text(self, name: PromptName, *, asking: bool = False) -> Prompt:
+        """The prompt by which a question is asked now. With `asking` the class keeps it from now on."""
+        file = self._look(name)
+        if name not in self._fixed and isinstance(file, Prompt):
+            self._asked[name] = file
+        if asking:
+            self._fixed.add(name)
+        self._tell()
+        return self._asked[name]
+
+    def renew(self) -> list[Prompt]:
+        """Take up the files as they are. Gives the prompts that differ from those asked until now.
+
+        Raises ConfigError when a file can't be used; then nothing is taken up.
+        """
+        files = [self._look(name) for name in NAMES]
+        self._tell()
+        if wrong := [file for file in files if isinstance(file, ConfigError)]:
+            raise ConfigError("\n".join(map(str, wrong)))
+        self._fixed.clear()
+        before = dict(self._asked)
+        return [now for name in NAMES if (now := self.text(name)).sha256 != before[name].sha256]
+
+    def end_class(self) -> None:
+        """Let the next class be asked with the files as they are then."""
+        self._fixed.clear()
+        self._tell()
+
+    def _look(self, name: PromptName) -> Prompt | ConfigError:
+        """The file's prompt; it is read only when its place, times, size or inode changed."""
+        try:
+            stamp = _stamp(name, self._folder)
+            if stamp != self._stamps[name] or isinstance(self._files[name], ConfigError):
+                self._files[name] = load_prompt(name, self._folder)
+                self._stamps[name] = stamp
+        except ConfigError as exc:
+            self._files[name] = exc
+        return self._files[name]
+
+    def _tell(self) -> None:
+        """Raise the alarm for an edit that is not in use, or clear it."""
+        self._on_alarm(_ALARM, "; ".join(line for name in NAMES if (line := self._pending(name))) or None)
+
+    def _pending(self, name: PromptName) -> str | None:
+        asked, file = self._asked[name], self._files[name]
+        if isinstance(file, ConfigError):
+            why = str(file).partition("\n")[0]
+            return f"the edited rubric can't be used, so {asked.title} stays as it was before: {why}"
+        if name not in self._fixed or file.sha256 == asked.sha256:
+            return None
+        form = " --extract" if name == "extract" else ""
+        return (
+            f"the rubric changed ({file.path.name}), and the open class is asked with the one before; "
+            f"the next class gets the new one, this class too by: introeval rate --all{form}"
+        )
+
+
+def _stamp(name: PromptName, folder: Path | None) -> _Stamp:
+    """The file that counts, and what changes with its content. Raises ConfigError."""
+    path = template_file(name, folder)
+    try:
+        at = os.stat(path)
+    except OSError as exc:
+        raise ConfigError(f"{path} can't be read, so no prompt can be made: {exc}") from exc
+    return path, (at.st_dev, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns)
