@@ -1,0 +1,177 @@
+"""An edit of the rubric between and during ratings: which text is asked, what a result says, who is told."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.app.engines import Site
+from daemon.config.load import Config
+from daemon.contracts.ports import Node
+from daemon.contracts.wire.words import Verb
+from daemon.core.errors import ConfigError
+from daemon.core.tasks.task import Stage
+from daemon.llm.evaluator import FormExtractor, IntroductionRater
+from daemon.node import LocalNode
+from tests.support.asked_model import AskedModel
+from tests.support.inprocess import TOGETHER, Lab, worked_off
+from tests.support.scripted import ScriptedEngine
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+BEFORE, AFTER = "Grade strictly. {{ transcript }}", "Grade kindly. {{ transcript }}"
+
+
+@dataclass
+class RubricLab(Lab):
+    """A lab with a folder of templates, the real extractor and rater, and models that keep their prompts."""
+
+    models: dict[Stage, AskedModel] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rubric.mkdir(parents=True)
+        self.write(BEFORE)
+        self.settings = {"prompts.folder": "rubric", "gpu.residency": TOGETHER, **self.settings}
+
+    @property
+    def rubric(self) -> Path:
+        return self.folder / "rubric"
+
+    @property
+    def rater(self) -> AskedModel:
+        return self.models[Stage.RATE]
+
+    def write(self, text: str, name: str = "rate.v1.j2") -> None:
+        (self.rubric / name).write_text(text)
+
+    def _node(self, config: Config, site: Site) -> Node:
+        extract, rate = (self.models.setdefault(s, AskedModel(s)) for s in (Stage.EXTRACT, Stage.RATE))
+        return LocalNode(
+            ScriptedEngine(Stage.STT, self.log),
+            FormExtractor(extract, site.rubric, lambda: site.placement.options(Stage.EXTRACT)),
+            IntroductionRater(rate, site.rubric, lambda: site.placement.options(Stage.RATE)),
+            site.progress,
+        )
+
+    def rated_with(self) -> list[str]:
+        """The text behind the hash in each result, by task and revision."""
+        texts = {hashlib.sha256(text.encode()).hexdigest(): text for text in (BEFORE, AFTER)}
+        results = sorted(self.results().values(), key=lambda each: (each["task_id"], each["revision"]))
+        return [texts[each["provenance"]["rate"]["prompt_sha256"]] for each in results]
+
+
+def said(daemon: Any) -> str:
+    return " ".join(event.message for event in daemon.events.recent(1000))
+
+
+def alarm(daemon: Any, code: str) -> str:
+    return next((each.message for each in daemon.alarms.all if each.code == code), "")
+
+
+async def test_an_edit_after_the_class_is_what_a_new_rating_asks_without_any_restart(tmp_path: Path) -> None:
+    lab = RubricLab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    lab.hand_in("s002_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        lab.write(AFTER)
+        await daemon.supervisor.ask(Verb.RATE, 1)
+        await worked_off(daemon)
+        assert lab.rater.asked[-1].startswith("Grade kindly.")
+        assert lab.rater.warmed[-1].startswith("Grade kindly."), "the first student was asked a cold server"
+        assert "1 result rests on rate.v1" in said(daemon)
+        assert "introeval rate --all" in said(daemon)
+        assert not alarm(daemon, "rubric")
+    assert lab.rated_with() == [BEFORE, AFTER, BEFORE]
+
+
+async def test_an_edit_in_the_middle_of_a_class_waits_for_the_next_one_and_an_alarm_says_so(
+    tmp_path: Path,
+) -> None:
+    lab = RubricLab(tmp_path)
+    lab.models[Stage.RATE] = AskedModel(Stage.RATE)
+    lab.rater.gate.clear()
+    for student in ("s001", "s002", "s003"):
+        lab.hand_in(f"{student}_me.mp4")
+    async with lab.daemon() as daemon:
+        await until(lambda: lab.rater.asked)
+        lab.write(AFTER)
+        lab.rater.gate.set()
+        await until(lambda: len(lab.rater.asked) > 1)
+        lab.rater.gate.clear()
+        await until(lambda: alarm(daemon, "rubric"))
+        assert "rate.v1.j2" in alarm(daemon, "rubric")
+        lab.rater.gate.set()
+        await worked_off(daemon)
+        assert not alarm(daemon, "rubric")
+        lab.hand_in("s004_me.mp4")
+        await worked_off(daemon)
+        assert "3 results rest on rate.v1" in said(daemon)
+    assert lab.rated_with() == [*[BEFORE] * 3, AFTER]
+    assert [prompt.split(".")[0] for prompt in lab.rater.asked] == [*["Grade strictly"] * 3, "Grade kindly"]
+
+
+async def test_a_new_rating_in_the_middle_of_a_class_takes_the_edit_up_and_names_who_has_the_other(
+    tmp_path: Path,
+) -> None:
+    lab = RubricLab(tmp_path)
+    for student in ("s001", "s002"):
+        lab.hand_in(f"{student}_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        lab.rater.gate.clear()
+        lab.hand_in("s003_me.mp4")
+        await until(lambda: len(lab.rater.asked) == 3)
+        lab.write(AFTER)
+        await daemon.supervisor.ask(Verb.RATE, 1)
+        lab.rater.gate.set()
+        await worked_off(daemon)
+        assert "2 results rest on rate.v1" in alarm(daemon, "class_changed")
+    assert lab.rated_with() == [BEFORE, AFTER, BEFORE, BEFORE], "what was begun keeps its text"
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ("{{ transcript }}\n{{ mood }}", "rate.v1.j2, line 2: mood is not a variable of rate; it may name"),
+        ("{{ transcript ", "rate.v1.j2, line 1:"),
+        (None, "rate.v1.j2"),
+    ],
+)
+async def test_an_edit_that_cannot_be_used_leaves_the_one_before_in_use_and_refuses_a_new_rating(
+    tmp_path: Path, broken: str | None, told: str
+) -> None:
+    lab = RubricLab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        (lab.rubric / "rate.v1.j2").unlink()
+        (lab.rubric / "rate.v1.j2").mkdir() if broken is None else lab.write(broken)
+        with pytest.raises(ConfigError, match="rate"):
+            await daemon.supervisor.ask(Verb.RATE, 1)
+        lab.hand_in("s002_me.mp4")
+        await worked_off(daemon)
+        assert told in alarm(daemon, "rubric")
+        (lab.rubric / "rate.v1.j2").rmdir() if broken is None else None
+        lab.write(AFTER)
+        lab.hand_in("s003_me.mp4")
+        await worked_off(daemon)
+        assert not alarm(daemon, "rubric")
+    assert lab.rated_with() == [BEFORE, BEFORE, AFTER]
+
+
+async def test_an_edit_while_no_daemon_runs_is_told_as_well(tmp_path: Path) -> None:
+    lab = RubricLab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    lab.write(AFTER, "rate.v2.j2")
+    lab.hand_in("s002_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        assert "rate.v2" in said(daemon)
+        assert "1 result rests on rate.v1" in said(daemon)
+    assert lab.rated_with() == [BEFORE, AFTER]
