@@ -85,10 +85,10 @@ def run(
 @app.command("config")
 def check(as_json: AsJson = False) -> None:
     """Check the configuration, and name its file; with --json print every value."""
-    from daemon.llm.prompts import load_prompts
+    from daemon.placement.rubric_check import check_rubric
 
     settings = configuration()
-    load_prompts(settings.prompts.folder)
+    check_rubric(settings, settings.prompts.folder)
     if as_json:
         typer.echo(settings.model_dump_json(indent=2))
     else:
@@ -170,6 +170,12 @@ def _add_models() -> None:
     app.add_typer(models_app(lambda: configuration().paths.state / "models", needed), name="models")
 
 
+def _add_rubric() -> None:
+    from daemon.cli.rubric import rubric_app
+
+    app.add_typer(rubric_app, name="rubric")
+
+
 def main() -> None:
     """Run the command line. An IntroEvalError ends the process with the exit code of its type."""
     _add_models()
@@ -177,6 +183,7 @@ def main() -> None:
     add_commands(app)
     app.command()(simulate)
     app.command()(replay)
+    _add_rubric()
     try:
         app()
     except IntroEvalError as exc:

@@ -23,7 +23,7 @@ from daemon.app.run import running
 from daemon.cli.run import log_to_file
 from daemon.config.load import Config
 from daemon.core.errors import ConfigError, IntroEvalError
-from daemon.llm.prompts import load_prompts
+from daemon.placement.rubric_check import check_rubric
 from daemon.system import systemd
 from daemon.system.state_folder import owned, write_privately
 
@@ -126,7 +126,7 @@ class Service:
         self._notifier.reloading()
         try:
             fresh = self._read()
-            load_prompts(fresh.prompts.folder)
+            check_rubric(fresh, fresh.prompts.folder)
             renewed = daemon.rubric.renew() if fresh == daemon.config else []
         except ConfigError as exc:
             complaint = _complaint(str(exc))

@@ -16,6 +16,7 @@ from daemon.doctor.whisper import MakeWhisper, whisper
 
 CHECKS: Sequence[Callable[[Facts], list[Finding]]] = (
     installation.configuration,
+    installation.rubric,
     lambda _: installation.packages(),
     installation.weights,
     gpu.driver,

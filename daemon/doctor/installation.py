@@ -7,10 +7,11 @@ from importlib import metadata
 
 from daemon import __version__
 from daemon.config.load import FILE_VARIABLE
-from daemon.core.errors import ModelError
+from daemon.core.errors import ConfigError, ModelError
 from daemon.doctor.facts import Facts
 from daemon.doctor.finding import Finding, fail, ok, warn
 from daemon.models import weights_of
+from daemon.placement.rubric_check import check_rubric
 
 _PREFIX = "INTROEVAL_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -22,6 +23,19 @@ def configuration(facts: Facts) -> list[Finding]:
     source = str(facts.file) if facts.file else "there is no file, the defaults apply"
     beside = f"; the environment sets {', '.join(changed)}" if changed else ""
     return [ok("configuration", f"{source}{beside}; runtime {facts.config.runtime}")]
+
+
+def rubric(facts: Facts) -> list[Finding]:
+    """Whether the templates of the prompts can be used, and what is weak about them."""
+    config = facts.config
+    try:
+        checked = check_rubric(config, config.prompts.folder)
+    except ConfigError as exc:
+        return [fail("rubric", line, "see: introeval rubric show") for line in str(exc).splitlines()]
+    titles = " and ".join(f"{prompt.title} in {prompt.path.parent}" for prompt in checked.prompts.values())
+    if checked.lines:
+        return [warn("rubric", titles, "see: introeval rubric check", checked.lines)]
+    return [ok("rubric", titles)]
 
 
 def packages(requirements: Sequence[str] | None = None) -> list[Finding]:

@@ -89,6 +89,13 @@ class Placement:
         asked = self._plan.asked
         return asked.wishes[stage].num_ctx or context_for(CONTEXTS[-1], asked.models[stage].most_ctx)
 
+    def room_chars(self, stage: Stage, prompt_chars: int) -> int:
+        """The characters of a transcript for which a stage's largest context has room beside its prompt and
+        the longest answer.
+        """
+        tokens = self.largest_ctx(stage) - ANSWER_TOKENS[stage]
+        return max(0, tokens * _CHARS_PER_TOKEN - prompt_chars)
+
     def need_mb(self, group: Group) -> float:
         """The GPU memory, in MB, that the stages of `group` take; 0 for those that do not run there."""
         on_card = self._plan.asked.card_mb is not None

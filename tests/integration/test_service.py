@@ -291,6 +291,28 @@ def test_a_good_configuration_is_taken_up_by_the_same_process(
     assert process.poll() is None
 
 
+def test_a_reload_takes_up_an_edited_rubric_and_refuses_one_that_cannot_be_used(
+    running: tuple[ProcessLab, Listener, "subprocess.Popen[str]"],
+) -> None:
+    lab, _, process = running
+    settings = '[stt]\nmodel = "tiny.en"\n[prompts]\nfolder = "rubric"\n'
+    template = lab.folder / "rubric" / "rate.v7.j2"
+    template.parent.mkdir()
+    template.write_text("Be just. {{ transcript }}")
+    reload(running, settings)
+    template.write_text("Be kind. {{ transcript }}\n{{ mood }}")
+    assert "1 alarms" in reload(running, settings)
+    assert "rate.v7.j2, line 2: mood is not a variable of rate; it may name complaint" in alarms(lab)
+    assert "1 alarms" in reload(running, settings + "[run]\nstop_grace_s = 3\n"), "the old one is not there"
+    assert lab.run("config").returncode == 4
+    assert "rate.v7.j2, line 2" in lab.run("doctor", "--json").stdout
+    template.write_text("Be kind. {{ transcript }}")
+    assert "alarms" not in reload(running, settings)
+    events = client.get(lab.folder / "var" / "introeval.sock", "/events/recent")
+    assert "the rubric changed: rate.v7" in " ".join(event["message"] for event in events)
+    assert process.poll() is None
+
+
 def test_work_in_hand_goes_through_a_reload(
     running: tuple[ProcessLab, Listener, "subprocess.Popen[str]"],
 ) -> None:

@@ -21,7 +21,7 @@ KIND, STRICT = "Be kind. {{ transcript }}", "Be just. {{ transcript }}"
         ("{{ transcript }}{{ speaking|lower }}\n{{ profile|shout }}", "line 2: No filter named 'shout'"),
         ("{{ transcript }}\n{% if complaint %}\n{{ complaint.mood }}{% endif %}", "line 3: "),
         ("{{ transcript }}\n{% if profile == 'x' %}\n{{ 1 / 0 }}{% endif %}", "line 3: division by zero"),
-        ("{{ transcript }}{% if not profile %}{% elif not speaking %}\n{{ speaking.x }}{% endif %}", "line 2"),
+        ("{{ transcript }}{% if not profile %}{% elif not speaking %}\n{{ profile.x }}{% endif %}", "line"),
         ("{{ transcript }}\n{{ 'a' if complaint else profile.b }}", "line 2: "),
         ("{{ transcript }}\n{% include 'other.j2' %}", "line 2: "),
         ("{{ transcript }}\n{{ [1, 2]|random }}", "line 2: "),

@@ -1,0 +1,42 @@
+"""What makes a template weak, as far as that is certain: it can be used all the same."""
+
+import re
+
+from daemon.core.content.answers import FormAnswer, RatingAnswer
+from daemon.core.content.shown_form import NO_FORM
+from daemon.llm.prompts import Prompt
+from daemon.llm.template_check import DELIVERY, FORM, VARIABLES, WORDS
+
+_EXPLAINED = {"extract": tuple(FormAnswer.model_fields), "rate": tuple(RatingAnswer.model_fields)[-4:]}
+_UNUSED = {
+    "complaint": "a repeated question does not say what was wrong with the last answer",
+    "speaking": "the rater knows nothing of pace, pauses and filler words",
+    "profile": "the rater does not see the form",
+}
+_DELIMITED = re.compile(rf"<(\w+)>\s*{re.escape(WORDS)}\s*</\1>")
+
+
+def advice(prompt: Prompt) -> list[str]:
+    """A line for each weakness."""
+    one = prompt.render(WORDS, speaking=DELIVERY, profile=FORM)
+    other = prompt.render("Bo is my name.", speaking="9 s of speech", profile=NO_FORM)
+    fixed = len(prompt.render("", speaking="", profile=""))
+    head = next(at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    may = VARIABLES[prompt.name].keys()
+    lines = []
+    if head < fixed / 2:
+        lines.append(
+            f"only {head} of its {fixed} fixed characters stand before the first that differs by student, "
+            "so the server reads the others anew for each; put what is the same for all first"
+        )
+    if not _DELIMITED.search(one):
+        lines.append(
+            "the student's words do not stand between tags such as <transcript> and </transcript>, "
+            "so a model cannot tell where they end"
+        )
+    if unexplained := [key for key in _EXPLAINED[prompt.name] if key not in one]:
+        lines.append(f"it does not name {', '.join(unexplained)}, which the answer must give")
+    lines += [
+        f"it does not use {name}: {lost}" for name, lost in _UNUSED.items() if name in may - prompt.names
+    ]
+    return lines
