@@ -7,7 +7,7 @@ import pytest
 
 from daemon.llm.client import Options
 from daemon.llm.evaluator import FormExtractor
-from daemon.llm.prompts import load_prompt
+from daemon.llm.rubric import Rubric
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
 from daemon.system.weights import Weights
@@ -42,7 +42,7 @@ async def test_hobbies_that_the_model_calls_strengths_are_no_strengths_in_the_re
             transcriber=WhisperEngine(
                 Weights.unpinned(model_folder("whisper-base")), tmp_path, tmp_path / "stt.log"
             ),
-            extractor=FormExtractor(ScriptedHost(server.url), load_prompt("extract"), lambda: OPTIONS),
+            extractor=FormExtractor(ScriptedHost(server.url), Rubric(), lambda: OPTIONS),
         )
         lab.hand_in("s001_me.wav", wav.read_bytes())
         async with lab.daemon() as daemon:
