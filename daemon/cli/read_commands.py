@@ -11,6 +11,7 @@ from rich.text import Text
 from daemon.api import client
 from daemon.cli import reading, show, watching
 from daemon.cli.common import ERR, OUT, AsJson, configuration, span
+from daemon.cli.compare import compare
 from daemon.cli.plain import local, plain
 from daemon.contracts.wire.base import EventLine
 from daemon.contracts.wire.status import DaemonStatus
@@ -24,6 +25,7 @@ def add_looking(app: typer.Typer) -> None:
     app.command()(status)
     app.command()(tasks)
     app.command()(task)
+    app.command()(compare)
     app.command()(wait)
     app.command()(events)
     app.command()(logs)

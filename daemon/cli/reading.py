@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from daemon import __version__
 from daemon.api import client
@@ -106,6 +107,19 @@ def task(config: Config, task_id: int) -> TaskDetail:
     except NotRunning as exc:
         with _database(config, exc) as db:
             return queries.task_detail(db, task_id)
+
+
+def results(config: Config, task_id: int) -> list[dict[str, Any]]:
+    """The results of a task, one for each revision that ended, oldest first.
+
+    Raises UnknownTask, NotRunning.
+    """
+    try:
+        found: list[dict[str, Any]] = client.get(config.paths.socket, f"/tasks/{task_id}/results")
+        return found
+    except NotRunning as exc:
+        with _database(config, exc) as db:
+            return queries.results(db, task_id)
 
 
 def _database(config: Config, unreached: NotRunning) -> Database:

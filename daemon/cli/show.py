@@ -14,7 +14,6 @@ from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import PlaceState
 
 if TYPE_CHECKING:
-    from daemon.cli.rerate import Compared
     from daemon.cli.run import Report
 
 _COLOURS = {
@@ -197,20 +196,6 @@ def results(console: Console, report: "Report") -> None:
         )
     for alarm in report.alarms:
         console.print(Text(f"alarm: {alarm}", style="red"))
-
-
-def comparison(console: Console, compared: Sequence["Compared"]) -> None:
-    """Print the differences that new ratings made."""
-    table = Table("id", "student", "revision", "outcome", "what changed", box=None, header_style="bold")
-    for each in compared:
-        scores = [f"{name} {before or '-'} > {after or '-'}" for name, (before, after) in each.scores.items()]
-        others = [part for part in each.changed if part not in each.scores]
-        outcome = (
-            each.outcome if each.outcome == each.outcome_before else f"{each.outcome_before} > {each.outcome}"
-        )
-        what = ", ".join([*scores, *others]) or "nothing"
-        table.add_row(str(each.id), Text(each.student), str(each.revision), Text(outcome), Text(what))
-    console.print(table)
 
 
 def _outcome(outcome: str | None) -> Text:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ import typer
 from daemon.api import client
 from daemon.cli import rerate, show
 from daemon.cli.common import ERR, OUT, AsJson, configuration
+from daemon.cli.compare import tell
 from daemon.cli.forget import forget
 from daemon.cli.time_parsing import deadline as moment
 from daemon.contracts.wire.status import DaemonStatus
@@ -99,10 +99,7 @@ def rate(
     socket = configuration().paths.socket
     ids = [task_id] if task_id is not None else rerate.rated(socket)
     compared = rerate.rate_again(socket, ids, ERR, extract=extract)
-    if as_json:
-        typer.echo(json.dumps([asdict(each) for each in compared], indent=2))
-    else:
-        show.comparison(OUT, compared)
+    tell(compared, as_json=as_json)
 
 
 def accept(

@@ -314,7 +314,9 @@ async def test_wait_ends_with_3_when_a_task_of_the_class_failed_and_with_0_else(
         assert daemon.idle
 
 
-async def test_rating_all_anew_from_the_command_line_shows_what_changed(tmp_path: Path) -> None:
+async def test_rating_all_anew_shows_what_changed_and_so_does_a_comparison_without_a_daemon(
+    tmp_path: Path,
+) -> None:
     lab = Lab(tmp_path)
     for student in ("s001", "s002"):
         lab.hand_in(f"{student}_me.mp4")
@@ -322,10 +324,22 @@ async def test_rating_all_anew_from_the_command_line_shows_what_changed(tmp_path
         await worked_off(daemon)
         done = await process(lab, "rate", "--all", "--json")
         assert done.code == 0, done.err
+        lab.hand_in("s003_me.mp4")
         await worked_off(daemon)
-    compared = json.loads(done.out)
-    assert [(each["id"], each["revision"], each["changed"]) for each in compared] == [(1, 2, []), (2, 2, [])]
-    assert len(lab.results()) == 4
+        compared = await told(lab, "compare", "--all")
+    assert compared == json.loads(done.out)
+    assert [(each["id"], each["revision"], each["changed"]) for each in compared["tasks"]] == [
+        (1, 2, []),
+        (2, 2, []),
+    ]
+    assert {each["n"] for each in compared["criteria"]} == {2}
+    assert len(lab.results()) == 5
+    assert await told(lab, "compare", "--all") == compared
+    assert (await told(lab, "compare", "3", "2", "--revisions", "2", "1"))["lacking"] == [3]
+    text = await run(lab, "compare", "2")
+    assert "2  s002  1 > 2  nothing changed" in text.output
+    assert "overall_rating     +0.00  (7.00 > 7.00)  0 of 1 changed" in text.output
+    assert (await run(lab, "compare")).exit_code == 2
 
 
 @pytest.mark.parametrize(("form", "paused"), [("--json", b'"paused":true'), ("--plain", b"Paused by")])

@@ -11,6 +11,7 @@ from daemon.app.engines import Site
 from daemon.config.load import Config
 from daemon.contracts.ports import Node
 from daemon.contracts.wire.words import Verb
+from daemon.core.content.comparison import compare
 from daemon.core.errors import ConfigError
 from daemon.core.tasks.task import Stage
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
@@ -85,7 +86,16 @@ async def test_an_edit_after_the_class_is_what_a_new_rating_asks_without_any_res
         assert "1 result rests on rate.v1" in said(daemon)
         assert "introeval rate --all" in said(daemon)
         assert not alarm(daemon, "rubric")
-    assert lab.rated_with() == [BEFORE, AFTER, BEFORE]
+        lab.rater.rating["overall_rating"] = 5
+        await daemon.supervisor.ask(Verb.RATE, 1)
+        await worked_off(daemon)
+    assert lab.rated_with() == [BEFORE, AFTER, AFTER, BEFORE]
+    mine = [each for each in lab.results().values() if each["task_id"] == 1]
+    first, second, third = sorted(mine, key=lambda each: int(each["revision"]))
+    edited, unexplained = compare([(first, second), (second, third)]).tasks
+    assert (edited.asked_otherwise, edited.changed) == (["rate.prompt_sha256"], [])
+    assert unexplained.unexplained, "the same question got another answer, and nobody is told"
+    assert unexplained.scores == {"overall_rating": (7, 5)}
 
 
 async def test_an_edit_in_the_middle_of_a_class_waits_for_the_next_one_and_an_alarm_says_so(

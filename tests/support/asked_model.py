@@ -36,6 +36,7 @@ class AskedModel:
     alive: bool = False
     asked: list[str] = field(default_factory=list)
     warmed: list[str] = field(default_factory=list)
+    rating: dict[str, object] = field(default_factory=lambda: dict(RATING))
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     identity: ModelIdentity = field(
         default_factory=lambda: ModelIdentity("asked", "sha256:1", "asked 1", "docker")
@@ -60,7 +61,7 @@ class AskedModel:
         return None
 
     async def generate(self, request: Request, on_token: OnToken) -> Answer:
-        said = json.dumps(RATING if "evidence" in request.schema["properties"] else FORM)
+        said = json.dumps(self.rating if "evidence" in request.schema["properties"] else FORM)
         if request.start:
             self.warmed.append(request.prompt)
             return Answer(said, Finish.LENGTH)

@@ -1,0 +1,97 @@
+"""`introeval compare`: two results of each task side by side, at any time.
+
+It is no part of `introeval rubric`, since a model, a seed or a transcript may have changed as well.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from daemon.cli import reading
+from daemon.cli.common import ERR, OUT, AsJson, configuration
+from daemon.config.load import Config
+from daemon.core.content.comparison import Compared, Comparison, pair
+from daemon.core.content.comparison import compare as side_by_side
+from daemon.monitoring.queries import TaskQuery
+
+_PAGE = 500
+
+
+def compare(
+    task_ids: Annotated[list[int] | None, typer.Argument(metavar="[ID...]")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every task with several results.")] = False,
+    revisions: Annotated[
+        tuple[int, int] | None,
+        typer.Option(metavar="A B", help="Compare these; by default the last two of each task."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two results of each task: what changed by student, and the mean shift by criterion."""
+    if bool(task_ids) == every:
+        raise typer.BadParameter("give either task ids or --all")
+    settings = configuration()
+    ids = list(dict.fromkeys(task_ids)) if task_ids else _rated_again(settings)
+    pairs = {each: pair(reading.results(settings, each), revisions) for each in ids}
+    comparison = side_by_side([each for each in pairs.values() if each is not None])
+    lacking = [task_id for task_id, each in pairs.items() if each is None]
+    tell(comparison, lacking, as_json=as_json)
+
+
+def tell(comparison: Comparison, lacking: Sequence[int] = (), *, as_json: bool) -> None:
+    """Print a comparison. `lacking` are tasks without both results."""
+    if as_json:
+        typer.echo(json.dumps({**asdict(comparison), "lacking": list(lacking)}, indent=2))
+        return
+    _show(OUT, comparison)
+    if lacking:
+        ids = " ".join(map(str, lacking))
+        ERR.print(f"not compared, since a result is not there: {ids}", style="yellow", soft_wrap=True)
+
+
+def _rated_again(config: Config) -> list[int]:
+    """The ids of all tasks with a second revision, in order."""
+    ids: list[int] = []
+    before = None
+    while lines := reading.tasks(config, TaskQuery(limit=_PAGE, before=before)).tasks:
+        before = lines[-1].id
+        ids += [line.id for line in lines if line.revision > 1]
+    return sorted(ids)
+
+
+def _show(console: Console, comparison: Comparison) -> None:
+    def say(line: str, style: str = "") -> None:
+        console.print(Text(line, style=style), soft_wrap=True)
+
+    if not comparison.tasks:
+        say("no task has two results; for new ratings, run: introeval rate --all")
+        return
+    width = max(len(each.student) for each in comparison.tasks)
+    for each in comparison.tasks:
+        revisions = f"{each.revision_before} > {each.revision}"
+        say(f"{each.id:>5}  {each.student:<{width}}  {revisions}  {_changes(each)}")
+    if comparison.criteria:
+        say("mean shift by criterion", "bold")
+    for shift in comparison.criteria:
+        say(
+            f"  {shift.criterion:<18}{shift.shift:+6.2f}  ({shift.before:.2f} > {shift.after:.2f})  "
+            f"{shift.changed} of {shift.n} changed"
+        )
+    asked = Counter(name for each in comparison.tasks for name in each.asked_otherwise)
+    for name, count in asked.items():
+        say(f"asked otherwise in {count} of {len(comparison.tasks)}: {name}", "dim")
+    if unexplained := [each.id for each in comparison.tasks if each.unexplained]:
+        ids = " ".join(map(str, unexplained))
+        say(f"same rubric, model and seed, other answer: {ids}", "yellow")
+
+
+def _changes(each: Compared) -> str:
+    outcome = [] if each.outcome == each.outcome_before else [f"{each.outcome_before} > {each.outcome}"]
+    scores = [f"{name} {before or '-'} > {after or '-'}" for name, (before, after) in each.scores.items()]
+    others = [part for part in each.changed if part not in each.scores]
+    return ", ".join([*outcome, *scores, *others]) or "nothing changed"

@@ -1,0 +1,120 @@
+"""Two results of one task side by side, and what a class gained or lost by criterion.
+
+Results are documents as the outbox has them, of any revision.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from daemon.core.content.provenance_identity import changed, identity
+from daemon.core.tasks.task import Stage
+
+Document = Mapping[str, Any]
+
+CRITERIA = ("overall_rating", "clarity_of_speech", "content_quality", "confidence_level")
+_PARTS = (*CRITERIA, "feedback", "suggestions", "evidence")
+_HEARD = ("transcript_sha256", "profile_sha256")
+"""The keys of a provenance that name what was asked about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two revisions of one task's result. `scores` holds the changed scores as (before, after).
+
+    `asked_otherwise` names what differs in how the models were asked, as in `rate.prompt_sha256`.
+    `unexplained`: the same rubric, model, seed and words gave another rating or form.
+    """
+
+    id: int
+    student: str
+    revision_before: int
+    revision: int
+    outcome_before: str
+    outcome: str
+    scores: dict[str, tuple[int | None, int | None]]
+    changed: list[str]
+    asked_otherwise: list[str]
+    unexplained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """One criterion over the tasks that have it in both results: their number, how many changed, the means,
+    and the mean shift.
+    """
+
+    criterion: str
+    n: int
+    changed: int
+    before: float
+    after: float
+    shift: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Many tasks compared. A criterion that no task has in both results is left out."""
+
+    tasks: list[Compared]
+    criteria: list[Shift]
+
+
+def pair(
+    results: Sequence[Document], revisions: tuple[int, int] | None = None
+) -> tuple[Document, Document] | None:
+    """The results of two revisions, by default the last two; None when one is not there."""
+    if revisions is None:
+        return (results[-2], results[-1]) if len(results) > 1 else None
+    known = {each["revision"]: each for each in results}
+    return (known[revisions[0]], known[revisions[1]]) if known.keys() >= set(revisions) else None
+
+
+def compare(pairs: Sequence[tuple[Document, Document]]) -> Comparison:
+    """Compare pairs of results, the earlier one first."""
+    shifts = (_shift(criterion, pairs) for criterion in CRITERIA)
+    return Comparison([_compared(*pair) for pair in pairs], [shift for shift in shifts if shift is not None])
+
+
+def _compared(before: Document, after: Document) -> Compared:
+    one, other = before["evaluation"] or {}, after["evaluation"] or {}
+    parts = [part for part in _PARTS if one.get(part) != other.get(part)]
+    if before["profile"] != after["profile"]:
+        parts.append("profile")
+    asked = _asked_otherwise(before["provenance"], after["provenance"])
+    known = Stage.RATE in before["provenance"] and Stage.RATE in after["provenance"]
+    return Compared(
+        id=after["task_id"],
+        student=after["student_id"],
+        revision_before=before["revision"],
+        revision=after["revision"],
+        outcome_before=before["outcome"],
+        outcome=after["outcome"],
+        scores={score: (one.get(score), other.get(score)) for score in CRITERIA if score in parts},
+        changed=parts,
+        asked_otherwise=asked,
+        unexplained=bool(parts and known and not asked and before["speaking"] == after["speaking"]),
+    )
+
+
+def _asked_otherwise(before: Document, after: Document) -> list[str]:
+    """The keys in which the provenance of two results differs, by stage."""
+    names = []
+    for stage in Stage:
+        one, other = before.get(stage, {}), after.get(stage, {})
+        heard = [key for key in _HEARD if one.get(key) != other.get(key)]
+        names += [f"{stage}.{key}" for key in [*changed(identity(one), identity(other)), *heard]]
+    return names
+
+
+def _shift(criterion: str, pairs: Sequence[tuple[Document, Document]]) -> Shift | None:
+    scores = [
+        (before["evaluation"][criterion], after["evaluation"][criterion])
+        for before, after in pairs
+        if before["evaluation"] and after["evaluation"]
+    ]
+    if not scores:
+        return None
+    before, after = (sum(each) / len(scores) for each in zip(*scores, strict=True))
+    moved = sum(one != other for one, other in scores)
+    return Shift(criterion, len(scores), moved, round(before, 2), round(after, 2), round(after - before, 2))
