@@ -28,6 +28,7 @@ from daemon.monitoring.events import RING, Events
 from daemon.monitoring.hooks import Hooks
 from daemon.monitoring.progress import Progress
 from daemon.placement.placement import Placement
+from daemon.placement.rubric_check import check_rubric
 from daemon.store import Database, open_store, recording
 from daemon.store.session import Session
 from daemon.system.state_folder import DATABASE
@@ -54,6 +55,7 @@ async def running(
     alarms = Alarms(time.time)
     gpu = NvmlGpu()
     placement = Placement(config, (await gpu.reading()).total_mb)
+    check_rubric(config, config.prompts.folder)
     rubric = Rubric(config.prompts.folder, alarms.on)
     site = Site(placement, rubric, gpu.reading, progress, alarms.on)
     async with contextlib.AsyncExitStack() as opened:  # closes everything when a start fails, too

@@ -30,7 +30,7 @@ def show(
     if as_json:
         _tell([templates.values(rubric, prompt) for prompt in chosen])
     else:
-        templates.show(rubric, chosen)
+        templates.show(settings, rubric, chosen)
 
 
 @rubric_app.command()

@@ -16,6 +16,7 @@ from daemon.config.load import LOCAL_FILE, Config, find, load
 from daemon.core.errors import ConfigError, IntroEvalError, StoreError
 from daemon.core.tasks.task import Stage
 from daemon.llm.prompts import NAMES, OURS, Prompt, load_prompt
+from daemon.llm.rubric import ALARM
 from daemon.llm.template_check import DELIVERY, FORM, VARIABLES, WORDS
 from daemon.placement.rubric_check import CheckedRubric, check_rubric
 from daemon.store import open_reader, reports
@@ -25,8 +26,8 @@ from daemon.system.state_folder import DATABASE
 __all__ = ["check_rubric", "differences", "place", "show", "show_check", "show_differences", "use", "values"]
 
 
-def show(rubric: CheckedRubric, chosen: Sequence[Prompt]) -> None:
-    """Print templates with their variables and a prompt for a sample."""
+def show(config: Config, rubric: CheckedRubric, chosen: Sequence[Prompt]) -> None:
+    """Print templates with their variables and a sample, and whether the daemon asks otherwise."""
     for prompt in chosen:
         _say(f"{prompt.title} ({_whose(prompt)}), sha256 {prompt.sha256}", "bold")
         _say(str(prompt.path))
@@ -36,6 +37,10 @@ def show(rubric: CheckedRubric, chosen: Sequence[Prompt]) -> None:
         _say(_sample(prompt))
         _say("")
     _warn(rubric)
+    with suppress(IntroEvalError):
+        for alarm in client.get(config.paths.socket, "/status")["alarms"]:
+            if alarm["code"] == ALARM:
+                ERR.print(Text(f"alarm: {alarm['message']}", style="red"), soft_wrap=True)
     _say(
         f"to write your own, copy it, as by: cp {chosen[-1].path} FOLDER; "
         "then run: introeval rubric check FOLDER, and: introeval rubric use FOLDER",

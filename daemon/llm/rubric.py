@@ -14,7 +14,8 @@ from daemon.core.errors import ConfigError
 from daemon.llm.prompts import NAMES, Prompt, load_prompt, load_prompts, template_file
 from daemon.llm.template_check import PromptName
 
-_ALARM = "rubric"
+ALARM = "rubric"
+"""The code of the alarm for an edit that is not in use."""
 
 _Stamp = tuple[Path, Sequence[int]]
 
@@ -74,7 +75,7 @@ class Rubric:
 
     def _tell(self) -> None:
         """Raise the alarm for an edit that is not in use, or clear it."""
-        self._on_alarm(_ALARM, "; ".join(line for name in NAMES if (line := self._pending(name))) or None)
+        self._on_alarm(ALARM, "; ".join(line for name in NAMES if (line := self._pending(name))) or None)
 
     def _pending(self, name: PromptName) -> str | None:
         asked, file = self._asked[name], self._files[name]

@@ -1,6 +1,7 @@
 """Which text a class is asked with, and what is wrong with a template."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from daemon.core.errors import ConfigError
 from daemon.llm.prompts import NAMES, OURS, load_prompt, load_prompts, unread
 from daemon.llm.rubric import Rubric
-from daemon.llm.template_check import faults
+from daemon.llm.template_check import VARIABLES, faults
 
 KIND, STRICT = "Be kind. {{ transcript }}", "Be just. {{ transcript }}"
 
@@ -64,6 +65,13 @@ def test_the_faults_of_both_templates_are_told_at_once(tmp_path: Path) -> None:
         load_prompts(tmp_path)
     lines = str(caught.value).splitlines()
     assert [line.partition(" is not")[0].rpartition(": ")[2] for line in lines] == ["speaking", "mood", "age"]
+
+
+def test_the_page_describes_the_variables_as_they_are() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rubric.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (both|`rate`) \| (.*) \|$", page, re.MULTILINE)
+    assert {name: about for name, _, about in rows} == VARIABLES["rate"]
+    assert {name: about for name, where, about in rows if where == "both"} == VARIABLES["extract"]
 
 
 def test_files_of_the_folder_that_are_not_read_are_named(tmp_path: Path) -> None:
