@@ -1,5 +1,6 @@
 """Shared by all routes: the caller's user id, answers as JSON, and errors as Problems."""
 
+import pwd
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Path, Request, Response
@@ -70,3 +71,12 @@ def as_json(answer: BaseModel) -> Response:
 def uid_of(request: Request) -> int:
     """The caller's user id as the kernel gives it; -1 when unknown."""
     return int(request.client.host) if request.client else -1
+
+
+def actor_of(request: Request) -> str:
+    """The caller's account; the number of a user who has none."""
+    uid = uid_of(request)
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        return str(uid)

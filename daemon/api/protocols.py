@@ -2,10 +2,12 @@
 
 from typing import Any, Protocol
 
+from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, Forgotten, LogLine
 from daemon.contracts.wire.status import DaemonStatus, GpuHistory
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import LogSource, Order, PlaceName, Verb
+from daemon.monitoring.attention import AttentionQuery
 from daemon.monitoring.events import Events
 from daemon.monitoring.queries import TaskQuery
 
@@ -59,7 +61,9 @@ class Answers(Protocol):
 class Commands(Protocol):
     """The requests that change something."""
 
-    async def ask(self, verb: Verb, task_id: int, *, extract: bool = False) -> object:
+    async def ask(
+        self, verb: Verb, task_id: int, *, extract: bool = False, actor: str | None = None
+    ) -> object:
         """Make a request for one task. Raises UnknownTask, IllegalTransition."""
         ...
 
@@ -69,6 +73,18 @@ class Commands(Protocol):
 
     async def deadline(self, at: float | None) -> None:
         """Set the deadline of the class, in seconds since the epoch; None for none. Raises StoreError."""
+        ...
+
+
+class Wanting(Protocol):
+    """The things that want a person."""
+
+    async def page(self, wanted: AttentionQuery) -> AttentionPage:
+        """A page of them. Raises StoreError."""
+        ...
+
+    async def acknowledge(self, key: str, actor: str) -> None:
+        """Record that a person has seen one. Raises UnknownTask, IllegalTransition, StoreError."""
         ...
 
 

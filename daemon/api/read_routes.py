@@ -6,13 +6,15 @@ from fastapi import FastAPI, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from daemon.api.errors import MOST_ID, TaskId, as_json, problems, uid_of
-from daemon.api.protocols import Answers, Operators
+from daemon.api.protocols import Answers, Operators, Wanting
 from daemon.api.stream import Stream
+from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
 from daemon.contracts.wire.status import DaemonStatus, GpuHistory
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
-from daemon.contracts.wire.words import LogSource, TaskOrder
+from daemon.contracts.wire.words import AttentionKind, LogSource, TaskOrder
 from daemon.core.tasks.task import Status as TaskStatus
+from daemon.monitoring.attention import AttentionQuery
 from daemon.monitoring.events import RING
 from daemon.monitoring.queries import TaskQuery
 
@@ -22,10 +24,11 @@ Instant = Annotated[float, Query(ge=0, le=4e9)]  # seconds since the epoch, unti
 AnyId = Annotated[int | None, Query(ge=0, le=MOST_ID)]
 
 
-def add_reading(api: FastAPI, answers: Answers, operators: Operators) -> None:
+def add_reading(api: FastAPI, answers: Answers, wanting: Wanting, operators: Operators) -> None:
     """Add the reading routes to `api`."""
     _add_state(api, answers, operators)
     _add_tasks(api, answers)
+    _add_attention(api, answers, wanting)
     _add_events_and_logs(api, answers)
 
 
@@ -86,11 +89,6 @@ def _add_tasks(api: FastAPI, answers: Answers) -> None:
         )
         return as_json(await answers.tasks(wanted))
 
-    @api.get("/refused", response_model=list[RefusedLine], responses=problems(503))
-    async def get_refused(limit: Annotated[int, Query(ge=1, le=500)] = 100) -> list[RefusedLine]:
-        """The last refused files with the reasons, the newest first."""
-        return await answers.refused(limit)
-
     @api.get("/tasks/{task_id}", response_model=TaskDetail, responses=gone)
     async def get_task(task_id: TaskId) -> Response:
         """One task with its history and its files."""
@@ -100,6 +98,22 @@ def _add_tasks(api: FastAPI, answers: Answers) -> None:
     async def get_results(task_id: TaskId) -> list[dict[str, Any]]:
         """The results of a task, one for each revision that ended, oldest first."""
         return await answers.results(task_id)
+
+
+def _add_attention(api: FastAPI, answers: Answers, wanting: Wanting) -> None:
+    @api.get("/attention", response_model=AttentionPage, responses=problems(503))
+    async def get_attention(
+        kind: Annotated[list[AttentionKind] | None, Query()] = None,
+        offset: Annotated[int, Query(ge=0, le=_MOST_OFFSET)] = 0,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> Response:
+        """What wants a person, and what is to be done: the most urgent kind first, in it the newest."""
+        return as_json(await wanting.page(AttentionQuery(frozenset(kind or ()), offset, limit)))
+
+    @api.get("/refused", response_model=list[RefusedLine], responses=problems(503))
+    async def get_refused(limit: Annotated[int, Query(ge=1, le=500)] = 100) -> list[RefusedLine]:
+        """The last refused files with the reasons, the newest first."""
+        return await answers.refused(limit)
 
 
 def _add_events_and_logs(api: FastAPI, answers: Answers) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fastapi import FastAPI
 
 from daemon.api.errors import add_problems, problems
-from daemon.api.protocols import Accept, Answers, Commands, Forget, Operators
+from daemon.api.protocols import Accept, Answers, Commands, Forget, Operators, Wanting
 from daemon.api.read_routes import add_reading
 from daemon.api.write_routes import add_changing
 
@@ -13,6 +13,7 @@ from daemon.api.write_routes import add_changing
 def make_api(
     answers: Answers,
     commands: Commands,
+    wanting: Wanting,
     accept: Accept,
     forget: Forget,
     operators: Operators,
@@ -29,6 +30,6 @@ def make_api(
         responses=problems(422),
     )
     add_problems(api)
-    add_reading(api, answers, operators)
-    add_changing(api, answers, commands, accept, forget, operators, stopping)
+    add_reading(api, answers, wanting, operators)
+    add_changing(api, answers, commands, wanting, accept, forget, operators, stopping)
     return api

@@ -6,20 +6,23 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Path, Request, Response
 from starlette.exceptions import HTTPException
 
-from daemon.api.errors import TaskId, as_json, problems, uid_of
-from daemon.api.protocols import Accept, Answers, Commands, Forget, Operators
+from daemon.api.errors import TaskId, actor_of, as_json, problems, uid_of
+from daemon.api.protocols import Accept, Answers, Commands, Forget, Operators, Wanting
+from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import Deadline, Forgotten
 from daemon.contracts.wire.status import DaemonStatus
 from daemon.contracts.wire.tasks import TaskDetail
 from daemon.contracts.wire.words import Order, PlaceName, Verb
 from daemon.core.errors import NotAllowed, Stopping
 from daemon.core.timestamps import from_text, to_iso
+from daemon.monitoring.attention import AttentionQuery
 
 
 def add_changing(
     api: FastAPI,
     answers: Answers,
     commands: Commands,
+    wanting: Wanting,
     accept: Accept,
     forget: Forget,
     operators: Operators,
@@ -38,10 +41,17 @@ def add_changing(
 
     @api.post("/tasks/{task_id}/{verb}", response_model=TaskDetail, dependencies=changes,
               responses=problems(403, 404, 409, 422, 503))  # fmt: skip
-    async def post_task(task_id: TaskId, verb: Verb, extract: bool = False) -> Response:
-        """Retry, rate again, cancel, hold, release, or deliver again one task."""
-        await commands.ask(verb, task_id, extract=extract)
+    async def post_task(request: Request, task_id: TaskId, verb: Verb, extract: bool = False) -> Response:
+        """Retry, rate again, cancel, hold, release, deliver again, or acknowledge one task."""
+        await commands.ask(verb, task_id, extract=extract, actor=actor_of(request))
         return as_json(await answers.task(task_id))
+
+    @api.post("/attention/{key:path}/acknowledge", response_model=AttentionPage, dependencies=changes,
+              responses=problems(403, 404, 409, 503))  # fmt: skip
+    async def post_acknowledge(request: Request, key: Annotated[str, Path(max_length=1024)]) -> Response:
+        """Record that a person has seen what the key names: a task, a refused file, or an alarm."""
+        await wanting.acknowledge(key, actor_of(request))
+        return as_json(await wanting.page(AttentionQuery()))
 
     @api.post("/deadline", response_model=DaemonStatus, dependencies=changes, responses=whole)
     async def post_deadline(deadline: Deadline) -> Response:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from daemon.app.engines import Site, prompt_tokens
+from daemon.app.engines import Site, is_demo, prompt_tokens
 from daemon.config.load import Config
 from daemon.contracts.ports import Media, Node
 from daemon.contracts.values import Born, Orders
@@ -29,6 +29,7 @@ from daemon.intake.intake import Intake
 from daemon.intake.limits import Limits
 from daemon.llm.rubric import Rubric
 from daemon.monitoring.alarms import Alarms
+from daemon.monitoring.attention import Attention
 from daemon.monitoring.events import Events
 from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.observer import Observer
@@ -57,6 +58,7 @@ class Daemon:
     events: Events
     alarms: Alarms
     observer: Observer
+    attention: Attention
     forecaster: Forecaster
     recorder: GpuRecorder
     record: Record
@@ -111,6 +113,7 @@ async def assemble(
     recorder = GpuRecorder(gpu.reading, lambda: supervisor.view.phase.group or ())
     now = time.time()
     recorder.recall(await session(recording.points_between, now - KEPT_S, now, KEPT))
+    attention = Attention(config, session, alarms, events, supervisor, supervisor.ask, time.time)
     daemon = Daemon(
         config=config,
         supervisor=supervisor,
@@ -128,11 +131,14 @@ async def assemble(
             alarms,
             site.progress,
             metrics,
+            attention,
             engines=node.reports,
             forecast=forecaster,
             gpu=recorder,
             places=places.all,
+            demo=is_demo(config),
         ),
+        attention=attention,
         forecaster=forecaster,
         recorder=recorder,
         record=Record(session, events, recorder),

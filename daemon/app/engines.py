@@ -20,7 +20,7 @@ from daemon.contracts.signal import Signal
 from daemon.contracts.values import OnAlarm
 from daemon.contracts.wire.status import GpuState
 from daemon.core.errors import ModelError
-from daemon.core.model_ref import parse
+from daemon.core.model_ref import DEMO_DIGEST, parse
 from daemon.core.schedule.memory import ModelNeed, known_model
 from daemon.core.schedule.residency import MODELS
 from daemon.core.tasks.task import Stage
@@ -31,6 +31,7 @@ from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.limits import ON_PROCESSOR, AnswerLimits
 from daemon.llm.rubric import Rubric
 from daemon.models import weights_of
+from daemon.models.catalog import find_asset
 from daemon.monitoring.progress import Progress
 from daemon.node import LocalNode
 from daemon.node.docker import DockerNode
@@ -60,6 +61,15 @@ def needed_models(config: Config) -> list[str]:
     """The names of the models that a run needs. Those in containers are pulled by `introeval setup`."""
     embedded = [config.embedded.of(stage) for stage in MODELS] if config.runtime == "embedded" else []
     return list(dict.fromkeys(parse(name).text for name in (config.stt.model, *embedded)))
+
+
+def is_demo(config: Config) -> bool:
+    """Whether the configured rater is the model that shows the flow; of one in a container only the name is
+    known before it runs.
+    """
+    if config.runtime == "docker":
+        return "smollm2" in config.rate.model.lower()
+    return find_asset(config.embedded.of(Stage.RATE)).digest == DEMO_DIGEST
 
 
 def make_node(config: Config, site: Site) -> Node:

@@ -24,6 +24,7 @@ from daemon.intake.registered import Registrations
 from daemon.llm.rubric import Rubric
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.alert_rules import AlertRules
+from daemon.monitoring.attention import terms_of
 from daemon.monitoring.events import RING, Events
 from daemon.monitoring.hooks import Hooks
 from daemon.monitoring.progress import Progress
@@ -84,6 +85,7 @@ async def running(
             api.make_api(
                 daemon.observer,
                 daemon.supervisor,
+                daemon.attention,
                 daemon.places.accept,
                 forgetting,
                 may_change,
@@ -189,4 +191,5 @@ def _open_store(config: Config) -> Database:
         provenance={"program": f"introeval {__version__}"},
         resubmission=config.intake.resubmission,
         ownership=ownership(config),
+        terms=terms_of(config),
     )

@@ -2,17 +2,19 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from daemon import __version__
 from daemon.api import client
 from daemon.config.load import Config
+from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
 from daemon.contracts.wire.status import DaemonStatus
-from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
+from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskLine, TaskPage
 from daemon.contracts.wire.words import LogSource
 from daemon.core.errors import NotRunning, StoreError
-from daemon.monitoring import queries
+from daemon.monitoring import attention, queries
+from daemon.monitoring.attention import AttentionQuery, Live
 from daemon.monitoring.events import RING
 from daemon.monitoring.logs import last_lines
 from daemon.monitoring.queries import TaskQuery
@@ -39,6 +41,7 @@ def status(config: Config) -> DaemonStatus:
                 counts=queries.counts(db),
                 refused=queries.refused_lately(db, time.time()),
                 undelivered=queries.undelivered(db),
+                attention=attention.counts(db, _live(config, db)),
             )
 
 
@@ -61,7 +64,24 @@ def tasks(config: Config, wanted: TaskQuery) -> TaskPage:
         return TaskPage.model_validate(answer)
     except NotRunning as exc:
         with _database(config, exc) as db:
-            return queries.task_page(db, wanted, queries.queue(open_tasks(db)))
+            page = queries.task_page(db, wanted, queries.queue(open_tasks(db)), time.time())
+            return page.model_copy(update={"tasks": [_unaskable(line) for line in page.tasks]})
+
+
+def wanting(config: Config, wanted: AttentionQuery) -> AttentionPage:
+    """A page of what wants a person. Raises NotRunning."""
+    try:
+        answer = client.get(
+            config.paths.socket,
+            "/attention",
+            kind=[kind.value for kind in wanted.kinds] or None,
+            offset=wanted.offset,
+            limit=wanted.limit,
+        )
+        return AttentionPage.model_validate(answer)
+    except NotRunning as exc:
+        with _database(config, exc) as db:
+            return attention.page(db, wanted, _live(config, db), time.time())
 
 
 def refused(config: Config, limit: int) -> list[RefusedLine]:
@@ -106,7 +126,19 @@ def task(config: Config, task_id: int) -> TaskDetail:
         return TaskDetail.model_validate(client.get(config.paths.socket, f"/tasks/{task_id}"))
     except NotRunning as exc:
         with _database(config, exc) as db:
-            return queries.task_detail(db, task_id)
+            return _unaskable(queries.task_detail(db, task_id, time.time()))
+
+
+def _live(config: Config, db: Database) -> Live:
+    return Live.of((), open_tasks(db), attention.terms_of(config), time.time())
+
+
+L = TypeVar("L", bound=TaskLine)
+
+
+def _unaskable(line: L) -> L:
+    """The line where no daemon runs, and so nothing can be asked for."""
+    return line.model_copy(update={"can": []})
 
 
 def results(config: Config, task_id: int) -> list[dict[str, Any]]:
@@ -124,6 +156,8 @@ def results(config: Config, task_id: int) -> list[dict[str, Any]]:
 
 def _database(config: Config, unreached: NotRunning) -> Database:
     try:
-        return open_reader(config.paths.state / DATABASE)
+        db = open_reader(config.paths.state / DATABASE)
     except StoreError as exc:
         raise unreached from exc
+    db.terms = attention.terms_of(config)
+    return db

@@ -259,7 +259,9 @@ class Claimer:
     async def _refuse(self, reasons: Sequence[tuple[Claim, str]]) -> None:
         if reasons:
             at = to_iso(self._clock())
-            refusals = [(claim, refusal.reason_document(claim, reason, at)) for claim, reason in reasons]
+            refusals = [
+                (claim, refusal.reason_document(claim, self._inbox, reason, at)) for claim, reason in reasons
+            ]
             await self._session(claims.refuse, refusals)
 
     async def _step(self, some: Sequence[Claim], step: ClaimStep) -> None:

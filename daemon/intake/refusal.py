@@ -1,6 +1,7 @@
 """Refusals of files that can't become tasks, and the documents that give students the reason."""
 
-from pathlib import PurePath
+import os
+from pathlib import Path, PurePath
 
 from daemon.contracts.values import Birth, Born, Claim, Document, Kind
 from daemon.core.content.document import Flag
@@ -60,15 +61,17 @@ def vanished(claim: Claim) -> Refusal:
     return Refusal(Refused.VANISHED, f"{claim.filename} was removed from the spool; send it again")
 
 
-def reason_document(claim: Claim, reason: str, at: str, sha256: str | None = None) -> Document:
-    """The document that says why a file was refused. `at` is UTC in ISO 8601."""
+def reason_document(claim: Claim, inbox: Path, reason: str, at: str) -> Document:
+    """The document that says why a file was refused, and where it lay. `at` is UTC in ISO 8601."""
+    path = PurePath(os.fsdecode(claim.path))
     reason_part = Reason(
         claim_id=claim.id,
         filename=claim.filename,
+        path=printable(str(path.relative_to(inbox) if path.is_relative_to(inbox) else path.name)),
         student_id=claim.student,
         account=claim.account,
         reason=reason,
-        sha256=sha256,
+        sha256=None,
         at=at,
     )
     return Document(0, Kind.REASON, reason_name(claim.id, claim.filename), part_bytes(reason_part))

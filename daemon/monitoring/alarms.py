@@ -1,11 +1,13 @@
 """The alarms: raised once, cleared when the problem is fixed, shown everywhere."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from daemon.contracts.signal import Signal
+from daemon.contracts.wire.status import AlarmLine
+from daemon.core.timestamps import to_iso
 
 log = structlog.get_logger()
 
@@ -21,6 +23,14 @@ class Alarm:
     code: str
     message: str
     since: float
+    acknowledged: bool = False
+
+    @property
+    def line(self) -> AlarmLine:
+        """The alarm as it is on the control socket."""
+        return AlarmLine(
+            code=self.code, message=self.message, since=to_iso(self.since), acknowledged=self.acknowledged
+        )
 
 
 class Alarms:
@@ -44,9 +54,10 @@ class Alarms:
         known = self._lasting.get(code)
         if known is None:
             log.warning("alarm", code=_logged(code), message=_LOOK if _names_files(code) else message)
-        alarm = self._lasting[code] = Alarm(code, message, known.since if known else self._clock())
-        if known is None:
+            alarm = self._lasting[code] = Alarm(code, message, self._clock())
             self.changed(alarm, True)
+        else:
+            self._lasting[code] = replace(known, message=message)
 
     def clear(self, code: str) -> None:
         """Clear an alarm, if it lasts."""
@@ -54,6 +65,15 @@ class Alarms:
         if known is not None:
             log.info("alarm cleared", code=_logged(code))
             self.changed(known, False)
+
+    def acknowledge(self, code: str, actor: str) -> bool:
+        """Record that a person has seen an alarm. Whether it lasts, and nobody had seen it."""
+        known = self._lasting.get(code)
+        if known is None or known.acknowledged:
+            return False
+        self._lasting[code] = replace(known, acknowledged=True)
+        log.info("alarm acknowledged", code=_logged(code), actor=actor)
+        return True
 
     def on(self, code: str, message: str | None) -> None:
         """Set an alarm, or clear it when `message` is None: the OnAlarm of whoever watches one thing."""

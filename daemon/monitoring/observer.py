@@ -13,7 +13,6 @@ from daemon.config.load import Config
 from daemon.contracts.ports import SupervisorSource
 from daemon.contracts.wire.base import EventLine, LogLine
 from daemon.contracts.wire.status import (
-    AlarmLine,
     BatchState,
     DaemonStatus,
     Disk,
@@ -27,12 +26,14 @@ from daemon.contracts.wire.status import (
 )
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskLine, TaskPage
 from daemon.contracts.wire.words import LogSource, PlaceName, PlaceState
+from daemon.core.schedule.orders import useful
 from daemon.core.schedule.phase_state import Extent, PhaseState
 from daemon.core.tasks.task import Task
 from daemon.core.timestamps import from_iso, to_iso
-from daemon.monitoring import queries
+from daemon.monitoring import attention, queries
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.alert_rules import Situation
+from daemon.monitoring.attention import Attention, Live
 from daemon.monitoring.events import Events
 from daemon.monitoring.logs import last_lines
 from daemon.monitoring.metrics import Metrics
@@ -60,6 +61,7 @@ class _Figures:
     refused: int
     lately: Lately
     disk: Disk | None
+    attention: dict[str, int]
 
 
 class Observer:
@@ -75,11 +77,13 @@ class Observer:
         alarms: Alarms,
         progress: Progress,
         metrics: Metrics,
+        wanting: Attention,
         *,
         engines: Callable[[], list[EngineReport]],
         forecast: ForecastSource | None = None,
         gpu: GpuWatch | None = None,
         places: Sequence[PlaceSource] = (),
+        demo: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.events = events
@@ -87,6 +91,7 @@ class Observer:
         self._alarms, self._progress, self._metrics = alarms, progress, metrics
         self._engines, self._forecast, self._gpu = engines, forecast, gpu
         self._places, self._clock = places, clock
+        self._wanting, self._demo = wanting, demo
         self._etas: Mapping[int, float] = {}
         self._lately: tuple[float, Lately] | None = None
         self._queue: tuple[tuple[int, int], list[Task]] | None = None
@@ -97,7 +102,7 @@ class Observer:
 
     async def status(self, *, may_change: bool = False) -> DaemonStatus:
         """The state of the daemon now. Raises StoreError."""
-        figures = await self._session.read(self._figures)
+        figures = await self._session.read(self._figures, self._wanting.live)
         work, forecast = self._work, self._forecast
         self._foresee()
         view, orders = work.view, work.orders
@@ -132,9 +137,10 @@ class Observer:
             inbox=self._inbox(),
             places=[self._place(place) for place in self._places],
             disk=figures.disk,
-            alarms=[
-                AlarmLine(code=a.code, message=a.message, since=to_iso(a.since)) for a in self._alarms.all
-            ],
+            alarms=[alarm.line for alarm in self._alarms.all],
+            attention=figures.attention,
+            can=[*(order.value for order in useful(view)), "deadline"],
+            demo=self._demo,
         )
 
     async def situation(self) -> Situation:
@@ -153,13 +159,14 @@ class Observer:
     async def tasks(self, wanted: TaskQuery) -> TaskPage:
         """A page of tasks."""
         self._foresee()
-        page = await self._session.read(queries.task_page, wanted, self._queued(), dict(self._etas))
+        now, etas = self._clock(), dict(self._etas)
+        page = await self._session.read(queries.task_page, wanted, self._queued(), now, etas)
         return page.model_copy(update={"tasks": [self._live(line) for line in page.tasks]})
 
     async def task(self, task_id: int) -> TaskDetail:
         """One task. Raises UnknownTask."""
         self._foresee()
-        return self._live(await self._session.read(queries.task_detail, task_id))
+        return self._live(await self._session.read(queries.task_detail, task_id, self._clock()))
 
     async def refused(self, limit: int) -> list[RefusedLine]:
         """The last refused files, the newest first."""
@@ -189,7 +196,7 @@ class Observer:
         """The figures for Prometheus, and their media type."""
         return self._metrics.exposition(await self.status())
 
-    def _figures(self, db: Database) -> _Figures:
+    def _figures(self, db: Database, live: Live) -> _Figures:
         """Called on the database thread. The recent outcomes are read again only after some seconds."""
         now = self._clock()
         if self._lately is None or not 0 <= now - self._lately[0] < _LATELY_EVERY_S:
@@ -200,6 +207,7 @@ class Observer:
             queries.refused_lately(db, now),
             self._lately[1],
             self._disk(),
+            attention.counts(db, live),
         )
 
     def _disk(self) -> Disk | None:

@@ -9,7 +9,9 @@ from typing import Any
 from daemon.contracts.wire.status import PhaseSpan
 from daemon.contracts.wire.tasks import DocumentLine, HistoryLine, RefusedLine, TaskDetail, TaskLine, TaskPage
 from daemon.contracts.wire.words import TaskOrder
+from daemon.core.content.reasons import advice
 from daemon.core.schedule.scheduler import in_order
+from daemon.core.tasks.offers import Terms, offered
 from daemon.core.tasks.task import FINAL, OPEN, STAGE_OF, Status, Task
 from daemon.core.timestamps import to_iso
 from daemon.store import documents, lists, reports
@@ -35,9 +37,10 @@ def refused_lately(db: Database, now: float) -> int:
     return documents.refused_since(db, now - _REFUSED_FOR_S)
 
 
-def refused(db: Database, limit: int) -> list[RefusedLine]:
-    """The last refused files, the newest first."""
-    found = ((name, json.loads(content)) for name, content in documents.refused(db, limit))
+def refused(db: Database, limit: int, *, wanting_only: bool = False, offset: int = 0) -> list[RefusedLine]:
+    """The last refused files, the newest first. `wanting_only`: those that nobody has acknowledged."""
+    rows = documents.refused(db, limit, wanting_only=wanting_only, offset=offset)
+    found = ((name, json.loads(content), seen) for name, content, seen in rows)
     return [
         RefusedLine(
             at=said["at"],
@@ -47,8 +50,10 @@ def refused(db: Database, limit: int) -> list[RefusedLine]:
             account=said.get("account"),
             reason=said["reason"],
             document=name,
+            path=said.get("path", ""),
+            acknowledged=seen,
         )
-        for name, said in found
+        for name, said, seen in found
     ]
 
 
@@ -80,7 +85,11 @@ def queue(tasks: Iterable[Task]) -> list[Task]:
 
 
 def task_page(
-    db: Database, wanted: TaskQuery, queued: Sequence[Task], etas: Mapping[int, float] | None = None
+    db: Database,
+    wanted: TaskQuery,
+    queued: Sequence[Task],
+    now: float,
+    etas: Mapping[int, float] | None = None,
 ) -> TaskPage:
     """A page of tasks. `queued` are all open ones in the order of service.
 
@@ -98,7 +107,9 @@ def task_page(
         places = [*(SortKey(task.id, task.student, task.status) for task in mine), *final]
         ids = [place.id for place in sorted(places, key=key, reverse=wanted.descending)]
     rows = lists.by_ids(db, ids[wanted.offset : wanted.offset + wanted.limit])
-    return TaskPage(total=len(mine) + total, tasks=[task_line(row) for row in rows], partial=partial)
+    return TaskPage(
+        total=len(mine) + total, tasks=[task_line(row, db.terms, now) for row in rows], partial=partial
+    )
 
 
 _LIFECYCLE = {status: place for place, status in enumerate(Status)}
@@ -155,9 +166,9 @@ def _final(db: Database, wanted: TaskQuery) -> tuple[list[SortKey], int, bool]:
     return places, sum(counted[status] for status in statuses), False
 
 
-def task_detail(db: Database, task_id: int) -> TaskDetail:
+def task_detail(db: Database, task_id: int, now: float) -> TaskDetail:
     """One task with its history. Raises UnknownTask."""
-    return _detail(reports.task(db, task_id))
+    return _detail(reports.task(db, task_id), db.terms, now)
 
 
 def results(db: Database, task_id: int) -> list[dict[str, Any]]:
@@ -185,8 +196,9 @@ def phases(db: Database, last: int) -> list[PhaseSpan]:
     ]
 
 
-def task_line(row: Listed) -> TaskLine:
+def task_line(row: Listed, terms: Terms, now: float) -> TaskLine:
     """One line of a list."""
+    why = advice(row, row.error_message, terms, now)
     return TaskLine(
         id=row.id,
         student=row.student,
@@ -206,12 +218,17 @@ def task_line(row: Listed) -> TaskLine:
         estimated_completion=_iso(row.estimated_completion),
         error_code=row.error_code,
         error_message=row.error_message,
+        flag_codes=list(row.flag_codes),
+        reason=why.reason if why else "",
+        acknowledged=row.acknowledged,
+        demo="demo_model" in row.flag_codes,
+        can=[verb.value for verb in offered(row, terms, now)],
     )
 
 
-def _detail(detail: TaskRecord) -> TaskDetail:
+def _detail(detail: TaskRecord, terms: Terms, now: float) -> TaskDetail:
     return TaskDetail(
-        **task_line(detail.task).model_dump(),
+        **task_line(detail.task, terms, now).model_dump(),
         sha256=detail.sha256,
         size_bytes=detail.size_bytes,
         flags=[flag.model_dump() for flag in detail.flags],

@@ -64,6 +64,12 @@ def read_flags(text: str) -> dict[str, tuple[Flag, ...]]:
     return {stage: tuple(map(Flag.model_validate, flags)) for stage, flags in json.loads(text).items()}
 
 
+def flag_codes(text: str) -> tuple[str, ...]:
+    """The codes in the column `flags`, each once."""
+    stages: dict[str, list[dict[str, Any]]] = json.loads(text)
+    return tuple(dict.fromkeys(flag["code"] for flags in stages.values() for flag in flags))
+
+
 def to_task(row: TaskRow) -> Task:
     """The task in a row, open or final."""
     return Task(
@@ -87,6 +93,8 @@ def to_task(row: TaskRow) -> Task:
         cancel_requested=row.cancel_requested,
         batch_id=row.batch_id,
         shared_name=f'"{SHARED_NAME}"' in (row.flags or ""),
+        acknowledged=row.acknowledged_at is not None,
+        reseeded=bool(row.reseeded),
     )
 
 

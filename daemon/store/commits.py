@@ -35,6 +35,7 @@ _ANSWERS: dict[Event, type[StageOutcome]] = {
 }
 _FIND = "SELECT * FROM processing_tasks WHERE id = ?"  # peewee takes 1 ms to build it
 _FLAG_ORDER = ("intake", *Stage)
+_UNSEEN = {"acknowledged_at": None, "acknowledged_by": None}  # what was seen is that it waited
 _ASKED = ("held", "cancel_requested")
 """Columns written only by a change that sets them: an older view must not undo a request made meanwhile."""
 
@@ -74,8 +75,8 @@ def _apply(db: Database, change: Change, note: Mapping[str, Any]) -> None:
         "deaths_alone": after.deaths_alone,
         "not_before": after.not_before or None,
         "last_updated": change.at,
-        **({"ended_at": change.at} if ends else {}),
-        **(_columns_of(outcome, find(db, before.id), change) if outcome is not None else {}),
+        **({"ended_at": change.at, **_UNSEEN} if ends else {}),
+        **(_columns_of(db, outcome, find(db, before.id), change) if outcome is not None else {}),
         **{name: getattr(after, name) for name in _ASKED if getattr(after, name) != getattr(before, name)},
     }
     expected = (
@@ -124,7 +125,7 @@ def _verify(change: Change) -> None:
             raise IllegalTransition(f"the outcome is of {ticket}, not of the attempt of task {before.id}")
 
 
-def _columns_of(outcome: StageOutcome, row: TaskRow, change: Change) -> dict[str, Any]:
+def _columns_of(db: Database, outcome: StageOutcome, row: TaskRow, change: Change) -> dict[str, Any]:
     """The values of the columns that an outcome fills, by name."""
     match outcome:
         case Transcribed():
@@ -147,6 +148,7 @@ def _columns_of(outcome: StageOutcome, row: TaskRow, change: Change) -> dict[str
                 "failed_stage": change.before.stage.value,
                 "error_code": fault.code,
                 "error_message": codec.printable_text(fault.message),
+                "judged_by": db.terms.judging(fault.code),
             }
         case _:
             return {}

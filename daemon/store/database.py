@@ -18,6 +18,7 @@ from daemon.contracts.values import Provenance
 from daemon.core.errors import StoreError
 from daemon.core.intake.naming import Resubmission
 from daemon.core.intake.ownership import Ownership
+from daemon.core.tasks.offers import Terms
 from daemon.core.tasks.task import Task
 
 P = ParamSpec("P")
@@ -48,6 +49,7 @@ class Database(SqliteDatabase):
     provenance: Provenance
     resubmission: Resubmission = "all"
     ownership: Ownership
+    terms = Terms()
 
     def __init__(self, name: str, pragmas: Mapping[str, str | int], **options: Any) -> None:
         super().__init__(name, pragmas=dict(pragmas), **options)

@@ -9,6 +9,10 @@ from daemon.store.insert import insert
 from daemon.store.models import DocumentRow, TaskRow
 
 _REFUSED = "FROM documents WHERE kind = 'reason'"  # SQLite uses its index only for a literal
+_ACKNOWLEDGE = """
+    UPDATE documents SET acknowledged_at = ?, acknowledged_by = ?
+    WHERE kind = 'reason' AND acknowledged_at IS NULL AND name > ? AND name < ?
+"""
 
 
 def add_document(db: Database, document: Document, *, created_at: float, revision: int | None = None) -> None:
@@ -69,10 +73,25 @@ def refused_since(db: Database, since: float) -> int:
 
 
 @reads
-def refused(db: Database, limit: int) -> list[tuple[str, bytes]]:
-    """The last refusals, the newest first: the file's path below the outbox, and its bytes."""
-    query = f"SELECT name, content {_REFUSED} ORDER BY created_at DESC, id DESC LIMIT ?"
-    return [(name, bytes(content)) for name, content in db.execute_sql(query, (limit,)).fetchall()]
+def refused(
+    db: Database, limit: int, *, wanting_only: bool = False, offset: int = 0
+) -> list[tuple[str, bytes, bool]]:
+    """The last refusals, the newest first: the document's path below the outbox, its bytes, and whether it is
+    acknowledged. `wanting_only`: without these.
+    """
+    chosen = f"{_REFUSED} AND acknowledged_at IS NULL" if wanting_only else _REFUSED
+    query = (
+        f"SELECT name, content, acknowledged_at {chosen} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?"
+    )
+    rows = db.execute_sql(query, (limit, offset)).fetchall()
+    return [(name, bytes(content), seen is not None) for name, content, seen in rows]
+
+
+@writes
+def acknowledge_refused(db: Database, claim_id: str, now: float, actor: str | None) -> bool:
+    """Record that a person has seen a refusal. Whether there is one, and nobody had seen it."""
+    values = (to_iso(now), actor, f"_rejected/{claim_id}-", f"_rejected/{claim_id}.")  # "." comes after "-"
+    return bool(db.execute_sql(_ACKNOWLEDGE, values).rowcount)
 
 
 def _document(row: DocumentRow) -> Document:

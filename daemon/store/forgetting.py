@@ -120,7 +120,7 @@ def _reasons_of(db: Database, student: str, claims: Collection[str]) -> tuple[li
     for row in DocumentRow.select().where(DocumentRow.kind == Kind.REASON.value).execute(db).iterator():
         said = json.loads(bytes(row.content))
         named, filename = said.get("student_id"), said.get("filename", "")
-        by_name = named is None and names_student(PurePath(filename), student)
+        by_name = named is None and names_student(PurePath(said.get("path") or filename), student)
         if said.get("claim_id") in claims or named == student or by_name:
             mine.append(row)
         else:

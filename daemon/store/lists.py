@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from peewee import chunked, fn
+from peewee import SQL, chunked, fn
 
-from daemon.core.tasks.task import FINAL, Status
+from daemon.core.tasks.task import FINAL, Outcome, Status
 from daemon.store.database import Database, reads
 from daemon.store.models import EventRow, PhaseRow, TaskRow
 from daemon.store.reports import Listed, listed
@@ -25,9 +25,16 @@ _COLUMNS = [
         *("id", "user_id", "filename", "status", "phase", "batch_id", "revision", "attempt", "retry_count"),
         *("priority", "duration_s", "held", "cancel_requested", "upload_timestamp", "last_updated"),
         *("not_before", "ended_at", "delivered_at", "estimated_completion", "outcome", "error_code"),
-        "error_message",
+        *("error_message", "flags", "judged_by", "video", "acknowledged_at"),
     )
+] + [
+    # Whether there is a transcript and a form, without their texts.
+    TaskRow.stt_result.is_null(False).alias("stt_result"),
+    fn.SUBSTR(TaskRow.mistral_result, 1, 4).alias("mistral_result"),
 ]
+
+# As in the index: SQLite uses a partial one only for the very words of its condition.
+_UNSEEN = SQL("acknowledged_at IS NULL AND outcome IN ('failed', 'unscorable', 'needs_review')")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,14 @@ def by_ids(db: Database, ids: Sequence[int]) -> list[Listed]:
         rows = TaskRow.select(*_COLUMNS).where(TaskRow.id.in_(some)).execute(db)
         found |= {row.id: listed(row) for row in rows}
     return [found[id_] for id_ in ids if id_ in found]
+
+
+@reads
+def wanting(db: Database, outcome: Outcome, limit: int, offset: int) -> list[Listed]:
+    """Tasks with an outcome of `offers.WANTING` that nobody has acknowledged, the last that ended first."""
+    query = TaskRow.select(*_COLUMNS).where(_UNSEEN & (TaskRow.outcome == outcome.value))
+    last_first = query.order_by(TaskRow.ended_at.desc(), TaskRow.id.desc())
+    return [listed(row) for row in last_first.limit(limit).offset(offset).execute(db)]
 
 
 @reads

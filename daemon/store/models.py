@@ -57,6 +57,7 @@ class TaskRow(Model):
     one: lower goes first. `flags` and `provenance` are JSON objects by stage. `mistral_result` and
     `llama_result` are the JSON text `null` when the stage is done and gave nothing valid. `delivered_at` is
     for the present revision's result. `kept_from` is when the video was archived, in witnessed seconds.
+    `judged_by` are the terms under which it failed.
     """
 
     id = AutoField()
@@ -99,6 +100,10 @@ class TaskRow(Model):
     archived_at: Any = InstantField(null=True)
     account = TextField(null=True)
     kept_from = FloatField(null=True)
+    acknowledged_at: Any = InstantField(null=True)
+    acknowledged_by = TextField(null=True)
+    judged_by = TextField(null=True)
+    reseeded = BooleanField(default=False)
 
     class Meta:
         table_name = "processing_tasks"
@@ -130,6 +135,8 @@ class DocumentRow(Model):
     content = BlobField()
     created_at: Any = InstantField()
     delivered_at: Any = InstantField(null=True)
+    acknowledged_at: Any = InstantField(null=True)
+    acknowledged_by = TextField(null=True)
 
     class Meta:
         table_name = "documents"
@@ -259,7 +266,9 @@ class StretchRow(Model):
 
 
 class CountRow(Model):
-    """The number of tasks of a status, or of undelivered documents of a kind. Triggers maintain it."""
+    """The number of tasks of a status, undelivered documents of a kind, or of what wants a person. Triggers
+    maintain it.
+    """
 
     status = TextField(primary_key=True)
     n = IntegerField()

@@ -6,6 +6,7 @@ from daemon.contracts.values import Provenance
 from daemon.core.errors import StoreError
 from daemon.core.intake.naming import Resubmission
 from daemon.core.intake.ownership import Ownership
+from daemon.core.tasks.offers import Terms
 from daemon.store import recording, schema
 from daemon.store.database import BUSY_TIMEOUT_S, Database, border
 from daemon.system.state_folder import EVENTS
@@ -25,6 +26,7 @@ def open_store(
     provenance: Provenance | None = None,
     resubmission: Resubmission = "all",
     ownership: Ownership | None = None,
+    terms: Terms | None = None,
 ) -> Database:
     """Open the daemon's database. It is created if it is missing, and migrated to this program's schema.
 
@@ -32,7 +34,7 @@ def open_store(
     """
     db = connect(path)
     db.provenance, db.resubmission = dict(provenance or {}), resubmission
-    db.ownership = ownership or Ownership()
+    db.ownership, db.terms = ownership or Ownership(), terms or Terms()
     with border(db, "brought to this version"):
         schema.migrate(db, path)
         recording.adopt(db, path.with_name(EVENTS))

@@ -9,38 +9,33 @@ from peewee import Expression, fn
 
 from daemon.contracts.values import Kind
 from daemon.core.content.document import Flag, Profile, Speaking, Transcript
+from daemon.core.tasks.offers import TaskFacts
 from daemon.core.tasks.task import Outcome, Phase, Stage, Status
 from daemon.store import codec, documents
 from daemon.store.commits import find
 from daemon.store.database import Database, reads
 from daemon.store.models import CountRow, EventRow, TaskRow
 
+_WANTING = "SELECT substr(status, 9), n FROM status_counts WHERE status LIKE 'wanting_%'"
+
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(TaskFacts):
     """A task as lists show it. Times are in seconds since the epoch."""
 
-    id: int
     student: str
     filename: str
-    status: Status
     phase: Phase
     batch_id: int | None
-    revision: int
     attempt: int
     retry_count: int
     priority: int
     duration_s: float
-    held: bool
-    cancel_requested: bool
-    claimed_at: float
     last_updated: float
     not_before: float | None
     ended_at: float | None
     delivered_at: float | None
     estimated_completion: float | None
-    outcome: Outcome | None
-    error_code: str | None
     error_message: str | None
 
 
@@ -98,6 +93,12 @@ def undelivered_counts(db: Database) -> dict[Kind, int]:
     """The number of documents of each kind that are not durable in the outbox yet."""
     rows = {row.status: row.n for row in CountRow.select().execute(db)}
     return {kind: rows[f"undelivered_{kind.value}"] for kind in Kind}
+
+
+@reads
+def wanting(db: Database) -> dict[str, int]:
+    """How many tasks that nobody has acknowledged want a person, by outcome, and `refused` files."""
+    return dict(db.execute_sql(_WANTING).fetchall())
 
 
 @reads
@@ -162,7 +163,7 @@ def asked_with(db: Database, stage: Stage, prompt_sha256: str) -> int:
 
 
 def listed(row: TaskRow) -> Listed:
-    """The row of a task as a list shows it."""
+    """The row of a task as a list shows it. Of a stage's result it reads only whether there is one."""
     return Listed(
         id=row.id,
         student=row.user_id,
@@ -186,6 +187,13 @@ def listed(row: TaskRow) -> Listed:
         outcome=None if row.outcome is None else Outcome(row.outcome),
         error_code=row.error_code,
         error_message=row.error_message,
+        flag_codes=codec.flag_codes(row.flags),
+        has_transcript=row.stt_result is not None,
+        form_tried=row.mistral_result is not None,
+        has_form=row.mistral_result not in (None, "null"),
+        judged_by=row.judged_by,
+        video_kept=row.video != "gone",
+        acknowledged=row.acknowledged_at is not None,
     )
 
 

@@ -16,6 +16,7 @@ from daemon.core.schedule.decision import (
     Policy,
     View,
 )
+from daemon.core.schedule.orders import useful
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.lifecycle import RetryPolicy, backoff_s
 from daemon.core.tasks.task import Task
@@ -141,7 +142,9 @@ class Supervisor:
         """Add new tasks that are in the database."""
         self._mailbox.add(Arrived(tuple(tasks)))
 
-    async def ask(self, verb: Verb, task_id: int, *, extract: bool = False) -> Task | None:
+    async def ask(
+        self, verb: Verb, task_id: int, *, extract: bool = False, actor: str | None = None
+    ) -> Task | None:
         """Do what a person asks for a task. With `extract`, a new rating begins with the form.
 
         Gives the task if it is open then. Raises UnknownTask, IllegalTransition for what the task's
@@ -149,7 +152,7 @@ class Supervisor:
         """
         if verb is Verb.RATE:
             self.rating_anew()
-        asked = TaskRequest(verb, task_id, extract, asyncio.get_running_loop().create_future())
+        asked = TaskRequest(verb, task_id, extract, actor, asyncio.get_running_loop().create_future())
         self._mailbox.add(asked)
         return await asked.answer
 
@@ -157,7 +160,10 @@ class Supervisor:
         """Pause, resume, drain, or go; kept through a restart. Raises StoreError.
 
         A pause `at_once` ends the running attempts: their tasks wait again, and no attempt is counted.
+        Another order that changes nothing is not kept.
         """
+        if self._recovered and not at_once and order not in useful(self.view):
+            return
         await self._standing.give(order, at_once=at_once)
         if at_once:
             self._mailbox.add(PauseAtOnce())

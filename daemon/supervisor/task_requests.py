@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from daemon.contracts.wire.words import Verb
 from daemon.core.errors import IntroEvalError
-from daemon.core.tasks.task import RUNNING, Event, Stage, Task
+from daemon.core.tasks.task import FINAL, RUNNING, Event, Stage, Task
 from daemon.store import reopening
 from daemon.supervisor.attempts import Attempts
 from daemon.supervisor.journal import Journal
@@ -18,6 +18,7 @@ _DONE = {
     Verb.CANCEL: "is to be cancelled",
     Verb.HOLD: "is held",
     Verb.RELEASE: "is released",
+    Verb.ACKNOWLEDGE: "is acknowledged",
 }
 
 
@@ -28,6 +29,7 @@ class TaskRequest:
     verb: Verb
     task_id: int
     extract: bool
+    actor: str | None
     answer: asyncio.Future[Task | None]
 
 
@@ -58,7 +60,7 @@ async def execute(
     session, task_id = journal.session, asked.task_id
     match asked.verb:
         case Verb.DELIVER:
-            await session(reopening.deliver_again, task_id)
+            await session(reopening.deliver_again, task_id, now)
             journal.events.add("order", f"task {task_id}: deliver again", task_id=task_id)
             on_final()
             return None
@@ -68,9 +70,12 @@ async def execute(
             task = await session(reopening.rate_again, task_id, now, extract=asked.extract)
         case Verb.CANCEL:
             task = await session(reopening.request_cancel, task_id, now)
+        case Verb.ACKNOWLEDGE:
+            task = await session(reopening.acknowledge, task_id, now, asked.actor)
         case _:
             task = await session(reopening.hold, task_id, now, held=asked.verb is Verb.HOLD)
-    book.put(task)
+    if task.status not in FINAL:
+        book.put(task)
     journal.events.of_task(task, _DONE[asked.verb])
     if asked.verb is Verb.CANCEL and task.status not in RUNNING:
         return book.move(task.id, Event.CANCELLED)

@@ -282,7 +282,7 @@ async def test_following_the_events_goes_on_over_a_restart_of_the_daemon(tmp_pat
             raise
     try:
         async with lab.daemon():
-            await _repeat_until(lab, Order.GO, lambda: "go" in seen)
+            await _repeat_until(lab, Order.DRAIN, lambda: "drain" in seen)
     finally:
         child.kill()
         await child.wait()
@@ -290,10 +290,11 @@ async def test_following_the_events_goes_on_over_a_restart_of_the_daemon(tmp_pat
 
 
 async def _repeat_until(lab: Lab, order: Order, condition: Any) -> None:
-    """Give an order again and again: the command says nothing before there is an event."""
+    """Give an order and take it back, until then: the command says nothing before there is an event."""
     async with asyncio.timeout(30):
         while not condition():
             await told(lab, order.value)
+            await told(lab, Order.RESUME.value)
             await asyncio.sleep(0.2)
 
 

@@ -54,7 +54,9 @@ class TaskPage(WireModel):
 
 
 class RefusedLine(WireModel):
-    """A refused file, which became no task. `document` is the path of its reason below the outbox."""
+    """A refused file, which became no task. `document` is the path of its reason below the outbox, `path` its
+    own below the inbox; empty where it was not recorded.
+    """
 
     at: str
     claim_id: str
@@ -63,6 +65,8 @@ class RefusedLine(WireModel):
     account: str | None
     reason: str
     document: str
+    path: str = ""
+    acknowledged: bool = False
 
 
 class HistoryLine(WireModel):

@@ -2,16 +2,8 @@
 
 from enum import StrEnum
 
-
-class Verb(StrEnum):
-    """A request for one task."""
-
-    RETRY = "retry"
-    RATE = "rate"
-    CANCEL = "cancel"
-    HOLD = "hold"
-    RELEASE = "release"
-    DELIVER = "deliver"
+from daemon.core.schedule.orders import Order as Order
+from daemon.core.tasks.offers import Verb as Verb
 
 
 class AttentionKind(StrEnum):
@@ -36,15 +28,6 @@ class ClockState(StrEnum):
     MISSED = "missed"  # it has passed, and tasks are open
     PAUSED = "paused"  # nothing is forecast until the work continues
     DONE = "done"
-
-
-class Order(StrEnum):
-    """An order for the whole daemon."""
-
-    PAUSE = "pause"
-    RESUME = "resume"
-    DRAIN = "drain"
-    GO = "go"
 
 
 class PlaceName(StrEnum):

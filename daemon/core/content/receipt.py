@@ -27,11 +27,14 @@ class Receipt(DocumentPart):
 
 
 class Reason(DocumentPart):
-    """A file was refused. `student_id` is null when the name gave none; `account` as in a receipt."""
+    """A file was refused. `student_id` is null when the name gave none; `account` as in a receipt; `path` is
+    the file's path below the inbox.
+    """
 
     schema_version: Literal[1] = 1
     claim_id: str
     filename: str
+    path: str
     student_id: str | None
     account: str | None
     reason: str

@@ -128,6 +128,8 @@ class Task:
     in hand, and `not_before` is then the time of it; `deaths_alone` counts the deaths while it was retried
     alone for that reason. `account` is the operating system's account that submitted the video, if recorded.
     `shared_name`: several videos came at once under the student's name, so none of them replaces another.
+    `acknowledged`: a person has seen that it waits. `reseeded`: a person retries it because of a model's
+    answer, so the models are asked with other seeds.
     """
 
     id: int
@@ -150,6 +152,8 @@ class Task:
     batch_id: int | None = None
     account: str | None = None
     shared_name: bool = False
+    acknowledged: bool = False
+    reseeded: bool = False
 
     @property
     def stage(self) -> Stage:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from daemon.contracts.values import Change, Extracted, Ticket, Transcribed
 from daemon.core.errors import IllegalTransition, StoreError, UnknownTask
 from daemon.core.tasks.task import OPEN, TRANSITIONS, Event, Stage, Status
+from daemon.monitoring import queries
 from daemon.store import (
     Database,
     commits,
@@ -185,6 +186,8 @@ def test_counts_are_those_of_the_tables_whatever_happens(
                 tasks[task.id] = walk(store, task, data.draw(st.sampled_from(events)))
             elif reports.task(store, task.id).task.outcome in ("failed", "cancelled"):
                 tasks[task.id] = reopening.retry(store, task.id, NOW)
+            if "acknowledge" in queries.task_detail(store, task.id, NOW).can and data.draw(st.booleans()):
+                reopening.acknowledge(store, task.id, NOW, "ann")
             if data.draw(st.booleans()):
                 documents.delivered(store, [document.id for document in documents.undelivered(store, 1)], NOW)
         assert reports.counts(store) == {

@@ -28,8 +28,8 @@ REASON = b'{"claim_id": "r", "student_id": "anna", "filename": "intro.mp4"}'
 
 def test_a_delivered_document_is_not_offered_again_unless_asked(store: Database) -> None:
     (task,) = born(store, birth("a"))
-    with pytest.raises(IllegalTransition, match="no result to deliver"):
-        reopening.deliver_again(store, task.id)
+    with pytest.raises(IllegalTransition, match="no result yet"):
+        reopening.deliver_again(store, task.id, NOW)
     completed(store, task)
     before = documents.undelivered(store, 9)
     assert reports.undelivered_counts(store) == {Kind.RESULT: 1, Kind.RECEIPT: 1, Kind.REASON: 0}
@@ -37,7 +37,7 @@ def test_a_delivered_document_is_not_offered_again_unless_asked(store: Database)
     deliver_all(store, NOW + 2)
     assert documents.undelivered(store, 9) == []
     assert reports.task(store, task.id).task.delivered_at == NOW + 1
-    reopening.deliver_again(store, task.id)
+    reopening.deliver_again(store, task.id, NOW)
     assert documents.undelivered(store, 9) == [each for each in before if each.kind is Kind.RESULT]
     assert videos.archivable(store, 9) == []
 

@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> Iterator[Database]:
 
 def page(store: Database, **wanted: Any) -> TaskPage:
     etas = {8: NOW + 200, 9: NOW + 100}
-    return task_page(store, TaskQuery(**wanted), queue(recovery.open_tasks(store)), etas)
+    return task_page(store, TaskQuery(**wanted), queue(recovery.open_tasks(store)), NOW, etas)
 
 
 def ids(store: Database, **wanted: Any) -> list[int]:

@@ -46,7 +46,7 @@ def test_a_change_from_an_older_view_does_not_undo_a_hold(store: Database) -> No
 
 def test_what_is_final_cannot_be_held(store: Database) -> None:
     (task,) = born(store, birth("a", fault=FAULT))
-    with pytest.raises(IllegalTransition, match="only an open one can be held"):
+    with pytest.raises(IllegalTransition, match="is failed, so that there is nothing to hold"):
         reopening.hold(store, task.id, NOW, held=True)
 
 

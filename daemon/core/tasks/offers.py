@@ -1,0 +1,176 @@
+"""The one rule of what a person may ask for a task now: what it refuses is offered nowhere.
+
+A request that would change nothing is refused, too. `refusal` gives the line that says why: the cause, the
+task, and what to do.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from daemon.core.errors import IllegalTransition
+from daemon.core.tasks.task import FINAL, RUNNING, Outcome, Status, Task
+
+
+class Verb(StrEnum):
+    """A request for one task."""
+
+    RETRY = "retry"
+    RATE = "rate"
+    CANCEL = "cancel"
+    HOLD = "hold"
+    RELEASE = "release"
+    DELIVER = "deliver"
+    ACKNOWLEDGE = "acknowledge"
+
+
+WANTING = (Outcome.FAILED, Outcome.UNSCORABLE, Outcome.NEEDS_REVIEW)
+"""The outcomes that want a person."""
+
+OF_THE_FILE = frozenset(
+    {"damaged", "empty", "empty_transcript", "no_audio", "not_media", "too_large", "too_long", "truncated"}
+)
+"""The codes of failures that lie in the bytes of the file: the same program finds the same again."""
+
+ANSWER_FLAGS = frozenset({"evidence_not_found", "no_evidence", "no_valid_form", "no_valid_rating"})
+"""The codes of flags that come from a model's answer, which is another one at a retry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What files are judged by: the program with its version, and the limits of the configuration."""
+
+    program: str = ""
+    max_duration_s: float = 900.0
+    max_size_mb: float = 4096.0
+    oldest_wait_s: float = 3600.0
+
+    def judging(self, code: str) -> str:
+        """The terms that a failure of this code depends on, as they are kept with it."""
+        limits = {"too_long": self.max_duration_s, "too_large": self.max_size_mb}
+        return f"{self.program}; at most {limits[code]:g}" if code in limits else self.program
+
+    def may_differ(self, code: str, judged: str | None) -> bool:
+        """Whether the same file may fare better than by the terms `judged`: None, when they are not known."""
+        if judged is None:
+            return True
+        (program, _, most), (now, _, allowed) = (
+            text.partition("; at most ") for text in (judged, self.judging(code))
+        )
+        return program != now or (allowed != "" and float(allowed) > float(most or "inf"))
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFacts:
+    """A task, as far as requests for it are judged.
+
+    `form_tried`: extraction gave an outcome, also one without a form. `judged_by`: the terms under which it
+    failed. `video_kept`: False where no copy is left, or ever was.
+    """
+
+    id: int
+    status: Status
+    outcome: Outcome | None
+    revision: int
+    held: bool
+    cancel_requested: bool
+    claimed_at: float
+    has_transcript: bool
+    form_tried: bool
+    has_form: bool
+    error_code: str | None
+    judged_by: str | None
+    video_kept: bool
+    acknowledged: bool
+    flag_codes: tuple[str, ...]
+
+
+def offered(task: TaskFacts, terms: Terms, now: float) -> list[Verb]:
+    """The requests that are accepted for a task."""
+    return [verb for verb in Verb if refusal(task, verb, terms, now) is None]
+
+
+def check(task: TaskFacts, verb: Verb, terms: Terms, now: float) -> None:
+    """Raise IllegalTransition, with what to do instead, for a request that is not accepted."""
+    told = refusal(task, verb, terms, now)
+    if told is not None:
+        raise IllegalTransition(told)
+
+
+def refusal(task: TaskFacts, verb: Verb, terms: Terms, now: float) -> str | None:
+    """Why a request is not accepted for a task, in one line; None where it is."""
+    match verb:
+        case Verb.RETRY:
+            return _no_retry(task, terms)
+        case Verb.RATE:
+            return _no_rating(task)
+        case Verb.CANCEL | Verb.HOLD | Verb.RELEASE:
+            return _no_order(task, verb)
+        case Verb.DELIVER:
+            if task.status in FINAL or task.revision > 1:
+                return None
+            return f"task {task.id} has no result yet; wait for it"
+        case Verb.ACKNOWLEDGE:
+            return _no_acknowledging(task, terms, now)
+
+
+def waits_long(task: Task | TaskFacts, terms: Terms, now: float) -> bool:
+    """Whether an open task has waited longer than the configuration allows. A later revision is no wait."""
+    if now - task.claimed_at <= terms.oldest_wait_s or task.held or task.revision > 1:
+        return False
+    return task.status not in FINAL and task.status not in RUNNING
+
+
+def _no_retry(task: TaskFacts, terms: Terms) -> str | None:
+    this = f"task {task.id}"
+    if task.status not in FINAL:
+        return f"{this} is still open; wait for its result, or cancel it"
+    if task.outcome is Outcome.EVALUATED:
+        return (
+            f"{this} is evaluated: there is nothing to retry; to rate it again, run: introeval rate {task.id}"
+        )
+    if task.outcome is Outcome.UNSCORABLE:
+        return f"{this} is unscorable, and the same recording stays so; have the student record it again"
+    if task.outcome is Outcome.NEEDS_REVIEW:
+        if not ANSWER_FLAGS.isdisjoint(task.flag_codes):
+            return None
+        return f"{this} needs review for what a retry does not change; see: introeval task {task.id}"
+    if task.error_code in OF_THE_FILE and not terms.may_differ(task.error_code or "", task.judged_by):
+        return f"{this} failed because of its file, which would fail again; have the student send another one"
+    if not task.has_transcript and not task.video_kept:
+        return f"no copy of the video of {this} is left; have the student send it again"
+    return None
+
+
+def _no_rating(task: TaskFacts) -> str | None:
+    this = f"task {task.id}"
+    if task.outcome in (Outcome.EVALUATED, Outcome.NEEDS_REVIEW):
+        return None
+    if task.status not in FINAL:
+        return f"{this} is still open; wait for its result"
+    if task.outcome is Outcome.UNSCORABLE:
+        return f"{this} is unscorable, so there is nothing to rate; have the student record it again"
+    return f"{this} is {task.status} and was not rated; to see why, run: introeval task {task.id}"
+
+
+def _no_order(task: TaskFacts, verb: Verb) -> str | None:
+    this = f"task {task.id}"
+    if task.status in FINAL:
+        return f"{this} is {task.status}, so that there is nothing to {verb}; see: introeval task {task.id}"
+    if task.cancel_requested:
+        return f"{this} is being cancelled; wait until its attempt ends"
+    if verb is Verb.HOLD and task.held:
+        return f"{this} is held already; to let it start, run: introeval release {task.id}"
+    if verb is Verb.RELEASE and not task.held:
+        return (
+            f"{this} is not held, so there is nothing to release; to hold it, run: introeval hold {task.id}"
+        )
+    return None
+
+
+def _no_acknowledging(task: TaskFacts, terms: Terms, now: float) -> str | None:
+    this = f"task {task.id}"
+    if task.outcome not in WANTING and not waits_long(task, terms, now):
+        return f"{this} is {task.outcome or task.status} and wants nobody; see: introeval attention"
+    if task.acknowledged:
+        return f"{this} is acknowledged already; see: introeval attention"
+    return None

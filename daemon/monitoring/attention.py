@@ -1,0 +1,208 @@
+"""What wants a person: alarms and long waits from the running parts, the rest from the database.
+
+Nothing here grows with the number of finished tasks: the counts are kept by triggers, and a page is read
+through an index of what nobody has acknowledged.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from daemon import __version__
+from daemon.config.load import Config
+from daemon.contracts.ports import SupervisorSource
+from daemon.contracts.wire.attention import AttentionLine, AttentionPage
+from daemon.contracts.wire.status import AlarmLine
+from daemon.contracts.wire.tasks import RefusedLine
+from daemon.contracts.wire.words import AttentionKind, Verb
+from daemon.core.content.reasons import Advice, advice
+from daemon.core.errors import IllegalTransition
+from daemon.core.tasks.offers import Terms, waits_long
+from daemon.core.tasks.task import FINAL, Outcome, Task
+from daemon.core.timestamps import to_iso
+from daemon.monitoring import queries
+from daemon.monitoring.alarms import Alarms
+from daemon.monitoring.events import Events
+from daemon.store import documents, lists, reports
+from daemon.store.database import Database
+from daemon.store.reports import Listed
+from daemon.store.session import Session
+
+_OUTCOMES = {
+    AttentionKind.FAILED: Outcome.FAILED,
+    AttentionKind.UNSCORABLE: Outcome.UNSCORABLE,
+    AttentionKind.NEEDS_REVIEW: Outcome.NEEDS_REVIEW,
+}
+_OF_WAITS = "alert_oldest_wait"  # each task that waits long stands by itself
+_SEND_AGAIN = "tell the sender, who may send it again as the reason says"
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionQuery:
+    """The kinds to show (empty: all), and the page of them."""
+
+    kinds: frozenset[AttentionKind] = frozenset()
+    offset: int = 0
+    limit: int = 100
+
+
+def terms_of(config: Config) -> Terms:
+    """What files are judged by."""
+    intake = config.intake
+    return Terms(
+        program=f"introeval {__version__}",
+        max_duration_s=intake.max_duration_s,
+        max_size_mb=intake.max_size_mb,
+        oldest_wait_s=config.alerts.oldest_wait_min * 60,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What wants a person and is in no table: alarms, and open tasks that wait too long, the newest first."""
+
+    alarms: Sequence[AlarmLine] = ()
+    late: Sequence[Task] = ()
+
+    @classmethod
+    def of(cls, alarms: Iterable[AlarmLine], tasks: Iterable[Task], terms: Terms, now: float) -> "Live":
+        """Those of all alarms and open tasks that nobody has acknowledged."""
+        late = [task for task in tasks if waits_long(task, terms, now) and not task.acknowledged]
+        return cls(
+            [alarm for alarm in alarms if not alarm.acknowledged and alarm.code != _OF_WAITS],
+            sorted(late, key=lambda task: -task.id),
+        )
+
+
+class Attention:
+    """What wants a person. `ask` makes a request for a task."""
+
+    def __init__(
+        self,
+        config: Config,
+        session: Session,
+        alarms: Alarms,
+        events: Events,
+        work: SupervisorSource,
+        ask: Callable[..., Awaitable[object]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._terms = terms_of(config)
+        self._session, self._alarms, self._events = session, alarms, events
+        self._work, self._ask, self._clock = work, ask, clock
+
+    @property
+    def live(self) -> Live:
+        """What is in no table, now."""
+        alarms = (alarm.line for alarm in self._alarms.all)
+        return Live.of(alarms, self._work.view.tasks, self._terms, self._clock())
+
+    async def page(self, wanted: AttentionQuery) -> AttentionPage:
+        """A page of it. Raises StoreError."""
+        return await self._session.read(page, wanted, self.live, self._clock())
+
+    async def acknowledge(self, key: str, actor: str) -> None:
+        """Record that a person has seen the thing of this key; see AttentionLine.
+
+        Raises StoreError, UnknownTask, and IllegalTransition when it wants nobody.
+        """
+        kind, _, name = key.partition(":")
+        if kind == "task" and name.isdecimal():
+            await self._ask(Verb.ACKNOWLEDGE, int(name), actor=actor)
+            return
+        seen = False
+        if kind == "alarm":
+            seen = self._alarms.acknowledge(name, actor)
+        elif kind == "refused":
+            now = self._clock()
+            seen = await self._session(documents.acknowledge_refused, name, now, actor)
+        if not seen:
+            raise IllegalTransition(f"nothing named {key} wants a person; see: introeval attention")
+        self._events.add("order", f"{key} is acknowledged")
+
+
+def counts(db: Database, live: Live) -> dict[str, int]:
+    """How much wants a person, by kind, the most urgent first."""
+    stored = reports.wanting(db)
+    degraded = sum(_kind_of(alarm) is AttentionKind.DEGRADED for alarm in live.alarms)
+    now = {
+        AttentionKind.ALARM: len(live.alarms) - degraded,
+        AttentionKind.DEGRADED: degraded,
+        AttentionKind.WAITING: len(live.late),
+    }
+    every = {kind.value: now.get(kind, stored.get(kind.value, 0)) for kind in AttentionKind}
+    return {kind: n for kind, n in every.items() if n}
+
+
+def page(db: Database, wanted: AttentionQuery, live: Live, now: float) -> AttentionPage:
+    """A page of what wants a person, the most urgent kind first and in it the newest."""
+    counted = counts(db, live)
+    chosen = wanted.kinds or frozenset(AttentionKind)
+    kinds = [kind for kind in AttentionKind if kind in chosen and kind.value in counted]
+    lines: list[AttentionLine] = []
+    skip = wanted.offset
+    for kind in kinds:
+        n, left = counted[kind.value], wanted.limit - len(lines)
+        if skip < n and left:
+            lines += _of_kind(db, kind, live, now, skip, left)
+        skip = max(0, skip - n)
+    return AttentionPage(total=sum(counted[kind.value] for kind in kinds), counts=counted, lines=lines)
+
+
+def _of_kind(
+    db: Database, kind: AttentionKind, live: Live, now: float, skip: int, most: int
+) -> Iterable[AttentionLine]:
+    match kind:
+        case AttentionKind.ALARM | AttentionKind.DEGRADED:
+            mine = [alarm for alarm in reversed(live.alarms) if _kind_of(alarm) is kind]
+            return map(_of_alarm, mine[skip : skip + most])
+        case AttentionKind.WAITING:
+            rows = lists.by_ids(db, [task.id for task in live.late[skip : skip + most]])
+        case AttentionKind.REFUSED:
+            return map(_of_refused, queries.refused(db, most, wanting_only=True, offset=skip))
+        case _:
+            rows = lists.wanting(db, _OUTCOMES[kind], most, skip)
+    told = ((row, advice(row, row.error_message, db.terms, now)) for row in rows)
+    return [_of_task(kind, row, why) for row, why in told if why is not None]
+
+
+def _kind_of(alarm: AlarmLine) -> AttentionKind:
+    return AttentionKind.DEGRADED if alarm.code.startswith("degraded") else AttentionKind.ALARM
+
+
+def _of_alarm(alarm: AlarmLine) -> AttentionLine:
+    return AttentionLine(
+        key=f"alarm:{alarm.code}",
+        kind=_kind_of(alarm).value,
+        at=alarm.since,
+        who=None,
+        what=alarm.affects,
+        reason=alarm.message,
+        next=alarm.fix,
+    )
+
+
+def _of_refused(line: RefusedLine) -> AttentionLine:
+    return AttentionLine(
+        key=f"refused:{line.claim_id}",
+        kind=AttentionKind.REFUSED.value,
+        at=line.at,
+        who=line.student or line.account,
+        what=line.path or line.filename,
+        reason=line.reason.partition(": ")[2] or line.reason,  # without the code for tools
+        next=_SEND_AGAIN,
+    )
+
+
+def _of_task(kind: AttentionKind, row: Listed, why: Advice) -> AttentionLine:
+    at = row.claimed_at if row.status not in FINAL else row.ended_at or row.last_updated
+    return AttentionLine(
+        key=f"task:{row.id}",
+        kind=kind.value,
+        at=to_iso(at),
+        who=row.student,
+        what=row.filename,
+        reason=why.reason,
+        next=why.next,
+        verb=why.verb,
+        task_id=row.id,
+    )
