@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Query, Request, Response
+from pydantic import StringConstraints
 from starlette.concurrency import run_in_threadpool
 
 from daemon.api.errors import MOST_ID, TaskId, as_json, problems, uid_of
@@ -13,6 +14,7 @@ from daemon.contracts.wire.base import EventLine, LogLine
 from daemon.contracts.wire.status import DaemonStatus, GpuHistory
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import AttentionKind, LogSource, TaskOrder
+from daemon.core.tasks.task import Outcome
 from daemon.core.tasks.task import Status as TaskStatus
 from daemon.monitoring.attention import AttentionQuery
 from daemon.monitoring.events import RING
@@ -21,6 +23,7 @@ from daemon.monitoring.queries import TaskQuery
 _MOST_OFFSET = 10_000
 
 Instant = Annotated[float, Query(ge=0, le=4e9)]  # seconds since the epoch, until 2096
+FlagCode = Annotated[str, StringConstraints(max_length=64)]
 AnyId = Annotated[int | None, Query(ge=0, le=MOST_ID)]
 
 
@@ -66,6 +69,8 @@ def _add_tasks(api: FastAPI, answers: Answers) -> None:
     @api.get("/tasks", response_model=TaskPage, responses=problems(503))
     async def get_tasks(
         status: Annotated[list[TaskStatus] | None, Query()] = None,
+        outcome: Annotated[list[Outcome] | None, Query()] = None,
+        flag: Annotated[list[FlagCode] | None, Query()] = None,
         student: Annotated[str | None, Query(max_length=256)] = None,
         q: Annotated[str, Query(max_length=256)] = "",
         only_open: Annotated[bool, Query(alias="open")] = False,
@@ -75,9 +80,13 @@ def _add_tasks(api: FastAPI, answers: Answers) -> None:
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
         before: AnyId = None,
     ) -> Response:
-        """A page of tasks. `before`: only smaller ids, i.e. the last id of the page before, newest first."""
+        """A page of tasks. `flag`: those with at least one of these flags, among the newest. `before`: only
+        smaller ids, i.e. the last id of the page before, newest first.
+        """
         wanted = TaskQuery(
             statuses=frozenset(status or ()),
+            outcomes=frozenset(outcome or ()),
+            flags=frozenset(flag or ()),
             student=student,
             text=q.strip(),
             only_open=only_open,

@@ -52,6 +52,8 @@ def tasks(config: Config, wanted: TaskQuery) -> TaskPage:
             config.paths.socket,
             "/tasks",
             status=[status.value for status in wanted.statuses] or None,
+            outcome=[outcome.value for outcome in wanted.outcomes] or None,
+            flag=sorted(wanted.flags) or None,
             student=wanted.student,
             q=wanted.text or None,
             open=wanted.only_open or None,

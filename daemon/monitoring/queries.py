@@ -12,11 +12,11 @@ from daemon.contracts.wire.words import TaskOrder
 from daemon.core.content.reasons import advice
 from daemon.core.schedule.scheduler import in_order
 from daemon.core.tasks.offers import Terms, offered
-from daemon.core.tasks.task import FINAL, OPEN, STAGE_OF, Status, Task
+from daemon.core.tasks.task import ENDS_AS, FINAL, OPEN, STAGE_OF, Outcome, Status, Task
 from daemon.core.timestamps import to_iso
-from daemon.store import documents, lists, reports
+from daemon.store import codec, documents, lists, reports
 from daemon.store.database import Database
-from daemon.store.lists import SortKey, matches
+from daemon.store.lists import Searched, SortKey, matches
 from daemon.store.reports import Listed, TaskRecord
 
 _REFUSED_FOR_S = 86_400.0
@@ -59,9 +59,13 @@ def refused(db: Database, limit: int, *, wanting_only: bool = False, offset: int
 
 @dataclass(frozen=True, slots=True)
 class TaskQuery:
-    """The filter and order of a list of tasks; see `wire.words.TaskOrder`. No status means every status."""
+    """The filter and order of a list of tasks; see `wire.words.TaskOrder`. No status, outcome or flag means
+    every one; of several flags a task has at least one.
+    """
 
     statuses: frozenset[Status] = frozenset()
+    outcomes: frozenset[Outcome] = frozenset()
+    flags: frozenset[str] = frozenset()
     student: str | None = None
     text: str = ""
     only_open: bool = False
@@ -75,7 +79,24 @@ class TaskQuery:
     def of_status(self) -> frozenset[Status]:
         """The statuses to show."""
         chosen = self.statuses or frozenset(Status)
+        if self.outcomes:
+            chosen &= {ENDS_AS.get(outcome, Status.COMPLETED) for outcome in self.outcomes}
         return chosen & OPEN if self.only_open else chosen
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether no index finds the finished tasks."""
+        by_name = bool(self.outcomes) and self.order is TaskOrder.STUDENT
+        return bool(self.text or self.flags) or by_name
+
+    def accepts(self, row: Searched) -> bool:
+        """Whether a task passes the filter, but for `before`."""
+        return (
+            row.status in self.of_status
+            and (not self.outcomes or row.outcome in self.outcomes)
+            and (not self.flags or not self.flags.isdisjoint(codec.flag_codes(row.flags)))
+            and (not self.text or matches(self.text.casefold(), row.id, row.student, row.filename))
+        )
 
 
 def queue(tasks: Iterable[Task]) -> list[Task]:
@@ -96,7 +117,17 @@ def task_page(
     The cost depends on the open tasks and the size of the page alone, not on all that is stored.
     """
     mine = _wanted_of(queued, wanted)
-    final, total, partial = _final(db, wanted)
+    if wanted.is_searched:
+        found, partial = _found(db, wanted)
+        if wanted.flags:  # which only the rows have
+            ids_found = {place.id for place in found}
+            mine = [task for task in mine if task.id in ids_found]
+        matching = [place for place in found if place.status in FINAL]
+        total = len(matching)
+        final = [place for place in matching if wanted.before is None or place.id < wanted.before]
+    else:
+        final, total = _final(db, wanted)
+        partial = False
     if wanted.order in (TaskOrder.QUEUE, TaskOrder.ETA):
         if wanted.order is TaskOrder.ETA:
             mine.sort(key=lambda task: (etas or {}).get(task.id, math.inf))
@@ -132,16 +163,23 @@ def _wanted_of(tasks: Iterable[Task], wanted: TaskQuery) -> list[Task]:
     ]
 
 
-def _final(db: Database, wanted: TaskQuery) -> tuple[list[SortKey], int, bool]:
-    """The finished tasks that may stand on the page, how many match, and whether more may match."""
+def _found(db: Database, wanted: TaskQuery) -> tuple[list[SortKey], bool]:
+    """The tasks that a search finds, and whether there may be more. Open ones need none but for a flag."""
+    if not wanted.flags and not wanted.of_status & FINAL:
+        return [], False
+    return lists.search(db, wanted.student, wanted.accepts)
+
+
+def _final(db: Database, wanted: TaskQuery) -> tuple[list[SortKey], int]:
+    """The finished tasks that may stand on the page, and how many match."""
     statuses = wanted.of_status & FINAL
     if not statuses:
-        return [], 0, False
-    if wanted.text:
-        found, partial = lists.search_final(db, wanted.text, wanted.student)
-        found = [place for place in found if place.status in statuses]
-        shown = [place for place in found if wanted.before is None or place.id < wanted.before]
-        return shown, len(found), partial
+        return [], 0
+    of: frozenset[Status | Outcome] = (
+        frozenset(o for o in wanted.outcomes if ENDS_AS.get(o, Status.COMPLETED) in statuses)
+        if wanted.outcomes
+        else frozenset(statuses)
+    )
     most = wanted.offset + wanted.limit
     if wanted.order is TaskOrder.STUDENT:
         places = lists.final_by_student(db, statuses, wanted.student, most, last_first=wanted.descending)
@@ -149,10 +187,10 @@ def _final(db: Database, wanted: TaskQuery) -> tuple[list[SortKey], int, bool]:
         ordered = wanted.order in (TaskOrder.AGE, TaskOrder.STATUS)
         places = [
             place
-            for status in statuses
+            for each in of
             for place in lists.newest_final(
                 db,
-                status,
+                each,
                 wanted.student,
                 most,
                 oldest_first=ordered and wanted.descending,
@@ -161,9 +199,9 @@ def _final(db: Database, wanted: TaskQuery) -> tuple[list[SortKey], int, bool]:
         ]
         places.sort(key=_KEYS[TaskOrder.AGE])
     if wanted.student is not None:
-        return places, lists.count_of(db, wanted.student, statuses), False
-    counted = reports.counts(db)
-    return places, sum(counted[status] for status in statuses), False
+        return places, lists.count_of(db, wanted.student, of)
+    counted: Mapping[Any, int] = reports.outcomes(db) if wanted.outcomes else reports.counts(db)
+    return places, sum(counted[each] for each in of)
 
 
 def task_detail(db: Database, task_id: int, now: float) -> TaskDetail:

@@ -3,19 +3,19 @@
 The cost of each is bounded, through an index, by what is asked for and not by the number of tasks.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from peewee import SQL, chunked, fn
 
-from daemon.core.tasks.task import FINAL, Outcome, Status
+from daemon.core.tasks.task import Outcome, Status
 from daemon.store.database import Database, reads
 from daemon.store.models import EventRow, PhaseRow, TaskRow
 from daemon.store.reports import Listed, listed
 
 WINDOW = 2000
-"""A text is searched in this many of the newest tasks."""
+"""A text or a flag is searched in this many of the newest tasks."""
 
 _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
 _LATELY = 500  # of the tasks that ended lately, the most that are read
@@ -44,6 +44,18 @@ class SortKey:
     id: int
     student: str
     status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """The columns that a search looks at; `flags` is the JSON text."""
+
+    id: int
+    student: str
+    status: str
+    filename: str
+    outcome: str | None
+    flags: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +104,15 @@ def wanting(db: Database, outcome: Outcome, limit: int, offset: int) -> list[Lis
 @reads
 def newest_final(
     db: Database,
-    status: Status,
+    of: Status | Outcome,
     student: str | None,
     most: int,
     *,
     oldest_first: bool = False,
     before_id: int | None = None,
 ) -> list[SortKey]:
-    """At most `most` finished tasks of one status, newest first unless `oldest_first`."""
-    chosen = TaskRow.status == status.value
+    """At most `most` finished tasks of one status or outcome, newest first unless `oldest_first`."""
+    chosen = (TaskRow.status if isinstance(of, Status) else TaskRow.outcome) == of.value
     if student is not None:
         chosen &= TaskRow.user_id == student
     if before_id is not None:
@@ -124,21 +136,18 @@ def final_by_student(
 
 
 @reads
-def search_final(db: Database, text: str, student: str | None) -> tuple[list[SortKey], bool]:
-    """The finished tasks whose id is `text`, or whose student or file name contains it, newest first.
+def search(
+    db: Database, student: str | None, accepts: Callable[[Searched], bool]
+) -> tuple[list[SortKey], bool]:
+    """The tasks, open ones too, that `accepts` takes, newest first.
 
     Only the newest WINDOW tasks are searched; the second value says whether there may be more.
     """
-    query = TaskRow.select(*_PLACE, TaskRow.filename).order_by(TaskRow.id.desc()).limit(WINDOW)
+    query = TaskRow.select(*_PLACE, *_SEARCHED).order_by(TaskRow.id.desc()).limit(WINDOW)
     if student is not None:
         query = query.where(TaskRow.user_id == student)
-    rows = list(query.tuples().execute(db))
-    needle = text.casefold()
-    found = [
-        SortKey(id_, name, Status(status))
-        for id_, name, status, filename in rows
-        if status in FINAL and matches(needle, id_, name, filename)
-    ]
+    rows = [Searched(*row) for row in query.tuples().execute(db)]
+    found = [SortKey(row.id, row.student, Status(row.status)) for row in rows if accepts(row)]
     return found, len(rows) == WINDOW
 
 
@@ -148,10 +157,11 @@ def matches(needle: str, task_id: int, student: str, filename: str) -> bool:
 
 
 @reads
-def count_of(db: Database, student: str, statuses: Collection[Status]) -> int:
-    """The number of a student's tasks of these statuses."""
-    chosen = (TaskRow.user_id == student) & TaskRow.status.in_([status.value for status in statuses])
-    return int(TaskRow.select(TaskRow.id).where(chosen).count(db))
+def count_of(db: Database, student: str, of: Collection[Status | Outcome]) -> int:
+    """The number of a student's tasks of these statuses or outcomes."""
+    values = [each.value for each in of]
+    chosen = TaskRow.outcome if any(isinstance(each, Outcome) for each in of) else TaskRow.status
+    return int(TaskRow.select(TaskRow.id).where((TaskRow.user_id == student) & chosen.in_(values)).count(db))
 
 
 @reads
@@ -192,6 +202,7 @@ def last_phases(db: Database, last: int) -> list[PhaseRecord]:
 
 
 _PLACE = (TaskRow.id, TaskRow.user_id, TaskRow.status)
+_SEARCHED = (TaskRow.filename, TaskRow.outcome, TaskRow.flags)
 
 
 def _places(db: Database, query: Any) -> list[SortKey]:

@@ -16,6 +16,7 @@ from daemon.store.commits import find
 from daemon.store.database import Database, reads
 from daemon.store.models import CountRow, EventRow, TaskRow
 
+_OUTCOMES = "SELECT substr(status, 9), n FROM status_counts WHERE status LIKE 'outcome_%'"
 _WANTING = "SELECT substr(status, 9), n FROM status_counts WHERE status LIKE 'wanting_%'"
 
 
@@ -93,6 +94,13 @@ def undelivered_counts(db: Database) -> dict[Kind, int]:
     """The number of documents of each kind that are not durable in the outbox yet."""
     rows = {row.status: row.n for row in CountRow.select().execute(db)}
     return {kind: rows[f"undelivered_{kind.value}"] for kind in Kind}
+
+
+@reads
+def outcomes(db: Database) -> dict[Outcome, int]:
+    """The number of tasks of each outcome."""
+    rows = dict(db.execute_sql(_OUTCOMES).fetchall())
+    return {outcome: rows[outcome.value] for outcome in Outcome}
 
 
 @reads

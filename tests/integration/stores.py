@@ -49,6 +49,7 @@ WAY = (
     Event.RATED,
 )
 
+_OUTCOMES = "SELECT 'outcome_' || outcome, count(*) FROM processing_tasks WHERE outcome > '' GROUP BY outcome"
 _WANTING_TASKS = """
     SELECT 'wanting_' || outcome, count(*) FROM processing_tasks
     WHERE acknowledged_at IS NULL AND outcome IN ('failed', 'unscorable', 'needs_review') GROUP BY outcome
@@ -133,6 +134,7 @@ def assert_consistent(path: Path) -> None:
         real |= dict(db.execute(undelivered))
         if "wanting_failed" in counted:  # not in a database of an older version
             real |= dict(db.execute(_WANTING_TASKS)) | dict(db.execute(_WANTING_FILES))
+            real |= dict(db.execute(_OUTCOMES))
         assert {name: n for name, n in counted.items() if n} == real
         final = ", ".join(f"'{status.value}'" for status in FINAL)
         unlike = f"""SELECT t.id FROM processing_tasks t WHERE (

@@ -51,6 +51,10 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
+ENDS_AS = {Outcome.FAILED: Status.FAILED, Outcome.CANCELLED: Status.CANCELLED}
+"""The status of a task with an outcome; that of every other one is completed."""
+
+
 class Event(StrEnum):
     """An event that changes a task's status."""
 

@@ -10,27 +10,42 @@ import pytest
 
 from daemon.contracts.values import ClaimStep
 from daemon.core.keeping.witness import Reading
-from daemon.core.tasks.task import FINAL, OPEN, Event, Phase, Stage, Status
+from daemon.core.tasks.task import FINAL, OPEN, Event, Outcome, Phase, Stage, Status
+from daemon.monitoring import attention
+from daemon.monitoring.attention import AttentionQuery, Live
 from daemon.store import (
     Database,
     births,
     claims,
     documents,
     keeping,
+    lists,
     measured,
     open_store,
     phases,
     recovery,
+    reopening,
     reports,
     videos,
 )
 from tests.integration.stores import FAULT, NOW, birth, born, claim, completed, deliver_all, grow, walk
 
 FINISHED = 3000
+FAILED = 8
 
 QUESTIONS: dict[str, Callable[[Database], Any]] = {
     "counts": reports.counts,
     "undelivered counts": reports.undelivered_counts,
+    "outcome counts": reports.outcomes,
+    "what wants a person, counted": lambda store: attention.counts(store, Live()),
+    "what wants a person": lambda store: attention.page(store, AttentionQuery(), Live(), NOW),
+    "the next page of it": lambda store: attention.page(
+        store, AttentionQuery(offset=1, limit=1), Live(), NOW
+    ),
+    "failures that want a person": lambda store: lists.wanting(store, Outcome.FAILED, 5, 0),
+    "refused files that want one": lambda store: documents.refused(store, 5, wanting_only=True),
+    "a refusal is acknowledged": lambda store: documents.acknowledge_refused(store, "no", NOW, "ann"),
+    "a failure is acknowledged": lambda store: reopening.acknowledge(store, FAILED, NOW, "ann"),
     "open tasks": recovery.open_tasks,
     "open claims": claims.still_open,
     "undelivered": lambda store: documents.undelivered(store, 100),
@@ -69,6 +84,8 @@ def store(tmp_path: Path) -> Iterator[Database]:
         keeping.witness(opened, Reading(NOW, "boot", 0.0))
         born(opened, birth("open", "anna"))
         recovery.recover(opened, NOW)
+        (failed,) = born(opened, birth("failed", "gil", fault=FAULT))
+        assert failed.id == FAILED
         claims.add(opened, [claim("waiting", "zoe")])
         yield opened
 
@@ -121,7 +138,7 @@ def test_no_table_of_history_is_scanned(store: Database, question: str) -> None:
     assert queries
     for query in queries:
         for *_, plan in connection.execute(f"EXPLAIN QUERY PLAN {query}"):
-            small = "status_counts" in query or "idx_undelivered" in plan
+            small = "status_counts" in query or "idx_undelivered" in plan or "idx_wanting" in plan
             assert small or not plan.startswith("SCAN"), f"{plan}: {query}"
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from daemon.contracts.wire.tasks import TaskPage
 from daemon.contracts.wire.words import TaskOrder
-from daemon.core.tasks.task import Event, Status
+from daemon.core.content.document import Flag
+from daemon.core.tasks.task import Event, Outcome, Status
 from daemon.monitoring.queries import TaskQuery, queue, task_page
 from daemon.store import Database, lists, open_store, recovery, reopening
 from daemon.store.lists import WINDOW
@@ -31,7 +32,8 @@ def store(tmp_path: Path) -> Iterator[Database]:
             else:
                 completed(opened, task, at=NOW + 100)
         for number, student in enumerate(("zoe", "gil", "anna")):
-            born(opened, birth(f"open-{student}", student), now=NOW + 10 + number)
+            flags = (Flag(code="shared_name"),) if student == "gil" else ()
+            born(opened, birth(f"open-{student}", student, flags=flags), now=NOW + 10 + number)
         reopening.hold(opened, 7, NOW, held=True)
         yield opened
 
@@ -69,6 +71,22 @@ def ids(store: Database, **wanted: Any) -> list[int]:
         ({"text": "intro"}, [9, 8, 7, 6, 5, 4, 3, 2, 1]),
         ({"text": "intro", "student": "anna"}, [9, 2]),
         ({"before": 8}, [7, 6, 5, 4, 3, 2, 1]),
+        ({"outcomes": frozenset({Outcome.EVALUATED})}, [5, 4, 3, 2, 1]),
+        ({"outcomes": frozenset({Outcome.EVALUATED, Outcome.FAILED})}, [6, 5, 4, 3, 2, 1]),
+        ({"outcomes": frozenset({Outcome.EVALUATED}), "order": TaskOrder.STUDENT}, [2, 3, 5, 1, 4]),
+        ({"outcomes": frozenset({Outcome.EVALUATED}), "order": TaskOrder.STATUS}, [5, 4, 3, 2, 1]),
+        ({"outcomes": frozenset({Outcome.EVALUATED}), "student": "anna"}, [2]),
+        ({"outcomes": frozenset({Outcome.EVALUATED}), "text": "an"}, [2]),
+        ({"outcomes": frozenset({Outcome.EVALUATED}), "before": 3}, [2, 1]),
+        ({"outcomes": frozenset({Outcome.EVALUATED}), "only_open": True}, []),
+        ({"outcomes": frozenset({Outcome.FAILED}), "statuses": frozenset({Status.COMPLETED})}, []),
+        ({"outcomes": frozenset({Outcome.NEEDS_REVIEW})}, []),
+        ({"flags": frozenset({"demo_model"})}, [5, 4, 3, 2, 1]),
+        ({"flags": frozenset({"demo_model", "shared_name"})}, [8, 5, 4, 3, 2, 1]),
+        ({"flags": frozenset({"shared_name"}), "only_open": True}, [8]),
+        ({"flags": frozenset({"quiet"})}, []),
+        ({"flags": frozenset({"demo_model"}), "student": "anna"}, [2]),
+        ({"flags": frozenset({"demo_model"}), "text": "an", "order": TaskOrder.QUEUE}, [2]),
     ],
 )
 def test_tasks_are_listed_as_wanted(store: Database, wanted: dict[str, Any], expected: list[int]) -> None:
@@ -92,6 +110,9 @@ def test_totals_are_of_all_pages(store: Database) -> None:
     assert page(store, limit=1, statuses=frozenset({Status.COMPLETED})).total == 5
     assert page(store, limit=1, student="anna").total == 2
     assert page(store, limit=1, text="an").total == 3
+    assert page(store, limit=1, outcomes=frozenset({Outcome.EVALUATED})).total == 5
+    assert page(store, limit=1, outcomes=frozenset({Outcome.EVALUATED}), student="anna").total == 1
+    assert page(store, limit=1, flags=frozenset({"demo_model", "shared_name"})).total == 6
 
 
 def test_a_text_is_searched_in_all_open_tasks_and_in_the_newest_finished_ones(store: Database) -> None:
@@ -113,6 +134,11 @@ QUESTIONS: dict[str, Callable[[Database], Any]] = {
     },
     "open alone": lambda store: page(store, only_open=True, order=TaskOrder.QUEUE),
     "of a status": lambda store: page(store, statuses=frozenset({Status.COMPLETED}), limit=4),
+    **{
+        f"of an outcome by {order}": partial(page, outcomes=frozenset(Outcome), order=order, limit=5)
+        for order in TaskOrder
+        if order is not TaskOrder.STUDENT  # that is a search
+    },
     "the next page": lambda store: page(store, limit=4, before=6),
     "of a student": lambda store: page(store, student="ben"),
     "what ended lately": lambda store: lists.lately(store, NOW + 200),
@@ -129,12 +155,21 @@ def test_a_list_costs_the_same_with_a_long_history(store: Database, question: st
     assert steps(store, ask) <= 2 * few + 100
 
 
-def test_a_search_costs_its_window(store: Database) -> None:
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"text": "nobody"},
+        {"flags": frozenset({"quiet"})},
+        {"outcomes": frozenset({Outcome.UNSCORABLE}), "order": TaskOrder.STUDENT},
+    ],
+)
+def test_a_search_costs_its_window(store: Database, wanted: dict[str, Any]) -> None:
     grow(store, WINDOW)
-    few = steps(store, lambda store: page(store, text="nobody"))
+    few = steps(store, lambda store: page(store, **wanted))
     with store.atomic():
         grow_more(store)
-    assert steps(store, lambda store: page(store, text="nobody")) <= 1.1 * few
+    assert steps(store, lambda store: page(store, **wanted)) <= 1.1 * few
+    assert page(store, **wanted).partial
 
 
 def grow_more(store: Database) -> None:
