@@ -1,15 +1,17 @@
-"""The operator's requests: the text of each confirmation, and when a request counts as fulfilled. Pure."""
+"""The operator's requests: which can be done, how each is confirmed, and when it is fulfilled. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from introeval_tui.rows.cells import clean
-from introeval_tui.rows.words import FINAL, RUNNING
+from introeval_tui.rows.state import Snapshot
+from introeval_tui.rows.target import ACKNOWLEDGE, Target
+from introeval_tui.rows.words import FINAL, RUNNING, look
 
 if TYPE_CHECKING:
     from daemon.contracts.wire.status import DaemonStatus
-    from daemon.contracts.wire.tasks import TaskLine
 
 _DOES = {
     "cancel": "Cancel",
@@ -18,6 +20,7 @@ _DOES = {
     "hold": "Hold",
     "release": "Release",
     "deliver": "Deliver again",
+    ACKNOWLEDGE: "Acknowledge",
 }
 _COSTS = {
     "rate": "A new revision of the result is made; the current one is kept.",
@@ -25,23 +28,43 @@ _COSTS = {
     "hold": "Held tasks are not started until they are released.",
     "release": "They are started again in their order.",
     "deliver": "Their results are written to the outbox again.",
+    ACKNOWLEDGE: "They no longer want a person; nothing else changes.",
 }
+_ONLY = {
+    "retry": "a retry is for what failed, was cancelled or gave no rating, and can end otherwise",
+    "rate": "only a task with a rating can be rated again",
+    "cancel": "only an open task can be cancelled",
+    "hold": "only an open task can be held",
+    "release": "only a held task can be released",
+    "deliver": "only a task with a result can be delivered again",
+    ACKNOWLEDGE: "nothing in it wants a person",
+}
+_NOT_NOW = {
+    "pause": "the daemon is paused already",
+    "pause_now": "the daemon is paused already",
+    "resume": "nothing is paused or drained",
+    "drain": "the daemon drains already",
+    "go": "stt waits for no more videos now",
+}
+ORDERS = frozenset(_NOT_NOW)
+"""The actions that are orders for the whole daemon."""
 _WORK = {"stt": "transcription", "extract": "form", "rate": "rating"}
 _ASKED_FIRST = frozenset({"cancel", "rate"})
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A request for a task that is not fulfilled yet. `answered`: the daemon has accepted it."""
+    """A request for an item that is not fulfilled yet. `answered`: the daemon has accepted it."""
 
     verb: str
     revision: int
     answered: bool = False
 
-    def came_true(self, task: "TaskLine") -> bool:
-        """Whether the task's state shows that the request is fulfilled."""
-        if not self.answered:
-            return False
+    def came_true(self, item: Target) -> bool:
+        """Whether the item's state shows that the request is fulfilled."""
+        task = item.task
+        if not self.answered or task is None:
+            return self.answered
         if self.verb == "cancel":
             return task.status in FINAL
         if self.verb in ("retry", "rate"):
@@ -51,28 +74,84 @@ class Pending:
         return True
 
 
-def must_ask(verb: str, tasks: "Sequence[TaskLine]") -> bool:
-    """Whether to confirm first: requests that cannot be undone, and any for several tasks."""
-    return verb in _ASKED_FIRST or len(tasks) > 1
+def path_of(verb: str, item: Target) -> str:
+    """The path of the request `verb` for an item."""
+    if verb == ACKNOWLEDGE:
+        return f"/attention/{quote(item.key, safe=':')}/acknowledge"
+    return f"/tasks/{item.task_id}/{verb}"
 
 
-def question(verb: str, tasks: "Sequence[TaskLine]") -> list[str]:
-    """The lines of a confirmation: first the request, then its consequences."""
-    if len(tasks) == 1:
-        task = tasks[0]
-        lines = [f"{_DOES[verb]} {task.id:04d} of {clean(task.student[:64])}?", clean(task.filename[:200])]
+def meant(verb: str, items: Sequence[Target]) -> str:
+    """The request that a key means: that of `hold` releases where nothing can be held."""
+    if verb == "hold" and not able("hold", items) and able("release", items):
+        return "release"
+    return verb
+
+
+def able(verb: str, items: Sequence[Target]) -> list[Target]:
+    """The items for which the daemon accepts the request now."""
+    return [item for item in items if verb in item.can]
+
+
+def why_not(verb: str, items: Sequence[Target], now: float) -> str:
+    """Why the request can be done for none of the items, in one line; empty when it can for at least one."""
+    if not items:
+        return "nothing is selected"
+    if able(verb, items):
+        return ""
+    item, *others = items
+    if others:
+        return f"none of the {len(items)} marked: {_ONLY[verb]}"
+    if item.task is None:
+        return f"{clean(item.name)}: {_ONLY[verb]}; Enter shows it"
+    return f"{item.name} is {look(item.task, now).word}: {_ONLY[verb]}"
+
+
+def order_meant(action: str, status: "DaemonStatus") -> str:
+    """The order that an action means: that of the key for pauses resumes where that changes something."""
+    return "resume" if action == "pause" and "resume" in status.can else action
+
+
+def order_not_now(order: str, status: "DaemonStatus") -> str:
+    """Why an order changes nothing now, in one line; empty when it does."""
+    return "" if order.removesuffix("_now") in status.can else _NOT_NOW[order]
+
+
+def no_retry(known: Snapshot) -> str:
+    """Why no failed task can be retried now, in one line; empty when one can."""
+    failed = known.failed
+    if failed is None or not failed.total:
+        return "no task has failed"
+    may = able("retry", failed.items) or failed.total > len(failed.items)
+    return "" if may else f"none of the {failed.total} failed tasks can be retried: it would fail again"
+
+
+def must_ask(verb: str, items: Sequence[Target], left_out: int = 0) -> bool:
+    """Whether to confirm first: requests that cannot be undone, and any for several items."""
+    return verb in _ASKED_FIRST or len(items) + left_out > 1
+
+
+def question(verb: str, items: Sequence[Target], left_out: int = 0) -> list[str]:
+    """The lines of a confirmation: the request, its consequences, and how many are left out."""
+    if len(items) == 1:
+        item = items[0]
+        of = f" of {clean(item.who[:64])}" if item.task_id is not None and item.who else ""
+        lines = [f"{_DOES[verb]} {clean(item.name[:120])}{of}?", clean(item.what[:200])]
     else:
-        names = ", ".join(f"{task.id:04d}" for task in tasks[:8])
-        lines = [f"{_DOES[verb]} {len(tasks)} tasks?", names + (" and others" if len(tasks) > 8 else "")]
+        names = ", ".join(clean(item.name[:40]) for item in items[:8])
+        kind = "tasks" if all(item.task_id is not None for item in items) else "things"
+        lines = [f"{_DOES[verb]} {len(items)} {kind}?", names + (" and others" if len(items) > 8 else "")]
+    if left_out:
+        lines.append(f"{left_out} of the {len(items) + left_out} marked cannot: {_ONLY[verb]}.")
     if verb == "cancel":
-        lines += [*_lost(tasks), "Each gets a result that says it was cancelled; it can be retried."]
+        lines += [*_lost(items), "Each gets a result that says it was cancelled; it can be retried."]
     else:
         lines.append(_COSTS[verb])
     return lines
 
 
-def _lost(tasks: "Sequence[TaskLine]") -> list[str]:
-    running = [task for task in tasks if task.status in RUNNING]
+def _lost(items: Sequence[Target]) -> list[str]:
+    running = [item.task for item in items if item.task is not None and item.task.status in RUNNING]
     if not running:
         return ["No running work is lost."]
     if len(running) > 1:
@@ -94,7 +173,7 @@ def order_question(order: str, status: "DaemonStatus") -> list[str]:
             "Pause the daemon?",
             f"The {running} running tasks end first; nothing new starts until you resume.",
         ]
-    if order == "pause?now=true":
+    if order == "pause_now":
         return [
             "Pause now?",
             f"The attempts of {running} running tasks are lost; they start again when you resume.",

@@ -1,7 +1,9 @@
 """The dashboard's app: its keys, and how requests and orders are confirmed and sent."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from textual import work
 from textual.app import SystemCommand
@@ -13,9 +15,7 @@ from introeval_tui.actions import Pending
 from introeval_tui.link.client import DaemonSilent, RequestRefused
 from introeval_tui.listener import Listener
 from introeval_tui.rows.state import Link
-
-if TYPE_CHECKING:
-    from daemon.contracts.wire.tasks import TaskLine
+from introeval_tui.rows.target import Target, of_tasks
 
 REFRESHES_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
@@ -35,7 +35,7 @@ class Dashboard(Listener):
         Binding("P", "pause", "pause or resume", id="pause"),
         Binding("D", "drain", "drain: take nothing new", id="drain"),
         Binding("N", "go", "go without a full batch", id="go"),
-        Binding("R", "retry_failed", "retry failed; reconnect", id="retry_failed"),
+        Binding("R", "retry_failed", "retry all failed; reconnect", id="retry_failed"),
         Binding("z", "freeze", "freeze the display", id="freeze"),
         Binding("plus,equals_sign", "refresh_rate(-1)", "refresh more often", id="faster"),
         Binding("minus", "refresh_rate(1)", "refresh less often", id="slower"),
@@ -47,57 +47,72 @@ class Dashboard(Listener):
 
         return Board()
 
-    def may_change(self) -> bool:
-        """Whether the operator may change things now; if not, the reason is shown."""
-        if forbidden := self.scene.forbidden:
-            self.say(forbidden)
-            return False
-        return True
+    def why_not(self, action: str) -> str:
+        """Why an action for the whole daemon cannot be done now, in one line; empty when it can."""
+        scene = self.scene
+        if action == "retry_failed":
+            return "" if scene.known.link is Link.DOWN else scene.forbidden or actions.no_retry(scene.known)
+        if action not in actions.ORDERS:
+            return ""
+        status = scene.known.status
+        if scene.forbidden or status is None:
+            return scene.forbidden
+        return actions.order_not_now(actions.order_meant(action, status), status)
 
-    def ask_for(self, verb: str, tasks: "Sequence[TaskLine]") -> None:
-        """Send the request `verb` for some tasks, after a confirmation where one is needed."""
-        if not tasks:
-            self.say("no task is selected")
-        elif self.may_change():
-            if actions.must_ask(verb, tasks):
-                self._confirm(actions.question(verb, tasks), lambda: self.send(verb, tuple(tasks)))
-            else:
-                self.send(verb, tuple(tasks))
+    def can_be_done(self, why_not: str) -> bool:
+        """Whether nothing is against an action; the reason is shown."""
+        if why_not:
+            self.say(why_not)
+        return not why_not
+
+    def ask_for(self, verb: str, items: Sequence[Target]) -> None:
+        """Send a request for those items that allow it, after a confirmation where one is needed."""
+        verb = actions.meant(verb, items)
+        if not self.can_be_done(self.scene.forbidden or actions.why_not(verb, items, self.scene.now)):
+            return
+        able = actions.able(verb, items)
+        left_out = len(items) - len(able)
+        if actions.must_ask(verb, able, left_out):
+            self._confirm(actions.question(verb, able, left_out), lambda: self.send(verb, able))
+        else:
+            self.send(verb, able)
 
     def _confirm(self, lines: Sequence[str], then: Callable[[], object]) -> None:
         from introeval_tui.screens.dialogs import Question
 
         def answered(yes: bool | None) -> None:
-            if yes and self.may_change():
+            if yes and self.can_be_done(self.scene.forbidden):
                 then()
 
         _ = self.push_screen(Question(lines, ascii_only=self.setup.ascii_only), answered)
 
     @work(group="orders")
-    async def send(self, verb: str, tasks: "tuple[TaskLine, ...]") -> None:
-        """Send the request `verb` for each task, one after the other."""
-        for task in tasks:
-            self.pending[task.id] = Pending(verb, task.revision)
+    async def send(self, verb: str, items: Sequence[Target]) -> None:
+        """Send the request `verb` for each item, one after the other."""
+        for item in items:
+            self.pending[item.key] = Pending(verb, item.task.revision if item.task is not None else 0)
         self.draw()
         done = 0
-        for task in tasks:
+        for item in items:
             try:
-                await self.asks.post(f"/tasks/{task.id}/{verb}")
+                await self.asks.post(actions.path_of(verb, item))
             except (DaemonSilent, RequestRefused) as exc:
-                self.pending.pop(task.id, None)
-                self.say(f"{verb} {task.id:04d}: {exc}", "bold red")
+                self.pending.pop(item.key, None)
+                self.say(f"{verb} {item.name}: {exc}", "bold red")
             else:
                 done += 1
-                if task.id in self.pending:
-                    self.pending[task.id] = Pending(verb, task.revision, answered=True)
-        if done == len(tasks):
-            self.say(f"{verb}: {done} tasks" if done > 1 else f"{verb} {tasks[0].id:04d}: sent", "green")
+                if item.key in self.pending:
+                    self.pending[item.key] = replace(self.pending[item.key], answered=True)
+        if done == len(items):
+            self.say(f"{verb}: {done} sent" if done > 1 else f"{verb} {items[0].name}: sent", "green")
         self.hurry()
 
-    def _order(self, order: str) -> None:
+    def _order(self, action: str) -> None:
         status = self.known.status
-        if self.may_change() and status is not None:
-            self._confirm(actions.order_question(order, status), lambda: self.send_order(order))
+        if self.can_be_done(self.why_not(action)) and status is not None:
+            order = actions.order_meant(action, status)
+            path = "pause?now=true" if order == "pause_now" else order
+            self._confirm(actions.order_question(order, status), lambda: self.send_order(path))
 
     @work(group="orders")
     async def send_order(self, order: str, body: bytes = b"") -> None:
@@ -112,12 +127,11 @@ class Dashboard(Listener):
 
     def action_pause(self) -> None:
         """Pause, or resume after a pause or a drain."""
-        status = self.known.status
-        self._order("resume" if status is not None and (status.paused or status.draining) else "pause")
+        self._order("pause")
 
     def action_pause_now(self) -> None:
         """Pause without waiting for the running tasks."""
-        self._order("pause?now=true")
+        self._order("pause_now")
 
     def action_drain(self) -> None:
         """Finish the open tasks and claim nothing new."""
@@ -131,34 +145,30 @@ class Dashboard(Listener):
         """Retry all failed tasks; offline: try to connect now."""
         if self.known.link is Link.DOWN:
             self.hurry()
-            return
-        if self.may_change():
+        elif self.can_be_done(self.why_not("retry_failed")):
             self.ask_failed()
 
     @work(group="orders")
     async def ask_failed(self) -> None:
-        """List all failed tasks, and ask whether to retry them."""
+        """List all failed tasks, and ask whether to retry those that can be."""
         from daemon.contracts.wire.tasks import TaskPage
 
-        failed: list[TaskLine] = []
+        failed: list[Target] = []
         try:
             while True:
                 params = [("status", "failed"), ("offset", str(len(failed))), ("limit", "500")]
                 page = TaskPage.model_validate_json(await self.asks.get("/tasks", params))
-                failed += page.tasks
+                failed += of_tasks(page).items
                 if not page.tasks or len(failed) >= page.total:
                     break
         except (DaemonSilent, RequestRefused, ValueError) as exc:
             self.say(f"the failed tasks cannot be listed: {exc}", "bold red")
             return
-        if not failed:
-            self.say("no task has failed")
+        able = actions.able("retry", failed)
+        if not self.can_be_done("" if able else "no failed task can be retried"):
             return
-        lines = actions.question("retry", failed)
-        self._confirm(
-            [f"Retry all {len(failed)} failed tasks?", *lines[1:]],
-            lambda: self.send("retry", tuple(failed)),
-        )
+        lines = actions.question("retry", able, len(failed) - len(able))
+        self._confirm([f"Retry {len(able)} failed tasks?", *lines[1:]], lambda: self.send("retry", able))
 
     def set_deadline(self, said: str) -> None:
         """Send a deadline written as HH:MM; an empty text removes the deadline."""
@@ -187,12 +197,23 @@ class Dashboard(Listener):
     def action_help(self) -> None:
         """Show the keys that work now."""
         from introeval_tui.screens.dialogs import Help
-        from introeval_tui.screens.keys import NOTES, working
+        from introeval_tui.screens.keyed import KeyedScreen
+        from introeval_tui.screens.keys import NOTES
 
-        _ = self.push_screen(Help(working(self), NOTES, ascii_only=self.setup.ascii_only))
+        if isinstance(self.screen, KeyedScreen):
+            labels = self.screen.labels()
+            said = [
+                (each.shown, labels.get(each.name, each.binding.description)) for each in self.screen.offers()
+            ]
+            _ = self.push_screen(Help(said, NOTES, ascii_only=self.setup.ascii_only))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The commands of the palette."""
+        from introeval_tui.screens.keyed import KeyedScreen
         from introeval_tui.screens.keys import commands
 
-        yield from commands(self, screen)
+        if isinstance(screen, KeyedScreen):
+            yield from commands(self, screen.offers(), screen.labels())
+            if not self.why_not("pause_now"):
+                run = partial(self.run_action, "app.pause_now")
+                yield SystemCommand("pause now: running attempts are lost", "asks first", run)

@@ -31,7 +31,7 @@ class Listener(App[int]):
         self.theme = "ansi-dark"
         self.socket = ""
         self.known = Snapshot()
-        self.pending: dict[int, Pending] = {}
+        self.pending: dict[str, Pending] = {}
         self.refresh_s = setup.refresh_s
         self._frozen: tuple[Snapshot, float] | None = None
         self._poller: Poller | None = None
@@ -97,12 +97,11 @@ class Listener(App[int]):
 
     def _heard(self, known: Snapshot) -> None:
         before, self.known = self.known, known
-        tasks = {task.id: task for task in known.page.tasks} if known.page is not None else {}
-        for task_id, pending in list(self.pending.items()):
-            task = tasks.get(task_id)
-            gone = task is None and pending.answered
-            if gone or (task is not None and pending.came_true(task)):
-                del self.pending[task_id]
+        items = {item.key: item for item in known.page.items} if known.page is not None else {}
+        for key, pending in list(self.pending.items()):
+            item = items.get(key)
+            if pending.answered if item is None else pending.came_true(item):
+                del self.pending[key]
         aged = self.setup.monotonic() - self._drawn_at >= _REDRAW_S
         if self._frozen is None and (aged or known.news(before)):
             self.draw()

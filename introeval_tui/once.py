@@ -6,10 +6,9 @@ from pathlib import Path
 
 from introeval_tui.link.client import Client, Unreachable
 from introeval_tui.link.poll import Poller
-from introeval_tui.rows import header, panels, table
+from introeval_tui.rows import empty_states, header, panels, table
 from introeval_tui.rows.cells import Row, to_ascii
 from introeval_tui.rows.state import Link, Query, Scene, Snapshot, daemon_now
-from introeval_tui.rows.table import Listing
 
 _WIDTH = 120
 _MOST_ROWS = 500
@@ -27,13 +26,13 @@ def frame(path: Path, *, ascii_only: bool = False, width: int = _WIDTH) -> str:
         raise Unreachable(known.reason or "the daemon has another version of the protocol", known.mend)
     now = time.monotonic()
     scene = Scene(known, daemon_now(known, time.time(), now), now, str(path))
-    listing = Listing(tuple(known.page.tasks), 0, known.page.total)
+    listing = known.page
     rows: list[Row] = [*header.top_rows(scene, width), *panels.alarm_rows(scene, width, 100)]
     rows.append(table.title_row(listing, Query(), 0, width, focused=False))
     rows += table.table_rows(
-        listing, scene, width, min(len(listing.tasks), _MOST_ROWS) + 1, first=0, cursor=-1
+        listing, scene, width, min(len(listing.items), _MOST_ROWS) + 1, first=0, cursor=-1
     )
     if not listing.total:
-        rows += table.empty_rows(scene, Query(), width)
+        rows += empty_states.empty_rows(scene, Query(), width)
     lines = ("".join(text for text, _ in pieces).rstrip() for pieces in rows)
     return "\n".join(to_ascii(line) if ascii_only else line for line in lines)

@@ -10,10 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from introeval_tui.link.client import Client, DaemonSilent, Garbled, RequestRefused
-from introeval_tui.rows.state import Link, Query, Snapshot
+from introeval_tui.rows.state import PAGE, Link, ListView, Query, Snapshot
+from introeval_tui.rows.target import Listing, of_attention, of_tasks
 from introeval_tui.rows.words import RUNNING
 
 if TYPE_CHECKING:
+    from daemon.contracts.wire.attention import AttentionPage
     from daemon.contracts.wire.base import WireModel
     from daemon.contracts.wire.status import DaemonStatus
 
@@ -24,7 +26,9 @@ _TIMEOUT_S = 12.0
 _PROGRESS_S = 2.0  # seconds between polls of the progress while no task changes its state
 _GPU_S = 5.0
 _EVENTS = 100
-_FAILURES = 50
+_URGENT = 50  # things that want a person, for the panel beside the table
+_FAILED = 50
+_MOST = 500  # lines in one answer of the daemon
 
 
 class Poller:
@@ -45,7 +49,7 @@ class Poller:
         self._changed = changed
         self._soon = asyncio.Event()
         self._everything = False
-        self._seen: tuple[int, int, Query] | None = None  # pid, seq and query of the page that is here
+        self._seen: tuple[object, ...] | None = None  # what the page that is here depends on
         self._listed_at = 0.0
         self._gpu_at: float | None = None
         self._told: object = None
@@ -132,21 +136,47 @@ class Poller:
         return await self._more(known, status, everything=everything)
 
     async def _list(self, known: Snapshot, status: "DaemonStatus", *, everything: bool) -> Snapshot:
-        """Fetch the page of tasks, if it can have changed."""
-        from daemon.contracts.wire.tasks import TaskPage
-
+        """Fetch the page of the list, and the most urgent things, if they can have changed."""
         query, now = self.query, self._monotonic()
-        seen = (status.pid or 0, status.seq, query)
-        moves = known.page is not None and any(task.status in RUNNING for task in known.page.tasks)
+        seen = (status.pid, status.seq, tuple(status.attention.items()), status.alarms, query)
+        moves = known.page is not None and any(
+            item.task is not None and item.task.status in RUNNING for item in known.page.items
+        )
         if seen == self._seen and not everything and not (moves and now - self._listed_at >= _PROGRESS_S):
             return known
-        page = await self._model(TaskPage, "/tasks", query.params)
-        failures = known.failures
-        if self._seen is None or self._seen[:2] != seen[:2]:
-            params = [("status", "failed"), ("order", "age"), ("limit", str(_FAILURES))]
-            failures = await self._model(TaskPage, "/tasks", params)
+        page = await self._page(query)
+        urgent, failed = known.urgent, known.failed
+        if everything or self._seen is None or self._seen[:-1] != seen[:-1]:
+            wanted = any(status.attention.values())
+            urgent = await self._attention(0, _URGENT) if wanted else Listing()
+            params = [("status", "failed"), ("order", "age"), ("limit", str(_FAILED))]
+            failed = await self._tasks(params) if status.counts.get("failed") else Listing()
         self._seen, self._listed_at = seen, now
-        return replace(known, page=page, query=query, failures=failures)
+        return replace(known, page=page, query=query, urgent=urgent, failed=failed)
+
+    async def _page(self, query: Query) -> Listing:
+        """The page of a list. What wants a person is searched for a text here: the daemon can not."""
+        if query.view is not ListView.ATTENTION:
+            return await self._tasks(query.params, query.offset)
+        if not query.text:
+            return await self._attention(query.offset, PAGE)
+        found: list[Listing] = []
+        while True:
+            offset = _MOST * len(found)
+            page = await self._model(_attention_page(), "/attention", _window(offset, _MOST))
+            found.append(of_attention(page, text=query.text.lower()))
+            if offset + len(page.lines) >= page.total or not page.lines:
+                items = tuple(item for each in found for item in each.items)
+                return Listing(items, 0, len(items), found[-1].counts)
+
+    async def _tasks(self, params: list[tuple[str, str]], offset: int = 0) -> Listing:
+        from daemon.contracts.wire.tasks import TaskPage
+
+        return of_tasks(await self._model(TaskPage, "/tasks", params), offset)
+
+    async def _attention(self, offset: int, limit: int) -> Listing:
+        page = await self._model(_attention_page(), "/attention", _window(offset, limit))
+        return of_attention(page, offset)
 
     async def _more(self, known: Snapshot, status: "DaemonStatus", *, everything: bool) -> Snapshot:
         """Fetch the GPU's history every 5 s, and the events when the status shows that there are new ones."""
@@ -176,6 +206,16 @@ class Poller:
             return kind.model_validate_json(body)
         except ValueError as exc:
             raise Garbled(f"the daemon's answer to {path} cannot be read") from exc
+
+
+def _attention_page() -> "type[AttentionPage]":
+    from daemon.contracts.wire.attention import AttentionPage
+
+    return AttentionPage
+
+
+def _window(offset: int, limit: int) -> list[tuple[str, str]]:
+    return [("offset", str(offset)), ("limit", str(limit))]
 
 
 def _load_wire() -> None:

@@ -4,24 +4,36 @@ Texts from students and models are cut, wrapped and cleaned, never read as marku
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from introeval_tui.rows import words
 from introeval_tui.rows.cells import Piece, Row, fit, row, spread, wrap
 from introeval_tui.rows.format import ahead, clock, day, parse, size, took
 from introeval_tui.rows.state import Scene
+from introeval_tui.rows.target import of_task
 
 if TYPE_CHECKING:
     from daemon.contracts.wire.base import LogLine
     from daemon.contracts.wire.tasks import HistoryLine, TaskDetail, TaskLine
 
 ResultJson = dict[str, Any]
+_CAN = {
+    "retry": "retry",
+    "rate": "rate again",
+    "acknowledge": "seen",
+    "deliver": "deliver again",
+    "release": "release",
+    "hold": "hold",
+    "cancel": "cancel",
+}
 _WORD = ("overall_rating", "clarity_of_speech", "content_quality", "confidence_level")
 
 
-def head_rows(task: "TaskLine", detail: "TaskDetail | None", scene: Scene, width: int) -> list[Row]:
-    """The head in 4 rows: the task and its state, its stages, why it is so, and the keys that help."""
+def head_rows(
+    task: "TaskLine", detail: "TaskDetail | None", scene: Scene, width: int, keys: Mapping[str, str]
+) -> list[Row]:
+    """The head in 4 rows: the task and its state, its stages, why it is so, and the keys that help now."""
     look = words.look(task, scene.now)
     attempts = f"  {task.retry_count} attempts charged" if task.retry_count else ""
     facts = (
@@ -40,7 +52,7 @@ def head_rows(task: "TaskLine", detail: "TaskDetail | None", scene: Scene, width
         spread(width, left, right),
         row(width, *([(" ", ""), *_way(detail)] if detail is not None else [(" …", "dim")])),
         row(width, (fit(f" {_why(task, scene)}", width), "red" if task.status == "failed" else "")),
-        row(width, (fit(f" next: {_next(task)}", width), "dim")),
+        row(width, *_next(task, scene, keys)),
     ]
 
 
@@ -58,8 +70,8 @@ def _way(detail: "TaskDetail") -> list[Piece]:
             runs = detail.status in words.RUNNING
             pieces.append((f" > {stage} {'…' if runs else 'waits'}", "cyan" if runs else "dim"))
     if detail.status in words.FINAL:
-        failed = detail.status == "failed"
-        pieces.append((f" > {detail.outcome or detail.status}", "bold red" if failed else "green"))
+        look = words.outcome(detail.outcome, detail.status)
+        pieces.append((f" > {look.word}", look.style))
     return pieces
 
 
@@ -69,15 +81,20 @@ def _why(task: "TaskLine", scene: Scene) -> str:
     eta = parse(task.eta)
     if eta is not None and task.status not in words.FINAL and not scene.stale:
         return f"done in {ahead(eta - scene.now)} ({clock(eta)})"
-    return f"step: {words.step(task, scene.now)}"
+    reason = words.reason(task, scene.now)
+    return f"why: {reason}" if reason else ""
 
 
-def _next(task: "TaskLine") -> str:
-    if task.status not in words.FINAL:
-        return f"x cancel   {'h release' if task.held else 'h hold'}   y copy id"
-    if task.status == "completed":
-        return "a rate again   d deliver again   r retry what gave no result   y copy id"
-    return "r retry   d deliver again   y copy id"
+def _next(task: "TaskLine", scene: Scene, keys: Mapping[str, str]) -> list[Piece]:
+    """The requests that the daemon accepts for the task now, with their keys."""
+    if scene.forbidden:
+        return [(f" {scene.forbidden}", "dim")]
+    pieces: list[Piece] = [(" next:", "dim")]
+    can = of_task(task).can
+    for verb, what in _CAN.items():
+        if verb in can and verb in keys:
+            pieces += [(f" {keys[verb]}", "bold cyan"), (f" {what}  ", "dim")]
+    return pieces if len(pieces) > 1 else [(" next: nothing to do", "dim")]
 
 
 def overview_rows(detail: "TaskDetail", scene: Scene, width: int) -> list[Row]:

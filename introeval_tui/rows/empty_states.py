@@ -1,7 +1,13 @@
 """The rows of a screen that has no tasks to show. Pure."""
 
+from typing import TYPE_CHECKING
+
 from introeval_tui.rows.cells import Row, fit, row, wrap
-from introeval_tui.rows.state import Link, Scene
+from introeval_tui.rows.class_clock import outcomes
+from introeval_tui.rows.state import Link, ListView, Query, Scene
+
+if TYPE_CHECKING:
+    from daemon.contracts.wire.status import DaemonStatus
 
 
 def small_rows(width: int, height: int) -> list[Row]:
@@ -32,3 +38,43 @@ def never_rows(scene: Scene, width: int, height: int) -> list[Row]:
         for line in wrap(text, max(10, width - 8)) if text else [""]:
             rows.append(row(width, ("    ", ""), (fit(line, max(0, width - 4)), style)))
     return rows
+
+
+def empty_rows(scene: Scene, query: Query, width: int) -> list[Row]:
+    """The rows of a list without items: why it is empty, and what to do."""
+    status = scene.known.status
+    if status is None or scene.known.page is None:
+        lines = ["…"]
+    elif query.text:
+        kind = {ListView.ALL: "task", ListView.ATTENTION: "thing that wants a person"}
+        lines = [f'no {kind.get(query.view, f"{query.view} task")} matches "{query.text}"; Esc shows all']
+    elif query.view is not ListView.OPEN:
+        lines = [
+            {
+                ListView.ATTENTION: "nothing wants a person",
+                ListView.ALL: "no task yet",
+                ListView.DONE: "no task is done",
+            }.get(query.view, f"no task has {query.view}")
+        ]
+    else:
+        lines = _nothing_open(status)
+    return [row(width, (fit(f"   {line}", width), "" if at else "dim")) for at, line in enumerate(lines)]
+
+
+def _nothing_open(status: "DaemonStatus") -> list[str]:
+    """How the class ended and where its results are; how to name the next video."""
+    lines = ["nothing is open"]
+    outbox = next((place.path for place in status.places if place.name == "outbox"), None)
+    if status.clock is not None and status.clock.state == "done":
+        lines = [f"the class of {status.clock.total} is done: {outcomes(status.clock)}", ""]
+        if outbox is not None:
+            lines += [f"The results are in {outbox}, a folder for each student."]
+        lines += ["v shows the done tasks, ! what wants a person.", ""]
+    if status.inbox is not None:
+        path = status.inbox.path
+        lines = [*(lines if len(lines) > 1 else []), f"waiting for videos in {path}"]
+        lines += ["", "Put each student's video into a folder of the student, or begin its name with the"]
+        lines += ["student's id:", f"    {path}/s021/introduction.mp4", f"    {path}/s021_introduction.mp4"]
+        if outbox is not None:
+            lines += [f"The results appear in {outbox}."]
+    return lines

@@ -2,16 +2,20 @@
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from introeval_tui.rows import words
 from introeval_tui.rows.cells import Piece, Row, fit, row, spread
+from introeval_tui.rows.class_clock import class_clock
 from introeval_tui.rows.format import ahead, bar, clock, coarse, gigabytes, number, parse
 from introeval_tui.rows.state import Link, Scene
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire.status import Clock, DaemonStatus, GpuState
+    from daemon.contracts.wire.status import DaemonStatus, GpuState
 
 _WAITS_EVAL = ("stt_complete", "eval_pending", "mistral_complete")
 _RUNS_EVAL = ("eval_processing", "llama_processing")
+_URGENT = ("alarm", "failed", "refused")
 _WARM, _HOT = 60.0, 90.0  # percent of use
 _FULL = 0.95  # of the GPU's memory
 
@@ -70,8 +74,19 @@ def title(scene: Scene, width: int) -> Row:
     elif scene.frozen:
         link = ("‖ frozen", "bold yellow")
     left = [(" INTROEVAL ", "bold"), link, (f"  {clock(scene.now)}   ", ""), *_phase(status, scene)]
-    right = [(" read-only ", "dim")] if scene.read_only or not status.may_change else []
-    return spread(width, left, [*right, mode(status, scene.now)])
+    right: list[Piece] = [(" DEMO: no grades ", "black on yellow")] if status.demo else []
+    if scene.read_only or not status.may_change:
+        right.append((" read-only ", "dim"))
+    return spread(width, left, [*right, *wanted(status), mode(status, scene.now)])
+
+
+def wanted(status: "DaemonStatus") -> list[Piece]:
+    """The number of things that want a person."""
+    count = sum(status.attention.values())
+    if not count:
+        return []
+    urgent = any(status.attention.get(kind) for kind in _URGENT)
+    return [(f" ATTENTION {count} ", "bold white on red" if urgent else "black on yellow")]
 
 
 def _offline(scene: Scene, width: int) -> Row:
@@ -251,41 +266,11 @@ def _engines(status: "DaemonStatus", width: int) -> Row:
 
 
 def _class(status: "DaemonStatus", scene: Scene, width: int) -> Row:
+    if status.inbox is not None and not status.inbox.available:
+        return row(width, (fit(f" the inbox {status.inbox.path} is not available", width), "bold red"))
     pieces = class_clock(status.clock, scene)
     why = f"{status.why}: {status.why_detail}" if status.why_detail else status.why
     if status.inbox is not None and not status.left and not status.group:
         why = f"waiting for videos in {status.inbox.path}"
-        if not status.inbox.available:
-            return row(width, (fit(f" the inbox {status.inbox.path} is not available", width), "bold red"))
-    return row(
-        width, (" ", ""), *pieces, (fit(why, max(0, width - 1 - sum(len(text) for text, _ in pieces))), "dim")
-    )
-
-
-def class_clock(clock_: "Clock | None", scene: Scene) -> list[Piece]:
-    """When the class will be done, and the minutes to spare before the deadline."""
-    if clock_ is None or not clock_.total:
-        return []
-    done = f"class {clock_.done} of {clock_.total}"
-    expected, deadline = parse(clock_.expected_at), parse(clock_.deadline)
-    if clock_.done >= clock_.total:
-        return [(f"{done} done   ", "green")]
-    if expected is None or scene.stale:
-        return [(f"{done}   ", "bold")]
-    said = f"{clock_.total} of {clock_.total} by {clock(expected)}"
-    earliest, latest = parse(clock_.earliest_at), parse(clock_.latest_at)
-    if earliest is not None and latest is not None and clock(earliest) != clock(latest):
-        said += f" ({clock(earliest)}-{clock(latest)})"
-    if deadline is None or clock_.spare_s is None:
-        return [(f"{said}   ", "bold")]
-    minutes = abs(clock_.spare_s) / 60
-    if clock_.at_risk or clock_.spare_s < 0:
-        how = "late" if clock_.spare_s < 0 else "to spare: at risk"
-        cause = f": {clock_.cause}" if clock_.cause else ""
-        return [
-            (
-                f"{said}, {minutes:.1f} min {how} for {clock(deadline)}{fit(cause, min(60, len(cause)))}   ",
-                "bold red",
-            )
-        ]
-    return [(f"{said}, {minutes:.1f} min to spare for {clock(deadline)}   ", "bold green")]
+    room = max(0, width - 1 - sum(cell_len(text) for text, _ in pieces))
+    return row(width, (" ", ""), *pieces, (fit(why, room), "dim"))

@@ -1,4 +1,4 @@
-"""The rows of the panels beside and under the table: GPU, engines, failures, events, phases. Pure."""
+"""The rows of the panels beside and under the table: GPU, engines, alarms, events, phases. Pure."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -153,29 +153,6 @@ def engine_rows(scene: Scene, width: int) -> list[Row]:
         rows.append(row(width, *pieces))
         if engine.detail:
             rows.append(row(width, (fit(f"   {engine.detail}", width), look.style)))
-    return rows
-
-
-def failure_rows(scene: Scene, width: int, cursor: int | None) -> list[Row]:
-    """The last failed tasks: id, student, error code and message."""
-    page = scene.known.failures
-    if page is None:
-        return []
-    if not page.tasks:
-        return [row(width, (" none", "dim"))]
-    rows = []
-    for place, task in enumerate(page.tasks):
-        style = "reverse" if place == cursor else ""
-        head = f" {task.id:04d} {fit(task.student, 10)} "
-        if width >= _ROOMY:
-            head += f"{fit(task.error_code or 'error', 14)} "
-        rows.append(
-            row(
-                width,
-                (head, f"red {style}".strip()),
-                (fit(task.error_message or "", max(0, width - len(head))), style),
-            )
-        )
     return rows
 
 

@@ -1,12 +1,8 @@
 """The operator's place in the list: cursor, marks, and the visible part of the list. Pure."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from introeval_tui.rows.table import Listing
-
-if TYPE_CHECKING:
-    from daemon.contracts.wire.tasks import TaskLine
+from introeval_tui.rows.target import Listing, Target
 
 
 @dataclass(slots=True)
@@ -17,20 +13,20 @@ class Selection:
     cursor: int = 0
     first: int = 0  # the place of the first visible row
     height: int = 1  # visible rows
-    marks: "dict[int, TaskLine]" = field(default_factory=dict)
-    _followed: int | None = None  # the id of the task under the cursor
+    marks: dict[str, Target] = field(default_factory=dict)
+    _followed: str | None = None  # the key of the item under the cursor
 
     def take(self, listing: Listing) -> None:
-        """Set a new list. The cursor follows its task; when that is gone it keeps its place."""
+        """Set a new list. The cursor follows its item; when that is gone it keeps its place."""
         self.listing = listing
         if self._followed is not None:
             at = listing.find(self._followed)
             if at is not None and at != self.cursor:
                 self.first += at - self.cursor
                 self.cursor = at
-        for task in listing.tasks:
-            if task.id in self.marks:
-                self.marks[task.id] = task
+        for item in listing.items:
+            if item.key in self.marks:
+                self.marks[item.key] = item
         self._settle()
 
     def go(self, place: int) -> None:
@@ -44,25 +40,29 @@ class Selection:
         self.go(self.cursor + by)
 
     @property
-    def task(self) -> "TaskLine | None":
-        """The task under the cursor."""
+    def current(self) -> Target | None:
+        """The item under the cursor."""
         return self.listing.at(self.cursor)
 
     @property
-    def targets(self) -> "list[TaskLine]":
-        """The marked tasks, or the one under the cursor."""
+    def targets(self) -> list[Target]:
+        """The marked items in the order of their ids, or the one under the cursor."""
         if self.marks:
-            return [self.marks[key] for key in sorted(self.marks)]
-        task = self.task
-        return [task] if task is not None else []
+            return sorted(self.marks.values(), key=lambda item: (item.task_id or 0, item.key))
+        return [self.current] if self.current is not None else []
 
     def mark(self) -> None:
-        """Mark the task under the cursor or remove its mark, and move down."""
-        task = self.task
-        if task is not None:
-            if self.marks.pop(task.id, None) is None:
-                self.marks[task.id] = task
+        """Mark the item under the cursor or remove its mark, and move down."""
+        item = self.current
+        if item is not None:
+            if self.marks.pop(item.key, None) is None:
+                self.marks[item.key] = item
             self.move(1)
+
+    def restart(self) -> None:
+        """Begin at the top of another list, with nothing marked."""
+        self.listing, self.cursor, self.first, self._followed = Listing(), 0, 0, None
+        self.marks.clear()
 
     def unmark(self) -> None:
         """Remove all marks."""
@@ -73,7 +73,7 @@ class Selection:
         listing = self.listing
         last = min(self.first + self.height, listing.total)
         if not listing.total or (
-            self.first >= listing.offset and last <= listing.offset + len(listing.tasks)
+            self.first >= listing.offset and last <= listing.offset + len(listing.items)
         ):
             return None
         step = page // 4  # so that keys pressed while a page is fetched do not ask for another one
@@ -84,5 +84,4 @@ class Selection:
         self.first = min(self.first, self.cursor)
         self.first = max(self.first, self.cursor - self.height + 1)
         self.first = max(0, min(self.first, self.listing.total - self.height))
-        task = self.task
-        self._followed = None if task is None else task.id
+        self._followed = None if self.current is None else self.current.key

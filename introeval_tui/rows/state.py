@@ -9,7 +9,7 @@ from introeval_tui.rows.format import parse
 if TYPE_CHECKING:
     from daemon.contracts.wire.base import EventLine
     from daemon.contracts.wire.status import DaemonStatus, GpuHistory
-    from daemon.contracts.wire.tasks import TaskPage
+    from introeval_tui.rows.target import Listing
 
 STALE_S = 3.0
 PAGE = 250  # tasks in a request: enough to scroll for a while, and quick to parse
@@ -25,9 +25,10 @@ class Link(StrEnum):
 
 
 class ListView(StrEnum):
-    """The tasks that are listed."""
+    """The list that is shown: tasks, or what wants a person."""
 
     OPEN = "open"
+    ATTENTION = "attention"
     FAILED = "failed"
     DONE = "done"
     ALL = "all"
@@ -55,13 +56,13 @@ class Query:
 
     @property
     def params(self) -> list[tuple[str, str]]:
-        """The query parameters of the request."""
+        """The query parameters of the request for tasks."""
         params = {
             ListView.OPEN: [("open", "true")],
             ListView.FAILED: [("status", "failed")],
             ListView.DONE: [("status", "completed")],
-            ListView.ALL: [],
-        }[self.view] + [("order", self.order.value)]
+        }.get(self.view, [])
+        params = [*params, ("order", self.order.value)]
         if self.descending:
             params.append(("descending", "true"))
         if self.text:
@@ -81,10 +82,11 @@ class Snapshot:
     next_try_at: float | None = None
     at: float | None = None
     status: "DaemonStatus | None" = None
-    page: "TaskPage | None" = None
+    page: "Listing | None" = None
     query: Query = field(default_factory=Query)  # the query of `page`
     gpu: "GpuHistory | None" = None
-    failures: "TaskPage | None" = None
+    urgent: "Listing | None" = None  # the first of what wants a person
+    failed: "Listing | None" = None  # the newest failed tasks
     events: "tuple[EventLine, ...]" = ()
 
     def age(self, monotonic: float) -> float:
@@ -110,7 +112,7 @@ class Snapshot:
     @property
     def parts(self) -> tuple[object, ...]:
         """The fields that are replaced only by a new answer."""
-        return (self.page, self.gpu, self.failures, self.events, self.query)
+        return (self.page, self.gpu, self.urgent, self.failed, self.events, self.query)
 
 
 @dataclass(frozen=True, slots=True)

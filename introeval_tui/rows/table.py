@@ -1,20 +1,28 @@
 """The table of tasks as rows of fixed columns. Pure."""
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from introeval_tui.rows import words
 from introeval_tui.rows.cells import Piece, Row, fit, spread
 from introeval_tui.rows.format import ahead, bar, coarse, parse, took
-from introeval_tui.rows.state import ListView, Query, Scene
+from introeval_tui.rows.state import ListView, OrderBy, Query, Scene
+from introeval_tui.rows.target import Listing
 
 if TYPE_CHECKING:
     from daemon.contracts.wire.tasks import TaskLine
 
-_BAR = 5
+_BAR = 10
 _TIGHT = 72  # cells; a narrower table leaves out the age
-_ROOMY = 92  # cells; a wider table also has video and attempts
+_ROOMY = 92  # cells; a wider table also has the video's length and the retries
+ORDER_OF = {
+    "ID": OrderBy.QUEUE,
+    "STUDENT": OrderBy.STUDENT,
+    "STATE": OrderBy.STATUS,
+    "AGE": OrderBy.AGE,
+    "ETA": OrderBy.ETA,
+}
+"""The order that a click on a heading asks for."""
 
 
 class Column(NamedTuple):
@@ -25,43 +33,29 @@ class Column(NamedTuple):
     align: str = "<"
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The loaded part of the list: `tasks` begin at place `offset` of `total`."""
-
-    tasks: "tuple[TaskLine, ...]" = ()
-    offset: int = 0
-    total: int = 0
-
-    def at(self, index: int) -> "TaskLine | None":
-        """The task at a place in the whole list; None when that page is not loaded."""
-        place = index - self.offset
-        return self.tasks[place] if 0 <= place < len(self.tasks) else None
-
-    def find(self, task_id: int) -> int | None:
-        """The place of a task in the whole list; None when it is not loaded."""
-        for place, task in enumerate(self.tasks):
-            if task.id == task_id:
-                return self.offset + place
-        return None
-
-
-def columns(width: int) -> list[Column]:
-    """The columns for a table of `width` cells. The step gets what the others leave."""
-    student = 18 if width >= _ROOMY else 14 if width >= _TIGHT else 10
-    before = [Column("", 2), Column("ID", 7), Column("STUDENT", student), Column("STATE", 13)]
-    after = [Column("PROGRESS", 12), Column("AGE", 6, ">"), Column("ETA", 7, ">")]
-    if width < _TIGHT:
+def columns(width: int, view: ListView = ListView.OPEN) -> list[Column]:
+    """The columns for a table of `width` cells. Progress and reason share what the others leave."""
+    student = 18 if width >= _ROOMY else 14 if width >= _TIGHT else 9
+    before = [Column("", 2), Column("ID", 6), Column("STUDENT", student), Column("STATE", 15)]
+    after = [Column("AGE", 6, ">"), Column("ETA", 7, ">")]
+    if view in (ListView.FAILED, ListView.DONE):
         del after[1]
+    if width < _TIGHT:
+        del after[0]
     elif width >= _ROOMY:
-        after = [Column("VIDEO", 7, ">"), Column("TRY", 4, ">"), *after]
-    step = width - sum(column.width for column in (*before, *after))
-    return [*before, Column("STEP", max(4, step)), *after]
+        after = [Column("VIDEO", 7, ">"), Column("RETRY", 6, ">"), *after]
+    said = width - sum(column.width for column in (*before, *after))
+    return [*before, Column("PROGRESS OR REASON", max(4, said)), *after]
 
 
-def heading(shown: list[Column]) -> Row:
-    """The row with the names of the columns."""
-    return [(_cell(column.name, column), "bold dim") for column in shown]
+def heading(shown: list[Column], query: Query) -> Row:
+    """The row with the names of the columns; the one that sorts has an arrow."""
+    arrow = "▲" if query.descending else "▼"
+    names = [name for name, order in ORDER_OF.items() if order is query.order]
+    return [
+        (_cell(f"{column.name}{arrow}" if column.name in names else column.name, column), "bold dim")
+        for column in shown
+    ]
 
 
 def _cell(text: str, column: Column) -> str:
@@ -86,14 +80,13 @@ def task_row(
     if pending is not None:
         look = words.Look("↻", f"{pending}…", "yellow")
     cells: dict[str, Piece] = {
-        "": _mark(cursor=cursor, marked=marked),
+        "": mark(cursor=cursor, marked=marked),
         "ID": (f"{task.id:04d}", ""),
         "STUDENT": (task.student, ""),
         "STATE": (f"{look.sign} {look.word}", look.style),
-        "STEP": (words.step(task, scene.now), "red" if task.status == "failed" else ""),
+        "PROGRESS OR REASON": _said(task, scene.now, look.style),
         "VIDEO": (took(task.duration_s), "dim"),
-        "TRY": (str(task.retry_count) if task.retry_count else "-", ""),
-        "PROGRESS": (_progress(task), look.style),
+        "RETRY": (str(task.retry_count) if task.retry_count else "-", ""),
         "AGE": (_age(task, scene.now), ""),
         "ETA": (_eta(task, scene), ""),
     }
@@ -104,7 +97,8 @@ def task_row(
     ]
 
 
-def _mark(*, cursor: bool, marked: bool) -> Piece:
+def mark(*, cursor: bool, marked: bool) -> Piece:
+    """The sign before a row: marked, or under the cursor."""
     if marked:
         return "+", "bold yellow"
     return ">" if cursor else "", "bold"
@@ -112,17 +106,18 @@ def _mark(*, cursor: bool, marked: bool) -> Piece:
 
 def _eta(task: "TaskLine", scene: Scene) -> str:
     eta = parse(task.eta)
-    if eta is None or scene.stale or task.status in words.FINAL:
+    if eta is None or scene.stale or task.held or task.status in words.FINAL:
         return "-"
     return ahead(eta - scene.now)
 
 
-def _progress(task: "TaskLine") -> str:
+def _said(task: "TaskLine", now: float, style: str) -> Piece:
+    """The progress of a running task, and the reason of any."""
+    reason = words.reason(task, now)
     if task.progress is not None and task.status in words.RUNNING:
-        return f"{bar(task.progress, _BAR)} {min(100, int(100 * task.progress)):>3}%"
-    if task.status == "failed":
-        return f"{task.retry_count} attempts" if task.retry_count else "-"
-    return "-"
+        done = f"{bar(task.progress, _BAR)} {min(100, int(100 * task.progress)):>3}%"
+        return f"{done}  {reason}" if reason else done, style
+    return reason, style if task.status in words.FINAL and not task.acknowledged else "dim"
 
 
 def _age(task: "TaskLine", now: float) -> str:
@@ -139,50 +134,39 @@ def table_rows(
     *,
     first: int,
     cursor: int,
-    marks: Set[int] = frozenset(),
-    pending: Mapping[int, str] | None = None,
+    query: Query | None = None,
+    marks: Set[str] = frozenset(),
+    pending: Mapping[str, str] | None = None,
 ) -> list[Row]:
     """The heading and the tasks from place `first` on, at most `height` rows together."""
-    shown = columns(width)
-    rows = [heading(shown)]
+    query = query or Query()
+    shown = columns(width, query.view)
+    rows = [heading(shown, query)]
     asked = pending or {}
     for place in range(first, min(first + height - 1, listing.total)):
-        task = listing.at(place)
-        key = None if task is None else task.id
+        item = listing.at(place)
+        key = "" if item is None else item.key
         rows.append(
             task_row(
-                task,
+                None if item is None else item.task,
                 shown,
                 scene,
                 cursor=place == cursor,
                 marked=key in marks,
-                pending=None if key is None else asked.get(key),
+                pending=asked.get(key),
             )
         )
     return rows
 
 
-def empty_rows(scene: Scene, query: Query, width: int) -> list[Row]:
-    """The row under the heading when no task matches."""
-    known = scene.known
-    if known.status is None or known.page is None:
-        said = "…"
-    elif query.text:
-        kind = "" if query.view is ListView.ALL else f"{query.view} "
-        said = f'no {kind}task matches "{query.text}"; Esc shows all'
-    elif query.view is not ListView.OPEN:
-        said = "no such task yet" if query.view is ListView.ALL else f"no task is {query.view}"
-    elif known.status.inbox is not None:
-        said = f"waiting for videos in {known.status.inbox.path}"
-    else:
-        said = "nothing is open"
-    return [[(fit(f"   {said}", width), "dim")]]
-
-
 def title_row(listing: Listing, query: Query, marks: int, width: int, *, focused: bool) -> Row:
-    """The line above the table: the number of tasks, the view, the order, the marks and the filter."""
-    arrow = "descending" if query.descending else ""
-    left = f"─[1]Tasks {listing.total} ─ {query.view} ─ sort:{query.order}{' ' + arrow if arrow else ''}"
+    """The line above the list: its length, the view, the order, the marks and the filter."""
+    if query.view is ListView.ATTENTION:
+        left = f"─[1]Attention {listing.total}"
+        left += "".join(f" ─ {name.replace('_', ' ')} {count}" for name, count in listing.counts)
+    else:
+        order = f"{query.order}{' descending' if query.descending else ''}"
+        left = f"─[1]Tasks {listing.total} ─ {query.view} ─ sort:{order}"
     left += f" ─ {marks} marked" if marks else ""
     right = f" /{query.text} " if query.text else " /filter "
     right = fit(right, min(len(right), 30)) + "──"

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from daemon.contracts.wire.words import state_word
 from introeval_tui.rows.format import clock, parse
 
 if TYPE_CHECKING:
@@ -16,24 +17,31 @@ class Look(NamedTuple):
     style: str
 
 
-HELD = Look("‖", "held", "yellow")
-RETRYING = Look("↻", "retrying", "yellow")
+_HELD = ("‖", "yellow")
+_BACKOFF = ("↻", "yellow")
 _STATUS = {
-    "uploaded": Look("◌", "queued", "dim"),
-    "stt_pending": Look("◌", "in batch", ""),
-    "stt_processing": Look("●", "STT", "bold cyan"),
-    "stt_complete": Look("✓", "wait-eval", ""),
-    "eval_pending": Look("✓", "wait-eval", ""),
-    "eval_processing": Look("◆", "EVAL", "bold magenta"),
-    "mistral_complete": Look("✓", "wait-rate", ""),
-    "llama_processing": Look("◆", "EVAL", "bold magenta"),
-    "completed": Look("✓", "done", "green"),
-    "failed": Look("✗", "FAILED", "bold red"),
-    "cancelled": Look("⊘", "cancelled", "dim"),
+    "uploaded": ("◌", "dim"),
+    "stt_pending": ("◌", ""),
+    "stt_processing": ("●", "bold cyan"),
+    "stt_complete": ("◇", ""),
+    "eval_pending": ("◇", ""),
+    "eval_processing": ("◆", "bold magenta"),
+    "mistral_complete": ("◇", ""),
+    "llama_processing": ("◆", "bold magenta"),
+    "completed": ("✓", ""),
+    "failed": ("✗", "bold red"),
+    "cancelled": ("⊘", "dim"),
 }
 _OUTCOME = {
-    "needs_review": Look("•", "review", "yellow"),
-    "unscorable": Look("•", "unscorable", "yellow"),
+    "evaluated": ("✓", "green"),
+    "needs_review": ("•", "bold yellow"),
+    "unscorable": ("•", "yellow"),
+}
+_KIND = {
+    "alarm": ("!", "bold red"),
+    "degraded": ("•", "bold yellow"),
+    "waiting": ("◌", "bold yellow"),
+    "refused": ("✗", "red"),
 }
 _ENGINE = {
     "stopped": Look("■", "stopped", "dim"),
@@ -47,14 +55,6 @@ _ENGINE = {
     "denied": Look("✗", "denied", "bold red"),
     "failed": Look("✗", "failed", "bold red"),
 }
-_STEP = {
-    "stt_processing": "transcribe",
-    "eval_processing": "extract",
-    "llama_processing": "rate",
-    "stt_complete": "stt done",
-    "eval_pending": "stt done",
-    "mistral_complete": "form done",
-}
 FINAL = frozenset({"completed", "failed", "cancelled"})
 RUNNING = frozenset({"stt_processing", "eval_processing", "llama_processing"})
 
@@ -62,27 +62,43 @@ RUNNING = frozenset({"stt_processing", "eval_processing", "llama_processing"})
 def look(task: "TaskLine", now: float) -> Look:
     """The look of a task's state."""
     if task.held and task.status not in FINAL:
-        return HELD
+        return Look(_HELD[0], "held", _HELD[1])
+    if _backs_off(task, now):
+        return Look(_BACKOFF[0], "backoff", _BACKOFF[1])
+    return outcome(task.outcome, task.status)
+
+
+def outcome(outcome: str | None, status: str = "completed") -> Look:
+    """The look of a task that has ended; without an outcome, of its status."""
+    ended = outcome if status in FINAL else None
+    sign, style = _OUTCOME.get(ended or "") or _STATUS.get(status, ("•", ""))
+    return Look(sign, state_word(status, ended), style)
+
+
+def kind(name: str) -> Look:
+    """The look of what wants a person, by its kind."""
+    sign, style = _KIND.get(name) or _OUTCOME.get(name) or _STATUS.get(name, ("•", "bold yellow"))
+    return Look(sign, name.replace("_", " "), style)
+
+
+def _backs_off(task: "TaskLine", now: float) -> bool:
     not_before = parse(task.not_before)
-    if not_before is not None and not_before > now and task.status not in FINAL | RUNNING:
-        return RETRYING
-    if task.status == "completed" and task.outcome in _OUTCOME:
-        return _OUTCOME[task.outcome]
-    return _STATUS.get(task.status, Look("•", task.status, ""))
+    return not_before is not None and not_before > now and task.status not in FINAL | RUNNING
 
 
-def step(task: "TaskLine", now: float) -> str:
-    """The task's current step, or why it has none."""
-    if task.held and task.status not in FINAL:
-        return "by operator"
+def reason(task: "TaskLine", now: float) -> str:
+    """Why a task wants a person, or what it waits for; empty where its state says all."""
+    if task.demo and task.status == "completed":
+        return f"DEMO, no grade{': ' if task.reason else ''}{task.reason}"
+    if task.reason:
+        return task.reason
     if task.status == "failed":
         return f"{task.error_code or 'error'}: {task.error_message or ''}"
-    if task.status == "completed":
-        return (task.outcome or "").replace("_", " ") if task.delivered_at else "not delivered yet"
-    not_before = parse(task.not_before)
-    if not_before is not None and not_before > now and task.status not in FINAL | RUNNING:
-        return f"at {clock(not_before, seconds=True)}"
-    return _STEP.get(task.status, "-")
+    if task.status in FINAL:
+        return "" if task.delivered_at else "its result is not delivered yet"
+    if task.held:
+        return "held by an operator"
+    return f"next attempt at {clock(parse(task.not_before), seconds=True)}" if _backs_off(task, now) else ""
 
 
 def engine(state: str) -> Look:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire.tasks import TaskLine
     from introeval_tui.actions import Pending
     from introeval_tui.link.client import Client
     from introeval_tui.link.setup import Setup
     from introeval_tui.rows.state import Query, Scene, Snapshot
+    from introeval_tui.rows.target import Target
 
 
 class DashboardApp(Protocol):
@@ -16,7 +16,7 @@ class DashboardApp(Protocol):
 
     setup: "Setup"
     known: "Snapshot"
-    pending: "dict[int, Pending]"
+    pending: "dict[str, Pending]"
     refresh_s: float
 
     @property
@@ -42,12 +42,16 @@ class DashboardApp(Protocol):
         """List other tasks."""
         ...
 
-    def may_change(self) -> bool:
-        """Whether the operator may change things now; if not, the reason is shown."""
+    def why_not(self, action: str) -> str:
+        """Why an action for the whole daemon cannot be done now, in one line; empty when it can."""
         ...
 
-    def ask_for(self, verb: str, tasks: "Sequence[TaskLine]") -> None:
-        """Send the request `verb` for some tasks, after a confirmation where one is needed."""
+    def can_be_done(self, why_not: str) -> bool:
+        """Whether nothing is against an action; the reason is shown."""
+        ...
+
+    def ask_for(self, verb: str, items: "Sequence[Target]") -> None:
+        """Send a request for those items that allow it, after a confirmation where one is needed."""
         ...
 
     def set_deadline(self, said: str) -> None:

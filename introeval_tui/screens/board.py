@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from textual import events
 from textual.binding import Binding
 
+from introeval_tui.rows import attention
 from introeval_tui.rows.state import ListView, OrderBy
+from introeval_tui.rows.table import ORDER_OF
 from introeval_tui.screens.board_view import Sheet
+from introeval_tui.screens.keys import VERBS
 from introeval_tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire.tasks import TaskLine
     from introeval_tui.widgets.prompt_line import PromptLine
 
 
@@ -28,29 +30,44 @@ class Board(Sheet):
         Binding("pageup", "page(-1)", "a page up", id="page_up", show=False),
         Binding("g,home", "first", "the first", id="first", show=False),
         Binding("G,end", "last", "the last", id="last", show=False),
-        Binding("enter", "open", "the task in detail", id="open"),
+        Binding("enter", "open", "show in detail", id="open"),
         Binding("l", "open_log", "the task's log", id="log"),
         Binding("escape", "back", "back, unmark, no filter", id="back"),
         # With priority (as the deadline) the app runs it itself, and passes no further key on before the
         # line has the focus: else the letters after a fast "/" would be taken for actions.
         Binding("slash", "filter", "filter: id, student, file", id="filter", priority=True),
-        Binding("v", "view", "open, failed, done, all", id="view"),
+        Binding("exclamation_mark", "attention", "what wants a person", id="attention"),
+        Binding("v", "view", "next list: open, failed, done", id="view"),
         Binding("s", "sort", "sort by the next column", id="sort"),
         Binding("S", "reverse", "reverse the order", id="reverse"),
         Binding("space", "mark", "mark, and go down", id="mark"),
-        Binding("r", "verb('retry')", "retry what failed", id="retry"),
-        Binding("x", "verb('cancel')", "cancel", id="cancel"),
-        Binding("h", "hold", "hold, or release", id="hold"),
-        Binding("a", "verb('rate')", "rate again", id="rate"),
-        Binding("d", "verb('deliver')", "deliver again", id="deliver"),
+        *VERBS,
         Binding("y", "copy", "copy the id", id="copy"),
         Binding("E", "export", "export as CSV and JSON", id="export"),
         *(
             Binding(str(number), f"panel({number})", f"panel: {name}", id=f"panel_{number}")
-            for number, name in ((1, "tasks"), (2, "GPU"), (3, "engines"), (4, "failures"), (5, "events"))
+            for number, name in ((1, "list"), (2, "GPU"), (3, "engines"), (4, "attention"), (5, "events"))
         ),
         Binding("C", "deadline", "deadline of the class", id="deadline", priority=True),
     ]
+
+    def why_not(self, action: str) -> str:
+        """Why an action cannot be done now, in one line; empty when it can."""
+        urgent = self.query_now.view is ListView.ATTENTION
+        if action in ("open", "mark", "copy", "open_log") and not self.targets:
+            return "nothing is selected"
+        if action == "open_log" and self.targets[0].task_id is None:
+            return "it is no task and has no log of its own; Enter shows it"
+        if urgent and action in ("sort", "reverse"):
+            return "what wants a person is in the order of its urgency"
+        if urgent and action == "export":
+            return "this list is exported with: introeval attention --json"
+        if action == "deadline":
+            return self.dashboard.scene.forbidden
+        return super().why_not(action)
+
+    def _may(self, action: str) -> bool:
+        return self.dashboard.can_be_done(self.why_not(action))
 
     # --- moving
 
@@ -96,14 +113,27 @@ class Board(Sheet):
             self.show_list(replace(self.query_now, text="", offset=0))
 
     def on_panel_pointed(self, event: Panel.Pointed) -> None:
-        """Select the clicked task or panel; a double click opens the task."""
-        if event.panel.has_class("tasks") and event.y >= 2:
+        """Select the clicked row or panel, sort by a heading, or do what a key of the footer does; a double
+        click opens the row.
+        """
+        word = event.piece.strip(" ▲▼")
+        if event.panel.has_class("keys"):
+            self.press(event.piece)
+        elif event.panel.has_class("alarms") or word.startswith("ATTENTION"):
+            self.action_attention()
+        elif event.panel.has_class("tasks"):
             self.panel = 1
-            self._moved(lambda: self.chosen.go(self.chosen.first + event.y - 2))
-            if event.twice:
-                self.action_open()
+            if event.y >= self.above:
+                place = self.chosen.first + (event.y - self.above) // self.rows_each
+                self._moved(lambda: self.chosen.go(place))
+                if event.twice:
+                    self.action_open()
+            elif word in ORDER_OF:
+                self._sort_by(ORDER_OF[word])
+            elif word.startswith("/"):
+                self.app.call_later(self.action_filter)
         else:
-            for number, name in ((2, "gpu"), (3, "engines"), (4, "failures"), (5, "events")):
+            for number, name in ((2, "gpu"), (3, "engines"), (4, "urgent"), (5, "events")):
                 if event.panel.has_class(name):
                     self.action_panel(number)
 
@@ -114,22 +144,32 @@ class Board(Sheet):
     # --- the list
 
     def action_view(self) -> None:
-        """List the next kind of tasks."""
+        """Show the next list."""
         views = list(ListView)
-        self.chosen.go(0)
-        self.show_list(
-            replace(self.query_now, view=views[(views.index(self.query_now.view) + 1) % len(views)], offset=0)
-        )
+        self.show_view(views[(views.index(self.query_now.view) + 1) % len(views)])
+
+    def action_attention(self) -> None:
+        """Show what wants a person, or the open tasks again."""
+        away = self.query_now.view is ListView.ATTENTION
+        self.show_view(ListView.OPEN if away else ListView.ATTENTION)
 
     def action_sort(self) -> None:
         """Sort by the next column."""
-        orders = list(OrderBy)
-        order = orders[(orders.index(self.query_now.order) + 1) % len(orders)]
-        self.show_list(replace(self.query_now, order=order, offset=0))
+        if self._may("sort"):
+            orders = list(OrderBy)
+            self._sort_by(orders[(orders.index(self.query_now.order) + 1) % len(orders)])
+
+    def _sort_by(self, order: OrderBy) -> None:
+        """Sort by a column; by the same once more, the other way round."""
+        again = order is self.query_now.order
+        self.show_list(
+            replace(self.query_now, order=order, descending=again and not self.query_now.descending, offset=0)
+        )
 
     def action_reverse(self) -> None:
         """Reverse the order."""
-        self.show_list(replace(self.query_now, descending=not self.query_now.descending, offset=0))
+        if self._may("reverse"):
+            self.show_list(replace(self.query_now, descending=not self.query_now.descending, offset=0))
 
     async def action_filter(self) -> None:
         """Open the filter line; the list follows each letter."""
@@ -146,7 +186,7 @@ class Board(Sheet):
         """Open the line for the deadline of the class."""
         from introeval_tui.widgets.prompt_line import PromptLine
 
-        if self.dashboard.may_change():
+        if self._may("deadline"):
             hint = "deadline of the class as HH:MM; empty removes it: "
             await self._open(PromptLine(hint, "", done=self.dashboard.set_deadline))
 
@@ -160,51 +200,45 @@ class Board(Sheet):
 
     # --- the tasks
 
-    @property
-    def targets(self) -> "list[TaskLine]":
-        """The marked tasks, or the one under the cursor; in the panel of failures, its current one."""
-        failures = self.dashboard.scene.known.failures
-        if self.panel == 4 and failures is not None:
-            return failures.tasks[self._scroll[4] : self._scroll[4] + 1]
-        return self.chosen.targets
-
     def action_mark(self) -> None:
-        """Mark the task under the cursor, or remove its mark."""
-        if self.panel == 1:
+        """Mark the item under the cursor, or remove its mark."""
+        if self.panel == 1 and self._may("mark"):
             self._moved(self.chosen.mark)
 
     def action_verb(self, verb: str) -> None:
-        """Send the request `verb` for the chosen tasks."""
+        """Send the request `verb` for the chosen items."""
         self.dashboard.ask_for(verb, self.targets)
 
-    def action_hold(self) -> None:
-        """Hold the chosen tasks, or release them when all are held."""
-        targets = self.targets
-        self.dashboard.ask_for(
-            "release" if targets and all(task.held for task in targets) else "hold", targets
-        )
-
     def action_open(self, tab: str = "Overview") -> None:
-        """Show the task under the cursor in detail."""
+        """Show the item under the cursor in detail."""
         from introeval_tui.screens.detail import DetailScreen
+        from introeval_tui.screens.dialogs import Notice
 
-        if self.panel == 4:
-            targets = self.targets
+        item = self.under_cursor
+        if item is None:
+            self.dashboard.say("nothing is selected")
+        elif item.task_id is not None:
+            _ = self.app.push_screen(DetailScreen(item.task_id, item.task, tab))
         else:
-            task = self.chosen.task
-            targets = [task] if task is not None else []
-        if targets:
-            _ = self.app.push_screen(DetailScreen(targets[0], tab))
+            _ = self.app.push_screen(
+                Notice(
+                    item.who or "Attention",
+                    lambda width: attention.full_rows(item, self.key_names(), self.dashboard.scene, width),
+                    ascii_only=self.dashboard.setup.ascii_only,
+                )
+            )
 
     def action_open_log(self) -> None:
         """Show the log of the task under the cursor."""
-        self.action_open("Log")
+        if self._may("open_log"):
+            self.action_open("Log")
 
     def action_copy(self) -> None:
         """Copy the ids of the chosen tasks."""
-        targets = self.targets
-        if targets:
-            said = " ".join(str(task.id) for task in targets)
+        if self._may("copy"):
+            said = " ".join(
+                str(item.task_id) if item.task_id is not None else item.key for item in self.targets
+            )
             self.app.copy_to_clipboard(said)
             self.dashboard.say(f"copied: {said}", "green")
 
@@ -212,6 +246,8 @@ class Board(Sheet):
         """Write the whole list to files in the working directory."""
         from introeval_tui.screens.export import export
 
+        if not self._may("export"):
+            return
         self.run_worker(export(self.dashboard, self.query_now), group="export", exclusive=True)
 
     def on_screen_resume(self, _: events.ScreenResume) -> None:

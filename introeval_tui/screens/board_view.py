@@ -2,30 +2,30 @@
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 
 from introeval_tui.link.client import DaemonSilent, RequestRefused
-from introeval_tui.rows import empty_states, header, panels, table
-from introeval_tui.rows.cells import Row, fit, row, spread
+from introeval_tui.rows import attention, empty_states, header, panels, table
+from introeval_tui.rows.cells import Row, fit, row
 from introeval_tui.rows.selection import Selection
-from introeval_tui.rows.state import PAGE, Link, Query
-from introeval_tui.rows.table import Listing, rule
+from introeval_tui.rows.state import PAGE, Link, ListView, Query, Scene
+from introeval_tui.rows.table import rule
+from introeval_tui.rows.target import Listing, Target
+from introeval_tui.screens.keyed import KeyedScreen
 from introeval_tui.widgets.panel import Panel, RowSource
 
 if TYPE_CHECKING:
     from daemon.contracts.wire.tasks import TaskDetail
-    from introeval_tui.screens.app_protocol import DashboardApp
 
-_TITLES = {2: "GPU", 3: "Engines", 4: "Failures", 5: "Events"}
+_TITLES = {2: "GPU", 3: "Engines", 4: "Attention", 5: "Events"}
 _REST_S = 0.2
 
 
-class Sheet(Screen[None]):
+class Sheet(KeyedScreen):
     """The panels, over one `Selection`. All that they show comes from the scene of the app."""
 
     def __init__(self) -> None:
@@ -35,13 +35,34 @@ class Sheet(Screen[None]):
         self.panel = 1
         self._scroll = dict.fromkeys(_TITLES, 0)
         self._alarms = -1
+        self._ended = False  # the class, when it was looked at last
         self._peeked: TaskDetail | None = None
         self._peeks_at: tuple[int, int] | None = None  # which task, at which state of all tasks
 
     @property
-    def dashboard(self) -> "DashboardApp":
-        """The app."""
-        return cast("DashboardApp", self.app)
+    def under_cursor(self) -> Target | None:
+        """The item under the cursor of the list or, in the panel of what wants a person, of that."""
+        urgent = self.dashboard.scene.known.urgent
+        if self.panel == 4 and urgent is not None:
+            return urgent.at(self._scroll[4])
+        return self.chosen.current
+
+    @property
+    def targets(self) -> list[Target]:
+        """The marked items, or the one under the cursor."""
+        if self.panel != 4:
+            return self.chosen.targets
+        return [self.under_cursor] if self.under_cursor is not None else []
+
+    @property
+    def above(self) -> int:
+        """The rows above the first item of the list."""
+        return 1 if self.query_now.view is ListView.ATTENTION else 2
+
+    @property
+    def rows_each(self) -> int:
+        """The rows of an item of the list."""
+        return attention.LINES if self.query_now.view is ListView.ATTENTION else 1
 
     def compose(self) -> ComposeResult:
         """Yield all panels. The style sheet shows those that have room."""
@@ -53,7 +74,7 @@ class Sheet(Screen[None]):
             with Vertical(classes="left"):
                 yield self._panel("tasks", self._tasks)
             with Vertical(classes="right"):
-                for number, name in ((2, "gpu"), (3, "engines"), (4, "failures")):
+                for number, name in ((2, "gpu"), (3, "engines"), (4, "urgent")):
                     yield self._panel(name, self._beside(number))
             with Vertical(classes="third"):
                 yield self._panel("peek", self._peek_rows)
@@ -69,11 +90,8 @@ class Sheet(Screen[None]):
         """Take the app's newest snapshot, and draw it."""
         scene = self.dashboard.scene
         known = scene.known
-        self.chosen.take(
-            Listing(tuple(known.page.tasks), known.query.offset, known.page.total)
-            if known.page
-            else Listing()
-        )
+        if known.query.view is self.query_now.view:
+            self.chosen.take(known.page or Listing())
         self.set_class(known.status is None and known.link in (Link.DOWN, Link.FOREIGN), "-never")
         alarms = len(panels.alarm_rows(scene, 80))
         if alarms != self._alarms:
@@ -81,7 +99,19 @@ class Sheet(Screen[None]):
             shown = self.query_one("Panel.alarms", Panel)
             shown.styles.height = alarms
             shown.styles.display = "block" if alarms else "none"
+        self._look_at_the_end(scene)
         self.redraw()
+
+    def _look_at_the_end(self, scene: Scene) -> None:
+        """Show what wants a person once, when the class has ended and nobody is doing something else."""
+        status = scene.known.status
+        if status is None or scene.stale:
+            return
+        ended = status.clock is not None and status.clock.state == "done"
+        news, self._ended = ended and not self._ended, ended
+        busy = self.chosen.marks or self.query_now.text or self.has_class("-line")
+        if news and any(status.attention.values()) and self.query_now.view is ListView.OPEN and not busy:
+            self.show_view(ListView.ATTENTION)
 
     def redraw(self) -> None:
         """Redraw the panels from the snapshot that was taken."""
@@ -99,13 +129,13 @@ class Sheet(Screen[None]):
 
     def _follow(self) -> None:
         """Fetch the task under the cursor when it is another one or has changed."""
-        task, status = self.chosen.task, self.dashboard.known.status
-        if task is None or status is None:
+        item, status = self.chosen.current, self.dashboard.known.status
+        if item is None or item.task_id is None or status is None:
             return
-        at = (task.id, status.seq)
+        at = (item.task_id, status.seq)
         if at != self._peeks_at:
             self._peeks_at = at
-            self.peek(task.id)
+            self.peek(item.task_id)
 
     @work(exclusive=True, group="peek")
     async def peek(self, task_id: int) -> None:
@@ -129,11 +159,13 @@ class Sheet(Screen[None]):
     def _peek_rows(self, width: int, height: int) -> list[Row]:
         from introeval_tui.rows import detail_rows
 
-        detail, task, scene, inner = self._peeked, self.chosen.task, self.dashboard.scene, width - 1
+        detail, item, scene, inner = self._peeked, self.chosen.current, self.dashboard.scene, width - 1
         rows = [rule("─Task", "", inner, focused=False)]
-        if task is not None:
-            mine = detail if detail is not None and detail.id == task.id else None
-            rows += detail_rows.head_rows(task, mine, scene, inner)
+        if item is not None and item.task_id is not None:
+            mine = detail if detail is not None and detail.id == item.task_id else None
+            task = item.task or mine
+            if task is not None:
+                rows += detail_rows.head_rows(task, mine, scene, inner, self.key_names())
             if mine is not None:
                 rows += [row(inner), *detail_rows.overview_rows(mine, scene, inner)]
         return _edged(header.dimmed(scene, rows), inner, height)
@@ -149,23 +181,39 @@ class Sheet(Screen[None]):
 
     def _tasks(self, width: int, height: int) -> list[Row]:
         scene, chosen = self.dashboard.scene, self.chosen
-        chosen.height = max(1, height - 2)
+        known = scene.known
+        chosen.height = max(1, (height - self.above) // self.rows_each)
         head = table.title_row(
             chosen.listing, self.query_now, len(chosen.marks), width, focused=self.panel == 1
         )
-        pending = {task_id: each.verb for task_id, each in self.dashboard.pending.items()}
-        rows = table.table_rows(
-            chosen.listing,
-            scene,
-            width,
-            height - 1,
-            first=chosen.first,
-            cursor=chosen.cursor,
-            marks=chosen.marks.keys(),
-            pending=pending,
-        )
+        if known.query.view is not self.query_now.view:
+            return [head, row(width, ("   …", "dim"))]
         if not chosen.listing.total:
-            rows += table.empty_rows(scene, self.query_now, width)
+            return [head, *empty_states.empty_rows(scene, known.query, width)]
+        pending = {key: each.verb for key, each in self.dashboard.pending.items()}
+        place = {"first": chosen.first, "cursor": chosen.cursor}
+        if self.query_now.view is ListView.ATTENTION:
+            rows = attention.list_rows(
+                chosen.listing,
+                self.key_names(),
+                scene,
+                width,
+                height - 1,
+                marks=chosen.marks.keys(),
+                pending=pending,
+                **place,
+            )
+        else:
+            rows = table.table_rows(
+                chosen.listing,
+                scene,
+                width,
+                height - 1,
+                query=known.query,
+                marks=chosen.marks.keys(),
+                pending=pending,
+                **place,
+            )
         return [head, *rows]
 
     def _beside(self, number: int) -> RowSource:
@@ -184,15 +232,10 @@ class Sheet(Screen[None]):
         elif number == 3:
             rows = panels.engine_rows(scene, width)
         elif number == 4:
-            failures = scene.known.failures
-            said = str(failures.total) if failures is not None else ""
-            rows = panels.failure_rows(scene, width, self._scroll[4] if self.panel == 4 else None)
+            return self._urgent(width, room)
         else:
             rows = panels.event_rows(scene.known.events, width)
-        self._scroll[number] = max(
-            0, min(self._scroll[number], len(rows) - 1 if number == 4 else len(rows) - room)
-        )
-        first = max(0, self._scroll[number] - room + 1) if number == 4 else self._scroll[number]
+        self._scroll[number] = first = max(0, min(self._scroll[number], len(rows) - room))
         title = rule(
             f"─[{number}]{_TITLES[number]}",
             f" {said} ──" if said else "",
@@ -200,6 +243,23 @@ class Sheet(Screen[None]):
             focused=self.panel == number,
         )
         return header.dimmed(scene, [title, *rows[first : first + room]])
+
+    def _urgent(self, width: int, room: int) -> list[Row]:
+        """What wants a person or, beside the list of that, all of the one under the cursor."""
+        scene, names, focused = self.dashboard.scene, self.key_names(), self.panel == 4
+        urgent = scene.known.urgent or Listing()
+        self._scroll[4] = at = max(0, min(self._scroll[4], len(urgent.items) - 1))
+        if self.query_now.view is ListView.ATTENTION and not focused:
+            rows = attention.full_rows(self.chosen.current, names, scene, width)
+        elif not urgent.total:
+            rows = [row(width, (" nothing wants a person", "dim"))]
+        else:
+            first = max(0, at - room // attention.LINES + 1)
+            rows = attention.list_rows(
+                urgent, names, scene, width, room, first=first, cursor=at if focused else -1
+            )
+        title = rule("─[4]Attention", f" {urgent.total} ──", width, focused=focused)
+        return header.dimmed(scene, [title, *rows])
 
     def _events(self, width: int, height: int) -> list[Row]:
         scene = self.dashboard.scene
@@ -214,14 +274,14 @@ class Sheet(Screen[None]):
         known = self.dashboard.known
         if self.has_class("-never") or known.link is Link.DOWN:
             reason = "" if self.has_class("-never") else f"   {known.reason}"
-            return [
-                row(width, (" ?help  R:try now  q:quit", "dim"), (fit(reason, max(0, width - 25)), "red"))
-            ]
-        keys = " ?help /filter enter:detail space:mark r:retry x:cancel P:pause q:quit"
-        if width >= 110:
-            keys = " ?help  /filter  v:view  s:sort  enter:detail  space:mark  r:retry  x:cancel  h:hold"
-            keys += "  P:pause  D:drain  :all  q:quit"
-        return [spread(width, [(keys, "dim")], [])]
+            keys = self.foot(width - 30)
+            return [row(width, *keys, (reason, "red"))]
+        return [row(width, *self.foot(width))]
+
+    def show_view(self, view: ListView) -> None:
+        """Show another list, from its beginning and with nothing marked."""
+        self.chosen.restart()
+        self.show_list(replace(self.query_now, view=view, offset=0))
 
     def show_list(self, query: Query) -> None:
         """List other tasks."""

@@ -2,30 +2,31 @@
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.screen import Screen
 
 from introeval_tui.link.client import DaemonSilent, RequestRefused
 from introeval_tui.rows import detail_rows, header
 from introeval_tui.rows.cells import Row, fit, row, spread
 from introeval_tui.rows.detail_rows import ResultJson
+from introeval_tui.rows.target import Target, of_task
+from introeval_tui.screens.keyed import KeyedScreen
+from introeval_tui.screens.keys import VERBS
 from introeval_tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from daemon.contracts.wire.base import LogLine
     from daemon.contracts.wire.tasks import TaskDetail, TaskLine
-    from introeval_tui.screens.app_protocol import DashboardApp
 
 TABS = ("Overview", "Log", "Transcript", "Form", "Rating", "JSON", "Attempts")
 _LOG_LINES = 2000
 _SOURCES = ("daemon", "stt", "media", "extract", "rate")  # of the first only lines that name the task
 
 
-class DetailScreen(Screen[None]):
+class DetailScreen(KeyedScreen):
     """Polls and draws its task, as often as the board is refreshed."""
 
     BINDINGS = [
@@ -48,17 +49,14 @@ class DetailScreen(Screen[None]):
         Binding("pageup", "scroll_page(-1)", "a page up", id="detail_page_up", show=False),
         Binding("g,home", "scroll_by(-1000000)", "the top", id="detail_first", show=False),
         Binding("G,end", "scroll_by(1000000)", "the end", id="detail_last", show=False),
-        Binding("r", "verb('retry')", "retry what failed", id="detail_retry"),
-        Binding("x", "verb('cancel')", "cancel", id="detail_cancel"),
-        Binding("h", "hold", "hold, or release", id="detail_hold"),
-        Binding("a", "verb('rate')", "rate again", id="detail_rate"),
-        Binding("d", "verb('deliver')", "deliver again", id="detail_deliver"),
+        *VERBS,
         Binding("y", "copy", "copy the id", id="detail_copy"),
     ]
 
-    def __init__(self, task: "TaskLine", tab: str) -> None:
+    def __init__(self, task_id: int, line: "TaskLine | None", tab: str) -> None:
         super().__init__()
-        self.line = task
+        self.task_id = task_id
+        self.line = line
         self.tab = tab
         self.detail: TaskDetail | None = None
         self.results: list[ResultJson] = []
@@ -74,9 +72,15 @@ class DetailScreen(Screen[None]):
         self._read_of: tuple[int, str] | None = None  # the revision and status of `results`
 
     @property
-    def dashboard(self) -> "DashboardApp":
-        """The app."""
-        return cast("DashboardApp", self.app)
+    def targets(self) -> list[Target]:
+        """The task, once it was fetched."""
+        return [of_task(self.line)] if self.line is not None else []
+
+    def why_not(self, action: str) -> str:
+        """Why an action cannot be done now, in one line; empty when it can."""
+        if action in ("source", "wrap", "times", "follow") and self.tab != "Log":
+            return "that is for the log; l shows it"
+        return super().why_not(action)
 
     def compose(self) -> ComposeResult:
         """Yield one panel: the head and the tab's rows share its width."""
@@ -104,12 +108,13 @@ class DetailScreen(Screen[None]):
         from daemon.contracts.wire.base import LogLine
         from daemon.contracts.wire.tasks import TaskDetail
 
-        asks, path = self.dashboard.asks, f"/tasks/{self.line.id}"
+        asks, path = self.dashboard.asks, f"/tasks/{self.task_id}"
         self.detail = TaskDetail.model_validate_json(await asks.get(path))
         self.line = self.detail
-        pending = self.dashboard.pending.get(self.line.id)
-        if pending is not None and pending.came_true(self.line):
-            del self.dashboard.pending[self.line.id]
+        item = of_task(self.detail)
+        pending = self.dashboard.pending.get(item.key)
+        if pending is not None and pending.came_true(item):
+            del self.dashboard.pending[item.key]
         read_of = (self.detail.revision, self.detail.status)
         if read_of != self._read_of:
             results = json.loads(await asks.get(f"{path}/results"))
@@ -118,7 +123,7 @@ class DetailScreen(Screen[None]):
         if self.tab == "Log":
             params = [("source", self.source), ("lines", str(_LOG_LINES))]
             if self.source == _SOURCES[0]:
-                params.append(("task_id", str(self.line.id)))
+                params.append(("task_id", str(self.task_id)))
             body = await asks.get("/logs", params)
             self.log_lines = tuple(LogLine.model_validate(each) for each in json.loads(body))
 
@@ -129,10 +134,12 @@ class DetailScreen(Screen[None]):
 
     def _rows(self, width: int, height: int) -> list[Row]:
         scene = self.dashboard.scene
-        head = detail_rows.head_rows(self.line, self.detail, scene, width)
-        pending = self.dashboard.pending.get(self.line.id)
+        head = [row(width, (f" < esc  {self.task_id:04d}  {self.trouble or '…'}", "bold"))]
+        if self.line is not None:
+            head = detail_rows.head_rows(self.line, self.detail, scene, width, self.key_names())
+        pending = self.dashboard.pending.get(f"task:{self.task_id}")
         if pending is not None:
-            head[3] = row(width, (fit(f" ↻ {pending.verb}: sent, waiting for the daemon", width), "yellow"))
+            head[-1] = row(width, (fit(f" ↻ {pending.verb}: sent, waiting for the daemon", width), "yellow"))
         if scene.stale:
             head.insert(0, header.title(scene, width))
         room = max(1, height - len(head) - 2)
@@ -180,11 +187,8 @@ class DetailScreen(Screen[None]):
             return row(width, (fit(f" {self.trouble}", width), "bold red"))
         where = f" {self._first + 1}-{self._first + self._page} " if self._most else ""
         if self.tab == "Log":
-            keys = f" ?help esc:back [ ]:tabs s:source ({self.source}) w:wrap t:times q:quit"
-            where = f" f:follow {'on' if self._follow else 'off'}{where}"
-        else:
-            keys = " ?help esc:back [ ]:tabs r:retry x:cancel h:hold a:rate q:quit"
-        return spread(width, [(keys, "dim")], [(where, "dim")] if where else [])
+            where = f" {self.source} log, follow {'on' if self._follow else 'off'}{where}"
+        return spread(width, self.foot(width - len(where)), [(where, "dim")] if where else [])
 
     def action_leave(self) -> None:
         """Go back to the list."""
@@ -239,13 +243,9 @@ class DetailScreen(Screen[None]):
 
     def action_verb(self, verb: str) -> None:
         """Send the request `verb` for this task."""
-        self.dashboard.ask_for(verb, [self.line])
-
-    def action_hold(self) -> None:
-        """Hold the task, or release it when it is held."""
-        self.dashboard.ask_for("release" if self.line.held else "hold", [self.line])
+        self.dashboard.ask_for(verb, self.targets)
 
     def action_copy(self) -> None:
         """Copy the task's id."""
-        self.app.copy_to_clipboard(str(self.line.id))
-        self.dashboard.say(f"copied: {self.line.id}", "green")
+        self.app.copy_to_clipboard(str(self.task_id))
+        self.dashboard.say(f"copied: {self.task_id}", "green")

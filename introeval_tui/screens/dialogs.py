@@ -1,12 +1,12 @@
 """The screens over the board: a confirmation, and help."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import ModalScreen
 
-from introeval_tui.rows.cells import Row, fit, row, wrap
+from introeval_tui.rows.cells import Row, clean, fit, row, wrap
 from introeval_tui.widgets.panel import Panel
 
 _WIDEST = 72
@@ -72,6 +72,37 @@ class Question(ModalScreen[bool]):
     def action_chosen(self) -> None:
         """Close with the selected answer."""
         _ = self.dismiss(self._yes)
+
+
+class Notice(ModalScreen[None]):
+    """Some rows to read."""
+
+    BINDINGS = [Binding("escape,q,enter,space", "close", "close")]
+
+    def __init__(self, heading: str, rows: Callable[[int], list[Row]], *, ascii_only: bool) -> None:
+        super().__init__(classes="box")
+        self._heading = heading
+        self._source = rows
+        self._ascii = ascii_only
+
+    def compose(self) -> ComposeResult:
+        """Yield one panel."""
+        yield Panel(self._rows, "box", ascii_only=self._ascii)
+
+    def on_mount(self) -> None:
+        """Fit the box to its text."""
+        width = min(_WIDEST, self.app.size.width)
+        panel = self.query_one(Panel)
+        panel.styles.width = width
+        panel.styles.height = min(self.app.size.height, len(self._rows(width, 100)))
+
+    def _rows(self, width: int, height: int) -> list[Row]:
+        heading = clean(self._heading[:40])
+        return box(f"{heading} - Esc closes", self._source(width - 4)[: max(1, height - 2)], width)
+
+    def action_close(self) -> None:
+        """Close."""
+        _ = self.dismiss(None)
 
 
 class Help(ModalScreen[None]):

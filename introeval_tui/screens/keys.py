@@ -1,28 +1,54 @@
-"""The active keys for help and palette, read from the bindings, so that changed keys are shown right."""
+"""The keys that can be used now, as help, palette and footer show them; read from the bindings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import NamedTuple
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.dom import DOMNode
-from textual.screen import Screen
+
+from introeval_tui.rows.cells import Piece
 
 NOTES = (
     "Lower case is for the selected task, or for all that are marked; UPPER case is for the whole daemon.",
-    "A state has a sign and a word, never a colour alone. Quitting never affects the work.",
+    "Only keys that can do something now are listed. Quitting never affects the work.",
     "Keys can be changed in ~/.config/introeval/tui.toml. A stray Esc on a slow line: set ESCDELAY=200.",
 )
+_FOOT = {
+    "help": "help",
+    "leave": "back",
+    "open": "detail",
+    "retry": "retry",
+    "rate": "rate",
+    "deliver": "deliver",
+    "hold": "hold",
+    "cancel": "cancel",
+    "acknowledge": "seen",
+    "source": "source",
+    "wrap": "wrap",
+    "times": "times",
+    "attention": "attention",
+    "filter": "filter",
+    "mark": "mark",
+    "pause": "pause",
+    "view": "view",
+    "next_tab": "next tab",
+    "sort": "sort",
+    "drain": "drain",
+    "retry_failed": "retry failed",
+    "go": "go",
+    "palette": "all",
+}
+"""The entries of the footer by the id of their binding, the most important first; the last is "quit"."""
 _SHOWN = {"question_mark": "?", "colon": ":", "plus": "+", "equals_sign": "=", "minus": "-", "slash": "/"}
 _SHOWN |= {
+    "exclamation_mark": "!",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "escape": "Esc",
     "enter": "Enter",
     "space": "Space",
-}
-_SHOWN |= {
     "pagedown": "PgDn",
     "pageup": "PgUp",
     "home": "Home",
@@ -32,32 +58,83 @@ _SHOWN |= {
 }
 
 
-def _own(app: App[Any], screen: Screen[Any]) -> dict[str, tuple[list[str], Binding, DOMNode]]:
-    """The described bindings of app and screen by action: all keys, the binding, and its owner."""
-    found: dict[str, tuple[list[str], Binding, DOMNode]] = {}
-    for active in screen.active_bindings.values():
-        binding = active.binding
-        if active.node in (app, screen) and binding.description and binding.id:
-            found.setdefault(binding.action, ([], binding, active.node))[0].append(binding.key)
-    return found
+def shown(key: str) -> str:
+    """A key as it is shown."""
+    return _SHOWN.get(key, key)
 
 
-def working(app: App[Any]) -> list[tuple[str, str]]:
-    """(keys, description) of all active bindings."""
-    return [
-        (" ".join(_SHOWN.get(key, key) for key in keys), binding.description)
-        for keys, binding, _ in _own(app, app.screen).values()
-    ]
+VERBS = [
+    Binding("r", "verb('retry')", "retry", id="retry"),
+    Binding("x", "verb('cancel')", "cancel", id="cancel"),
+    Binding("h", "verb('hold')", "hold, or release", id="hold"),
+    Binding("a", "verb('rate')", "rate again", id="rate"),
+    Binding("d", "verb('deliver')", "deliver again", id="deliver"),
+    Binding("c", "verb('acknowledge')", "seen: acknowledge", id="acknowledge"),
+]
+"""The keys of the requests for a task, the same in all screens."""
 
 
-def commands(app: App[Any], screen: Screen[Any]) -> Iterable[SystemCommand]:
-    """Yield every action as a command of the palette."""
-    for keys, binding, owner in _own(app, screen).values():
-        if binding.id != "palette":
-            help_text = "key " + " ".join(_SHOWN.get(key, key) for key in keys)
-            yield SystemCommand(
-                binding.description, help_text, partial(app.run_action, binding.action, owner)
-            )
-    yield SystemCommand(
-        "pause now: running attempts are lost", "asks first", partial(app.run_action, "app.pause_now")
-    )
+class Bound(NamedTuple):
+    """A binding with all keys of its action, and its owner: the app or a screen."""
+
+    keys: list[str]
+    binding: Binding
+    owner: DOMNode
+
+    @property
+    def name(self) -> str:
+        """Its id, the same for one action in all screens."""
+        return (self.binding.id or "").removeprefix("detail_")
+
+    @property
+    def shown(self) -> str:
+        """All of its keys."""
+        return " ".join(shown(key) for key in self.keys)
+
+
+def bound(found: Iterable[tuple[DOMNode, Binding]]) -> list[Bound]:
+    """The described bindings by action."""
+    by_action: dict[str, Bound] = {}
+    for owner, binding in found:
+        if binding.description and binding.id:
+            by_action.setdefault(binding.action, Bound([], binding, owner)).keys.append(binding.key)
+    return list(by_action.values())
+
+
+def commands(app: App[int], offers: Sequence[Bound], labels: Mapping[str, str]) -> Iterable[SystemCommand]:
+    """Yield the actions as commands of the palette."""
+    for each in offers:
+        if each.name != "palette":
+            run = partial(app.run_action, each.binding.action, each.owner)
+            yield SystemCommand(labels.get(each.name, each.binding.description), f"key {each.shown}", run)
+
+
+def foot(
+    offers: Sequence[Bound], labels: Mapping[str, str], room: int
+) -> tuple[list[Piece], dict[str, Bound]]:
+    """The entries of the footer that have room, and the binding of each piece."""
+    by_name = {each.name: each for each in offers}
+    pieces: list[Piece] = []
+    pointed: dict[str, Bound] = {}
+    last = by_name.get("quit")
+    left = room - (len(_entry(last, "quit")[0]) + 6 if last is not None else 0)
+    for name, label in [*_FOOT.items(), ("quit", "quit")]:
+        each = by_name.get(name)
+        if each is None:
+            continue
+        key, said = _entry(each, labels.get(name, label))
+        size = len(key) + len(said)
+        if name == "quit":
+            left += size
+        if size > left:
+            continue
+        left -= size
+        pieces += [(key, "bold cyan"), (said, "dim")]
+        pointed |= {key: each, said: each}
+    return pieces, pointed
+
+
+def _entry(each: Bound, label: str) -> Piece:
+    key = shown(each.keys[0])
+    key = key.lower() if len(key) > 1 else key
+    return f" {key}", label if not key.isalnum() else f":{label}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -20,12 +21,13 @@ class Panel(Widget):
     """Shows the rows of its source; `redraw` repaints the pieces that have changed."""
 
     class Pointed(Message):
-        """A row was clicked; `twice` for a double click."""
+        """A row was clicked, at `piece`; `twice` for a double click."""
 
-        def __init__(self, panel: "Panel", y: int, *, twice: bool) -> None:
+        def __init__(self, panel: "Panel", y: int, piece: str, *, twice: bool) -> None:
             super().__init__()
             self.panel = panel
             self.y = y
+            self.piece = piece
             self.twice = twice
 
     class Wheeled(Message):
@@ -93,8 +95,16 @@ class Panel(Widget):
         self.redraw()
 
     def on_click(self, event: events.Click) -> None:
-        """Post the clicked row."""
-        self.post_message(self.Pointed(self, event.y, twice=event.chain > 1))
+        """Post the clicked row and piece."""
+        self.post_message(self.Pointed(self, event.y, self._piece(event.x, event.y), twice=event.chain > 1))
+
+    def _piece(self, x: int, y: int) -> str:
+        """The text of the piece at a cell."""
+        for text, _ in self._rows[y] if y < len(self._rows) else []:
+            x -= cell_len(text)
+            if x < 0:
+                return text
+        return ""
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Post a turn of the wheel by 3 rows."""
@@ -109,4 +119,4 @@ class Panel(Widget):
 
 def _cells(pieces: Row) -> int:
     """The width of a row in cells."""
-    return sum(Segment(text).cell_length for text, _ in pieces)
+    return sum(cell_len(text) for text, _ in pieces)

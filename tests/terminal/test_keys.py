@@ -18,6 +18,7 @@ pytestmark = pytest.mark.terminal
 
 _NAMES = {
     "question_mark": "?",
+    "exclamation_mark": "!",
     "f1": "F1",
     "colon": ":",
     "ctrl+c": "C-c",
@@ -100,7 +101,7 @@ def test_every_key_of_the_board(desk: Desk, daemon: Played) -> None:
 
     key("enter", "s005", "Overview", "esc:back")
     key("escape", "/filter")
-    key("l", "f:follow on", "task 5: transcribing")
+    key("l", "follow on", "task 5: transcribing")
     key("escape", "/filter")
     key("space", "1 marked", "> 0006")
     key.changes("escape", lambda text: "1 marked" not in text)
@@ -108,7 +109,7 @@ def test_every_key_of_the_board(desk: Desk, daemon: Played) -> None:
     terminal.write("s02")
     terminal.sees("0020", "Tasks 10")
     terminal.type("Enter")
-    terminal.sees("r:retry", "Tasks 10")
+    terminal.sees("x:cancel", "Tasks 10")
     key("escape", "Tasks 26")
     key("s", "sort:age")
     key("S", "sort:age descending", "> 0021", "  0020")
@@ -118,7 +119,7 @@ def test_every_key_of_the_board(desk: Desk, daemon: Played) -> None:
 
     key("2", "[2]GPU", "87%")
     key("3", "[3]Engines", "whisper")
-    key("4", "[4]Failures", "no moov atom")
+    key("4", "[4]Attention", "gave no answer")
     key("5", "[5]Events", "switched to stt")
     key("1", "[1]Tasks 26")
 
@@ -133,11 +134,17 @@ def test_every_key_of_the_board(desk: Desk, daemon: Played) -> None:
     key.moves("g", "0006")
     key("h")
     daemon.was_asked("POST /tasks/6/hold")
-    terminal.sees("held 1", "0006   s006          ‖ held")
+    terminal.sees("held 1", "> 0006  s006          ‖ held")
     key("h")
     daemon.was_asked("POST /tasks/6/release")
     key("y", "copied: 6")
 
+    key("exclamation_mark", "[1]Attention 2", "> ✗ failed        s003", "r retry it")
+    key("c")
+    daemon.was_asked("POST /attention/task:3/acknowledge")
+    terminal.sees("[1]Attention 1")
+    key("exclamation_mark", "[1]Tasks 25")
+    key("v", "[1]Attention 1")
     key("v", "─ failed ─", "> 0003")
     key("r")
     daemon.was_asked("POST /tasks/3/retry")
@@ -183,9 +190,9 @@ def _whole_daemon(key: Keyboard, daemon: Played) -> None:
     key("N", "Go without waiting?")
     terminal.type("y")
     daemon.was_asked("POST /go")
-    key("R", "Retry all 1 failed tasks?")
+    key("R", "Retry 1 failed tasks?")
     terminal.type("Escape")
-    terminal.sees_no("Retry all")
+    terminal.sees_no("Retry 1 failed")
     key("C", "deadline of the class")
     terminal.write("22:50")
     terminal.type("Enter")
@@ -195,7 +202,7 @@ def _whole_daemon(key: Keyboard, daemon: Played) -> None:
 def _general(key: Keyboard) -> None:
     terminal = key.terminal
     for name in ("question_mark", "f1"):
-        key(name, "Keys - Esc closes", "pause or resume")
+        key(name, "Keys - Esc closes", "freeze the display")
         terminal.type("Escape")
         terminal.sees("[1]Tasks")
     for name in ("colon", "ctrl+p"):
@@ -230,7 +237,7 @@ def test_every_key_of_a_task(desk: Desk, daemon: Played) -> None:
     fake = daemon.reset()
     terminal = desk.open()
     terminal.sees("live", "> 0005")
-    terminal.type("v", "v")
+    terminal.type("v", "v", "v")
     terminal.sees("─ done ─", "> 0001")
     terminal.type("Enter")
     terminal.sees("s001", "esc:back", "transcribed")
@@ -266,7 +273,7 @@ def test_every_key_of_a_task(desk: Desk, daemon: Played) -> None:
     for down, up in (("pagedown", "pageup"), ("space", "pageup")):
         key.changes(down, lambda text: "schema_version" not in text)
         key(up, "schema_version")
-    key("l", "task 1: transcribing", "f:follow")
+    key("l", "task 1: transcribing", "log, follow")
     key.changes("f", lambda text: ("follow on" in text) or ("follow off" in text))
     key.changes(
         "w",
@@ -275,21 +282,24 @@ def test_every_key_of_a_task(desk: Desk, daemon: Played) -> None:
         ),
     )
     key.changes("t", lambda text: "22:12:50" not in text)
-    before = terminal.sees("s:source (")
-    key.changes("s", lambda text: "s:source (" in text and text.splitlines()[-1] != before.splitlines()[-1])
+    before = terminal.sees("s:source")
+    key.changes("s", lambda text: "s:source" in text and text.splitlines()[-1] != before.splitlines()[-1])
     key("d")
     daemon.was_asked("POST /tasks/1/deliver")
     key("y", "copied: 1")
     key("a", "Rate again 0001")
     terminal.type("y")
     daemon.was_asked("POST /tasks/1/rate")
+    terminal.sees("◇ wait-rate")
     key("x", "Cancel 0001")
     terminal.type("n")
     terminal.sees_no("Cancel 0001")
     key("h")
     daemon.was_asked("POST /tasks/1/hold")
-    fake.change(1, status="failed", stage=None)
-    terminal.sees("FAILED")
+    fake.change(1, status="failed", stage=None, outcome="failed", held=False, reason="it stalled")
+    terminal.sees("✗ failed")
+    key("c")
+    daemon.was_asked("POST /attention/task:1/acknowledge")
     key("r")
     daemon.was_asked("POST /tasks/1/retry")
     key("escape", "[1]Tasks")

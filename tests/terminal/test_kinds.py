@@ -10,7 +10,7 @@ from tests.terminal.tmux import Terminal
 
 pytestmark = pytest.mark.terminal
 
-_SIGNS = "●◐○◌◆✓✗‖↻⊘█░▏▁▂▃▄▅▆▇■─│┌┐└┘…—×"
+_SIGNS = "●◐○◌◆◇▲▼✓✗‖↻⊘█░▏▁▂▃▄▅▆▇■─│┌┐└┘…—×"
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ _SIGNS = "●◐○◌◆✓✗‖↻⊘█░▏▁▂▃▄▅▆▇■─│�
 def test_every_kind_of_terminal_shows_all(desk: Desk, daemon: Played, term: str) -> None:
     daemon.reset()
     terminal = desk.open(term=term)
-    seen = terminal.sees("INTROEVAL ● live", "batch 7/10", "> 0005", "◆ EVAL", "0017", "?help")
+    seen = terminal.sees("INTROEVAL ● live", "batch 7/10", "> 0005", "◆ rate", "0017", "?help")
     lines = seen.splitlines()
     assert len(lines) == 24
     assert lines[0].startswith(" INTROEVAL")
@@ -33,10 +33,10 @@ def test_every_kind_of_terminal_shows_all(desk: Desk, daemon: Played, term: str)
 def test_without_colours_the_words_and_signs_say_all(desk: Desk, daemon: Played) -> None:
     daemon.reset()
     terminal = desk.open(NO_COLOR="1")
-    terminal.sees("INTROEVAL ● live", "◆ EVAL", "‖ held", "FAILED 2")
+    terminal.sees("INTROEVAL ● live", "◆ rate", "‖ held", "FAILED 2")
     assert not _hues(terminal)
     with_colours = desk.open()
-    with_colours.sees("INTROEVAL ● live", "◆ EVAL")
+    with_colours.sees("INTROEVAL ● live", "◆ rate")
     assert _hues(with_colours)
 
 
@@ -59,9 +59,9 @@ def _coloured(code: str) -> bool:
 def test_a_posix_locale_gets_ascii_signs_in_the_same_columns(desk: Desk, daemon: Played) -> None:
     daemon.reset()
     wide = desk.open()
-    there = wide.sees("INTROEVAL ● live", "> 0005", "0017", "◆ EVAL").splitlines()
+    there = wide.sees("INTROEVAL ● live", "> 0005", "0017", "◆ rate").splitlines()
     narrow = desk.open(LC_ALL="POSIX", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
-    here = narrow.sees("INTROEVAL * live", "> 0005", "0017", "# EVAL").splitlines()
+    here = narrow.sees("INTROEVAL * live", "> 0005", "0017", "# rate").splitlines()
     assert not set("".join(here)) & set(_SIGNS)
     assert all(line.isascii() for line in here), "\n".join(here)
     for one, other in zip(there[8:22], here[8:22], strict=True):
@@ -70,7 +70,7 @@ def test_a_posix_locale_gets_ascii_signs_in_the_same_columns(desk: Desk, daemon:
 
 def test_the_ascii_option_does_the_same_in_any_locale(desk: Desk, daemon: Played) -> None:
     daemon.reset()
-    seen = desk.open("--ascii").sees("INTROEVAL * live", "> 0005", "# EVAL")
+    seen = desk.open("--ascii").sees("INTROEVAL * live", "> 0005", "# rate")
     assert seen.isascii()
 
 
@@ -108,7 +108,7 @@ def test_every_size_shows_what_has_room_and_a_storm_of_sizes_leaves_it_whole(
 ) -> None:
     daemon.reset()
     terminal = desk.open(width=120, height=40)
-    terminal.sees("live", "[1]Tasks", "[2]GPU", "[3]Engines", "[4]Failures", "[5]Events", "0030")
+    terminal.sees("live", "[1]Tasks", "[2]GPU", "[3]Engines", "[4]Attention", "[5]Events", "0030")
     terminal.resize(200, 50)
     terminal.sees("[2]GPU", "Phases", "transcribed", "0030")
     terminal.resize(30, 8)

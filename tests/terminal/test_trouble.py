@@ -118,7 +118,7 @@ def test_the_real_daemon_killed_and_started_again_goes_on_before_the_operators_e
 ) -> None:
     terminal = desk.terminal(desk.command(socket=real.socket))
     terminal.sees("● live")
-    terminal.type("v", "v", "v")
+    terminal.type("v", "v", "v", "v")
     terminal.sees("─ all ─")
     dashboard = terminal.program()
     real.hand_in("s101_a.mp4", "s102_a.mp4", "s103_a.mp4")
@@ -129,7 +129,7 @@ def test_the_real_daemon_killed_and_started_again_goes_on_before_the_operators_e
     real.start()
     terminal.sees("● live")
     wait_until(lambda: real.results == 3, lambda: terminal.text)
-    wait_until(lambda: terminal.text.count("✓ done") == 3, lambda: terminal.text)
+    wait_until(lambda: terminal.text.count("✓ evaluated") == 3, lambda: terminal.text)
     _same(terminal, dashboard)
 
 

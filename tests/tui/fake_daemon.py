@@ -10,11 +10,13 @@ import json
 import multiprocessing
 import threading
 import urllib.parse
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from daemon.contracts.wire.attention import AttentionLine, AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
 from daemon.contracts.wire.status import (
     AlarmLine,
@@ -28,9 +30,11 @@ from daemon.contracts.wire.status import (
     GpuState,
     Inbox,
     PhaseSpan,
+    PlaceLine,
     Rates,
 )
 from daemon.contracts.wire.tasks import DocumentLine, HistoryLine, TaskDetail, TaskLine, TaskPage
+from daemon.contracts.wire.words import AttentionKind
 from daemon.core.timestamps import to_iso
 
 NOW = 1_700_000_000.0  # a Tuesday, 22:13:20 UTC
@@ -85,6 +89,8 @@ def a_class() -> list[TaskLine]:
             ended_at=ended,
             delivered_at=ended,
             eta=None,
+            flag_codes=["evidence_not_found"],
+            reason="evidence_not_found: the quote 'I built a robot' is not in the transcript",
         ),
         task(
             3,
@@ -94,8 +100,9 @@ def a_class() -> list[TaskLine]:
             ended_at=ended,
             retry_count=3,
             eta=None,
-            error_code="unreadable",
-            error_message="the video can't be decoded: no moov atom",
+            error_code="stalled",
+            error_message="the engine gave no answer in 300 s, three times",
+            reason="stalled: the engine gave no answer in 300 s, three times",
         ),
         task(4, status="cancelled", stage=None, outcome="cancelled", ended_at=ended, eta=None),
         task(5, status="llama_processing", stage="rate", progress=0.4, started_at=to_iso(NOW - 8)),
@@ -106,6 +113,67 @@ def a_class() -> list[TaskLine]:
         task(10, retry_count=1, not_before=to_iso(NOW + 40)),
         *(task(number) for number in range(11, 31)),
     ]
+
+
+def can_of(line: TaskLine) -> list[str]:
+    """The requests that the daemon accepts for a task."""
+    if line.status in OPEN:
+        return ["cancel", "release" if line.held else "hold"]
+    can = ["deliver"]
+    if line.status != "completed":
+        return [*can, "retry"] if line.error_code != "unreadable" else can
+    if line.outcome in ("evaluated", "needs_review"):
+        can.append("rate")
+    return [*can, "retry"] if line.outcome == "needs_review" else can
+
+
+def orders_of(status: DaemonStatus) -> list[str]:
+    """The orders that change something."""
+    can = [] if status.paused else ["pause"]
+    can += ["resume"] if status.paused or status.draining else []
+    return [*can, *([] if status.draining else ["drain"]), "go"]
+
+
+_NEXT = {
+    "failed": ("retry it", "retry"),
+    "needs_review": ("compare rating and transcript; rate again, or acknowledge", "rate"),
+    "unscorable": ("have the student record it again", None),
+}
+
+
+def attention_of(line: TaskLine) -> AttentionLine | None:
+    """Why a task wants a person."""
+    kind = "failed" if line.status == "failed" else line.outcome if line.status == "completed" else None
+    if kind not in _NEXT or line.acknowledged:
+        return None
+    todo, verb = _NEXT[kind]
+    if verb not in can_of(line):
+        todo, verb = "have the student send it again", None
+    return AttentionLine(
+        key=f"task:{line.id}",
+        kind=kind,
+        at=line.ended_at or line.claimed_at,
+        who=line.student,
+        what=line.filename,
+        reason=line.reason or f"{line.error_code}: {line.error_message}",
+        next=todo,
+        verb=verb,
+        task_id=line.id,
+    )
+
+
+def a_refusal(number: int = 1, **changes: Any) -> AttentionLine:
+    """A file that became no task."""
+    values: dict[str, Any] = {
+        "key": f"refused:{number}",
+        "kind": "refused",
+        "at": to_iso(NOW - 300),
+        "who": "ana",
+        "what": "IMG_2041.MOV",
+        "reason": "no student can be read from the name",
+        "next": "have it sent again in a folder of the student",
+    }
+    return AttentionLine(**{**values, **changes})
 
 
 def a_status(**changes: Any) -> DaemonStatus:
@@ -134,6 +202,8 @@ def a_status(**changes: Any) -> DaemonStatus:
             expected_at=to_iso(NOW + 1800),
             deadline=to_iso(NOW + 1926),
             spare_s=126.0,
+            state="on_time",
+            outcomes={"evaluated": 10, "needs_review": 1, "failed": 1},
         ),
         "rates": Rates(tasks_per_h=112.9, mean_s=51.0),
         "engines": [
@@ -171,6 +241,10 @@ def a_status(**changes: Any) -> DaemonStatus:
             power_limit_w=160,
         ),
         "inbox": Inbox(path="/srv/introeval/inbox", waiting=3),
+        "places": [
+            PlaceLine(name="inbox", path="/srv/introeval/inbox", state="known"),
+            PlaceLine(name="outbox", path="/srv/introeval/outbox", state="known"),
+        ],
         "disk": Disk(free_mb=61_000, total_mb=250_000, min_free_mb=2_000),
     }
     return DaemonStatus(**{**values, **changes})
@@ -338,6 +412,7 @@ class FakeDaemon:
     tasks: list[TaskLine] = field(default_factory=a_class)
     gpu: GpuHistory = field(default_factory=a_history)
     events: list[EventLine] = field(default_factory=some_events)
+    refused: list[AttentionLine] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     delay_s: float = 0.0
@@ -382,6 +457,39 @@ class FakeDaemon:
     def says(self, **changes: Any) -> None:
         """Change the status."""
         self.status = self.status.model_copy(update=changes)
+
+    def attention(self) -> list[AttentionLine]:
+        """What wants a person, the most urgent kind first."""
+        alarms = [
+            AttentionLine(
+                key=f"alarm:{alarm.code}",
+                kind="alarm",
+                at=alarm.since,
+                who=None,
+                what=alarm.affects,
+                reason=alarm.message,
+                next=alarm.fix,
+            )
+            for alarm in self.status.alarms
+            if not alarm.acknowledged
+        ]
+        lines = [*alarms, *self.refused, *filter(None, map(attention_of, self.tasks))]
+        return sorted(lines, key=lambda line: list(AttentionKind).index(AttentionKind(line.kind)))
+
+    def acknowledge(self, key: str) -> None:
+        """Let a person have seen something."""
+        self.refused = [line for line in self.refused if line.key != key]
+        alarms = [
+            alarm.model_copy(update={"acknowledged": True}) if key == f"alarm:{alarm.code}" else alarm
+            for alarm in self.status.alarms
+        ]
+        self.says(alarms=alarms)
+        if key.startswith("task:"):
+            self.change(int(key[5:]), acknowledged=True)
+
+    def _status(self) -> DaemonStatus:
+        counts = dict(Counter(line.kind for line in self.attention()))
+        return self.status.model_copy(update={"attention": counts, "can": orders_of(self.status)})
 
     # --- HTTP
 
@@ -430,7 +538,9 @@ class FakeDaemon:
         if path == "/status":
             if self.before is not None:
                 self.before(self)
-            return 200, self.status.model_dump_json()
+            return 200, self._status().model_dump_json()
+        if path == "/attention":
+            return 200, self._attention(params).model_dump_json()
         if path == "/tasks":
             return 200, self._page(params).model_dump_json()
         if path == "/gpu":
@@ -445,7 +555,7 @@ class FakeDaemon:
                 return 404, json.dumps({"error": "UnknownTask", "message": f"there is no task {parts[1]}"})
             if parts[2:] == ["results"]:
                 return 200, json.dumps([a_result(line)] if line.status == "completed" else [])
-            return 200, a_detail(line).model_dump_json()
+            return 200, a_detail(_offering(line)).model_dump_json()
         return 404, json.dumps({"detail": "Not Found"})
 
     def _page(self, params: dict[str, list[str]]) -> TaskPage:
@@ -462,7 +572,15 @@ class FakeDaemon:
         if params.get("descending") == ["true"]:
             chosen = chosen[::-1]
         offset, limit = int(params.get("offset", ["0"])[0]), int(params.get("limit", ["100"])[0])
-        return TaskPage(total=len(chosen), tasks=chosen[offset : offset + limit])
+        return TaskPage(
+            total=len(chosen), tasks=[_offering(each) for each in chosen[offset : offset + limit]]
+        )
+
+    def _attention(self, params: dict[str, list[str]]) -> AttentionPage:
+        lines = self.attention()
+        offset, limit = int(params.get("offset", ["0"])[0]), int(params.get("limit", ["100"])[0])
+        counts = dict(Counter(line.kind for line in lines))
+        return AttentionPage(total=len(lines), counts=counts, lines=lines[offset : offset + limit])
 
     def _log(self, params: dict[str, list[str]]) -> list[LogLine]:
         about = params.get("task_id", ["0"])[0]
@@ -472,6 +590,9 @@ class FakeDaemon:
     def _order(self, parts: list[str]) -> tuple[int, str]:
         if self.refuse is not None:
             return self.refuse[0], json.dumps({"error": "IllegalTransition", "message": self.refuse[1]})
+        if parts[0] == "attention":
+            self.acknowledge(urllib.parse.unquote(parts[1]))
+            return 200, "{}"
         if parts[0] != "tasks":
             changes = {
                 "pause": {"paused": True},
@@ -479,12 +600,12 @@ class FakeDaemon:
                 "drain": {"draining": True},
             }
             self.says(**changes.get(parts[0], {}))
-            return 200, self.status.model_dump_json()
+            return 200, self._status().model_dump_json()
         number, verb = int(parts[1]), parts[2]
         if self.obeys:
             self.obey(number, verb)
         line = next(each for each in self.tasks if each.id == number)
-        return 200, a_detail(line).model_dump_json()
+        return 200, a_detail(_offering(line)).model_dump_json()
 
     def obey(self, number: int, verb: str) -> None:
         """Let what was asked for a task come true."""
@@ -498,15 +619,27 @@ class FakeDaemon:
         self.change(number, **changes.get(verb, {}))
 
 
+def _offering(line: TaskLine) -> TaskLine:
+    return line.model_copy(update={"can": can_of(line)})
+
+
 def alarmed() -> list[AlarmLine]:
     """Alarms of all kinds of length."""
     since = to_iso(NOW - 100)
     return [
         AlarmLine(
-            code="outbox", message="the outbox /srv/introeval/outbox is full: free some space", since=since
+            code="outbox",
+            message="the outbox /srv/introeval/outbox is full",
+            affects="4 results that wait to be delivered",
+            fix="free some space on its disk",
+            since=since,
         ),
         AlarmLine(
-            code="switch", message="the GPU is not free: pid 812 (python3 of ana) holds 2.1 GB", since=since
+            code="switch",
+            message="the GPU is not free: pid 812 (python3 of ana) holds 2.1 GB",
+            affects="all 26 open tasks",
+            fix="end the process, or wait until it ends",
+            since=since,
         ),
     ]
 

@@ -21,15 +21,15 @@ def fake(tmp_path: Path) -> FakeDaemon:
     return at(tmp_path)
 
 
-def cursor(desk: Desk) -> int:
-    found = desk.board().chosen.task
+def cursor(desk: Desk) -> int | None:
+    found = desk.board().chosen.current
     assert found is not None
-    return found.id
+    return found.task_id
 
 
 async def test_it_opens_on_what_is_open_in_the_order_of_service(fake: FakeDaemon) -> None:
     async with opened(fake) as desk:
-        await desk.sees("● live", "Tasks 26", "s005", "30 of 30 by", "batch 7/10")
+        await desk.sees("● live", "Tasks 26", "s005", "all by 22:43", "batch 7/10")
         assert fake.asked("GET /tasks?open=true&order=queue&offset=0&limit=250")
 
 
@@ -56,7 +56,7 @@ async def test_nothing_is_asked_again_while_nothing_changes(fake: FakeDaemon) ->
         await desk.heard()
         assert len(fake.asked("GET /tasks")) == before
         fake.change(3, status="stt_processing", progress=0.5)
-        await desk.sees("● STT", "50%")
+        await desk.sees("● stt", "50%")
 
 
 async def test_the_filter_follows_what_is_written_and_esc_takes_it_away(fake: FakeDaemon) -> None:
@@ -95,9 +95,9 @@ async def test_a_filter_that_finds_nothing_says_so(fake: FakeDaemon) -> None:
 
 async def test_views_and_orders_are_the_daemons(fake: FakeDaemon) -> None:
     async with opened(fake) as desk:
-        await desk.press("v")
+        await desk.press("v", "v")
         await desk.asked("GET /tasks?status=failed&order=queue")
-        await desk.sees("failed ─", "unreadable: the v")
+        await desk.sees("failed ─", "stalled: the engine gave no")
         await desk.press("v", "v")
         await desk.asked("GET /tasks?order=queue")
         await desk.sees("Tasks 30 ─ all")
@@ -150,10 +150,10 @@ async def test_what_is_refused_is_said_and_no_longer_pending(fake: FakeDaemon) -
 @pytest.mark.parametrize(
     ("keys", "request_line"),
     [
-        ("r", "POST /tasks/5/retry"),
+        ("v,v,r", "POST /tasks/3/retry"),
         ("h", "POST /tasks/5/hold"),
-        ("d", "POST /tasks/5/deliver"),
-        ("a,y", "POST /tasks/5/rate"),
+        ("v,v,d", "POST /tasks/3/deliver"),
+        ("v,v,v,a,y", "POST /tasks/1/rate"),
         ("P,y", "POST /pause"),
         ("D,y", "POST /drain"),
         ("N,y", "POST /go"),
@@ -166,8 +166,10 @@ async def test_a_key_asks_the_daemon(fake: FakeDaemon, keys: str, request_line: 
     async with opened(fake) as desk:
         for key in keys.split(","):
             await desk.press(key)
+            if key == "v":
+                await desk.heard()
             if key == "R":
-                await desk.sees("Retry all 1 failed tasks?")
+                await desk.sees("Retry 1 failed tasks?")
         assert await desk.asked("POST") == request_line
 
 
@@ -209,8 +211,8 @@ async def test_a_deadline_is_written_as_a_time(fake: FakeDaemon) -> None:
 
 async def test_the_detail_shows_the_task_from_all_sides(fake: FakeDaemon) -> None:
     async with opened(fake) as desk:
-        await desk.press("v", "v")
-        await desk.sees("✓ done")
+        await desk.press("v", "v", "v")
+        await desk.sees("✓ evaluated")
         await desk.press("enter")
         await desk.sees("0001", "stt 14s (4.3x)", "transcribed", "receipt", "ungrounded")
         for keys, words in {
@@ -231,18 +233,18 @@ async def test_the_detail_shows_the_task_from_all_sides(fake: FakeDaemon) -> Non
 async def test_the_log_follows_wraps_and_hides_its_times(fake: FakeDaemon) -> None:
     async with opened(fake) as desk:
         await desk.press("l")
-        await desk.sees("error: the answer was no JSON", "f:follow on")
+        await desk.sees("error: the answer was no JSON", "follow on")
         assert "x" * 100 not in desk.text.replace("\n", "").replace(" ", "")
         await desk.press("w")
         assert desk.text.count("x" * 60) >= 4
         await desk.press("f")
-        await desk.sees("f:follow off")
+        await desk.sees("follow off")
         before = desk.text
         await desk.press("t")
         assert desk.text != before
         assert "source=daemon&lines=2000&task_id=5" in await desk.asked("GET /logs")
         await desk.press("s")
-        await desk.sees("s:source (stt)")
+        await desk.sees("stt log")
         await desk.asked("GET /logs?source=stt&lines=2000")
 
 
@@ -263,7 +265,7 @@ async def test_panels_fill_a_small_screen_and_stand_beside_the_table_on_a_wide_o
         for key, words in {
             "2": "[2]GPU",
             "3": "mistral-container",
-            "4": "can't be decoded",
+            "4": "gave no answer",
             "5": "resumed",
         }.items():
             await desk.press(key)
@@ -272,7 +274,7 @@ async def test_panels_fill_a_small_screen_and_stand_beside_the_table_on_a_wide_o
         await desk.press("escape")
         await desk.sees("[1]Tasks")
         await desk.pilot.resize_terminal(120, 40)
-        await desk.sees("[1]Tasks", "[2]GPU", "[3]Engines", "[4]Failures", "[5]Events")
+        await desk.sees("[1]Tasks", "[2]GPU", "[3]Engines", "[4]Attention", "[5]Events")
         await desk.pilot.resize_terminal(200, 50)
         await desk.sees("─Task ─", "─Phases", "sha256")
 
@@ -290,7 +292,7 @@ async def test_a_panel_that_is_asked_for_twice_fills_a_wide_screen(fake: FakeDae
 async def test_a_failure_is_opened_from_its_panel(fake: FakeDaemon) -> None:
     async with opened(fake, (120, 40)) as desk:
         await desk.press("4", "enter")
-        await desk.sees("why: unreadable: the video can't be decoded")
+        await desk.sees("why: stalled: the engine gave no answer")
 
 
 @pytest.mark.parametrize("size", [(59, 30), (120, 14), (30, 8), (1, 1)])
@@ -309,9 +311,9 @@ async def test_a_terminal_that_is_too_small_says_so(fake: FakeDaemon, size: tupl
 async def test_help_shows_the_keys_that_work_now(fake: FakeDaemon) -> None:
     async with opened(fake, (100, 50)) as desk:
         await desk.press("question_mark")
-        await desk.sees("retry failed; reconnect", "export as CSV and JSON", "UPPER case")
+        await desk.sees("retry failed", "export as CSV and JSON", "UPPER case")
         await desk.press("escape", "enter", "f1")
-        await desk.sees("follow the log")
+        await desk.sees("tab: Transcript")
         assert "export" not in desk.text
 
 
@@ -429,7 +431,7 @@ async def test_ascii_signs_alone_are_drawn_where_nothing_else_can_be(fake: FakeD
         drawn = [desk.board().query_one("Panel.tasks", Panel).render_line(y).text for y in range(12)]
         assert all(line.isascii() for line in drawn)
         assert "????" in "".join(drawn)
-        assert "# EVAL" in "".join(drawn)
+        assert "# extract" in "".join(drawn)
 
 
 async def test_any_number_may_look_at_one_daemon(fake: FakeDaemon) -> None:

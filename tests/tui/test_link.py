@@ -121,7 +121,7 @@ async def test_a_daemon_that_was_never_there_is_explained(fake: FakeDaemon) -> N
             await desk.press(key)
         await fake.start()
         await desk.press("R")
-        await desk.sees("● live", "[1]Tasks")
+        await desk.sees("● live", "[1]Attention 2")
         await fake.kill()
 
 

@@ -7,24 +7,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from daemon.contracts.wire.attention import AttentionLine, AttentionPage
 from daemon.contracts.wire.base import LogLine
 from daemon.contracts.wire.status import Clock, GpuState, Inbox, Switching
-from daemon.contracts.wire.tasks import TaskPage
+from daemon.contracts.wire.tasks import TaskLine, TaskPage
 from daemon.core.timestamps import to_iso
 from introeval_tui import actions
-from introeval_tui.rows import detail_rows, empty_states, header, panels, table
+from introeval_tui.rows import attention, class_clock, detail_rows, empty_states, header, panels, table
 from introeval_tui.rows.cells import Row
 from introeval_tui.rows.selection import Selection
 from introeval_tui.rows.state import Link, ListView, Query, Scene, Snapshot
-from introeval_tui.rows.table import Listing
+from introeval_tui.rows.target import Listing, of_attention, of_tasks
 from tests.tui.fake_daemon import (
     NOW,
     a_class,
     a_detail,
     a_history,
+    a_refusal,
     a_result,
     a_status,
     alarmed,
+    attention_of,
     some_events,
     task,
 )
@@ -45,14 +48,28 @@ HOSTILE = [
 ANY = st.text(max_size=60) | st.sampled_from(HOSTILE)
 
 
+KEYS = {"retry": "r", "rate": "a", "hold": "h", "cancel": "x", "deliver": "d", "acknowledge": "c"}
+
+
+def listed(tasks: list[TaskLine], offset: int = 0, total: int | None = None) -> Listing:
+    """A loaded page."""
+    page = TaskPage(total=len(tasks) if total is None else total, tasks=tasks)
+    return of_tasks(page, offset)
+
+
+def wanting() -> list[AttentionLine]:
+    """What wants a person: tasks and a refused file."""
+    return [a_refusal(), *(line for line in map(attention_of, a_class()) if line is not None)]
+
+
 def a_scene(**changes: Any) -> Scene:
     known = Snapshot(
         link=Link.UP,
         at=1000.0,
         status=a_status(**changes),
-        page=TaskPage(total=30, tasks=a_class()),
+        page=listed(a_class()),
         gpu=a_history(),
-        failures=TaskPage(total=1, tasks=[a_class()[2]]),
+        urgent=of_attention(AttentionPage(total=3, counts={"failed": 1}, lines=wanting())),
         events=tuple(some_events()),
     )
     return Scene(known, NOW, 1000.0, "/run/x.sock")
@@ -71,19 +88,26 @@ def everything(scene: Scene, width: int) -> list[Row]:
     known = scene.known
     page = known.page
     assert page is not None
-    listing = Listing(tuple(page.tasks), 0, page.total)
     rows = header.top_rows(scene, width) + header.wide_rows(scene, width) + panels.alarm_rows(scene, width)
-    rows += [table.title_row(listing, Query(text="\x1b" * 99), 3, width, focused=True)]
-    rows += table.table_rows(listing, scene, width, 40, first=0, cursor=1, marks={5}, pending={7: "cancel"})
+    rows += [table.title_row(page, Query(text="\x1b" * 99), 3, width, focused=True)]
+    marks = {"task:5", "refused:1"}
+    rows += table.table_rows(
+        page, scene, width, 40, first=0, cursor=1, marks=marks, pending={"task:7": "cancel"}
+    )
+    assert known.urgent is not None
+    rows += attention.list_rows(known.urgent, KEYS, scene, width, 40, first=0, cursor=1, marks=marks)
+    for item in known.urgent.items:
+        rows += attention.full_rows(item, KEYS, scene, width)
+    for view in ListView:
+        rows += empty_states.empty_rows(scene, Query(view=view), width)
     for height in (3, 6, 12, 30):
         rows += panels.gpu_rows(scene, width, height)
-    rows += panels.engine_rows(scene, width) + panels.failure_rows(scene, width, 0)
+    rows += panels.engine_rows(scene, width)
     rows += panels.event_rows(known.events, width) + panels.phase_rows(scene, width)
-    for line in page.tasks:
+    for line in a_class():
         detail = a_detail(line)
-        rows += detail_rows.head_rows(line, detail, scene, width) + detail_rows.overview_rows(
-            detail, scene, width
-        )
+        rows += detail_rows.head_rows(line, detail, scene, width, KEYS)
+        rows += detail_rows.overview_rows(detail, scene, width)
         rows += detail_rows.try_rows(detail, scene, width)
     return rows
 
@@ -100,10 +124,10 @@ def test_what_a_student_writes_changes_nothing_but_its_own_cell(name: str, text:
     line = task(
         7, student=name, filename=text, error_code=name, error_message=text, status="failed", outcome="failed"
     )
-    listing = Listing((line,), 0, 1)
+    listing = listed([line])
     shown = table.table_rows(listing, scene, width, 3, first=0, cursor=0)
     plain = table.table_rows(
-        Listing((task(7, status="failed", outcome="failed"),), 0, 1), scene, width, 3, first=0, cursor=0
+        listed([task(7, status="failed", outcome="failed")]), scene, width, 3, first=0, cursor=0
     )
     assert [cell_len(piece) for piece, _ in shown[1]] == [cell_len(piece) for piece, _ in plain[1]]
     result = a_result(line)
@@ -112,7 +136,7 @@ def test_what_a_student_writes_changes_nothing_but_its_own_cell(name: str, text:
     result["evaluation"]["feedback"] = text
     rows = [
         *shown,
-        *detail_rows.head_rows(line, a_detail(line), scene, width),
+        *detail_rows.head_rows(line, a_detail(line), scene, width, KEYS),
         *detail_rows.transcript_rows(result, width),
         *detail_rows.form_rows(result, width),
         *detail_rows.rating_rows(result, width),
@@ -124,16 +148,22 @@ def test_what_a_student_writes_changes_nothing_but_its_own_cell(name: str, text:
 
 
 def test_the_class_clock_says_when_and_how_much_is_to_spare() -> None:
-    assert "30 of 30 by" in said(header.top_rows(a_scene(), 80))
+    assert "class 12 of 30, all by 22:43" in said(header.top_rows(a_scene(), 80))
     assert "2.1 min to spare" in said(header.top_rows(a_scene(), 80))
 
 
 def test_a_deadline_at_risk_is_red_and_says_why() -> None:
     clock = Clock(
-        done=2, total=30, expected_at=to_iso(NOW + 60), deadline=to_iso(NOW), spare_s=-60.0, at_risk=True,
+        done=2,
+        total=30,
+        expected_at=to_iso(NOW + 60),
+        deadline=to_iso(NOW),
+        spare_s=-60.0,
+        at_risk=True,
+        state="late",
         cause="LLaMA 3 is down",
-    )  # fmt: skip
-    pieces = header.class_clock(clock, a_scene())
+    )
+    pieces = class_clock.class_clock(clock, a_scene())
     assert "1.0 min late" in pieces[0][0]
     assert "LLaMA 3 is down" in pieces[0][0]
     assert pieces[0][1] == "bold red"
@@ -175,7 +205,7 @@ def test_old_figures_lose_their_colours_and_their_estimates() -> None:
     old = Scene(scene.known, NOW, scene.monotonic + 4, scene.socket)
     assert "◐ stale 4s" in said(header.top_rows(old, 80))
     assert {style for pieces in header.top_rows(old, 80)[1:] for _, style in pieces} == {"dim"}
-    listing = Listing(tuple(a_class()), 0, 30)
+    listing = listed(a_class())
     assert "~5m" in said(table.table_rows(listing, scene, 80, 9, first=0, cursor=-1))
     assert "~5m" not in said(table.table_rows(listing, old, 80, 9, first=0, cursor=-1))
 
@@ -196,9 +226,9 @@ def test_the_history_stands_still_until_a_span_is_over() -> None:
 def test_an_empty_inbox_says_where_it_waits() -> None:
     scene = a_scene(left=0, group=[], counts={}, clock=None, batch=None)
     assert "waiting for videos in /srv/introeval/inbox" in said(header.top_rows(scene, 80))
-    assert "waiting for videos in /srv" in said(table.empty_rows(scene, Query(), 80))
-    assert 'no open task matches "ana"' in said(table.empty_rows(scene, Query(text="ana"), 80))
-    assert "no task is failed" in said(table.empty_rows(scene, Query(view=ListView.FAILED), 80))
+    assert "waiting for videos in /srv" in said(empty_states.empty_rows(scene, Query(), 80))
+    assert 'no open task matches "ana"' in said(empty_states.empty_rows(scene, Query(text="ana"), 80))
+    assert "no task has failed" in said(empty_states.empty_rows(scene, Query(view=ListView.FAILED), 80))
     gone = a_scene(left=0, group=[], inbox=Inbox(path="/srv/inbox", waiting=0, available=False))
     assert "is not available" in said(header.top_rows(gone, 80))
 
@@ -221,14 +251,14 @@ def test_a_socket_that_nobody_may_open_says_which_group_to_join() -> None:
 def test_the_cursor_stays_with_its_task_when_the_list_changes() -> None:
     chosen = Selection(height=5)
     tasks = a_class()
-    chosen.take(Listing(tuple(tasks), 0, 30))
+    chosen.take(listed(tasks))
     chosen.move(6)
-    assert chosen.task is not None
-    followed = chosen.task.id
-    chosen.take(Listing(tuple(tasks[3:]), 0, 27))
-    assert chosen.task is not None
-    assert chosen.task.id == followed
-    chosen.take(Listing((), 0, 0))
+    assert chosen.current is not None
+    followed = chosen.current.key
+    chosen.take(listed(tasks[3:]))
+    assert chosen.current is not None
+    assert chosen.current.key == followed
+    chosen.take(Listing())
     assert chosen.targets == []
 
 
@@ -241,7 +271,7 @@ def test_the_cursor_is_always_on_the_list_and_in_sight(moves: list[str]) -> None
     chosen = Selection(height=4)
     total = 12
     tasks = [task(number) for number in range(1, 40)]
-    chosen.take(Listing(tuple(tasks[:total]), 0, total))
+    chosen.take(listed(tasks[:total]))
     for move in moves:
         match move:
             case "down" | "up":
@@ -258,14 +288,14 @@ def test_the_cursor_is_always_on_the_list_and_in_sight(moves: list[str]) -> None
                 chosen.move(0)
             case _:
                 total = max(0, total - 5)
-                chosen.take(Listing(tuple(tasks[:total]), 0, total))
+                chosen.take(listed(tasks[:total]))
         assert 0 <= chosen.cursor < max(1, total)
         assert chosen.first <= chosen.cursor < chosen.first + chosen.height
 
 
 def test_a_page_is_asked_for_only_when_it_is_not_here() -> None:
     chosen = Selection(height=10)
-    chosen.take(Listing(tuple(task(number) for number in range(1, 501)), 0, 5000))
+    chosen.take(listed([task(number) for number in range(1, 501)], 0, 5000))
     assert chosen.wanted(500) is None
     chosen.go(495)
     assert chosen.wanted(500) is None
@@ -280,13 +310,14 @@ def test_a_page_is_asked_for_only_when_it_is_not_here() -> None:
     [("cancel", ["Cancel 0007 of s007?", "78 % of its transcription is lost"]), ("rate", ["new revision"])],
 )
 def test_a_question_names_what_is_lost(verb: str, words: list[str]) -> None:
-    lines = "\n".join(actions.question(verb, [a_class()[6]]))
+    lines = "\n".join(actions.question(verb, listed([a_class()[6]]).items))
     assert all(word in lines for word in words)
 
 
 def test_a_question_about_many_names_their_number() -> None:
-    lines = actions.question("cancel", a_class())
+    items = listed(a_class()).items
+    lines = actions.question("cancel", items)
     assert lines[0] == "Cancel 30 tasks?"
     assert "The work of 3 running stages is lost." in lines
-    assert actions.must_ask("hold", a_class())
-    assert not actions.must_ask("hold", a_class()[:1])
+    assert actions.must_ask("hold", items)
+    assert not actions.must_ask("hold", items[:1])

@@ -1,0 +1,72 @@
+"""The class clock: how many are done, when the rest will be, and whether the deadline holds. Pure."""
+
+from typing import TYPE_CHECKING
+
+from introeval_tui.rows.cells import Piece
+from introeval_tui.rows.format import clock, parse
+from introeval_tui.rows.state import Scene
+
+if TYPE_CHECKING:
+    from daemon.contracts.wire.status import Clock
+
+_STYLE = {
+    "running": "bold",
+    "on_time": "bold green",
+    "at_risk": "bold yellow",
+    "late": "bold red",
+    "missed": "bold red",
+    "paused": "",
+    "done": "bold",
+}
+
+
+def outcomes(said: "Clock") -> str:
+    """How the tasks of the class ended, by their number: `24 evaluated, 3 needs review`."""
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in said.outcomes.items() if count)
+
+
+def class_clock(said: "Clock | None", scene: Scene) -> list[Piece]:
+    """The class clock; empty before the first class."""
+    if said is None or not said.total:
+        return []
+    deadline = clock(parse(said.deadline)) if said.deadline else ""
+    style = _STYLE.get(said.state, "")
+    if said.state == "done":
+        ended = f": {outcomes(said)}" if said.outcomes else ""
+        due = f"; deadline {deadline}" if deadline else ""
+        return [(f"class of {said.total} done{ended}{due}   ", style)]
+    head = f"class {said.done} of {said.total}"
+    expected = parse(said.expected_at)
+    if said.state == "paused" or scene.stale or expected is None:
+        text = f"{head}, paused: no forecast" if said.state == "paused" else head
+        if said.state == "missed":
+            text += f", deadline {deadline} MISSED"
+        elif deadline:
+            text += f", deadline {deadline}"
+        return [(f"{text}   ", style)]
+    text = f"{head}, all by {'~' if said.guess else ''}{clock(expected)}{_range(said)}"
+    return [(f"{text}{_against(said, deadline, scene.now)}   ", style)]
+
+
+def _range(said: "Clock") -> str:
+    if said.guess:
+        return " (first guess)"
+    earliest, latest = clock(parse(said.earliest_at)), clock(parse(said.latest_at))
+    return f" ({earliest}-{latest})" if earliest != latest and said.earliest_at and said.latest_at else ""
+
+
+def _against(said: "Clock", deadline: str, now: float) -> str:
+    """The forecast against the deadline."""
+    if not deadline:
+        return ""
+    cause = f": {said.cause[:60]}" if said.cause else ""
+    if said.state == "missed":
+        ago = max(0.0, now - (parse(said.deadline) or now)) / 60
+        return f", deadline {deadline} MISSED {ago:.0f} min ago"
+    if said.spare_s is None:
+        return f", deadline {deadline}"
+    minutes = abs(said.spare_s) / 60
+    if said.spare_s < 0:
+        return f", {minutes:.1f} min late for {deadline}{cause}"
+    risk = f" AT RISK{cause}" if said.state == "at_risk" else ""
+    return f", {minutes:.1f} min to spare for {deadline}{risk}"
