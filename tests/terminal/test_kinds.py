@@ -114,7 +114,7 @@ def test_every_size_shows_what_has_room_and_a_storm_of_sizes_leaves_it_whole(
     terminal.resize(30, 8)
     terminal.sees("too small: 30x8")
     terminal.resize(80, 24)
-    whole = terminal.sees("> 0005", "0017", "AGE    ETA", "?help /filter")
+    whole = terminal.sees("> 0005", "0017", "AGE    ETA", "?help enter:detail")
     for width, height in [(81, 24), (30, 8), (200, 50), (79, 23), (1, 1), (120, 40), (60, 15), (80, 25)] * 4:
         terminal.resize(width, height)
     terminal.resize(80, 24)
