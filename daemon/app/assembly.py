@@ -23,8 +23,8 @@ from daemon.forecast import Forecaster
 from daemon.gpu.history import KEPT, KEPT_S, GpuRecorder
 from daemon.gpu.nvml import NvmlGpu
 from daemon.intake.accounts import accounts
+from daemon.intake.alarm import INTAKE, named
 from daemon.intake.alarm import IntakeAlarm as IntakeAlarm
-from daemon.intake.alarm import named
 from daemon.intake.intake import Intake
 from daemon.intake.limits import Limits
 from daemon.llm.rubric import Rubric
@@ -228,7 +228,7 @@ def _make_intake(config: Config, place: Place, session: Session, media: Media, a
     """Build the intake, which claims videos from the inbox. Raises ConfigError."""
 
     def intake_alarms(lasting: Sequence[IntakeAlarm]) -> None:
-        alarms.replace("intake_", named(lasting))
+        alarms.replace(INTAKE, named(lasting))
 
     return Intake(
         place.path,

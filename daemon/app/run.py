@@ -70,11 +70,11 @@ async def running(
         opened.push_async_callback(media.aclose)
         opened.push_async_callback(node.aclose)
         opened.callback(_unbind, listener, config.paths.socket)
-        session = Session(db, executor, lambda trouble: alarms.on("store", trouble))
+        session = Session(db, executor, alarms.on)
         events = Events(time.time, kept=await session(recording.last_events, RING))
         for alarm in alarms.all:
-            events.alarm(alarm.message, lasts=True)
-        alarms.changed.connect(lambda alarm, lasts: events.alarm(alarm.message, lasts))
+            events.alarm(alarm, lasts=True)
+        alarms.changed.connect(events.alarm)
         progress.changed.connect(events.changed)
         daemon = await assemble(config, node, media, session, site, alarms, events, gpu)
         forgetting = Forgetting(

@@ -28,6 +28,7 @@ def plain(status: DaemonStatus) -> Iterator[str]:
     yield f"Alarms: {len(status.alarms) or 'none'}."
     for alarm in status.alarms:
         yield f"Alarm since {local(alarm.since)}: {alarm.message.rstrip('.')}."
+        yield f"It affects {alarm.affects}. To do: {alarm.fix}."
     yield from _orders(status)
     yield from _work(status)
     if status.clock is not None:

@@ -128,7 +128,7 @@ async def _once(config: Config, console: Console) -> Report:
         paused = daemon.first_orders.paused
         with _progress(console) as progress:
             finished = await _work_off(daemon, stop, progress, len(earlier), paused=paused)
-        alarms = [alarm.message for alarm in daemon.alarms.all]
+        alarms = [str(alarm.trouble) for alarm in daemon.alarms.all]
         if (waiting := daemon.intake.waiting) and daemon.supervisor.orders.draining:
             finished = False
             told = f"{waiting} files were not claimed, since a drain was ordered"

@@ -22,6 +22,7 @@ from daemon.app.assembly import Daemon
 from daemon.app.run import running
 from daemon.cli.run import log_to_file
 from daemon.config.load import Config
+from daemon.core.alarms import trouble_of
 from daemon.core.errors import ConfigError, IntroEvalError
 from daemon.placement.rubric_check import check_rubric
 from daemon.system import systemd
@@ -112,7 +113,7 @@ class Service:
                 self._good = config
                 with self._observed(daemon):
                     if complaint is not None:
-                        daemon.alarms.set(BAD_CONFIGURATION, complaint)
+                        daemon.alarms.set(trouble_of(BAD_CONFIGURATION, complaint))
                     self._notifier.ready(self._pulse().said)
                     while not await self._asked.ends():
                         if (fresh := self._reread(daemon)) is not None:
@@ -131,7 +132,7 @@ class Service:
         except ConfigError as exc:
             complaint = _complaint(str(exc))
             log.error("reload failed", error=complaint)
-            daemon.alarms.set(BAD_CONFIGURATION, complaint)
+            daemon.alarms.set(trouble_of(BAD_CONFIGURATION, complaint))
             self._notifier.ready(self._pulse().said)
             return None
         daemon.alarms.clear(BAD_CONFIGURATION)

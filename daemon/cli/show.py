@@ -74,7 +74,9 @@ def _surroundings(answer: DaemonStatus) -> Iterator[Text]:
         well = all(place.state in _WELL for place in answer.places)
         yield Text(f"places: {told}", style="" if well else "red")
     for alarm in answer.alarms:
-        yield Text(f"alarm: {alarm.message}", style="red")
+        seen = ", acknowledged" if alarm.acknowledged else ""
+        yield Text(f"alarm since {local(alarm.since)}{seen}: {alarm.message}", style="red")
+        yield Text(f"  affects {alarm.affects}\n  to do: {alarm.fix}")
 
 
 def _clock(clock: Clock) -> Text:

@@ -12,6 +12,7 @@ from daemon.containers.ready import ModelServer, ReadyModel
 from daemon.containers.server_host import ServedHost
 from daemon.containers.warm import read_ahead
 from daemon.contracts.values import OnAlarm
+from daemon.core.alarms import trouble
 from daemon.core.errors import EngineError
 from daemon.core.learnt_limit import LearntLimit
 from daemon.core.schedule.memory import ModelNeed
@@ -149,19 +150,16 @@ class ContainerHost(ServedHost):
 
     async def _guard_unused(self, running: list[ContainerState]) -> None:
         """Stop a container that runs while it is not in use, with an alarm."""
-        now = self._clock()
+        now, code = self._clock(), f"container_{self.stage}"
         if running and self._confirmed:
             self._alarmed_at = now
-            self._on_alarm(
-                f"container_{self.stage}",
-                f"{self.name} was started from outside while it is not in use, and is stopped again:"
-                " find out by whom; to use it yourself, stop the daemon first",
-            )
+            told = f"{self.name} was started from outside while it is not in use, and is stopped again"
+            self._on_alarm(code, trouble(f"container_{self.stage}", told))
         if running:
             await self._stop_and_verify()
         elif self._alarmed_at is not None and now - self._alarmed_at >= self._calm_s:
             self._alarmed_at = None
-            self._on_alarm(f"container_{self.stage}", None)
+            self._on_alarm(code, None)
         self._confirmed = True
         if self._container.last is None:
             self._become("missing", f"there is no container {self.name}; run: introeval setup")

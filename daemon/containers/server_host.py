@@ -8,6 +8,7 @@ import structlog
 from daemon.containers.ready import ModelServer, ReadyModel
 from daemon.contracts.values import OnAlarm
 from daemon.contracts.wire.status import EngineReport
+from daemon.core.alarms import trouble, trouble_of
 from daemon.core.errors import EngineError
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import to_iso
@@ -69,8 +70,8 @@ class ServedHost:
         self._client = self._server.client(self._reloaded)
         self._ended = False
         self._on_alarm(f"reload_{self.stage}", None)
-        slow = f"every task waits longer for {self.name}: {loaded.lacks}" if loaded.lacks else None
-        self._on_alarm(f"degraded_{self.stage}", slow)
+        slow = trouble_of(f"degraded_{self.stage}", f"{self.name}: {loaded.lacks}")
+        self._on_alarm(slow.code, slow if loaded.lacks else None)
         if loaded.lacks:
             self._become("degraded", loaded.lacks)
         else:
@@ -79,11 +80,10 @@ class ServedHost:
         return Started(self._client, loaded.answer)
 
     def _reloaded(self, seconds: float) -> None:
-        self._on_alarm(
-            f"reload_{self.stage}",
-            f"{self._server.model} was loaded again in mid-phase ({seconds:.0f} s), which delays the class:"
-            f" find out who else uses {self.name} or the GPU's memory",
-        )
+        told = f"{self._server.model} was loaded again in mid-phase, in {seconds:.0f} s"
+        fix = f"find out who else uses {self.name} or the GPU's memory"
+        again = trouble(f"reload_{self.stage}", told, fix=fix)
+        self._on_alarm(again.code, again)
 
     async def _close(self) -> None:
         if self._client is not None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from daemon.core.alarms import Trouble
 from daemon.core.content.document import Evaluation, Flag, Profile, Speaking, Transcript
 from daemon.core.errors import Fault
 from daemon.core.intake.naming import Refused
@@ -115,8 +116,8 @@ OnProgress = Callable[[Ticket, float], None]
 """Called with the share of an attempt that is done, from 0 to 1."""
 
 
-OnAlarm = Callable[[str, str | None], None]
-"""Called with an alarm's code and its one line of what to do, or with None when it is over."""
+OnAlarm = Callable[[str, Trouble | None], None]
+"""Called with an alarm's code and the problem, or with None when it is over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,20 @@ IntroEvalError
 ├── ExclusionError        the node was asked for work of a group that is not loaded
 └── EngineError           an engine did not start, prove ready, answer or stop
 
-Each message is one line that says what to do. `exit_code` is that of the command line.
+Each message is one line: the cause, and after a semicolon what to do. `exit_code` is that of the command
+line. `two_parts` takes such a line apart.
 A bad attempt is never raised out of a node: it is a `Fault`, a value.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+_FIX = re.compile(
+    "; (?=(?:to [a-z ]+, |if [^;]+, |then )?(?:add|ask|check|compare|copy|correct|create|delete|end|export"
+    "|fetch|find|fix|free|give|install|log|look|lower|make|mount|move|name|open|pull|put|raise|reload|remove"
+    "|rename|restart|restore|run|see|set|start|stop|unmount|update|use|wait)\\b)"
+)
 
 
 class IntroEvalError(Exception):
@@ -161,3 +169,9 @@ class Fault:
     code: str
     message: str
     died: bool = False
+
+
+def two_parts(line: str) -> tuple[str, str]:
+    """The cause and the fix in the line of an error; the fix is empty in one that says nothing to do."""
+    cause, *fix = _FIX.split(line, maxsplit=1)
+    return cause, fix[0] if fix else ""

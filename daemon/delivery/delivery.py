@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from daemon.core.alarms import trouble, trouble_of
 from daemon.core.errors import DeliveryError, StoreError
 from daemon.core.tasks.lifecycle import backoff_s
 from daemon.core.tasks.task import Task
@@ -100,7 +101,7 @@ class Delivery:
             if delivered is not _Ended.AWAY and not await self._archive():
                 return _Ended.PARTLY
         except StoreError as exc:
-            self._alarms.set("store", str(exc))
+            self._alarms.set(trouble_of("store", str(exc)))
             return _Ended.AWAY
         return delivered
 
@@ -112,7 +113,7 @@ class Delivery:
             try:
                 published = await asyncio.to_thread(self._outbox.publish_all, waiting)
             except DeliveryError as exc:
-                self._alarms.set("outbox", str(exc))
+                self._alarms.set(trouble_of("outbox", str(exc)))
                 return _Ended.AWAY if waiting else _Ended.IDLE
             if published.done:
                 await self._session(documents.delivered, published.done, self._clock())
@@ -129,16 +130,18 @@ class Delivery:
     def _tell(self, failed: dict[int, str], blocked: dict[int, str]) -> None:
         """Raise the alarms of documents that could not be delivered, and clear those of the others."""
         if failed:
-            more = f" (and {len(failed) - 1} more files)" if len(failed) > 1 else ""
-            self._alarms.set("outbox", next(iter(failed.values())) + more)
+            count = "1 file" if len(failed) == 1 else f"{len(failed)} files"
+            self._alarms.set(
+                trouble("outbox", next(iter(failed.values())), affects=f"{count}, kept and delivered later")
+            )
         else:
             self._alarms.clear("outbox")
         self.blocked = len(blocked)
         named = dict(list(blocked.items())[:_NAMED])
-        told = {f"{_BLOCKED} {id_}": message for id_, message in named.items()}
+        told = [trouble(f"{_BLOCKED} {id_}", message) for id_, message in named.items()]
         if len(blocked) > len(named):
             more = f"{len(blocked) - len(named)} more files of the outbox are blocked like these"
-            told[_BLOCKED] = f"{more}; move the named ones away, and these are shown"
+            told.append(trouble(_BLOCKED, more, fix="move the named ones away, and these are shown"))
         self._alarms.replace(_BLOCKED, told)
 
     async def _archive(self) -> bool:
@@ -146,8 +149,7 @@ class Delivery:
             while (moved := await self._session(self._archive_some)) is not None:
                 self._tell_of_taken_names(moved)
         except OSError as exc:
-            advice = "check that the state folder can be written, has free space, and holds no links"
-            self._alarms.set("archive", f"a video can't be archived: {exc.strerror}; {advice}")
+            self._alarms.set(trouble("archive", f"a video can't be archived: {exc.strerror}"))
             return False
         self._alarms.clear("archive")
         return True
@@ -182,5 +184,4 @@ class Delivery:
         taken = [str(task.id) for task, path in moved if not has_own_name(task, path)]
         if taken:
             told = f"the archive holds another file under the name of the video of task {', '.join(taken)}"
-            advice = "both are kept; check whether the database was lost or an older copy restored"
-            self._alarms.set(_TAKEN, f"{told}; {advice}")
+            self._alarms.set(trouble(_TAKEN, told))

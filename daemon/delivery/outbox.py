@@ -196,10 +196,8 @@ def _safe(name: str) -> PurePosixPath:
 
 
 def _blocked(path: str, document: Document) -> str:
-    told = f"{path} is not the {document.kind} that belongs there, and is not overwritten"
-    return f"{told}: move it away; the {document.kind} is then delivered automatically"
+    return f"{path} is not the {document.kind} that belongs there, and is not overwritten"
 
 
 def _failed(root: bytes, name: str, error: OSError) -> str:
-    fix = "check that the outbox has free space and can be written"
-    return f"{os.fsdecode(root)}/{name} cannot be written: {error.strerror}; {fix}"
+    return f"{os.fsdecode(root)}/{name} cannot be written: {error.strerror}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.contracts.values import Claim, ClaimStep
+from daemon.core.alarms import trouble
 from daemon.core.intake.naming import printable, read_spool_name
 from daemon.monitoring.alarms import Alarms
 from daemon.store import claims, remains
@@ -46,28 +47,21 @@ class Reconciliation:
         last = await self._session(remains.last_id)
         if found.highest_id > last:
             await self._session(remains.begin_ids_above, found.highest_id)
+            told = f"there are results or videos up to task {found.highest_id}, and the database knows none"
             self._alarms.set(
-                "older_database",
-                f"there are results or videos up to task {found.highest_id}, and the database knows none "
-                f"after {last}: it is an older copy, or a new one. Nothing is overwritten, and new tasks "
-                f"begin with {found.highest_id + 1}; restore the right database, or go on with this one",
+                trouble("older_database", f"{told} after {last}: it is an older copy, or a new one")
             )
         adopted, unknown = await self._session(self._sort, found.spooled, now)
         if adopted:
             await self._session(claims.add, adopted)
             students = ", ".join(sorted({claim.student or "" for claim in adopted}))
-            self._alarms.set(
-                "spool_adopted",
-                f"{len(adopted)} videos in the spool, of {students}, were not in the database: they are "
-                "claimed again, and may be evaluated twice",
-            )
+            told = f"{len(adopted)} videos in the spool were not in the database, and are claimed again"
+            affects = f"{students}, who may be evaluated twice"
+            self._alarms.set(trouble("spool_adopted", told, affects=affects))
         if unknown:
             names = ", ".join(map(printable, unknown))
-            self._alarms.set(
-                "spool_unknown",
-                f"{self._state / 'spool'} holds files that belong to no task: {names}; move them to the "
-                "inbox as <student>_<name>, or delete them",
-            )
+            told = f"{self._state / 'spool'} holds files that belong to no task: {names}"
+            self._alarms.set(trouble("spool_unknown", told))
 
     def _sort(self, db: Database, names: Sequence[str], now: float) -> tuple[list[Claim], list[str]]:
         """New claims for names in the spool that have none, and the names that belong to nobody."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from daemon.config.sections import RetentionSettings
+from daemon.core.alarms import trouble
 from daemon.core.errors import StoreError
 from daemon.core.keeping.witness import Reading, Witness, complaint
 from daemon.monitoring.alarms import Alarms
@@ -77,8 +78,7 @@ class Retention:
                 recording.expire, seen.witnessed, seen.witnessed - self._record_s, _LINES_AT_ONCE
             )
         except OSError as exc:
-            told = f"an expired file can't be deleted: {exc.strerror}"
-            self._alarms.set("retention", f"{told}; check that the state folder can be written")
+            self._alarms.set(trouble("retention", f"an expired file can't be deleted: {exc.strerror}"))
             return False
         self._alarms.clear("retention")
         if removed:

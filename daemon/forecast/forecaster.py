@@ -168,7 +168,7 @@ class Forecaster:
         return None if to is None or not self._durations.switches else self._durations.switch_s(None, to)
 
     def clock(self, deadline: float | None) -> Clock | None:
-        """The class clock against a deadline, in epoch seconds; None before there was a class."""
+        """The class clock against a deadline, in epoch seconds; None without a class and a deadline."""
         roll, tasks, latest = self._class, self._work.view.tasks, self._latest
         left = roll.left(tasks)
         # A forecast without any of these tasks was made for an earlier class.
@@ -180,7 +180,16 @@ class Forecaster:
                 return "only held tasks are left"
             return self._why_late(plan, roll.total)
 
-        return face(roll, left, end, deadline, self._now(), why_late)
+        return face(
+            roll,
+            left,
+            end,
+            deadline,
+            self._now(),
+            why_late,
+            paused=self._work.orders.paused,
+            guess=self._durations.is_planned,
+        )
 
     def expected(self, new: Sequence[Task]) -> Mapping[int, float]:
         """The expected end of tasks at their birth, by their ids.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from daemon.contracts.values import Ledger, OnAlarm
 from daemon.contracts.wire.status import GpuState, Holder
+from daemon.core.alarms import Trouble, trouble
 from daemon.core.schedule.memory import capacity_mb
 from daemon.core.schedule.phase_state import Group
 from daemon.gpu.owner import descends_from
@@ -61,7 +62,7 @@ class VramGuard:
         self._on_alarm, self._timeout_s = on_alarm, timeout_s
         self._clock, self._sleep = clock, sleep
         self._used_before: float | None = None
-        self._lasting: dict[str, str] = {}
+        self._lasting: dict[str, Trouble] = {}
 
     async def measure(self) -> None:
         """Record the memory in use before the stop."""
@@ -94,15 +95,15 @@ class VramGuard:
             self._alarm(MEMORY, None)
             self._alarm(LOST, None)
 
-    def _alarm(self, code: str, message: str | None) -> None:
+    def _alarm(self, code: str, now: Trouble | None) -> None:
         """Set or clear an alarm, only when it changed."""
-        if self._lasting.get(code) == message:
+        if self._lasting.get(code) == now:
             return
-        if message is None:
+        if now is None:
             del self._lasting[code]
         else:
-            self._lasting[code] = message
-        self._on_alarm(code, message)
+            self._lasting[code] = now
+        self._on_alarm(code, now)
 
 
 def room_for(state: GpuState, need_mb: float, ours: frozenset[int]) -> GpuRoom:
@@ -137,30 +138,25 @@ def _ledger(room: GpuRoom, before: float | None, used: float, waited: float) -> 
     )
 
 
-def _held(room: GpuRoom, group: Group) -> str:
+def _held(room: GpuRoom, group: Group) -> Trouble:
     what = "+".join(sorted(group))
     short = f"{what} needs {room.needed_mb:.0f} MB of the GPU and {room.free_mb:.0f} MB are free: "
     if not room.foreign and room.ours_mb > room.foreign_mb:
-        return short + (
-            f"{room.ours_mb:.0f} MB are held by engines that stay loaded; lower parallel or num_ctx, or set "
-            "gpu.residency to fewer engines at a time"
-        )
+        told = f"{room.ours_mb:.0f} MB are held by engines that stay loaded"
+        fix = "lower parallel or num_ctx, or set gpu.residency to fewer engines at a time"
+        return trouble(MEMORY, short + told, fix=fix)
     if not room.foreign:
-        return short + (
-            f"{room.foreign_mb:.0f} MB are held and the driver names no process; see: nvidia-smi; then "
-            "end the holder, or restart the machine. Work continues by itself when the memory is free"
-        )
+        told = f"{room.foreign_mb:.0f} MB are held and the driver names no process"
+        fix = "see: nvidia-smi; then end the holder, or restart the machine"
+        return trouble(MEMORY, short + told, fix=fix)
     shown = [
         f"process {h.pid} ({h.name}) of {h.user} holds "
         + ("an unknown amount" if h.memory_mb is None else f"{h.memory_mb:.0f} MB")
         for h in room.foreign[:_NAMED]
     ]
     more = f", and {len(room.foreign) - _NAMED} more" if len(room.foreign) > _NAMED else ""
-    return short + ", ".join(shown) + more + "; end the process, then work continues by itself"
+    return trouble(MEMORY, short + ", ".join(shown) + more)
 
 
-def _lost(state: GpuState) -> str:
-    return (
-        f"the GPU {state.name} does not answer any more; see the kernel's log for NVRM, and restart the "
-        "driver or the machine. Work continues by itself when it is back"
-    )
+def _lost(state: GpuState) -> Trouble:
+    return trouble(LOST, f"the GPU {state.name} does not answer any more")

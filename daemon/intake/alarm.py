@@ -6,22 +6,30 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from daemon.core.alarms import Trouble, trouble
 from daemon.core.intake.naming import printable
 
+INTAKE = "intake_"
 _NAMED = 20  # at most, of each code
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class IntakeAlarm:
-    """A problem of the intake. `path` is printable; `message` is one line that ends with the fix.
+    """A problem of the intake. `path` is printable; without a `fix` it is that of its kind.
 
     `owner` is the number of the account that owns the file or folder.
     """
 
     code: str
     path: str
-    message: str
-    owner: int = field(default=0, compare=False)
+    cause: str
+    fix: str = ""
+    owner: int = field(default=0, compare=False, kw_only=True)
+
+    @property
+    def trouble(self) -> Trouble:
+        """The alarm in its three parts."""
+        return trouble(f"{INTAKE}{self.code} {self.path}", self.cause, fix=self.fix)
 
 
 def shown(path: bytes | Path) -> str:
@@ -54,8 +62,8 @@ class IntakeAlarms:
             self._on_change(self.all)
 
 
-def named(alarms: Iterable[IntakeAlarm]) -> dict[str, str]:
-    """The alarms as messages by code and path: of each code at most 20, and the number of the others.
+def named(alarms: Iterable[IntakeAlarm]) -> list[Trouble]:
+    """The alarms with code and path: of each code at most 20, and the number of the others.
 
     Anyone who may write to the inbox can cause any number of them. So the accounts take turns, the first of
     each before the second of any: nobody's files can hide an alarm about another's.
@@ -66,14 +74,15 @@ def named(alarms: Iterable[IntakeAlarm]) -> dict[str, str]:
     for alarm in listed:
         turns.append((before[alarm.code, alarm.owner], alarm))
         before[alarm.code, alarm.owner] += 1
-    messages: dict[str, str] = {}
+    named: list[Trouble] = []
     more: Counter[str] = Counter()
     for _, alarm in sorted(turns, key=lambda each: each[0]):
         more[alarm.code] += 1
         if more[alarm.code] <= _NAMED:
-            messages[f"intake_{alarm.code} {alarm.path}"] = alarm.message
+            named.append(alarm.trouble)
     for code, count in more.items():
         if count > _NAMED:
             told = f"{count - _NAMED} more in the inbox are like these ({code.replace('_', ' ')})"
-            messages[f"intake_{code}"] = f"{told}; fix those that are named, and these are shown"
-    return messages
+            fix = "fix those that are named, and these are shown"
+            named.append(trouble(f"{INTAKE}{code}", told, fix=fix))
+    return named

@@ -135,12 +135,11 @@ class Candidates:
         """An alarm for each file that does not change but has been open for writing for ten minutes."""
         self._written &= known.keys()
         long = [path for path in self._written if now - known[path].first_seen > _HELD_OPEN_S]
-        fix = "end the copy, or the program that holds it"
         return [
             IntakeAlarm(
                 "held_open",
                 shown(path),
-                f"{shown(path)} is still open for writing; {fix}",
+                f"{shown(path)} is still open for writing",
                 owner=known[path].seen.owner,
             )
             for path in long
@@ -153,8 +152,8 @@ def orphans(forgotten: Sequence[SeenFile]) -> list[IntakeAlarm]:
         IntakeAlarm(
             "orphan",
             shown(entry.path),
-            f"{shown(entry.path)} was claimed by a daemon with another state folder; run that daemon, "
-            "or rename the file to <student>_<name>.mp4",
+            f"{shown(entry.path)} was claimed by a daemon with another state folder",
+            "run that daemon, or rename the file to <student>_<name>.mp4",
             owner=entry.owner,
         )
         for entry in forgotten
@@ -168,7 +167,8 @@ def loose(failed: Sequence[tuple[SeenFile, OSError]]) -> list[IntakeAlarm]:
         IntakeAlarm(
             "orphan",
             shown(entry.path),
-            f"{shown(entry.path)} was claimed and cannot be put back: {reason_of(error)}; {fix}",
+            f"{shown(entry.path)} was claimed and cannot be put back: {reason_of(error)}",
+            fix,
             owner=entry.owner,
         )
         for entry, error in failed
@@ -177,7 +177,4 @@ def loose(failed: Sequence[tuple[SeenFile, OSError]]) -> list[IntakeAlarm]:
 
 def _denied(entry: SeenFile, error: OSError) -> IntakeAlarm:
     path = shown(entry.path)
-    fix = "give this user the right to read the file and to write its folder"
-    return IntakeAlarm(
-        "no_right", path, f"{path} cannot be taken: {reason_of(error)}; {fix}", owner=entry.owner
-    )
+    return IntakeAlarm("no_right", path, f"{path} cannot be taken: {reason_of(error)}", owner=entry.owner)

@@ -20,7 +20,7 @@ from pathlib import Path, PurePath
 
 from daemon.contracts.ports import Media
 from daemon.contracts.values import Birth, Born, Claim, ClaimStep
-from daemon.core.errors import Blame, Fault, StoreError
+from daemon.core.errors import Blame, Fault, StoreError, two_parts
 from daemon.core.intake.naming import Named, Refusal, printable
 from daemon.core.intake.stability import SeenFile
 from daemon.core.timestamps import to_iso
@@ -134,16 +134,14 @@ class Claimer:
             path = self._places.spooled(claim)
             fix = "give this user the right to, or check the disk"
             alarm = IntakeAlarm(
-                "claim_waits", str(path), f"{path} cannot be read: {reason_of(exc)}; {fix}", owner=claim.owner
+                "claim_waits", str(path), f"{path} cannot be read: {reason_of(exc)}", fix, owner=claim.owner
             )
             return Landed(claim, Where.TAKEN, alarm=alarm)
         if birth.fault is not None and birth.fault.blame is Blame.ENGINE:
-            told = f"{claim.filename} cannot be probed: {birth.fault.message}"
-            return Landed(
-                claim,
-                Where.TAKEN,
-                alarm=IntakeAlarm("claim_waits", shown(claim.path), told, owner=claim.owner),
-            )
+            cause, fix = two_parts(birth.fault.message)
+            told = f"{claim.filename} cannot be probed: {cause}"
+            alarm = IntakeAlarm("claim_waits", shown(claim.path), told, fix, owner=claim.owner)
+            return Landed(claim, Where.TAKEN, alarm=alarm)
         return Landed(claim, fetched.where, birth)
 
     async def settle(self, landed: Sequence[Landed]) -> Settled:

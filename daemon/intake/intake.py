@@ -15,7 +15,7 @@ from pathlib import Path
 from daemon.contracts.ports import Media
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import Born, Claim
-from daemon.core.errors import StoreError
+from daemon.core.errors import StoreError, two_parts
 from daemon.core.intake.stability import Known, SeenFile, observe, restart
 from daemon.intake.alarm import IntakeAlarm, IntakeAlarms, shown
 from daemon.intake.candidates import Candidates, Choice, loose, orphans
@@ -181,7 +181,7 @@ class Intake:
         try:
             claims = await self._claimer.open_claims()
         except StoreError as exc:
-            self._delays.put_all(IntakeAlarm("store", shown(self._inbox), str(exc)))
+            self._delays.put_all(IntakeAlarm("store", shown(self._inbox), *two_parts(str(exc))))
             self._alarms.put("claims", self._delays.alarms)
             return
         self._delays.put_all(None)
@@ -202,7 +202,8 @@ class Intake:
         now = self._ticks()
         self._look_at, self._settles_at = now + self._rescan_s, None
         if isinstance(look, InboxUnavailable):
-            self._alarms.put("inbox", [IntakeAlarm("inbox_unavailable", shown(self._inbox), look.message)])
+            path = shown(self._inbox)
+            self._alarms.put("inbox", [IntakeAlarm("inbox_unavailable", path, *two_parts(look.message))])
         else:
             await self._see(look, now, events)
         # A slow share, or an inbox of many thousands of files, must not be scanned all the time.
@@ -251,7 +252,7 @@ class Intake:
         try:
             taken = await answered(self._claimer.take(files), lambda: self._inbox, self._alarms)
         except StoreError as exc:
-            self._delays.put_all(IntakeAlarm("store", shown(self._inbox), str(exc)))
+            self._delays.put_all(IntakeAlarm("store", shown(self._inbox), *two_parts(str(exc))))
             self._alarms.put("claims", self._delays.alarms)
             return False
         for entry, error in taken.denied:

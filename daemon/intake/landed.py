@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from daemon.contracts.values import Birth, Claim
+from daemon.core.errors import two_parts
 from daemon.core.intake.stability import SeenFile
 from daemon.intake import refusal
 from daemon.intake.alarm import IntakeAlarm, reason_of, shown
@@ -67,7 +68,8 @@ def away(claim: Claim) -> IntakeAlarm:
     return IntakeAlarm(
         "claim_waits",
         path,
-        f"{path} was claimed and is out of reach; mount its file system again",
+        f"{path} was claimed and is out of reach",
+        "mount its file system again",
         owner=claim.owner,
     )
 
@@ -87,7 +89,8 @@ def not_moved(claim: Claim, error: OSError) -> IntakeAlarm:
     return IntakeAlarm(
         "claim_waits",
         path,
-        f"{path} was claimed and cannot be moved: {reason_of(error)}; {fix}",
+        f"{path} was claimed and cannot be moved: {reason_of(error)}",
+        fix,
         owner=claim.owner,
     )
 
@@ -95,6 +98,6 @@ def not_moved(claim: Claim, error: OSError) -> IntakeAlarm:
 def not_written(claim: Claim, error: Exception) -> IntakeAlarm:
     """The alarm of a claim whose task could not be created."""
     path = shown(claim.path)
-    return IntakeAlarm(
-        "claim_waits", path, f"{path} was claimed and cannot become a task: {error}", owner=claim.owner
-    )
+    cause, fix = two_parts(str(error))
+    told = f"{path} was claimed and cannot become a task: {cause}"
+    return IntakeAlarm("claim_waits", path, told, fix, owner=claim.owner)

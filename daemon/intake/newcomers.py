@@ -62,8 +62,4 @@ class Newcomers:
 def _alarm(new: _Newcomer) -> IntakeAlarm:
     name = printable(new.student)
     told = f"{len(new.sizes)} different videos came within a minute under the new name {name}"
-    fix = (
-        f"if {name} is no student, cancel them and hand them in as <student>_<name>, or add a pattern to "
-        "intake.patterns; if it is one, nothing needs to be done"
-    )
-    return IntakeAlarm("many_at_once", name, f"{told}; {fix}", owner=new.owner)
+    return IntakeAlarm("many_at_once", name, told, owner=new.owner)

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 
 from daemon.contracts.values import Claim
-from daemon.core.errors import StoreError
+from daemon.core.errors import StoreError, two_parts
 from daemon.core.intake.turns import InWork, next_in_turn
 from daemon.intake.alarm import IntakeAlarm, reason_of, shown
 from daemon.intake.claim import Claimer
@@ -110,7 +110,7 @@ class Pipeline:
         self._on_settled(group, settled)
 
     def _all_delayed(self, message: str, path: str) -> Settled:
-        alarm = IntakeAlarm("claim_waits", path, message)
+        alarm = IntakeAlarm("claim_waits", path, *two_parts(message))
         return Settled(delayed={each.claim.id: alarm for each in self._settling})
 
     async def _halt_at(self, stop: asyncio.Event) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from daemon.contracts.values import OnAlarm
+from daemon.core.alarms import Trouble, trouble
 from daemon.core.errors import StoreError
 from daemon.core.intake.naming import is_safe, printable
 from daemon.store import claims, registered
@@ -17,6 +18,7 @@ from daemon.store.registered import Registered
 from daemon.store.session import Session
 from daemon.system.waits import happens
 
+_ALARM = "registered"
 _EVERY_S = 30.0
 PATIENCE_S = 60.0  # for a program that inserts the row before it copies the file
 
@@ -50,7 +52,7 @@ class Registrations:
         """Look at each once. Raises StoreError."""
         found = await self._session(registered.unclaimed)
         nameless = [one for one in found if not is_safe(one.student)]
-        self._on_alarm("registered", _nameless(nameless) if nameless else None)
+        self._on_alarm(_ALARM, _nameless(nameless) if nameless else None)
         missing = {}
         for one in found:
             if one in nameless or not self._available():
@@ -83,9 +85,9 @@ class Registrations:
         self._ended()
 
 
-def _nameless(some: list[Registered]) -> str:
+def _nameless(some: list[Registered]) -> Trouble:
     ids = ", ".join(str(one.id) for one in some)
-    return f"no student can have the user_id of the inserted tasks {ids}; delete their rows, or correct them"
+    return trouble(_ALARM, f"no student can have the user_id of the inserted tasks {ids}")
 
 
 def _is_file(path: bytes) -> bool:

@@ -47,9 +47,8 @@ def disk_alarm(room: DiskRoom, state: Path) -> IntakeAlarm | None:
         lacking = room.lacking()
     except OSError as exc:
         told = f"the free space of {state} is unknown: {reason_of(exc)}"
-        return IntakeAlarm("disk_low", str(state), f"{told}; no video is taken until it can be read")
+        return IntakeAlarm("disk_low", str(state), told, "check that the disk answers")
     if not lacking:
         return None
     told = f"the disk of {state} lacks {lacking / 1e6:.0f} MB of the space to keep free"
-    fix = "no video is taken until there is room: delete files on that disk that are not needed"
-    return IntakeAlarm("disk_low", str(state), f"{told}; {fix}")
+    return IntakeAlarm("disk_low", str(state), told)

@@ -155,8 +155,8 @@ class Scanner:
     def _descend(self, fd: int, relative: PurePath, found: _Found, owner: int) -> None:
         folder = shown(self._path(relative))
         if len(relative.parts) > MAX_DEPTH:
-            message = f"{folder} is nested too deeply and is not scanned; move it up"
-            found.alarms.append(IntakeAlarm("folder_too_deep", folder, message, owner))
+            told = f"{folder} is nested too deeply and is not scanned"
+            found.alarms.append(IntakeAlarm("folder_too_deep", folder, told, owner=owner))
             return
         self.at = self._root / relative
         try:
@@ -177,8 +177,8 @@ class Scanner:
     def _note(error: OSError, folder: str, found: _Found, owner: int = 0) -> None:
         """Add an alarm for a folder that can't be read. One that is gone since it was listed is ignored."""
         if error.errno not in _GONE:
-            message = f"{folder} cannot be read: {reason_of(error)}; give this user the right to read it"
-            found.alarms.append(IntakeAlarm("folder_unreadable", folder, message, owner))
+            told = f"{folder} cannot be read: {reason_of(error)}"
+            found.alarms.append(IntakeAlarm("folder_unreadable", folder, told, owner=owner))
 
     def _is_announced(self, entry: "os.DirEntry[str]", names: dict[str, os.DirEntry[str]]) -> bool:
         """Whether a file has its marker, made by its own account, ours or root."""
@@ -219,7 +219,7 @@ class Scanner:
             told = f"{folder} belongs to the account {owner}, which can read and remove what others put there"
             seen = f"{account_name(trap.of_file)} did"
             fix = f"create the students' folders beforehand, or name {owner} in intake.shared_accounts"
-            yield IntakeAlarm("folder_of_another", folder, f"{told}, as {seen}; {fix}", trap.owner)
+            yield IntakeAlarm("folder_of_another", folder, f"{told}, as {seen}", fix, owner=trap.owner)
 
     def _path(self, relative: PurePath) -> bytes:
         return os.fsencode(self._root / relative)
@@ -227,7 +227,7 @@ class Scanner:
 
 def _mounted(path: str) -> IntakeAlarm:
     told = f"a user has mounted a file system at {path}, below the inbox; nothing in it is claimed"
-    return IntakeAlarm("mounted_inside", path, f"{told}; unmount it, or mount it as root")
+    return IntakeAlarm("mounted_inside", path, told)
 
 
 def _owner(entry: "os.DirEntry[str]") -> int:

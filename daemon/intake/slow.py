@@ -19,8 +19,7 @@ async def answered(work: Coroutine[Any, Any, T], where: Callable[[], Path], alar
         while not (await asyncio.wait({working}, timeout=_SLOW_S))[0]:
             path, is_slow = shown(where()), True
             told = f"the inbox has not answered for more than {_SLOW_S:.0f} s, now at {path}"
-            fix = "check that its disk or share answers, and whose file system is mounted there"
-            alarms.put("slow", [IntakeAlarm("inbox_slow", path, f"{told}; {fix}")])
+            alarms.put("slow", [IntakeAlarm("inbox_slow", path, told)])
         return working.result()
     finally:
         working.cancel()

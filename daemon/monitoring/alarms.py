@@ -1,35 +1,44 @@
 """The alarms: raised once, cleared when the problem is fixed, shown everywhere."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import structlog
 
 from daemon.contracts.signal import Signal
 from daemon.contracts.wire.status import AlarmLine
+from daemon.core.alarms import KINDS, Trouble, kind_of
 from daemon.core.timestamps import to_iso
 
 log = structlog.get_logger()
 
-# Codes of alarms whose messages name files, and so students, or a student.
-_NAMING = ("intake_", "outbox", "alert_oldest_wait")
 _LOOK = "it may name a student, which no log does; run: introeval status"
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A problem that a person should fix. `since` is in seconds since the epoch."""
+    """A problem that lasts. `since` is in seconds since the epoch; `acknowledged`: a person has seen it."""
 
-    code: str
-    message: str
+    trouble: Trouble
     since: float
     acknowledged: bool = False
 
     @property
+    def code(self) -> str:
+        """The code of its problem."""
+        return self.trouble.code
+
+    @property
     def line(self) -> AlarmLine:
         """The alarm as it is on the control socket."""
+        told = self.trouble
         return AlarmLine(
-            code=self.code, message=self.message, since=to_iso(self.since), acknowledged=self.acknowledged
+            code=told.code,
+            message=told.cause,
+            affects=told.affects,
+            fix=told.fix,
+            since=to_iso(self.since),
+            acknowledged=self.acknowledged,
         )
 
 
@@ -49,15 +58,17 @@ class Alarms:
         """The alarms that last, the oldest first."""
         return list(self._lasting.values())
 
-    def set(self, code: str, message: str) -> None:
-        """Raise an alarm; if it lasts already, only replace its message."""
+    def set(self, trouble: Trouble) -> None:
+        """Raise an alarm; if its code lasts already, only replace its parts."""
+        code = trouble.code
         known = self._lasting.get(code)
-        if known is None:
-            log.warning("alarm", code=_logged(code), message=_LOOK if _names_files(code) else message)
-            alarm = self._lasting[code] = Alarm(code, message, self._clock())
-            self.changed(alarm, True)
-        else:
-            self._lasting[code] = replace(known, message=message)
+        if known is not None:
+            self._lasting[code] = replace(known, trouble=trouble)
+            return
+        told = _LOOK if _is_private(code) else f"{trouble.cause}; {trouble.fix}"
+        log.warning("alarm", code=_logged(code), message=told)  # whom it affects stands in no log
+        alarm = self._lasting[code] = Alarm(trouble, self._clock())
+        self.changed(alarm, True)
 
     def clear(self, code: str) -> None:
         """Clear an alarm, if it lasts."""
@@ -75,24 +86,25 @@ class Alarms:
         log.info("alarm acknowledged", code=_logged(code), actor=actor)
         return True
 
-    def on(self, code: str, message: str | None) -> None:
-        """Set an alarm, or clear it when `message` is None: the OnAlarm of whoever watches one thing."""
-        if message is None:
+    def on(self, code: str, trouble: Trouble | None) -> None:
+        """Set an alarm, or clear it when `trouble` is None: the OnAlarm of whoever watches one thing."""
+        if trouble is None:
             self.clear(code)
         else:
-            self.set(code, message)
+            self.set(trouble)
 
-    def replace(self, prefix: str, messages: dict[str, str]) -> None:
-        """Make `messages` the only lasting alarms with codes that begin with `prefix`."""
-        for code in [code for code in self._lasting if code.startswith(prefix) and code not in messages]:
+    def replace(self, prefix: str, troubles: Iterable[Trouble]) -> None:
+        """Make `troubles` the only lasting alarms with codes that begin with `prefix`."""
+        now = {trouble.code: trouble for trouble in troubles}
+        for code in [code for code in self._lasting if code.startswith(prefix) and code not in now]:
             self.clear(code)
-        for code, message in messages.items():
-            self.set(code, message)
+        for trouble in now.values():
+            self.set(trouble)
 
 
-def _names_files(code: str) -> bool:
+def _is_private(code: str) -> bool:
     """Whether an alarm may name a student, which no log may: a journal can't forget."""
-    return code.startswith(_NAMING)
+    return KINDS[kind_of(code)].private
 
 
 def _logged(code: str) -> str:

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from daemon.config.load import Config
 from daemon.contracts.wire.status import DaemonStatus
+from daemon.contracts.wire.words import ClockState
+from daemon.core.alarms import Trouble, trouble, trouble_of
 from daemon.core.errors import StoreError
 from daemon.core.tasks.task import RUNNING, Task
 from daemon.monitoring.alarms import Alarms
@@ -15,6 +17,12 @@ from daemon.system.waits import happens
 PREFIX = "alert_"
 EVERY_S = 10.0
 _BROKEN = {"missing", "crash_loop", "unreachable", "denied", "failed"}
+_LATE = {
+    ClockState.AT_RISK: "the deadline may be missed",
+    ClockState.LATE: "the deadline will be missed by {minutes:.0f} min",
+    ClockState.MISSED: "the deadline passed, and the class is not done",
+}
+_NAMED = 3  # students that an alarm names
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,87 +38,89 @@ class Situation:
     switching_s: float | None
 
 
-def conditions(situation: Situation, config: Config) -> dict[str, str]:
-    """The conditions that hold now, by alarm code: each one line that says what to do."""
-    found: dict[str, str] = {}
-    for rule in (_queue, _failures, _switch, _disk, _engines, _deadline):
-        found |= rule(situation, config)
-    return {PREFIX + code: message for code, message in found.items()}
+def conditions(situation: Situation, config: Config) -> list[Trouble]:
+    """The conditions that hold now, as alarms."""
+    rules = (_queue, _failures, _switch, _disk, _engines, _deadline)
+    return [found for rule in rules for found in rule(situation, config)]
 
 
-def _queue(situation: Situation, config: Config) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _queue(situation: Situation, config: Config) -> Iterator[Trouble]:
     open_now = [task for task in situation.tasks if not task.held]
     if len(open_now) > config.alerts.queue_depth:
-        found["queue_depth"] = (
-            f"{len(open_now)} tasks are open, more than alerts.queue_depth ({config.alerts.queue_depth}); "
-            "to see why, run: introeval status"
-        )
+        told = f"{len(open_now)} tasks are open, more than alerts.queue_depth ({config.alerts.queue_depth})"
+        yield trouble("alert_queue_depth", told, affects=_whose(open_now))
     waiting = [task for task in open_now if task.status not in RUNNING and task.revision == 1]
     oldest = min(waiting, key=lambda task: (task.claimed_at, task.id), default=None)
     limit_s = config.alerts.oldest_wait_min * 60
     if oldest is not None and (wait_s := situation.now - oldest.claimed_at) > limit_s:
-        found["oldest_wait"] = (
-            f"task {oldest.id} of {oldest.student} has waited {wait_s / 60:.0f} min; "
-            f"to see why, run: introeval task {oldest.id}"
+        late = [task for task in waiting if situation.now - task.claimed_at > limit_s]
+        yield trouble(
+            "alert_oldest_wait",
+            f"task {oldest.id} has waited {wait_s / 60:.0f} min",
+            affects=_whose(late),
+            fix=f"to see why, run: introeval task {oldest.id}",
         )
-    return found
 
 
-def _failures(situation: Situation, config: Config) -> dict[str, str]:
-    if situation.failed < config.alerts.failures:
-        return {}
-    told = f"{situation.failed} tasks failed in the last hour"
-    return {"failures": f"{told}; run: introeval tasks --status failed"}
+def _failures(situation: Situation, config: Config) -> Iterator[Trouble]:
+    if situation.failed >= config.alerts.failures:
+        yield trouble("alert_failures", f"{situation.failed} tasks failed in the last hour")
 
 
-def _disk(situation: Situation, config: Config) -> dict[str, str]:
+def _disk(situation: Situation, config: Config) -> Iterator[Trouble]:
     disk = situation.status.disk
-    if disk is None or disk.free_mb >= 2 * disk.min_free_mb:
-        return {}
-    told = (
-        f"{disk.free_mb:.0f} MB are free on the state folder's disk; below {disk.min_free_mb:.0f} no video "
-        "is taken; delete what is not needed there"
-    )
-    return {"disk": told}
+    if disk is not None and disk.free_mb < 2 * disk.min_free_mb:
+        told = f"{disk.free_mb:.0f} MB are free on the state folder's disk"
+        yield trouble(
+            "alert_disk", told, affects=f"new videos: below {disk.min_free_mb:.0f} MB none is taken"
+        )
 
 
-def _engines(situation: Situation, config: Config) -> dict[str, str]:
-    found = {}
+def _engines(situation: Situation, config: Config) -> Iterator[Trouble]:
     for engine in situation.status.engines:
         if engine.state in _BROKEN:
             said = engine.detail
             if engine.name not in said:
                 said = f"{engine.name} is {engine.state}" + (f": {said}" if said else "")
-            found[f"engine_{engine.stage}"] = f"{said}; run: introeval doctor"
-    return found
+            wait = [task for task in situation.tasks if task.stage.value == engine.stage and not task.held]
+            yield trouble_of(f"alert_engine_{engine.stage}", said, affects=_whose(wait) if wait else "")
 
 
-def _deadline(situation: Situation, config: Config) -> dict[str, str]:
+def _deadline(situation: Situation, config: Config) -> Iterator[Trouble]:
     clock = situation.status.clock
-    if clock is None or not clock.at_risk:
-        return {}
-    cause = f": {clock.cause}" if clock.cause else ""
-    return {"deadline": f"the deadline {clock.deadline} is at risk{cause}"}
+    if clock is None or clock.state not in _LATE:
+        return
+    said = _LATE[ClockState(clock.state)].format(minutes=abs(clock.spare_s or 0.0) / 60)
+    left = [task for task in situation.tasks if not task.held]
+    yield trouble(
+        "alert_deadline",
+        said + (f": {clock.cause}" if clock.cause else ""),
+        affects=_whose(left) if left else "",
+    )
 
 
-def _switch(situation: Situation, config: Config) -> dict[str, str]:
+def _switch(situation: Situation, config: Config) -> Iterator[Trouble]:
     switching, took_s = situation.status.switching, situation.switching_s
     if switching is None or took_s is None:
-        return {}
+        return
     usual_s = switching.usual_s
     if usual_s is None:
         usual_s = max(config.extract.load_timeout_s, config.rate.load_timeout_s)
         usual = ""
     else:
         usual = f", and usually takes {usual_s:.0f} s"
-    if took_s <= config.gpu.free_timeout_s + 2 * usual_s:
-        return {}
-    to = " and ".join(switching.to) or "nothing"
-    return {
-        "switch_blocked": f"the switch to {to} has taken {took_s:.0f} s{usual}; "
-        "to see what holds the GPU, run: introeval doctor"
-    }
+    if took_s > config.gpu.free_timeout_s + 2 * usual_s:
+        to = " and ".join(switching.to) or "nothing"
+        told = f"the switch to {to} has taken {took_s:.0f} s{usual}"
+        yield trouble("alert_switch_blocked", told, affects=_whose(situation.tasks))
+
+
+def _whose(tasks: Sequence[Task]) -> str:
+    """The number of tasks, and the first of their students."""
+    students = list(dict.fromkeys(task.student for task in sorted(tasks, key=lambda task: task.id)))
+    more = f" and {len(students) - _NAMED} more" if len(students) > _NAMED else ""
+    count = "1 task" if len(tasks) == 1 else f"{len(tasks)} tasks"
+    return f"{count} of {', '.join(students[:_NAMED])}{more}" if students else "no task now"
 
 
 class AlertRules:

@@ -15,10 +15,12 @@ import structlog
 
 from daemon.contracts.values import Change, Failed, Unscorable
 from daemon.contracts.wire.base import EventLine
+from daemon.core.forecast.explain import seconds
 from daemon.core.intake.naming import printable
 from daemon.core.keeping.traces import Traces
 from daemon.core.tasks.task import STAGE_OF, Event, Task
 from daemon.core.timestamps import to_iso
+from daemon.monitoring.alarms import Alarm
 
 log = structlog.get_logger()
 
@@ -97,9 +99,13 @@ class Events:
             tally.switched(group, seconds)
         self.add("phase", f"{group} is loaded after {seconds:.1f} s")
 
-    def alarm(self, message: str, lasts: bool) -> None:
+    def alarm(self, alarm: Alarm, lasts: bool) -> None:
         """Add the event of an alarm that began, or was cleared."""
-        self.add("alarm" if lasts else "cleared", message)
+        if lasts:
+            self.add("alarm", str(alarm.trouble))
+        else:
+            lasted = seconds(max(0.0, self._clock() - alarm.since))
+            self.add("cleared", f"cleared: {alarm.trouble.cause}; it lasted {lasted}")
 
     def of_task(self, task: Task, message: str, why: str = "") -> None:
         """Add an event of a task, which is given as it is now. The log names the task and not the student,

@@ -17,6 +17,7 @@ import httpx
 import structlog
 
 from daemon.config.sections import AlertSettings
+from daemon.core.alarms import trouble_of
 from daemon.core.timestamps import to_iso
 from daemon.monitoring.alarms import Alarm, Alarms
 
@@ -54,7 +55,9 @@ class Hooks:
         said = {
             "kind": "alarm" if lasts else "cleared",
             "code": alarm.code,
-            "message": alarm.message,
+            "message": alarm.trouble.cause,
+            "affects": alarm.trouble.affects,
+            "fix": alarm.trouble.fix,
             "since": to_iso(alarm.since),
             "at": to_iso(self._clock()),
         }
@@ -88,7 +91,7 @@ class Hooks:
         if self._config.webhook:
             complaints.append(await self._post(self._config.webhook, said))
         wrong = [complaint for complaint in complaints if complaint is not None]
-        self._alarms.on(CODE, "; ".join(wrong) if wrong else None)
+        self._alarms.on(CODE, trouble_of(CODE, wrong[0]) if wrong else None)
 
     async def _call(self, command: Sequence[str], said: bytes) -> str | None:
         """The error of the command, or None."""
@@ -102,14 +105,14 @@ class Hooks:
             )
         except OSError as exc:
             return f"alerts.command cannot be started: {exc.strerror}; fix the command"
-        except ValueError as exc:  # an argument with a NUL character
-            return f"alerts.command cannot be started: {exc}; fix the command"
+        except ValueError:
+            return "alerts.command cannot be started: it has a NUL character; fix the command"
         try:
             async with asyncio.timeout(self._timeout_s):
                 await child.communicate(said)
         except TimeoutError:
             told = f"alerts.command did not end within {self._timeout_s:g} s and was killed"
-            return f"{told}, so this alarm may not have been delivered; make the command faster"
+            return f"{told}; make the command faster"
         finally:
             # The command, and what it left; a process of another user (sudo) can't be killed by us.
             with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -165,9 +165,9 @@ def _advice(exc: BaseException) -> str:
     if "full" in text:
         return "free space on its disk"
     if "locked" in text:
-        return f"another program kept it locked for {BUSY_TIMEOUT_S:.0f} s"
+        return f"end the program that has kept it locked for {BUSY_TIMEOUT_S:.0f} s"
     if "readonly" in text or "unable to open" in text:
         return "check that its folder exists and that this user may write there"
     if "malformed" in text or "not a database" in text:
         return PUT_BACK
-    return "see the log"
+    return "run: introeval logs daemon"

@@ -1,7 +1,7 @@
 """The store for coroutines: all calls run on one thread, and writes are repeated until they are durable.
 
-When the database can't be used now (its disk is full, another program locks it), `on_trouble` is called and
-the same write is attempted again. Nothing that depends on a write happens before it is durable.
+When the database can't be used now (its disk is full, another program locks it), there is an alarm, and the
+same write is attempted again. Nothing that depends on a write happens before it is durable.
 """
 
 import asyncio
@@ -9,22 +9,25 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Concatenate, ParamSpec, TypeVar
 
+from daemon.contracts.values import OnAlarm
+from daemon.core.alarms import trouble_of
 from daemon.core.errors import StoreError
 from daemon.store.database import Database
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_ALARM = "store"
 _AGAIN_S = 2.0  # after a lock: BUSY_TIMEOUT_S has passed in the call before
 _READ_S = 3.0  # a person waits for the answer
 
 
 class Session:
-    """The way to the database thread. `on_trouble` is called with the cause, or None once writing works."""
+    """The way to the database thread. Its alarm lasts while a write fails."""
 
-    def __init__(self, db: Database, executor: Executor, on_trouble: Callable[[str | None], None]) -> None:
+    def __init__(self, db: Database, executor: Executor, on_alarm: OnAlarm) -> None:
         self.db = db
-        self._executor, self._on_trouble = executor, on_trouble
+        self._executor, self._on_alarm = executor, on_alarm
         self._ends_at: float | None = None
         self.tries = 0  # grows while a write waits for the database, so that the watchdog sees no standstill
 
@@ -62,12 +65,12 @@ class Session:
             try:
                 value = await self(function, *args, **kwargs)
             except StoreError as exc:
-                self._on_trouble(str(exc))
+                self._on_alarm(_ALARM, trouble_of(_ALARM, str(exc)))
                 if self._ends_at is not None and asyncio.get_running_loop().time() >= self._ends_at:
                     raise
                 await asyncio.sleep(_AGAIN_S)
             else:
-                self._on_trouble(None)
+                self._on_alarm(_ALARM, None)
                 return value
 
     @property

@@ -19,6 +19,7 @@ from daemon.contracts.values import (
     Unscorable,
 )
 from daemon.contracts.wire.status import EngineReport
+from daemon.core.alarms import trouble
 from daemon.core.content.document import Flag
 from daemon.core.content.speaking import speaking
 from daemon.core.errors import Blame, EngineError, Fault, ModelError
@@ -260,11 +261,8 @@ class WhisperEngine:
     async def _tell_where_it_runs(self, ready: Ready) -> None:
         slow = self._device == "auto" and ready.device == "cpu"
         if slow and self._has_gpu is not None and await self._has_gpu():
-            self._on_alarm(
-                "degraded_stt",
-                "Whisper runs on the processor although this machine has a GPU, so every transcript is late; "
-                "see: nvidia-smi, or run: introeval doctor",
-            )
+            told = "Whisper runs on the processor although this machine has a GPU"
+            self._on_alarm("degraded_stt", trouble("degraded_stt", told))
         else:
             self._on_alarm("degraded_stt", None)
 

@@ -6,6 +6,7 @@ A class lasts for as long as there are open tasks. A rubric that changed between
 from typing import Any
 
 from daemon.contracts.values import Extracted, Rated, StageOutcome, Transcribed
+from daemon.core.alarms import trouble, trouble_of
 from daemon.core.content.provenance_identity import changed, identity
 from daemon.core.tasks.task import Stage
 from daemon.monitoring.alarms import Alarms
@@ -61,12 +62,12 @@ class ConsistencyCheck:
         if _RUBRIC in before and _RUBRIC in what:
             message, affected = await self._told_of_rubric(stage, before, now)
             if in_class and affected:
-                self._alarms.set(_ALARM, message)
+                self._alarms.set(trouble_of(_ALARM, message))
             else:
                 self._events.add("rubric", message)
         elif in_class:
-            message = f"{stage} changed within this class ({', '.join(what)}): rate the earlier tasks again"
-            self._alarms.set(_ALARM, message)
+            told = f"{stage} changed within this class ({', '.join(what)})"
+            self._alarms.set(trouble(_ALARM, told))
 
     async def _told_of_rubric(
         self, stage: Stage, before: dict[str, Any], now: dict[str, Any]

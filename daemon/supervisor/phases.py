@@ -11,6 +11,7 @@ import structlog
 
 from daemon.contracts.ports import Node
 from daemon.contracts.values import Ledger
+from daemon.core.alarms import trouble_of
 from daemon.core.errors import EngineError, Fault
 from daemon.core.schedule.decision import Policy, Switch
 from daemon.core.schedule.phase_state import (
@@ -109,7 +110,7 @@ class Phases:
         """Record that the engine of a stage is to blame. After a death it is restarted at once."""
         group = self.policy.group_of(stage)
         self._apply(EngineFailed(group, self._clock(), fault.died))
-        self._alarms.set(_alarm(group), fault.message)
+        self._alarms.set(trouble_of(_alarm(group), fault.message))
 
     def try_again(self) -> None:
         """End the rest of every group."""
@@ -138,7 +139,7 @@ class Phases:
         group, error = switched.group or NOTHING, switched.error
         self._apply(SwitchEnded(switched.group, self._clock(), switched.seconds, error is not None))
         if error is not None:
-            self._alarms.set(_alarm(group), str(error))
+            self._alarms.set(trouble_of(_alarm(group), str(error)))
             return
         self._alarms.clear(_alarm(group))
         if group:

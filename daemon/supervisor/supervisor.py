@@ -9,6 +9,7 @@ from daemon.contracts.ports import Node
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import Orders
 from daemon.contracts.wire.words import Order, Verb
+from daemon.core.alarms import trouble_of
 from daemon.core.errors import EngineError, StoreError
 from daemon.core.intake.ownership import Ownership
 from daemon.core.schedule.decision import (
@@ -206,7 +207,7 @@ class Supervisor:
                 await self._node.ensure(None)
             except EngineError as exc:
                 failures += 1
-                self._alarms.set("engines_left", str(exc))
+                self._alarms.set(trouble_of("engines_left", str(exc)))
                 await happens(stop, backoff_s(failures))
             else:
                 self._alarms.clear("engines_left")

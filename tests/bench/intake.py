@@ -110,7 +110,7 @@ async def _intake(folder: Path, settle_s: float) -> AsyncIterator[tuple[Intake, 
     with ThreadPoolExecutor(1) as executor:
         db = executor.submit(open_store, folder / "state" / "introeval.db").result()
         media = MediaReader(max_duration_s=900.0, log=state / "media.log")
-        session = Session(db, executor, lambda trouble: Alarms(time.time).on("store", trouble))
+        session = Session(db, executor, Alarms(time.time).on)
         intake = Intake(
             folder / "inbox",
             state,

@@ -13,6 +13,7 @@ from daemon.containers.engine import DockerEngine
 from daemon.containers.host import ContainerHost
 from daemon.containers.ready import OllamaServer
 from daemon.containers.takeover_record import TakeoverRecord
+from daemon.core.alarms import Trouble
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Options
 from daemon.llm.limits import AnswerLimits
@@ -32,11 +33,11 @@ class Alarms:
     lasting: dict[str, str] = field(default_factory=dict)
     ever: set[str] = field(default_factory=set)
 
-    def on(self, code: str, message: str | None) -> None:
-        if message is None:
+    def on(self, code: str, trouble: Trouble | None) -> None:
+        if trouble is None:
             self.lasting.pop(code, None)
         else:
-            self.lasting[code] = message
+            self.lasting[code] = str(trouble)
             self.ever.add(code)
 
 

@@ -17,6 +17,7 @@ from daemon.contracts.wire.base import EventLine
 from daemon.contracts.wire.status import DaemonStatus, GpuHistory
 from daemon.contracts.wire.tasks import TaskPage
 from daemon.contracts.wire.words import Order, Verb
+from daemon.core.alarms import trouble
 from daemon.core.errors import Blame, Fault, StoreError
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import from_iso, to_iso
@@ -133,8 +134,8 @@ async def test_the_last_events_and_the_last_phases_are_given(tmp_path: Path) -> 
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:
         await worked_off(daemon)
-        daemon.alarms.set("test", "something is wrong")
-        daemon.alarms.clear("test")
+        daemon.alarms.set(trouble("hook", "something is wrong"))
+        daemon.alarms.clear("hook")
         events = [EventLine.model_validate(line) for line in (await ask(lab, "GET", "/events/recent")).json()]
         history = GpuHistory.model_validate((await ask(lab, "GET", "/gpu")).json())
     kinds = {event.kind for event in events}
@@ -181,7 +182,7 @@ async def test_metrics_are_prometheus_and_count_what_happened(tmp_path: Path) ->
         lab.hand_in(f"{student}_me.mp4")
     async with lab.daemon() as daemon:
         await worked_off(daemon)
-        daemon.alarms.set("intake_rights /x/y.mp4", "mend it")
+        daemon.alarms.set(trouble("intake_no_right /x/y.mp4", "it cannot be taken"))
         answer = await ask(lab, "GET", "/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=")
     found = {
@@ -195,7 +196,7 @@ async def test_metrics_are_prometheus_and_count_what_happened(tmp_path: Path) ->
     assert found["introeval_faults_total", "permanent", "stt"] == 1
     assert found["introeval_try_seconds_count", "rate"] == 1
     assert found["introeval_switch_seconds_count", "stt"] >= 1
-    assert found["introeval_alarm", "intake_rights"] == 1
+    assert found["introeval_alarm", "intake_no_right"] == 1
     assert found[("introeval_paused",)] == 0
 
 

@@ -122,7 +122,7 @@ async def test_no_original_in_the_archive_is_replaced_and_an_alarm_says_so(tmp_p
         await worked_off(daemon)
         archived = {path.name: path.read_bytes() for path in (tmp_path / "var").glob("archive/s001/*")}
         path = (await daemon.session(forgetting.kept_of, "s001", lab.inbox)).videos
-        (told,) = [alarm.message for alarm in daemon.alarms.all if alarm.code == "archive_name"]
+        (told,) = [str(alarm.trouble) for alarm in daemon.alarms.all if alarm.code == "archive_name"]
     assert archived == {"0001-s001_me.mp4": b"the first", "0001-s001_me.2.mp4": b"another"}
     assert [each.name for each in path] == ["0001-s001_me.2.mp4"]
     assert "task 1" in told

@@ -49,7 +49,7 @@ async def test_a_state_folder_that_cannot_be_looked_at_for_room_does_not_end_the
     async with lab.daemon() as daemon:
         monkeypatch.setattr(shutil, "disk_usage", broken)
         lab.hand_in("s001_me.mp4")
-        await until(lambda: any("is unknown" in alarm.message for alarm in daemon.alarms.all))
+        await until(lambda: any("is unknown" in str(alarm.trouble) for alarm in daemon.alarms.all))
         assert (await daemon.observer.situation()).status.disk is None
         monkeypatch.setattr(shutil, "disk_usage", real)
         await worked_off(daemon)

@@ -333,7 +333,7 @@ def test_a_full_disk_leaves_the_claim_open_for_later(here: IntakeLab) -> None:
 
     here.drop("s01/intro.mp4")
     (alarm,) = claim_all(here, files=Full()).delayed.values()
-    assert "free space" in alarm.message
+    assert "free space" in str(alarm.trouble)
     assert len(Outcome(here).open) == 1
     recover(here)
     assert len(Outcome(here).tasks) == 1
@@ -343,7 +343,7 @@ def test_a_decoder_that_does_not_start_leaves_the_claim_open(here: IntakeLab) ->
     here.drop("s01/intro.mp4")
     here.media.broken = True
     (alarm,) = claim_all(here).delayed.values()
-    assert "decoder" in alarm.message
+    assert "decoder" in str(alarm.trouble)
     assert here.born == []
     here.media.broken = False
     assert recover(here).born == 1
@@ -386,7 +386,7 @@ def test_a_claim_in_an_inbox_that_is_not_mounted_waits(here: IntakeLab, other_di
     here.inbox.unlink()
     here.inbox.mkdir()
     (alarm,) = recover(here).delayed.values()
-    assert "mount" in alarm.message
+    assert "mount" in str(alarm.trouble)
     assert len(Outcome(here).open) == 1
     here.inbox.rmdir()
     here.inbox.symlink_to(real)
@@ -436,7 +436,7 @@ def test_a_copy_that_differs_is_not_taken(here: IntakeLab, other_disk: Path) -> 
     with pytest.MonkeyPatch.context() as disk:
         disk.setattr(os, "ftruncate", rotten)
         (alarm,) = claim_all(here).delayed.values()
-    assert "differs" in alarm.message
+    assert "differs" in str(alarm.trouble)
     assert here.born == []
     assert recover(here).born == 1
 
@@ -453,7 +453,7 @@ def test_a_copy_that_did_not_reach_the_disk_is_made_anew(here: IntakeLab) -> Non
     done = claim_all(here, files=Failing())
     assert done.born == 1
     (alarm,) = done.delayed.values()
-    assert "s01/intro.mp4" in alarm.message
+    assert "s01/intro.mp4" in str(alarm.trouble)
     assert [path.name[-7:] for path in (here.state / "spool").iterdir()] == ["s02.mp4"]
     assert recover(here).born == 1
 
@@ -511,7 +511,7 @@ def test_a_state_folder_that_may_not_be_written_is_told_of_and_the_claim_waits(
     with monkeypatch.context() as shutting:
         shutting.setattr(Folder, "open_file", shut)
         (alarm,) = claim_all(here).delayed.values()
-    assert "s01/intro.mp4" in alarm.message
+    assert "s01/intro.mp4" in str(alarm.trouble)
     assert len(Outcome(here).open) == 1
     assert recover(here).born == 1
 

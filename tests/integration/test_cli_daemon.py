@@ -20,6 +20,7 @@ from daemon.cli.read_commands import add_looking
 from daemon.cli.write_commands import add_commands
 from daemon.contracts.values import Ticket
 from daemon.contracts.wire.words import Order
+from daemon.core.alarms import trouble
 from daemon.core.errors import Blame, Fault, IllegalTransition, IntroEvalError, NotRunning, UnknownStudent
 from daemon.core.tasks.task import Stage
 from daemon.system.state_folder import owned
@@ -163,14 +164,15 @@ async def test_the_plain_status_says_everything_in_sentences(tmp_path: Path) -> 
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:
         await worked_off(daemon)
-        daemon.alarms.set("outbox", "the outbox is full; make room")
+        daemon.alarms.set(trouble("outbox", "the outbox is full"))
         await daemon.supervisor.order(Order.PAUSE)
         lines = (await run(lab, "status", "--plain")).stdout.splitlines()
         short = (await run(lab, "status")).stdout
     assert all(line.endswith(".") for line in lines), lines
     for expected in ("Alarms: 1.", "Paused by the operator.", "Tasks completed: 1.", "GPU: "):
         assert any(expected in line for line in lines), expected
-    assert any("the outbox is full; make room" in line for line in lines)
+    assert any("the outbox is full." in line for line in lines)
+    assert any("To do: check that the outbox has free space and can be written." in line for line in lines)
     assert "completed 1" in short
     assert "paused" in short
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from daemon.api import client
 from daemon.cli.run import log_to_file
 from daemon.contracts.wire.base import Forgotten
+from daemon.core.alarms import trouble
 from daemon.core.errors import IllegalTransition, NotForgotten, UnknownStudent
 from daemon.core.keeping.traces import Traces
 from daemon.delivery import forget_proof
@@ -236,16 +237,16 @@ async def test_no_log_names_a_student_or_a_file(tmp_path: Path) -> None:
     lab.hand_in("s002_secret.mp4")
     lab.hand_in("s003_secret.txt")
     async with lab.daemon() as daemon:
-        daemon.alarms.set("intake_rights /inbox/s004_secret.mp4", "s004_secret.mp4 cannot be taken")
-        daemon.alarms.set("outbox", "/outbox/s005/0001-secret.result.json cannot be written")
+        daemon.alarms.set(trouble("intake_no_right /inbox/s004_secret.mp4", "s004_secret.mp4 is denied"))
+        daemon.alarms.set(trouble("outbox", "/outbox/s005/0001-secret.result.json cannot be written"))
         await worked_off(daemon)
-        daemon.alarms.clear("intake_rights /inbox/s004_secret.mp4")
+        daemon.alarms.clear("intake_no_right /inbox/s004_secret.mp4")
         assert any("secret" in event.message for event in daemon.observer.events.recent(1000))
         assert (await forgotten(lab, "s001")).left == []
     structlog.reset_defaults()
     logging.basicConfig(handlers=handlers, force=True)
     log = (lab.config.paths.state / "log" / "daemon.log").read_text()
-    assert "intake_rights" in log
+    assert "intake_no_right" in log
     assert not re.search("secret|s00[1-5]", log)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from daemon.contracts.wire.status import GpuState, Holder
+from daemon.core.alarms import Trouble
 from daemon.core.tasks.task import Stage
 from daemon.gpu import nvml, owner
 from daemon.gpu.guard import LOST, MEMORY, VramGuard, room_for
@@ -234,8 +235,8 @@ class Machine:
         assert self.now < 10_000, "it waits for ever"
         await asyncio.sleep(0)
 
-    def on_alarm(self, code: str, message: str | None) -> None:
-        self.alarms.append((self.now, code, message))
+    def on_alarm(self, code: str, trouble: Trouble | None) -> None:
+        self.alarms.append((self.now, code, str(trouble) if trouble else None))
 
     def guard(self, timeout_s: float = 60.0) -> VramGuard:
         return VramGuard(

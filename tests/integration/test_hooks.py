@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from daemon.config.sections import AlertSettings
+from daemon.core.alarms import KINDS, trouble
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.hooks import CODE, Hooks
 from tests.support.waiting import until
@@ -64,8 +65,8 @@ async def server(*statuses: int) -> AsyncIterator[tuple[str, list[dict[str, Any]
 async def test_a_command_is_told_once_of_the_beginning_and_once_of_the_end(tmp_path: Path) -> None:
     file = tmp_path / "told"
     async with hooks(AlertSettings(command=writes_to(file))) as alarms:
-        alarms.set("outbox", "the outbox is full")
-        alarms.set("outbox", "the outbox is still full")
+        alarms.set(trouble("outbox", "the outbox is full"))
+        alarms.set(trouble("outbox", "the outbox is still full"))
         alarms.clear("outbox")
         alarms.clear("outbox")
         await until(lambda: len(lines(file)) >= 2)
@@ -73,13 +74,15 @@ async def test_a_command_is_told_once_of_the_beginning_and_once_of_the_end(tmp_p
     told = lines(file)
     assert [(line["kind"], line["code"]) for line in told] == [("alarm", "outbox"), ("cleared", "outbox")]
     assert told[0]["message"] == "the outbox is full"
+    assert told[0]["affects"] == KINDS["outbox"].affects
+    assert told[0]["fix"] == KINDS["outbox"].fix
     assert told[0]["since"].startswith("2023-11-14T22:13:20")
 
 
 async def test_nothing_that_an_alarm_says_reaches_a_shell(tmp_path: Path) -> None:
     file, harm = tmp_path / "told", tmp_path / "harm"
     async with hooks(AlertSettings(command=writes_to(file))) as alarms:
-        alarms.set("x", f"$(touch {harm}); `touch {harm}`")
+        alarms.set(trouble("outbox", f"$(touch {harm}); `touch {harm}`"))
         await until(lambda: lines(file))
     assert not harm.exists()
 
@@ -96,17 +99,17 @@ async def test_a_hook_that_fails_is_one_alarm_that_is_not_handed_on(
     command: tuple[str, ...], says: str
 ) -> None:
     async with hooks(AlertSettings(command=command), timeout_s=0.5) as alarms:
-        alarms.set("outbox", "full")
+        alarms.set(trouble("outbox", "full"))
         await until(lambda: CODE in [alarm.code for alarm in alarms.all])
         (failed,) = [alarm for alarm in alarms.all if alarm.code == CODE]
-        assert says in failed.message
+        assert says in str(failed.trouble)
 
 
 async def test_a_hook_that_works_again_clears_its_alarm(tmp_path: Path) -> None:
     flag = tmp_path / "mended"
     command = (sys.executable, "-c", f"import os, sys; sys.exit(not os.path.exists({str(flag)!r}))")
     async with hooks(AlertSettings(command=command)) as alarms:
-        alarms.set("outbox", "full")
+        alarms.set(trouble("outbox", "full"))
         await until(lambda: CODE in [alarm.code for alarm in alarms.all])
         flag.touch()
         alarms.clear("outbox")
@@ -118,7 +121,7 @@ async def test_a_webhook_is_tried_again_and_then_given_up() -> None:
         server(500, 503) as (url, told),
         hooks(AlertSettings(webhook=url), pause_s=0.01) as alarms,
     ):
-        alarms.set("outbox", "full")
+        alarms.set(trouble("outbox", "full"))
         await until(lambda: len(told) == 3)
         assert [line["code"] for line in told] == ["outbox"] * 3
         assert [alarm.code for alarm in alarms.all] == ["outbox"]
@@ -128,7 +131,7 @@ async def test_a_webhook_that_nobody_serves_is_an_alarm() -> None:
     async with server() as (url, _):
         pass
     async with hooks(AlertSettings(webhook=url), pause_s=0.01) as alarms:
-        alarms.set("outbox", "full")
+        alarms.set(trouble("outbox", "full"))
         await until(lambda: CODE in [alarm.code for alarm in alarms.all])
 
 
@@ -137,7 +140,7 @@ async def test_a_slow_hook_holds_up_neither_the_alarms_nor_the_end(tmp_path: Pat
     async with asyncio.timeout(10):
         async with hooks(AlertSettings(command=command)) as alarms:
             for number in range(1000):
-                alarms.set(f"alarm{number}", "x")
+                alarms.set(trouble(f"outbox_blocked {number}", "x"))
             assert len(alarms.all) == 1000
             await asyncio.sleep(0.1)
 
@@ -150,7 +153,7 @@ async def test_what_a_command_leaves_running_is_ended_with_it(tmp_path: Path) ->
         f"while not (os.path.exists({str(pid)!r}) and open({str(pid)!r}).read()): time.sleep(0.01)"
     )
     async with hooks(AlertSettings(command=(sys.executable, "-c", code))) as alarms:
-        alarms.set("outbox", "full")
+        alarms.set(trouble("outbox", "full"))
         await until(lambda: pid.exists() and pid.read_text())
         stat = Path(f"/proc/{pid.read_text()}/stat")
         await until(lambda: not stat.exists() or stat.read_text().rpartition(") ")[2].startswith("Z"))
@@ -165,7 +168,7 @@ async def test_a_command_that_became_another_users_is_an_alarm_and_ends_nothing(
     monkeypatch.setattr("os.killpg", denied)
     sleeps = (sys.executable, "-c", "import time; time.sleep(1)")
     async with hooks(AlertSettings(command=sleeps), timeout_s=0.1) as alarms:
-        alarms.set("outbox", "the outbox is full")
+        alarms.set(trouble("outbox", "the outbox is full"))
         await until(lambda: CODE in [alarm.code for alarm in alarms.all])
 
 
@@ -178,5 +181,5 @@ async def test_what_can_be_no_webhook_and_no_command_is_an_alarm_and_ends_nothin
     config: AlertSettings,
 ) -> None:
     async with hooks(config, tries=1) as alarms:
-        alarms.set("outbox", "the outbox is full")
+        alarms.set(trouble("outbox", "the outbox is full"))
         await until(lambda: CODE in [alarm.code for alarm in alarms.all])

@@ -95,8 +95,8 @@ def test_a_file_for_which_there_is_no_room_waits_alone(apart: IntakeLab) -> None
         await until(lambda: students(apart) == ["s02"])
         await until(lambda: intake.alarms)
         (alarm,) = intake.alarms
-        assert "large.mp4" in alarm.message
-        assert "free space" in alarm.message
+        assert "large.mp4" in str(alarm.trouble)
+        assert "free space" in str(alarm.trouble)
         assert not list((apart.state / "spool").glob("*.partial"))
         free[0] = 1_000_000
         await until(lambda: students(apart) == ["s01", "s02"])

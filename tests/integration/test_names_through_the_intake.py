@@ -117,7 +117,7 @@ def test_a_new_name_that_brings_several_videos_is_an_alarm_and_refuses_none(here
         here.drop(f"Robotics_{number}.mp4", b"10 " + b"x" * number)
         here.drop(f"s060_{number}.mp4", b"10 s" + b"y" * number)
     claimed(here)
-    told = {alarm.path: alarm.message for alarms in here.alarms for alarm in alarms}
+    told = {alarm.path: str(alarm.trouble) for alarms in here.alarms for alarm in alarms}
     assert sorted(told) == ["Robotics", "s060"]
     assert "3 different videos" in told["Robotics"]
     assert [task.student for task in tasks(here)].count("Robotics") == 3

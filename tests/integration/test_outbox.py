@@ -72,7 +72,7 @@ def test_another_file_under_a_name_is_never_overwritten_and_all_others_go_throug
         assert published.done == [2]
         message = published.blocked[1]
         assert str(tmp_path / document().name) in message
-        assert "move it away; the result is then delivered automatically" in message
+        assert "is not the result that belongs there" in message
         assert "\n" not in message
         assert everything(tmp_path) == {document().name: content, other.name: b"{}\n"}
     (tmp_path / document().name).unlink()

@@ -48,7 +48,7 @@ def students(lab: Lab) -> list[str]:
 
 def alarm(daemon: Daemon, code: str) -> str:
     """The message of the alarm that lasts with this code; empty without one."""
-    return next((each.message for each in daemon.alarms.all if each.code.startswith(code)), "")
+    return next((str(each.trouble) for each in daemon.alarms.all if each.code.startswith(code)), "")
 
 
 def states(status: DaemonStatus) -> dict[str, str]:
@@ -186,9 +186,9 @@ async def test_what_is_blocked_by_another_file_is_told_and_stops_nothing_else(la
         await worked_off(daemon)
         codes = [each.code for each in daemon.alarms.all]
         assert len(codes) == 21, codes
-        assert "move it away; the receipt is then delivered automatically" in alarm(daemon, "outbox_blocked ")
+        assert "it is delivered once the file is gone; move the file away" in alarm(daemon, "outbox_blocked ")
         assert f"{2 * blocked - 20} more" in next(
-            each.message for each in daemon.alarms.all if each.code == "outbox_blocked"
+            str(each.trouble) for each in daemon.alarms.all if each.code == "outbox_blocked"
         )
         assert (await daemon.observer.status()).undelivered == daemon.delivery.blocked == 2 * blocked
         (lab.outbox / "s000").unlink()

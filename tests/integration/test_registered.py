@@ -95,7 +95,7 @@ async def test_one_of_nobody_is_an_alarm_and_is_left_alone(tmp_path: Path) -> No
     lab = Lab(tmp_path)
     async with lab.daemon() as daemon:
         task_id = insert(lab, "../s001", tmp_path / "me.mp4")
-        await until(lambda: any(f"inserted tasks {task_id};" in alarm.message for alarm in daemon.alarms.all))
+        await until(lambda: any(f"inserted tasks {task_id};" in str(a.trouble) for a in daemon.alarms.all))
         lab.hand_in("s002_me.mp4")
         await worked_off(daemon)
     assert len(lab.results()) == 1

@@ -79,7 +79,7 @@ async def test_videos_in_the_spool_that_no_database_knows_are_taken_in_anew(tmp_
     async with lab.daemon() as daemon:
         await worked_off(daemon)
         assert {"spool_adopted", "spool_unknown"} <= codes(daemon)
-        (unknown,) = [alarm.message for alarm in daemon.alarms.all if alarm.code == "spool_unknown"]
+        (unknown,) = [str(alarm.trouble) for alarm in daemon.alarms.all if alarm.code == "spool_unknown"]
         assert "something else" in unknown
     results = lab.results().values()
     assert sorted(result["student_id"] for result in results) == [f"s{number:03d}" for number in range(6)]

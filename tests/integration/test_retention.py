@@ -118,7 +118,7 @@ async def test_a_start_with_a_clock_a_month_ahead_deletes_nothing_and_says_so(
     for _ in range(3):
         async with looked(lab, clocks) as daemon:
             await until(lambda: daemon.alarms.all)
-            (told,) = [alarm.message for alarm in daemon.alarms.all if alarm.code == "clock"]
+            (told,) = [str(alarm.trouble) for alarm in daemon.alarms.all if alarm.code == "clock"]
             assert "ahead" in told
         assert archived(lab) == {"s001"}
         assert refused(lab) == [".txt"]
@@ -161,7 +161,7 @@ def test_a_refused_file_whose_claim_is_not_closed_stays(tmp_path: Path) -> None:
         claims.add(store, [claim(open_, None), claim(closed, None)])
         claims.step(store, [closed], ClaimStep.DONE)
         retention = Retention(
-            Session(store, executor, lambda trouble: alarms.on("store", trouble)),
+            Session(store, executor, alarms.on),
             RetentionSettings(archive_days=0),
             tmp_path,
             alarms,

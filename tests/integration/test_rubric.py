@@ -69,7 +69,7 @@ def said(daemon: Any) -> str:
 
 
 def alarm(daemon: Any, code: str) -> str:
-    return next((each.message for each in daemon.alarms.all if each.code == code), "")
+    return next((str(each.trouble) for each in daemon.alarms.all if each.code == code), "")
 
 
 async def test_an_edit_after_the_class_is_what_a_new_rating_asks_without_any_restart(tmp_path: Path) -> None:

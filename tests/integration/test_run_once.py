@@ -109,7 +109,7 @@ async def test_a_run_ends_and_says_so_when_another_file_stands_where_a_result_be
     (lab.outbox / "s001").write_bytes(b"a file where a folder should be")
     report = await once(lab)
     assert report.exit_code == 2
-    assert sum("move it away" in message for message in report.alarms) == 2
+    assert sum("move the file away" in message for message in report.alarms) == 2
     assert [result["student_id"] for result in lab.results().values()] == ["s002"]
     (lab.outbox / "s001").unlink()
     assert (await once(lab)).exit_code == 0

@@ -244,7 +244,7 @@ def test_a_folder_that_another_account_has_made_is_told_of_until_it_is_the_stude
     scanner = Scanner(tmp_path, ownership=Ownership())
     (alarm,) = look(scanner).alarms
     assert (alarm.code, alarm.path) == ("folder_of_another", str(folder))
-    assert f"belongs to the account {MALLORY}" in alarm.message
+    assert f"belongs to the account {MALLORY}" in str(alarm.trouble)
     (folder / "0.mp4").unlink()  # taken
     assert look(scanner).alarms == (alarm,)
     os.chown(folder, ERIN, -1)

@@ -209,8 +209,8 @@ def test_a_file_that_is_leased_after_the_claim_is_under_its_name_again(here: Int
 )
 def test_what_hinders_a_claim_is_what_its_alarm_says(code: int, told: str) -> None:
     alarm = not_moved(claim_of(1, BOB), OSError(code, os.strerror(code), b"bob_1.mp4"))
-    assert told in alarm.message
-    assert "state folder" not in alarm.message
+    assert told in str(alarm.trouble)
+    assert "state folder" not in str(alarm.trouble)
 
 
 def test_a_look_that_takes_long_is_an_alarm_that_says_where_it_is(

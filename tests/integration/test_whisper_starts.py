@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from daemon.contracts.wire.status import DaemonStatus
+from daemon.core.alarms import Trouble
 from daemon.core.errors import EngineError, ModelError
 from daemon.doctor.facts import Facts
 from daemon.doctor.finding import Finding, Level
@@ -142,12 +143,12 @@ async def test_whisper_on_the_processor_beside_a_gpu_is_an_alarm_until_a_start_w
     async def has_gpu() -> bool:
         return there
 
-    def alarmed(code: str, message: str | None) -> None:
-        lasting[code] = message
+    def alarmed(code: str, trouble: Trouble | None) -> None:
+        lasting[code] = str(trouble) if trouble else None
 
     engine = real_whisper(tmp_path, device="auto", has_gpu=has_gpu, on_alarm=alarmed)
     await engine.start()
-    assert "every transcript is late" in (lasting["degraded_stt"] or "")
+    assert "every task that waits for stt, which takes longer" in (lasting["degraded_stt"] or "")
     there = False
     await engine.start()
     await engine.stop()

@@ -8,6 +8,7 @@ import json
 import sys
 from dataclasses import asdict
 
+from daemon.core.alarms import Trouble
 from daemon.core.tasks.task import Stage
 from daemon.gpu.guard import VramGuard
 from daemon.gpu.nvml import NvmlGpu
@@ -24,8 +25,8 @@ def read() -> None:
 
 
 async def guard(need_mb: float, timeout_s: float) -> None:
-    def on_alarm(code: str, message: str | None) -> None:
-        tell("alarm", [code, message])
+    def on_alarm(code: str, trouble: Trouble | None) -> None:
+        tell("alarm", [code, str(trouble) if trouble else None])
 
     gate = VramGuard(NvmlGpu().reading, lambda _: need_mb, list, on_alarm, timeout_s=timeout_s)
     await gate.measure()

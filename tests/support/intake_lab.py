@@ -50,7 +50,7 @@ class DatabaseThread:
     def __init__(self, path: Path) -> None:
         self.thread = ThreadPoolExecutor(1)
         self.db = self.thread.submit(open_store, path).result()
-        self.session = Session(self.db, self.thread, lambda trouble: None)
+        self.session = Session(self.db, self.thread, lambda code, trouble: None)
 
     def now(self, function: Callable[Concatenate[Database, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.thread.submit(function, self.db, *args, **kwargs).result()
@@ -102,7 +102,7 @@ class FusedSession(Session):
     """The calls of the store, each a step of a fuse, named as `claims.add`."""
 
     def __init__(self, database: DatabaseThread, fuse: Fuse) -> None:
-        super().__init__(database.db, database.thread, lambda trouble: None)
+        super().__init__(database.db, database.thread, lambda code, trouble: None)
         self._fuse = fuse
 
     async def __call__(

@@ -9,6 +9,7 @@ import structlog.testing
 from daemon.config.load import Config
 from daemon.config.sections import AlertSettings
 from daemon.contracts.wire.status import Clock, DaemonStatus, Disk, EngineReport, Switching
+from daemon.core.alarms import trouble
 from daemon.core.tasks.task import Status as TaskStatus
 from daemon.core.tasks.task import Task
 from daemon.monitoring.alarms import Alarms
@@ -37,8 +38,8 @@ def task(number: int, waited_s: float = 0.0, **fields: Any) -> Task:
 
 def codes(situation: Situation) -> set[str]:
     found = conditions(situation, CONFIG)
-    assert all("\n" not in message and message for message in found.values())
-    return {code.removeprefix("alert_") for code in found}
+    assert all("\n" not in str(each) and each.cause and each.affects and each.fix for each in found)
+    return {each.code.removeprefix("alert_") for each in found}
 
 
 def with_status(**fields: Any) -> Situation:
@@ -110,17 +111,26 @@ def test_an_engine_that_is_down(state: str) -> None:
 )
 def test_an_engine_is_named_once(detail: str, message: str) -> None:
     engines = [EngineReport(stage="rate", name="llama3", state="failed", detail=detail)]
-    assert list(conditions(with_status(engines=engines), CONFIG).values()) == [message]
+    (told,) = conditions(with_status(engines=engines), CONFIG)
+    assert f"{told.cause}; {told.fix}" == message
 
 
 def test_a_deadline_that_cannot_be_held() -> None:
-    clock = Clock(done=1, total=30, deadline="2026-03-04T10:45:00Z", at_risk=True, cause="it is slow")
-    found = conditions(with_status(clock=clock), CONFIG)
-    assert "it is slow" in found["alert_deadline"]
+    clock = Clock(
+        done=1,
+        total=30,
+        deadline="2026-03-04T10:45:00Z",
+        state="late",
+        spare_s=-720,
+        cause="it is slow",
+    )
+    (told,) = conditions(replace(with_status(clock=clock), tasks=[task(1), task(2)]), CONFIG)
+    assert told.cause == "the deadline will be missed by 12 min: it is slow"
+    assert told.affects == "2 tasks of s1, s2"
 
 
 def test_no_log_names_whose_task_has_waited() -> None:
     with structlog.testing.capture_logs() as logged:
-        Alarms(lambda: 0.0).set("alert_oldest_wait", "task 7 of zoe has waited 12 min")
+        Alarms(lambda: 0.0).set(trouble("alert_oldest_wait", "task 7 of zoe has waited 12 min"))
     assert logged
     assert "zoe" not in str(logged)

@@ -360,21 +360,53 @@ def test_the_class_clock_says_what_there_is_to_spare_and_is_at_risk_before_it_is
     assert face(roll, set(), None, None, 0.0, lambda: "") is None
     roll.born(burst(3), [], 10.0)
     good = held_in(roll, {2, 3}, end, 120.0)
-    assert (good.done, good.total, good.spare_s, good.at_risk, good.cause) == (1, 3, 20.0, False, "")
+    assert (good.done, good.total, good.spare_s, good.state, good.cause) == (1, 3, 20.0, "on_time", "")
     tight = held_in(roll, {2, 3}, end, 110.0)
-    assert (tight.spare_s, tight.at_risk, tight.cause) == (10.0, True, "why")
+    assert (tight.spare_s, tight.state, tight.cause) == (10.0, "at_risk", "why")
     lost = held_in(roll, {2, 3}, end, 95.0)
-    assert (lost.spare_s, lost.at_risk) == (-5.0, True)
+    assert (lost.spare_s, lost.state) == (-5.0, "late")
     assert held_in(roll, {2, 3}, end, 9.0).deadline is None, "before the class began"
 
 
-def test_without_a_forecast_only_a_deadline_that_has_passed_is_at_risk() -> None:
+def test_without_a_forecast_only_a_deadline_that_has_passed_is_judged() -> None:
     roll = Roll()
     roll.born(burst(1), [], 10.0)
     unknown = held_in(roll, {1}, None, 60.0)
-    assert (unknown.expected_at, unknown.spare_s, unknown.at_risk) == (None, None, False)
+    assert (unknown.expected_at, unknown.spare_s, unknown.state) == (None, None, "running")
     passed = held_in(roll, {1}, None, 40.0)
-    assert (passed.spare_s, passed.at_risk, passed.cause) == (-10.0, True, "why")
+    assert (passed.spare_s, passed.state, passed.cause) == (-10.0, "missed", "why")
+
+
+def test_a_deadline_is_shown_before_there_is_a_class_and_not_after_it_has_passed_without_one() -> None:
+    early = held_in(Roll(), set(), None, 60.0)
+    assert (early.done, early.total, early.state) == (0, 0, "running")
+    assert early.deadline == "1970-01-01T00:01:00.000000Z"
+    assert face(Roll(), set(), None, 40.0, 50.0, lambda: "") is None
+
+
+def test_a_pause_makes_the_clock_neutral_and_hides_no_missed_deadline() -> None:
+    roll, end = Roll(), LikelyRange(100.0, 90.0, 112.0)
+    roll.born(burst(1), [], 10.0)
+    for deadline in (None, 60.0, 95.0, 110.0, 200.0):
+        clock = face(roll, {1}, end, deadline, 50.0, lambda: "why", paused=True)
+        assert clock is not None
+        assert (clock.state, clock.expected_at, clock.spare_s, clock.cause) == ("paused", None, None, "")
+    missed = face(roll, {1}, end, 40.0, 50.0, lambda: "why", paused=True)
+    assert missed is not None
+    assert missed.state == "missed"
+
+
+def test_a_missed_deadline_clears_with_the_class_or_with_another_deadline() -> None:
+    roll = Roll()
+    (one,) = burst(1)
+    roll.born([one], [], 10.0)
+    end = LikelyRange(100.0, 90.0, 112.0)
+    assert held_in(roll, {1}, end, 40.0).state == "missed"
+    assert held_in(roll, {1}, end, 200.0).state == "on_time"
+    assert held_in(roll, {1}, end, None).state == "running"
+    roll.moved([replace(one, status=Status.COMPLETED)], [], 60.0)
+    late = held_in(roll, set(), None, 40.0)
+    assert (late.state, late.spare_s) == ("done", -20.0)
 
 
 def test_a_class_that_is_done_keeps_its_end() -> None:
@@ -383,7 +415,7 @@ def test_a_class_that_is_done_keeps_its_end() -> None:
     roll.born([one], [], 10.0)
     roll.moved([replace(one, status=Status.COMPLETED)], [], 30.0)
     over = held_in(roll, set(), None, 40.0)
-    assert (over.done, over.spare_s, over.at_risk, over.cause) == (1, 10.0, False, "")
+    assert (over.done, over.spare_s, over.state, over.cause) == (1, 10.0, "done", "")
     assert over.expected_at == over.latest_at == "1970-01-01T00:00:30.000000Z"
 
 

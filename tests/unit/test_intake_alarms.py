@@ -7,15 +7,15 @@ MALLORY, ZOE = 61_001, 61_002
 
 def test_no_accounts_files_hide_what_hinders_anothers() -> None:
     flood = [
-        IntakeAlarm("no_right", f"/inbox/aaa/{n:03d}", "it cannot be taken", MALLORY) for n in range(100)
+        IntakeAlarm("no_right", f"/inbox/aaa/{n:03d}", "it is denied", owner=MALLORY) for n in range(100)
     ]
-    zoes = IntakeAlarm("no_right", "/inbox/zoe/1.mp4", "zoe's cannot be taken", ZOE)
-    messages = named(sorted([*flood, zoes]))
+    zoes = IntakeAlarm("no_right", "/inbox/zoe/1.mp4", "zoe's cannot be taken", owner=ZOE)
+    messages = {each.code: each.cause for each in named(sorted([*flood, zoes]))}
     assert messages["intake_no_right /inbox/zoe/1.mp4"] == "zoe's cannot be taken"
     assert len(messages) == 21
     assert messages["intake_no_right"].startswith("81 more in the inbox")
 
 
 def test_alarms_of_one_account_are_named_in_their_order() -> None:
-    flood = [IntakeAlarm("no_right", f"/inbox/{n:03d}", "it cannot be taken", MALLORY) for n in range(30)]
-    assert [*named(flood)][:20] == [f"intake_no_right /inbox/{n:03d}" for n in range(20)]
+    flood = [IntakeAlarm("no_right", f"/inbox/{n:03d}", "it is denied", owner=MALLORY) for n in range(30)]
+    assert [each.code for each in named(flood)][:20] == [f"intake_no_right /inbox/{n:03d}" for n in range(20)]

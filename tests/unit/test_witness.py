@@ -119,8 +119,8 @@ def test_a_start_with_a_clock_a_month_ahead_counts_a_day_and_says_so() -> None:
     assert seen.witnessed <= HOUR + DAY + 60
     told = complaint(seen)
     assert told
-    assert "30 days" in told
-    assert "47 more hours" in told
+    assert "30 days" in str(told)
+    assert "47 more hours" in str(told)
     seen = machine.run(20 * HOUR)
     assert seen.witnessed <= 22 * HOUR + DAY
     seen = machine.set_clock(0.0)
@@ -141,7 +141,7 @@ def test_a_clock_that_is_set_while_the_machine_runs_counts_nothing() -> None:
     seen = machine.set_clock(31 * DAY)
     told = complaint(seen)
     assert told
-    assert "set ahead by 31 days" in told
+    assert "set ahead by 31 days" in str(told)
     assert machine.run(3 * DAY).witnessed <= 3 * DAY + SLACK
     assert complaint(machine.look()) is None
 

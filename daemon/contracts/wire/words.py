@@ -41,7 +41,7 @@ class AttentionKind(StrEnum):
 class ClockState(StrEnum):
     """What the class clock says of the class and its deadline."""
 
-    RUNNING = "running"  # no deadline is set
+    RUNNING = "running"  # no deadline is set, or nothing is forecast yet
     ON_TIME = "on_time"
     AT_RISK = "at_risk"  # it may be missed
     LATE = "late"  # it will be missed

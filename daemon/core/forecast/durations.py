@@ -88,6 +88,11 @@ class Durations:
     paces: Mapping[Stage, Pace]
     switches: Sequence[MeasuredSwitch] = ()
 
+    @property
+    def is_planned(self) -> bool:
+        """Whether the pace of a stage was never measured."""
+        return any(pace is PLANNED.paces[stage] for stage, pace in self.paces.items())
+
     def switch_s(self, leaving: Group | None, entering: Group | None) -> float:
         """The duration of a switch in seconds; 0 for stopping everything.
 

@@ -20,6 +20,8 @@ clock that is a month ahead can be corrected for a day, before anything is delet
 
 from dataclasses import dataclass
 
+from daemon.core.alarms import Trouble, trouble
+
 STEP_S = 86_400.0  # rules 4 and 5
 PROOF_S = 86_400.0  # rule 7
 _SET_S = 60.0  # a larger difference of the two clocks is no slew
@@ -95,17 +97,17 @@ def look(last: Witness | None, now: Reading) -> Witness:
     return _proved(seen) if seen.proof >= PROOF_S else seen
 
 
-def complaint(seen: Witness) -> str | None:
-    """The warning about the clock for the operator, or None when nothing is strange."""
+def complaint(seen: Witness) -> Trouble | None:
+    """The alarm about the clock, or None when nothing is strange."""
     waiting = seen.doubted + seen.fresh
     if waiting >= _TOLD_S:
         left_s = PROOF_S - seen.proof + (PROOF_S if seen.fresh else 0.0)
         told = f"the clock has gone ahead by {_days(waiting)} while nothing was watching it"
-        until = f"for deletions this counts after {left_s / 3600:.0f} more hours of running"
-        return f"{told}; {until}; if the clock is wrong, set it before then"
+        until = f"deletions, for which this counts after {left_s / 3600:.0f} more hours of running"
+        return trouble("clock", told, affects=until, fix="if the clock is wrong, set it before then")
     if seen.set_ahead >= _TOLD_S:
         told = f"the clock was set ahead by {_days(seen.set_ahead)} while the machine ran"
-        return f"{told}; for deletions this does not count; check that the clock is right now"
+        return trouble("clock", told, affects="deletions, for which this does not count")
     return None
 
 
