@@ -173,6 +173,7 @@ def _connect(daemon: Daemon, metrics: Metrics, site: Site) -> None:
     intake.born.connect(born)
     supervisor.tasks_ended.connect(delivery.hint)
     supervisor.orders_changed.connect(lambda orders: intake.close(closed=orders.draining))
+    supervisor.orders_changed.connect(forecaster.ordered)
     supervisor.switch_began.connect(forecaster.phase_ended)
     supervisor.class_ended.connect(site.rubric.end_class)
     supervisor.rating_anew.connect(site.rubric.renew)

@@ -80,6 +80,7 @@ async def running(
         forgetting = Forgetting(
             daemon.session, daemon.record, events, daemon.delivery.still, config.paths, daemon.places.outbox
         )
+        forgetting.forgotten.connect(daemon.forecaster.forgotten)
         may_change, kept = operators(config.api.operators), kept_for(config.api.operators)
         server = api.make_server(
             api.make_api(

@@ -60,7 +60,7 @@ def _tasks(status: DaemonStatus) -> Iterator[str]:
     yield f"Files not delivered yet: {status.undelivered}."
     if status.rates.tasks_per_h is not None:
         mean = "" if status.rates.mean_s is None else f", {status.rates.mean_s:.0f} seconds of work each"
-        yield f"In the last hour {status.rates.tasks_per_h:.0f} tasks ended{mean}."
+        yield f"Speed while working: {status.rates.tasks_per_h:.0f} tasks an hour{mean}."
 
 
 def _folders(status: DaemonStatus) -> Iterator[str]:

@@ -6,9 +6,11 @@ is left follows, so that the deletion is proved.
 
 import asyncio
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from daemon.config.sections import PathSettings
+from daemon.contracts.signal import Signal
 from daemon.contracts.wire.base import Forgotten
 from daemon.core.errors import IntroEvalError, PlaceError, UnknownStudent
 from daemon.core.intake.naming import is_safe, printable
@@ -39,7 +41,10 @@ class Deleted:
 
 
 class Forgetting:
-    """Forgets students in a running daemon. While it holds `still`, nothing is delivered or archived."""
+    """Forgets students in a running daemon. While it holds `still`, nothing is delivered or archived.
+
+    `forgotten` signals the ids of tasks that were deleted.
+    """
 
     def __init__(
         self,
@@ -52,6 +57,7 @@ class Forgetting:
     ) -> None:
         self._session, self._record, self._events, self._still = session, record, events, still
         self._paths, self._outbox = paths, outbox
+        self.forgotten = Signal[[Sequence[int]]]()
 
     async def __call__(self, student: str) -> Forgotten:
         """Delete everything of a student, the files first: after a crash in between it can be asked again.
@@ -63,6 +69,7 @@ class Forgetting:
             deleted = await asyncio.to_thread(delete_files, kept, self._paths, self._outbox)
             await self._record.forget(kept.traces)
             await self._session(forget_rows, kept, self._paths)
+            self.forgotten(kept.tasks)
             # `still` is held: a stop waits for the last delivery, and so for this answer.
             forgotten = await asyncio.to_thread(proved, kept, deleted, self._paths)
         self._events.add("order", f"a student is forgotten: {len(kept.tasks)} tasks, {deleted.files} files")

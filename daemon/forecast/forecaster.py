@@ -6,18 +6,17 @@ of each open task is stored.
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
 import structlog
 
 from daemon.contracts.ports import SupervisorSource
 from daemon.contracts.signal import Signal
-from daemon.contracts.values import Change
+from daemon.contracts.values import Change, Orders
 from daemon.contracts.wire.status import Clock
 from daemon.core.errors import StoreError
-from daemon.core.forecast.class_roll import Roll
+from daemon.core.forecast.class_roll import Members, Roll
 from daemon.core.forecast.durations import PLANNED, Durations, learn
 from daemon.core.forecast.explain import FirstForecast, explain, late
 from daemon.core.forecast.forecast import Forecast, forecast
@@ -67,6 +66,7 @@ class Forecaster:
         self._durations = PLANNED
         self._outcomes = False  # whether any came since the history was read
         self._latest: Forecast | None = None
+        self._at_birth: tuple[int, LikelyRange] | None = None  # the newest task, and the end with it
         self._made_of = -1
         self._made_until, self._rest_s = 0.0, 0.0
         self._etas: Mapping[int, float] = {}
@@ -81,12 +81,11 @@ class Forecaster:
         """Read the history and the class of earlier runs. Raises StoreError."""
         self._loop = asyncio.get_running_loop()
         self._durations = await self._session(read_durations)
-        known = await self._session(settings.get, _CLASS)
-        open_ids = {task.id for task in await self._session(recovery.open_tasks)}
-        if open_ids:
-            first = known["first"] if known else None
-            born = set() if first is None else set(await self._session(measured.ids_from, first))
-            self._class.take_up(known["began"] if known else self._now(), first, len(born), open_ids - born)
+        mark = await self._session(settings.get, _CLASS)
+        if mark is None and (found := await self._session(recovery.open_tasks)):
+            mark = {"began": self._now(), "first": None, "again": [task.id for task in found]}
+        if mark is not None:
+            self._class.take_up(mark, *await self._session(measured.class_of, mark["first"]))
         self.replan()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -118,13 +117,24 @@ class Forecaster:
 
     def born(self, tasks: Sequence[Task]) -> None:
         """Add new tasks that are in the database; some may be final already."""
-        if self._class.born(tasks, self._work.view.tasks, self._now()):
-            self._wake()  # to store where the class began
+        self._class.born(tasks, self._work.view.tasks, self._now())
+        self._keep()
 
     def committed(self, changes: Sequence[Change]) -> None:
         """Record committed transitions."""
         self._class.moved((change.after for change in changes), self._work.view.tasks, self._now())
+        self._keep()
         self._outcomes |= any(change.seconds is not None for change in changes)
+
+    def ordered(self, orders: Orders) -> None:
+        """Record the standing orders: a new deadline may announce another class."""
+        self._class.set_deadline(orders.deadline, self._work.view.tasks, self._now())
+        self._keep()
+
+    def forgotten(self, ids: Sequence[int]) -> None:
+        """Record that these tasks were deleted."""
+        self._class.forget(ids)
+        self._keep()
 
     def switched(self, group: str, seconds: float) -> None:
         """Record a switch: another duration was measured."""
@@ -159,36 +169,39 @@ class Forecaster:
         """The scheduler's action or wait in one line, with figures."""
         work = self._work
         view, decision = work.view, work.decision
-        return explain(
-            view, work.policy, decision, at=_shown, forecast=self._latest, durations=self._durations
-        )
+        return explain(view, work.policy, decision, forecast=self._latest, durations=self._durations)
 
     def usual_switch_s(self, to: Group | None) -> float | None:
         """The usual duration of a switch to a group, in seconds; None before one was measured."""
         return None if to is None or not self._durations.switches else self._durations.switch_s(None, to)
 
-    def clock(self, deadline: float | None) -> Clock | None:
-        """The class clock against a deadline, in epoch seconds; None without a class and a deadline."""
-        roll, tasks, latest = self._class, self._work.view.tasks, self._latest
+    @property
+    def members(self) -> Members:
+        """The tasks of the class."""
+        return self._class.members
+
+    def clock(self, deadline: float | None, outcomes: Mapping[str, int]) -> Clock | None:
+        """The class clock against a deadline, in epoch seconds; None without a class and a deadline.
+
+        `outcomes` are the numbers of its finished tasks.
+        """
+        roll, tasks = self._class, self._work.view.tasks
         left = roll.left(tasks)
         # A forecast without any of these tasks was made for an earlier class.
-        end = latest.done if latest is not None and not left.isdisjoint(latest.tasks) else None
+        end = latest.done if (latest := self._latest) and not left.isdisjoint(latest.tasks) else None
+        if end is None and self._at_birth is not None and self._at_birth[0] in left:
+            end = self._at_birth[1]
         plan = None if deadline is None else self._plan_against(deadline, roll.total)
-
-        def why_late() -> str:
-            if all(task.held for task in tasks if task.id in left):
-                return "only held tasks are left"
-            return self._why_late(plan, roll.total)
-
         return face(
             roll,
             left,
             end,
             deadline,
             self._now(),
-            why_late,
+            lambda: self._why_late(left, plan, roll.total),
             paused=self._work.orders.paused,
             guess=self._durations.is_planned,
+            outcomes=outcomes,
         )
 
     def expected(self, new: Sequence[Task]) -> Mapping[int, float]:
@@ -204,12 +217,14 @@ class Forecaster:
             made = self._run(replace(view, tasks=tasks, last_claim_at=now), _AT_BIRTH)
             if made is None or made.done is None:
                 return {}
+            self._at_birth = new[-1].id, made.done
             if len(tasks) > _AT_BIRTH:
                 self._tail = (now, made.done, made.task_s)
             return {task.id: made.tasks[task.id].expected for task in new if task.id in made.tasks}
         at, last, task_s = tail
         spans = {task.id: behind(last, place * task_s) for place, task in enumerate(new, 1)}
         self._tail = (at, spans[new[-1].id], task_s)
+        self._at_birth = new[-1].id, spans[new[-1].id]
         return {task_id: span.expected for task_id, span in spans.items()}
 
     # Computation.
@@ -219,6 +234,11 @@ class Forecaster:
         if self._latest is None or self._work.turns != self._made_of:
             return True
         return bool(self._work.view.tasks) and self._now() - self._latest.made_at > _STALE_S
+
+    def _keep(self) -> None:
+        """Store what a restart must know of the class, soon."""
+        if not self._class.is_stored:
+            self._wake()
 
     def _wake(self) -> None:
         if self._loop is not None:
@@ -266,15 +286,13 @@ class Forecaster:
         if self._held_against is None or self._held_against[:2] != (began, deadline):
             policy = self._work.policy
             shares = {stage: self._durations.share_s(stage, policy) for stage in Stage}
-            self._held_against = began, deadline, FirstForecast(self._now(), total, shares)
+            self._held_against = began, deadline, FirstForecast(total, shares)
         return self._held_against[2]
 
-    def _why_late(self, plan: FirstForecast | None, total: int) -> str:
+    def _why_late(self, left: Set[int], plan: FirstForecast | None, total: int) -> str:
+        if all(task.held for task in self._work.view.tasks if task.id in left):
+            return "only held tasks are left"
         if plan is None or self._latest is None:
             return "there is no forecast yet"
         work = self._work
-        return late(work.view, work.policy, self._durations, self._latest, plan, total, _shown)
-
-
-def _shown(at: float) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(at))
+        return late(work.view, work.policy, self._durations, self._latest, plan, total)

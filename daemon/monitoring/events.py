@@ -104,7 +104,7 @@ class Events:
         if lasts:
             self.add("alarm", str(alarm.trouble))
         else:
-            lasted = seconds(max(0.0, self._clock() - alarm.since))
+            lasted = seconds(self._clock() - alarm.since)
             self.add("cleared", f"cleared: {alarm.trouble.cause}; it lasted {lasted}")
 
     def of_task(self, task: Task, message: str, why: str = "") -> None:

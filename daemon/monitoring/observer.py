@@ -40,9 +40,9 @@ from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.progress import Progress
 from daemon.monitoring.queries import TaskQuery
 from daemon.monitoring.sources import ForecastSource, GpuWatch, Inlet, PlaceSource
-from daemon.store import lists, recording, reports
+from daemon.store import lists, measured, recording, reports
 from daemon.store.database import Database
-from daemon.store.lists import Lately
+from daemon.store.lists import Speed
 from daemon.store.session import Session
 
 LATELY_S = 3600.0
@@ -59,7 +59,9 @@ class _Figures:
     counts: dict[str, int]
     undelivered: int
     refused: int
-    lately: Lately
+    failed: int  # in the last hour
+    speed: Speed
+    outcomes: dict[str, int]  # of the class
     disk: Disk | None
     attention: dict[str, int]
 
@@ -93,7 +95,7 @@ class Observer:
         self._places, self._clock = places, clock
         self._wanting, self._demo = wanting, demo
         self._etas: Mapping[int, float] = {}
-        self._lately: tuple[float, Lately] | None = None
+        self._lately: tuple[float, int, Speed] | None = None
         self._queue: tuple[tuple[int, int], list[Task]] | None = None
 
     async def healthy(self) -> None:
@@ -130,8 +132,8 @@ class Observer:
             held=held,
             refused=figures.refused,
             undelivered=figures.undelivered,
-            clock=forecast.clock(orders.deadline) if forecast else None,
-            rates=_rates(figures.lately),
+            clock=forecast.clock(orders.deadline, figures.outcomes) if forecast else None,
+            rates=Rates(tasks_per_h=figures.speed.tasks_per_h, mean_s=figures.speed.mean_s),
             engines=self._engines(),
             gpu=self._gpu.latest if self._gpu else GpuState(absent="it is not watched"),
             inbox=self._inbox(),
@@ -151,7 +153,7 @@ class Observer:
         return Situation(
             now=now,
             tasks=view.tasks,
-            failed=self._lately[1].failed if self._lately else 0,
+            failed=self._lately[1] if self._lately else 0,
             status=status,
             switching_s=None if since is None else now - since,
         )
@@ -200,12 +202,13 @@ class Observer:
         """Called on the database thread. The recent outcomes are read again only after some seconds."""
         now = self._clock()
         if self._lately is None or not 0 <= now - self._lately[0] < _LATELY_EVERY_S:
-            self._lately = now, lists.lately(db, now - LATELY_S)
+            self._lately = now, lists.failed_since(db, now - LATELY_S), lists.speed(db)
         return _Figures(
             queries.counts(db),
             queries.undelivered(db),
             queries.refused_lately(db, now),
-            self._lately[1],
+            *self._lately[1:],
+            measured.outcomes_of(db, self._forecast.members) if self._forecast else {},
             self._disk(),
             attention.counts(db, live),
         )
@@ -242,7 +245,7 @@ class Observer:
         live = {
             "progress": self._progress.of(line.id),
             "started_at": _iso(self._work.started.get(line.id)),
-            "eta": _iso(self._etas.get(line.id)),
+            "eta": None if line.held else _iso(self._etas.get(line.id)),
         }
         return line.model_copy(update=live)
 
@@ -273,12 +276,6 @@ def _batch(extent: Extent) -> BatchState | None:
     if extent.batch_id is None:
         return None
     return BatchState(id=extent.batch_id, done=extent.done, total=extent.total)
-
-
-def _rates(lately: Lately) -> Rates:
-    if not lately.ended:
-        return Rates()
-    return Rates(tasks_per_h=lately.ended * 3600.0 / LATELY_S, mean_s=lately.mean_s)
 
 
 def _iso(at: float | None) -> str | None:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from daemon.contracts.wire.status import Clock, GpuPoint, GpuState
 from daemon.contracts.wire.words import PlaceName, PlaceState
+from daemon.core.forecast.class_roll import Members
 from daemon.core.schedule.phase_state import Group
 
 
@@ -50,8 +51,16 @@ class ForecastSource(Protocol):
         """Request another forecast soon, if something changed."""
         ...
 
-    def clock(self, deadline: float | None) -> Clock | None:
-        """The class clock against a deadline, in epoch seconds; None before there was a class."""
+    @property
+    def members(self) -> Members:
+        """The tasks of the class."""
+        ...
+
+    def clock(self, deadline: float | None, outcomes: Mapping[str, int]) -> Clock | None:
+        """The class clock against a deadline, in epoch seconds; None without a class and a deadline.
+
+        `outcomes` are the numbers of its finished tasks.
+        """
         ...
 
     def usual_switch_s(self, to: Group | None) -> float | None:

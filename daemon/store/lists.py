@@ -9,7 +9,8 @@ from typing import Any
 
 from peewee import SQL, chunked, fn
 
-from daemon.core.tasks.task import Outcome, Status
+from daemon.core.forecast.speed import LoadedSpan, working_s
+from daemon.core.tasks.task import Outcome, Stage, Status
 from daemon.store.database import Database, reads
 from daemon.store.models import EventRow, PhaseRow, TaskRow
 from daemon.store.reports import Listed, listed
@@ -18,7 +19,9 @@ WINDOW = 2000
 """A text or a flag is searched in this many of the newest tasks."""
 
 _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
-_LATELY = 500  # of the tasks that ended lately, the most that are read
+_LATELY = 500  # of the tasks that ended last, the most that are read
+_PHASES = 200  # of which the last are searched for the switches of these tasks
+_RATED = (Outcome.EVALUATED.value, Outcome.NEEDS_REVIEW.value)
 _COLUMNS = [
     getattr(TaskRow, name)
     for name in (
@@ -59,12 +62,13 @@ class Searched:
 
 
 @dataclass(frozen=True, slots=True)
-class Lately:
-    """Tasks that ended since a time: how many, how many failed, and a task's mean seconds in attempts."""
+class Speed:
+    """How fast the last tasks went through all stages: for each hour of work, and a task's mean seconds in
+    attempts. None where there are none.
+    """
 
-    ended: int
-    failed: int
-    mean_s: float | None
+    tasks_per_h: float | None = None
+    mean_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,26 +169,33 @@ def count_of(db: Database, student: str, of: Collection[Status | Outcome]) -> in
 
 
 @reads
-def lately(db: Database, since: float) -> Lately:
-    """Figures of the tasks that ended since a time, at most of the last 500."""
-    rows = list(
-        TaskRow.select(TaskRow.id, TaskRow.status, TaskRow.revision)
-        .where(TaskRow.ended_at > since)
-        .order_by(TaskRow.ended_at.desc())
-        .limit(_LATELY)
-        .tuples()
-        .execute(db)
+def failed_since(db: Database, since: float) -> int:
+    """The number of tasks that failed since a time, among the last 500 that ended."""
+    rows = _last_ended().where(TaskRow.ended_at > since).tuples().execute(db)
+    return sum(status == Status.FAILED for _, status, _, _ in rows)
+
+
+@reads
+def speed(db: Database, last: int = 50) -> Speed:
+    """The speed of the last rated tasks that went through all stages in their present revision."""
+    rated = [row for row in _last_ended().tuples().execute(db) if row[2] in _RATED][:last]
+    revisions = {id_: revision for id_, _, _, revision in rated}
+    query = EventRow.select(
+        EventRow.task_id, EventRow.revision, EventRow.stage, EventRow.at, EventRow.seconds
     )
-    revisions = {id_: revision for id_, _, revision in rows}
-    total = 0.0
-    for some in chunked(list(revisions), _AT_ONCE):
-        attempts = EventRow.select(EventRow.task_id, EventRow.revision, EventRow.seconds).where(
-            EventRow.task_id.in_(some) & EventRow.seconds.is_null(False)
-        )
-        for task_id, revision, seconds in attempts.tuples().execute(db):
-            total += seconds if revision == revisions[task_id] else 0.0
-    failed = sum(status == Status.FAILED for _, status, _ in rows)
-    return Lately(len(rows), failed, total / len(rows) if rows else None)
+    tried = query.where(EventRow.task_id.in_(list(revisions)) & EventRow.seconds.is_null(False))
+    rows = [row for row in tried.tuples().execute(db) if row[1] == revisions[row[0]]]
+    whole = {task_id for task_id, _, stage, *_ in rows if stage == Stage.STT}
+    attempts = [(at - seconds, at) for task_id, *_, at, seconds in rows if task_id in whole]
+    loaded = [
+        LoadedSpan(phase.started_at, phase.ready_at, phase.ended_at)
+        for phase in last_phases(db, _PHASES)
+        if phase.ready_at is not None
+    ]
+    worked_s = working_s(attempts, loaded)
+    if not worked_s:
+        return Speed()
+    return Speed(len(whole) * 3600.0 / worked_s, sum(end - begin for begin, end in attempts) / len(whole))
 
 
 @reads
@@ -203,6 +214,13 @@ def last_phases(db: Database, last: int) -> list[PhaseRecord]:
 
 _PLACE = (TaskRow.id, TaskRow.user_id, TaskRow.status)
 _SEARCHED = (TaskRow.filename, TaskRow.outcome, TaskRow.flags)
+
+
+def _last_ended() -> Any:
+    """The id, status, outcome and revision of the tasks that ended last, the newest first."""
+    columns = (TaskRow.id, TaskRow.status, TaskRow.outcome, TaskRow.revision)
+    ended = TaskRow.select(*columns).where(TaskRow.ended_at.is_null(False))
+    return ended.order_by(TaskRow.ended_at.desc()).limit(_LATELY)
 
 
 def _places(db: Database, query: Any) -> list[SortKey]:

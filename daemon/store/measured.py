@@ -1,14 +1,16 @@
 """Measured durations for the forecast. The cost of each query is bounded by an index, not by history."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from peewee import fn
+from peewee import chunked, fn
 
+from daemon.core.forecast.class_roll import Members
 from daemon.core.forecast.durations import MeasuredAttempt, MeasuredSwitch
 from daemon.core.schedule.phase_state import Group
-from daemon.core.tasks.task import Event, Stage
+from daemon.core.tasks.task import Event, Outcome, Stage
 from daemon.core.timestamps import from_iso, to_iso
 from daemon.store.database import Database, reads, writes
 from daemon.store.models import PhaseRow, TaskRow
@@ -72,6 +74,38 @@ def ids_from(db: Database, first: int) -> list[int]:
 
 
 @reads
+def class_of(db: Database, first: int | None) -> tuple[int, float, float]:
+    """The number of tasks from the id `first` on (None: 0), when the last of all tasks ended, and when the
+    newest was born; 0 for never.
+    """
+    born = 0 if first is None else TaskRow.select(TaskRow.id).where(TaskRow.id >= first).count(db)
+    ended = TaskRow.select(TaskRow.ended_at).where(TaskRow.ended_at.is_null(False))
+    newest = TaskRow.select(TaskRow.upload_timestamp).order_by(TaskRow.id.desc()).limit(1)
+    last = next((at for (at,) in ended.order_by(TaskRow.ended_at.desc()).limit(1).tuples().execute(db)), 0.0)
+    birth = next((at for (at,) in newest.tuples().execute(db)), 0.0)
+    return int(born), last, birth
+
+
+_OUTCOMES = f"""
+    SELECT outcome, COUNT(*) FROM processing_tasks
+    WHERE outcome IN ({", ".join(f"'{each}'" for each in Outcome)}) AND %s GROUP BY outcome
+"""
+_AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
+
+
+@reads
+def outcomes_of(db: Database, members: Members) -> dict[str, int]:
+    """The number of finished tasks of a class, by outcome."""
+    found: Counter[str] = Counter()
+    if members.first is not None:
+        found.update(dict(db.execute_sql(_OUTCOMES % "id >= ?", (members.first,)).fetchall()))
+    for some in chunked(sorted(members.older), _AT_ONCE):
+        places = f"id IN ({', '.join('?' * len(some))})"
+        found.update(dict(db.execute_sql(_OUTCOMES % places, some).fetchall()))
+    return dict(found)
+
+
+@reads
 def next_id(db: Database) -> int:
     """The lowest id that a task created from now on can have."""
     return (TaskRow.select(fn.MAX(TaskRow.id)).scalar(db) or 0) + 1
@@ -82,7 +116,8 @@ def set_estimates(db: Database, estimates: Mapping[int, float | None]) -> None:
     """Store when open tasks are expected to be completed, in epoch seconds by task id; None: unknown."""
     rows = [(None if at is None else to_iso(at), task_id) for task_id, at in estimates.items()]
     db.connection().executemany(
-        "UPDATE processing_tasks SET estimated_completion = ? WHERE id = ? AND ended_at IS NULL", rows
+        "UPDATE processing_tasks SET estimated_completion = ? WHERE id = ? AND ended_at IS NULL AND NOT held",
+        rows,
     )
 
 

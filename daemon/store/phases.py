@@ -63,7 +63,7 @@ def ready(db: Database, phase_id: int, now: float, switch_s: float, ledger: Ledg
 
 @writes
 def ended(db: Database, phase_id: int, now: float, tasks: int) -> None:
-    """Record that the group was left, after `tasks` outcomes."""
+    """Record that the group was left, after it brought `tasks` tasks to another group or to their end."""
     PhaseRow.update(ended_at=now, tasks=tasks).where(PhaseRow.id == phase_id).execute(db)
 
 

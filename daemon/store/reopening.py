@@ -65,7 +65,7 @@ def rate_again(db: Database, task_id: int, now: float, *, extract: bool = False)
 def hold(db: Database, task_id: int, now: float, *, held: bool) -> Task:
     """Hold an open task, or release it. Raises UnknownTask, and IllegalTransition if that changes nothing."""
     if held:
-        return _mark(db, task_id, Verb.HOLD, "held", now, {"held": True})
+        return _mark(db, task_id, Verb.HOLD, "held", now, {"held": True, "estimated_completion": None})
     return _mark(db, task_id, Verb.RELEASE, "let_go", now, {"held": False})
 
 

@@ -1,8 +1,10 @@
 """Queries of the dashboard, the API and the forecast. An index bounds the cost of each, not history."""
 
 import json
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from peewee import Expression, fn
@@ -10,7 +12,7 @@ from peewee import Expression, fn
 from daemon.contracts.values import Kind
 from daemon.core.content.document import Flag, Profile, Speaking, Transcript
 from daemon.core.tasks.offers import TaskFacts
-from daemon.core.tasks.task import Outcome, Phase, Stage, Status
+from daemon.core.tasks.task import Event, Outcome, Phase, Stage, Status
 from daemon.store import codec, documents
 from daemon.store.commits import find
 from daemon.store.database import Database, reads
@@ -42,7 +44,9 @@ class Listed(TaskFacts):
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One line of a task's history. `seconds` is the duration of the attempt that ended with it."""
+    """One line of a task's history. `attempt` counts those at its stage in its revision; `seconds` is the
+    duration of the attempt that ended with it.
+    """
 
     at: float
     event: str
@@ -146,9 +150,9 @@ def task(db: Database, task_id: int) -> TaskRecord:
         video=row.video,
         not_before=row.not_before,
         failed_stage=None if row.failed_stage is None else Stage(row.failed_stage),
-        flags=tuple(flag for flags in codec.read_flags(row.flags).values() for flag in flags),
+        flags=tuple(dict.fromkeys(chain(*codec.read_flags(row.flags).values()))),
         provenance=json.loads(row.provenance),
-        history=tuple(_entry(event) for event in events),
+        history=tuple(_entries(events)),
         documents=tuple(
             DocumentRecord(document.id, Kind(document.kind), document.name, document.delivered_at)
             for document in documents.rows_of(db, task_id)
@@ -205,7 +209,15 @@ def listed(row: TaskRow) -> Listed:
     )
 
 
-def _entry(row: EventRow) -> HistoryEntry:
+def _entries(rows: Iterable[EventRow]) -> Iterator[HistoryEntry]:
+    starts: Counter[tuple[int, str | None]] = Counter()
+    for row in rows:
+        of_stage = row.revision, row.stage
+        starts[of_stage] += row.event == Event.STARTED.value
+        yield _entry(row, starts[of_stage])
+
+
+def _entry(row: EventRow, attempt: int) -> HistoryEntry:
     return HistoryEntry(
         at=row.at,
         event=row.event,
@@ -213,7 +225,7 @@ def _entry(row: EventRow) -> HistoryEntry:
         to_status=Status(row.to_status),
         stage=None if row.stage is None else Stage(row.stage),
         revision=row.revision,
-        attempt=row.attempt,
+        attempt=attempt,
         seconds=row.seconds,
         detail=json.loads(row.detail),
     )

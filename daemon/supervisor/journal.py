@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from daemon.contracts.values import Change, Ledger, Orders
 from daemon.core.content.document import Profile, Speaking, Transcript
 from daemon.core.schedule.phase_state import Extent, Group
-from daemon.core.tasks.task import Phase, Stage, Task
+from daemon.core.tasks.task import FINAL, Phase, Stage, Task
 from daemon.monitoring.events import Events
 from daemon.store import commits, phases, recovery, reports, settings
 from daemon.store.database import Database, writes
@@ -35,8 +35,8 @@ class Journal:
         self._last_batch: int | None = None
         self._phase_id: int | None = None
         self._phase_start: float | None = None
-        self._group = ""
-        self._outcomes = 0
+        self._group: Group = frozenset()
+        self._brought = 0  # tasks that left the loaded group's stages
 
     async def orders(self) -> Orders:
         """The orders in force at the last stop."""
@@ -65,7 +65,7 @@ class Journal:
         Gives the payloads of those of `starts` that are past stt, by task id. In the same call, because a
         second one would wait on the database thread behind whatever a delivery has queued there meanwhile.
         """
-        self._outcomes += sum(change.seconds is not None for change in changes)
+        self._brought += sum(self._is_brought(change) for change in changes)
 
         @writes
         def commit(db: Database) -> dict[int, Payload]:
@@ -103,7 +103,7 @@ class Journal:
         now, phase = self._clock(), extent.phase
         if not (phase is self._phase is Phase.EVAL):  # another pass of the same phase
             self._phase_start = now
-        self._phase, self._outcomes = phase, 0
+        self._phase, self._brought = phase, 0
 
         @writes
         def begin(db: Database) -> int | None:
@@ -111,20 +111,27 @@ class Journal:
             return None if group is None else phases.began(db, group, phase, None, now)
 
         self._phase_id = await self._until_durable(begin)
-        self._group = phases.group_name(group or ())
-        self.events.add("phase", f"the switch to {self._group} begins" if group else "every engine stops")
+        self._group = group or frozenset()
+        self.events.add(
+            "phase", f"the switch to {phases.group_name(group)} begins" if group else "every engine stops"
+        )
 
     async def phase_ready(self, switch_s: float, ledger: Ledger) -> None:
         """Record that the group of the last switch is verified loaded, with the switch's ledger."""
         if self._phase_id is not None:
             await self._until_durable(phases.ready, self._phase_id, self._clock(), switch_s, ledger)
-            self.events.switched(self._group, switch_s)
+            self.events.switched(phases.group_name(self._group), switch_s)
 
     async def phase_ended(self) -> None:
         """Record the end of the running phase."""
         if self._phase_id is not None:
-            await self._until_durable(phases.ended, self._phase_id, self._clock(), self._outcomes)
+            await self._until_durable(phases.ended, self._phase_id, self._clock(), self._brought)
             self._phase_id = None
+
+    def _is_brought(self, change: Change) -> bool:
+        """Whether an attempt of the loaded group ended, and the task needs the group no more."""
+        after = change.after
+        return change.seconds is not None and (after.status in FINAL or after.stage not in self._group)
 
 
 def _payload(db: Database, task_id: int) -> Payload:

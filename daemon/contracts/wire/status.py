@@ -73,7 +73,7 @@ class PhaseSpan(WireModel):
     ready_at: str | None
     ended_at: str | None
     switch_s: float | None
-    tasks: int
+    tasks: int  # that it brought to another group or to their end
     freed_mb: float | None = None
     foreign_mb: float | None = None
     needed_mb: float | None = None
@@ -162,7 +162,11 @@ class Disk(WireModel):
 
 
 class Rates(WireModel):
-    """Throughput over the last hour of outcomes."""
+    """The speed of the work, measured on the last tasks that went through all stages.
+
+    `tasks_per_h` counts only the time in which an attempt ran, or an engine was loaded for one: it is the
+    speed while working, and does not fall in the hours in between. None before a task was rated.
+    """
 
     tasks_per_h: float | None = None
     mean_s: float | None = None  # from the first attempt's start to the task's end, without its waits

@@ -70,7 +70,7 @@ class RefusedLine(WireModel):
 
 
 class HistoryLine(WireModel):
-    """One entry of a task's history."""
+    """One entry of a task's history. `attempt` counts those at its stage, in the revision that it is of."""
 
     at: str
     event: str

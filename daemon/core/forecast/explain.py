@@ -1,7 +1,10 @@
-"""The reason why the scheduler waits, switches or is late, in plain sentences with figures."""
+"""The reason why the scheduler waits, switches or is late, in plain sentences with figures.
+
+They name durations and no time of the day, since their readers may be in another zone.
+"""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from daemon.core.forecast.durations import PLANNED, Durations
@@ -10,18 +13,14 @@ from daemon.core.schedule.decision import Decision, Policy, View, Why
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import RUNNING, Stage
 
-Shown = Callable[[float], str]
-"""Formats a time of day, given seconds since the epoch."""
-
 
 @dataclass(frozen=True, slots=True)
 class FirstForecast:
     """The forecast for the class when it was first compared with its deadline.
 
-    `total` tasks were claimed by then, at `at`; `share_s` is the time that one more adds to each stage.
+    `total` tasks were claimed by then; `share_s` is the time that one more adds to each stage.
     """
 
-    at: float
     total: int
     share_s: Mapping[Stage, float]
 
@@ -31,7 +30,6 @@ def explain(
     policy: Policy,
     decision: Decision,
     *,
-    at: Shown,
     forecast: Forecast | None = None,
     durations: Durations = PLANNED,
 ) -> str:
@@ -40,18 +38,16 @@ def explain(
         return _switching(view, durations)
     if view.paused:
         waiting = sum(t.status not in RUNNING for t in view.tasks)
-        return (
-            f"paused by the operator: nothing starts and nothing switches; {_tasks(waiting)} wait for resume"
-        )
+        return f"nothing starts and nothing switches; {_tasks(waiting)} wait for resume"
     if decision.why is Why.LINGERING and decision.wake_at is not None:
-        return _lingering(view, policy, decision.wake_at, at, durations)
+        return _lingering(view, policy, decision.wake_at, durations)
     if decision.why is Why.BACKOFF and decision.wake_at is not None:
         resting = [name(group) for group, until in view.phase.rests.items() if group and until > view.now]
         whose = f"; {', '.join(resting)} rests after errors" if resting else ""
-        return f"waits until {at(decision.wake_at)} to retry{whose}"
+        return f"waits {seconds(decision.wake_at - view.now)} to retry{whose}"
     if view.phase.group is None or not view.tasks:
         return ""
-    return _working(view, policy, at, forecast)
+    return _working(view, policy, forecast)
 
 
 def late(
@@ -61,19 +57,18 @@ def late(
     forecast: Forecast,
     plan: FirstForecast,
     total: int,
-    at: Shown,
 ) -> str:
     """The main reason why a class of `total` tasks ends after its deadline, or may."""
     if view.paused:
         return "paused by the operator"
     for group, until in view.phase.rests.items():
         if group and until > view.now:
-            return f"{name(group)} rests until {at(until)} after errors"
+            return f"{name(group)} rests for {seconds(until - view.now)} after errors"
     left = Counter(task.stage for task in view.tasks if not task.held)
     lost: list[tuple[float, str]] = []
     if total > plan.total:
         more = total - plan.total
-        lost.append((more * forecast.task_s, f"{more} more than planned came after {at(plan.at)}"))
+        lost.append((more * forecast.task_s, f"{more} more than planned came"))
     waiting = 0
     for stage in Stage:
         waiting += left[stage]
@@ -95,7 +90,8 @@ def name(group: Group | None) -> str:
 
 
 def seconds(duration: float) -> str:
-    """A duration for people: `9 s`, `3.1 min`, `2.4 h`."""
+    """A duration for people: `9 s`, `3.1 min`, `2.4 h`; of one that is over `0 s`."""
+    duration = max(0.0, duration)
     if duration < 9.95:
         return f"{duration:.1f} s".replace(".0 s", " s")
     if duration < 99.5:
@@ -116,12 +112,12 @@ def _switching(view: View, durations: Durations) -> str:
     return f"{told}; that usually takes {seconds(durations.switch_s(None, view.phase.last_group))}"
 
 
-def _lingering(view: View, policy: Policy, until: float, at: Shown, durations: Durations) -> str:
+def _lingering(view: View, policy: Policy, until: float, durations: Durations) -> str:
     """The cost of waiting is the wait; its gain is the round that a later upload would have to wait for."""
     taken = len(view.phase.batch.taken) if view.phase.batch else 0
     text = (
-        f"waits until {at(until)} for more uploads ({taken} of {policy.batch_size} in the batch): "
-        f"one switch costs {seconds(view.phase.switch_s)}; going now saves {seconds(until - view.now)}"
+        f"waits {seconds(until - view.now)} for more uploads ({taken} of {policy.batch_size} in the batch): "
+        f"one switch costs {seconds(view.phase.switch_s)}"
     )
     other = sum(
         max(durations.share_s(stage, policy) for stage in group)
@@ -132,11 +128,11 @@ def _lingering(view: View, policy: Policy, until: float, at: Shown, durations: D
     return f"{text}, and an upload that comes after it would wait for {seconds(missed)}"
 
 
-def _working(view: View, policy: Policy, at: Shown, forecast: Forecast | None) -> str:
+def _working(view: View, policy: Policy, forecast: Forecast | None) -> str:
     running = sum(t.status in RUNNING for t in view.tasks)
     group = view.phase.group or frozenset()
     here = sum(t.stage in group and not t.held for t in view.tasks) - running
     text = f"{name(group)}: {running} running, {here} waiting"
     if forecast is not None and forecast.next_switch_at is not None and len(policy.residency) > 1:
-        text += f"; switches about {at(forecast.next_switch_at)}"
+        text += f"; switches in about {seconds(forecast.next_switch_at - view.now)}"
     return text

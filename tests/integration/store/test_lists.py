@@ -10,9 +10,10 @@ import pytest
 from daemon.contracts.wire.tasks import TaskPage
 from daemon.contracts.wire.words import TaskOrder
 from daemon.core.content.document import Flag
-from daemon.core.tasks.task import Event, Outcome, Status
+from daemon.core.forecast.class_roll import Members
+from daemon.core.tasks.task import Event, Outcome, Stage, Status
 from daemon.monitoring.queries import TaskQuery, queue, task_page
-from daemon.store import Database, lists, open_store, recovery, reopening
+from daemon.store import Database, lists, measured, open_store, recovery, reopening, reports
 from daemon.store.lists import WINDOW
 from tests.integration.store.test_cost import steps
 from tests.integration.stores import NOW, birth, born, completed, grow, walk
@@ -141,7 +142,7 @@ QUESTIONS: dict[str, Callable[[Database], Any]] = {
     },
     "the next page": lambda store: page(store, limit=4, before=6),
     "of a student": lambda store: page(store, student="ben"),
-    "what ended lately": lambda store: lists.lately(store, NOW + 200),
+    "what failed lately": lambda store: lists.failed_since(store, NOW + 200),
     "the last phases": lambda store: lists.last_phases(store, 5),
     "lines by their ids": lambda store: lists.by_ids(store, [1, 2, 3]),
 }
@@ -183,8 +184,52 @@ def grow_more(store: Database) -> None:
     store.execute_sql(f"INSERT INTO processing_tasks SELECT {values} FROM processing_tasks WHERE id >= 1000")
 
 
-def test_what_ended_lately_is_counted_with_the_seconds_of_its_tries(store: Database) -> None:
-    lately = lists.lately(store, NOW + 50)
-    assert (lately.ended, lately.failed) == (6, 1)
-    assert lately.mean_s == pytest.approx((5 * 3 * 1.5 + 1.5) / 6)
-    assert lists.lately(store, NOW + 200).ended == 0
+def test_what_failed_lately_is_counted(store: Database) -> None:
+    assert lists.failed_since(store, NOW + 50) == 1
+    assert lists.failed_since(store, NOW + 200) == 0
+
+
+def test_the_speed_counts_the_rated_tasks_and_the_time_of_their_attempts_alone(store: Database) -> None:
+    """All attempts of the store took the same 1.5 s."""
+    speed = lists.speed(store)
+    assert speed.mean_s == pytest.approx(3 * 1.5)
+    assert speed.tasks_per_h == pytest.approx(5 / 1.5 * 3600)
+    later = reopening.rate_again(store, 1, NOW + 9000)
+    walk(store, later, Event.STARTED, Event.RATED, at=NOW + 9999)
+    assert lists.speed(store).tasks_per_h == pytest.approx(4 / 1.5 * 3600), "a new rating is no whole task"
+
+
+def test_the_speed_is_not_known_before_a_task_was_rated(tmp_path: Path) -> None:
+    with open_store(tmp_path / "introeval.db") as opened:
+        assert lists.speed(opened) == lists.Speed()
+        (task,) = born(opened, birth("c-dan", "dan"), now=NOW)
+        walk(opened, task, Event.FAILED, at=NOW + 100)
+        assert lists.speed(opened) == lists.Speed()
+
+
+def test_the_speed_costs_its_window(store: Database) -> None:
+    grow(store, 600)
+    few = steps(store, lists.speed)
+    with store.atomic():
+        grow_more(store)
+    assert steps(store, lists.speed) <= 1.1 * few
+
+
+def test_the_outcomes_of_a_class_are_counted_with_its_older_tasks(store: Database) -> None:
+    assert measured.outcomes_of(store, Members(3, frozenset({1}))) == {"evaluated": 4, "failed": 1}
+    assert measured.outcomes_of(store, Members(None, frozenset({1, 6}))) == {"evaluated": 1, "failed": 1}
+    assert measured.outcomes_of(store, Members()) == {}
+    assert measured.class_of(store, 3) == (7, NOW + 100, NOW)
+
+
+def test_a_held_task_has_no_estimate(store: Database) -> None:
+    measured.set_estimates(store, {7: NOW + 300, 8: NOW + 300})
+    reopening.hold(store, 8, NOW, held=True)
+    assert [each.estimated_completion for each in lists.by_ids(store, [7, 8])] == [None, None]
+
+
+def test_an_attempt_is_counted_by_its_stage(store: Database) -> None:
+    history = reports.task(store, 1).history
+    assert [(each.stage, each.attempt) for each in history if each.event == "started"] == [
+        (stage, 1) for stage in Stage
+    ]
