@@ -113,7 +113,7 @@ def task(task_id: Annotated[int, typer.Argument(metavar="ID")], as_json: AsJson 
 def wait(as_json: AsJson = False) -> None:
     """Wait until every video is claimed, worked on and delivered.
 
-    Held tasks are not waited for. The exit code is 0, or 3 when a task of the class failed.
+    Held tasks are not waited for. The exit code is 0, or 3 when one of those that were open failed.
     """
     settings = configuration()
     try:

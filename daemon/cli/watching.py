@@ -48,7 +48,7 @@ def patiently(socket: Path, console: Console, look_s: float = LOOK_S) -> Iterato
 def wait(socket: Path, settle_s: float, console: Console) -> bool:
     """Wait until nothing is left to claim, work on or deliver; held tasks are not waited for.
 
-    Returns False when a task of the class failed, or another one meanwhile. Raises NotRunning.
+    Returns False when a task failed meanwhile, or of those that were open together before. Raises NotRunning.
     """
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -73,17 +73,22 @@ def wait(socket: Path, settle_s: float, console: Console) -> bool:
                 unclaimed_since = time.monotonic()
             taken = time.monotonic() - unclaimed_since > settle_s + _GRACE_S or not waiting
             if not left and taken and not status.undelivered:
-                return failed <= failed_before and not _failed_of_class(socket, status)
+                return failed <= failed_before and not _failed_of_last(socket, status)
     raise AssertionError("the status never ends")
 
 
-def _failed_of_class(socket: Path, status: DaemonStatus) -> bool:
-    """Whether a task of the last class failed. The class is the newest `clock.total` tasks."""
+def _failed_of_last(socket: Path, status: DaemonStatus) -> bool:
+    """Whether a task failed of the newest of the class, back to the last time that none was open."""
     size = min(status.clock.total if status.clock else 0, _PAGE)
-    if not size:
-        return False
-    page = TaskPage.model_validate(client.get(socket, "/tasks", limit=size))
-    return any(line.status == TaskStatus.FAILED for line in page.tasks)
+    page = TaskPage.model_validate(client.get(socket, "/tasks", limit=max(1, size)))
+    since = ""  # of these, the first was claimed then
+    for line in page.tasks[:size]:
+        if line.ended_at is not None and line.ended_at < since:
+            break
+        if line.status == TaskStatus.FAILED:
+            return True
+        since = min(since, line.claimed_at) if since else line.claimed_at
+    return False
 
 
 def follow(socket: Path, console: Console, show: Callable[[EventLine], None]) -> None:

@@ -80,6 +80,7 @@ KINDS = {
         "see the kernel's log for NVRM, and restart the driver or the machine",
     ),
     # The class.
+    "rubric": AlarmKind("the open class: it is asked with the rubric before", "run: introeval rubric check"),
     "class_changed": AlarmKind(
         "the students of this class: their ratings can't be compared", "rate the earlier tasks again"
     ),

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from daemon.contracts.values import OnAlarm
-from daemon.core.errors import ConfigError
+from daemon.core.alarms import Trouble, trouble
+from daemon.core.errors import ConfigError, two_parts
 from daemon.llm.prompts import NAMES, Prompt, load_prompt, load_prompts, template_file
 from daemon.llm.template_check import PromptName
 
@@ -20,7 +21,7 @@ ALARM = "rubric"
 _Stamp = tuple[Path, Sequence[int]]
 
 
-def _unheard(code: str, message: str | None) -> None:
+def _unheard(code: str, trouble: Trouble | None) -> None:
     """Ignore an alarm."""
 
 
@@ -75,20 +76,20 @@ class Rubric:
 
     def _tell(self) -> None:
         """Raise the alarm for an edit that is not in use, or clear it."""
-        self._on_alarm(ALARM, "; ".join(line for name in NAMES if (line := self._pending(name))) or None)
+        told = [each for name in NAMES if (each := self._pending(name)) is not None]
+        self._on_alarm(ALARM, told[0] if told else None)
 
-    def _pending(self, name: PromptName) -> str | None:
+    def _pending(self, name: PromptName) -> Trouble | None:
         asked, file = self._asked[name], self._files[name]
         if isinstance(file, ConfigError):
-            why = str(file).partition("\n")[0]
-            return f"the edited rubric can't be used, so {asked.title} stays as it was before: {why}"
+            why, fix = two_parts(str(file).partition("\n")[0])
+            told = f"the edited rubric can't be used, so {asked.title} stays as it was before: {why}"
+            return trouble(ALARM, told, fix=fix or "fix it, then run: introeval rubric check")
         if name not in self._fixed or file.sha256 == asked.sha256:
             return None
         form = " --extract" if name == "extract" else ""
-        return (
-            f"the rubric changed ({file.path.name}), and the open class is asked with the one before; "
-            f"the next class gets the new one, this class too by: introeval rate --all{form}"
-        )
+        fix = f"wait for the next class, or for this one too, run: introeval rate --all{form}"
+        return trouble(ALARM, f"the rubric changed ({file.path.name})", fix=fix)
 
 
 def _stamp(name: PromptName, folder: Path | None) -> _Stamp:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.core.alarms import Trouble
 from daemon.core.errors import ConfigError
 from daemon.llm.prompts import NAMES, OURS, load_prompt, load_prompts, unread
 from daemon.llm.rubric import Rubric
@@ -85,7 +86,11 @@ def test_files_of_the_folder_that_are_not_read_are_named(tmp_path: Path) -> None
 def rubric(folder: Path, text: str = KIND) -> tuple[Rubric, dict[str, str | None]]:
     (folder / "rate.v1.j2").write_text(text)
     alarms: dict[str, str | None] = {}
-    return Rubric(folder, alarms.__setitem__), alarms
+
+    def on_alarm(code: str, trouble: Trouble | None) -> None:
+        alarms[code] = str(trouble) if trouble else None
+
+    return Rubric(folder, on_alarm), alarms
 
 
 def test_a_class_keeps_the_text_of_its_first_question(tmp_path: Path) -> None:
