@@ -21,7 +21,7 @@ from daemon.llm.template_check import VARIABLES, PromptName, faults, make
 NAMES: tuple[PromptName, ...] = ("extract", "rate")
 OURS = Path(__file__).parent / "templates"
 
-_FILE = re.compile(r"(?P<name>[a-z]+)\.v(?P<version>\d+)\.j2")
+_FILE = re.compile(r"(?P<name>[a-z]+)\.v(?P<version>0|[1-9]\d*)\.j2")
 _ABSENT = {"complaint": None, "speaking": "", "profile": NO_FORM}
 
 
@@ -82,9 +82,15 @@ def load_prompts(folder: Path | None) -> Mapping[PromptName, Prompt]:
 
 def template_file(name: PromptName, folder: Path | None) -> Path:
     """The file that counts for this name. Raises ConfigError."""
-    if folder is not None and not folder.is_dir():
-        raise ConfigError(f"prompts.folder is {folder}, which is no folder; create it or remove the key")
-    path = (_newest(name, folder) if folder is not None else None) or _newest(name, OURS)
+    path = None
+    if folder is not None:
+        try:
+            path = _newest(name, folder)
+        except NotADirectoryError as exc:
+            raise ConfigError(f"{folder} is no folder of templates; correct prompts.folder") from exc
+        except OSError as exc:
+            raise ConfigError(f"the templates in {folder} can't be read: {exc.strerror}") from exc
+    path = path or _newest(name, OURS)
     if path is None:
         raise ConfigError(f"there is no template {name}.v1.j2 in {OURS}; install the package again")
     return path
@@ -96,7 +102,7 @@ def unread(folder: Path) -> list[str]:
     used = {name: _newest(name, folder) for name in NAMES}
     for path in sorted(folder.iterdir()):
         match = _FILE.fullmatch(path.name)
-        newest = used.get(match["name"]) if match else None  # type: ignore[arg-type]
+        newest = next((file for name, file in used.items() if match and match["name"] == name), None)
         if newest is not None and newest != path:
             lines.append(f"{path.name} is not used, since {newest.name} is newer")
         elif newest is None and path.suffix in (".j2", ".jinja", ".jinja2", ".txt", ".md"):
@@ -105,7 +111,8 @@ def unread(folder: Path) -> list[str]:
 
 
 def _newest(name: str, folder: Path) -> Path | None:
-    named = [path for path in folder.glob(f"{name}.v*.j2") if _FILE.fullmatch(path.name)]
+    """The file with the highest version. Raises OSError, which `glob` would hide."""
+    named = [path for path in folder.iterdir() if (m := _FILE.fullmatch(path.name)) and m["name"] == name]
     return max(named, key=_version, default=None)
 
 

@@ -1,5 +1,6 @@
 """The whole check of a rubric for a configuration: its templates, and the room that they leave."""
 
+import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ class CheckedRubric:
 
 def check_rubric(config: Config, folder: Path | None) -> CheckedRubric:
     """Check the rubric in `folder`, or ours. Raises ConfigError with a line for each fault."""
+    if folder is not None and folder.resolve().is_relative_to(config.paths.inbox.resolve()):
+        raise ConfigError(f"{folder} lies in the inbox, where students write; move the rubric elsewhere")
     prompts = load_prompts(folder)
     placement = None
     with suppress(ModelError):  # a model that is not known is another check's
@@ -81,6 +84,11 @@ def _on_room(words: int | None, spoken: float, *, ours: bool) -> list[str]:
 def _on_folder(prompts: Mapping[PromptName, Prompt], folder: Path | None) -> list[str]:
     if folder is None:
         return []
-    if all(prompt.path.parent != folder for prompt in prompts.values()):
-        return [f"{folder} has no template, so ours are used", *unread(folder)]
-    return unread(folder)
+    theirs = [prompt.path for prompt in prompts.values() if prompt.path.parent == folder]
+    none = [] if theirs else [f"{folder} has no template, so ours are used"]
+    open_to_all = [
+        f"everybody on this machine may change {path}; run: chmod o-w {path}"
+        for path in (folder, *theirs)
+        if path.stat().st_mode & stat.S_IWOTH
+    ]
+    return [*none, *open_to_all, *unread(folder)]

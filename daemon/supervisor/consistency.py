@@ -72,15 +72,20 @@ class ConsistencyCheck:
     async def _told_of_rubric(
         self, stage: Stage, before: dict[str, Any], now: dict[str, Any]
     ) -> tuple[str, int]:
-        """The line about a changed rubric, and the number of results that rest on the one before."""
+        """The line about a changed rubric, and the number of results that rest on the one before.
+
+        An answer to the text before may come after the first to the new one, so the line calls none newer.
+        """
         count = await self._session.until_durable(reports.asked_with, stage, before[_RUBRIC])
-        line = f"the rubric changed: {_named(now)} is used now"
         if not count:
-            return line, 0
+            return f"the rubric changed: the last result rests on {_named(now)}", 0
         tasks = "1 result rests" if count == 1 else f"{count} results rest"
         form = " --extract" if stage is Stage.EXTRACT else ""
-        fix = f"to ask for all anew with it, run: introeval rate --all{form}"
-        return f"{line}, {tasks} on {_named(before)}; {fix}", count
+        return (
+            f"the rubric changed: {tasks} on {_named(before)}, the last one on {_named(now)}; "
+            f"for all by the present one, run: introeval rate --all{form}",
+            count,
+        )
 
 
 def _named(rubric: dict[str, Any]) -> str:

@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +39,7 @@ from tests.docker.engine import Containers, Engine
 from tests.nvml import stub_card
 from tests.support.checkout import MODELS
 from tests.support.process_lab import ProcessLab
+from tests.support.rights import somebody_else
 from tests.support.waiting import wait_until
 
 NO_GPU = GpuState(absent="no NVIDIA driver is installed")
@@ -203,19 +203,6 @@ def test_an_engine_without_the_gpus_runtime_is_told(tmp_path: Path) -> None:
 
 
 # The folders
-
-
-@contextmanager
-def somebody_else() -> Iterator[None]:
-    """Without the rights of root, which may do everything."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """`introeval rubric`: what it shows and refuses, and how it changes the configuration file."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from daemon.config.edit import with_key
 from daemon.config.load import load
 from daemon.core.errors import ConfigError
 from daemon.llm.prompts import OURS, load_prompt
+from tests.support.rights import somebody_else
 
 TEXT = 'n = """\n[prompts]\nfolder = "y"\n"""\n'
 SETTINGS = "# the lab's own\n[intake]\nsettle_s = 0.5  # quick\n\n[run]\nstop_grace_s = 3\n"
@@ -76,6 +78,25 @@ def test_a_rubric_that_cannot_be_used_is_not_chosen(folder: Path, name: str, sou
     assert told in str(done.exception)
     assert (folder / "introeval.toml").read_text() == SETTINGS
     assert isinstance(rubric("check", folder / "rubric").exception, ConfigError)
+
+
+def test_a_rubric_that_students_could_write_is_refused_or_told(folder: Path) -> None:
+    template = folder / "rubric" / "rate.v3.j2"
+    template.chmod(0o646)
+    told = json.loads(rubric("check", folder / "rubric", "--json").stdout)
+    assert told["folder"] == [f"everybody on this machine may change {template}; run: chmod o-w {template}"]
+    inside = folder / "inbox" / "s001"
+    inside.mkdir(parents=True)
+    (folder / "link").symlink_to(inside)
+    for each in (inside, folder / "link"):
+        assert "lies in the inbox" in str(rubric("use", each).exception)
+
+
+def test_a_folder_that_the_daemon_may_not_read_does_not_fall_back_to_ours_in_silence(folder: Path) -> None:
+    (folder / "rubric").chmod(0o000)
+    with somebody_else(), pytest.raises(ConfigError, match="can't be read: Permission denied"):
+        load_prompt("rate", folder / "rubric")
+    (folder / "rubric").chmod(0o755)
 
 
 def test_an_empty_folder_is_told_how_to_begin(folder: Path) -> None:
@@ -158,8 +179,6 @@ def test_a_file_that_cannot_be_edited_safely_is_left_to_its_owner() -> None:
 
 
 def test_the_commands_load_nothing_heavy_before_they_run() -> None:
-    import subprocess
-
     look = "import sys, daemon.cli.rubric; print('jinja2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

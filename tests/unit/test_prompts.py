@@ -97,5 +97,5 @@ def test_a_template_that_cant_be_used_is_a_configuration_error(tmp_path: Path, s
 
 
 def test_a_folder_that_is_not_there_is_a_configuration_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no folder"):
+    with pytest.raises(ConfigError, match="missing can't be read: No such file"):
         load_prompt("rate", tmp_path / "missing")
