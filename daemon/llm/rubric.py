@@ -53,7 +53,8 @@ class Rubric:
         files = [self._look(name) for name in NAMES]
         self._tell()
         if wrong := [file for file in files if isinstance(file, ConfigError)]:
-            raise ConfigError("\n".join(map(str, wrong)))
+            why = str(wrong[0]).partition("\n")[0]
+            raise ConfigError(f"nothing is rated again, since the rubric can't be used: {why}")
         self._fixed.clear()
         before = dict(self._asked)
         return [now for name in NAMES if (now := self.text(name)).sha256 != before[name].sha256]

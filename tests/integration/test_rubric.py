@@ -160,7 +160,7 @@ async def test_an_edit_that_cannot_be_used_leaves_the_one_before_in_use_and_refu
         await worked_off(daemon)
         (lab.rubric / "rate.v1.j2").unlink()
         (lab.rubric / "rate.v1.j2").mkdir() if broken is None else lab.write(broken)
-        with pytest.raises(ConfigError, match="rate"):
+        with pytest.raises(ConfigError, match=r"nothing is rated again.*rate\.v1\.j2"):
             await daemon.supervisor.ask(Verb.RATE, 1)
         lab.hand_in("s002_me.mp4")
         await worked_off(daemon)
