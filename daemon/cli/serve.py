@@ -127,7 +127,7 @@ class Service:
         self._notifier.reloading()
         try:
             fresh = self._read()
-            check_rubric(fresh, fresh.prompts.folder)
+            beside = check_rubric(fresh, fresh.prompts.folder).beside
             renewed = daemon.rubric.renew() if fresh == daemon.config else []
         except ConfigError as exc:
             complaint = _complaint(str(exc))
@@ -145,6 +145,8 @@ class Service:
             daemon.events.add("rubric", f"the rubric changed: {told} is used from the next question on")
         else:
             log.info("reload: the configuration and the rubric are the same")
+        for line in beside:  # what was edited may be a file that nobody reads
+            daemon.events.add("rubric", f"beside the rubric in use: {line}")
         self._notifier.ready(self._pulse().said)
         return None
 

@@ -139,6 +139,7 @@ async def test_a_new_rating_in_the_middle_of_a_class_takes_the_edit_up_and_names
         await daemon.supervisor.ask(Verb.RATE, 1)
         lab.rater.gate.set()
         await worked_off(daemon)
+        assert lab.rater.warmed[-1].startswith("Grade kindly."), "the running server was not warmed up"
         assert "2 results rest on rate.v1" in alarm(daemon, "class_changed")
     assert lab.rated_with() == [BEFORE, AFTER, BEFORE, BEFORE], "what was begun keeps its text"
 

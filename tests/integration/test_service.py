@@ -307,9 +307,12 @@ def test_a_reload_takes_up_an_edited_rubric_and_refuses_one_that_cannot_be_used(
     assert lab.run("config").returncode == 4
     assert "rate.v7.j2, line 2" in lab.run("doctor", "--json").stdout
     template.write_text("Be kind. {{ transcript }}")
+    (template.parent / "rate.v6.j2").write_text("Be quick. {{ transcript }}")
     assert "alarms" not in reload(running, settings)
     events = client.get(lab.folder / "var" / "introeval.sock", "/events/recent")
-    assert "the rubric changed: rate.v7" in " ".join(event["message"] for event in events)
+    told = " ".join(event["message"] for event in events)
+    assert "the rubric changed: rate.v7" in told
+    assert "rate.v6.j2 is not used, since rate.v7.j2 is newer" in told
     assert process.poll() is None
 
 
