@@ -28,14 +28,14 @@ from daemon.core.content.document import Flag
 from daemon.core.content.grounding import ground_profile, locate_evidence
 from daemon.core.content.shown_form import NO_FORM, delivery_in_words, shown_form
 from daemon.core.content.untrusted import addresses_evaluator, impartial, neutralise
-from daemon.core.errors import Blame, Fault
+from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.model_ref import DEMO_DIGEST
 from daemon.core.tasks.task import Stage
 from daemon.llm.asking import A, Asker, Asking
 from daemon.llm.client import AnswerFailed, ModelHost, OnToken, Options
 from daemon.llm.prompts import Prompt
 from daemon.llm.rubric import Rubric
-from daemon.llm.template_check import PromptName
+from daemon.llm.template_check import HELLO, PromptName
 
 _DEMO = Flag(code="demo_model", detail="a small model that shows the flow; this is no grade")
 _EMPTY = Fault(Blame.PERMANENT, "empty_transcript", "there is no word in the transcript to ask a model about")
@@ -44,7 +44,6 @@ _SMALL = Fault(
     "context_too_small",
     "a transcript is longer than this phase's context, so the model is loaded again with a larger one",
 )
-_WARM_UP = "Hello."
 _NOTHING_LEFT = "all that was said addresses the evaluator"
 
 
@@ -92,7 +91,7 @@ class _Evaluator(Generic[A]):
     async def start(self) -> None:
         """Start the server and prove it by a real generation. Raises EngineError."""
         prompt = self._rubric.text(self._name)
-        await self._asker.start(prompt.render(_WARM_UP))
+        await self._asker.start(prompt.render(HELLO))
         self._known = prompt
 
     async def stop(self) -> None:
@@ -123,13 +122,15 @@ class _Evaluator(Generic[A]):
             too_long = exc.fault.code == "transcript_too_long"
             larger = too_long and self._outgrown(self._asker.options.num_ctx)
             return Failed(ticket, _SMALL if larger else exc.fault)
+        except EngineError as exc:  # of the template
+            return Failed(ticket, Fault(Blame.PERMANENT, "rubric_failed", str(exc)))
 
     async def _prompt(self) -> Prompt:
         """The prompt to ask with; the server has read its shared part already. Raises AnswerFailed."""
         async with self._taking_up:
             prompt = self._rubric.text(self._name, asking=True)
             if prompt != self._known:
-                await self._asker.warm_up(prompt.render(_WARM_UP))
+                await self._asker.warm_up(prompt.render(HELLO))
                 self._known = prompt
             return prompt
 

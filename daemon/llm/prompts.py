@@ -15,14 +15,14 @@ from typing import Any
 import jinja2
 
 from daemon.core.content.shown_form import NO_FORM
-from daemon.core.errors import ConfigError
-from daemon.llm.template_check import VARIABLES, PromptName, faults, make
+from daemon.core.errors import ConfigError, EngineError
+from daemon.llm.template_check import NO_DELIVERY, RAISED, VARIABLES, PromptName, faults, make, told
 
 NAMES: tuple[PromptName, ...] = ("extract", "rate")
 OURS = Path(__file__).parent / "templates"
 
 _FILE = re.compile(r"(?P<name>[a-z]+)\.v(?P<version>0|[1-9]\d*)\.j2")
-_ABSENT = {"complaint": None, "speaking": "", "profile": NO_FORM}
+_ABSENT = {"complaint": None, "speaking": NO_DELIVERY, "profile": NO_FORM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,15 @@ class Prompt:
         return f"{self.name}.{self.version}"
 
     def render(self, transcript: str, **values: Any) -> str:
-        """The prompt for one student; variables of the template that are not given are empty."""
+        """The prompt for one student; variables that are not given say that there is nothing.
+
+        Raises EngineError where the template fails on these words, which no check can rule out.
+        """
         known = {name: _ABSENT.get(name) for name in VARIABLES[self.name]}
-        return self.template.render({**known, **values, "transcript": transcript}).strip()
+        try:
+            return self.template.render({**known, **values, "transcript": transcript}).strip()
+        except RAISED as exc:
+            raise EngineError(f"{self.path} fails on a student's words, {told(exc)}; correct it") from exc
 
 
 def load_prompt(name: PromptName, folder: Path | None = None) -> Prompt:
@@ -56,7 +62,7 @@ def load_prompt(name: PromptName, folder: Path | None = None) -> Prompt:
     path = template_file(name, folder)
     try:
         content = path.read_bytes()
-        source = content.decode()
+        source = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{path} can't be read, so no prompt can be made: {exc}") from exc
     if found := faults(name, source):

@@ -43,13 +43,16 @@ FORM = (
     '{"name": "Mira", "age": null, "hobbies": ["chess"], "career_goals": null, "strengths": [], '
     '"experience": null}'
 )
+NO_DELIVERY = "0 s of speech, 0 words per minute, 0% pauses, longest pause 0 s, filler words: none"
+HELLO = "Hello."
+_LONG = " ".join(f"{WORDS} {n}" for n in range(400))  # as long as the longest videos'
 _TRIALS: Mapping[str, tuple[Any, ...]] = {
-    "transcript": (WORDS, " ".join(f"{WORDS} {n}" for n in range(400))),  # as long as the longest videos'
+    "transcript": (WORDS, _LONG, HELLO),
     "complaint": (None, "age: Input should be a valid integer"),
-    "speaking": (DELIVERY, "0 s of speech, 0 words per minute, 0% pauses, filler words: none"),
+    "speaking": (DELIVERY, NO_DELIVERY),
     "profile": (FORM, NO_FORM),
 }
-_RAISED = (
+RAISED = (
     *(
         jinja2.TemplateError,
         ArithmeticError,
@@ -105,9 +108,9 @@ def _fault_as_used(name: PromptName, tree: nodes.Template) -> str | None:
     for values in _values(name):
         try:
             count = template.render(values).count(values["transcript"])
-        except _RAISED as exc:
-            return _told(exc)
-        if count != 1:
+        except RAISED as exc:
+            return told(exc)
+        if count != 1 and values["transcript"] != HELLO:  # which a template may have for itself
             long = " when they are long" if values["transcript"] != WORDS else ""
             retried = " when the question is asked again" if values["complaint"] else ""
             return (
@@ -129,8 +132,8 @@ def _faults_of_branches(name: PromptName, tree: nodes.Template) -> Iterator[str]
         for values in _values(name):
             try:
                 template.render(values)
-            except _RAISED as exc:
-                complaint = _told(exc)
+            except RAISED as exc:
+                complaint = told(exc)
             else:
                 break
         else:
@@ -171,7 +174,7 @@ def _values(name: PromptName) -> Iterator[dict[str, Any]]:
         yield dict(zip(names, chosen, strict=True))
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
     """The error with the template's line."""
     line, frame = None, error.__traceback__
     while frame is not None:

@@ -18,7 +18,7 @@ from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.node import LocalNode
 from tests.support.asked_model import AskedModel
 from tests.support.inprocess import TOGETHER, Lab, worked_off
-from tests.support.scripted import ScriptedEngine
+from tests.support.scripted import SAID, ScriptedEngine
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -172,6 +172,20 @@ async def test_an_edit_that_cannot_be_used_leaves_the_one_before_in_use_and_refu
         await worked_off(daemon)
         assert not alarm(daemon, "rubric")
     assert lab.rated_with() == [BEFORE, BEFORE, AFTER]
+
+
+async def test_a_template_that_fails_on_the_words_of_one_student_fails_that_task_alone(
+    tmp_path: Path,
+) -> None:
+    lab = RubricLab(tmp_path)
+    lab.write(f"{{{{ transcript }}}}{{{{ 1 / (transcript|length - {len(SAID)}) }}}}")
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        assert daemon.supervisor.idle
+    (result,) = lab.results().values()
+    assert (result["outcome"], result["error"]["code"]) == ("failed", "rubric_failed")
+    assert "rate.v1.j2 fails on a student's words, line 1" in result["error"]["message"]
 
 
 async def test_an_edit_while_no_daemon_runs_is_told_as_well(tmp_path: Path) -> None:

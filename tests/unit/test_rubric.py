@@ -34,6 +34,8 @@ KIND, STRICT = "Be kind. {{ transcript }}", "Be just. {{ transcript }}"
         ("{{ transcript }}{{ transcript }}", "2 times; give them once"),
         ("{{ transcript[:900] }}", "0 times when they are long"),
         ("{{ transcript|truncate(300) }}", "0 times when they are long"),
+        ("{{ transcript }}{{ transcript.split('said')[1] }}", "line 1: "),
+        ("{{ transcript }}{{ speaking.split('um ')[1] }}", "line 1: "),
         ("{{ transcript|lower }}", "0 times; "),
         ("{{ transcript|e }}", "0 times; "),
         ("{% if not complaint %}{{ transcript }}{% endif %}", "0 times when the question is asked again"),
@@ -57,6 +59,11 @@ def test_a_template_that_fails_for_any_student_is_refused_with_its_line(source: 
 )
 def test_a_template_that_works_for_every_student_is_not_refused(source: str) -> None:
     assert faults("rate", source) == []
+
+
+def test_a_mark_of_an_editor_at_the_beginning_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "rate.v1.j2").write_bytes(b"\xef\xbb\xbf" + KIND.encode())
+    assert load_prompt("rate", tmp_path).render("Hi.") == "Be kind. Hi."
 
 
 def test_the_faults_of_both_templates_are_told_at_once(tmp_path: Path) -> None:
