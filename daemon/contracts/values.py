@@ -44,20 +44,24 @@ class SttWork:
 
 @dataclass(frozen=True, slots=True)
 class ExtractWork:
-    """A transcript to read the form from."""
+    """A transcript to read the form from. `reseed` numbers the seeds to use; see `Task.reseed`."""
 
     ticket: Ticket
     transcript: Transcript
+    reseed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RateWork:
-    """A transcript to rate, with the figures of its sound; `profile` is None without a valid form."""
+    """A transcript to rate, with the figures of its sound; `profile` is None without a valid form. `reseed`
+    is that of ExtractWork.
+    """
 
     ticket: Ticket
     transcript: Transcript
     speaking: Speaking
     profile: Profile | None
+    reseed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

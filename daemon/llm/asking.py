@@ -38,11 +38,14 @@ _COMPLAINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Asking(Generic[A]):
-    """The result of asking: the answer, or None and the complaint about the last one."""
+    """The result of asking: the answer, or None and the complaint about the last one. `seed` is that of the
+    first of its attempts; each further one has the next.
+    """
 
     answer: A | None
     complaint: str
     attempts: int
+    seed: int
 
 
 class Asker(Generic[A]):
@@ -98,22 +101,26 @@ class Asker(Generic[A]):
         await self.host.stop()
 
     async def ask(
-        self, render: Callable[[str | None], str], schema: Mapping[str, Any], on_token: OnToken
+        self,
+        render: Callable[[str | None], str],
+        schema: Mapping[str, Any],
+        on_token: OnToken,
+        reseed: int = 0,
     ) -> Asking[A]:
         """Ask, and again with what was wrong, until the answer is whole.
 
         `render` makes the prompt, given the complaint about the last answer; `schema` is that of the answer's
-        kind, or a narrower one. Raises AnswerFailed.
+        kind, or a narrower one. With another `reseed` no attempt has a seed of this one. Raises AnswerFailed.
         """
-        wrong = ""
+        wrong, first = "", self.options.seed + reseed * TRIES
         for attempt in range(1, TRIES + 1):
             # Another seed, or a small model gives the same answer; counted up, so that it can be repeated.
-            options = replace(self.options, seed=self.options.seed + attempt - 1)
+            options = replace(self.options, seed=first + attempt - 1)
             answer = await self._generate(Request(render(wrong or None), schema, options), on_token)
             whole, wrong = self._read(answer)
             if whole is not None:
-                return Asking(whole, "", attempt)
-        return Asking(None, wrong, TRIES)
+                return Asking(whole, "", attempt, first)
+        return Asking(None, wrong, TRIES, first)
 
     def _read(self, answer: Answer) -> tuple[A | None, str]:
         if answer.finish is not Finish.STOP:

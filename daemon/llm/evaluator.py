@@ -99,7 +99,7 @@ class _Evaluator(Generic[A]):
         await self._asker.stop()
 
     async def _ask(
-        self, ticket: Ticket, text: str, progress: OnProgress, **values: Any
+        self, ticket: Ticket, text: str, progress: OnProgress, *, reseed: int, **values: Any
     ) -> tuple[Prompt, Asking[A]] | Failed:
         """The answer, and the very prompt that was asked, also where the file is another one by now."""
         # To an empty prompt the models answered with an invented student.
@@ -107,7 +107,7 @@ class _Evaluator(Generic[A]):
             return Failed(ticket, _EMPTY)
         transcript = impartial(text)
         if not _says_something(transcript):
-            return self._rubric.text(self._name), Asking(None, _NOTHING_LEFT, 0)
+            return self._rubric.text(self._name), Asking(None, _NOTHING_LEFT, 0, self._asker.options.seed)
 
         schema = rating_schema(transcript) if self.stage is Stage.RATE else self._asker.schema
         try:
@@ -116,8 +116,8 @@ class _Evaluator(Generic[A]):
             def render(complaint: str | None) -> str:
                 return prompt.render(transcript, complaint=complaint, **values)
 
-            asked = await self._asker.ask(render, schema, _share_of(self._usual_tokens, ticket, progress))
-            return prompt, asked
+            on_token = _share_of(self._usual_tokens, ticket, progress)
+            return prompt, await self._asker.ask(render, schema, on_token, reseed)
         except AnswerFailed as exc:
             too_long = exc.fault.code == "transcript_too_long"
             larger = too_long and self._outgrown(self._asker.options.num_ctx)
@@ -150,7 +150,7 @@ class _Evaluator(Generic[A]):
             "prompt_sha256": prompt.sha256,
             "transcript_sha256": _sha256(text),
             "schema_sha256": hashlib.sha256(schema).hexdigest(),
-            "parameters": asdict(self._asker.options),
+            "parameters": {**asdict(self._asker.options), "seed": asked.seed},
             "tries": asked.attempts,
             **more,
         }
@@ -174,7 +174,7 @@ class FormExtractor(_Evaluator[FormAnswer]):
     async def extract(self, work: ExtractWork, progress: OnProgress) -> StageOutcome:
         """Read the form: an Extracted, with no profile and a flag when no answer was valid, or a Failed."""
         said = work.transcript.text
-        answered = await self._ask(work.ticket, said, progress)
+        answered = await self._ask(work.ticket, said, progress, reseed=work.reseed)
         if isinstance(answered, Failed):
             return answered
         prompt, asked = answered
@@ -209,6 +209,7 @@ class IntroductionRater(_Evaluator[RatingAnswer]):
             work.ticket,
             work.transcript.text,
             progress,
+            reseed=work.reseed,
             speaking=delivery_in_words(work.speaking),
             profile=NO_FORM if form is None else form,
         )

@@ -104,9 +104,9 @@ class Attempts:
             (outcome,) = [outcome async for outcome in self._node.transcribe([work])]
             return outcome
         if task.stage is Stage.EXTRACT:
-            extract = ExtractWork(ticket, payload.transcript)
+            extract = ExtractWork(ticket, payload.transcript, task.reseed)
             (outcome,) = [outcome async for outcome in self._node.extract([extract])]
         else:
-            rate = RateWork(ticket, payload.transcript, payload.speaking, payload.profile)
+            rate = RateWork(ticket, payload.transcript, payload.speaking, payload.profile, task.reseed)
             (outcome,) = [outcome async for outcome in self._node.rate([rate])]
         return outcome

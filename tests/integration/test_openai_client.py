@@ -508,6 +508,17 @@ async def test_a_rating_has_the_form_in_its_prompt_and_its_hash_in_its_provenanc
     assert outcome.provenance["profile_sha256"] == hashlib.sha256(shown.encode()).hexdigest()
 
 
+async def test_a_retry_asks_with_seeds_that_no_other_revision_has_and_says_which() -> None:
+    wrong = answers("nothing of the kind")
+    async with extractor(wrong, wrong, answers(json.dumps(FORM))) as (engine, server, _):
+        outcome = await engine.extract(
+            ExtractWork(TICKET, transcript(), reseed=2), lambda ticket, share: None
+        )
+    assert isinstance(outcome, Extracted)
+    assert [request["seed"] for request in server.requests[STARTED:]] == [13, 14, 15]
+    assert (outcome.provenance["parameters"]["seed"], outcome.provenance["tries"]) == (13, 3)
+
+
 async def test_the_same_sound_in_another_container_is_asked_about_in_the_same_words() -> None:
     _, one = await rate(rating(), words_per_minute=209.0, pause_ratio=0.171, speech_s=21.02)
     _, other = await rate(rating(), words_per_minute=209.2, pause_ratio=0.174, speech_s=21.0)

@@ -163,3 +163,10 @@ class Task:
     def stage(self) -> Stage:
         """The stage that the task is in or waits for. Raises KeyError for a final task."""
         return STAGE_OF[self.status]
+
+    @property
+    def reseed(self) -> int:
+        """The number of the seeds that the models are asked with: 0 for those of every student, and another
+        for each revision that a person retries because of an answer. So each can be repeated.
+        """
+        return self.revision - 1 if self.reseeded else 0
