@@ -172,7 +172,7 @@ class ModelSettings(Settings):
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Nucleus sampling: only the likeliest tokens with this total probability are used."""
     seed: int = 1
-    """The seed for sampling, the same for every student."""
+    """The seed for sampling, the same for every student. A retry because of an answer takes others."""
     parallel: Count | Auto = "auto"
     """Requests at a time; `auto` depends on the GPU's memory, and is at most what the server takes."""
     num_ctx: Count | Auto = "auto"

@@ -141,7 +141,7 @@ class Observer:
             disk=figures.disk,
             alarms=[alarm.line for alarm in self._alarms.all],
             attention=figures.attention,
-            can=[*(order.value for order in useful(view)), "deadline"],
+            can=[*(order.value for order in useful(view)), "deadline"] if may_change else [],
             demo=self._demo,
         )
 

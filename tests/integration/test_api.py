@@ -91,9 +91,15 @@ async def test_what_is_not_there_is_a_problem_that_says_so(tmp_path: Path) -> No
     assert wrong.status_code == 422
     assert healthy.json() == {"status": "ok"}
     one = {"/tasks/{task_id}", "/tasks/{task_id}/results", "/tasks/{task_id}/{verb}"}
-    reading = {"/healthz", "/status", "/tasks", "/gpu", "/refused", "/logs", "/metrics"}
-    reading |= {"/events", "/events/recent"}
-    changing = {"/accept/{place}", "/deadline", "/forget/{student}", "/{order}"}
+    reading = {"/healthz", "/status", "/tasks", "/gpu", "/refused", "/attention", "/logs", "/metrics"}
+    reading |= {"/events", "/events/recent", "/events/kept"}
+    changing = {
+        "/accept/{place}",
+        "/deadline",
+        "/forget/{student}",
+        "/{order}",
+        "/attention/{key}/acknowledge",
+    }
     assert set(described.json()["paths"]) == one | reading | changing
 
 

@@ -98,9 +98,18 @@ async def test_who_is_no_operator_reads_and_changes_nothing(
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:
         await worked_off(daemon)
-        assert not (await status_of(lab)).may_change
+        status = await status_of(lab)
+        assert (status.may_change, status.can) == (False, [])
         tasks = ("/tasks/1/retry", "/tasks/1/deliver")
-        for path in ("/pause", "/drain", "/deadline", *tasks, "/forget/s001", "/accept/outbox"):
+        for path in (
+            "/pause",
+            "/drain",
+            "/deadline",
+            *tasks,
+            "/forget/s001",
+            "/accept/outbox",
+            "/attention/task:1/acknowledge",
+        ):
             refused = await ask(lab, "POST", path, {"at": None})
             assert (refused.status_code, refused.json()["error"]) == (403, "NotAllowed"), path
         assert not daemon.supervisor.orders.paused
