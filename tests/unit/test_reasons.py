@@ -68,6 +68,7 @@ def test_the_failures_of_a_file_are_those_that_the_program_finds_in_one() -> Non
     machine = {
         "code",
         "no_room",
+        "rubric_failed",
         "unreadable",
         "decoder_hung",
         "decoder_died",
