@@ -364,7 +364,7 @@ async def test_what_a_task_s_status_does_not_allow_is_refused_and_changes_nothin
         await worked_off(daemon)
         with pytest.raises(IllegalTransition, match="nothing to retry"):
             await daemon.supervisor.ask(Verb.RETRY, 1)
-        with pytest.raises(IllegalTransition, match="can be held"):
+        with pytest.raises(IllegalTransition, match="nothing to cancel"):
             await daemon.supervisor.ask(Verb.CANCEL, 1)
         with pytest.raises(UnknownTask):
             await daemon.supervisor.ask(Verb.HOLD, 2)
