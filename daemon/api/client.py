@@ -50,6 +50,11 @@ def forget(socket: Path, student: str) -> Any:
     return _request("POST", socket, f"/forget/{quote(student, safe='')}", {}, patience_s=_SEARCH_S)
 
 
+def acknowledge(socket: Path, key: str) -> Any:
+    """Acknowledge what wants a person, and return the JSON answer. Raises as `post`."""
+    return _request("POST", socket, f"/attention/{quote(key, safe='')}/acknowledge", {})
+
+
 def follow(socket: Path, after: int | None) -> Iterator[EventLine | None]:
     """Yield each event after the id `after`, as it happens; None when events in between are lost.
 

@@ -28,7 +28,7 @@ def attention(
 ) -> None:
     """Show what wants a person, the most urgent first: who, why, and what to do next."""
     from daemon.cli import reading
-    from daemon.contracts.attention_query import AttentionQuery
+    from daemon.monitoring.attention import AttentionQuery
 
     page = reading.wanting(configuration(), AttentionQuery(frozenset(kind or ()), offset, limit))
     if as_json:
@@ -79,7 +79,7 @@ def acknowledge(
 
 
 def block(line: "AttentionLine", width: int) -> Iterator[str]:
-    """One thing as lines of at most `width` characters: its kind, key and owner, the reason, and what to do."""
+    """One thing in lines of at most `width` characters: kind, key and owner, the reason, and what to do."""
     key = str(line.task_id) if line.task_id is not None else line.key
     kind = line.kind.replace("_", " ")
     head = [*([] if key.startswith(f"{kind}:") else [kind]), key, line.who or "-", line.what]

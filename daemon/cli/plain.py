@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from daemon.cli.attention import counted
 from daemon.contracts.wire.status import Clock, DaemonStatus, GpuState
 from daemon.core.tasks.task import OPEN
 from daemon.core.tasks.task import Status as TaskStatus
@@ -55,6 +56,8 @@ def _tasks(status: DaemonStatus) -> Iterator[str]:
     for name, words in _WORDS.items():
         if count := status.counts.get(name, 0):
             yield f"Tasks {words}: {count}."
+    if status.attention:
+        yield f"Wants a person: {counted(status.attention)}. Run: introeval attention."
     if status.refused:
         yield f"Files refused in the last 24 hours: {status.refused}."
     yield f"Files not delivered yet: {status.undelivered}."

@@ -10,12 +10,14 @@ from rich.text import Text
 
 from daemon.api import client
 from daemon.cli import reading, show, watching
+from daemon.cli.attention import attention
 from daemon.cli.common import ERR, OUT, AsJson, configuration, span
 from daemon.cli.compare import compare
 from daemon.cli.plain import local, plain
 from daemon.contracts.wire.base import EventLine
 from daemon.contracts.wire.status import DaemonStatus
 from daemon.contracts.wire.words import LogSource, TaskOrder
+from daemon.core.tasks.task import Outcome
 from daemon.core.tasks.task import Status as TaskStatus
 from daemon.monitoring.queries import TaskQuery
 
@@ -25,6 +27,7 @@ def add_looking(app: typer.Typer) -> None:
     app.command()(status)
     app.command()(tasks)
     app.command()(task)
+    app.command()(attention)
     app.command()(compare)
     app.command()(wait)
     app.command()(events)
@@ -63,6 +66,8 @@ def status(
 def tasks(
     as_json: AsJson = False,
     status: Annotated[list[TaskStatus] | None, typer.Option(help="Only tasks of this status.")] = None,
+    outcome: Annotated[list[Outcome] | None, typer.Option(help="Only tasks with this outcome.")] = None,
+    flag: Annotated[list[str] | None, typer.Option(help="Only tasks with this flag, of the newest.")] = None,
     student: Annotated[str | None, typer.Option(help="Only tasks of this student.")] = None,
     find: Annotated[str, typer.Option("--find", help="Only tasks whose student or file has this text.")] = "",
     only_open: Annotated[bool, typer.Option("--open", help="Only tasks that are not done.")] = False,
@@ -85,6 +90,8 @@ def tasks(
         return
     wanted = TaskQuery(
         statuses=frozenset(status or ()),
+        outcomes=frozenset(outcome or ()),
+        flags=frozenset(flag or ()),
         student=student,
         text=find,
         only_open=only_open,

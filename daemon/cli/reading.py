@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from daemon import __version__
 from daemon.api import client
+from daemon.cli.common import ERR
 from daemon.config.load import Config
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
@@ -28,7 +29,7 @@ def status(config: Config) -> DaemonStatus:
     try:
         return DaemonStatus.model_validate(client.get(config.paths.socket, "/status"))
     except NotRunning as exc:
-        with _database(config, exc) as db:
+        with _database(config, exc, told=False) as db:
             return DaemonStatus(
                 version=__version__,
                 pid=None,
@@ -119,6 +120,7 @@ def logs(config: Config, source: LogSource, task_id: int | None, lines: int) -> 
         params = {"source": source.value, "task_id": task_id, "lines": lines}
         return [LogLine.model_validate(line) for line in client.get(config.paths.socket, "/logs", **params)]
     except NotRunning:
+        _tell("its logs")
         return last_lines(config.paths.state / "log", source, task_id, lines)
 
 
@@ -156,10 +158,17 @@ def results(config: Config, task_id: int) -> list[dict[str, Any]]:
             return queries.results(db, task_id)
 
 
-def _database(config: Config, unreached: NotRunning) -> Database:
+def _database(config: Config, unreached: NotRunning, *, told: bool = True) -> Database:
     try:
         db = open_reader(config.paths.state / DATABASE)
     except StoreError as exc:
         raise unreached from exc
     db.terms = attention.terms_of(config)
+    if told:
+        _tell("its database")
     return db
+
+
+def _tell(source: str) -> None:
+    """Say that no daemon runs, where the answer itself does not."""
+    ERR.print(f"no daemon runs; this is read from {source}", style="yellow", highlight=False)

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from daemon.cli.attention import counted
 from daemon.cli.plain import local
 from daemon.contracts.wire.base import EventLine, Forgotten
 from daemon.contracts.wire.status import Clock, DaemonStatus
@@ -58,6 +59,8 @@ def _tasks(answer: DaemonStatus) -> Iterator[Text]:
     counts = ", ".join(f"{name} {n}" for name, n in answer.counts.items() if n)
     held = f", held {answer.held}" if answer.held else ""
     yield Text(f"tasks: {counts or 'none'}{held}")
+    if answer.attention:
+        yield Text(f"wants a person: {counted(answer.attention)}; run: introeval attention", style="yellow")
     if answer.refused:
         yield Text(
             f"{counted_refused(answer.refused)} in the last 24 h; see: introeval tasks --refused",
@@ -150,7 +153,11 @@ def task(console: Console, detail: TaskDetail) -> None:
         Text(f"{detail.status}{ended}, revision {detail.revision}, {detail.duration_s:.1f} s of video")
     )
     console.print(Text(f"claimed {local(detail.claimed_at)}"))
-    if detail.error_message:
+    if detail.reason:
+        seen = " (acknowledged)" if detail.acknowledged else ""
+        console.print(Text(f"wants a person: {detail.reason}{seen}", style="yellow"))
+        console.print(Text(f"next: {detail.next}"))
+    if detail.error_message and detail.error_message != detail.reason:
         console.print(Text(f"{detail.error_code}: {detail.error_message}", style="red"))
     table = Table("at", "event", "status", "attempt", "seconds", "detail", box=None, header_style="bold")
     for line in detail.history:

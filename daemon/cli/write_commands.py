@@ -10,6 +10,7 @@ import typer
 
 from daemon.api import client
 from daemon.cli import rerate, show
+from daemon.cli.attention import acknowledge
 from daemon.cli.common import ERR, OUT, AsJson, configuration
 from daemon.cli.compare import tell
 from daemon.cli.forget import forget
@@ -41,6 +42,7 @@ def add_commands(app: typer.Typer) -> None:
     ):
         _add_order(app, order, doc)
     app.command()(retry)
+    app.command()(acknowledge)
     app.command()(pause)
     app.command()(deadline)
     app.command()(rate)
@@ -126,16 +128,22 @@ def _add_order(app: typer.Typer, order: Order, doc: str) -> None:
 
 
 def _failed(socket: Path) -> list[int]:
-    """The ids of all failed tasks, oldest first."""
+    """The ids of all failed tasks that can be retried, oldest first. Says how many cannot."""
+    left = 0
     ids: list[int] = []
     before = None
     while True:
         answer = client.get(socket, "/tasks", status=TaskStatus.FAILED.value, limit=_PAGE, before=before)
         lines = TaskPage.model_validate(answer).tasks
         if not lines:
-            return sorted(ids)
+            break
         before = lines[-1].id
-        ids += [line.id for line in lines]
+        ids += [line.id for line in lines if Verb.RETRY in line.can]
+        left += sum(Verb.RETRY not in line.can for line in lines)
+    if left:
+        told = "1 failed task" if left == 1 else f"{left} failed tasks"
+        ERR.print(f"{told} would fail again; to see why, run: introeval attention", highlight=False)
+    return sorted(ids)
 
 
 def _ask_all(socket: Path, verb: Verb, ids: Sequence[int], as_json: bool) -> None:

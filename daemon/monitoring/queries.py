@@ -265,8 +265,10 @@ def task_line(row: Listed, terms: Terms, now: float) -> TaskLine:
 
 
 def _detail(detail: TaskRecord, terms: Terms, now: float) -> TaskDetail:
+    why = advice(detail.task, detail.task.error_message, terms, now)
     return TaskDetail(
         **task_line(detail.task, terms, now).model_dump(),
+        next=why.next if why else "",
         sha256=detail.sha256,
         size_bytes=detail.size_bytes,
         flags=[flag.model_dump() for flag in detail.flags],

@@ -1,24 +1,41 @@
 """What wants a person, over the socket of a running daemon: shown, counted, and acknowledged."""
 
+import asyncio
+import json
 import os
 import pwd
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
+import structlog
 
+from daemon.cli import attention, read_commands, write_commands
+from daemon.cli.common import Chosen
 from daemon.contracts.values import Ticket
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.status import DaemonStatus
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
-from daemon.contracts.wire.words import Order, Verb
-from daemon.core.errors import Blame, Fault
-from daemon.core.tasks.task import Stage
+from daemon.contracts.wire.words import AttentionKind, Order, Verb
+from daemon.core.errors import Blame, Fault, IllegalTransition
+from daemon.core.tasks.task import Outcome, Stage
 from tests.support.inprocess import Lab, worked_off
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def _own_output() -> Iterator[None]:
+    """The daemon beside a command in this process does not print where the command does."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
+    yield
+    structlog.reset_defaults()
+    Chosen.file = None
+
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 
@@ -39,6 +56,10 @@ async def status_of(lab: Lab) -> DaemonStatus:
 
 def hopeless(stage: Stage, ticket: Ticket) -> Fault | None:
     return Fault(Blame.PERMANENT, "hopeless", "it cannot be rated") if ticket.task_id == 1 else None
+
+
+def no_audio(stage: Stage, ticket: Ticket) -> Fault | None:
+    return Fault(Blame.PERMANENT, "no_audio" if ticket.task_id == 1 else "decoder_hung", "it says nothing")
 
 
 async def test_each_is_acknowledged_once_by_its_key_and_then_left_out(tmp_path: Path) -> None:
@@ -103,6 +124,7 @@ async def test_an_order_that_changes_nothing_is_not_offered_and_leaves_no_event(
     lab = Lab(tmp_path)
     async with lab.daemon() as daemon:
         await worked_off(daemon)
+        assert (await status_of(lab)).demo, "the embedded model is one unless another is configured"
         assert set((await status_of(lab)).can) == {"pause", "drain", "deadline"}
         for order in (Order.RESUME, Order.GO, Order.PAUSE, Order.PAUSE, Order.DRAIN, Order.DRAIN):
             assert (await ask(lab, "POST", f"/{order}")).is_success
@@ -111,7 +133,70 @@ async def test_an_order_that_changes_nothing_is_not_offered_and_leaves_no_event(
         assert orders == ["pause", "drain"]
 
 
-async def test_a_demonstration_model_is_named_in_the_status(tmp_path: Path) -> None:
-    lab = Lab(tmp_path)
-    async with lab.daemon():
-        assert (await status_of(lab)).demo, "the embedded model is one unless another is configured"
+async def test_the_commands_show_acknowledge_and_filter_with_a_daemon_and_without(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab = Lab(tmp_path, script=hopeless)
+    lab.hand_in("s001_me.mp4")
+    Chosen.file = lab.folder / "introeval.toml"
+
+    async def told(command: Callable[..., object], *given: Any, **options: Any) -> tuple[list[str], str]:
+        capsys.readouterr()
+        await asyncio.to_thread(command, *given, **options)
+        printed = capsys.readouterr()
+        return printed.out.splitlines(), printed.err
+
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        for name in ("s002_me.mp4", "a_rather_long_folder_name_of_a_course/" + "x" * 90 + ".zip"):
+            lab.hand_in(name)
+        await worked_off(daemon)
+        lines, err = await told(attention.attention)
+        assert lines[0].split("  ") == ["failed", "1", "s001", "s001_me.mp4"]
+        assert lines[1:3] == ["    it cannot be rated", "    next: retry it; run: introeval retry 1"]
+        assert lines[3].startswith("refused:")
+        assert all(line and len(line) <= 80 for line in lines)
+        assert "1 failed, 1 refused" in err
+        lines, _ = await told(read_commands.tasks, outcome=[Outcome.FAILED])
+        assert [line.split()[0] for line in lines if "s00" in line] == ["1"]
+        lines, _ = await told(read_commands.tasks, flag=["demo_model"])
+        assert not any("s00" in line for line in lines), "the scripted engines give no flag"
+        lines, _ = await told(read_commands.task, 1)
+        assert "wants a person: it cannot be rated" in lines
+        assert "next: retry it" in lines
+        lines, _ = await told(read_commands.status)
+        assert "wants a person: 1 failed, 1 refused; run: introeval attention" in lines
+
+    lines, err = await told(attention.attention, kind=[AttentionKind.FAILED])
+    assert lines[0].startswith("failed  1")
+    assert "no daemon runs" in err
+    lines, err = await told(read_commands.tasks, as_json=True)
+    assert [task["can"] for task in json.loads("\n".join(lines))["tasks"]] == [[], []]
+    assert "no daemon runs" in err
+    _, err = await told(read_commands.logs)
+    assert "no daemon runs" in err
+
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        lines, _ = await told(attention.acknowledge, ["1"])
+        assert lines == ["acknowledged: 1"]
+        with pytest.raises(IllegalTransition, match="acknowledged already"):
+            await told(attention.acknowledge, ["1"])
+        await told(attention.acknowledge, every=True)
+        _, err = await told(attention.attention)
+        assert "nothing wants a person" in err
+
+
+async def test_every_failed_task_is_retried_but_those_whose_file_would_fail_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab = Lab(tmp_path, script=no_audio)
+    for student in ("s001", "s002"):
+        lab.hand_in(f"{student}_me.mp4")
+    Chosen.file = lab.folder / "introeval.toml"
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        await asyncio.to_thread(write_commands.retry, failed=True, as_json=True)
+        printed = capsys.readouterr()
+        assert [task["id"] for task in json.loads(printed.out)] == [2]
+        assert "1 failed task would fail again" in printed.err

@@ -94,6 +94,7 @@ class DocumentLine(WireModel):
 class TaskDetail(TaskLine):
     """A task in full, without the texts of its result."""
 
+    next: str = ""  # what to do where it wants a person
     sha256: str
     size_bytes: int
     flags: list[dict[str, Any]]
