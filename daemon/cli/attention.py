@@ -82,8 +82,8 @@ def block(line: "AttentionLine", width: int) -> Iterator[str]:
     """One thing in lines of at most `width` characters: kind, key and owner, the reason, and what to do."""
     key = str(line.task_id) if line.task_id is not None else line.key
     kind = line.kind.replace("_", " ")
-    head = [*([] if key.startswith(f"{kind}:") else [kind]), key, line.who or "-", line.what]
-    yield from textwrap.wrap("  ".join(head), width, subsequent_indent=_INDENT)
+    head = ["" if key.startswith(f"{kind}:") else kind, key, line.who, line.what]
+    yield from textwrap.wrap("  ".join(filter(None, head)), width, subsequent_indent=_INDENT)
     yield from _indented(line.reason, width)
     command = f"; run: introeval {line.verb} {line.task_id}" if line.verb and line.task_id else ""
     yield from _indented(f"next: {line.next}{command}", width)

@@ -117,7 +117,8 @@ class Attention:
             seen = await self._session(documents.acknowledge_refused, name, now, actor)
         if not seen:
             raise IllegalTransition(f"nothing named {key} wants a person; see: introeval attention")
-        self._events.add("order", f"{key} is acknowledged")
+        what = "a refused file" if kind == "refused" else f"the alarm {name.partition(' ')[0]}"
+        self._events.add("order", f"{what} is acknowledged")  # neither names a student
 
 
 def counts(db: Database, live: Live) -> dict[str, int]:

@@ -65,7 +65,7 @@ def no_audio(stage: Stage, ticket: Ticket) -> Fault | None:
 async def test_each_is_acknowledged_once_by_its_key_and_then_left_out(tmp_path: Path) -> None:
     lab = Lab(tmp_path, script=hopeless)
     lab.hand_in("s001_me.mp4")
-    lab.hand_in("cs1/notes.zip")
+    lab.hand_in("s009/notes.zip")
     async with lab.daemon() as daemon:
         await worked_off(daemon)
         lab.hand_in("s002_me.mp4")
@@ -75,7 +75,7 @@ async def test_each_is_acknowledged_once_by_its_key_and_then_left_out(tmp_path: 
         failed, refused = page.lines
         assert (failed.who, failed.what, failed.reason) == ("s001", "s001_me.mp4", "it cannot be rated")
         assert (failed.next, failed.verb) == ("retry it", "retry")
-        assert refused.what == "cs1/notes.zip", "it says from which folder"
+        assert refused.what == "s009/notes.zip", "it says from which folder"
         assert [line.key for line in (await wanting(lab, kind="refused")).lines] == [refused.key]
 
         for key in (failed.key, refused.key):
@@ -94,6 +94,7 @@ async def test_each_is_acknowledged_once_by_its_key_and_then_left_out(tmp_path: 
             "SELECT acknowledged_by FROM processing_tasks UNION ALL SELECT acknowledged_by FROM documents "
             "WHERE kind = 'reason'").fetchall())  # fmt: skip
         assert {by for (by,) in kept} == {ME, None}
+        assert (await ask(lab, "POST", "/forget/s009")).is_success, "no event keeps what it was"
 
 
 async def test_what_a_line_offers_is_accepted_and_the_rest_is_refused_by_the_running_daemon(
