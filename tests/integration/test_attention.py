@@ -21,6 +21,7 @@ from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.status import DaemonStatus
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import AttentionKind, Order, Verb
+from daemon.core.alarms import trouble
 from daemon.core.errors import Blame, Fault, IllegalTransition
 from daemon.core.tasks.task import Outcome, Stage
 from tests.support.inprocess import Lab, worked_off
@@ -70,21 +71,35 @@ async def test_each_is_acknowledged_once_by_its_key_and_then_left_out(tmp_path: 
         await worked_off(daemon)
         lab.hand_in("s002_me.mp4")
         await worked_off(daemon)
+        daemon.alarms.set(trouble("intake_held_open s001/my video.mp4", "a program holds it"))
+        daemon.alarms.set(trouble("degraded_rate", "it is on the processor"))
         page = await wanting(lab)
-        assert page.counts == (await status_of(lab)).attention == {"failed": 1, "refused": 1}
-        failed, refused = page.lines
+        assert page.counts == (await status_of(lab)).attention
+        assert page.counts == {"alarm": 1, "degraded": 1, "failed": 1, "refused": 1}
+        held, slow, failed, refused = page.lines
+        assert (held.reason, held.next) == (
+            "a program holds it",
+            "end the copy, or the program that holds it",
+        )
+        assert "rate" in slow.what
         assert (failed.who, failed.what, failed.reason) == ("s001", "s001_me.mp4", "it cannot be rated")
         assert (failed.next, failed.verb) == ("retry it", "retry")
         assert refused.what == "s009/notes.zip", "it says from which folder"
         assert [line.key for line in (await wanting(lab, kind="refused")).lines] == [refused.key]
 
-        for key in (failed.key, refused.key):
+        for key in (held.key, slow.key, failed.key, refused.key):
             path = f"/attention/{quote(key, safe='')}/acknowledge"
             assert (await ask(lab, "POST", path)).status_code == 200
             again = await ask(lab, "POST", path)
             assert again.status_code == 409, again.text
         assert (await wanting(lab)).total == 0
-        assert (await status_of(lab)).attention == {}
+        status = await status_of(lab)
+        assert status.attention == {}
+        assert [alarm.acknowledged for alarm in status.alarms] == [True, True], "they last all the same"
+        daemon.alarms.clear("degraded_rate")
+        daemon.alarms.set(trouble("degraded_rate", "it is on the processor"))
+        assert [line.kind for line in (await wanting(lab)).lines] == ["degraded"], "it came back"
+        assert (await ask(lab, "POST", f"/attention/{slow.key}/acknowledge")).is_success
         (line,) = [RefusedLine.model_validate(each) for each in (await ask(lab, "GET", "/refused")).json()]
         assert line.acknowledged
         for key in ("task:99", "alarm:none", "refused:none", "nothing", "task:x"):
