@@ -7,9 +7,10 @@ from pathlib import Path
 from rich.console import Console
 
 from daemon.api import client
+from daemon.config.load import Config
 from daemon.contracts.wire.tasks import TaskLine, TaskPage
 from daemon.contracts.wire.words import Verb
-from daemon.core.content.comparison import Comparison, compare, pair
+from daemon.core.content.comparison import Comparison, Document, compare, pair
 from daemon.core.tasks.task import FINAL, Outcome
 
 _LOOK_S = 0.5
@@ -26,8 +27,9 @@ def rated(socket: Path) -> list[int]:
     return sorted(ids)
 
 
-def rate_again(socket: Path, ids: Sequence[int], console: Console, *, extract: bool) -> Comparison:
+def rate_again(config: Config, ids: Sequence[int], console: Console, *, extract: bool) -> Comparison:
     """Ask for new ratings, wait for all of them, and compare. Raises NotRunning and the daemon's errors."""
+    socket = config.paths.socket
     for task_id in ids:
         client.post(socket, f"/tasks/{task_id}/{Verb.RATE}", extract=extract)
     open_ids = list(ids)
@@ -37,5 +39,21 @@ def rate_again(socket: Path, ids: Sequence[int], console: Console, *, extract: b
             open_ids = [line.id for line in lines if line.status not in FINAL]
             if open_ids:
                 time.sleep(_LOOK_S)
-    pairs = (pair(client.get(socket, f"/tasks/{each}/results")) for each in ids)
-    return compare([each for each in pairs if each is not None])
+    found = (pair(client.get(socket, f"/tasks/{each}/results")) for each in ids)
+    pairs = [each for each in found if each is not None]
+    if not extract and (old := _old_forms(config, [after for _, after in pairs])):
+        console.print(
+            f"{old} of {len(pairs)} forms rest on another template than the present one; "
+            "to read them again too, run: introeval rate --all --extract",
+            style="yellow",
+            soft_wrap=True,
+        )
+    return compare(pairs)
+
+
+def _old_forms(config: Config, results: Sequence[Document]) -> int:
+    """The number of results whose form was asked for with another template than the present one."""
+    from daemon.llm.prompts import load_prompt  # Jinja takes long to import
+
+    now = load_prompt("extract", config.prompts.folder).sha256
+    return sum(each["provenance"].get("extract", {}).get("prompt_sha256", now) != now for each in results)

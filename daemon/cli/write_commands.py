@@ -98,9 +98,9 @@ def rate(
     """
     if (task_id is None) == (not every):
         raise typer.BadParameter("give either one task id or --all")
-    socket = configuration().paths.socket
-    ids = [task_id] if task_id is not None else rerate.rated(socket)
-    compared = rerate.rate_again(socket, ids, ERR, extract=extract)
+    settings = configuration()
+    ids = [task_id] if task_id is not None else rerate.rated(settings.paths.socket)
+    compared = rerate.rate_again(settings, ids, ERR, extract=extract)
     tell(compared, as_json=as_json)
 
 

@@ -26,6 +26,7 @@ class ConsistencyCheck:
         self._session, self._alarms, self._events = session, alarms, events
         self._identities: dict[str, dict[str, Any]] = {}
         self._last: dict[str, dict[str, Any]] = {}
+        self._mixed: tuple[Stage, dict[str, Any], dict[str, Any]] | None = None  # rubrics within the class
 
     async def recall(self) -> None:
         """Load the provenance of the class that was open at the last stop, and of the last outcomes."""
@@ -37,7 +38,9 @@ class ConsistencyCheck:
         if not isinstance(outcome, Transcribed | Extracted | Rated) or not outcome.provenance:
             return
         if not self._identities:
+            self._mixed = None
             self._alarms.clear(_ALARM)
+        await self._recount()
         now = identity(outcome.provenance)
         before, last = self._identities.get(stage.value), self._last.get(stage.value)
         if before == now:
@@ -62,12 +65,20 @@ class ConsistencyCheck:
         if _RUBRIC in before and _RUBRIC in what:
             message, affected = await self._told_of_rubric(stage, before, now)
             if in_class and affected:
+                self._mixed = (stage, before, now)
                 self._alarms.set(trouble_of(_ALARM, message))
             else:
                 self._events.add("rubric", message)
         elif in_class:
             told = f"{stage} changed within this class ({', '.join(what)})"
+            self._mixed = None
             self._alarms.set(trouble(_ALARM, told))
+
+    async def _recount(self) -> None:
+        """Clear the alarm once no result rests on the rubric before, since all were rated again."""
+        if self._mixed is not None and not (await self._told_of_rubric(*self._mixed))[1]:
+            self._mixed = None
+            self._alarms.clear(_ALARM)
 
     async def _told_of_rubric(
         self, stage: Stage, before: dict[str, Any], now: dict[str, Any]

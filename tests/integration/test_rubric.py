@@ -1,13 +1,17 @@
 """An edit of the rubric between and during ratings: which text is asked, what a result says, who is told."""
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from daemon.app.engines import Site
+from daemon.cli.rerate import rate_again
 from daemon.config.load import Config
 from daemon.contracts.ports import Node
 from daemon.contracts.wire.words import Verb
@@ -102,22 +106,22 @@ async def test_an_edit_in_the_middle_of_a_class_waits_for_the_next_one_and_an_al
     tmp_path: Path,
 ) -> None:
     lab = RubricLab(tmp_path)
-    lab.models[Stage.RATE] = AskedModel(Stage.RATE)
-    lab.rater.gate.clear()
+    one = asyncio.Semaphore(0)
+    lab.models[Stage.RATE] = AskedModel(Stage.RATE, let_through=one)
     for student in ("s001", "s002", "s003"):
         lab.hand_in(f"{student}_me.mp4")
     async with lab.daemon() as daemon:
         await until(lambda: lab.rater.asked)
         lab.write(AFTER)
-        lab.rater.gate.set()
-        await until(lambda: len(lab.rater.asked) > 1)
-        lab.rater.gate.clear()
-        await until(lambda: alarm(daemon, "rubric"))
+        one.release()
+        await until(lambda: len(lab.rater.asked) == 2)
         assert "rate.v1.j2" in alarm(daemon, "rubric")
-        lab.rater.gate.set()
+        one.release()
+        one.release()
         await worked_off(daemon)
         assert not alarm(daemon, "rubric")
         lab.hand_in("s004_me.mp4")
+        one.release()
         await worked_off(daemon)
         assert "3 results rest on rate.v1" in said(daemon)
     assert lab.rated_with() == [*[BEFORE] * 3, AFTER]
@@ -132,16 +136,24 @@ async def test_a_new_rating_in_the_middle_of_a_class_takes_the_edit_up_and_names
         lab.hand_in(f"{student}_me.mp4")
     async with lab.daemon() as daemon:
         await worked_off(daemon)
-        lab.rater.gate.clear()
+        lab.rater.let_through = one = asyncio.Semaphore(0)
         lab.hand_in("s003_me.mp4")
         await until(lambda: len(lab.rater.asked) == 3)
         lab.write(AFTER)
         await daemon.supervisor.ask(Verb.RATE, 1)
-        lab.rater.gate.set()
-        await worked_off(daemon)
+        await daemon.supervisor.ask(Verb.RATE, 2)
+        one.release()  # what was begun keeps its text
+        one.release()
+        await until(lambda: len(lab.rater.asked) == 5)
         assert lab.rater.warmed[-1].startswith("Grade kindly."), "the running server was not warmed up"
-        assert "2 results rest on rate.v1" in alarm(daemon, "class_changed")
-    assert lab.rated_with() == [BEFORE, AFTER, BEFORE, BEFORE], "what was begun keeps its text"
+        assert "1 result rests on rate.v1" in alarm(daemon, "class_changed")
+        await daemon.supervisor.ask(Verb.RATE, 3)
+        one.release()
+        await until(lambda: len(lab.rater.asked) == 6)
+        assert not alarm(daemon, "class_changed"), "every result rests on the new one or waits for it"
+        one.release()
+        await worked_off(daemon)
+    assert lab.rated_with() == [BEFORE, AFTER] * 3
 
 
 @pytest.mark.parametrize(
@@ -172,6 +184,26 @@ async def test_an_edit_that_cannot_be_used_leaves_the_one_before_in_use_and_refu
         await worked_off(daemon)
         assert not alarm(daemon, "rubric")
     assert lab.rated_with() == [BEFORE, BEFORE, AFTER]
+
+
+async def test_a_new_rating_on_a_form_by_another_template_is_told(tmp_path: Path) -> None:
+    lab = RubricLab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    told = StringIO()
+
+    async def rated(*, extract: bool) -> list[str]:
+        again = asyncio.to_thread(rate_again, lab.config, [1], Console(file=told), extract=extract)
+        return (await again).tasks[0].asked_otherwise
+
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        lab.write("Read the form. {{ transcript }}", "extract.v2.j2")
+        assert await rated(extract=False) == []
+        assert "1 of 1 forms rest on another template" in told.getvalue()
+        told.truncate(0)
+        assert await rated(extract=True) == ["extract.prompt", "extract.prompt_sha256"]
+        assert "rest on another" not in told.getvalue()
+        assert lab.models[Stage.EXTRACT].asked[-1].startswith("Read the form.")
 
 
 async def test_a_template_that_fails_on_the_words_of_one_student_fails_that_task_alone(

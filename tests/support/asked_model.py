@@ -30,20 +30,17 @@ RATING = {
 
 @dataclass
 class AskedModel:
-    """A host and its client. While `gate` is closed, an answer to a student waits."""
+    """A host and its client. With `let_through`, each release of it lets one answer to a student come."""
 
     stage: Stage
     alive: bool = False
     asked: list[str] = field(default_factory=list)
     warmed: list[str] = field(default_factory=list)
     rating: dict[str, object] = field(default_factory=lambda: dict(RATING))
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    let_through: asyncio.Semaphore | None = None
     identity: ModelIdentity = field(
         default_factory=lambda: ModelIdentity("asked", "sha256:1", "asked 1", "docker")
     )
-
-    def __post_init__(self) -> None:
-        self.gate.set()
 
     def report(self) -> EngineReport:
         return EngineReport(
@@ -66,5 +63,6 @@ class AskedModel:
             self.warmed.append(request.prompt)
             return Answer(said, Finish.LENGTH)
         self.asked.append(request.prompt)
-        await self.gate.wait()
+        if self.let_through is not None:
+            await self.let_through.acquire()
         return Answer(said, Finish.STOP)
