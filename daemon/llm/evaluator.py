@@ -150,7 +150,8 @@ class _Evaluator(Generic[A]):
             "prompt_sha256": prompt.sha256,
             "transcript_sha256": _sha256(text),
             "schema_sha256": hashlib.sha256(schema).hexdigest(),
-            "parameters": {**asdict(self._asker.options), "seed": asked.seed},
+            "parameters": asdict(self._asker.options),
+            "seed": asked.seed,
             "tries": asked.attempts,
             **more,
         }

@@ -516,7 +516,7 @@ async def test_a_retry_asks_with_seeds_that_no_other_revision_has_and_says_which
         )
     assert isinstance(outcome, Extracted)
     assert [request["seed"] for request in server.requests[STARTED:]] == [13, 14, 15]
-    assert (outcome.provenance["parameters"]["seed"], outcome.provenance["tries"]) == (13, 3)
+    assert (outcome.provenance["seed"], outcome.provenance["tries"]) == (13, 3)
 
 
 async def test_the_same_sound_in_another_container_is_asked_about_in_the_same_words() -> None:

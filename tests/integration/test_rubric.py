@@ -18,9 +18,10 @@ from daemon.contracts.wire.words import Verb
 from daemon.core.content.comparison import compare
 from daemon.core.errors import ConfigError
 from daemon.core.tasks.task import Stage
+from daemon.llm.asking import TRIES
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.node import LocalNode
-from tests.support.asked_model import AskedModel
+from tests.support.asked_model import RATING, AskedModel
 from tests.support.inprocess import TOGETHER, Lab, worked_off
 from tests.support.scripted import SAID, ScriptedEngine
 from tests.support.waiting import until
@@ -184,6 +185,28 @@ async def test_an_edit_that_cannot_be_used_leaves_the_one_before_in_use_and_refu
         await worked_off(daemon)
         assert not alarm(daemon, "rubric")
     assert lab.rated_with() == [BEFORE, BEFORE, AFTER]
+
+
+async def test_a_retry_with_other_seeds_is_no_change_of_the_class(tmp_path: Path) -> None:
+    lab = RubricLab(tmp_path)
+    lab.models[Stage.RATE] = AskedModel(Stage.RATE, rating={"evidence": []})
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        lab.rater.rating = dict(RATING)
+        lab.rater.let_through = one = asyncio.Semaphore(0)
+        lab.hand_in("s002_me.mp4")
+        await until(lambda: len(lab.rater.asked) == TRIES + 1)
+        await daemon.supervisor.ask(Verb.RETRY, 1)
+        one.release()
+        one.release()
+        await worked_off(daemon)
+        assert not alarm(daemon, "class_changed")
+    first, retried, other = sorted(
+        lab.results().values(), key=lambda each: (each["task_id"], each["revision"])
+    )
+    assert [each["outcome"] for each in (first, retried, other)] == ["needs_review", "evaluated", "evaluated"]
+    assert retried["provenance"]["rate"]["seed"] != other["provenance"]["rate"]["seed"]
 
 
 async def test_a_new_rating_on_a_form_by_another_template_is_told(tmp_path: Path) -> None:

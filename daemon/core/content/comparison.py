@@ -14,8 +14,8 @@ Document = Mapping[str, Any]
 
 CRITERIA = ("overall_rating", "clarity_of_speech", "content_quality", "confidence_level")
 _PARTS = (*CRITERIA, "feedback", "suggestions", "evidence")
-_HEARD = ("transcript_sha256", "profile_sha256")
-"""The keys of a provenance that name what was asked about."""
+_OF_ONE = ("seed", "transcript_sha256", "profile_sha256")
+"""The keys of a provenance that are not the class's and that an answer depends on all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,8 @@ def _asked_otherwise(before: Document, after: Document) -> list[str]:
     names = []
     for stage in Stage:
         one, other = before.get(stage, {}), after.get(stage, {})
-        heard = [key for key in _HEARD if one.get(key) != other.get(key)]
-        names += [f"{stage}.{key}" for key in [*changed(identity(one), identity(other)), *heard]]
+        own = [key for key in _OF_ONE if one.get(key) != other.get(key)]
+        names += [f"{stage}.{key}" for key in [*changed(identity(one), identity(other)), *own]]
     return names
 
 
