@@ -40,7 +40,7 @@ def show(config: Config, rubric: CheckedRubric, chosen: Sequence[Prompt]) -> Non
     with suppress(IntroEvalError):
         for alarm in client.get(config.paths.socket, "/status")["alarms"]:
             if alarm["code"] == ALARM:
-                ERR.print(Text(f"alarm: {alarm['message']}", style="red"), soft_wrap=True)
+                ERR.print(Text(f"alarm: {alarm['message']}; {alarm['fix']}", style="red"), soft_wrap=True)
     _say(
         f"to write your own, copy it, as by: cp {chosen[-1].path} FOLDER; "
         "then run: introeval rubric check FOLDER, and: introeval rubric use FOLDER",

@@ -26,7 +26,7 @@ from daemon.contracts.wire.status import EngineReport
 from daemon.core.content.answers import FormAnswer, RatingAnswer, rating_schema
 from daemon.core.content.document import Flag
 from daemon.core.content.grounding import ground_profile, locate_evidence
-from daemon.core.content.shown_form import NO_FORM, delivery_in_words, shown_form
+from daemon.core.content.shown_form import delivery_in_words, shown_form
 from daemon.core.content.untrusted import addresses_evaluator, impartial, neutralise
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.model_ref import DEMO_DIGEST
@@ -35,7 +35,7 @@ from daemon.llm.asking import A, Asker, Asking
 from daemon.llm.client import AnswerFailed, ModelHost, OnToken, Options
 from daemon.llm.prompts import Prompt
 from daemon.llm.rubric import Rubric
-from daemon.llm.template_check import HELLO, PromptName
+from daemon.llm.template_check import HELLO, NO_FORM, PromptName
 
 _DEMO = Flag(code="demo_model", detail="a small model that shows the flow; this is no grade")
 _EMPTY = Fault(Blame.PERMANENT, "empty_transcript", "there is no word in the transcript to ask a model about")

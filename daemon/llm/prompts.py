@@ -14,9 +14,8 @@ from typing import Any
 
 import jinja2
 
-from daemon.core.content.shown_form import NO_FORM
 from daemon.core.errors import ConfigError, EngineError
-from daemon.llm.template_check import NO_DELIVERY, RAISED, VARIABLES, PromptName, faults, make, told
+from daemon.llm.template_check import NO_DELIVERY, NO_FORM, RAISED, VARIABLES, PromptName, faults, make, told
 
 NAMES: tuple[PromptName, ...] = ("extract", "rate")
 OURS = Path(__file__).parent / "templates"

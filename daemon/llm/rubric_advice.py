@@ -3,9 +3,8 @@
 import re
 
 from daemon.core.content.answers import FormAnswer, RatingAnswer
-from daemon.core.content.shown_form import NO_FORM
 from daemon.llm.prompts import Prompt
-from daemon.llm.template_check import DELIVERY, FORM, HELLO, NO_DELIVERY, VARIABLES, WORDS
+from daemon.llm.template_check import DELIVERY, FORM, HELLO, VARIABLES, WORDS
 
 _EXPLAINED = {"extract": tuple(FormAnswer.model_fields), "rate": tuple(RatingAnswer.model_fields)[-4:]}
 _UNUSED = {
@@ -19,7 +18,7 @@ _DELIMITED = re.compile(rf"<(\w+)>\s*{re.escape(WORDS)}\s*</\1>")
 def advice(prompt: Prompt) -> list[str]:
     """A line for each weakness."""
     one = prompt.render(WORDS, speaking=DELIVERY, profile=FORM)
-    other = prompt.render("Bo is my name.", speaking=NO_DELIVERY, profile=NO_FORM)
+    other = prompt.render("Bo is my name.")
     fixed = len(prompt.render(HELLO))
     head = next(at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
     may = VARIABLES[prompt.name].keys()

@@ -13,8 +13,6 @@ import jinja2.meta
 from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from daemon.core.content.shown_form import NO_FORM
-
 PromptName = Literal["extract", "rate"]
 
 ENVIRONMENT = ImmutableSandboxedEnvironment(
@@ -43,6 +41,7 @@ FORM = (
     '{"name": "Mira", "age": null, "hobbies": ["chess"], "career_goals": null, "strengths": [], '
     '"experience": null}'
 )
+NO_FORM = "none, since no valid form could be read"
 NO_DELIVERY = "0 s of speech, 0 words per minute, 0% pauses, longest pause 0 s, filler words: none"
 HELLO = "Hello."
 _LONG = " ".join(f"{WORDS} {n}" for n in range(400))  # as long as the longest videos'

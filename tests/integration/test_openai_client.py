@@ -11,7 +11,7 @@ import pytest
 from daemon.contracts.values import Extracted, ExtractWork, Failed, Rated, RateWork, StageOutcome, Ticket
 from daemon.core.content.answers import FormAnswer
 from daemon.core.content.document import Profile, Speaking, Transcript
-from daemon.core.content.shown_form import NO_FORM, shown_form
+from daemon.core.content.shown_form import shown_form
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.model_ref import DEMO_DIGEST
 from daemon.llm.client import Answer, AnswerFailed, Finish, Options, Request
@@ -21,6 +21,7 @@ from daemon.llm.ollama import OllamaClient
 from daemon.llm.openai import OpenAIClient
 from daemon.llm.prompts import load_prompt
 from daemon.llm.rubric import Rubric
+from daemon.llm.template_check import NO_FORM
 from tests.ollama_server import Manner, serving
 from tests.support.scripted_http import (
     Script,

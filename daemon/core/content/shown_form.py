@@ -7,8 +7,6 @@ from daemon.core.content.document import Profile, Speaking, Transcript
 from daemon.core.content.grounding import ground_profile
 from daemon.core.content.untrusted import impartial, neutralise
 
-NO_FORM = "none, since no valid form could be read"
-
 
 def shown_form(profile: Profile | None, transcript: Transcript) -> str | None:
     """The form with control tokens broken and without what addresses the grader; None when there is none.
