@@ -73,10 +73,9 @@ def uid_of(request: Request) -> int:
     return int(request.client.host) if request.client else -1
 
 
-def actor_of(request: Request) -> str:
-    """The caller's account; the number of a user who has none."""
-    uid = uid_of(request)
+def account_of(uid: int) -> str:
+    """The name of a user's account; the number of a user who has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except (KeyError, OverflowError):
-        return str(uid)
+        return f"uid {uid}"

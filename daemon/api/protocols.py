@@ -21,6 +21,10 @@ class Answers(Protocol):
         """Return once the database has answered."""
         ...
 
+    async def is_student(self, account: str) -> bool:
+        """Whether a student of the database has this name."""
+        ...
+
     async def status(self, *, may_change: bool) -> DaemonStatus:
         """The daemon's status. `may_change` tells the caller whether changes are allowed to them."""
         ...
@@ -67,11 +71,11 @@ class Commands(Protocol):
         """Make a request for one task. Raises UnknownTask, IllegalTransition."""
         ...
 
-    async def order(self, order: Order, *, at_once: bool = False) -> None:
+    async def order(self, order: Order, *, at_once: bool = False, actor: str | None = None) -> None:
         """Pause, resume, drain, or go; `at_once` ends running attempts for a pause. Raises StoreError."""
         ...
 
-    async def deadline(self, at: float | None) -> None:
+    async def deadline(self, at: float | None, actor: str | None = None) -> None:
         """Set the deadline of the class, in seconds since the epoch; None for none. Raises StoreError."""
         ...
 
@@ -91,7 +95,7 @@ class Wanting(Protocol):
 class Accept(Protocol):
     """Accepts the folder that is now at a place."""
 
-    async def __call__(self, name: PlaceName) -> None:
+    async def __call__(self, name: PlaceName, actor: str | None = None) -> None:
         """Make that folder the known one. Raises PlaceError when there is none, and StoreError."""
         ...
 
@@ -99,7 +103,7 @@ class Accept(Protocol):
 class Forget(Protocol):
     """Deletes a student."""
 
-    async def __call__(self, student: str) -> Forgotten:
+    async def __call__(self, student: str, actor: str | None = None) -> Forgotten:
         """Delete everything of a student. Raises UnknownStudent; IllegalTransition while a task is open."""
         ...
 

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Annotated
 
+import structlog
 from fastapi import Depends, FastAPI, Path, Request, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from daemon.api.errors import TaskId, actor_of, as_json, problems, uid_of
+from daemon.api.errors import TaskId, account_of, as_json, problems, uid_of
 from daemon.api.protocols import Accept, Answers, Commands, Forget, Operators, Wanting
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import Deadline, Forgotten
@@ -16,6 +18,12 @@ from daemon.contracts.wire.words import Order, PlaceName, Verb
 from daemon.core.errors import NotAllowed, Stopping
 from daemon.core.timestamps import from_text, to_iso
 from daemon.monitoring.attention import AttentionQuery
+
+log = structlog.get_logger()
+
+_WORDS = frozenset(
+    ["tasks", "attention", "acknowledge", "deadline", "accept", "forget", *Verb, *Order, *PlaceName]
+)  # of a path; another word may be a student's
 
 
 def add_changing(
@@ -30,53 +38,61 @@ def add_changing(
 ) -> None:
     """Add the changing routes to `api`."""
 
-    def may_change(request: Request) -> None:
-        if not operators(uid_of(request)):
+    async def ordered_by(request: Request) -> str:
+        # Looking up accounts may ask a directory server, which must not block the event loop.
+        uid = uid_of(request)
+        if not await run_in_threadpool(operators, uid):
             raise NotAllowed("only the daemon's user, root and the operators' group may change things")
         if stopping():
             raise Stopping
+        actor = await run_in_threadpool(account_of, uid)
+        # A log can't forget, so it names no student, also if the student is an operator.
+        shown = f"uid {uid}" if await answers.is_student(actor) else actor
+        said = [part for part in request.url.path.split("/") if part in _WORDS or part.isdecimal()]
+        log.info("asked", actor=shown, what=" ".join(said))
+        return actor
 
-    changes = [Depends(may_change)]
+    Actor = Annotated[str, Depends(ordered_by)]
     whole = problems(403, 503)
 
-    @api.post("/tasks/{task_id}/{verb}", response_model=TaskDetail, dependencies=changes,
+    @api.post("/tasks/{task_id}/{verb}", response_model=TaskDetail,
               responses=problems(403, 404, 409, 422, 503))  # fmt: skip
-    async def post_task(request: Request, task_id: TaskId, verb: Verb, extract: bool = False) -> Response:
+    async def post_task(actor: Actor, task_id: TaskId, verb: Verb, extract: bool = False) -> Response:
         """Retry, rate again, cancel, hold, release, deliver again, or acknowledge one task."""
-        await commands.ask(verb, task_id, extract=extract, actor=actor_of(request))
+        await commands.ask(verb, task_id, extract=extract, actor=actor)
         return as_json(await answers.task(task_id))
 
-    @api.post("/attention/{key:path}/acknowledge", response_model=AttentionPage, dependencies=changes,
+    @api.post("/attention/{key:path}/acknowledge", response_model=AttentionPage,
               responses=problems(403, 404, 409, 503))  # fmt: skip
-    async def post_acknowledge(request: Request, key: Annotated[str, Path(max_length=1024)]) -> Response:
+    async def post_acknowledge(actor: Actor, key: Annotated[str, Path(max_length=1024)]) -> Response:
         """Record that a person has seen what the key names: a task, a refused file, or an alarm."""
-        await wanting.acknowledge(key, actor_of(request))
+        await wanting.acknowledge(key, actor)
         return as_json(await wanting.page(AttentionQuery()))
 
-    @api.post("/deadline", response_model=DaemonStatus, dependencies=changes, responses=whole)
-    async def post_deadline(deadline: Deadline) -> Response:
+    @api.post("/deadline", response_model=DaemonStatus, responses=whole)
+    async def post_deadline(actor: Actor, deadline: Deadline) -> Response:
         """Set the deadline of the class: ISO 8601 with its zone, or null for none."""
         try:
             at = None if deadline.at is None else from_text(deadline.at)
         except ValueError as exc:
             raise HTTPException(422, f"at must be a time with its zone, as in {to_iso(0)}") from exc
-        await commands.deadline(at)
+        await commands.deadline(at, actor)
         return as_json(await answers.status(may_change=True))
 
-    @api.post("/accept/{place}", response_model=DaemonStatus, dependencies=changes,
+    @api.post("/accept/{place}", response_model=DaemonStatus,
               responses=problems(403, 409, 503))  # fmt: skip
-    async def post_accept(place: PlaceName) -> Response:
+    async def post_accept(actor: Actor, place: PlaceName) -> Response:
         """Accept the folder that is there now as the inbox or the outbox."""
-        await accept(place)
+        await accept(place, actor)
         return as_json(await answers.status(may_change=True))
 
-    @api.post("/forget/{student}", dependencies=changes, responses=problems(403, 404, 409, 503))
-    async def post_forget(student: Annotated[str, Path(max_length=256)]) -> Forgotten:
+    @api.post("/forget/{student}", responses=problems(403, 404, 409, 503))
+    async def post_forget(actor: Actor, student: Annotated[str, Path(max_length=256)]) -> Forgotten:
         """Delete every video, transcript and result of a student. This cannot be undone."""
-        return await forget(student)
+        return await forget(student, actor)
 
-    @api.post("/{order}", response_model=DaemonStatus, dependencies=changes, responses=whole)
-    async def post_order(order: Order, now: bool = False) -> Response:
+    @api.post("/{order}", response_model=DaemonStatus, responses=whole)
+    async def post_order(actor: Actor, order: Order, now: bool = False) -> Response:
         """Pause (`now`: running attempts end and wait again), resume, drain, or go."""
-        await commands.order(order, at_once=now)
+        await commands.order(order, at_once=now, actor=actor)
         return as_json(await answers.status(may_change=True))

@@ -97,7 +97,8 @@ def _clock(clock: Clock) -> Text:
 def event(console: Console, line: EventLine) -> None:
     """Print one event."""
     style = {"alarm": "red", "cleared": "green", "order": "cyan", "phase": "bold"}.get(line.kind, "")
-    console.print(Text(f"{local(line.at)} {line.message}", style=style), soft_wrap=True)
+    by = f" (by {line.actor})" if line.actor else ""
+    console.print(Text(f"{local(line.at)} {line.message}{by}", style=style), soft_wrap=True)
 
 
 def tasks(console: Console, page: TaskPage) -> None:
@@ -162,7 +163,8 @@ def task(console: Console, detail: TaskDetail) -> None:
     table = Table("at", "event", "status", "attempt", "seconds", "detail", box=None, header_style="bold")
     for line in detail.history:
         seconds = "" if line.seconds is None else f"{line.seconds:.2f}"
-        detail_text = ", ".join(f"{key} {value}" for key, value in line.detail.items() if value != "")
+        facts = {**({"by": line.actor} if line.actor else {}), **line.detail}
+        detail_text = ", ".join(f"{key} {value}" for key, value in facts.items() if value != "")
         table.add_row(
             local(line.at)[11:],
             line.event,

@@ -59,7 +59,7 @@ class Forgetting:
         self._paths, self._outbox = paths, outbox
         self.forgotten = Signal[[Sequence[int]]]()
 
-    async def __call__(self, student: str) -> Forgotten:
+    async def __call__(self, student: str, actor: str | None = None) -> Forgotten:
         """Delete everything of a student, the files first: after a crash in between it can be asked again.
 
         Raises UnknownStudent, IllegalTransition while a task is open, CannotForget, StoreError.
@@ -72,7 +72,8 @@ class Forgetting:
             self.forgotten(kept.tasks)
             # `still` is held: a stop waits for the last delivery, and so for this answer.
             forgotten = await asyncio.to_thread(proved, kept, deleted, self._paths)
-        self._events.add("order", f"a student is forgotten: {len(kept.tasks)} tasks, {deleted.files} files")
+        told = f"a student is forgotten: {len(kept.tasks)} tasks, {deleted.files} files"
+        self._events.add("order", told, actor=None if actor == student else actor)
         return forgotten
 
 

@@ -25,14 +25,14 @@ class KnownPlaces:
         """The inbox and the outbox."""
         return self.inbox, self.outbox
 
-    async def accept(self, name: PlaceName) -> None:
+    async def accept(self, name: PlaceName, actor: str | None = None) -> None:
         """Accept the present folder at a place's path as that place.
 
         Raises PlaceError if there is none, and StoreError; then nothing is accepted.
         """
         place = self.inbox if name is PlaceName.INBOX else self.outbox
         await asyncio.to_thread(place.accept)
-        self._events.add("order", f"accept {name}: {place.path}")
+        self._events.add("order", f"accept {name}: {place.path}", actor=actor)
         self.accepted()
 
 

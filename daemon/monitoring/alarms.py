@@ -17,11 +17,11 @@ _LOOK = "it may name a student, which no log does; run: introeval status"
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A problem that lasts. `since` is in seconds since the epoch; `acknowledged`: a person has seen it."""
+    """A problem that lasts. `since` is in seconds since the epoch; `acknowledged_by` who has seen it."""
 
     trouble: Trouble
     since: float
-    acknowledged: bool = False
+    acknowledged_by: str | None = None
 
     @property
     def code(self) -> str:
@@ -38,7 +38,7 @@ class Alarm:
             affects=told.affects,
             fix=told.fix,
             since=to_iso(self.since),
-            acknowledged=self.acknowledged,
+            acknowledged=self.acknowledged_by is not None,
         )
 
 
@@ -80,10 +80,9 @@ class Alarms:
     def acknowledge(self, code: str, actor: str) -> bool:
         """Record that a person has seen an alarm. Whether it lasts, and nobody had seen it."""
         known = self._lasting.get(code)
-        if known is None or known.acknowledged:
+        if known is None or known.acknowledged_by:
             return False
-        self._lasting[code] = replace(known, acknowledged=True)
-        log.info("alarm acknowledged", code=_logged(code), actor=actor)
+        self._lasting[code] = replace(known, acknowledged_by=actor)
         return True
 
     def on(self, code: str, trouble: Trouble | None) -> None:

@@ -118,7 +118,7 @@ class Attention:
         if not seen:
             raise IllegalTransition(f"nothing named {key} wants a person; see: introeval attention")
         what = "a refused file" if kind == "refused" else f"the alarm {name.partition(' ')[0]}"
-        self._events.add("order", f"{what} is acknowledged")  # neither names a student
+        self._events.add("order", f"{what} is acknowledged", actor=actor)  # neither names a student
 
 
 def counts(db: Database, live: Live) -> dict[str, int]:

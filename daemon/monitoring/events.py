@@ -66,8 +66,9 @@ class Events:
         task_id: int | None = None,
         student: str | None = None,
         status: str | None = None,
+        actor: str | None = None,
     ) -> None:
-        """Add an event; `kind` is one of those of EventLine."""
+        """Add an event; `kind` is one of those of EventLine. `actor` is who gave the order."""
         if len(self._ring) == self._ring.maxlen:
             self._dropped = max(self._dropped, self._ring[0].id)  # a forgotten event must not come back
         self.last_id = max(self.last_id + 1, self._first_id)
@@ -79,6 +80,7 @@ class Events:
             task_id=task_id,
             student=student,
             status=status,
+            actor=actor,
         )
         self._ring.append(event)
         self.changed()
@@ -107,13 +109,14 @@ class Events:
             lasted = seconds(self._clock() - alarm.since)
             self.add("cleared", f"cleared: {alarm.trouble.cause}; it lasted {lasted}")
 
-    def of_task(self, task: Task, message: str, why: str = "") -> None:
+    def of_task(self, task: Task, message: str, why: str = "", *, actor: str | None = None) -> None:
         """Add an event of a task, which is given as it is now. The log names the task and not the student,
         and leaves out the `why`, which may name the file.
         """
         log.info(message, task_id=task.id, status=task.status.value)
         told = f"task {task.id} of {task.student} {message}" + (f": {why}" if why else "")
-        self.add("task", told, task_id=task.id, student=task.student, status=task.status.value)
+        status = task.status.value
+        self.add("task", told, task_id=task.id, student=task.student, status=status, actor=actor)
 
     def changed(self) -> None:
         """Record that lists of tasks have changed, without an event."""
@@ -138,9 +141,15 @@ class Events:
         return [*takewhile(lambda event: event.id > last_id, reversed(self._ring))][::-1]
 
     def forget(self, traces: Traces) -> None:
-        """Drop the events of a student, also those of alarms. Other events keep their ids."""
+        """Drop the events of a student, also those of alarms, and the student from orders. Other events keep
+        their ids.
+        """
         named = traces.in_text()
-        kept = [e for e in self._ring if e.student != traces.student and not named.found(e.message.encode())]
+        kept = [
+            event.model_copy(update={"actor": None}) if event.actor == traces.student else event
+            for event in self._ring
+            if event.student != traces.student and not named.found(event.message.encode())
+        ]
         self._dropped = self.last_id if len(kept) < len(self._ring) else self._dropped
         self._ring = deque(kept, maxlen=self._ring.maxlen)
 

@@ -40,7 +40,7 @@ from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.progress import Progress
 from daemon.monitoring.queries import TaskQuery
 from daemon.monitoring.sources import ForecastSource, GpuWatch, Inlet, PlaceSource
-from daemon.store import lists, measured, recording, reports
+from daemon.store import lists, measured, recording, reports, users
 from daemon.store.database import Database
 from daemon.store.lists import Speed
 from daemon.store.session import Session
@@ -101,6 +101,10 @@ class Observer:
     async def healthy(self) -> None:
         """Return if the database answers. Raises StoreError."""
         await self._session.read(reports.counts)
+
+    async def is_student(self, account: str) -> bool:
+        """Whether a student of the database has this name. Raises StoreError."""
+        return bool(await self._session.read(users.known, {account}))
 
     async def status(self, *, may_change: bool = False) -> DaemonStatus:
         """The state of the daemon now. Raises StoreError."""

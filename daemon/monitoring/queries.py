@@ -281,6 +281,7 @@ def _detail(detail: TaskRecord, terms: Terms, now: float) -> TaskDetail:
                 stage=entry.stage and entry.stage.value,
                 attempt=entry.attempt,
                 seconds=entry.seconds,
+                actor=entry.actor,
                 detail=entry.detail,
             )
             for entry in detail.history

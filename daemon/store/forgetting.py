@@ -14,10 +14,11 @@ from daemon.core.intake.naming import temporary_name
 from daemon.core.keeping.traces import Traces, names_student
 from daemon.core.tasks.task import FINAL
 from daemon.store.database import Database, overwrite, reads, writes
-from daemon.store.models import ClaimRow, DocumentRow, KeptFileRow, TaskRow, UserRow
+from daemon.store.models import ClaimRow, DocumentRow, EventRow, KeptFileRow, TaskRow, UserRow
 
 _FINAL = tuple(status.value for status in FINAL)
 _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
+_ACTORS = (EventRow.actor, TaskRow.acknowledged_by, DocumentRow.acknowledged_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ def _delete(db: Database, student: str, inbox: Path) -> None:
         first = f"rejected/{claim}".encode()
         KeptFileRow.delete().where(KeptFileRow.name.between(first, first + b"\xff")).execute(db)
     UserRow.delete().where(UserRow.username == student).execute(db)
+    for column in _ACTORS:  # a student's account may be an operator's
+        column.model.update({column: None}).where(column == student).execute(db)
 
 
 def _claims_of(db: Database, student: str, inbox: Path) -> Iterator[ClaimRow]:

@@ -20,8 +20,12 @@ def record(
     before: Status | None,
     seconds: float | None = None,
     detail: Mapping[str, Any] | None = None,
+    actor: str | None = None,
 ) -> None:
-    """Add a line. `task` is as after the event; `event` is an Event's value or another word, as "held"."""
+    """Add a line. `task` is as after the event; `event` is an Event's value or another word, as "held".
+
+    `actor` is the account of the person who ordered it.
+    """
     insert(
         db,
         EventRow,
@@ -35,6 +39,7 @@ def record(
         attempt=task.attempt,
         seconds=seconds,
         detail=dumps(detail or {}),
+        actor=actor,
     )
 
 

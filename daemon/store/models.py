@@ -143,7 +143,7 @@ class DocumentRow(Model):
 
 
 class EventRow(Model):
-    """A line of a task's history. `stage` is the task's stage before the event."""
+    """A line of a task's history. `stage` is the task's stage before the event, `actor` who ordered it."""
 
     id = AutoField()
     task_id = IntegerField()
@@ -156,6 +156,7 @@ class EventRow(Model):
     attempt = IntegerField()
     seconds = FloatField(null=True)
     detail = TextField(default="{}")
+    actor = TextField(null=True)
 
     class Meta:
         table_name = "task_events"

@@ -82,7 +82,8 @@ def expire(db: Database, witnessed: float, until: float, most: int) -> int:
 
 @writes
 def forget_events(db: Database, traces: Traces) -> None:
-    """Delete the events of a student, and those whose words name the student."""
+    """Delete the events of a student, those whose words name the student, and of orders who gave them."""
+    NewsRow.update(actor=None).where(NewsRow.actor == traces.student).execute(db)
     named = traces.in_text()
     rows = NewsRow.select(NewsRow.id, NewsRow.student, NewsRow.message).tuples().execute(db).iterator()
     mine = [id_ for id_, student, said in rows if student == traces.student or named.found(said.encode())]

@@ -42,7 +42,7 @@ _BEGUN_ANEW: dict[str, Any] = {
 
 
 @writes
-def retry(db: Database, task_id: int, now: float) -> Task:
+def retry(db: Database, task_id: int, now: float, actor: str | None = None) -> Task:
     """Begin the next revision of a task that failed, was cancelled or needs review.
 
     It begins at the stage that gave no result; a model that has answered is asked with another seed. Raises
@@ -50,45 +50,51 @@ def retry(db: Database, task_id: int, now: float) -> Task:
     """
     row = find(db, task_id)
     answered = Status(row.status) is Status.COMPLETED
-    return _reopen(db, row, retried(listed(row), db.terms, now), now, "retried", reseeded=answered)
+    to = retried(listed(row), db.terms, now)
+    return _reopen(db, row, to, now, "retried", actor, reseeded=answered)
 
 
 @writes
-def rate_again(db: Database, task_id: int, now: float, *, extract: bool = False) -> Task:
+def rate_again(
+    db: Database, task_id: int, now: float, actor: str | None = None, *, extract: bool = False
+) -> Task:
     """Begin the next revision of a rated task at `rate`, or at `extract`. Raises as `retry`."""
     row = find(db, task_id)
     to = rated_again(listed(row), db.terms, now, extract=extract)
-    return _reopen(db, row, to, now, "rated_again", reseeded=False)
+    return _reopen(db, row, to, now, "rated_again", actor, reseeded=False)
 
 
 @writes
-def hold(db: Database, task_id: int, now: float, *, held: bool) -> Task:
+def hold(db: Database, task_id: int, now: float, actor: str | None = None, *, held: bool) -> Task:
     """Hold an open task, or release it. Raises UnknownTask, and IllegalTransition if that changes nothing."""
     if held:
-        return _mark(db, task_id, Verb.HOLD, "held", now, {"held": True, "estimated_completion": None})
-    return _mark(db, task_id, Verb.RELEASE, "let_go", now, {"held": False})
+        return _mark(db, task_id, Verb.HOLD, "held", now, actor, {"held": True, "estimated_completion": None})
+    return _mark(db, task_id, Verb.RELEASE, "let_go", now, actor, {"held": False})
 
 
 @writes
-def request_cancel(db: Database, task_id: int, now: float) -> Task:
+def request_cancel(db: Database, task_id: int, now: float, actor: str | None = None) -> Task:
     """Record that an open task is to be cancelled, also if an outcome comes first. Raises as `hold`."""
-    return _mark(db, task_id, Verb.CANCEL, "cancel_requested", now, {"cancel_requested": True})
+    return _mark(db, task_id, Verb.CANCEL, "cancel_requested", now, actor, {"cancel_requested": True})
 
 
 @writes
 def acknowledge(db: Database, task_id: int, now: float, actor: str | None) -> Task:
     """Record that a person has seen what a task wants them for. Raises as `hold`."""
     columns = {"acknowledged_at": now, "acknowledged_by": actor}
-    return _mark(db, task_id, Verb.ACKNOWLEDGE, "acknowledged", now, columns)
+    return _mark(db, task_id, Verb.ACKNOWLEDGE, "acknowledged", now, actor, columns)
 
 
 @writes
-def deliver_again(db: Database, task_id: int, now: float) -> None:
+def deliver_again(db: Database, task_id: int, now: float, actor: str | None = None) -> None:
     """Mark the last result of a task as undelivered, so that it is delivered again.
 
     Raises UnknownTask, and IllegalTransition when the task has no result.
     """
-    check(listed(find(db, task_id)), Verb.DELIVER, db.terms, now)
+    row = find(db, task_id)
+    check(listed(row), Verb.DELIVER, db.terms, now)
+    task = codec.to_task(row)
+    history.record(db, task, "deliver_again", now, before=task.status, actor=actor)
     results = (DocumentRow.task_id == task_id) & (DocumentRow.kind == Kind.RESULT.value)
     query = DocumentRow.select().where(results).order_by(DocumentRow.revision.desc()).limit(1)
     last = query.execute(db)[0]
@@ -97,16 +103,26 @@ def deliver_again(db: Database, task_id: int, now: float) -> None:
     TaskRow.update(delivered_at=None).where(current).execute(db)
 
 
-def _mark(db: Database, task_id: int, verb: Verb, event: str, now: float, columns: Mapping[str, Any]) -> Task:
+def _mark(
+    db: Database,
+    task_id: int,
+    verb: Verb,
+    event: str,
+    now: float,
+    actor: str | None,
+    columns: Mapping[str, Any],
+) -> Task:
     """Set the columns of a person's request. Raises IllegalTransition if the task does not allow it."""
     check(listed(find(db, task_id)), verb, db.terms, now)
     TaskRow.update(**columns, last_updated=now).where(TaskRow.id == task_id).execute(db)
     task = codec.to_task(find(db, task_id))
-    history.record(db, task, event, now, before=task.status)
+    history.record(db, task, event, now, before=task.status, actor=actor)
     return task
 
 
-def _reopen(db: Database, row: TaskRow, to: Status, now: float, event: str, *, reseeded: bool) -> Task:
+def _reopen(
+    db: Database, row: TaskRow, to: Status, now: float, event: str, actor: str | None, *, reseeded: bool
+) -> Task:
     before = Status(row.status)
     stages = list(Stage)
     redone = stages[stages.index(STAGE_OF[to]) :]
@@ -128,5 +144,5 @@ def _reopen(db: Database, row: TaskRow, to: Status, now: float, event: str, *, r
         **{_RESULT_COLUMN[stage]: None for stage in redone},
     ).where(TaskRow.id == row.id).execute(db)
     task = codec.to_task(find(db, row.id))
-    history.record(db, task, event, now, before=before)
+    history.record(db, task, event, now, before=before, actor=actor)
     return task

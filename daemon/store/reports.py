@@ -57,6 +57,7 @@ class HistoryEntry:
     attempt: int
     seconds: float | None
     detail: dict[str, Any]
+    actor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,4 +229,5 @@ def _entry(row: EventRow, attempt: int) -> HistoryEntry:
         attempt=attempt,
         seconds=row.seconds,
         detail=json.loads(row.detail),
+        actor=row.actor,
     )

@@ -8,7 +8,7 @@ from typing import Any
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import Orders
 from daemon.contracts.wire.words import Order
-from daemon.core.timestamps import to_iso
+from daemon.core.forecast.explain import seconds
 from daemon.supervisor.journal import Journal
 
 
@@ -27,26 +27,27 @@ class StandingOrders:
             self.now = await self._journal.orders()
         self.changed(self.now)
 
-    async def give(self, order: Order, *, at_once: bool = False) -> None:
-        """Pause, resume, drain, or go. Raises StoreError; the order then does not hold."""
+    async def give(self, order: Order, *, at_once: bool = False, actor: str | None = None) -> None:
+        """Pause, resume, drain, or go, as `actor` orders. Raises StoreError; the order then does not hold."""
         match order:
             case Order.PAUSE:
-                await self._keep("pause now" if at_once else "pause", paused=True)
+                await self._keep("pause now" if at_once else "pause", actor, paused=True)
             case Order.RESUME:
-                await self._keep("resume", paused=False, draining=False)
+                await self._keep("resume", actor, paused=False, draining=False)
             case Order.DRAIN:
-                await self._keep("drain", draining=True)
+                await self._keep("drain", actor, draining=True)
             case Order.GO:
-                await self._keep("go", go_at=self._clock())
+                await self._keep("go", actor, go_at=self._clock())
 
-    async def deadline(self, at: float | None) -> None:
+    async def deadline(self, at: float | None, actor: str | None = None) -> None:
         """Set when the class is to be done, in epoch seconds; None removes it. Raises StoreError."""
-        await self._keep("no deadline" if at is None else f"deadline {to_iso(at)}", deadline=at)
+        told = "no deadline" if at is None else f"deadline in {seconds(at - self._clock())}"
+        await self._keep(told, actor, deadline=at)
 
-    async def _keep(self, told: str, **ordered: Any) -> None:
+    async def _keep(self, told: str, actor: str | None, **ordered: Any) -> None:
         async with self._one_by_one:
             orders = replace(self.now, **ordered)
             await self._journal.keep_orders(orders)
             self.now = orders
         self.changed(orders)
-        self._journal.events.add("order", told)
+        self._journal.events.add("order", told, actor=actor)

@@ -157,7 +157,7 @@ class Supervisor:
         self._mailbox.add(asked)
         return await asked.answer
 
-    async def order(self, order: Order, *, at_once: bool = False) -> None:
+    async def order(self, order: Order, *, at_once: bool = False, actor: str | None = None) -> None:
         """Pause, resume, drain, or go; kept through a restart. Raises StoreError.
 
         A pause `at_once` ends the running attempts: their tasks wait again, and no attempt is counted.
@@ -165,14 +165,14 @@ class Supervisor:
         """
         if self._recovered and not at_once and order not in useful(self.view):
             return
-        await self._standing.give(order, at_once=at_once)
+        await self._standing.give(order, at_once=at_once, actor=actor)
         if at_once:
             self._mailbox.add(PauseAtOnce())
         self._mailbox.wake()
 
-    async def deadline(self, at: float | None) -> None:
+    async def deadline(self, at: float | None, actor: str | None = None) -> None:
         """Set when the class is to be done, in epoch seconds; kept through a restart. Raises StoreError."""
-        await self._standing.deadline(at)
+        await self._standing.deadline(at, actor)
 
     async def run(self, stop: asyncio.Event, grace_s: float) -> None:
         """Work until `stop`, then give running attempts `grace_s` seconds to end and release the others."""

@@ -24,7 +24,7 @@ _DONE = {
 
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
-    """A person's request; `answer` gets the changed task, or the error."""
+    """A person's request; `actor` is their account. `answer` gets the changed task, or the error."""
 
     verb: Verb
     task_id: int
@@ -57,26 +57,26 @@ async def execute(
 
     Raises UnknownTask, and IllegalTransition for what the task's status does not allow.
     """
-    session, task_id = journal.session, asked.task_id
+    session, task_id, actor = journal.session, asked.task_id, asked.actor
     match asked.verb:
         case Verb.DELIVER:
-            await session(reopening.deliver_again, task_id, now)
-            journal.events.add("order", f"task {task_id}: deliver again", task_id=task_id)
+            await session(reopening.deliver_again, task_id, now, actor)
+            journal.events.add("order", f"task {task_id}: deliver again", task_id=task_id, actor=actor)
             on_final()
             return None
         case Verb.RETRY:
-            task = await session(reopening.retry, task_id, now)
+            task = await session(reopening.retry, task_id, now, actor)
         case Verb.RATE:
-            task = await session(reopening.rate_again, task_id, now, extract=asked.extract)
+            task = await session(reopening.rate_again, task_id, now, actor, extract=asked.extract)
         case Verb.CANCEL:
-            task = await session(reopening.request_cancel, task_id, now)
+            task = await session(reopening.request_cancel, task_id, now, actor)
         case Verb.ACKNOWLEDGE:
-            task = await session(reopening.acknowledge, task_id, now, asked.actor)
+            task = await session(reopening.acknowledge, task_id, now, actor)
         case _:
-            task = await session(reopening.hold, task_id, now, held=asked.verb is Verb.HOLD)
+            task = await session(reopening.hold, task_id, now, actor, held=asked.verb is Verb.HOLD)
     if task.status not in FINAL:
         book.put(task)
-    journal.events.of_task(task, _DONE[asked.verb])
+    journal.events.of_task(task, _DONE[asked.verb], actor=actor)
     if asked.verb is Verb.CANCEL and task.status not in RUNNING:
         return book.move(task.id, Event.CANCELLED)
     if asked.verb is Verb.CANCEL and task.stage is not Stage.STT:

@@ -138,7 +138,7 @@ def test_an_acknowledged_alarm_stays_so_while_it_lasts() -> None:
     ]
     alarms.clear("outbox")
     alarms.set(trouble("outbox", "the outbox is full again"))
-    assert [each.acknowledged for each in alarms.all] == [False]
+    assert [each.acknowledged_by for each in alarms.all] == [None]
 
 
 @pytest.mark.parametrize("key", [key for key, kind in KINDS.items() if kind.private])
