@@ -21,8 +21,12 @@ _STYLE = {
 
 
 def outcomes(said: "Clock") -> str:
-    """How the tasks of the class ended, by their number: `24 evaluated, 3 needs review`."""
-    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in said.outcomes.items() if count)
+    """How the tasks of the class ended, by their number: `24 evaluated, 3 need review`."""
+    found = {name.replace("_", " "): count for name, count in said.outcomes.items() if count}
+    return ", ".join(
+        f"{count} {'need review' if name == 'needs review' and count > 1 else name}"
+        for name, count in found.items()
+    )
 
 
 def class_clock(said: "Clock | None", scene: Scene) -> list[Piece]:

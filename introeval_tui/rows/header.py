@@ -4,20 +4,37 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
+from daemon.contracts.wire.states import STATES
 from introeval_tui.rows import words
-from introeval_tui.rows.cells import Piece, Row, fit, row, spread
-from introeval_tui.rows.class_clock import class_clock
-from introeval_tui.rows.format import ahead, bar, clock, coarse, gigabytes, number, parse
+from introeval_tui.rows.cells import Piece, Row, clean, fit, row, spread
+from introeval_tui.rows.class_clock import class_clock, outcomes
+from introeval_tui.rows.format import ahead, bar, clock, coarse, gigabytes, parse
+from introeval_tui.rows.gpu import gpu_line
 from introeval_tui.rows.state import Link, Scene
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire.status import DaemonStatus, GpuState
+    from daemon.contracts.wire.status import DaemonStatus
 
 _WAITS_EVAL = ("stt_complete", "eval_pending", "mistral_complete")
 _RUNS_EVAL = ("eval_processing", "llama_processing")
 _URGENT = ("alarm", "failed", "refused")
-_WARM, _HOT = 60.0, 90.0  # percent of use
-_FULL = 0.95  # of the GPU's memory
+_RATED = ("evaluated", "needs_review")
+_COUNTED = {
+    "queued": "",
+    "in batch": "",
+    "stt": "cyan",
+    "wait-eval": "",
+    "extract": "magenta",
+    "wait-rate": "",
+    "rate": "magenta",
+    "done": "bold",
+    "failed": "bold red",
+    "refused": "bold red",
+    "cancelled": "dim",
+    "held": "yellow",
+    "undelivered": "yellow",
+    "inbox": "",
+}
 
 
 def top_rows(scene: Scene, width: int) -> list[Row]:
@@ -25,18 +42,11 @@ def top_rows(scene: Scene, width: int) -> list[Row]:
     status = scene.known.status
     if status is None:
         return [title(scene, width), *(row(width) for _ in range(6))]
-    return dimmed(
-        scene,
-        [
-            title(scene, width),
-            _stt(status, scene, width),
-            _eval(status, scene, width),
-            gpu_line(status.gpu, width),
-            _counts(status, width),
-            _engines(status, width),
-            _class(status, scene, width),
-        ],
-    )
+    work = [_stt(status, width), _eval(status, width)]
+    if ended := end_rows(status, width):
+        work = ended
+    machine = [gpu_line(status.gpu, width), _counts(status, width), _engines(status, width)]
+    return dimmed(scene, [title(scene, width), *work, *machine, _class(status, scene, width)])
 
 
 def wide_rows(scene: Scene, width: int) -> list[Row]:
@@ -45,8 +55,30 @@ def wide_rows(scene: Scene, width: int) -> list[Row]:
     if status is None:
         return [title(scene, width), *(row(width) for _ in range(3))]
     half = width // 2
-    phases = [*_stt(status, scene, half), *_eval(status, scene, width - half)]
-    return dimmed(scene, [title(scene, width), phases, _counts(status, width), _class(status, scene, width)])
+    if ended := end_rows(status, width):
+        rows = [ended[0], _counts(status, width), ended[1]]
+    else:
+        phases = [*_stt(status, half), *_eval(status, width - half)]
+        rows = [phases, _counts(status, width), _class(status, scene, width)]
+    return dimmed(scene, [title(scene, width), *rows])
+
+
+def end_rows(status: "DaemonStatus", width: int) -> list[Row]:
+    """How the class ended, and where its results are; nothing before its end."""
+    said = status.clock
+    if said is None or said.state != "done" or not said.total:
+        return []
+    outbox = next((place.path for place in status.places if place.name == "outbox"), "the outbox")
+    late = f"   {status.undelivered} not delivered yet" if status.undelivered else ""
+    due = f"   deadline {clock(parse(said.deadline))}" if said.deadline else ""
+    return [
+        row(
+            width,
+            (" CLASS ", "bold"),
+            (fit(f"{said.total} of {said.total} done: {outcomes(said)}", width), ""),
+        ),
+        row(width, (" RESULTS ", "bold"), (f"in {clean(outbox)}", ""), (late, "yellow"), (due, "dim")),
+    ]
 
 
 def dimmed(scene: Scene, rows: list[Row]) -> list[Row]:
@@ -73,11 +105,14 @@ def title(scene: Scene, width: int) -> Row:
         link = (f"◐ stale {int(known.age(scene.monotonic))}s", "bold yellow")
     elif scene.frozen:
         link = ("‖ frozen", "bold yellow")
-    left = [(" INTROEVAL ", "bold"), link, (f"  {clock(scene.now)}   ", ""), *_phase(status, scene)]
-    right: list[Piece] = [(" DEMO: no grades ", "black on yellow")] if status.demo else []
+    right: list[Piece] = [(" DEMO ", "black on yellow")] if status.demo else []
     if scene.read_only or not status.may_change:
         right.append((" read-only ", "dim"))
-    return spread(width, left, [*right, *wanted(status), mode(status, scene.now)])
+    right += [*wanted(status), mode(status, scene.now)]
+    left = [(" INTROEVAL ", "bold"), link, (f"  {clock(scene.now)}  ", ""), *_phase(status, scene)]
+    if sum(cell_len(text) for text, _ in (*left, *right)) > width:
+        left[0] = (" ", "")
+    return spread(width, left, right)
 
 
 def wanted(status: "DaemonStatus") -> list[Piece]:
@@ -107,10 +142,10 @@ def _phase(status: "DaemonStatus", scene: Scene) -> list[Piece]:
     if since is not None and status.group:
         pieces.append((f" {coarse(scene.now - since)}", ""))
     if status.batch is not None:
-        pieces.append((f"   batch {status.batch.done}/{status.batch.total}", ""))
+        pieces.append((f"  batch {status.batch.done}/{status.batch.total}", ""))
     following = parse(status.next_switch_at)
     if following is not None and not scene.stale:
-        pieces.append((f"   switch in {ahead(following - scene.now)}", ""))
+        pieces.append((f"  switch in {ahead(following - scene.now)}", ""))
     return pieces
 
 
@@ -128,28 +163,27 @@ def mode(status: "DaemonStatus", now: float) -> Piece:
     return (" RUN ", "black on green") if status.left or status.group else (" IDLE ", "reverse")
 
 
-def _stt(status: "DaemonStatus", scene: Scene, width: int) -> Row:
-    counts = status.counts
-    engine = next((e for e in status.engines if e.stage == "stt"), None)
-    model = f"{engine.name} {engine.model}".strip() if engine is not None else ""
-    batch = status.batch
-    if batch is not None and batch.total:
-        done, total = batch.done, batch.total
-    else:
-        done, total = (
-            0,
-            counts.get("uploaded", 0) + counts.get("stt_pending", 0) + counts.get("stt_processing", 0),
-        )
-    said = model if "stt" in status.group else "waiting" if total else "nothing to do"
+def _stt(status: "DaemonStatus", width: int) -> Row:
+    engine = next((each for each in status.engines if each.stage == "stt"), None)
+    batch, counts = status.batch, status.counts
+    waits = sum(counts.get(name, 0) for name in ("uploaded", "stt_pending", "stt_processing"))
+    done, total = (batch.done, batch.total) if batch is not None and batch.total else (0, waits)
+    name = words.engine_name(engine) if engine is not None else ""
+    said = name if "stt" in status.group else "wait" if total else "nothing to do"
     return _meter("STT", "cyan", done, total, said, width)
 
 
-def _eval(status: "DaemonStatus", scene: Scene, width: int) -> Row:
-    waits = sum(status.counts.get(name, 0) for name in _WAITS_EVAL)
-    runs = sum(status.counts.get(name, 0) for name in _RUNS_EVAL)
-    said = f"{runs} run, {waits} wait" if runs else f"{waits} wait" if waits else "nothing to do"
-    done, total = (status.clock.done, status.clock.total) if status.clock is not None else (0, waits + runs)
-    return _meter("EVAL", "magenta", done, total, said, width)
+def _eval(status: "DaemonStatus", width: int) -> Row:
+    """Of the class what was rated, of all that has a rating before it or behind it."""
+    counts, said = status.counts, status.clock
+    waits = sum(counts.get(name, 0) for name in _WAITS_EVAL)
+    runs = sum(counts.get(name, 0) for name in _RUNS_EVAL)
+    done, total = 0, waits + runs
+    if said is not None:
+        done = sum(said.outcomes.get(name, 0) for name in _RATED)
+        total = said.total - sum(said.outcomes.values()) + done
+    text = f"rated, {runs} at work" if runs else f"rated, {waits} wait" if waits else "rated"
+    return _meter("EVAL", "magenta", done, total, text if total else "nothing to rate", width)
 
 
 def _meter(name: str, colour: str, done: int, total: int, said: str, width: int) -> Row:
@@ -159,55 +193,8 @@ def _meter(name: str, colour: str, done: int, total: int, said: str, width: int)
         width,
         (f" {name:<6}", f"bold {colour}"),
         (bar(share, room), colour),
-        (fit(f" {done}/{total}", 9), ""),
-        (fit(f"  {said}", max(0, width - 7 - room - 9)), ""),
+        (fit(f" {done}/{total} {said}", max(0, width - 7 - room)), ""),
     )
-
-
-def gpu_line(gpu: "GpuState", width: int) -> Row:
-    """The GPU in one row: use, memory, temperature and power."""
-    if gpu.lost:
-        return row(
-            width,
-            (" GPU   ", "bold"),
-            (fit(f"LOST: {gpu.absent or 'it does not answer'}", width - 7), "bold red"),
-        )
-    if gpu.absent is not None:
-        return row(width, (" GPU   ", "bold"), (fit(f"not found ({gpu.absent})", width - 7), "dim"))
-    pieces: list[Piece] = [
-        (" GPU   ", "bold"),
-        *gpu_use(gpu, 12),
-        ("  ", ""),
-        *gpu_memory(gpu, 9),
-        ("  ", ""),
-    ]
-    return row(width, *pieces, *gpu_body(gpu))
-
-
-def gpu_use(gpu: "GpuState", cells: int) -> list[Piece]:
-    """The GPU's use in percent, with a bar of `cells`."""
-    use = gpu.utilisation
-    style = "" if use is None else "green" if use < _WARM else "yellow" if use < _HOT else "red"
-    figure = "N/A" if use is None else f"{use:.0f}%"
-    return [(f"{figure:>4} ", style), (bar((use or 0.0) / 100, cells), style)]
-
-
-def gpu_memory(gpu: "GpuState", cells: int) -> list[Piece]:
-    """The GPU's memory in GB, with a bar of `cells`; marked with "!" when nearly full."""
-    share = (gpu.used_mb or 0.0) / gpu.total_mb if gpu.total_mb else 0.0
-    style = "bold red" if share > _FULL else "green"
-    full = "! " if share > _FULL else " "
-    return [
-        (f"VRAM{full}{gigabytes(gpu.used_mb)}/{gigabytes(gpu.total_mb)}G ", style if share > _FULL else ""),
-        (bar(share, cells), style),
-    ]
-
-
-def gpu_body(gpu: "GpuState") -> list[Piece]:
-    """The GPU's temperature in °C and power in W."""
-    heat = gpu.temperature_c
-    style = "bold red" if heat is not None and heat >= _HOT else ""
-    return [(number(heat, "C"), style), (f" {number(gpu.power_w)}/{number(gpu.power_limit_w, 'W')}", "")]
 
 
 def _counts(status: "DaemonStatus", width: int) -> Row:
@@ -219,35 +206,27 @@ def _counts(status: "DaemonStatus", width: int) -> Row:
 
 
 def _task_counts(status: "DaemonStatus") -> list[Piece]:
-    counts = status.counts
-    stt = counts.get("stt_pending", 0) + counts.get("stt_processing", 0)
-    waits = sum(counts.get(name, 0) for name in _WAITS_EVAL)
-    runs = sum(counts.get(name, 0) for name in _RUNS_EVAL)
-    failed = counts.get("failed", 0)
-    pieces: list[Piece] = [
-        (f" queued {counts.get('uploaded', 0)}", ""),
-        (f"  stt {stt}", "cyan" if stt else ""),
-        (f"  wait-eval {waits}", ""),
-        (f"  eval {runs}", "magenta" if runs else ""),
-        (f"  done {counts.get('completed', 0)}", "green"),
-        (f"  FAILED {failed}", "bold red" if failed else "dim"),
+    """How many tasks are in each state that has any, in the words of the table."""
+    found: dict[str, int] = dict.fromkeys(("queued", "done", "failed"), 0)
+    for name, word in STATES.items():
+        if count := status.counts.get(name):
+            found[word] = found.get(word, 0) + count
+    found |= {"refused": status.refused, "held": status.held, "undelivered": status.undelivered}
+    found["inbox"] = status.inbox.waiting if status.inbox is not None else 0
+    shown = [word for word in _COUNTED if found.get(word) or word in ("queued", "done", "failed")]
+    return [
+        (f"{'  ' if at else ' '}{word} {found[word]}", _COUNTED[word] if found[word] else "dim")
+        for at, word in enumerate(shown)
     ]
-    if status.held:
-        pieces.append((f"  held {status.held}", "yellow"))
-    if status.undelivered:
-        pieces.append((f"  undelivered {status.undelivered}", "yellow"))
-    if status.inbox is not None and status.inbox.waiting:
-        pieces.append((f"  inbox {status.inbox.waiting}", ""))
-    return pieces
 
 
 def _figures(status: "DaemonStatus", width: int) -> list[Piece]:
     """The figures on the right, the most important last: without room the first is left out first."""
     right: list[Piece] = []
     if status.rates.tasks_per_h is not None:
-        right.append((f"  {status.rates.tasks_per_h:.1f}/h", ""))
+        right.append((f"  {status.rates.tasks_per_h:.0f} ended in the last hour", ""))
     if status.rates.mean_s is not None and width >= 100:
-        right.append((f"  {coarse(status.rates.mean_s)} a video", ""))
+        right.append((f"  {coarse(status.rates.mean_s)} of work each", ""))
     if status.disk is not None:
         full = status.disk.free_mb < status.disk.min_free_mb
         right.append((f"  disk {gigabytes(status.disk.free_mb)}G free", "bold red" if full else ""))
@@ -259,18 +238,19 @@ def _engines(status: "DaemonStatus", width: int) -> Row:
     for engine in status.engines:
         look = words.engine(engine.state)
         pieces += [
-            (fit(f"{engine.name} ", min(len(engine.name) + 1, 18)), ""),
+            (fit(f"{engine.name} ", min(cell_len(engine.name) + 1, 18)), ""),
             (f"{look.sign} {look.word}   ", look.style),
         ]
     return row(width, *pieces)
 
 
 def _class(status: "DaemonStatus", scene: Scene, width: int) -> Row:
-    if status.inbox is not None and not status.inbox.available:
-        return row(width, (fit(f" the inbox {status.inbox.path} is not available", width), "bold red"))
-    pieces = class_clock(status.clock, scene)
+    inbox = status.inbox
+    if inbox is not None and not inbox.available:
+        return row(width, (fit(f" the inbox {inbox.path} is not available", width), "bold red"))
+    pieces = [] if end_rows(status, width) else class_clock(status.clock, scene)
     why = f"{status.why}: {status.why_detail}" if status.why_detail else status.why
-    if status.inbox is not None and not status.left and not status.group:
-        why = f"waiting for videos in {status.inbox.path}"
+    if inbox is not None and not status.left and not status.group:
+        why = f"waiting for videos in {inbox.path}"
     room = max(0, width - 1 - sum(cell_len(text) for text, _ in pieces))
     return row(width, (" ", ""), *pieces, (fit(why, room), "dim"))

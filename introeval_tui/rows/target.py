@@ -52,10 +52,7 @@ class Listing:
 
 def of_task(task: "TaskLine") -> Target:
     """The row of a task."""
-    can = frozenset(task.can)
-    if task.reason and not task.acknowledged:
-        can |= {ACKNOWLEDGE}
-    return Target(f"task:{task.id}", task.student, task.filename, can, task.id, task)
+    return Target(f"task:{task.id}", task.student, task.filename, frozenset(task.can), task.id, task)
 
 
 def of_line(line: "AttentionLine") -> Target:

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from daemon.contracts.wire.words import state_word
+from daemon.contracts.wire.states import state_word
 from introeval_tui.rows.format import clock, parse
 
 if TYPE_CHECKING:
+    from daemon.contracts.wire.status import EngineReport
     from daemon.contracts.wire.tasks import TaskLine
 
 
@@ -104,6 +105,11 @@ def reason(task: "TaskLine", now: float) -> str:
 def engine(state: str) -> Look:
     """The look of an engine's state."""
     return _ENGINE.get(state, Look("•", state, ""))
+
+
+def engine_name(engine: "EngineReport") -> str:
+    """The name of an engine with its model, which is named once."""
+    return engine.name if engine.model in engine.name else f"{engine.name} {engine.model}"
 
 
 def group_name(group: list[str]) -> str:

@@ -1,28 +1,24 @@
 """The display of the main screen: the table of tasks, and the panels around it."""
 
-import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from introeval_tui.link.client import DaemonSilent, RequestRefused
-from introeval_tui.rows import attention, empty_states, header, panels, table
+from introeval_tui.rows import attention, empty_states, gpu, header, panels, table
 from introeval_tui.rows.cells import Row, fit, row
 from introeval_tui.rows.selection import Selection
 from introeval_tui.rows.state import PAGE, Link, ListView, Query, Scene
 from introeval_tui.rows.table import rule
 from introeval_tui.rows.target import Listing, Target
 from introeval_tui.screens.keyed import KeyedScreen
+from introeval_tui.screens.peek import Peek, edged
 from introeval_tui.widgets.panel import Panel, RowSource
 
-if TYPE_CHECKING:
-    from daemon.contracts.wire.tasks import TaskDetail
-
 _TITLES = {2: "GPU", 3: "Engines", 4: "Attention", 5: "Events"}
-_REST_S = 0.2
+_WIDE, _HIGH = 110, 32  # as the breakpoints of the app
+_BESIDE = 24  # rows that the panels beside the list need
+_ALARMS = {False: 3, True: 6}  # rows for the alarms in a low and in a high terminal
 
 
 class Sheet(KeyedScreen):
@@ -34,10 +30,8 @@ class Sheet(KeyedScreen):
         self.query_now = Query()
         self.panel = 1
         self._scroll = dict.fromkeys(_TITLES, 0)
-        self._alarms = -1
+        self._heights = (0, 0)  # of the alarms and the events
         self._ended = False  # the class, when it was looked at last
-        self._peeked: TaskDetail | None = None
-        self._peeks_at: tuple[int, int] | None = None  # which task, at which state of all tasks
 
     @property
     def under_cursor(self) -> Target | None:
@@ -68,7 +62,7 @@ class Sheet(KeyedScreen):
         """Yield all panels. The style sheet shows those that have room."""
         yield self._panel("small", empty_states.small_rows)
         yield self._panel("top", self._top)
-        yield self._panel("alarms", lambda w, _: panels.alarm_rows(self.dashboard.scene, w))
+        yield self._panel("alarms", lambda w, h: panels.alarm_rows(self.dashboard.scene, w, h))
         yield self._panel("trouble", lambda w, h: empty_states.never_rows(self.dashboard.scene, w, h))
         with Horizontal(classes="columns"):
             with Vertical(classes="left"):
@@ -77,7 +71,7 @@ class Sheet(KeyedScreen):
                 for number, name in ((2, "gpu"), (3, "engines"), (4, "urgent")):
                     yield self._panel(name, self._beside(number))
             with Vertical(classes="third"):
-                yield self._panel("peek", self._peek_rows)
+                yield Peek(self)
                 yield self._panel("phases", self._phases)
         yield self._panel("zoom", lambda w, h: self._numbered(self.panel, w, h))
         yield self._panel("events", self._events)
@@ -93,14 +87,28 @@ class Sheet(KeyedScreen):
         if known.query.view is self.query_now.view:
             self.chosen.take(known.page or Listing())
         self.set_class(known.status is None and known.link in (Link.DOWN, Link.FOREIGN), "-never")
-        alarms = len(panels.alarm_rows(scene, 80))
-        if alarms != self._alarms:
-            self._alarms = alarms
-            shown = self.query_one("Panel.alarms", Panel)
-            shown.styles.height = alarms
-            shown.styles.display = "block" if alarms else "none"
         self._look_at_the_end(scene)
         self.redraw()
+
+    def _lay_out(self) -> None:
+        """Give the alarms the rows that they need, and the events those that the list leaves empty."""
+        scene, (width, height) = self.dashboard.scene, self.app.size
+        wide, high = width >= _WIDE, height >= _HIGH
+        listed = self.query_now.view is ListView.ATTENTION
+        alarms = 0 if listed else len(panels.alarm_rows(scene, width, _ALARMS[high]))
+        room = height - (4 if wide else 7) - alarms - 1
+        needed = self.above + self.rows_each * self.chosen.listing.total
+        if not self.chosen.listing.total:
+            needed = 1 + len(empty_states.empty_rows(scene, self.query_now, width))
+        least = 6 if wide and high else 1
+        free = room - max(needed, _BESIDE if wide else 0)
+        heights = (alarms, max(least, min(free, len(scene.known.events) + 1)))
+        if heights != self._heights:
+            self._heights = heights
+            for name, rows in zip(("alarms", "events"), heights, strict=True):
+                panel = self.query_one(f"Panel.{name}", Panel)
+                panel.styles.height = rows
+                panel.set_class(not rows, "-none")
 
     def _look_at_the_end(self, scene: Scene) -> None:
         """Show what wants a person once, when the class has ended and nobody is doing something else."""
@@ -115,65 +123,23 @@ class Sheet(KeyedScreen):
 
     def redraw(self) -> None:
         """Redraw the panels from the snapshot that was taken."""
+        self._lay_out()
         for panel in self.query(Panel):
             panel.redraw()
         wanted = self.chosen.wanted(PAGE)
         if wanted is not None and wanted != self.query_now.offset:
             self.show_list(replace(self.query_now, offset=wanted))
         if self.has_class("-huge"):
-            self._follow()
+            self.query_one(Peek).follow(self.chosen.current)
 
     def on_resize(self) -> None:
         """Redraw, since another size shows other panels."""
         self.call_after_refresh(self.redraw)
 
-    def _follow(self) -> None:
-        """Fetch the task under the cursor when it is another one or has changed."""
-        item, status = self.chosen.current, self.dashboard.known.status
-        if item is None or item.task_id is None or status is None:
-            return
-        at = (item.task_id, status.seq)
-        if at != self._peeks_at:
-            self._peeks_at = at
-            self.peek(item.task_id)
-
-    @work(exclusive=True, group="peek")
-    async def peek(self, task_id: int) -> None:
-        """Fetch a task for the third column, once the cursor rests."""
-        from daemon.contracts.wire.tasks import TaskDetail
-
-        await asyncio.sleep(_REST_S)
-        try:
-            self._peeked = TaskDetail.model_validate_json(await self.dashboard.asks.get(f"/tasks/{task_id}"))
-        except (DaemonSilent, RequestRefused, ValueError):
-            self._peeked, self._peeks_at = (
-                None,
-                None,
-            )  # the link shows what is wrong; it is fetched with the next change
-        self.redraw_peek()
-
-    def redraw_peek(self) -> None:
-        """Redraw the panel with the selected task."""
-        self.query_one("Panel.peek", Panel).redraw()
-
-    def _peek_rows(self, width: int, height: int) -> list[Row]:
-        from introeval_tui.rows import detail_rows
-
-        detail, item, scene, inner = self._peeked, self.chosen.current, self.dashboard.scene, width - 1
-        rows = [rule("─Task", "", inner, focused=False)]
-        if item is not None and item.task_id is not None:
-            mine = detail if detail is not None and detail.id == item.task_id else None
-            task = item.task or mine
-            if task is not None:
-                rows += detail_rows.head_rows(task, mine, scene, inner, self.key_names())
-            if mine is not None:
-                rows += [row(inner), *detail_rows.overview_rows(mine, scene, inner)]
-        return _edged(header.dimmed(scene, rows), inner, height)
-
     def _phases(self, width: int, height: int) -> list[Row]:
         scene, inner = self.dashboard.scene, width - 1
         title = rule("─Phases", "", inner, focused=False)
-        return _edged(header.dimmed(scene, [title, *panels.phase_rows(scene, inner)]), inner, height)
+        return edged(header.dimmed(scene, [title, *gpu.phase_rows(scene, inner)]), inner, height)
 
     def _top(self, width: int, height: int) -> list[Row]:
         scene = self.dashboard.scene
@@ -218,7 +184,7 @@ class Sheet(KeyedScreen):
 
     def _beside(self, number: int) -> RowSource:
         def source(width: int, height: int) -> list[Row]:
-            return _edged(self._numbered(number, width - 1, height), width - 1, height)
+            return edged(self._numbered(number, width - 1, height), width - 1, height)
 
         return source
 
@@ -228,7 +194,7 @@ class Sheet(KeyedScreen):
         room = max(1, height - 1)
         said = ""
         if number == 2:
-            rows, said = panels.gpu_rows(scene, width, room), "last 5 min"
+            rows, said = gpu.gpu_rows(scene, width, room, phases=not self.has_class("-huge")), "last 5 min"
         elif number == 3:
             rows = panels.engine_rows(scene, width)
         elif number == 4:
@@ -288,9 +254,3 @@ class Sheet(KeyedScreen):
         self.query_now = query
         self.dashboard.show_list(query)
         self.redraw()
-
-
-def _edged(rows: list[Row], width: int, height: int) -> list[Row]:
-    """The rows with a line at the left, padded to `height` rows."""
-    filled = rows[:height] + [row(width)] * (height - len(rows))
-    return [[("│", "dim"), *pieces] for pieces in filled]

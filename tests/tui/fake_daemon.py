@@ -120,11 +120,14 @@ def can_of(line: TaskLine) -> list[str]:
     if line.status in OPEN:
         return ["cancel", "release" if line.held else "hold"]
     can = ["deliver"]
-    if line.status != "completed":
-        return [*can, "retry"] if line.error_code != "unreadable" else can
+    if line.status != "completed" and line.error_code != "unreadable":
+        can.append("retry")
     if line.outcome in ("evaluated", "needs_review"):
         can.append("rate")
-    return [*can, "retry"] if line.outcome == "needs_review" else can
+    if line.outcome == "needs_review":
+        can.append("retry")
+    wants = line.outcome in ("failed", "needs_review", "unscorable") and not line.acknowledged
+    return [*can, "acknowledge"] if wants else can
 
 
 def orders_of(status: DaemonStatus) -> list[str]:
