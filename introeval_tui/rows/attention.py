@@ -37,19 +37,24 @@ def item_rows(
     since = parse(line.at)
     age = f" {coarse(scene.now - since):>5} " if since is not None and roomy else ""
     who = fit(item.who, 13 if roomy else 9) + " " if item.who else ""
-    room = max(0, width - 2 - cell_len(head) - cell_len(who) - cell_len(age))
+    room = max(1, width - 2 - cell_len(head) - cell_len(who) - cell_len(age))
+    reason, *more = wrap(line.reason, room)
     style = "reverse" if cursor else "dim" if scene.stale else None
     first: Row = [
         (fit(mark(cursor=cursor, marked=marked)[0], 2), style or "bold yellow"),
         (head, style or look.style),
         (who, style or "bold"),
-        (fit(line.reason, room), style or ""),
+        (fit(reason, room), style or ""),
         (age, style or "dim"),
     ]
     todo = next_step(item, keys)
+    if not roomy:
+        return [row(width, *first), row(width, ("   ", ""), *todo)]
     what = f"{item.name} {line.what}" if item.task_id is not None else line.what
-    room = max(12, min(_WHAT, width - 6 - sum(cell_len(text) for text, _ in todo))) if roomy else 0
-    return [row(width, *first), row(width, (f"    {fit(what, room)}  " if roomy else "   ", "dim"), *todo)]
+    room = max(12, width - 6 - sum(cell_len(text) for text, _ in todo))
+    below = (" ".join(more), "") if more else (fit(what, min(room, _WHAT)), "dim")
+    below = (f"    {fit(below[0], min(room, max(_WHAT, cell_len(below[0]))))}  ", below[1])
+    return [row(width, *first), row(width, below, *todo)]
 
 
 def next_step(item: Target, keys: Mapping[str, str]) -> list[Piece]:
@@ -103,7 +108,7 @@ def full_rows(item: Target | None, keys: Mapping[str, str], scene: Scene, width:
         ("what", f"{item.name} {line.what}" if item.task_id is not None else line.what),
         ("since", "-" if since is None else f"{day(since, scene.now)}, {coarse(scene.now - since)}"),
         ("why", line.reason),
-        ("next", "".join(text for text, _ in next_step(item, keys))),
+        ("next", "".join(text for text, _ in next_step(item, keys)).removeprefix("> ")),
     ]
     rows = [row(width, (f" {look.sign} {look.word}", look.style))]
     for name, text in facts:

@@ -7,8 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
+
+from daemon.contracts.wire.states import state_word
 from introeval_tui.rows import words
-from introeval_tui.rows.cells import Piece, Row, fit, row, spread, wrap
+from introeval_tui.rows.cells import Piece, Row, clean, fit, row, spread, wrap
 from introeval_tui.rows.format import ahead, clock, day, parse, size, took
 from introeval_tui.rows.state import Scene
 from introeval_tui.rows.target import of_task
@@ -27,6 +30,7 @@ _CAN = {
     "hold": "hold",
     "cancel": "cancel",
 }
+_REOPENED = ("retried", "rated_again")
 _WORD = ("overall_rating", "clarity_of_speech", "content_quality", "confidence_level")
 
 
@@ -41,13 +45,15 @@ def head_rows(
         if detail is not None
         else f"({took(task.duration_s)})"
     )
-    right: list[Piece] = [(f" {look.sign} {look.word}{attempts} ", look.style)]
+    right: list[Piece] = [(" DEMO ", "black on yellow")] if task.demo else []
+    right.append((f" {look.sign} {look.word}{attempts} ", look.style))
     left: list[Piece] = [
         (" < esc  ", "dim"),
         (f"{task.id:04d}  ", "bold"),
-        (fit(task.student, min(24, len(task.student))) + "  ", "bold"),
-        (fit(f"{task.filename} {facts}", max(10, width - 36 - len(look.word) - len(attempts))), ""),
+        (fit(task.student, min(24, cell_len(clean(task.student[:99])))) + "  ", "bold"),
     ]
+    room = max(10, width - sum(cell_len(text) for text, _ in (*left, *right)))
+    left.append((fit(f"{task.filename} {facts}", room), ""))
     return [
         spread(width, left, right),
         row(width, *([(" ", ""), *_way(detail)] if detail is not None else [(" …", "dim")])),
@@ -76,10 +82,12 @@ def _way(detail: "TaskDetail") -> list[Piece]:
 
 
 def _why(task: "TaskLine", scene: Scene) -> str:
-    if task.error_message or task.error_code:
+    if task.status in words.FINAL and words.reason(task, scene.now):
+        return f"why: {words.reason(task, scene.now)}"
+    if task.error_code:
         return f"why: {task.error_code}: {task.error_message}"
     eta = parse(task.eta)
-    if eta is not None and task.status not in words.FINAL and not scene.stale:
+    if eta is not None and task.status not in words.FINAL and not scene.stale and not task.held:
         return f"done in {ahead(eta - scene.now)} ({clock(eta)})"
     reason = words.reason(task, scene.now)
     return f"why: {reason}" if reason else ""
@@ -99,7 +107,7 @@ def _next(task: "TaskLine", scene: Scene, keys: Mapping[str, str]) -> list[Piece
 
 def overview_rows(detail: "TaskDetail", scene: Scene, width: int) -> list[Row]:
     """The task's history, facts, documents and flags."""
-    rows = [_history_row(line, scene, width) for line in detail.history]
+    rows = history_rows(detail, scene, width)
     rows.append(row(width))
     facts = [
         ("sha256", detail.sha256),
@@ -113,35 +121,53 @@ def overview_rows(detail: "TaskDetail", scene: Scene, width: int) -> list[Row]:
     for document in detail.documents:
         said = document.name if document.delivered_at else f"{document.name} (not delivered yet)"
         rows.append(row(width, (f" {document.kind:<10}", "dim"), (fit(said, max(0, width - 11)), "")))
-    for flag in detail.flags:
-        said = " ".join(str(flag.get(name) or "") for name in ("code", "field", "detail"))
+    flags = [
+        " ".join(str(flag.get(name) or "") for name in ("code", "field", "detail")) for flag in detail.flags
+    ]
+    for said in dict.fromkeys(flags):
         rows.append(row(width, (" flag      ", "yellow"), (fit(said, max(0, width - 11)), "")))
     return rows
 
 
-def _history_row(line: "HistoryLine", scene: Scene, width: int) -> Row:
+def _history_row(line: "HistoryLine", attempt: int, scene: Scene, width: int) -> Row:
+    """One entry; `attempt` counts those at its stage, 0 for an entry that is of none."""
     at = parse(line.at)
     when = "-" if at is None else day(at, scene.now)
     detail = ", ".join(f"{key} {value}" for key, value in line.detail.items() if value not in ("", None))
+    if line.actor:
+        detail = f"by {line.actor}{', ' if detail else ''}{detail}"
     style = {"failed": "bold red", "cancelled": "yellow", "released": "yellow"}.get(line.event, "")
     return row(
         width,
         (f" {when:<13}", "dim"),
-        (fit(line.event, 13), style),
-        (fit(line.to_status, 17), ""),
-        (fit(f"try {line.attempt}" if line.attempt else "", 7), ""),
+        (fit(line.event.replace("_", " "), 13), style),
+        (fit(state_word(line.to_status), 11), ""),
+        (fit(f"{line.stage} attempt {attempt}" if attempt else "", 18), ""),
         (fit(took(line.seconds) if line.seconds is not None else "", 8), ""),
-        (fit(detail, max(0, width - 59)), "dim"),
+        (fit(detail, max(0, width - 64)), "dim"),
     )
+
+
+def history_rows(detail: "TaskDetail", scene: Scene, width: int, *, only_attempts: bool = False) -> list[Row]:
+    """The history. The daemon counts the attempts of all stages; here each stage has its own."""
+    rows: list[Row] = []
+    begun: dict[str | None, list[int]] = {}
+    for line in detail.history:
+        if line.event in _REOPENED:
+            begun = {}
+        mine = begun.setdefault(line.stage, [])
+        if line.event == "started":
+            mine.append(line.attempt)
+        attempt = mine.index(line.attempt) + 1 if line.attempt in mine else 0
+        if not only_attempts or attempt or line.seconds is not None:
+            rows.append(_history_row(line, attempt, scene, width))
+    return rows
 
 
 def try_rows(detail: "TaskDetail", scene: Scene, width: int) -> list[Row]:
     """Only the attempts: their stage, how they ended and how long they took."""
-    history = [each for each in detail.history if each.attempt]
-    attempts = [each for each in history if each.seconds is not None or each.event == "started"]
-    if not attempts:
-        return [row(width, (" no attempt yet", "dim"))]
-    return [_history_row(line, scene, width) for line in attempts]
+    rows = history_rows(detail, scene, width, only_attempts=True)
+    return rows or [row(width, (" no attempt yet", "dim"))]
 
 
 def log_rows(lines: "Sequence[LogLine]", width: int, *, wrapped: bool, times: bool) -> list[Row]:
@@ -166,12 +192,17 @@ def log_rows(lines: "Sequence[LogLine]", width: int, *, wrapped: bool, times: bo
     return rows
 
 
-def transcript_rows(result: ResultJson | None, width: int) -> list[Row]:
-    """The transcript, with the time of each segment."""
+def transcript_rows(result: ResultJson | None, width: int, *, heard: bool = False) -> list[Row]:
+    """The transcript, with the time of each segment. `heard`: stt is done, also without a result yet."""
     transcript = (result or {}).get("transcript") or {}
     segments = transcript.get("segments") or []
     if not segments and not transcript.get("text"):
-        return [row(width, (" no transcript yet: it comes with the result", "dim"))]
+        said = (
+            "transcribed; the text comes with the result, after the rating"
+            if heard
+            else "not transcribed yet"
+        )
+        return [row(width, (f" {said}", "dim"))]
     probability = transcript.get("language_probability")
     sure = f" ({100 * probability:.0f} %)" if isinstance(probability, int | float) else ""
     rows = [row(width, (fit(f" language {transcript.get('language')}{sure}", width), "dim")), row(width)]
@@ -198,18 +229,27 @@ def form_rows(result: ResultJson | None, width: int) -> list[Row]:
     ]
 
 
-def rating_rows(result: ResultJson | None, width: int) -> list[Row]:
-    """The rating with its evidence."""
+def rating_rows(result: ResultJson | None, width: int, *, demo: bool = False) -> list[Row]:
+    """The rating with its evidence; that of a demonstration model is marked, since it is no grade."""
     evaluation = (result or {}).get("evaluation")
     if not evaluation:
         return [row(width, (" no rating yet" if result is None else " no rating could be given", "dim"))]
     rows = []
+    if demo:
+        rows = [
+            row(width, (" DEMO ", "black on yellow"), (" no grade: rated by a demonstration model", "bold"))
+        ]
     for name in _WORD:
         value = evaluation.get(name)
         points = value if isinstance(value, int) and 0 <= value <= 10 else 0
         bar = "█" * points + "░" * (10 - points)
         rows.append(
-            row(width, (f" {name.replace('_', ' '):<20}", ""), (f"{bar} ", "cyan"), (f"{value}/10", "bold"))
+            row(
+                width,
+                (f" {name.replace('_', ' '):<20}", ""),
+                (f"{bar} ", "dim" if demo else "cyan"),
+                (f"{value}/10", "bold"),
+            )
         )
     rest = {key: value for key, value in evaluation.items() if key not in _WORD}
     rest["evidence"] = [_quoted(each) for each in evaluation.get("evidence") or []]

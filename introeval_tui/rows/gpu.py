@@ -75,7 +75,7 @@ def gpu_rows(scene: Scene, width: int, height: int, *, phases: bool = True) -> l
         said = f"LOST: {gpu.absent or 'it does not answer'}" if gpu.lost else f"not found ({gpu.absent})"
         rows = [row(width, (fit(f" {said}", width), "bold red" if gpu.lost else "dim"))]
         return [*rows, *(phase_rows(scene, width) if phases else [])][:height]
-    floors = max(1, min(6, (height - 4) // 3)) if height > 8 else 1
+    floors = max(1, min(6, (height - 4) // 3 if phases else (height - 3) // 2)) if height > 8 else 1
     cells = max(10, width - 8)
     points = buckets(scene.known.gpu, scene.now, cells)
     use = tower([_value(point, "utilisation") for point in points], 100.0, floors)

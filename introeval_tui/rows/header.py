@@ -75,7 +75,7 @@ def end_rows(status: "DaemonStatus", width: int) -> list[Row]:
         row(
             width,
             (" CLASS ", "bold"),
-            (fit(f"{said.total} of {said.total} done: {outcomes(said)}", width), ""),
+            (f"{said.total} of {said.total} done: {outcomes(said)}", ""),
         ),
         row(width, (" RESULTS ", "bold"), (f"in {clean(outbox)}", ""), (late, "yellow"), (due, "dim")),
     ]
@@ -136,7 +136,7 @@ def _offline(scene: Scene, width: int) -> Row:
 
 
 def _phase(status: "DaemonStatus", scene: Scene) -> list[Piece]:
-    name = words.group_name(status.group)
+    name = words.group_name(status.group) if status.group else ""
     pieces: list[Piece] = [(name, f"bold {words.group_style(status.group)}")]
     since = parse(status.phase_since)
     if since is not None and status.group:

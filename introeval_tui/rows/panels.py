@@ -78,7 +78,7 @@ def alarm_rows(scene: Scene, width: int, most: int) -> list[Row]:
         mine = _alarm(alarm, scene, width)
         if rows and len(rows) + len(mine) > most:
             more = f" +{len(alarms) - place} more: ! shows all "
-            last = "".join(text for text, _ in rows[-1])
+            last = "".join(text for text, _ in rows[-1]).rstrip() + "  "
             return [*rows[:-1], spread(width, [(last, rows[-1][0][1])], [(more, "bold red")])]
         rows += mine
     return rows

@@ -171,11 +171,11 @@ class DetailScreen(KeyedScreen):
         if self.tab == "Log":
             return detail_rows.log_rows(self.log_lines, width, wrapped=self._wrap, times=self._times)
         if self.tab == "Transcript":
-            return detail_rows.transcript_rows(result, width)
+            return detail_rows.transcript_rows(result, width, heard=detail.stage != "stt")
         if self.tab == "Form":
             return detail_rows.form_rows(result, width)
         if self.tab == "Rating":
-            return detail_rows.rating_rows(result, width)
+            return detail_rows.rating_rows(result, width, demo=detail.demo)
         if self.tab == "JSON":
             return detail_rows.json_rows(self.results, width)
         return detail_rows.try_rows(detail, scene, width)

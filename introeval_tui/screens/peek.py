@@ -1,6 +1,7 @@
 """The panel with the selected task in detail, beside the list on a huge screen."""
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 from textual import work
@@ -10,23 +11,29 @@ from introeval_tui.rows import attention, header
 from introeval_tui.rows.cells import Row, row
 from introeval_tui.rows.table import rule
 from introeval_tui.rows.target import Target
+from introeval_tui.rows.words import FINAL
 from introeval_tui.screens.keyed import KeyedScreen
 from introeval_tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
+    from daemon.contracts.wire.base import LogLine
     from daemon.contracts.wire.tasks import TaskDetail
+    from introeval_tui.rows.detail_rows import ResultJson
 
+_LOG_LINES = 40
 _REST_S = 0.2
 
 
 class Peek(Panel):
-    """Follows the cursor: once that rests, the task under it is fetched and shown."""
+    """Follows the cursor: once that rests, its task is fetched and shown, with the result or the log."""
 
     def __init__(self, board: KeyedScreen) -> None:
         super().__init__(self._detail, "peek", ascii_only=board.dashboard.setup.ascii_only)
         self._board = board
         self._item: Target | None = None
         self._fetched: TaskDetail | None = None
+        self._results: list[ResultJson] = []
+        self._log: tuple[LogLine, ...] = ()
         self._at: tuple[int, int] | None = None  # which task, at which state of all tasks
 
     def follow(self, item: Target | None) -> None:
@@ -41,13 +48,21 @@ class Peek(Panel):
 
     @work(exclusive=True, group="peek")
     async def fetch(self, task_id: int) -> None:
-        """Fetch a task, once the cursor rests."""
+        """Fetch a task with its results or its log, once the cursor rests."""
+        from daemon.contracts.wire.base import LogLine
         from daemon.contracts.wire.tasks import TaskDetail
 
         await asyncio.sleep(_REST_S)
+        asks = self._board.dashboard.asks
         try:
-            body = await self._board.dashboard.asks.get(f"/tasks/{task_id}")
-            self._fetched = TaskDetail.model_validate_json(body)
+            fetched = TaskDetail.model_validate_json(await asks.get(f"/tasks/{task_id}"))
+            if fetched.status in FINAL:
+                self._results, self._log = json.loads(await asks.get(f"/tasks/{task_id}/results")), ()
+            else:
+                params = [("source", "daemon"), ("lines", str(_LOG_LINES)), ("task_id", str(task_id))]
+                lines = json.loads(await asks.get("/logs", params))
+                self._results, self._log = [], tuple(LogLine.model_validate(line) for line in lines)
+            self._fetched = fetched
         except (DaemonSilent, RequestRefused, ValueError):
             self._fetched = self._at = None  # the link shows what is wrong; the next change fetches it again
         self.redraw()
@@ -66,7 +81,11 @@ class Peek(Panel):
             if task is not None:
                 rows += detail_rows.head_rows(task, mine, scene, inner, keys)
             if mine is not None:
-                rows += [row(inner), *detail_rows.overview_rows(mine, scene, inner)]
+                rows += [row(inner), *detail_rows.overview_rows(mine, scene, inner), row(inner)]
+                rows += detail_rows.log_rows(self._log, inner, wrapped=True, times=True) if self._log else []
+                for result in self._results[-1:]:
+                    rows += detail_rows.rating_rows(result, inner, demo=mine.demo)
+                    rows += [row(inner), *detail_rows.transcript_rows(result, inner)]
         return edged(header.dimmed(scene, rows), inner, height)
 
 

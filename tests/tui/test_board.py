@@ -221,7 +221,7 @@ async def test_the_detail_shows_the_task_from_all_sides(fake: FakeDaemon) -> Non
             "4": "climbing",
             "5": "overall rating",
             "6": '"schema_version": 1',
-            "7": "try 1",
+            "7": "stt attempt 1",
             "left_square_bracket": '"schema_version": 1',
         }.items():
             await desk.press(keys)
@@ -374,14 +374,18 @@ async def test_the_list_is_exported_as_csv_and_json(
     assert sorted(path.suffix for path in tmp_path.glob("*introeval*")) == [".csv", ".json"]
 
 
-async def test_alarms_stand_above_the_table(fake: FakeDaemon) -> None:
+async def test_alarms_say_who_is_affected_and_what_to_do(fake: FakeDaemon) -> None:
     async with opened(fake) as desk:
-        assert desk.board().query_one("Panel.alarms", Panel).display is False
+        shown = desk.board().query_one("Panel.alarms", Panel)
+        assert not shown.shown
         fake.says(alarms=alarmed())
-        await desk.sees("! the outbox /srv/introeval/outbox is full", "pid 812")
+        await desk.sees("! the outbox /srv/introeval/outbox is full", "100s", "affects: 4 results")
+        await desk.sees("fix: free some space", "+1 more: ! shows all")
+        assert shown.size.height == 3
         fake.says(alarms=[])
         await desk.heard()
         assert "outbox is full" not in desk.text
+        assert not shown.shown
 
 
 async def test_a_list_of_thousands_is_fetched_a_page_at_a_time(fake: FakeDaemon) -> None:

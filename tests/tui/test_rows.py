@@ -13,7 +13,7 @@ from daemon.contracts.wire.status import Clock, GpuState, Inbox, Switching
 from daemon.contracts.wire.tasks import TaskLine, TaskPage
 from daemon.core.timestamps import to_iso
 from introeval_tui import actions
-from introeval_tui.rows import attention, class_clock, detail_rows, empty_states, header, panels, table
+from introeval_tui.rows import attention, class_clock, detail_rows, empty_states, gpu, header, panels, table
 from introeval_tui.rows.cells import Row
 from introeval_tui.rows.selection import Selection
 from introeval_tui.rows.state import Link, ListView, Query, Scene, Snapshot
@@ -88,7 +88,7 @@ def everything(scene: Scene, width: int) -> list[Row]:
     known = scene.known
     page = known.page
     assert page is not None
-    rows = header.top_rows(scene, width) + header.wide_rows(scene, width) + panels.alarm_rows(scene, width)
+    rows = header.top_rows(scene, width) + header.wide_rows(scene, width) + panels.alarm_rows(scene, width, 9)
     rows += [table.title_row(page, Query(text="\x1b" * 99), 3, width, focused=True)]
     marks = {"task:5", "refused:1"}
     rows += table.table_rows(
@@ -101,9 +101,9 @@ def everything(scene: Scene, width: int) -> list[Row]:
     for view in ListView:
         rows += empty_states.empty_rows(scene, Query(view=view), width)
     for height in (3, 6, 12, 30):
-        rows += panels.gpu_rows(scene, width, height)
+        rows += gpu.gpu_rows(scene, width, height)
     rows += panels.engine_rows(scene, width)
-    rows += panels.event_rows(known.events, width) + panels.phase_rows(scene, width)
+    rows += panels.event_rows(known.events, width) + gpu.phase_rows(scene, width)
     for line in a_class():
         detail = a_detail(line)
         rows += detail_rows.head_rows(line, detail, scene, width, KEYS)
@@ -187,15 +187,15 @@ def test_the_title_says_in_which_mode_the_daemon_is(changes: dict[str, Any], mod
 
 
 def test_a_gpu_that_is_not_there_keeps_its_row() -> None:
-    absent = header.gpu_line(GpuState(absent="NVML: driver not loaded"), 80)
+    absent = gpu.gpu_line(GpuState(absent="NVML: driver not loaded"), 80)
     assert "not found (NVML: driver not loaded)" in said([absent])
-    lost = header.gpu_line(GpuState(absent="GPU is lost", lost=True), 80)
+    lost = gpu.gpu_line(GpuState(absent="GPU is lost", lost=True), 80)
     assert ("LOST: GPU is lost", "bold red") in [(text.strip(), style) for text, style in lost]
-    assert "N/A" in said([header.gpu_line(GpuState(name="x"), 80)])
+    assert "N/A" in said([gpu.gpu_line(GpuState(name="x"), 80)])
 
 
 def test_a_gpu_with_full_memory_is_red() -> None:
-    pieces = header.gpu_memory(GpuState(used_mb=8100, total_mb=8192), 9)
+    pieces = gpu.gpu_memory(GpuState(used_mb=8100, total_mb=8192), 9)
     assert pieces[0][0].startswith("VRAM!")
     assert pieces[0][1] == "bold red"
 
@@ -211,16 +211,16 @@ def test_old_figures_lose_their_colours_and_their_estimates() -> None:
 
 
 def test_the_phases_are_marked_under_the_history_of_the_gpu() -> None:
-    rows = panels.gpu_rows(a_scene(), 43, 11)
+    rows = gpu.gpu_rows(a_scene(), 43, 11)
     assert "EVAL" in said(rows)
     assert "STT" in said(rows)
-    assert "10 tasks switch 11.4s" in said(panels.gpu_rows(a_scene(), 78, 16))
+    assert "10 tasks switch 11.4s" in said(gpu.gpu_rows(a_scene(), 78, 16))
 
 
 def test_the_history_stands_still_until_a_span_is_over() -> None:
     history = a_history()
-    assert panels.buckets(history, NOW, 30) == panels.buckets(history, NOW + 4, 30)
-    assert panels.buckets(None, NOW, 10) == [None] * 10
+    assert gpu.buckets(history, NOW, 30) == gpu.buckets(history, NOW + 4, 30)
+    assert gpu.buckets(None, NOW, 10) == [None] * 10
 
 
 def test_an_empty_inbox_says_where_it_waits() -> None:
@@ -234,9 +234,9 @@ def test_an_empty_inbox_says_where_it_waits() -> None:
 
 
 def test_more_alarms_than_fit_are_counted() -> None:
-    rows = panels.alarm_rows(a_scene(alarms=alarmed() * 3), 80)
+    rows = panels.alarm_rows(a_scene(alarms=alarmed() * 3), 80, 3)
     assert len(rows) == 3
-    assert "and 4 more alarms" in said(rows)
+    assert "+5 more: ! shows all" in said(rows)
 
 
 def test_a_socket_that_nobody_may_open_says_which_group_to_join() -> None:
