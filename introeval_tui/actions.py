@@ -114,7 +114,8 @@ def order_meant(action: str, status: "DaemonStatus") -> str:
 
 def order_not_now(order: str, status: "DaemonStatus") -> str:
     """Why an order changes nothing now, in one line; empty when it does."""
-    return "" if order.removesuffix("_now") in status.can else _NOT_NOW[order]
+    ends_work = order == "pause_now" and any(status.counts.get(name) for name in RUNNING)
+    return "" if ends_work or order.removesuffix("_now") in status.can else _NOT_NOW[order]
 
 
 def no_retry(known: Snapshot) -> str:

@@ -34,10 +34,17 @@ from daemon.contracts.wire.status import (
     Rates,
 )
 from daemon.contracts.wire.tasks import DocumentLine, HistoryLine, TaskDetail, TaskLine, TaskPage
-from daemon.contracts.wire.words import AttentionKind
-from daemon.core.timestamps import to_iso
+from daemon.contracts.wire.words import AttentionKind, Order, Verb
+from daemon.core.content.reasons import advice
+from daemon.core.schedule.decision import View
+from daemon.core.schedule.orders import useful
+from daemon.core.schedule.phase_state import PhaseState
+from daemon.core.tasks.offers import TaskFacts, Terms, offered, refusal
+from daemon.core.tasks.task import Outcome, Status
+from daemon.core.timestamps import from_text, to_iso
 
 NOW = 1_700_000_000.0  # a Tuesday, 22:13:20 UTC
+TERMS = Terms(program="introeval 1")
 OPEN = {"uploaded", "stt_pending", "stt_processing", "stt_complete", "eval_pending", "eval_processing"}
 OPEN |= {"mistral_complete", "llama_processing"}
 
@@ -90,7 +97,6 @@ def a_class() -> list[TaskLine]:
             delivered_at=ended,
             eta=None,
             flag_codes=["evidence_not_found"],
-            reason="evidence_not_found: the quote 'I built a robot' is not in the transcript",
         ),
         task(
             3,
@@ -102,7 +108,6 @@ def a_class() -> list[TaskLine]:
             eta=None,
             error_code="stalled",
             error_message="the engine gave no answer in 300 s, three times",
-            reason="stalled: the engine gave no answer in 300 s, three times",
         ),
         task(4, status="cancelled", stage=None, outcome="cancelled", ended_at=ended, eta=None),
         task(5, status="llama_processing", stage="rate", progress=0.4, started_at=to_iso(NOW - 8)),
@@ -115,52 +120,53 @@ def a_class() -> list[TaskLine]:
     ]
 
 
+def facts(line: TaskLine) -> TaskFacts:
+    """A task, as the daemon's rule sees it."""
+    rated = line.outcome in ("evaluated", "needs_review")
+    return TaskFacts(
+        id=line.id,
+        status=Status(line.status),
+        outcome=Outcome(line.outcome) if line.outcome else None,
+        revision=line.revision,
+        held=line.held,
+        cancel_requested=False,
+        claimed_at=from_text(line.claimed_at),
+        has_transcript=rated,
+        form_tried=rated,
+        has_form=rated,
+        error_code=line.error_code,
+        judged_by=TERMS.judging(line.error_code) if line.error_code else None,
+        video_kept=True,
+        acknowledged=line.acknowledged,
+        flag_codes=tuple(line.flag_codes),
+    )
+
+
 def can_of(line: TaskLine) -> list[str]:
     """The requests that the daemon accepts for a task."""
-    if line.status in OPEN:
-        return ["cancel", "release" if line.held else "hold"]
-    can = ["deliver"]
-    if line.status != "completed" and line.error_code != "unreadable":
-        can.append("retry")
-    if line.outcome in ("evaluated", "needs_review"):
-        can.append("rate")
-    if line.outcome == "needs_review":
-        can.append("retry")
-    wants = line.outcome in ("failed", "needs_review", "unscorable") and not line.acknowledged
-    return [*can, "acknowledge"] if wants else can
+    return [verb.value for verb in offered(facts(line), TERMS, NOW)]
 
 
 def orders_of(status: DaemonStatus) -> list[str]:
     """The orders that change something."""
-    can = [] if status.paused else ["pause"]
-    can += ["resume"] if status.paused or status.draining else []
-    return [*can, *([] if status.draining else ["drain"]), "go"]
-
-
-_NEXT = {
-    "failed": ("retry it", "retry"),
-    "needs_review": ("compare rating and transcript; rate again, or acknowledge", "rate"),
-    "unscorable": ("have the student record it again", None),
-}
+    view = View(NOW, (), PhaseState(), paused=status.paused, draining=status.draining)
+    return [order.value for order in useful(view)] + (["go"] if status.left else [])
 
 
 def attention_of(line: TaskLine) -> AttentionLine | None:
-    """Why a task wants a person."""
-    kind = "failed" if line.status == "failed" else line.outcome if line.status == "completed" else None
-    if kind not in _NEXT or line.acknowledged:
+    """Why a task wants a person, and what to do."""
+    why = advice(facts(line), line.error_message, TERMS, NOW)
+    if why is None or line.acknowledged:
         return None
-    todo, verb = _NEXT[kind]
-    if verb not in can_of(line):
-        todo, verb = "have the student send it again", None
     return AttentionLine(
         key=f"task:{line.id}",
-        kind=kind,
+        kind=line.outcome or "waiting",
         at=line.ended_at or line.claimed_at,
         who=line.student,
         what=line.filename,
-        reason=line.reason or f"{line.error_code}: {line.error_message}",
-        next=todo,
-        verb=verb,
+        reason=why.reason,
+        next=why.next,
+        verb=why.verb,
         task_id=line.id,
     )
 
@@ -418,6 +424,7 @@ class FakeDaemon:
     refused: list[AttentionLine] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)  # by the daemon's own rule
     delay_s: float = 0.0
     garbage: bytes | None = None  # said instead of every answer
     silent: bool = False  # takes requests and never answers
@@ -558,7 +565,7 @@ class FakeDaemon:
                 return 404, json.dumps({"error": "UnknownTask", "message": f"there is no task {parts[1]}"})
             if parts[2:] == ["results"]:
                 return 200, json.dumps([a_result(line)] if line.status == "completed" else [])
-            return 200, a_detail(_offering(line)).model_dump_json()
+            return 200, a_detail(offering(line)).model_dump_json()
         return 404, json.dumps({"detail": "Not Found"})
 
     def _page(self, params: dict[str, list[str]]) -> TaskPage:
@@ -575,9 +582,7 @@ class FakeDaemon:
         if params.get("descending") == ["true"]:
             chosen = chosen[::-1]
         offset, limit = int(params.get("offset", ["0"])[0]), int(params.get("limit", ["100"])[0])
-        return TaskPage(
-            total=len(chosen), tasks=[_offering(each) for each in chosen[offset : offset + limit]]
-        )
+        return TaskPage(total=len(chosen), tasks=[offering(each) for each in chosen[offset : offset + limit]])
 
     def _attention(self, params: dict[str, list[str]]) -> AttentionPage:
         lines = self.attention()
@@ -594,8 +599,13 @@ class FakeDaemon:
         if self.refuse is not None:
             return self.refuse[0], json.dumps({"error": "IllegalTransition", "message": self.refuse[1]})
         if parts[0] == "attention":
-            self.acknowledge(urllib.parse.unquote(parts[1]))
+            key = urllib.parse.unquote(parts[1])
+            if key not in {line.key for line in self.attention()}:
+                return self._refused(f"nothing named {key} wants a person")
+            self.acknowledge(key)
             return 200, "{}"
+        if parts[0] in set(Order) and parts[0] not in orders_of(self.status):
+            return self._refused(f"{parts[0]} changes nothing")
         if parts[0] != "tasks":
             changes = {
                 "pause": {"paused": True},
@@ -605,10 +615,17 @@ class FakeDaemon:
             self.says(**changes.get(parts[0], {}))
             return 200, self._status().model_dump_json()
         number, verb = int(parts[1]), parts[2]
+        before = next(each for each in self.tasks if each.id == number)
+        if why := refusal(facts(before), Verb(verb), TERMS, NOW):
+            return self._refused(why)
         if self.obeys:
             self.obey(number, verb)
         line = next(each for each in self.tasks if each.id == number)
-        return 200, a_detail(_offering(line)).model_dump_json()
+        return 200, a_detail(offering(line)).model_dump_json()
+
+    def _refused(self, why: str) -> tuple[int, str]:
+        self.refusals.append(why)
+        return 409, json.dumps({"error": "IllegalTransition", "message": why})
 
     def obey(self, number: int, verb: str) -> None:
         """Let what was asked for a task come true."""
@@ -616,14 +633,23 @@ class FakeDaemon:
             "cancel": {"status": "cancelled", "stage": None, "outcome": "cancelled"},
             "hold": {"held": True},
             "release": {"held": False},
-            "retry": {"status": "uploaded", "stage": "stt", "revision": 2, "error_code": None},
-            "rate": {"status": "mistral_complete", "stage": "rate", "revision": 2},
+            "retry": {
+                "status": "uploaded",
+                "stage": "stt",
+                "revision": 2,
+                "outcome": None,
+                "error_code": None,
+            },
+            "rate": {"status": "mistral_complete", "stage": "rate", "revision": 2, "outcome": None},
+            "acknowledge": {"acknowledged": True},
         }
         self.change(number, **changes.get(verb, {}))
 
 
-def _offering(line: TaskLine) -> TaskLine:
-    return line.model_copy(update={"can": can_of(line)})
+def offering(line: TaskLine) -> TaskLine:
+    """A task as the daemon sends it: with the requests that it accepts, and why it wants a person."""
+    why = advice(facts(line), line.error_message, TERMS, NOW)
+    return line.model_copy(update={"can": can_of(line), "reason": why.reason if why is not None else ""})
 
 
 def alarmed() -> list[AlarmLine]:
