@@ -5,14 +5,13 @@ from collections.abc import Mapping, Set
 from rich.cells import cell_len
 
 from introeval_tui.rows import words
-from introeval_tui.rows.cells import Piece, Row, fit, row, wrap
+from introeval_tui.rows.cells import Piece, Row, clean, fit, row, wrap
 from introeval_tui.rows.format import coarse, day, parse
 from introeval_tui.rows.state import Scene
 from introeval_tui.rows.table import mark
 from introeval_tui.rows.target import Listing, Target
 
 LINES = 2  # rows of an item
-_WHAT = 26  # cells of what it is, where the next step leaves them
 _ROOMY = 60  # cells from which kind, student and age are named
 
 
@@ -26,17 +25,17 @@ def item_rows(
     marked: bool = False,
     pending: str | None = None,
 ) -> list[Row]:
-    """The two rows of an item: what is wrong and with whom; below, what it is and what to do."""
+    """The two rows of an item: what is wrong and with whom; below, what to do and what it is."""
     if item is None or item.line is None:
         return [row(width, ("   …", "dim")), row(width)]
     line, look = item.line, words.kind(item.line.kind)
     if pending is not None:
         look = words.Look("↻", f"{pending}…", "yellow")
     roomy = width >= _ROOMY
-    head = (f"{look.sign} {fit(look.word, 13)}" if roomy else look.sign) + " "
+    head = (f"{look.sign} {fit(look.word, 12)}" if roomy else look.sign) + " "
     since = parse(line.at)
     age = f" {coarse(scene.now - since):>5} " if since is not None and roomy else ""
-    who = fit(item.who, 13 if roomy else 9) + " " if item.who else ""
+    who = fit(item.who, 10 if roomy else 9) + " " if item.who else ""
     room = max(1, width - 2 - cell_len(head) - cell_len(who) - cell_len(age))
     reason, *more = wrap(line.reason, room)
     style = "reverse" if cursor else "dim" if scene.stale else None
@@ -51,10 +50,10 @@ def item_rows(
     if not roomy:
         return [row(width, *first), row(width, ("   ", ""), *todo)]
     what = f"{item.name} {line.what}" if item.task_id is not None else line.what
-    room = max(12, width - 6 - sum(cell_len(text) for text, _ in todo))
-    below = (" ".join(more), "") if more else (fit(what, min(room, _WHAT)), "dim")
-    below = (f"    {fit(below[0], min(room, max(_WHAT, cell_len(below[0]))))}  ", below[1])
-    return [row(width, *first), row(width, below, *todo)]
+    begin = 2 + cell_len(head) + cell_len(who)
+    gap = max(2, begin - 4 - sum(cell_len(text) for text, _ in todo))
+    rest = (" ".join(more), "") if more else (clean(what), "dim")
+    return [row(width, *first), row(width, ("    ", ""), *todo, (" " * gap, ""), rest)]
 
 
 def next_step(item: Target, keys: Mapping[str, str]) -> list[Piece]:

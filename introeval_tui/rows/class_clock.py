@@ -60,17 +60,15 @@ def _range(said: "Clock") -> str:
 
 
 def _against(said: "Clock", deadline: str, now: float) -> str:
-    """The forecast against the deadline."""
+    """The deadline, and the forecast against it."""
     if not deadline:
         return ""
-    cause = f": {said.cause[:60]}" if said.cause else ""
     if said.state == "missed":
         ago = max(0.0, now - (parse(said.deadline) or now)) / 60
         return f", deadline {deadline} MISSED {ago:.0f} min ago"
     if said.spare_s is None:
         return f", deadline {deadline}"
-    minutes = abs(said.spare_s) / 60
-    if said.spare_s < 0:
-        return f", {minutes:.1f} min late for {deadline}{cause}"
-    risk = f" AT RISK{cause}" if said.state == "at_risk" else ""
-    return f", {minutes:.1f} min to spare for {deadline}{risk}"
+    how = f"{abs(said.spare_s) / 60:.1f} min {'late' if said.spare_s < 0 else 'to spare'}"
+    at_risk = said.state == "at_risk"
+    cause = f": {said.cause[:60]}" if said.cause and (at_risk or said.spare_s < 0) else ""
+    return f", deadline {deadline}{' AT RISK' if at_risk else ''} ({how}{cause})"

@@ -30,12 +30,18 @@ _CAN = {
     "hold": "hold",
     "cancel": "cancel",
 }
+_TIGHT = 72  # cells; in a narrower history a day is left out
 _REOPENED = ("retried", "rated_again")
 _WORD = ("overall_rating", "clarity_of_speech", "content_quality", "confidence_level")
 
 
 def head_rows(
-    task: "TaskLine", detail: "TaskDetail | None", scene: Scene, width: int, keys: Mapping[str, str]
+    task: "TaskLine",
+    detail: "TaskDetail | None",
+    scene: Scene,
+    width: int,
+    keys: Mapping[str, str],
+    back: str = "< esc  ",
 ) -> list[Row]:
     """The head in 4 rows: the task and its state, its stages, why it is so, and the keys that help now."""
     look = words.look(task, scene.now)
@@ -48,7 +54,7 @@ def head_rows(
     right: list[Piece] = [(" DEMO ", "black on yellow")] if task.demo else []
     right.append((f" {look.sign} {look.word}{attempts} ", look.style))
     left: list[Piece] = [
-        (" < esc  ", "dim"),
+        (f" {back}", "dim"),
         (f"{task.id:04d}  ", "bold"),
         (fit(task.student, min(24, cell_len(clean(task.student[:99])))) + "  ", "bold"),
     ]
@@ -87,7 +93,7 @@ def _why(task: "TaskLine", scene: Scene) -> str:
     if task.error_code:
         return f"why: {task.error_code}: {task.error_message}"
     eta = parse(task.eta)
-    if eta is not None and task.status not in words.FINAL and not scene.stale and not task.held:
+    if eta is not None and task.status not in words.FINAL and not scene.no_forecast and not task.held:
         return f"done in {ahead(eta - scene.now)} ({clock(eta)})"
     reason = words.reason(task, scene.now)
     return f"why: {reason}" if reason else ""
@@ -137,14 +143,15 @@ def _history_row(line: "HistoryLine", attempt: int, scene: Scene, width: int) ->
     if line.actor:
         detail = f"by {line.actor}{', ' if detail else ''}{detail}"
     style = {"failed": "bold red", "cancelled": "yellow", "released": "yellow"}.get(line.event, "")
+    tight = width < _TIGHT
     return row(
         width,
-        (f" {when:<13}", "dim"),
-        (fit(line.event.replace("_", " "), 13), style),
-        (fit(state_word(line.to_status), 11), ""),
-        (fit(f"{line.stage} attempt {attempt}" if attempt else "", 18), ""),
-        (fit(took(line.seconds) if line.seconds is not None else "", 8), ""),
-        (fit(detail, max(0, width - 64)), "dim"),
+        (f" {when[-8:]:<9}" if tight else f" {when:<13}", "dim"),
+        (fit(line.event.replace("_", " "), 12), style),
+        (fit(state_word(line.to_status), 10), ""),
+        (fit(f"attempt {attempt}" if attempt else "", 10), ""),
+        (fit(took(line.seconds) if line.seconds is not None else "", 7), ""),
+        (fit(detail, max(0, width - (49 if tight else 53))), "dim"),
     )
 
 
@@ -236,21 +243,15 @@ def rating_rows(result: ResultJson | None, width: int, *, demo: bool = False) ->
         return [row(width, (" no rating yet" if result is None else " no rating could be given", "dim"))]
     rows = []
     if demo:
-        rows = [
-            row(width, (" DEMO ", "black on yellow"), (" no grade: rated by a demonstration model", "bold"))
-        ]
+        said = " no grade: rated by a demonstration model"
+        rows = [row(width, (" DEMO ", "black on yellow"), (said, "bold"))]
     for name in _WORD:
         value = evaluation.get(name)
         points = value if isinstance(value, int) and 0 <= value <= 10 else 0
         bar = "█" * points + "░" * (10 - points)
-        rows.append(
-            row(
-                width,
-                (f" {name.replace('_', ' '):<20}", ""),
-                (f"{bar} ", "dim" if demo else "cyan"),
-                (f"{value}/10", "bold"),
-            )
-        )
+        head = f" {name.replace('_', ' '):<20}"
+        bar_style, style = ("dim", "dim") if demo else ("cyan", "bold")
+        rows.append(row(width, (head, ""), (f"{bar} ", bar_style), (f"{value}/10", style)))
     rest = {key: value for key, value in evaluation.items() if key not in _WORD}
     rest["evidence"] = [_quoted(each) for each in evaluation.get("evidence") or []]
     return [*rows, row(width), *_fields(rest, width)]

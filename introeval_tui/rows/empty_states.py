@@ -58,23 +58,26 @@ def empty_rows(scene: Scene, query: Query, width: int) -> list[Row]:
         ]
     else:
         lines = _nothing_open(status)
-    return [row(width, (fit(f"   {line}", width), "" if at else "dim")) for at, line in enumerate(lines)]
+    style = "bold" if len(lines) > 1 else "dim"
+    return [
+        row(width, (fit(f"   {part}", width), "" if at else style))
+        for at, line in enumerate(lines)
+        for part in wrap(line, max(10, width - 4))
+    ]
 
 
 def _nothing_open(status: "DaemonStatus") -> list[str]:
     """How the class ended and where its results are; how to name the next video."""
-    lines = ["nothing is open"]
     outbox = next((place.path for place in status.places if place.name == "outbox"), None)
+    lines: list[str] = []
     if status.clock is not None and status.clock.state == "done":
-        lines = [f"the class of {status.clock.total} is done: {outcomes(status.clock)}", ""]
-        if outbox is not None:
-            lines += [f"The results are in {outbox}, a folder for each student."]
+        lines = [f"The class of {status.clock.total} is done: {outcomes(status.clock)}."]
+        lines += [f"The results are in {outbox}, in a folder for each student."] if outbox else []
         lines += ["v shows the done tasks, ! what wants a person.", ""]
-    if status.inbox is not None:
-        path = status.inbox.path
-        lines = [*(lines if len(lines) > 1 else []), f"waiting for videos in {path}"]
-        lines += ["", "Put each student's video into a folder of the student, or begin its name with the"]
-        lines += ["student's id:", f"    {path}/s021/introduction.mp4", f"    {path}/s021_introduction.mp4"]
-        if outbox is not None:
-            lines += [f"The results appear in {outbox}."]
-    return lines
+    if status.inbox is None:
+        return lines or ["nothing is open"]
+    path = status.inbox.path
+    lines += [f"Waiting for videos in {path}", ""]
+    lines += ["Put each video into a folder named as its student, or begin its own name so:"]
+    lines += [f"  {path}/s021/introduction.mp4", f"  {path}/s021_introduction.mp4"]
+    return lines if len(lines) > 6 or outbox is None else [*lines, f"The results appear in {outbox}."]

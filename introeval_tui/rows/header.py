@@ -144,7 +144,7 @@ def _phase(status: "DaemonStatus", scene: Scene) -> list[Piece]:
     if status.batch is not None:
         pieces.append((f"  batch {status.batch.done}/{status.batch.total}", ""))
     following = parse(status.next_switch_at)
-    if following is not None and not scene.stale:
+    if following is not None and not scene.stale and not status.paused:
         pieces.append((f"  switch in {ahead(following - scene.now)}", ""))
     return pieces
 

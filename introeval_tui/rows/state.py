@@ -136,6 +136,11 @@ class Scene:
         return self.known.stale(self.monotonic, self.refresh_s)
 
     @property
+    def no_forecast(self) -> bool:
+        """Whether expected times say nothing: the figures are old, or nothing starts while it is paused."""
+        return self.stale or (self.known.status is not None and self.known.status.paused)
+
+    @property
     def forbidden(self) -> str:
         """Why changes are not possible now, in one line; empty when they are."""
         known = self.known

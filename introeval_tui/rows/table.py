@@ -106,7 +106,7 @@ def mark(*, cursor: bool, marked: bool) -> Piece:
 
 def _eta(task: "TaskLine", scene: Scene) -> str:
     eta = parse(task.eta)
-    if eta is None or scene.stale or task.held or task.status in words.FINAL:
+    if eta is None or scene.no_forecast or task.held or task.status in words.FINAL:
         return "-"
     return ahead(eta - scene.now)
 

@@ -237,6 +237,16 @@ class DetailScreen(KeyedScreen):
         """Scroll by one screen of rows."""
         self.action_scroll_by(by * self._page)
 
+    def on_panel_pointed(self, event: Panel.Pointed) -> None:
+        """Show a tab, go back, or do what a key of the footer does."""
+        word = event.piece.strip()
+        if word[1:].strip() in TABS and word[:1].isdigit():
+            self.action_show_tab(word[1:].strip())
+        elif word == "< esc":
+            self.action_leave()
+        else:
+            self.press(event.piece)
+
     def on_panel_wheeled(self, event: Panel.Wheeled) -> None:
         """Scroll with the wheel."""
         self.action_scroll_by(event.by)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual import work
 
 from introeval_tui.link.client import DaemonSilent, RequestRefused
-from introeval_tui.rows import attention, header
+from introeval_tui.rows import header
 from introeval_tui.rows.cells import Row, row
 from introeval_tui.rows.table import rule
 from introeval_tui.rows.target import Target
@@ -73,13 +73,11 @@ class Peek(Panel):
         item, detail, scene, inner = self._item, self._fetched, self._board.dashboard.scene, width - 1
         rows = [rule("─Task", "", inner, focused=False)]
         keys = self._board.key_names()
-        if item is not None and item.line is not None:
-            rows += [*attention.full_rows(item, keys, scene, inner), row(inner)]
         if item is not None and item.task_id is not None:
             mine = detail if detail is not None and detail.id == item.task_id else None
             task = item.task or mine
             if task is not None:
-                rows += detail_rows.head_rows(task, mine, scene, inner, keys)
+                rows += detail_rows.head_rows(task, mine, scene, inner, keys, back="")
             if mine is not None:
                 rows += [row(inner), *detail_rows.overview_rows(mine, scene, inner), row(inner)]
                 rows += detail_rows.log_rows(self._log, inner, wrapped=True, times=True) if self._log else []

@@ -221,7 +221,7 @@ async def test_the_detail_shows_the_task_from_all_sides(fake: FakeDaemon) -> Non
             "4": "climbing",
             "5": "overall rating",
             "6": '"schema_version": 1',
-            "7": "stt attempt 1",
+            "7": "attempt 1",
             "left_square_bracket": '"schema_version": 1',
         }.items():
             await desk.press(keys)

@@ -8,12 +8,22 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from daemon.contracts.wire.attention import AttentionLine, AttentionPage
-from daemon.contracts.wire.base import LogLine
-from daemon.contracts.wire.status import Clock, GpuState, Inbox, Switching
-from daemon.contracts.wire.tasks import TaskLine, TaskPage
+from daemon.contracts.wire.base import EventLine, LogLine
+from daemon.contracts.wire.status import Clock, EngineReport, GpuState, Inbox, Switching
+from daemon.contracts.wire.tasks import HistoryLine, TaskLine, TaskPage
 from daemon.core.timestamps import to_iso
 from introeval_tui import actions
-from introeval_tui.rows import attention, class_clock, detail_rows, empty_states, gpu, header, panels, table
+from introeval_tui.rows import (
+    attention,
+    class_clock,
+    detail_rows,
+    empty_states,
+    gpu,
+    header,
+    panels,
+    table,
+    words,
+)
 from introeval_tui.rows.cells import Row
 from introeval_tui.rows.selection import Selection
 from introeval_tui.rows.state import Link, ListView, Query, Scene, Snapshot
@@ -226,7 +236,7 @@ def test_the_history_stands_still_until_a_span_is_over() -> None:
 def test_an_empty_inbox_says_where_it_waits() -> None:
     scene = a_scene(left=0, group=[], counts={}, clock=None, batch=None)
     assert "waiting for videos in /srv/introeval/inbox" in said(header.top_rows(scene, 80))
-    assert "waiting for videos in /srv" in said(empty_states.empty_rows(scene, Query(), 80))
+    assert "Waiting for videos in /srv" in said(empty_states.empty_rows(scene, Query(), 80))
     assert 'no open task matches "ana"' in said(empty_states.empty_rows(scene, Query(text="ana"), 80))
     assert "no task has failed" in said(empty_states.empty_rows(scene, Query(view=ListView.FAILED), 80))
     gone = a_scene(left=0, group=[], inbox=Inbox(path="/srv/inbox", waiting=0, available=False))
@@ -244,8 +254,8 @@ def test_a_socket_that_nobody_may_open_says_which_group_to_join() -> None:
         link=Link.DOWN, reason="permission denied", mend="join its group: sudo usermod -aG lab ana"
     )
     rows = empty_states.never_rows(Scene(known, NOW, 0.0, "/run/introeval/x.sock"), 80, 20)
-    for words in ("/run/introeval/x.sock", "permission denied", "usermod -aG lab"):
-        assert words in said(rows)
+    for part in ("/run/introeval/x.sock", "permission denied", "usermod -aG lab"):
+        assert part in said(rows)
 
 
 def test_the_cursor_stays_with_its_task_when_the_list_changes() -> None:
@@ -321,3 +331,158 @@ def test_a_question_about_many_names_their_number() -> None:
     assert "The work of 3 running stages is lost." in lines
     assert actions.must_ask("hold", items)
     assert not actions.must_ask("hold", items[:1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "style"),
+    [
+        ({"state": "running", "deadline": None, "spare_s": None}, "all by 22:43   ", "bold"),
+        ({"guess": True}, "all by ~22:43 (first guess), deadline 22:45 (2.1 min to spare)", "bold green"),
+        (
+            {"state": "at_risk", "spare_s": 30.0, "cause": "slow"},
+            "AT RISK (0.5 min to spare: slow)",
+            "bold yellow",
+        ),
+        ({"state": "late", "spare_s": -60.0, "cause": "slow"}, "22:45 (1.0 min late: slow)", "bold red"),
+        ({"state": "missed", "deadline": to_iso(NOW - 120)}, "deadline 22:11 MISSED 2 min ago", "bold red"),
+        (
+            {"state": "paused", "expected_at": None, "spare_s": None},
+            "paused: no forecast, deadline 22:45",
+            "",
+        ),
+        ({"state": "on_time", "expected_at": None}, "class 12 of 30, deadline 22:45", "bold green"),
+    ],
+)
+def test_the_class_clock_of_every_state_names_the_deadline(
+    changes: dict[str, Any], words: str, style: str
+) -> None:
+    scene = a_scene()
+    assert scene.known.status is not None
+    clock = scene.known.status.clock
+    assert clock is not None
+    pieces = class_clock.class_clock(clock.model_copy(update=changes), scene)
+    assert words in pieces[0][0]
+    assert pieces[0][1] == style
+
+
+def test_the_end_of_a_class_names_the_outcomes_and_the_outbox() -> None:
+    outcomes = {"evaluated": 24, "needs_review": 3, "unscorable": 1, "failed": 2, "cancelled": 0}
+    end = Clock(done=30, total=30, state="done", deadline=to_iso(NOW + 60), outcomes=outcomes)
+    for rows in (header.top_rows(a_scene(clock=end), 80), header.wide_rows(a_scene(clock=end), 120)):
+        text = said(rows)
+        assert "30 of 30 done: 24 evaluated, 3 need review, 1 unscorable, 2 failed" in text
+        assert "RESULTS in /srv/introeval/outbox" in text
+        assert "deadline 22:14" in text
+
+
+def test_what_is_no_success_is_not_green() -> None:
+    ended = {"stage": None, "eta": None, "status": "completed"}
+    for outcome in ("needs_review", "unscorable"):
+        line = task(1, outcome=outcome, **ended)
+        row = table.table_rows(listed([line]), a_scene(), 80, 3, first=0, cursor=-1)[1]
+        detail = detail_rows.head_rows(line, a_detail(line), a_scene(), 80, KEYS)
+        assert not [piece for pieces in (row, *detail[:1]) for piece in pieces if "green" in piece[1]]
+    shown = header.top_rows(a_scene(refused=2), 80)
+    counts = {text.strip(): style for text, style in shown[4]}
+    assert counts["done 118"] == "bold"
+    assert counts["refused 2"] == "bold red"
+
+
+def test_the_bar_of_eval_is_of_what_was_rated() -> None:
+    ended = {"evaluated": 5, "needs_review": 1, "failed": 3, "cancelled": 2, "unscorable": 1}
+    assert " 6/24 rated" in said(header.top_rows(a_scene(clock=Clock(done=12, total=30, outcomes=ended)), 80))
+    gone = Clock(done=2, total=2, outcomes={"cancelled": 2})
+    assert " 0/0 nothing to rate" in said(header.top_rows(a_scene(clock=gone), 80))
+
+
+def test_what_waits_for_eval_has_a_sign_of_its_own_and_what_is_held_no_expected_time() -> None:
+    looks = {words.look(task(1, status=status), NOW).sign for status in ("stt_complete", "mistral_complete")}
+    assert looks == {"◇"}
+    assert "~" not in said(
+        table.table_rows(listed([task(1, held=True)]), a_scene(), 80, 3, first=0, cursor=-1)
+    )
+    paused = a_scene(paused=True)
+    assert "~" not in said(table.table_rows(listed([task(1)]), paused, 80, 3, first=0, cursor=-1))
+    assert "switch in" not in said(header.top_rows(paused, 80))
+
+
+def test_a_model_is_named_once() -> None:
+    engine = EngineReport(stage="stt", name="demo_model", state="ready", model="demo_model")
+    assert said(panels.engine_rows(a_scene(engines=[engine]), 80)).count("demo_model") == 1
+    assert said(header.top_rows(a_scene(engines=[engine]), 80)[1:2]).count("demo_model") == 1
+
+
+def test_events_name_who_gave_the_order_and_say_when_an_alarm_is_over() -> None:
+    events = [
+        EventLine(id=1, at=to_iso(NOW), kind="order", message="paused", actor="ana"),
+        EventLine(id=2, at=to_iso(NOW), kind="cleared", message="the outbox is full"),
+    ]
+    rows = panels.event_rows(events, 80)
+    assert "paused by ana" in said(rows)
+    assert "cleared: the outbox is full" in said(rows)
+
+
+def test_an_alarm_that_was_seen_is_dim_and_comes_last() -> None:
+    first, second = alarmed()
+    seen = first.model_copy(update={"acknowledged": True})
+    rows = panels.alarm_rows(a_scene(alarms=[seen, second]), 80, 6)
+    assert "the GPU is not free" in said(rows[:1])
+    assert "the outbox" in said(rows[-1:])
+    assert {style for _, style in rows[-1]} <= {"dim", ""}
+
+
+def test_the_rating_of_a_demonstration_is_marked_and_not_bright() -> None:
+    line = task(1, status="completed", outcome="evaluated", demo=True, delivered_at=to_iso(NOW))
+    result = a_result(line)
+    rows = detail_rows.rating_rows(result, 80, demo=True)
+    assert "DEMO  no grade" in said(rows[:1])
+    assert not {style for pieces in rows for _, style in pieces} & {"cyan"}
+    assert "DEMO" in said(table.table_rows(listed([line]), a_scene(), 80, 3, first=0, cursor=-1))
+    assert "DEMO" in said(detail_rows.head_rows(line, a_detail(line), a_scene(), 80, KEYS)[:1])
+    assert "DEMO" in said(header.top_rows(a_scene(demo=True), 80)[:1])
+
+
+def test_the_attempts_of_each_stage_are_counted_by_themselves() -> None:
+    line = task(1, status="completed", outcome="evaluated", stage=None)
+    steps = [
+        ("started", "stt", 1),
+        ("transcribed", "stt", 1),
+        ("started", "extract", 2),
+        ("started", "rate", 3),
+        ("rated", "rate", 3),
+        ("retried", None, 0),
+        ("started", "rate", 1),
+    ]
+    history = [
+        HistoryLine(
+            at=to_iso(NOW), event=event, from_status=None, to_status="completed", stage=stage,
+            attempt=attempt, seconds=None, detail={}, actor="ana" if event == "retried" else None,
+        )
+        for event, stage, attempt in steps
+    ]  # fmt: skip
+    detail = a_detail(line).model_copy(update={"history": history})
+    shown = said(detail_rows.history_rows(detail, a_scene(), 100))
+    assert "attempt 2" not in shown
+    assert "attempt 3" not in shown
+    assert "by ana" in shown
+
+
+def test_reasons_get_the_cells_that_nothing_else_needs() -> None:
+    reason = "the engine gave no answer in 300 s, three"
+    line = task(1, status="failed", outcome="failed", stage=None, eta=None, reason=reason)
+    failed = Query(view=ListView.FAILED)
+    assert reason[:34] in said(
+        table.table_rows(listed([line]), a_scene(), 80, 3, first=0, cursor=-1, query=failed)
+    )
+    assert "transcribed" in said(detail_rows.transcript_rows(None, 80, heard=True))
+
+
+def test_the_phases_are_in_one_panel_alone() -> None:
+    assert "switch 11.4s" not in said(gpu.gpu_rows(a_scene(), 78, 20, phases=False))
+
+
+def test_an_empty_list_says_how_to_name_a_video() -> None:
+    scene = a_scene(left=0, group=[], counts={}, clock=None, batch=None)
+    shown = said(empty_states.empty_rows(scene, Query(), 80))
+    assert "/srv/introeval/inbox/s021/introduction.mp4" in shown
+    assert "The results appear in /srv/introeval/outbox" in shown
