@@ -30,6 +30,7 @@ from daemon.intake.limits import Limits
 from daemon.llm.rubric import Rubric
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.attention import Attention
+from daemon.monitoring.camera import Camera
 from daemon.monitoring.events import Events
 from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.observer import Observer
@@ -114,6 +115,22 @@ async def assemble(
     now = time.time()
     recorder.recall(await session(recording.points_between, now - KEPT_S, now, KEPT))
     attention = Attention(config, session, alarms, events, supervisor, supervisor.ask, time.time)
+    observer = Observer(
+        config,
+        session,
+        events,
+        supervisor,
+        intake,
+        alarms,
+        site.progress,
+        metrics,
+        attention,
+        engines=node.reports,
+        forecast=forecaster,
+        gpu=recorder,
+        places=places.all,
+        demo=is_demo(config),
+    )
     daemon = Daemon(
         config=config,
         supervisor=supervisor,
@@ -122,26 +139,11 @@ async def assemble(
         session=session,
         events=events,
         alarms=alarms,
-        observer=Observer(
-            config,
-            session,
-            events,
-            supervisor,
-            intake,
-            alarms,
-            site.progress,
-            metrics,
-            attention,
-            engines=node.reports,
-            forecast=forecaster,
-            gpu=recorder,
-            places=places.all,
-            demo=is_demo(config),
-        ),
+        observer=observer,
         attention=attention,
         forecaster=forecaster,
         recorder=recorder,
-        record=Record(session, events, recorder),
+        record=Record(session, events, recorder, Camera(observer), time.time),
         places=places,
         rubric=site.rubric,
         first_id=0,

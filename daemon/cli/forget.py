@@ -63,6 +63,7 @@ def _without_daemon(settings: Config, student: str, unreached: NotRunning) -> Fo
     with owned(paths.state), open_store(database) as db:
         kept = look_up(db, student, paths)
         deleted = delete_files(kept, paths, _outbox(settings, db))
+        recording.forget_frames(db, kept.traces, 0, -1)
         recording.forget_events(db, kept.traces)
         forget_rows(db, kept, paths)
         return proved(kept, deleted, paths)

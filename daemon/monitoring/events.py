@@ -130,14 +130,15 @@ class Events:
         """The events after `last_id`; None when some of them have left the ring, or it never was."""
         if not self._dropped <= last_id <= self.last_id:
             return None
-        return self._newer(last_id)
+        return self.newer(last_id)
 
     @property
     def unwritten(self) -> list[EventLine]:
         """The events that are not in the database yet."""
-        return self._newer(self.written_id)
+        return self.newer(self.written_id)
 
-    def _newer(self, last_id: int) -> list[EventLine]:
+    def newer(self, last_id: int) -> list[EventLine]:
+        """The events after `last_id` that are still here, oldest first."""
         return [*takewhile(lambda event: event.id > last_id, reversed(self._ring))][::-1]
 
     def forget(self, traces: Traces) -> None:

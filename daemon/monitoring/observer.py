@@ -166,8 +166,12 @@ class Observer:
         """A page of tasks."""
         self._foresee()
         now, etas = self._clock(), dict(self._etas)
-        page = await self._session.read(queries.task_page, wanted, self._queued(), now, etas)
+        page = await self._session.read(queries.task_page, wanted, self.queued(), now, etas)
         return page.model_copy(update={"tasks": [self._live(line) for line in page.tasks]})
+
+    async def lines(self, ids: Sequence[int]) -> list[TaskLine]:
+        """The lines of tasks, without those that are gone."""
+        return [self._live(line) for line in await self._session.read(queries.lines, ids, self._clock())]
 
     async def task(self, task_id: int) -> TaskDetail:
         """One task. Raises UnknownTask."""
@@ -237,7 +241,7 @@ class Observer:
                 self._etas = etas
                 self.events.changed()
 
-    def _queued(self) -> list[Task]:
+    def queued(self) -> list[Task]:
         """The open tasks in the order of service, sorted once for each change."""
         key = (self.events.seq, self._work.turns)
         if self._queue is None or self._queue[0] != key:
@@ -246,12 +250,15 @@ class Observer:
 
     def _live(self, line: L) -> L:
         """The line, with the fields that only the running daemon knows."""
-        live = {
-            "progress": self._progress.of(line.id),
-            "started_at": _iso(self._work.started.get(line.id)),
-            "eta": None if line.held else _iso(self._etas.get(line.id)),
+        return line.model_copy(update=self.live(line.id, held=line.held))
+
+    def live(self, task_id: int, *, held: bool) -> dict[str, Any]:
+        """The fields of a line that only the running daemon knows."""
+        return {
+            "progress": self._progress.of(task_id),
+            "started_at": _iso(self._work.started.get(task_id)),
+            "eta": None if held else _iso(self._etas.get(task_id)),
         }
-        return line.model_copy(update=live)
 
     def _switching(self, phase: PhaseState) -> Switching | None:
         if phase.switching_since is None:

@@ -204,6 +204,11 @@ def _final(db: Database, wanted: TaskQuery) -> tuple[list[SortKey], int]:
     return places, sum(counted[each] for each in of)
 
 
+def lines(db: Database, ids: Sequence[int], now: float) -> list[TaskLine]:
+    """The lines of tasks, without those that are gone."""
+    return [task_line(row, db.terms, now) for row in lists.by_ids(db, ids)]
+
+
 def task_detail(db: Database, task_id: int, now: float) -> TaskDetail:
     """One task with its history. Raises UnknownTask."""
     return _detail(reports.task(db, task_id), db.terms, now)

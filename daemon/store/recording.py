@@ -1,4 +1,4 @@
-"""The record of a day in the database: the daemon's events, and readings of the GPU."""
+"""The record of a day in the database: events, readings of the GPU, and what the dashboard showed."""
 
 import contextlib
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from typing import Any
 
 from daemon.contracts.wire.base import EventLine
 from daemon.contracts.wire.status import GpuPoint
+from daemon.core.keeping.frames import Stretch, without
 from daemon.core.keeping.traces import Traces
 from daemon.core.timestamps import from_iso, to_iso
 from daemon.store.database import Database, impatient, reads, writes
@@ -16,19 +17,30 @@ _LINE = [getattr(NewsRow, name) for name in EventLine.model_fields]
 _KEPT: tuple[Any, ...] = (NewsRow, GpuPointRow, StretchRow)
 
 
-def keep(db: Database, events: Sequence[EventLine], points: Sequence[GpuPoint]) -> None:
-    """Write events and readings. Raises StoreError at once while another program locks the database."""
+def keep(
+    db: Database, events: Sequence[EventLine], points: Sequence[GpuPoint], stretch: Stretch | None = None
+) -> None:
+    """Write events, readings and the frames of a stretch, which may be written again when it has more.
+
+    Raises StoreError at once while another program locks the database.
+    """
     with impatient(db):
-        _keep(db, events, points)
+        _keep(db, events, points, stretch)
 
 
 @writes
-def _keep(db: Database, events: Sequence[EventLine], points: Sequence[GpuPoint]) -> None:
+def _keep(
+    db: Database, events: Sequence[EventLine], points: Sequence[GpuPoint], stretch: Stretch | None
+) -> None:
     for event in events:
         NewsRow.insert(**event.model_dump() | {"at": from_iso(event.at)}).on_conflict_replace().execute(db)
     for point in points:
         values = point.model_dump(exclude={"group"}) | {"at": from_iso(point.at)}
         GpuPointRow.insert(**values, group_name="+".join(point.group)).on_conflict_replace().execute(db)
+    if stretch is not None and stretch.frames:
+        values = {"ended_at": stretch.ended_at, "frames": stretch.packed()}
+        row = StretchRow.insert(began_at=stretch.began_at, **values)
+        row.on_conflict(conflict_target=[StretchRow.began_at], update=values).execute(db)
 
 
 @reads
@@ -66,6 +78,21 @@ def points_between(db: Database, since: float, until: float, most: int) -> list[
     return points[::-1]
 
 
+@reads
+def stretches(db: Database, since: float, until: float) -> list[tuple[int, float, float]]:
+    """The stretches that touch a time, the oldest first: id, begin and end."""
+    chosen = (StretchRow.began_at < until) & (StretchRow.ended_at >= since)
+    rows = StretchRow.select(StretchRow.id, StretchRow.began_at, StretchRow.ended_at).where(chosen)
+    return list(rows.order_by(StretchRow.began_at, StretchRow.id).tuples().execute(db))
+
+
+@reads
+def frames(db: Database, stretch: int) -> bytes:
+    """The packed frames of a stretch; nothing if it is gone."""
+    found = StretchRow.select(StretchRow.frames).where(StretchRow.id == stretch).scalar(db)
+    return bytes(found or b"")
+
+
 @writes
 def expire(db: Database, witnessed: float, until: float, most: int) -> int:
     """Delete at most `most` rows of each kind that are kept since `until` (witnessed seconds) or longer; new
@@ -91,6 +118,19 @@ def forget_events(db: Database, traces: Traces) -> None:
         NewsRow.delete().where(NewsRow.id == id_).execute(db)
 
 
+@writes
+def forget_frames(db: Database, traces: Traces, after: int, most: int) -> int | None:
+    """Remove a student from at most `most` stretches with ids above `after`. Gives the last one's id, or None
+    after the last.
+    """
+    rows = StretchRow.select(StretchRow.id, StretchRow.frames).where(StretchRow.id > after)
+    last = None
+    for last, packed in rows.order_by(StretchRow.id).limit(most).tuples().execute(db):
+        if (others := without(bytes(packed), traces)) is not None:
+            StretchRow.update(frames=others).where(StretchRow.id == last).execute(db)
+    return last
+
+
 def adopt(db: Database, file: Path) -> None:
     """Take over the events of the file in which earlier versions kept them, and delete it."""
     if not file.exists():
@@ -99,7 +139,7 @@ def adopt(db: Database, file: Path) -> None:
     for line in file.read_bytes().splitlines():
         with contextlib.suppress(ValueError):  # a crash may have torn it
             found.append(EventLine.model_validate_json(line))
-    _keep(db, found, ())
+    _keep(db, found, (), None)
     file.unlink()
 
 

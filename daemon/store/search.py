@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from daemon.core.keeping import frames
 from daemon.core.keeping.traces import Traces
 from daemon.store.database import Database, border
 from daemon.store.opening import connect
@@ -15,7 +16,7 @@ _OTHER_TEXT = frozenset(
     "key value migrated_at actor acknowledged_by".split()
 )
 _DOCUMENT = "content"
-_EVENT = "events.message"  # a short number in it stands for much else
+_EVENT, _FRAMES = "events.message", "recordings.frames"  # a short number in them stands for much else
 
 
 class Found:
@@ -42,7 +43,7 @@ def _search(db: Database, traces: Traces, roots: Sequence[bytes]) -> Found:
     for column, value in _values(db):
         name = column.rpartition(".")[2]
         pattern = document if name == _DOCUMENT else other if name in _OTHER_TEXT else text
-        pattern = line if column == _EVENT else pattern
+        pattern = line if column in (_EVENT, _FRAMES) else pattern
         if part in value or pattern.found(value):
             value = _without(roots, value)
             found.has_part = found.has_part or part in value
@@ -67,4 +68,4 @@ def _values(db: Database) -> Iterator[tuple[str, bytes]]:
                 if isinstance(value, str):
                     yield column, value.encode(errors="surrogatepass")
                 elif isinstance(value, bytes):
-                    yield column, value
+                    yield column, frames.text(value) if column == _FRAMES else value

@@ -13,12 +13,11 @@ _TABLES = (
         at TEXT NOT NULL PRIMARY KEY, utilisation REAL, used_mb REAL, temperature_c REAL, power_w REAL,
         group_name TEXT NOT NULL, kept_from REAL) WITHOUT ROWID""",
     """CREATE TABLE recordings (
-        id INTEGER NOT NULL PRIMARY KEY, began_at TEXT NOT NULL, ended_at TEXT NOT NULL,
+        id INTEGER NOT NULL PRIMARY KEY, began_at TEXT NOT NULL UNIQUE, ended_at TEXT NOT NULL,
         frames BLOB NOT NULL, kept_from REAL)""",
     "CREATE INDEX idx_events_at ON events (at)",
     "CREATE INDEX idx_events_kept ON events (kept_from)",
     "CREATE INDEX idx_gpu_points_kept ON gpu_points (kept_from)",
-    "CREATE INDEX idx_recordings_began ON recordings (began_at)",
     "CREATE INDEX idx_recordings_kept ON recordings (kept_from)",
     "ALTER TABLE phases ADD COLUMN holders TEXT NOT NULL DEFAULT '[]'",
     "ALTER TABLE phases ADD COLUMN refused TEXT",

@@ -1,0 +1,109 @@
+"""Frames: what the dashboard showed, each as its difference from the one before, packed in stretches.
+
+A state is JSON: `status` is the daemon's answer, `tasks` are lines by id, `queue` the ids of the open ones in
+the order of service. A stretch begins with a whole state, so that it needs no other; one that a crash has cut
+short is read up to there.
+"""
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from daemon.core.keeping.traces import Finder, Traces
+
+State = Mapping[str, Any]
+EMPTY: State = {"status": {}, "tasks": {}, "queue": []}
+_FORGOTTEN = "(forgotten)"
+
+
+def difference(before: State, after: State) -> dict[str, Any]:
+    """What has changed; empty when nothing has. `gone` are the tasks that are no longer there."""
+    lines = {id_: _changed(before["tasks"].get(id_, {}), line) for id_, line in after["tasks"].items()}
+    found = {
+        "status": _changed(before["status"], after["status"]),
+        "tasks": {id_: changed for id_, changed in lines.items() if changed},
+        "gone": [id_ for id_ in before["tasks"] if id_ not in after["tasks"]],
+    }
+    changes: dict[str, Any] = {part: changed for part, changed in found.items() if changed}
+    if after["queue"] != before["queue"]:
+        changes["queue"] = after["queue"]
+    return changes
+
+
+def applied(state: State, changes: State) -> State:
+    """The state after a difference."""
+    gone, moved = set(changes.get("gone", ())), changes.get("tasks", {})
+    tasks = {id_: line for id_, line in state["tasks"].items() if id_ not in gone}
+    tasks |= {id_: {**tasks.get(id_, {}), **line} for id_, line in moved.items()}
+    return {
+        "status": {**state["status"], **changes.get("status", {})},
+        "tasks": tasks,
+        "queue": changes.get("queue", state["queue"]),
+    }
+
+
+class Stretch:
+    """Some minutes of frames, packed as they come. Times are in seconds since the epoch."""
+
+    def __init__(self, began_at: float) -> None:
+        self.began_at = self.ended_at = began_at
+        self.frames = 0
+        self._state = EMPTY
+        self._packer = zlib.compressobj()
+        self._packed = bytearray()
+
+    def add(self, at: float, state: State) -> None:
+        """Add the state at a time; one that is as before costs nothing."""
+        self.ended_at = at
+        if changes := difference(self._state, state):
+            self._state, self.frames = state, self.frames + 1
+            line = json.dumps([at, changes], ensure_ascii=False, separators=(",", ":")) + "\n"
+            self._packed += self._packer.compress(line.encode(errors="replace"))
+
+    def packed(self) -> bytes:
+        """All frames so far."""
+        self._packed += self._packer.flush(zlib.Z_SYNC_FLUSH)
+        return bytes(self._packed)
+
+
+def text(packed: bytes) -> bytes:
+    """The lines of a packed stretch."""
+    return zlib.decompressobj().decompress(packed)
+
+
+def states(packed: bytes) -> Iterator[tuple[float, State]]:
+    """Each state of a stretch with the time from which it holds."""
+    state = EMPTY
+    for line in text(packed).splitlines():
+        at, changes = json.loads(line)
+        state = applied(state, changes)
+        yield at, state
+
+
+def without(packed: bytes, traces: Traces) -> bytes | None:
+    """The stretch without a student's tasks and with the words that name one replaced; None if none do."""
+    named = traces.in_text()
+    if not named.found(text(packed)):
+        return None
+    kept: Stretch | None = None
+    for at, state in states(packed):
+        kept = kept or Stretch(at)
+        tasks = {id_: line for id_, line in state["tasks"].items() if line["student"] != traces.student}
+        queue = [id_ for id_ in state["queue"] if str(id_) in tasks or str(id_) not in state["tasks"]]
+        status = _unnamed(named, state["status"])
+        kept.add(at, {"status": status, "tasks": _unnamed(named, tasks), "queue": queue})
+    return kept.packed() if kept else b""
+
+
+def _unnamed(named: Finder, value: Any) -> Any:
+    """JSON in which each text that names the student is replaced."""
+    if isinstance(value, str):
+        return _FORGOTTEN if named.found(value.encode(errors="replace")) else value
+    if isinstance(value, dict):
+        return {key: _unnamed(named, inner) for key, inner in value.items()}
+    return [_unnamed(named, inner) for inner in value] if isinstance(value, list) else value
+
+
+def _changed(before: State, after: State) -> dict[str, Any]:
+    return {} if after is before else {k: v for k, v in after.items() if k not in before or before[k] != v}

@@ -1,0 +1,121 @@
+"""Takes what the dashboard shows as a state of `daemon.core.keeping.frames`, as cheaply as it can.
+
+The line of a task is read from the database only when the task has changed, was in an event, or has ended
+and is not delivered yet. What only the running daemon knows (progress, estimates) costs no query.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from daemon.contracts.wire.base import EventLine
+from daemon.contracts.wire.status import DaemonStatus
+from daemon.contracts.wire.tasks import TaskLine
+from daemon.core.keeping.frames import EMPTY, State
+from daemon.core.tasks.task import Task
+from daemon.monitoring.events import Events
+
+MOST = 1000  # open tasks, in the order of service
+_AT_ONCE = 200
+_WATCHED = 200
+_NOT_SHOWN = {"now", "seq", "may_change", "can"}
+
+
+class Subject(Protocol):
+    """The observer, as the camera sees it."""
+
+    events: Events
+
+    async def status(self) -> DaemonStatus:
+        """The daemon's status. Raises StoreError."""
+        ...
+
+    def queued(self) -> list[Task]:
+        """The open tasks in the order of service."""
+        ...
+
+    async def lines(self, ids: Sequence[int]) -> list[TaskLine]:
+        """The lines of tasks. Raises StoreError."""
+        ...
+
+    def live(self, task_id: int, *, held: bool) -> dict[str, Any]:
+        """The fields of a line that only the running daemon knows."""
+        ...
+
+
+class Camera:
+    """Looks at the daemon through its observer. Used on the loop's thread."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing any more, so that the next look reads everything again."""
+        self._tasks: Mapping[int, Task] = {}
+        self._lines: dict[int, dict[str, Any]] = {}
+        self._watched: dict[int, None] = {}  # ended, and not delivered yet; the oldest first
+        self._event = self._subject.events.last_id
+        self._state: State = EMPTY
+        self._seen: int | None = None
+
+    async def look(self) -> State:
+        """What the dashboard shows now. Raises StoreError."""
+        status = _shown(await self._subject.status())
+        if self._subject.events.seq != self._seen or self._watched:
+            seen = self._subject.events.seq
+            await self._read()
+            self._seen = seen
+        if _alike(status, self._state["status"]):
+            status = self._state["status"]
+        self._state = {
+            "status": status,
+            "tasks": {str(id_): line for id_, line in self._lines.items()},
+            "queue": list(self._tasks),
+        }
+        return self._state
+
+    async def _read(self) -> None:
+        """Read the lines that may have changed."""
+        subject = self._subject
+        every = subject.queued()
+        queue = {task.id: task for task in every[:MOST]}
+        news = subject.events.newer(self._event)
+        self._watch(news, {task.id for task in every})
+        changed = [id_ for id_, task in queue.items() if self._tasks.get(id_) is not task]
+        mentioned = (event.task_id for event in news if event.task_id in queue)
+        read: dict[int, dict[str, Any]] = {}
+        wanted = list(dict.fromkeys([*changed, *mentioned, *self._watched]))
+        for begin in range(0, len(wanted), _AT_ONCE):
+            for line in await subject.lines(wanted[begin : begin + _AT_ONCE]):
+                read[line.id] = line.model_dump(mode="json", exclude={"can"})
+        for id_ in [id_ for id_ in self._watched if read.get(id_, {}).get("delivered_at") or id_ not in read]:
+            del self._watched[id_]
+        kept = {id_: self._refreshed(id_) for id_ in queue if id_ in self._lines}
+        self._lines, self._tasks = kept | read, queue
+        self._event = news[-1].id if news else self._event
+
+    def _watch(self, news: Iterable[EventLine], open_ids: Collection[int]) -> None:
+        """Follow tasks that have ended, and those in events that are not open, until they are delivered."""
+        told = (event.task_id for event in news if event.task_id is not None)
+        ended = [id_ for id_ in [*self._watched, *self._tasks, *told] if id_ not in open_ids]
+        self._watched = dict.fromkeys(ended[-_WATCHED:])
+
+    def _refreshed(self, id_: int) -> dict[str, Any]:
+        line = self._lines[id_]
+        live = self._subject.live(id_, held=line["held"])
+        return line if all(line[key] == value for key, value in live.items()) else {**line, **live}
+
+
+def _shown(status: DaemonStatus) -> dict[str, Any]:
+    return status.model_dump(mode="json", exclude=_NOT_SHOWN)
+
+
+def _alike(one: State, other: State) -> bool:
+    """Whether both show the same: of the free space, tenths of a GB."""
+    same = all(value == other.get(key) for key, value in one.items() if key != "disk")
+    return same and _free(one) == _free(other)
+
+
+def _free(status: State) -> float | None:
+    disk = status.get("disk")
+    return disk and round(disk["free_mb"] / 1024, 1)
