@@ -5,8 +5,14 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from introeval_tui.settings import read_keys, settings_file
+
+if TYPE_CHECKING:
+    from introeval_tui.app import Dashboard
+    from introeval_tui.link.setup import Setup
+    from introeval_tui.link.tape import Tape
 
 
 def full_screen() -> bool:
@@ -27,8 +33,12 @@ def open_dashboard(
     ascii_only: bool = False,
     mouse: bool = True,
     refresh_s: float = 1.0,
+    tape: "Tape | None" = None,
 ) -> int:
-    """Run the dashboard until it is closed, and return the exit code. Raises SettingsError."""
+    """Run the dashboard until it is closed, and return the exit code. Raises SettingsError.
+
+    With a `tape` it shows a day that is replayed.
+    """
     from introeval_tui.app import Dashboard
     from introeval_tui.link.setup import Setup
 
@@ -36,9 +46,15 @@ def open_dashboard(
     if (file := settings_file()).exists():
         keys = read_keys(file, _known_ids())
     setup = Setup(socket, read_only, ascii_only or only_ascii(), refresh_s, keys)
-    dashboard = Dashboard(setup)
+    dashboard = _replayed(setup, tape) if tape else Dashboard(setup)
     said = dashboard.run(mouse=mouse)
     return dashboard.return_code or 0 if said is None else said
+
+
+def _replayed(setup: "Setup", tape: "Tape") -> "Dashboard":
+    from introeval_tui.replayed import Replayed
+
+    return Replayed(setup, tape)
 
 
 def _known_ids() -> set[str]:

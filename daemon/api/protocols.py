@@ -15,7 +15,10 @@ from daemon.monitoring.queries import TaskQuery
 class Answers(Protocol):
     """The daemon's answers to questions. Each may raise StoreError."""
 
-    events: Events
+    @property
+    def events(self) -> Events:
+        """The last events."""
+        ...
 
     async def healthy(self) -> None:
         """Return once the database has answered."""
@@ -80,12 +83,16 @@ class Commands(Protocol):
         ...
 
 
-class Wanting(Protocol):
-    """The things that want a person."""
+class ShownWanting(Protocol):
+    """The things that want a person, to look at."""
 
     async def page(self, wanted: AttentionQuery) -> AttentionPage:
         """A page of them. Raises StoreError."""
         ...
+
+
+class Wanting(ShownWanting, Protocol):
+    """The things that want a person."""
 
     async def acknowledge(self, key: str, actor: str) -> None:
         """Record that a person has seen one. Raises UnknownTask, IllegalTransition, StoreError."""

@@ -7,7 +7,7 @@ from pydantic import StringConstraints
 from starlette.concurrency import run_in_threadpool
 
 from daemon.api.errors import MOST_ID, TaskId, as_json, problems, uid_of
-from daemon.api.protocols import Answers, Operators, Wanting
+from daemon.api.protocols import Answers, Operators, ShownWanting
 from daemon.api.stream import Stream
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
@@ -27,7 +27,7 @@ FlagCode = Annotated[str, StringConstraints(max_length=64)]
 AnyId = Annotated[int | None, Query(ge=0, le=MOST_ID)]
 
 
-def add_reading(api: FastAPI, answers: Answers, wanting: Wanting, operators: Operators) -> None:
+def add_reading(api: FastAPI, answers: Answers, wanting: ShownWanting, operators: Operators) -> None:
     """Add the reading routes to `api`."""
     _add_state(api, answers, operators)
     _add_tasks(api, answers)
@@ -109,7 +109,7 @@ def _add_tasks(api: FastAPI, answers: Answers) -> None:
         return await answers.results(task_id)
 
 
-def _add_attention(api: FastAPI, answers: Answers, wanting: Wanting) -> None:
+def _add_attention(api: FastAPI, answers: Answers, wanting: ShownWanting) -> None:
     @api.get("/attention", response_model=AttentionPage, responses=problems(503))
     async def get_attention(
         kind: Annotated[list[AttentionKind] | None, Query()] = None,

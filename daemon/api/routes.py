@@ -5,9 +5,17 @@ from collections.abc import Callable
 from fastapi import FastAPI
 
 from daemon.api.errors import add_problems, problems
-from daemon.api.protocols import Accept, Answers, Commands, Forget, Operators, Wanting
+from daemon.api.protocols import Accept, Answers, Commands, Forget, Operators, ShownWanting, Wanting
 from daemon.api.read_routes import add_reading
 from daemon.api.write_routes import add_changing
+
+
+def make_reading(answers: Answers, wanting: ShownWanting) -> FastAPI:
+    """Make an application that only answers, as for a day that is replayed: nobody may change anything."""
+    api = FastAPI(docs_url=None, redoc_url=None)
+    add_problems(api)
+    add_reading(api, answers, wanting, lambda _: False)
+    return api
 
 
 def make_api(

@@ -143,7 +143,7 @@ async def assemble(
         attention=attention,
         forecaster=forecaster,
         recorder=recorder,
-        record=Record(session, events, recorder, Camera(observer), time.time),
+        record=Record(session, events, recorder, Camera(observer, attention.page), time.time),
         places=places,
         rubric=site.rubric,
         first_id=0,

@@ -10,6 +10,7 @@ import typer
 from daemon import __version__
 from daemon.cli import show
 from daemon.cli.common import ERR, OUT, AsJson, Chosen, configuration
+from daemon.cli.decisions import decisions
 from daemon.cli.read_commands import add_looking
 from daemon.cli.replay import replay
 from daemon.cli.simulate import simulate
@@ -182,6 +183,7 @@ def main() -> None:
     add_looking(app)
     add_commands(app)
     app.command()(simulate)
+    app.command()(decisions)
     app.command()(replay)
     _add_rubric()
     try:

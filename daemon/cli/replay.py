@@ -1,39 +1,37 @@
-"""`introeval replay`: repeats the recorded decisions. Its imports wait until it runs, to keep others fast."""
+"""`introeval replay`: opens the dashboard on a day that was recorded. Its imports wait until it runs."""
 
-from pathlib import Path
+import json
 from typing import Annotated
 
 import typer
 
-from daemon.cli.common import ERR, OUT, configuration
+from daemon.cli.common import AsJson, configuration, span
 
 
 def replay(
-    file: Annotated[
-        Path | None, typer.Argument(help="The record; default: the one in the configured state folder.")
-    ] = None,
+    day: Annotated[str, typer.Argument(metavar="DAY", help="today, yesterday, or 2026-11-27.")] = "today",
+    begin: Annotated[str | None, typer.Option("--from", metavar="HH:MM", help="From this time.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="HH:MM", help="Until this time.")] = None,
+    speed: Annotated[float, typer.Option(min=0.1, max=1000, help="Recorded seconds a second.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Print the first picture as text, and exit.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Repeat the scheduler's recorded decisions with the rules of this version, and show each difference.
+    """Open the dashboard on a recorded day, as it was then. Nothing can be changed in it.
 
-    The record is log/decisions.jsonl in the state folder. It names no student and can go with a report.
-    The exit code is 0 when every decision is the same, else 1.
+    P pauses, + and - change the speed, . and , go a minute on and back, > and < ten, ( and ) to the begin and
+    the end. With --json the first status is printed.
     """
-    from daemon.core.errors import RecordUnreadable
-    from daemon.core.schedule.replay import Difference, replay
-    from daemon.system.state_folder import DECISIONS
+    from daemon.api import client
+    from daemon.cli.playing import playing
+    from introeval_tui import once as text
+    from introeval_tui import start
 
-    file = file or configuration().paths.state / "log" / DECISIONS
-    total, differences = 0, 0
-    try:
-        with file.open(encoding="utf-8") as lines:
-            for found in replay(lines):
-                total += 1
-                if isinstance(found, Difference):
-                    differences += 1
-                    ERR.print(f"line {found.line}: recorded {found.turn.decided}", soft_wrap=True)
-                    ERR.print(f"line {found.line}: now      {found.again}", soft_wrap=True)
-    except OSError as exc:
-        raise RecordUnreadable(f"{file} cannot be read: {exc.strerror}; run the daemon first") from exc
-    OUT.print(f"{total} decisions repeated, {total - differences} the same", highlight=False)
-    if differences:
-        raise typer.Exit(1)
+    with playing(configuration(), *span(day, begin, end)) as (socket, tape):
+        tape.pause()  # until the dashboard is open
+        if as_json:
+            typer.echo(json.dumps(client.get(socket, "/status"), indent=2))
+        elif once or not start.full_screen():
+            typer.echo(text.frame(socket, ascii_only=start.only_ascii()))
+        else:
+            tape.play(speed)
+            raise typer.Exit(start.open_dashboard(lambda: socket, ascii_only=start.only_ascii(), tape=tape))

@@ -4,19 +4,23 @@ The line of a task is read from the database only when the task has changed, was
 and is not delivered yet. What only the running daemon knows (progress, estimates) costs no query.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine
 from daemon.contracts.wire.status import DaemonStatus
 from daemon.contracts.wire.tasks import TaskLine
 from daemon.core.keeping.frames import EMPTY, State
 from daemon.core.tasks.task import Task
+from daemon.monitoring.attention import AttentionQuery
 from daemon.monitoring.events import Events
 
 MOST = 1000  # open tasks, in the order of service
 _AT_ONCE = 200
 _WATCHED = 200
+_WANTING = 100
+_AGAIN = 30  # looks
 _NOT_SHOWN = {"now", "seq", "may_change", "can"}
 
 
@@ -43,10 +47,12 @@ class Subject(Protocol):
 
 
 class Camera:
-    """Looks at the daemon through its observer. Used on the loop's thread."""
+    """Looks at the daemon through its observer and at what `wanting` gives. Used on the loop's thread."""
 
-    def __init__(self, subject: Subject) -> None:
-        self._subject = subject
+    def __init__(
+        self, subject: Subject, wanting: Callable[[AttentionQuery], Awaitable[AttentionPage]]
+    ) -> None:
+        self._subject, self._wanting = subject, wanting
         self.forget()
 
     def forget(self) -> None:
@@ -57,10 +63,12 @@ class Camera:
         self._event = self._subject.events.last_id
         self._state: State = EMPTY
         self._seen: int | None = None
+        self._looks = 0
 
     async def look(self) -> State:
         """What the dashboard shows now. Raises StoreError."""
         status = _shown(await self._subject.status())
+        wanting = await self._attention(status["attention"])
         if self._subject.events.seq != self._seen or self._watched:
             seen = self._subject.events.seq
             await self._read()
@@ -70,9 +78,20 @@ class Camera:
         self._state = {
             "status": status,
             "tasks": {str(id_): line for id_, line in self._lines.items()},
+            "attention": wanting,
             "queue": list(self._tasks),
+            "wanting": list(wanting),
         }
         return self._state
+
+    async def _attention(self, counts: Mapping[str, int]) -> dict[str, Any]:
+        """What wants a person, by its key: read again with news and, since waits grow, now and then."""
+        self._looks += 1
+        quiet = self._subject.events.last_id == self._event and self._looks % _AGAIN
+        if not counts or (quiet and counts == self._state["status"].get("attention")):
+            return self._state["attention"] if counts else {}
+        page = await self._wanting(AttentionQuery(limit=_WANTING))
+        return {line.key: line.model_dump(mode="json", exclude={"verb"}) for line in page.lines}
 
     async def _read(self) -> None:
         """Read the lines that may have changed."""

@@ -220,8 +220,8 @@ def results(db: Database, task_id: int) -> list[dict[str, Any]]:
     return [json.loads(content) for content in documents.results(db, task_id)]
 
 
-def phases(db: Database, last: int) -> list[PhaseSpan]:
-    """The last times that a group was loaded, the newest first."""
+def phases(db: Database, last: int, until: float | None = None) -> list[PhaseSpan]:
+    """The last times that a group was loaded, begun until a time where one is given, the newest first."""
     return [
         PhaseSpan(
             group=list(span.group),
@@ -235,7 +235,7 @@ def phases(db: Database, last: int) -> list[PhaseSpan]:
             needed_mb=span.needed_mb,
             margin_mb=span.margin_mb,
         )
-        for span in lists.last_phases(db, last)
+        for span in lists.last_phases(db, last, until)
     ]
 
 

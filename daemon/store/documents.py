@@ -1,5 +1,6 @@
 """Documents: the frozen bytes of the outbox's files, and which of them are delivered."""
 
+import math
 from collections.abc import Sequence
 
 from daemon.contracts.values import Document, Kind
@@ -58,9 +59,11 @@ def rows_of(db: Database, task_id: int) -> list[DocumentRow]:
 
 
 @reads
-def results(db: Database, task_id: int) -> list[bytes]:
-    """The bytes of a task's results, one for each revision that ended, in their order."""
+def results(db: Database, task_id: int, until: float = math.inf) -> list[bytes]:
+    """The bytes of a task's results, one for each revision that ended until a time, in their order."""
     mine = (DocumentRow.task_id == task_id) & (DocumentRow.kind == Kind.RESULT.value)
+    if until < math.inf:
+        mine &= DocumentRow.created_at <= until
     query = DocumentRow.select().where(mine).order_by(DocumentRow.revision)
     return [bytes(row.content) for row in query.execute(db)]
 

@@ -199,9 +199,24 @@ def speed(db: Database, last: int = 50) -> Speed:
 
 
 @reads
-def last_phases(db: Database, last: int) -> list[PhaseRecord]:
-    """The last phases, newest first."""
-    rows = PhaseRow.select().order_by(PhaseRow.id.desc()).limit(last).execute(db)
+def ended_before(db: Database, until: float, most: int) -> list[Listed]:
+    """The last tasks that ended before a time, the newest end first."""
+    chosen = TaskRow.ended_at < until
+    return [
+        listed(row)
+        for row in TaskRow.select(*_COLUMNS)
+        .where(chosen)
+        .order_by(TaskRow.ended_at.desc())
+        .limit(most)
+        .execute(db)
+    ]
+
+
+@reads
+def last_phases(db: Database, last: int, until: float | None = None) -> list[PhaseRecord]:
+    """The last phases, those that began until a time where one is given, the newest first."""
+    query = PhaseRow.select().order_by(PhaseRow.id.desc()).limit(last)
+    rows = (query if until is None else query.where(PhaseRow.started_at <= until)).execute(db)
     return [
         PhaseRecord(
             tuple(row.group_name.split("+")),

@@ -87,6 +87,15 @@ def stretches(db: Database, since: float, until: float) -> list[tuple[int, float
 
 
 @reads
+def begins(db: Database) -> list[float]:
+    """When each stretch began, the oldest first."""
+    return [
+        at
+        for (at,) in StretchRow.select(StretchRow.began_at).order_by(StretchRow.began_at).tuples().execute(db)
+    ]
+
+
+@reads
 def frames(db: Database, stretch: int) -> bytes:
     """The packed frames of a stretch; nothing if it is gone."""
     found = StretchRow.select(StretchRow.frames).where(StretchRow.id == stretch).scalar(db)

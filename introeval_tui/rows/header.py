@@ -103,10 +103,12 @@ def title(scene: Scene, width: int) -> Row:
     link: Piece = ("● live", "green")
     if scene.stale:
         link = (f"◐ stale {int(known.age(scene.monotonic))}s", "bold yellow")
+    elif scene.replay:
+        link = (scene.replay, "bold magenta")
     elif scene.frozen:
         link = ("‖ frozen", "bold yellow")
     right: list[Piece] = [(" DEMO ", "black on yellow")] if status.demo else []
-    if scene.read_only or not status.may_change:
+    if scene.read_only or not (status.may_change or scene.replay):
         right.append((" read-only ", "dim"))
     right += [*wanted(status), mode(status, scene.now)]
     left = [(" INTROEVAL ", "bold"), link, (f"  {clock(scene.now)}  ", ""), *_phase(status, scene)]

@@ -128,6 +128,7 @@ class Scene:
     socket: str = ""
     read_only: bool = False
     frozen: bool = False
+    replay: str = ""  # the badge of a day that is replayed
     refresh_s: float = 1.0
 
     @property
@@ -148,6 +149,8 @@ class Scene:
             return "read-only: the daemon has another version"
         if known.status is None or self.stale:
             return "the daemon does not answer: nothing can be changed now"
+        if self.replay:
+            return "read-only: this is a recording"
         if self.read_only:
             return "read-only: opened with --read-only"
         if not known.status.may_change:

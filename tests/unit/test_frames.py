@@ -17,7 +17,9 @@ STATES = st.fixed_dictionaries(
     {
         "status": st.fixed_dictionaries({"why": VALUES, "alarms": VALUES}),
         "tasks": st.dictionaries(st.sampled_from(["1", "2", "3"]), LINES),
+        "attention": st.dictionaries(st.sampled_from(["a", "b"]), st.fixed_dictionaries({"who": VALUES})),
         "queue": st.lists(st.sampled_from([1, 2, 3]), unique=True),
+        "wanting": st.lists(st.sampled_from(["a", "b"]), unique=True),
     }
 )
 
@@ -46,7 +48,15 @@ def test_a_stretch_gives_every_state_back_with_its_time(shown: list[Any]) -> Non
 
 def a_state(*tasks: tuple[str, str], **status: Any) -> dict[str, Any]:
     lines = {id_: {"student": student, "filename": f"{student}.mp4", "eta": None} for id_, student in tasks}
-    return {"status": {"why_detail": "", **status}, "tasks": lines, "queue": [int(id_) for id_, _ in tasks]}
+    queue = [int(id_) for id_, _ in tasks]
+    wanting = {f"task:{id_}": {"who": student, "reason": "failed"} for id_, student in tasks}
+    return {
+        "status": {"why_detail": "", **status},
+        "tasks": lines,
+        "attention": wanting,
+        "queue": queue,
+        "wanting": list(wanting),
+    }
 
 
 def test_a_stretch_that_goes_on_holds_what_came_before_and_after_each_write() -> None:

@@ -1,4 +1,4 @@
-"""The words for the states of a task, on the screen and in the commands. The dashboard's first paint loads them."""
+"""The words for the states of a task, on screen and in the commands. The first paint loads this module."""
 
 STATES = {
     "uploaded": "queued",

@@ -1,8 +1,8 @@
 """Frames: what the dashboard showed, each as its difference from the one before, packed in stretches.
 
 A state is JSON: `status` is the daemon's answer, `tasks` are lines by id, `queue` the ids of the open ones in
-the order of service. A stretch begins with a whole state, so that it needs no other; one that a crash has cut
-short is read up to there.
+the order of service, `attention` lines by their key, `wanting` these keys in their order. A stretch begins
+with a whole state, so that it needs no other; one that a crash has cut short is read up to there.
 """
 
 import json
@@ -13,34 +13,32 @@ from typing import Any
 from daemon.core.keeping.traces import Finder, Traces
 
 State = Mapping[str, Any]
-EMPTY: State = {"status": {}, "tasks": {}, "queue": []}
+_LINES, _ORDERS = ("tasks", "attention"), ("queue", "wanting")
+EMPTY: State = {"status": {}, "tasks": {}, "attention": {}, "queue": [], "wanting": []}
 _FORGOTTEN = "(forgotten)"
 
 
 def difference(before: State, after: State) -> dict[str, Any]:
-    """What has changed; empty when nothing has. `gone` are the tasks that are no longer there."""
-    lines = {id_: _changed(before["tasks"].get(id_, {}), line) for id_, line in after["tasks"].items()}
-    found = {
-        "status": _changed(before["status"], after["status"]),
-        "tasks": {id_: changed for id_, changed in lines.items() if changed},
-        "gone": [id_ for id_ in before["tasks"] if id_ not in after["tasks"]],
-    }
-    changes: dict[str, Any] = {part: changed for part, changed in found.items() if changed}
-    if after["queue"] != before["queue"]:
-        changes["queue"] = after["queue"]
-    return changes
+    """What has changed; empty when nothing has. A line of `None` is no longer there."""
+    found: dict[str, Any] = {"status": _changed(before["status"], after["status"])}
+    for part in _LINES:
+        lines = {key: _changed(before[part].get(key, {}), line) for key, line in after[part].items()}
+        gone = dict.fromkeys(key for key in before[part] if key not in after[part])
+        found[part] = {key: changed for key, changed in lines.items() if changed} | gone
+    changes = {part: changed for part, changed in found.items() if changed}
+    return changes | {part: after[part] for part in _ORDERS if after[part] != before[part]}
 
 
 def applied(state: State, changes: State) -> State:
     """The state after a difference."""
-    gone, moved = set(changes.get("gone", ())), changes.get("tasks", {})
-    tasks = {id_: line for id_, line in state["tasks"].items() if id_ not in gone}
-    tasks |= {id_: {**tasks.get(id_, {}), **line} for id_, line in moved.items()}
-    return {
-        "status": {**state["status"], **changes.get("status", {})},
-        "tasks": tasks,
-        "queue": changes.get("queue", state["queue"]),
-    }
+    after = {**state, **{part: changes[part] for part in _ORDERS if part in changes}}
+    after["status"] = {**state["status"], **changes.get("status", {})}
+    for part in _LINES:
+        after[part] = dict(state[part])
+        for key, changed in changes.get(part, {}).items():
+            after[part][key] = None if changed is None else {**after[part].get(key, {}), **changed}
+        after[part] = {key: line for key, line in after[part].items() if line is not None}
+    return after
 
 
 class Stretch:
@@ -56,6 +54,7 @@ class Stretch:
     def add(self, at: float, state: State) -> None:
         """Add the state at a time; one that is as before costs nothing."""
         self.ended_at = at
+        self.began_at = self.began_at if self.frames else at
         if changes := difference(self._state, state):
             self._state, self.frames = state, self.frames + 1
             line = json.dumps([at, changes], ensure_ascii=False, separators=(",", ":")) + "\n"
@@ -90,9 +89,15 @@ def without(packed: bytes, traces: Traces) -> bytes | None:
     for at, state in states(packed):
         kept = kept or Stretch(at)
         tasks = {id_: line for id_, line in state["tasks"].items() if line["student"] != traces.student}
-        queue = [id_ for id_ in state["queue"] if str(id_) in tasks or str(id_) not in state["tasks"]]
-        status = _unnamed(named, state["status"])
-        kept.add(at, {"status": status, "tasks": _unnamed(named, tasks), "queue": queue})
+        lines = {key: line for key, line in state["attention"].items() if line["who"] != traces.student}
+        others = {
+            "status": _unnamed(named, state["status"]),
+            "tasks": _unnamed(named, tasks),
+            "attention": _unnamed(named, lines),
+            "queue": [id_ for id_ in state["queue"] if str(id_) in tasks or str(id_) not in state["tasks"]],
+            "wanting": [key for key in state["wanting"] if key in lines],
+        }
+        kept.add(at, others)
     return kept.packed() if kept else b""
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from daemon.cli.decisions import decisions
 from daemon.cli.main import app
-from daemon.cli.replay import replay as replay_command
 from daemon.contracts.values import Ticket
 from daemon.contracts.wire.words import Order, Verb
 from daemon.core.errors import Blame, Fault, RecordUnreadable
@@ -143,13 +143,13 @@ async def test_a_record_that_cannot_be_written_costs_the_record_alone(tmp_path: 
 
 
 def run_command(*args: str) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["replay", *args])
+    result = CliRunner().invoke(app, ["decisions", *args])
     return result.exit_code, result.output
 
 
 async def test_the_command_shows_what_does_not_follow(tmp_path: Path) -> None:
-    if not any(command.callback is replay_command for command in app.registered_commands):
-        app.command()(replay_command)
+    if not any(command.callback is decisions for command in app.registered_commands):
+        app.command()(decisions)
     lab = Lab(tmp_path)
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:

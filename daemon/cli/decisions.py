@@ -1,0 +1,39 @@
+"""`introeval decisions`: repeats the recorded decisions. Its imports wait until it runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from daemon.cli.common import ERR, OUT, configuration
+
+
+def decisions(
+    file: Annotated[
+        Path | None, typer.Argument(help="The record; default: the one in the configured state folder.")
+    ] = None,
+) -> None:
+    """Repeat the scheduler's recorded decisions with the rules of this version, and show each difference.
+
+    The record is log/decisions.jsonl in the state folder. It names no student and can go with a report.
+    The exit code is 0 when every decision is the same, else 1.
+    """
+    from daemon.core.errors import RecordUnreadable
+    from daemon.core.schedule.replay import Difference, replay
+    from daemon.system.state_folder import DECISIONS
+
+    file = file or configuration().paths.state / "log" / DECISIONS
+    total, differences = 0, 0
+    try:
+        with file.open(encoding="utf-8") as lines:
+            for found in replay(lines):
+                total += 1
+                if isinstance(found, Difference):
+                    differences += 1
+                    ERR.print(f"line {found.line}: recorded {found.turn.decided}", soft_wrap=True)
+                    ERR.print(f"line {found.line}: now      {found.again}", soft_wrap=True)
+    except OSError as exc:
+        raise RecordUnreadable(f"{file} cannot be read: {exc.strerror}; run the daemon first") from exc
+    OUT.print(f"{total} decisions repeated, {total - differences} the same", highlight=False)
+    if differences:
+        raise typer.Exit(1)
