@@ -16,7 +16,8 @@ _OTHER_TEXT = frozenset(
     "key value migrated_at actor acknowledged_by".split()
 )
 _DOCUMENT = "content"
-_EVENT, _FRAMES = "events.message", "recordings.frames"  # a short number in them stands for much else
+_EVENT = "events.message"  # a short number in it stands for much else
+_FRAMES = "recordings.frames"
 
 
 class Found:
@@ -41,9 +42,13 @@ def _search(db: Database, traces: Traces, roots: Sequence[bytes]) -> Found:
     line = traces.in_files()
     part = traces.student.encode()
     for column, value in _values(db):
+        if column == _FRAMES:
+            fields = frames.IDS if traces.is_short_number else frames.FREE
+            found.columns |= {column} if frames.names(value, text, fields) else set()
+            continue
         name = column.rpartition(".")[2]
         pattern = document if name == _DOCUMENT else other if name in _OTHER_TEXT else text
-        pattern = line if column in (_EVENT, _FRAMES) else pattern
+        pattern = line if column == _EVENT else pattern
         if part in value or pattern.found(value):
             value = _without(roots, value)
             found.has_part = found.has_part or part in value
@@ -68,4 +73,4 @@ def _values(db: Database) -> Iterator[tuple[str, bytes]]:
                 if isinstance(value, str):
                     yield column, value.encode(errors="surrogatepass")
                 elif isinstance(value, bytes):
-                    yield column, frames.text(value) if column == _FRAMES else value
+                    yield column, value

@@ -196,6 +196,7 @@ async def test_what_was_deleted_is_looked_for_in_the_bytes_of_the_database(tmp_p
             path.unlink()
         folder.rmdir()
     with open_store(database) as store:
+        recording.forget_frames(store, kept.traces, 0, -1)
         recording.forget_events(store, kept.traces)
     assert forget_proof.find(kept.traces, lab.config.paths) == [f"{database}: deleted rows"]
 

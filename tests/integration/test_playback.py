@@ -105,6 +105,10 @@ async def test_a_time_shows_what_was_known_then(tmp_path: Path) -> None:
             assert failed["history"][-1]["event"] == "failed"
             assert [result["revision"] for result in day.ask("/tasks/2/results")] == [1]
             assert [line["filename"] for line in day.ask("/refused")] == ["s009_notes.txt"]
+            wanting = day.ask("/attention")
+            assert (wanting["total"], wanting["counts"]) == (2, {"failed": 1, "refused": 1})
+            assert [line["key"].partition(":")[0] for line in wanting["lines"]] == ["task", "refused"]
+            assert day.ask("/attention", kind="failed")["lines"][0]["who"] == "s001"
             with pytest.raises(UnknownTask):
                 day.ask("/tasks/4")
             with pytest.raises(IntroEvalError):
@@ -120,6 +124,7 @@ async def test_a_time_shows_what_was_known_then(tmp_path: Path) -> None:
             assert [phase["ended_at"] is not None for phase in phases[1:]] == [True] * (len(phases) - 1)
             assert before == phases[-len(before) :]
             status, events = day.ask("/status"), day.ask("/events/recent")
+            assert day.ask("/attention")["counts"] == {"refused": 1}
             assert status["can"] == []
             assert not status["may_change"]
             assert max(event["at"] for event in events) <= status["now"]

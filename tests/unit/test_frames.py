@@ -71,6 +71,16 @@ def test_a_stretch_that_goes_on_holds_what_came_before_and_after_each_write() ->
     assert (stretch.frames, stretch.ended_at) == (2, 3.0)
 
 
+def test_a_student_whose_id_is_a_word_of_ours_takes_no_word_away() -> None:
+    state = a_state(("1", "rate"), ("2", "ben"), phase="eval", group=["rate"], why_detail="rate waits")
+    left = without(packed(state), Traces("rate"))
+    assert left is not None
+    ((_, shown),) = states(left)
+    assert shown["status"] == {"phase": "eval", "group": ["rate"], "why_detail": "(forgotten)"}
+    assert list(shown["tasks"]) == ["2"]
+    assert without(left, Traces("rate")) is None
+
+
 def test_a_forgotten_student_is_in_no_frame_and_the_others_stay() -> None:
     alarm = [{"code": "intake_x", "message": "/inbox/ada/me.mp4 cannot be taken", "fix": "see to it"}]
     shown = [a_state(("1", "ada"), ("2", "adam")), a_state(("2", "adam"), alarms=alarm)]

@@ -7,7 +7,7 @@ with a whole state, so that it needs no other; one that a crash has cut short is
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from daemon.core.keeping.traces import Finder, Traces
@@ -16,6 +16,10 @@ State = Mapping[str, Any]
 _LINES, _ORDERS = ("tasks", "attention"), ("queue", "wanting")
 EMPTY: State = {"status": {}, "tasks": {}, "attention": {}, "queue": [], "wanting": []}
 _FORGOTTEN = "(forgotten)"
+IDS = frozenset({"student", "who"})
+FREE = IDS | {"filename", "error_message", "reason", "what", "next", "message", "affects", "fix"}
+FREE |= {"why_detail", "cause", "detail", "path", "user"}
+"""Fields whose texts can name a student; the others have words of our own, which may be a student's id."""
 
 
 def difference(before: State, after: State) -> dict[str, Any]:
@@ -83,7 +87,7 @@ def states(packed: bytes) -> Iterator[tuple[float, State]]:
 def without(packed: bytes, traces: Traces) -> bytes | None:
     """The stretch without a student's tasks and with the words that name one replaced; None if none do."""
     named = traces.in_text()
-    if not named.found(text(packed)):
+    if not names(packed, named, FREE):
         return None
     kept: Stretch | None = None
     for at, state in states(packed):
@@ -101,13 +105,23 @@ def without(packed: bytes, traces: Traces) -> bytes | None:
     return kept.packed() if kept else b""
 
 
-def _unnamed(named: Finder, value: Any) -> Any:
-    """JSON in which each text that names the student is replaced."""
+def names(packed: bytes, named: Finder, fields: Collection[str]) -> bool:
+    """Whether one of these fields of a stretch names the student whom `named` finds."""
+    lines = text(packed)
+    if not named.found(lines):
+        return False
+    every = (changes for _, changes in map(json.loads, lines.splitlines()))
+    return any(_unnamed(named, changes, fields) != changes for changes in every)
+
+
+def _unnamed(named: Finder, value: Any, fields: Collection[str] = FREE, field: str = "") -> Any:
+    """JSON in which each text of these fields that names the student is replaced."""
     if isinstance(value, str):
-        return _FORGOTTEN if named.found(value.encode(errors="replace")) else value
+        found = field in fields and named.found(value.encode(errors="replace"))
+        return _FORGOTTEN if found else value
     if isinstance(value, dict):
-        return {key: _unnamed(named, inner) for key, inner in value.items()}
-    return [_unnamed(named, inner) for inner in value] if isinstance(value, list) else value
+        return {key: _unnamed(named, inner, fields, key) for key, inner in value.items()}
+    return [_unnamed(named, inner, fields, field) for inner in value] if isinstance(value, list) else value
 
 
 def _changed(before: State, after: State) -> dict[str, Any]:

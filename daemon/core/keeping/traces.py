@@ -57,6 +57,11 @@ class Traces:
     names: frozenset[str] = frozenset()
     unique: frozenset[str] = frozenset()
 
+    @property
+    def is_short_number(self) -> bool:
+        """Whether the id stands for much else in a text."""
+        return self.student.isdigit() and len(self.student) <= _SHORT_NUMBER
+
     def in_text(self) -> Finder:
         """Finds the student's id and the names as whole words, and all unique texts."""
         return self._finder(_words([self.student, *self.names]))
@@ -66,7 +71,7 @@ class Traces:
 
         Such an id counts only in quotes or as a part of a path.
         """
-        if not (self.student.isdigit() and len(self.student) <= _SHORT_NUMBER):
+        if not self.is_short_number:
             return self.in_text()
         as_id = rb"""(?<=["'/])""" + re.escape(self.student.encode()) + rb"""(?=["'/])"""
         return self._finder([as_id], _words(self.names))
