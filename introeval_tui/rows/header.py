@@ -111,7 +111,8 @@ def title(scene: Scene, width: int) -> Row:
     if scene.read_only or not (status.may_change or scene.replay):
         right.append((" read-only ", "dim"))
     right += [*wanted(status), mode(status, scene.now)]
-    left = [(" INTROEVAL ", "bold"), link, (f"  {clock(scene.now)}  ", ""), *_phase(status, scene)]
+    hour = "  " if scene.replay else f"  {clock(scene.now)}  "
+    left = [(" INTROEVAL ", "bold"), link, (hour, ""), *_phase(status, scene)]
     if sum(cell_len(text) for text, _ in (*left, *right)) > width:
         left[0] = (" ", "")
     return spread(width, left, right)
