@@ -164,9 +164,14 @@ def shown_again(
             now = again.picture()
             if key != STEP:
                 now = again.picture(key)
-            assert now[1:-1] == rows[1:-1], (at, speed)
+            assert now[1:-1] == list(map(_without_offers, rows[1:-1])), (at, speed)
             assert f"REPLAY {clock(from_iso(at), seconds=True)} {speed:g}x" in now[0]
             assert _rest(now[0]).startswith(_rest(rows[0])[:16])
+
+
+def _without_offers(row: str) -> str:
+    """A row without the key that did the next step: in a recording nothing can be done."""
+    return re.sub(r" \w (?=retry it)", " > ", row)
 
 
 def _rest(title: str) -> str:
