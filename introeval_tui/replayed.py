@@ -17,9 +17,9 @@ class Replayed(Dashboard):
     """Its clock is that of the tape. Orders and requests are refused: this is a recording."""
 
     BINDINGS = [
-        Binding("P", "pause", "pause or go on", id="pause"),
-        Binding("plus,equals_sign", "faster(1)", "faster", id="faster"),
-        Binding("minus", "faster(-1)", "slower", id="slower"),
+        Binding("P", "halt", "halt the replay, or go on", id="halt"),
+        Binding("plus,equals_sign", "faster(1)", "replay faster", id="faster"),
+        Binding("minus", "faster(-1)", "replay slower", id="slower"),
         Binding("full_stop", "jump(60)", "a minute on", id="minute_on"),
         Binding("comma", "jump(-60)", "a minute back", id="minute_back"),
         Binding("greater_than_sign", "jump(600)", "ten minutes on", id="minutes_on"),
@@ -45,8 +45,8 @@ class Replayed(Dashboard):
         badge = f"{sign} REPLAY {clock(now, seconds=True)} {self._tape.speed:g}x"
         return replace(scene, now=scene.now if scene.frozen else now, replay=badge)
 
-    def action_pause(self) -> None:
-        """Pause the replay, or go on."""
+    def action_halt(self) -> None:
+        """Halt the replay, or go on."""
         self._tape.pause()
         self.draw()
 

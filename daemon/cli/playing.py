@@ -39,7 +39,7 @@ def playing(
         if not executor.submit(recording.stretches, db, begin, end).result():
             raise RecordUnreadable(executor.submit(_no_recording, db, begin).result())
         loop = opened.enter_context(_looping())
-        playback = Playback(Session(db, executor, lambda _: None), config.paths.state / "log")
+        playback = Playback(Session(db, executor, lambda _code, _trouble: None), config.paths.state / "log")
         spans = asyncio.run_coroutine_threadsafe(playback.load(begin, end), loop).result()
         tape = Tape([(max(begin, began), min(end, ended)) for began, ended in spans], monotonic=monotonic)
         playback.now = tape.now

@@ -15,6 +15,7 @@ from daemon.app.assembly import Daemon
 from daemon.contracts.values import Ticket
 from daemon.contracts.wire.status import DaemonStatus, GpuState
 from daemon.contracts.wire.words import Order, Verb
+from daemon.core.alarms import Trouble
 from daemon.core.errors import Blame, Fault
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import from_iso
@@ -142,7 +143,7 @@ async def taught(lesson: Lesson, live: Screen) -> list[tuple[str, bytes, list[st
     await take()
     await daemon.supervisor.order(Order.PAUSE)
     await daemon.supervisor.ask(Verb.HOLD, 4)
-    daemon.alarms.set("alert_disk", "the disk is nearly full; free some space")
+    daemon.alarms.set(Trouble("alert_disk", "the disk is nearly full", "new videos", "free some space"))
     await take()
     for gate in lesson.gates.values():
         gate.set()
