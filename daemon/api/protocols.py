@@ -24,10 +24,6 @@ class Answers(Protocol):
         """Return once the database has answered."""
         ...
 
-    async def is_student(self, account: str) -> bool:
-        """Whether a student of the database has this name."""
-        ...
-
     async def status(self, *, may_change: bool) -> DaemonStatus:
         """The daemon's status. `may_change` tells the caller whether changes are allowed to them."""
         ...
@@ -62,6 +58,14 @@ class Answers(Protocol):
 
     async def metrics(self) -> tuple[bytes, str]:
         """The metrics in Prometheus' text format, and its media type."""
+        ...
+
+
+class LiveAnswers(Answers, Protocol):
+    """The answers of a running daemon, which knows its students."""
+
+    async def is_student(self, account: str) -> bool:
+        """Whether a student of the database has this name. Raises StoreError."""
         ...
 
 

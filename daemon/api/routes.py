@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fastapi import FastAPI
 
 from daemon.api.errors import add_problems, problems
-from daemon.api.protocols import Accept, Answers, Commands, Forget, Operators, ShownWanting, Wanting
+from daemon.api.protocols import Accept, Answers, Commands, Forget, LiveAnswers, Operators, ShownWanting, Wanting
 from daemon.api.read_routes import add_reading
 from daemon.api.write_routes import add_changing
 
@@ -19,7 +19,7 @@ def make_reading(answers: Answers, wanting: ShownWanting) -> FastAPI:
 
 
 def make_api(
-    answers: Answers,
+    answers: LiveAnswers,
     commands: Commands,
     wanting: Wanting,
     accept: Accept,

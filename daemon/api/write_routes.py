@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from daemon.api.errors import TaskId, account_of, as_json, problems, uid_of
-from daemon.api.protocols import Accept, Answers, Commands, Forget, Operators, Wanting
+from daemon.api.protocols import Accept, Commands, Forget, LiveAnswers, Operators, Wanting
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import Deadline, Forgotten
 from daemon.contracts.wire.status import DaemonStatus
@@ -28,7 +28,7 @@ _WORDS = frozenset(
 
 def add_changing(
     api: FastAPI,
-    answers: Answers,
+    answers: LiveAnswers,
     commands: Commands,
     wanting: Wanting,
     accept: Accept,
