@@ -5,7 +5,16 @@ from collections.abc import Callable
 from fastapi import FastAPI
 
 from daemon.api.errors import add_problems, problems
-from daemon.api.protocols import Accept, Answers, Commands, Forget, LiveAnswers, Operators, ShownWanting, Wanting
+from daemon.api.protocols import (
+    Accept,
+    Answers,
+    Commands,
+    Forget,
+    LiveAnswers,
+    Operators,
+    ShownWanting,
+    Wanting,
+)
 from daemon.api.read_routes import add_reading
 from daemon.api.write_routes import add_changing
 
