@@ -1,43 +1,30 @@
-"""The command line's client of the daemon: HTTP over its control socket."""
+"""The command line's client of the daemon: HTTP over its control socket.
 
+With the standard library alone: httpx would take longer to import than all else that a command needs.
+"""
+
+import http.client
+import json
 import os
+import socket as sockets
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
-
-import httpx
+from urllib.parse import quote, urlencode
 
 from daemon.contracts.wire.base import EventLine, Problem
-from daemon.core.errors import (
-    ConfigError,
-    Crowded,
-    IllegalTransition,
-    IntroEvalError,
-    NotAllowed,
-    NotRunning,
-    PlaceError,
-    Stopping,
-    StoreError,
-    UnknownStudent,
-    UnknownTask,
-)
+from daemon.core.errors import IntroEvalError, NotAllowed, NotRunning
 
-_ERRORS: dict[str, type[IntroEvalError]] = {
-    e.__name__: e
-    for e in (
-        *(ConfigError, Crowded, IllegalTransition, NotAllowed, PlaceError, Stopping, StoreError),
-        *(UnknownStudent, UnknownTask),
-    )
-}
+_ERRORS = {each.__name__: each for each in IntroEvalError.__subclasses__()}
 _PATIENCE_S = 30.0  # `pause --now` is answered once the running attempts have ended
 _SEARCH_S = 900.0  # `forget` searches all that the daemon has written
 _SILENCE_S = 40.0  # more than two heartbeats of the event stream
 
 
-def get(socket: Path, path: str, **params: Any) -> Any:
+def get(socket: Path, path: str, *, patience_s: float = _PATIENCE_S, **params: Any) -> Any:
     """Send a GET, and return the JSON answer. Raises NotRunning, NotAllowed and the daemon's errors."""
-    return _request("GET", socket, path, params)
+    return _request("GET", socket, path, params, patience_s=patience_s)
 
 
 def post(socket: Path, path: str, body: dict[str, Any] | None = None, **params: Any) -> Any:
@@ -61,14 +48,13 @@ def follow(socket: Path, after: int | None) -> Iterator[EventLine | None]:
     Ends when the daemon ends. Raises NotRunning, NotAllowed and the daemon's errors.
     """
     headers = {} if after is None else {"last-event-id": str(after)}
-    with _client(socket, timeout=_SILENCE_S) as client:
+    with closing(_Connection(socket, _SILENCE_S)) as connection:
         try:
-            with client.stream("GET", "/events", headers=headers) as answer:
-                if not answer.is_success:
-                    answer.read()
-                    raise _refused(socket, answer)
-                yield from _events(answer.iter_lines())
-        except httpx.TransportError as exc:
+            answer = connection.asked("GET", "/events", headers=headers)
+            if answer.status != http.HTTPStatus.OK:
+                raise _refused(socket, answer.status, answer.read())
+            yield from _events(line.decode().rstrip("\r\n") for line in answer)
+        except (OSError, http.client.HTTPException) as exc:
             raise _unreached(socket, exc) from exc
 
 
@@ -80,16 +66,29 @@ def _events(lines: Iterable[str]) -> Iterator[EventLine | None]:
             yield EventLine.model_validate_json(line.removeprefix("data: "))
 
 
-def _client(socket: Path, timeout: float) -> httpx.Client:
-    transport = httpx.HTTPTransport(uds=str(socket))
-    return httpx.Client(transport=transport, base_url="http://introeval", trust_env=False, timeout=timeout)
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        super().__init__("introeval", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = sockets.socket(sockets.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+    def asked(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> http.client.HTTPResponse:
+        self.request(method, path, body, headers or {})
+        return self.getresponse()
 
 
-def _unreached(socket: Path, exc: httpx.TransportError) -> IntroEvalError:
+def _unreached(socket: Path, exc: Exception) -> IntroEvalError:
     """The error for a daemon that does not answer: NotAllowed or NotRunning."""
     if not _reachable(socket):
         return NotAllowed(f"you may not use {socket}; join its group, and log in again")
-    return NotRunning(f"no daemon answers on {socket} ({exc}); start one with: introeval run")
+    why = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+    return NotRunning(f"no daemon answers on {socket} ({why.lower()}); to start one, run: introeval run")
 
 
 def _request(
@@ -101,23 +100,31 @@ def _request(
     *,
     patience_s: float = _PATIENCE_S,
 ) -> Any:
-    given = {name: value for name, value in params.items() if value is not None}
-    with _client(socket, timeout=patience_s) as client:
+    given = {name: _said(value) for name, value in params.items() if value is not None}
+    address = f"{path}?{urlencode(given, doseq=True)}" if given else path
+    sent = None if body is None else json.dumps(body).encode()
+    headers = {} if body is None else {"content-type": "application/json"}
+    with closing(_Connection(socket, patience_s)) as connection:
         try:
-            answer = client.request(method, path, params=given, json=body)
-        except httpx.TransportError as exc:
+            answer = connection.asked(method, address, sent, headers)
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as exc:
             raise _unreached(socket, exc) from exc
-    if answer.is_success:
-        return answer.json()
-    raise _refused(socket, answer)
+    if answer.status == http.HTTPStatus.OK:
+        return json.loads(content)
+    raise _refused(socket, answer.status, content)
 
 
-def _refused(socket: Path, answer: httpx.Response) -> IntroEvalError:
+def _said(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _refused(socket: Path, status: int, content: bytes) -> IntroEvalError:
     """The daemon's error, by its type. Raises NotRunning when the answer is not a Problem."""
     try:
-        problem = Problem.model_validate_json(answer.content)
+        problem = Problem.model_validate_json(content)
     except ValueError as exc:
-        raise NotRunning(f"{socket} answers {answer.status_code}, which no IntroEval daemon does") from exc
+        raise NotRunning(f"{socket} answers {status}, which no IntroEval daemon does") from exc
     return _ERRORS.get(problem.error, IntroEvalError)(problem.message)
 
 

@@ -2,14 +2,13 @@
 
 from typing import Any, Protocol
 
+from daemon.contracts.task_query import AttentionQuery, TaskQuery
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, Forgotten, LogLine
 from daemon.contracts.wire.status import DaemonStatus, GpuHistory
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import LogSource, Order, PlaceName, Verb
-from daemon.monitoring.attention import AttentionQuery
 from daemon.monitoring.events import Events
-from daemon.monitoring.queries import TaskQuery
 
 
 class Answers(Protocol):

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from daemon.api.errors import MOST_ID, TaskId, as_json, problems, uid_of
 from daemon.api.protocols import Answers, Operators, ShownWanting
 from daemon.api.stream import Stream
+from daemon.contracts.task_query import AttentionQuery, TaskQuery
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
 from daemon.contracts.wire.status import DaemonStatus, GpuHistory
@@ -16,9 +17,7 @@ from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import AttentionKind, LogSource, TaskOrder
 from daemon.core.tasks.task import Outcome
 from daemon.core.tasks.task import Status as TaskStatus
-from daemon.monitoring.attention import AttentionQuery
 from daemon.monitoring.events import RING
-from daemon.monitoring.queries import TaskQuery
 
 _MOST_OFFSET = 10_000
 

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from daemon.api.errors import TaskId, account_of, as_json, problems, uid_of
 from daemon.api.protocols import Accept, Commands, Forget, LiveAnswers, Operators, Wanting
+from daemon.contracts.task_query import AttentionQuery
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import Deadline, Forgotten
 from daemon.contracts.wire.status import DaemonStatus
@@ -17,7 +18,6 @@ from daemon.contracts.wire.tasks import TaskDetail
 from daemon.contracts.wire.words import Order, PlaceName, Verb
 from daemon.core.errors import NotAllowed, Stopping
 from daemon.core.timestamps import from_text, to_iso
-from daemon.monitoring.attention import AttentionQuery
 
 log = structlog.get_logger()
 

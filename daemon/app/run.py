@@ -11,8 +11,10 @@ from typing import Any
 
 import structlog
 
-from daemon import __version__, api
+from daemon import __version__
 from daemon.api.operators import kept_for, operators
+from daemon.api.routes import make_api
+from daemon.api.server import ControlServer, bind, make_server
 from daemon.app.assembly import Daemon, assemble, ownership
 from daemon.app.engines import Site, make_node, media_reader
 from daemon.config.load import Config
@@ -65,7 +67,7 @@ async def running(
         node, media = make_node(config, site), make_media(config)
         db = await loop.run_in_executor(executor, _open_store, config)
         opened.push_async_callback(_on_thread, executor, db.close)
-        listener = api.bind(config.paths.socket)
+        listener = bind(config.paths.socket)
         # Only once the socket is ours: closing the node stops engines, which may be another daemon's.
         opened.push_async_callback(media.aclose)
         opened.push_async_callback(node.aclose)
@@ -82,8 +84,8 @@ async def running(
         )
         forgetting.forgotten.connect(daemon.forecaster.forgotten)
         may_change, kept = operators(config.api.operators), kept_for(config.api.operators)
-        server = api.make_server(
-            api.make_api(
+        server = make_server(
+            make_api(
                 daemon.observer,
                 daemon.supervisor,
                 daemon.attention,
@@ -109,7 +111,7 @@ async def _on_thread(executor: ThreadPoolExecutor, call: Callable[[], object]) -
 
 @contextlib.asynccontextmanager
 async def _all_running(
-    daemon: Daemon, server: api.ControlServer, listener: Any, stop: asyncio.Event
+    daemon: Daemon, server: ControlServer, listener: Any, stop: asyncio.Event
 ) -> AsyncIterator[None]:
     """Run all parts. On leaving, stop in order: intake, supervisor, delivery, control socket.
 

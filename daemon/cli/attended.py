@@ -103,7 +103,7 @@ def _keep_or_stop(daemon: "subprocess.Popen[bytes]", console: Console, *, ask: b
         daemon.wait()
         return
     console.print(
-        f"The daemon keeps running. Dashboard: introeval tui. To stop it: kill {daemon.pid}", highlight=False
+        "The daemon keeps running. Dashboard: introeval tui. To stop it: introeval stop", highlight=False
     )
 
 

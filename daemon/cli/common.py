@@ -1,19 +1,14 @@
-"""Shared by all commands: the consoles, the `--json` option and the configuration."""
+"""Shared by all commands: the configuration that `--config` names."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
-
-import typer
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from daemon.cli import time_parsing
-from daemon.config.load import Config, load
+from daemon.core.errors import UsageError
 
-OUT = Console()
-ERR = Console(stderr=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+if TYPE_CHECKING:
+    from daemon.config.load import Config
 
 
 class Chosen:
@@ -22,18 +17,20 @@ class Chosen:
     file: Path | None = None
 
 
-def configuration() -> Config:
+def configuration() -> "Config":
     """Load the configuration that `--config` names, or the default one. Raises ConfigError."""
+    from daemon.config.load import load  # pydantic takes longer to load than all else that a help text needs
+
     return load(Chosen.file)
 
 
 def span(day: str, since: str | None, until: str | None) -> tuple[float, float]:
-    """The begin and end of a day, or of a part of it, in seconds since the epoch. Raises BadParameter."""
+    """The begin and end of a day, or of a part of it, in seconds since the epoch. Raises UsageError."""
     try:
         whole = time_parsing.day(day, datetime.now().astimezone())
         begin = time_parsing.moment(since, whole.date()) if since else whole
         end = time_parsing.moment(until, whole.date()) if until else None
     except ValueError as exc:
-        raise typer.BadParameter(str(exc)) from exc
+        raise UsageError(str(exc)) from exc
     end = end or time_parsing.local(whole.date() + timedelta(days=1), 0, 0)
     return begin.timestamp(), end.timestamp()

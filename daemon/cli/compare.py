@@ -5,36 +5,39 @@ It is no part of `introeval rubric`, since a model, a seed or a transcript may h
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-from rich.console import Console
-from rich.text import Text
+from daemon.cli.common import configuration
+from daemon.cli.declare import Argument, AsJson, Option
+from daemon.cli.lines import Line, say
+from daemon.contracts.task_query import TaskQuery
+from daemon.core.errors import UsageError
 
-from daemon.cli import reading
-from daemon.cli.common import ERR, OUT, AsJson, configuration
-from daemon.config.load import Config
-from daemon.core.content.comparison import Compared, Comparison, pair
-from daemon.core.content.comparison import compare as side_by_side
-from daemon.monitoring.queries import TaskQuery
+if TYPE_CHECKING:
+    from daemon.config.load import Config
+    from daemon.core.content.comparison import Compared, Comparison
 
 _PAGE = 500
 
 
 def compare(
-    task_ids: Annotated[list[int] | None, typer.Argument(metavar="[ID...]")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every task with several results.")] = False,
+    task_ids: Annotated[list[int] | None, Argument(metavar="[ID...]", complete="tasks")] = None,
+    every: Annotated[bool, Option("--all", help="Every task with several results.")] = False,
     revisions: Annotated[
         tuple[int, int] | None,
-        typer.Option(metavar="A B", help="Compare these; by default the last two of each task."),
+        Option(metavar="A B", help="Compare these; by default the last two of each task."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare two results of each task: what changed by student, and the mean shift by criterion."""
     if bool(task_ids) == every:
-        raise typer.BadParameter("give either task ids or --all")
+        raise UsageError("give either task ids or --all")
+    from daemon.cli import reading
+    from daemon.core.content.comparison import compare as side_by_side
+    from daemon.core.content.comparison import pair
+
     settings = configuration()
     ids = list(dict.fromkeys(task_ids)) if task_ids else _rated_again(settings)
     pairs = {each: pair(reading.results(settings, each), revisions) for each in ids}
@@ -43,19 +46,21 @@ def compare(
     tell(comparison, lacking, as_json=as_json)
 
 
-def tell(comparison: Comparison, lacking: Sequence[int] = (), *, as_json: bool) -> None:
+def tell(comparison: "Comparison", lacking: Sequence[int] = (), *, as_json: bool) -> None:
     """Print a comparison. `lacking` are tasks without both results."""
     if as_json:
-        typer.echo(json.dumps({**asdict(comparison), "lacking": list(lacking)}, indent=2))
+        print(json.dumps({**asdict(comparison), "lacking": list(lacking)}, indent=2))
         return
-    _show(OUT, comparison)
+    say(_lines(comparison))
     if lacking:
         ids = " ".join(map(str, lacking))
-        ERR.print(f"not compared, since a result is not there: {ids}", style="yellow", soft_wrap=True)
+        say([Line(f"not compared, since a result is not there: {ids}", "yellow")], error=True)
 
 
-def _rated_again(config: Config) -> list[int]:
+def _rated_again(config: "Config") -> list[int]:
     """The ids of all tasks with a second revision, in order."""
+    from daemon.cli import reading
+
     ids: list[int] = []
     before = None
     while lines := reading.tasks(config, TaskQuery(limit=_PAGE, before=before)).tasks:
@@ -64,33 +69,30 @@ def _rated_again(config: Config) -> list[int]:
     return sorted(ids)
 
 
-def _show(console: Console, comparison: Comparison) -> None:
-    def say(line: str, style: str = "") -> None:
-        console.print(Text(line, style=style), soft_wrap=True)
-
+def _lines(comparison: "Comparison") -> Iterator[Line]:
     if not comparison.tasks:
-        say("no task has two results; for new ratings, run: introeval rate --all")
+        yield Line("no task has two results; for new ratings, run: introeval rate --all")
         return
     width = max(len(each.student) for each in comparison.tasks)
     for each in comparison.tasks:
         revisions = f"{each.revision_before} > {each.revision}"
-        say(f"{each.id:>5}  {each.student:<{width}}  {revisions}  {_changes(each)}")
+        yield Line(f"{each.id:>5}  {each.student:<{width}}  {revisions}  {_changes(each)}")
     if comparison.criteria:
-        say("mean shift by criterion", "bold")
+        yield Line("mean shift by criterion", "bold")
     for shift in comparison.criteria:
-        say(
+        yield Line(
             f"  {shift.criterion:<18}{shift.shift:+6.2f}  ({shift.before:.2f} > {shift.after:.2f})  "
             f"{shift.changed} of {shift.n} changed"
         )
     asked = Counter(name for each in comparison.tasks for name in each.asked_otherwise)
     for name, count in asked.items():
-        say(f"asked otherwise in {count} of {len(comparison.tasks)}: {name}", "dim")
+        yield Line(f"asked otherwise in {count} of {len(comparison.tasks)}: {name}", "dim")
     if unexplained := [each.id for each in comparison.tasks if each.unexplained]:
         ids = " ".join(map(str, unexplained))
-        say(f"same rubric, model and seed, other answer: {ids}", "yellow")
+        yield Line(f"same rubric, model and seed, other answer: {ids}", "yellow")
 
 
-def _changes(each: Compared) -> str:
+def _changes(each: "Compared") -> str:
     outcome = [] if each.outcome == each.outcome_before else [f"{each.outcome_before} > {each.outcome}"]
     scores = [f"{name} {before or '-'} > {after or '-'}" for name, (before, after) in each.scores.items()]
     others = [part for part in each.changed if part not in each.scores]

@@ -3,21 +3,22 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from daemon.cli.common import ERR, OUT, configuration
+from daemon.cli.common import configuration
+from daemon.cli.declare import Argument
+from daemon.cli.exit_codes import ExitCode
 
 
 def decisions(
     file: Annotated[
-        Path | None, typer.Argument(help="The record; default: the one in the configured state folder.")
+        Path | None, Argument(help="The record; default: the one in the configured state folder.")
     ] = None,
-) -> None:
+) -> int:
     """Repeat the scheduler's recorded decisions with the rules of this version, and show each difference.
 
     The record is log/decisions.jsonl in the state folder. It names no student and can go with a report.
     The exit code is 0 when every decision is the same, else 1.
     """
+    from daemon.cli.console import ERR, OUT
     from daemon.core.errors import RecordUnreadable
     from daemon.core.schedule.replay import Difference, replay
     from daemon.system.state_folder import DECISIONS
@@ -35,5 +36,4 @@ def decisions(
     except OSError as exc:
         raise RecordUnreadable(f"{file} cannot be read: {exc.strerror}; run the daemon first") from exc
     OUT.print(f"{total} decisions repeated, {total - differences} the same", highlight=False)
-    if differences:
-        raise typer.Exit(1)
+    return ExitCode.NO if differences else ExitCode.DONE

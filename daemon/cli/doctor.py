@@ -3,16 +3,13 @@
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-from rich.console import Console
-from rich.text import Text
-
-from daemon.cli.common import OUT
+from daemon.cli.exit_codes import ExitCode
+from daemon.cli.lines import Line, say
 from daemon.config.load import find, load
 from daemon.core.errors import ConfigError
 from daemon.doctor import Finding, Level, examine, examine_without, worst
@@ -20,8 +17,7 @@ from daemon.doctor import Finding, Level, examine, examine_without, worst
 if TYPE_CHECKING:
     from daemon.stt.transcriber import WhisperEngine
 
-EXIT_FAIL = 1
-_STYLE = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}
+_STYLE = {Level.OK: "", Level.WARN: "yellow", Level.FAIL: "red"}
 
 
 def doctor(file: Path | None, *, as_json: bool) -> int:
@@ -30,10 +26,10 @@ def doctor(file: Path | None, *, as_json: bool) -> int:
     level = worst([finding.level for finding in findings])
     if as_json:
         answer = {"level": level, "findings": [asdict(finding) for finding in findings]}
-        typer.echo(json.dumps(answer, indent=2))
+        print(json.dumps(answer, indent=2))
     else:
-        show(OUT, findings)
-    return EXIT_FAIL if level is Level.FAIL else 0
+        say(show(findings))
+    return ExitCode.NO if level is Level.FAIL else ExitCode.DONE
 
 
 def look(file: Path | None) -> list[Finding]:
@@ -51,20 +47,13 @@ def look(file: Path | None) -> list[Finding]:
         return examine_without(exc)
 
 
-def show(console: Console, findings: Sequence[Finding]) -> None:
-    """Print the findings, with a last line that counts them by level."""
-    width = max((len(finding.check) for finding in findings), default=0)
+def show(findings: Sequence[Finding]) -> Iterator[Line]:
+    """The lines of the findings; the last one counts them by level."""
+    column = max((len(finding.check) for finding in findings), default=0) + len("fail ") + 2
     for finding in findings:
-        line = Text(f"{finding.level:<5}", style=_STYLE[finding.level])
-        line.append(f"{finding.check:<{width}}  ", style="bold")
-        line.append(finding.text, style="none")
-        if finding.mend:
-            line.append(f"; {finding.mend}", style="italic")
-        console.print(line, soft_wrap=True)
+        said = f"{finding.text}; {finding.mend}" if finding.mend else finding.text
+        yield Line(f"{finding.level:<5}{finding.check}".ljust(column) + said, _STYLE[finding.level], column)
         for detail in finding.details:
-            console.print(Text(f"{'':<{5 + width}}  {detail}", style="dim"), soft_wrap=True)
+            yield Line(" " * column + detail, "dim")
     counts = {level: sum(finding.level is level for finding in findings) for level in Level}
-    console.print(
-        Text(f"{counts[Level.OK]} ok, {counts[Level.WARN]} to look at, {counts[Level.FAIL]} to fix"),
-        highlight=False,
-    )
+    yield Line(f"{counts[Level.OK]} ok, {counts[Level.WARN]} to look at, {counts[Level.FAIL]} to fix")

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from daemon import api
 from daemon.api.operators import kept_for
+from daemon.api.routes import make_reading
+from daemon.api.server import bind, make_server
 from daemon.config.load import Config
 from daemon.core.errors import RecordUnreadable
 from daemon.monitoring.playback import Playback
@@ -45,8 +46,8 @@ def playing(
         playback.now = tape.now
         folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="introeval-replay-"))
         socket = Path(folder) / "socket"
-        listener = opened.enter_context(api.bind(socket))
-        server = api.make_server(api.make_reading(playback, playback), kept_for(""))
+        listener = opened.enter_context(bind(socket))
+        server = make_server(make_reading(playback, playback), kept_for(""))
         serving = asyncio.run_coroutine_threadsafe(server.serve(sockets=[listener]), loop)
         try:
             yield socket, tape

@@ -2,50 +2,38 @@
 
 import contextlib
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-from rich.live import Live
-from rich.text import Text
-
-from daemon.api import client
-from daemon.cli import reading, show, watching
-from daemon.cli.attention import attention
-from daemon.cli.common import ERR, OUT, AsJson, configuration, span
-from daemon.cli.compare import compare
-from daemon.cli.plain import local, plain
-from daemon.contracts.wire.base import EventLine
-from daemon.contracts.wire.status import DaemonStatus
+from daemon.cli.common import configuration, span
+from daemon.cli.declare import Argument, AsJson, Option
+from daemon.cli.exit_codes import ExitCode
+from daemon.contracts.task_query import TaskQuery
 from daemon.contracts.wire.words import LogSource, TaskOrder
 from daemon.core.tasks.task import Outcome
 from daemon.core.tasks.task import Status as TaskStatus
-from daemon.monitoring.queries import TaskQuery
 
-
-def add_looking(app: typer.Typer) -> None:
-    """Add the reading commands to `app`."""
-    app.command()(status)
-    app.command()(tasks)
-    app.command()(task)
-    app.command()(attention)
-    app.command()(compare)
-    app.command()(wait)
-    app.command()(events)
-    app.command()(logs)
+if TYPE_CHECKING:
+    from daemon.contracts.wire.base import EventLine
+    from daemon.contracts.wire.status import DaemonStatus
 
 
 def status(
     as_json: AsJson = False,
     as_plain: Annotated[
-        bool, typer.Option("--plain", help="All facts as plain sentences, for screen readers.")
+        bool, Option("--plain", help="All facts as plain sentences, for screen readers.")
     ] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Print it at every change, until ctrl+c.")] = False,
+    watch: Annotated[bool, Option("--watch", help="Print it at every change, until ctrl+c.")] = False,
 ) -> None:
     """Show the daemon's status: the phase, the tasks, the class clock and the alarms."""
+    from daemon.cli import reading, show
+
     settings = configuration()
     if not watch:
         _show_status(reading.status(settings), as_json=as_json, as_plain=as_plain)
         return
+    from daemon.cli import watching
+    from daemon.cli.console import ERR
+
     looks = watching.patiently(settings.paths.socket, ERR)
     try:
         if as_json or as_plain:
@@ -56,37 +44,46 @@ def status(
                     _show_status(answer, as_json=as_json, as_plain=as_plain, indent=None)
                 last = said
         else:
+            from rich.live import Live
+            from rich.text import Text
+
+            from daemon.cli.console import OUT
+
             with Live(console=OUT, auto_refresh=False) as live:
                 for answer in looks:
-                    live.update(show.status_lines(answer), refresh=True)
+                    lines = (Text(line.text, line.style) for line in show.status(answer))
+                    live.update(Text("\n").join(lines), refresh=True)
     except KeyboardInterrupt:
         return
 
 
 def tasks(
     as_json: AsJson = False,
-    status: Annotated[list[TaskStatus] | None, typer.Option(help="Only tasks of this status.")] = None,
-    outcome: Annotated[list[Outcome] | None, typer.Option(help="Only tasks with this outcome.")] = None,
-    flag: Annotated[list[str] | None, typer.Option(help="Only tasks with this flag, of the newest.")] = None,
-    student: Annotated[str | None, typer.Option(help="Only tasks of this student.")] = None,
-    find: Annotated[str, typer.Option("--find", help="Only tasks whose student or file has this text.")] = "",
-    only_open: Annotated[bool, typer.Option("--open", help="Only tasks that are not done.")] = False,
+    status: Annotated[list[TaskStatus] | None, Option(help="Only tasks of this status.")] = None,
+    outcome: Annotated[list[Outcome] | None, Option(help="Only tasks with this outcome.")] = None,
+    flag: Annotated[list[str] | None, Option(help="Only tasks with this flag, of the newest.")] = None,
+    student: Annotated[str | None, Option(help="Only tasks of this student.", complete="students")] = None,
+    find: Annotated[str, Option("--find", help="Only tasks whose student or file has this text.")] = "",
+    only_open: Annotated[bool, Option("--open", help="Only tasks that are not done.")] = False,
     refused: Annotated[
-        bool, typer.Option("--refused", help="The last refused files with the reasons, and no tasks.")
+        bool, Option("--refused", help="The last refused files with the reasons, and no tasks.")
     ] = False,
-    order: Annotated[TaskOrder, typer.Option(help="The order; age: the newest first.")] = TaskOrder.AGE,
-    descending: Annotated[bool, typer.Option("--descending", help="Reverse the order.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="The most tasks to show.")] = 100,
-    offset: Annotated[int, typer.Option(min=0, max=10_000, help="Skip so many tasks.")] = 0,
-    before: Annotated[int | None, typer.Option(help="Only tasks with a smaller id: the next page.")] = None,
+    order: Annotated[TaskOrder, Option(help="The order; age: the newest first.")] = TaskOrder.AGE,
+    descending: Annotated[bool, Option("--descending", help="Reverse the order.")] = False,
+    limit: Annotated[int, Option(min=1, max=500, help="The most tasks to show.")] = 100,
+    offset: Annotated[int, Option(min=0, max=10_000, help="Skip so many tasks.")] = 0,
+    before: Annotated[int | None, Option(help="Only tasks with a smaller id: the next page.")] = None,
 ) -> None:
     """List tasks, by default the newest first."""
+    from daemon.cli import reading, show
+    from daemon.cli.lines import say
+
     if refused:
         lines = reading.refused(configuration(), limit)
         if as_json:
-            typer.echo(json.dumps([line.model_dump() for line in lines], indent=2))
+            print(json.dumps([line.model_dump() for line in lines], indent=2))
         else:
-            show.refused(OUT, lines)
+            say(show.refused(lines))
         return
     wanted = TaskQuery(
         statuses=frozenset(status or ()),
@@ -103,92 +100,108 @@ def tasks(
     )
     page = reading.tasks(configuration(), wanted)
     if as_json:
-        typer.echo(page.model_dump_json(indent=2))
+        print(page.model_dump_json(indent=2))
     else:
-        show.tasks(OUT, page)
+        say(show.tasks(page))
+        say(show.more_tasks(page, offset), error=True)
 
 
-def task(task_id: Annotated[int, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+def task(task_id: Annotated[int, Argument(metavar="ID", complete="tasks")], as_json: AsJson = False) -> None:
     """Show one task with its history and its files."""
+    from daemon.cli import reading, show
+    from daemon.cli.lines import say
+
     detail = reading.task(configuration(), task_id)
     if as_json:
-        typer.echo(detail.model_dump_json(indent=2))
+        print(detail.model_dump_json(indent=2))
     else:
-        show.task(OUT, detail)
+        say(show.task(detail))
 
 
-def wait(as_json: AsJson = False) -> None:
+def wait(as_json: AsJson = False) -> int:
     """Wait until every video is claimed, worked on and delivered.
 
     Held tasks are not waited for. The exit code is 0, or 3 when one of those that were open failed.
     """
+    from daemon.cli import watching
+    from daemon.cli.console import ERR
+
     settings = configuration()
-    try:
-        well = watching.wait(settings.paths.socket, settings.intake.settle_s, ERR)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+    well = watching.wait(settings.paths.socket, settings.intake.settle_s, ERR)
     if as_json:
-        typer.echo(watching.ask_status(settings.paths.socket).model_dump_json(indent=2))
-    raise typer.Exit(0 if well else 3)
+        print(watching.ask_status(settings.paths.socket).model_dump_json(indent=2))
+    return ExitCode.DONE if well else ExitCode.SOME_FAILED
 
 
 def events(
     as_json: AsJson = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Show new events, until ctrl+c.")] = False,
+    follow: Annotated[bool, Option(help="Show new events, until ctrl+c.")] = False,
     day: Annotated[
-        str | None, typer.Option(metavar="DAY", help="All events of today, yesterday, or 2026-11-27.")
+        str | None, Option(metavar="DAY", help="All events of today, yesterday, or 2026-11-27.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="HH:MM", help="Only from this time of the day; alone: of today.")
+        str | None, Option(metavar="HH:MM", help="Only from this time of the day; alone: of today.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="The most events to show.")] = 100,
+    limit: Annotated[int, Option(min=1, max=1000, help="The most events to show.")] = 100,
 ) -> None:
     """Show the last events, or those of a day; with --json one object a line."""
+    from daemon.cli import reading, show
+    from daemon.cli.lines import say
+
     settings = configuration()
 
-    def show_one(event: EventLine) -> None:
+    def show_one(event: "EventLine") -> None:
         if as_json:
-            typer.echo(event.model_dump_json())
+            print(event.model_dump_json())
         else:
-            show.event(OUT, event)
+            say([show.event(event)])
 
     if follow:
+        from daemon.cli import watching
+        from daemon.cli.console import ERR
+
         with contextlib.suppress(KeyboardInterrupt):
             watching.follow(settings.paths.socket, ERR, show_one)
     elif day or since:
         for line in reading.kept_events(settings, *span(day or "today", since, None)):
             show_one(line)
     else:
-        for line in client.get(settings.paths.socket, "/events/recent", limit=limit):
-            show_one(EventLine.model_validate(line))
+        for line in reading.events(settings, limit):
+            show_one(line)
 
 
 def logs(
-    source: Annotated[LogSource, typer.Argument(help="Whose log.")] = LogSource.DAEMON,
-    task_id: Annotated[int | None, typer.Option("--task", help="Only lines that name this task.")] = None,
-    lines: Annotated[int, typer.Option(min=1, max=2000, help="The most lines to show.")] = 100,
+    source: Annotated[LogSource, Argument(help="Whose log.")] = LogSource.DAEMON,
+    task_id: Annotated[int | None, Option("--task", help="Only lines that name this task.")] = None,
+    lines: Annotated[int, Option(min=1, max=2000, help="The most lines to show.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     """Show the last lines of a log."""
+    from daemon.cli import reading
+    from daemon.cli.lines import say
+    from daemon.cli.plain import local
+
     found = reading.logs(configuration(), source, task_id, lines)
     if as_json:
-        typer.echo(json.dumps([line.model_dump() for line in found], indent=2))
+        print(json.dumps([line.model_dump() for line in found], indent=2))
         return
-    for line in found:
-        at = f"{local(line.at)} " if line.at else ""
-        OUT.print(Text(at + line.text), soft_wrap=True)
+    say(f"{local(line.at)} {line.text}" if line.at else line.text for line in found)
 
 
-def _show_status(answer: DaemonStatus, *, as_json: bool, as_plain: bool, indent: int | None = 2) -> None:
+def _show_status(answer: "DaemonStatus", *, as_json: bool, as_plain: bool, indent: int | None = 2) -> None:
+    from daemon.cli import show
+    from daemon.cli.lines import say
+    from daemon.cli.plain import plain
+
     if as_json:
-        typer.echo(answer.model_dump_json(indent=indent))
+        print(answer.model_dump_json(indent=indent))
     elif as_plain:
         for line in plain(answer):
-            typer.echo(line)
+            print(line)
     else:
-        show.status(OUT, answer)
+        say(show.status(answer))
 
 
-def _without_clock(answer: DaemonStatus) -> DaemonStatus:
+def _without_clock(answer: "DaemonStatus") -> "DaemonStatus":
     """The answer without the fields that change although nothing happens."""
     return answer.model_copy(update={"now": "", "seq": 0, "disk": None})

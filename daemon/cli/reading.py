@@ -1,52 +1,32 @@
-"""Reads for the commands: from the daemon or, when none runs, from its database."""
+"""Reads for the commands: from the daemon or, when none runs, from its database (`stored.py`)."""
 
-import time
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from daemon import __version__
 from daemon.api import client
-from daemon.cli.common import ERR
-from daemon.config.load import Config
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
 from daemon.contracts.wire.status import DaemonStatus
-from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskLine, TaskPage
-from daemon.contracts.wire.words import LogSource
-from daemon.core.errors import NotRunning, StoreError
-from daemon.monitoring import attention, queries
-from daemon.monitoring.attention import AttentionQuery, Live
-from daemon.monitoring.events import RING
-from daemon.monitoring.logs import last_lines
-from daemon.monitoring.queries import TaskQuery
-from daemon.store import Database, open_reader, phases, recording
-from daemon.store.recovery import open_tasks
-from daemon.system.state_folder import DATABASE
+from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
+from daemon.core.errors import NotRunning
+
+if TYPE_CHECKING:
+    from daemon.config.load import Config
+    from daemon.contracts.task_query import AttentionQuery, TaskQuery
+    from daemon.contracts.wire.words import LogSource
 
 
-def status(config: Config) -> DaemonStatus:
+def status(config: "Config") -> DaemonStatus:
     """The daemon's status. Raises NotRunning when there is neither a daemon nor a database."""
     try:
         return DaemonStatus.model_validate(client.get(config.paths.socket, "/status"))
     except NotRunning as exc:
-        with _database(config, exc, told=False) as db:
-            return DaemonStatus(
-                version=__version__,
-                pid=None,
-                running=False,
-                runtime=config.runtime,
-                phase=phases.system_state(db).current_phase,
-                group=[],
-                phase_since=None,
-                why="no daemon runs",
-                counts=queries.counts(db),
-                refused=queries.refused_lately(db, time.time()),
-                undelivered=queries.undelivered(db),
-                attention=attention.counts(db, _live(config, db)),
-            )
+        from daemon.cli import stored
+
+        return stored.status(config, exc)
 
 
-def tasks(config: Config, wanted: TaskQuery) -> TaskPage:
+def tasks(config: "Config", wanted: "TaskQuery") -> TaskPage:
     """A page of tasks. Raises NotRunning."""
     try:
         answer = client.get(
@@ -66,12 +46,12 @@ def tasks(config: Config, wanted: TaskQuery) -> TaskPage:
         )
         return TaskPage.model_validate(answer)
     except NotRunning as exc:
-        with _database(config, exc) as db:
-            page = queries.task_page(db, wanted, queries.queue(open_tasks(db)), time.time())
-            return page.model_copy(update={"tasks": [_unaskable(line) for line in page.tasks]})
+        from daemon.cli import stored
+
+        return stored.tasks(config, exc, wanted)
 
 
-def wanting(config: Config, wanted: AttentionQuery) -> AttentionPage:
+def wanting(config: "Config", wanted: "AttentionQuery") -> AttentionPage:
     """A page of what wants a person. Raises NotRunning."""
     try:
         answer = client.get(
@@ -83,69 +63,69 @@ def wanting(config: Config, wanted: AttentionQuery) -> AttentionPage:
         )
         return AttentionPage.model_validate(answer)
     except NotRunning as exc:
-        with _database(config, exc) as db:
-            return attention.page(db, wanted, _live(config, db), time.time())
+        from daemon.cli import stored
+
+        return stored.wanting(config, exc, wanted)
 
 
-def refused(config: Config, limit: int) -> list[RefusedLine]:
+def refused(config: "Config", limit: int) -> list[RefusedLine]:
     """The last refused files, the newest first. Raises NotRunning."""
     try:
         lines = client.get(config.paths.socket, "/refused", limit=limit)
         return [RefusedLine.model_validate(line) for line in lines]
     except NotRunning as exc:
-        with _database(config, exc) as db:
-            return queries.refused(db, limit)
+        from daemon.cli import stored
+
+        return stored.refused(config, exc, limit)
 
 
-def kept_events(config: Config, since: float, until: float) -> Iterator[EventLine]:
-    """The events from `since` to before `until`, oldest first. Raises NotRunning."""
-    last = 0
-    while lines := _kept_events(config, since, until, last):
-        yield from lines
-        last = lines[-1].id
-
-
-def _kept_events(config: Config, since: float, until: float, after: int) -> list[EventLine]:
+def events(config: "Config", limit: int) -> list[EventLine]:
+    """The last events, oldest first. Raises NotRunning."""
     try:
-        lines = client.get(config.paths.socket, "/events/kept", since=since, until=until, after=after)
+        lines = client.get(config.paths.socket, "/events/recent", limit=limit)
         return [EventLine.model_validate(line) for line in lines]
     except NotRunning as exc:
-        with _database(config, exc) as db:
-            return recording.events_between(db, since, until, after, RING)
+        from daemon.cli import stored
+
+        return stored.events(config, exc, limit)
 
 
-def logs(config: Config, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:
+def kept_events(config: "Config", since: float, until: float) -> Iterator[EventLine]:
+    """The events from `since` to before `until`, oldest first. Raises NotRunning."""
+    last = 0
+    try:
+        while lines := client.get(config.paths.socket, "/events/kept", since=since, until=until, after=last):
+            page = [EventLine.model_validate(line) for line in lines]
+            yield from page
+            last = page[-1].id
+    except NotRunning as exc:
+        from daemon.cli import stored
+
+        yield from stored.kept_events(config, exc, since, until, after=last)
+
+
+def logs(config: "Config", source: "LogSource", task_id: int | None, lines: int) -> list[LogLine]:
     """The last `lines` lines of a log, oldest first. Raises LogUnreadable."""
     try:
-        params = {"source": source.value, "task_id": task_id, "lines": lines}
-        return [LogLine.model_validate(line) for line in client.get(config.paths.socket, "/logs", **params)]
+        found = client.get(config.paths.socket, "/logs", source=source.value, task_id=task_id, lines=lines)
+        return [LogLine.model_validate(line) for line in found]
     except NotRunning:
-        _tell("its logs")
-        return last_lines(config.paths.state / "log", source, task_id, lines)
+        from daemon.cli import stored
+
+        return stored.logs(config, source, task_id, lines)
 
 
-def task(config: Config, task_id: int) -> TaskDetail:
+def task(config: "Config", task_id: int) -> TaskDetail:
     """One task with its history and files. Raises UnknownTask, NotRunning."""
     try:
         return TaskDetail.model_validate(client.get(config.paths.socket, f"/tasks/{task_id}"))
     except NotRunning as exc:
-        with _database(config, exc) as db:
-            return _unaskable(queries.task_detail(db, task_id, time.time()))
+        from daemon.cli import stored
+
+        return stored.task(config, exc, task_id)
 
 
-def _live(config: Config, db: Database) -> Live:
-    return Live.of((), open_tasks(db), attention.terms_of(config), time.time())
-
-
-L = TypeVar("L", bound=TaskLine)
-
-
-def _unaskable(line: L) -> L:
-    """The line where no daemon runs, and so nothing can be asked for."""
-    return line.model_copy(update={"can": []})
-
-
-def results(config: Config, task_id: int) -> list[dict[str, Any]]:
+def results(config: "Config", task_id: int) -> list[dict[str, Any]]:
     """The results of a task, one for each revision that ended, oldest first.
 
     Raises UnknownTask, NotRunning.
@@ -154,21 +134,6 @@ def results(config: Config, task_id: int) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = client.get(config.paths.socket, f"/tasks/{task_id}/results")
         return found
     except NotRunning as exc:
-        with _database(config, exc) as db:
-            return queries.results(db, task_id)
+        from daemon.cli import stored
 
-
-def _database(config: Config, unreached: NotRunning, *, told: bool = True) -> Database:
-    try:
-        db = open_reader(config.paths.state / DATABASE)
-    except StoreError as exc:
-        raise unreached from exc
-    db.terms = attention.terms_of(config)
-    if told:
-        _tell("its database")
-    return db
-
-
-def _tell(source: str) -> None:
-    """Say that no daemon runs, where the answer itself does not."""
-    ERR.print(f"no daemon runs; this is read from {source}", style="yellow", highlight=False)
+        return stored.results(config, exc, task_id)

@@ -7,12 +7,12 @@ from datetime import date, datetime, timedelta
 from itertools import product
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from daemon.config.load import Config
+from daemon.core.errors import UsageError
 from daemon.core.forecast.durations import PLANNED, Durations, MeasuredSwitch, Pace
 from daemon.core.forecast.explain import name, seconds
 from daemon.core.forecast.rehearsal import Coming, Rehearsal, evenly, legend, picture, rehearse
@@ -51,7 +51,7 @@ def rehearsals(
     parallel: Sequence[int | None],
     switch_s: float | None,
 ) -> list[tuple[Setting, Rehearsal]]:
-    """Rehearse each combination of the options. Raises typer.BadParameter and StoreError."""
+    """Rehearse each combination of the options. Raises UsageError and StoreError."""
     learnt, media_s = _durations(config, durations, switch_s)
     coming = _coming(config, arrivals, students, media_s)
     stt = config.stt.parallel
@@ -126,7 +126,7 @@ def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Dura
         with open_reader(config.paths.state / DATABASE) as db:
             found = read_durations(db)
         if found.paces == PLANNED.paces:
-            raise typer.BadParameter(
+            raise UsageError(
                 "nothing was measured here yet: run a class first, or use --durations plan or 10,20,20"
             )
     elif asked == "plan":
@@ -137,7 +137,7 @@ def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Dura
         except ValueError:
             given = []
         if len(given) != len(Stage) or min(given) < 0:
-            raise typer.BadParameter(f"--durations {asked}: use plan, measured, or numbers such as 10,20,20")
+            raise UsageError(f"--durations {asked}: use plan, measured, or numbers such as 10,20,20")
         paces = {
             stage: replace(PLANNED.paces[stage], mean_s=s) for stage, s in zip(Stage, given, strict=True)
         }
@@ -157,19 +157,19 @@ def _coming(config: Config, asked: str, students: int, media_s: float) -> list[C
         return evenly(students, float(value[:-1]) * _UNITS[value[-1]], media_s)
     if kind == "recorded":
         return _recorded(config, value, media_s)
-    raise typer.BadParameter(f"--arrivals {asked}: use at-once, over:5m, or recorded:YYYY-MM-DD")
+    raise UsageError(f"--arrivals {asked}: use at-once, over:5m, or recorded:YYYY-MM-DD")
 
 
 def _recorded(config: Config, day: str, media_s: float) -> list[Coming]:
     try:
         begins = datetime.combine(date.fromisoformat(day), datetime.min.time()).astimezone()
     except ValueError:
-        raise typer.BadParameter(f"{day} is no date: use recorded:YYYY-MM-DD") from None
+        raise UsageError(f"{day} is no date: use recorded:YYYY-MM-DD") from None
     ends = begins + timedelta(days=1)
     with open_reader(config.paths.state / DATABASE) as db:
         claims = measured.claims_of(db, begins.timestamp(), ends.timestamp())
     if not claims:
-        raise typer.BadParameter(f"no video was claimed on {day}; see: introeval tasks")
+        raise UsageError(f"no video was claimed on {day}; see: introeval tasks")
     first = claims[0][0]
     return [Coming(at - first, student, media or media_s) for at, student, media in claims]
 
@@ -183,9 +183,9 @@ def _setting(
     stt: int,
     takes: Mapping[Stage, int | None],
 ) -> Setting:
-    """Make one combination of the options. `takes`: see `_server_slots`. Raises typer.BadParameter."""
+    """Make one combination of the options. `takes`: see `_server_slots`. Raises UsageError."""
     if size != "auto" and not (size.isdigit() and int(size)):
-        raise typer.BadParameter(f"--batch {size}: use auto, or a number from 1")
+        raise UsageError(f"--batch {size}: use auto, or a number from 1")
     plan = _plan(config, groups, takes)
     llm = plan.parallel if slots is None else dict.fromkeys(plan.parallel, slots)
     policy = Policy(
@@ -258,5 +258,5 @@ def _groups(text: str) -> Residency:
     except ValueError:
         groups = ()
     if sorted(stage for group in groups for stage in group) != sorted(Stage):
-        raise typer.BadParameter(f"--residency {text}: use auto, or every stage once: stt/extract+rate")
+        raise UsageError(f"--residency {text}: use auto, or every stage once: stt/extract+rate")
     return groups

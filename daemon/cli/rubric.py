@@ -7,18 +7,14 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-import typer
+from daemon.cli.common import configuration
+from daemon.cli.declare import Argument, AsJson, Option
 
-from daemon.cli.common import AsJson, configuration
-
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER|ours", help="A folder of templates, or ours.")]
-
-rubric_app = typer.Typer(help="Show, check and compare the rubric, and choose another.", no_args_is_help=True)
+Folder = Annotated[Path, Argument(metavar="FOLDER|ours", help="A folder of templates, or ours.")]
 
 
-@rubric_app.command()
 def show(
-    stage: Annotated[Literal["extract", "rate"] | None, typer.Option(help="Only this template.")] = None,
+    stage: Annotated[Literal["extract", "rate"] | None, Option(help="Only this template.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the templates in use: the files, their variables, and a prompt made of them."""
@@ -33,9 +29,8 @@ def show(
         templates.show(settings, rubric, chosen)
 
 
-@rubric_app.command()
 def check(
-    folder: Annotated[Path | None, typer.Argument(help="By default the one in use.")] = None,
+    folder: Annotated[Path | None, Argument(metavar="[FOLDER]", help="By default the one in use.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a rubric, and say what is weak about it. The exit code is 4 when it cannot be used."""
@@ -51,7 +46,6 @@ def check(
         templates.show_check(rubric)
 
 
-@rubric_app.command()
 def diff(one: Folder, other: Folder, as_json: AsJson = False) -> None:
     """Show how two rubrics differ, and how many results rest on each."""
     from daemon.cli import templates
@@ -63,7 +57,6 @@ def diff(one: Folder, other: Folder, as_json: AsJson = False) -> None:
         templates.show_differences(differences)
 
 
-@rubric_app.command()
 def use(folder: Folder) -> None:
     """Check a rubric, and name its folder in the configuration file. A reload takes it up."""
     from daemon.cli import templates
@@ -72,4 +65,4 @@ def use(folder: Folder) -> None:
 
 
 def _tell(answer: object) -> None:
-    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    print(json.dumps(answer, indent=2, ensure_ascii=False))

@@ -23,6 +23,7 @@ from rich.progress import (
 
 from daemon.app.assembly import Daemon
 from daemon.app.run import running
+from daemon.cli.exit_codes import ExitCode
 from daemon.config.load import Config
 from daemon.contracts.values import Kind
 from daemon.core.errors import Paused
@@ -65,10 +66,11 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 when all is delivered, 3 when a task failed or a file was refused, 2 when it could not finish."""
+        """Whether all is delivered, a task failed or a file was refused, or it could not finish."""
         if not self.finished:
-            return 2
-        return 3 if self.refused or any(row.status == Status.FAILED for row in self.rows) else 0
+            return ExitCode.UNFINISHED
+        failed = self.refused or any(row.status == Status.FAILED for row in self.rows)
+        return ExitCode.SOME_FAILED if failed else ExitCode.DONE
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON values."""

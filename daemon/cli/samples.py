@@ -3,15 +3,11 @@
 import shutil
 from pathlib import Path
 
-from daemon.core.errors import IntroEvalError
+from daemon.core.errors import SamplesMissing
 from daemon.core.intake.kinds import has_media_suffix, ignored
 from daemon.store import open_reader, reports
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
-
-
-class SamplesMissing(IntroEvalError):
-    """There are no sample clips: they are part of a checkout, not of an installed package."""
 
 
 def sample_files() -> list[Path]:

@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from daemon.app.engines import containers_file
-from daemon.cli.common import ERR, OUT, configuration
+from daemon.cli.common import configuration
+from daemon.cli.console import ERR
+from daemon.cli.lines import say
 from daemon.config.load import Config
 from daemon.containers.container import Container
 from daemon.containers.engine import DockerEngine
@@ -31,18 +33,28 @@ from daemon.llm.ollama_api import OnPull
 from daemon.placement.placement import Placement
 from daemon.system.state_folder import owned
 
+Tell = Callable[[str, str], None]
+"""Takes a step: the container or image, and what is done or would be."""
 
-def set_up(*, dry_run: bool, replace: bool, restore: bool) -> None:
+
+def set_up(*, dry_run: bool, replace: bool, restore: bool, as_json: bool) -> None:
     """Create the containers and pull their models; `dry_run` only tells, `restore` only puts back."""
     config = configuration()
-    if dry_run:
-        asyncio.run(_set_up(config, OUT, dry_run=True, replace=replace))
-        return
-    with _alone(config):
-        if restore:
-            asyncio.run(_restore(config, OUT))
+    steps: list[dict[str, str]] = []
+
+    def tell(name: str, text: str) -> None:
+        if as_json:
+            steps.append({"name": name, "step": text})
         else:
-            asyncio.run(_set_up(config, OUT, dry_run=False, replace=replace))
+            say([f"{name}: {text}"])
+
+    with contextlib.nullcontext() if dry_run else _alone(config):
+        if restore:
+            asyncio.run(_restore(config, tell))
+        else:
+            asyncio.run(_set_up(config, tell, dry_run=dry_run, replace=replace))
+    if as_json:
+        print(json.dumps({"dry_run": dry_run, "steps": steps}, indent=2))
 
 
 @contextlib.contextmanager
@@ -55,41 +67,41 @@ def _alone(config: Config) -> Iterator[None]:
         raise AlreadyRunning(f"{exc}; stop it before the setup") from None
 
 
-async def _restore(config: Config, console: Console) -> None:
+async def _restore(config: Config, tell: Tell) -> None:
     engine, kept = DockerEngine(config.docker.base_url), TakeoverRecord(containers_file(config.paths.state))
     for name in sorted(kept.names()):
         await Container(engine, kept, name).restore(config.docker.on_exit)
-        _say(console, name, "put back as it was")
+        tell(name, "put back as it was")
     await engine.aclose()
 
 
-async def _set_up(config: Config, console: Console, *, dry_run: bool, replace: bool) -> None:
+async def _set_up(config: Config, tell: Tell, *, dry_run: bool, replace: bool) -> None:
     engine = DockerEngine(config.docker.base_url)
     wanted = await _wanted(config, engine)
     findings = [await find(engine, each, replace=replace) for each in wanted]
     if any(each.make for each in findings) and not await has_image(engine, config.docker.image):
-        _say(console, config.docker.image, "pull the image")
+        tell(config.docker.image, "pull the image")
         if not dry_run:
             with _shown(config.docker.image) as on_pull:
                 await pull_image(engine, config.docker.image, on_pull)
     for finding in findings:
-        await _apply(engine, finding, console, dry_run=dry_run)
+        await _apply(engine, finding, tell, dry_run=dry_run)
     await engine.aclose()
 
 
-async def _apply(engine: DockerEngine, finding: ContainerStep, console: Console, *, dry_run: bool) -> None:
+async def _apply(engine: DockerEngine, finding: ContainerStep, tell: Tell, *, dry_run: bool) -> None:
     wanted = finding.wanted
-    _say(console, wanted.name, finding.text)
+    tell(wanted.name, finding.text)
     if finding.make and not dry_run:
         await make(engine, finding)
     if not finding.ours:
         return
     if dry_run:
-        _say(console, wanted.name, f"check that it has {wanted.model}, and pull it if not")
+        tell(wanted.name, f"check that it has {wanted.model}, and pull it if not")
         return
     with _shown(wanted.model) as on_pull:
         pulled = await fill(engine, wanted, on_pull)
-    _say(console, wanted.name, f"{wanted.model} was pulled" if pulled else f"has {wanted.model}")
+    tell(wanted.name, f"{wanted.model} was pulled" if pulled else f"has {wanted.model}")
 
 
 async def _wanted(config: Config, engine: DockerEngine) -> list[WantedContainer]:
@@ -139,7 +151,3 @@ def _shown(what: str) -> Iterator[OnPull]:
                 bar.update(task, completed=done, total=total)
 
         yield on_pull
-
-
-def _say(console: Console, name: str, text: str) -> None:
-    console.print(f"{name}: {text}", highlight=False, markup=False, soft_wrap=True)

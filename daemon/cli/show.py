@@ -1,17 +1,16 @@
-"""Prints answers for people. Texts from students are wrapped in Text, so that they are never markup."""
+"""The lines that show an answer to people."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from daemon.cli.attention import counted
+from daemon.cli.lines import Line, table, width
 from daemon.cli.plain import local
 from daemon.contracts.wire.base import EventLine, Forgotten
+from daemon.contracts.wire.states import state_word
 from daemon.contracts.wire.status import Clock, DaemonStatus
-from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
+from daemon.contracts.wire.tasks import HistoryLine, RefusedLine, TaskDetail, TaskLine, TaskPage
 from daemon.contracts.wire.words import PlaceState
 
 if TYPE_CHECKING:
@@ -24,105 +23,128 @@ _COLOURS = {
     "failed": "red",
     "cancelled": "dim",
 }
+_EVENT_COLOURS = {"alarm": "red", "cleared": "green", "order": "cyan", "phase": "bold"}
 _WELL = (PlaceState.KNOWN, PlaceState.UNSEEN)
+_TIME = len("2026-11-27 10:45:01 ")
+_WIDE = 100
 
 
-def status(console: Console, answer: DaemonStatus) -> None:
-    """Print the status, one fact a line."""
-    console.print(status_lines(answer), soft_wrap=True)
+def status(answer: DaemonStatus) -> Iterator[Line]:
+    """The status, one fact a line."""
+    yield from _work(answer)
+    yield from _tasks(answer)
+    yield from _surroundings(answer)
 
 
-def status_lines(answer: DaemonStatus) -> Text:
-    """The status as one text, one fact a line."""
-    return Text("\n").join([*_work(answer), *_tasks(answer), *_surroundings(answer)])
-
-
-def _work(answer: DaemonStatus) -> Iterator[Text]:
+def _work(answer: DaemonStatus) -> Iterator[Line]:
     if not answer.running:
-        yield Text("no daemon runs; this is read from its database", style="yellow")
+        yield Line("no daemon runs; this is read from its database", "yellow")
     group = " + ".join(answer.group) or "nothing"
-    yield Text(f"phase {answer.phase}, loaded: {group} ({answer.why_detail or answer.why})")
+    yield Line(f"phase {answer.phase}, loaded: {group} ({answer.why_detail or answer.why})")
     if answer.switching is not None:
-        yield Text(f"switching to {' + '.join(answer.switching.to) or 'nothing'}", style="cyan")
+        yield Line(f"switching to {' + '.join(answer.switching.to) or 'nothing'}", "cyan")
     if answer.paused:
-        yield Text("paused; to continue, run: introeval resume", style="yellow")
+        yield Line("paused; to continue, run: introeval resume", "yellow")
     if answer.draining:
         told = f"draining: {answer.left} left" if answer.left else "drained: nothing is left"
-        yield Text(f"{told}; to claim new videos again, run: introeval resume", style="yellow")
+        yield Line(f"{told}; to claim new videos again, run: introeval resume", "yellow")
 
 
-def _tasks(answer: DaemonStatus) -> Iterator[Text]:
+def _tasks(answer: DaemonStatus) -> Iterator[Line]:
     if answer.batch is not None:
-        yield Text(f"batch {answer.batch.id}: {answer.batch.done} of {answer.batch.total}")
+        yield Line(f"batch {answer.batch.id}: {answer.batch.done} of {answer.batch.total} through stt")
     if answer.clock is not None and answer.clock.total:
         yield _clock(answer.clock)
-    counts = ", ".join(f"{name} {n}" for name, n in answer.counts.items() if n)
-    held = f", held {answer.held}" if answer.held else ""
-    yield Text(f"tasks: {counts or 'none'}{held}")
+    counts: dict[str, int] = {}  # two statuses may have one word
+    for name, count in answer.counts.items():
+        counts[state_word(name)] = counts.get(state_word(name), 0) + count
+    told = ", ".join(f"{n} {word}" for word, n in counts.items() if n)
+    held = f", {answer.held} held" if answer.held else ""
+    yield Line(f"tasks: {told or 'none'}{held}")
     if answer.attention:
-        yield Text(f"wants a person: {counted(answer.attention)}; run: introeval attention", style="yellow")
+        yield Line(f"wants a person: {counted(answer.attention)}; run: introeval attention", "yellow")
     if answer.refused:
-        yield Text(
-            f"{counted_refused(answer.refused)} in the last 24 h; see: introeval tasks --refused",
-            style="yellow",
+        yield Line(
+            f"{counted_refused(answer.refused)} in the last 24 h; see: introeval tasks --refused", "yellow"
         )
-    yield Text(f"not delivered yet: {answer.undelivered}")
+    yield Line(f"not delivered yet: {answer.undelivered}")
 
 
-def _surroundings(answer: DaemonStatus) -> Iterator[Text]:
+def _surroundings(answer: DaemonStatus) -> Iterator[Line]:
     if answer.inbox is not None and answer.inbox.waiting:
-        yield Text(f"not claimed yet: {answer.inbox.waiting} files in {answer.inbox.path}")
+        yield Line(f"not claimed yet: {answer.inbox.waiting} files in {answer.inbox.path}")
     if answer.places:
         told = ", ".join(f"{place.name} {place.state}" for place in answer.places)
-        well = all(place.state in _WELL for place in answer.places)
-        yield Text(f"places: {told}", style="" if well else "red")
+        yield Line(f"folders: {told}", "" if all(place.state in _WELL for place in answer.places) else "red")
     for alarm in answer.alarms:
         seen = ", acknowledged" if alarm.acknowledged else ""
-        yield Text(f"alarm since {local(alarm.since)}{seen}: {alarm.message}", style="red")
-        yield Text(f"  affects {alarm.affects}\n  to do: {alarm.fix}")
+        yield Line(f"alarm since {moment(alarm.since)}{seen}: {alarm.message}", "red")
+        yield Line(f"  affects {alarm.affects}")
+        yield Line(f"  to do: {alarm.fix}")
 
 
-def _clock(clock: Clock) -> Text:
+def _clock(clock: Clock) -> Line:
     told = f"class: {clock.done} of {clock.total}"
-    if clock.expected_at is not None:
-        told += f", all done about {local(clock.expected_at)}"
+    if clock.expected_at is not None and clock.done < clock.total:
+        told += f", all done about {moment(clock.expected_at)}"
     if clock.deadline is not None:
-        told += f", deadline {local(clock.deadline)}"
+        told += f", deadline {moment(clock.deadline)}"
     if clock.spare_s is not None:
         told += f", {abs(clock.spare_s) / 60:.1f} min {'to spare' if clock.spare_s >= 0 else 'too late'}"
-    return Text(f"{told}: {clock.cause}" if clock.at_risk and clock.cause else told,
-                style="red" if clock.at_risk else "")  # fmt: skip
+    if clock.at_risk and clock.cause:
+        told += f": {clock.cause}"
+    return Line(told, "red" if clock.at_risk else "")
 
 
-def event(console: Console, line: EventLine) -> None:
-    """Print one event."""
-    style = {"alarm": "red", "cleared": "green", "order": "cyan", "phase": "bold"}.get(line.kind, "")
+def moment(at: str) -> str:
+    """A time in the local zone: `10:45:01`, or `11-27 10:45` when it is not of today."""
+    when = datetime.fromisoformat(at).astimezone()
+    today = when.date() == datetime.now().astimezone().date()
+    return when.strftime("%H:%M:%S" if today else "%m-%d %H:%M")
+
+
+def event(line: EventLine) -> Line:
+    """One event."""
     by = f" (by {line.actor})" if line.actor else ""
-    console.print(Text(f"{local(line.at)} {line.message}{by}", style=style), soft_wrap=True)
+    return Line(f"{local(line.at)} {line.message}{by}", _EVENT_COLOURS.get(line.kind, ""), _TIME)
 
 
-def tasks(console: Console, page: TaskPage) -> None:
-    """Print a table of tasks, and how many more there are."""
+def tasks(page: TaskPage) -> Iterator[Line]:
+    """One line for each task, cut at the width. Where it is narrow, a reason takes the file's place."""
     if not page.tasks:
-        console.print("no tasks" if page.total or page.partial else "no tasks yet")
+        yield Line("no task matches" if page.total or page.partial else "no tasks yet")
         return
-    columns = ("id", "student", "file", "status", "outcome", "claimed", "done by")
-    table = Table(*columns, box=None, header_style="bold")
-    for line in page.tasks:
-        table.add_row(
-            str(line.id),
-            Text(line.student),
-            Text(line.filename),
-            line.status + (" (held)" if line.held else ""),
-            _outcome(line.outcome),
-            local(line.claimed_at),
-            local(line.eta)[11:] if line.eta else "-",
-        )
-    console.print(table)
-    if page.total > len(page.tasks):
-        console.print(f"{len(page.tasks)} of {page.total}; for the next page use --offset", style="dim")
+    columns = width()
+    narrow = columns is not None and columns < _WIDE
+    heads = ("id", "student", "state", "done", "reason, or file" if narrow else "file: reason")
+    lines = table([heads, *(_row(line, narrow=narrow) for line in page.tasks)], columns)
+    yield Line(lines[0], "bold")
+    for line, text in zip(page.tasks, lines[1:], strict=True):
+        yield Line(text, _COLOURS.get(line.outcome or "", ""))
+
+
+def _row(line: TaskLine, *, narrow: bool) -> tuple[str, ...]:
+    state = "held" if line.held else state_word(line.status, line.outcome)
+    done = "-"
+    if line.ended_at or line.eta:
+        done = moment(line.ended_at) if line.ended_at else f"~{moment(line.eta or '')}"
+    reason = line.reason or line.error_message or ", ".join(line.flag_codes)
+    return (
+        str(line.id),
+        line.student,
+        state + (" (demo)" if line.demo else ""),
+        done,
+        (reason if narrow else f"{line.filename}: {reason}") if reason else line.filename,
+    )
+
+
+def more_tasks(page: TaskPage, offset: int) -> Iterator[Line]:
+    """What the page leaves out, and how to see it."""
+    if page.total > offset + len(page.tasks):
+        more = f"to see more, add: --offset {offset + len(page.tasks)}"
+        yield Line(f"{len(page.tasks)} of {page.total} tasks; {more}", "dim")
     if page.partial:
-        console.print("only the newest finished tasks were searched; see: --student", style="dim")
+        yield Line("only the newest finished tasks were searched; to search all, add: --student", "dim")
 
 
 def counted_refused(count: int) -> str:
@@ -130,84 +152,71 @@ def counted_refused(count: int) -> str:
     return "1 file was refused" if count == 1 else f"{count} files were refused"
 
 
-def refused(console: Console, lines: Sequence[RefusedLine]) -> None:
-    """Print the refused files, one a line, so that a reason is never cut."""
+def refused(lines: Sequence[RefusedLine]) -> Iterator[Line]:
+    """The refused files, each with its whole reason."""
     if not lines:
-        console.print("no file was refused")
+        yield Line("no file was refused")
     for line in lines:
-        console.print(
-            Text(f"{local(line.at)} {line.student or '-'} {line.filename}: {line.reason}"), soft_wrap=True
-        )
+        yield Line(f"{local(line.at)} {line.student or '-'} {line.filename}: {line.reason}", indent=_TIME)
 
 
-def forgotten(console: Console, gone: Forgotten) -> None:
-    """Print how much of a student was deleted."""
+def forgotten(gone: Forgotten) -> Iterator[Line]:
+    """How much of a student was deleted."""
     copies = f", and {gone.copies} copies of the database made before updates" if gone.copies else ""
-    console.print(Text(f"{gone.student} is forgotten: {gone.tasks} tasks, {gone.files} files{copies}"))
+    yield Line(f"{gone.student} is forgotten: {gone.tasks} tasks, {gone.files} files{copies}")
 
 
-def task(console: Console, detail: TaskDetail) -> None:
-    """Print one task, its history and its documents."""
-    console.print(Text(f"task {detail.id}  {detail.student}  {detail.filename}", style="bold"))
-    ended = f", outcome {detail.outcome}" if detail.outcome else ""
-    console.print(
-        Text(f"{detail.status}{ended}, revision {detail.revision}, {detail.duration_s:.1f} s of video")
+def task(detail: TaskDetail) -> Iterator[Line]:
+    """One task, its history and its documents."""
+    yield Line(f"task {detail.id}  {detail.student}  {detail.filename}", "bold")
+    state = "held" if detail.held else state_word(detail.status, detail.outcome)
+    yield Line(
+        f"{state}, revision {detail.revision}, {detail.duration_s:.1f} s of video, "
+        f"claimed {local(detail.claimed_at)}",
+        _COLOURS.get(detail.outcome or "", ""),
     )
-    console.print(Text(f"claimed {local(detail.claimed_at)}"))
     if detail.reason:
         seen = " (acknowledged)" if detail.acknowledged else ""
-        console.print(Text(f"wants a person: {detail.reason}{seen}", style="yellow"))
-        console.print(Text(f"next: {detail.next}"))
+        yield Line(f"wants a person: {detail.reason}{seen}", "yellow")
+        yield Line(f"next: {detail.next}")
     if detail.error_message and detail.error_message != detail.reason:
-        console.print(Text(f"{detail.error_code}: {detail.error_message}", style="red"))
-    table = Table("at", "event", "status", "attempt", "seconds", "detail", box=None, header_style="bold")
-    for line in detail.history:
-        seconds = "" if line.seconds is None else f"{line.seconds:.2f}"
-        facts = {**({"by": line.actor} if line.actor else {}), **line.detail}
-        detail_text = ", ".join(f"{key} {value}" for key, value in facts.items() if value != "")
-        table.add_row(
-            local(line.at)[11:],
-            line.event,
-            line.to_status,
-            str(line.attempt),
-            seconds,
-            Text(detail_text),
-        )
-    console.print(table)
+        yield Line(f"{detail.error_code}: {detail.error_message}", "red")
+    for entry in detail.history:
+        yield _history(entry)
     for document in detail.documents:
         waits = "" if document.delivered_at else " (not delivered yet)"
-        console.print(Text(f"{document.kind}: {document.name}{waits}"))
+        yield Line(f"{document.kind}: {document.name}{waits}")
 
 
-def results(console: Console, report: "Report") -> None:
-    """Print the summary of `run --once`."""
+def _history(entry: HistoryLine) -> Line:
+    told = f"{local(entry.at)} {entry.event.replace('_', ' ')}: {state_word(entry.to_status)}"
+    if entry.stage is not None:
+        told += f", {entry.stage} attempt {entry.attempt}"
+    if entry.seconds is not None:
+        told += f", {entry.seconds:.2f} s"
+    if entry.actor:
+        told += f", by {entry.actor}"
+    details = ", ".join(f"{key} {value}" for key, value in entry.detail.items() if value != "")
+    return Line(f"{told}; {details}" if details else told, indent=_TIME)
+
+
+def results(report: "Report") -> Iterator[Line]:
+    """The summary of `run --once`: one line for each task."""
     if not report.rows and not report.refused:
-        console.print("nothing to do: the inbox is empty and every task is delivered")
+        yield Line("nothing to do: the inbox is empty and every task is delivered")
         return
-    table = Table(
-        "id", "student", "outcome", "name", "rating", "seconds", "result", box=None, header_style="bold"
-    )
+    heads = ("id", "student", "outcome", "rating", "seconds", "name", "result")
+    rows = [heads]
     for row in report.rows:
         rating = "-" if row.rating is None else f"{row.rating}/10"
-        table.add_row(
-            str(row.id),
-            Text(row.student),
-            _outcome(row.outcome),
-            Text(row.name or "-"),
-            rating,
-            f"{row.seconds:.1f}",
-            Text(row.result or "not delivered"),
-        )
-    console.print(table)
-    console.print(Text(f"results are in {report.outbox}"), soft_wrap=True)
+        cells = (str(row.id), row.student, (row.outcome or "-").replace("_", " "), rating)
+        rows.append((*cells, f"{row.seconds:.1f}", row.name or "-", row.result or "not delivered"))
+    head, *lines = table(rows, width(), right=(0, 4))
+    yield Line(head, "bold")
+    for row, text in zip(report.rows, lines, strict=True):
+        yield Line(text, _COLOURS.get(row.outcome or "", ""))
+    yield Line(f"results are in {report.outbox}")
     if report.refused:
-        console.print(
-            Text(f"{counted_refused(report.refused)}; see: introeval tasks --refused", style="yellow"),
-            soft_wrap=True,
-        )
+        yield Line(f"{counted_refused(report.refused)}; see: introeval tasks --refused", "yellow")
     for alarm in report.alarms:
-        console.print(Text(f"alarm: {alarm}", style="red"))
-
-
-def _outcome(outcome: str | None) -> Text:
-    return Text(outcome or "-", style=_COLOURS.get(outcome or "", ""))
+        yield Line(f"alarm: {alarm}", "red")

@@ -10,7 +10,8 @@ from typing import Any
 from rich.text import Text
 
 from daemon.api import client
-from daemon.cli.common import ERR, OUT, Chosen
+from daemon.cli.common import Chosen
+from daemon.cli.console import ERR, OUT
 from daemon.config.edit import with_key
 from daemon.config.load import LOCAL_FILE, Config, find, load
 from daemon.core.errors import ConfigError, IntroEvalError, StoreError

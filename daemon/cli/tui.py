@@ -1,73 +1,35 @@
-"""`introeval tui`: the dashboard. Parsed with argparse, since typer would delay the first paint."""
+"""`introeval tui`: the dashboard. Nothing slow is imported before its first paint."""
 
-import argparse
 import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-SUMMARY = "Open the dashboard of the running daemon. Closing it never affects the work."
+from daemon.cli.common import configuration
+from daemon.core.errors import ConfigError, NotRunning
+
 _DUMB = "this terminal cannot draw the dashboard; this is one frame as text"
-_REFRESH_S = (0.2, 60.0)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command and end the process with its exit code. `arguments` are by default the process's."""
-    from daemon.core.errors import IntroEvalError
-
+def open_or_print(
+    socket: Path | None, *, read_only: bool, ascii_only: bool, mouse: bool, refresh_s: float, once: bool
+) -> int:
+    """Run the dashboard until it is closed, or print one frame, and return the exit code."""
     gc.disable()  # until the first paint; the dashboard switches it on again
-    chosen = _parser().parse_args(sys.argv[2:] if arguments is None else arguments)
-    try:
-        code = _run(chosen)
-    except IntroEvalError as exc:
-        print(f"introeval: {exc}", file=sys.stderr)
-        code = exc.exit_code
-    sys.exit(code)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="introeval tui", description=SUMMARY)
-    parser.add_argument("--socket", type=Path, help="the daemon's socket; default: the configured one")
-    parser.add_argument("--read-only", action="store_true", help="allow no changes")
-    parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
-    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
-    parser.add_argument(
-        "--refresh", type=_seconds, default=1.0, metavar="S", help="seconds between updates (1)"
-    )
-    parser.add_argument("--once", action="store_true", help="print one frame as text, and exit")
-    return parser
-
-
-def _seconds(said: str) -> float:
-    least, most = _REFRESH_S
-    seconds = float(said)
-    if not least <= seconds <= most:
-        raise argparse.ArgumentTypeError(f"must be from {least:g} to {most:g} seconds")
-    return seconds
-
-
-def _run(chosen: argparse.Namespace) -> int:
     from introeval_tui import start
     from introeval_tui.settings import SettingsError
 
-    socket: Path | None = chosen.socket
     where: Callable[[], Path] = _configured if socket is None else lambda: socket
-    if chosen.once or not start.full_screen():
-        if not chosen.once:
+    if once or not start.full_screen():
+        if not once:
             print(_DUMB, file=sys.stderr)
-        print(_frame(where(), chosen.ascii or start.only_ascii()))
+        print(_frame(where(), ascii_only or start.only_ascii()))
         return 0
     try:
         return start.open_dashboard(
-            where,
-            read_only=chosen.read_only,
-            ascii_only=chosen.ascii,
-            mouse=not chosen.no_mouse,
-            refresh_s=chosen.refresh,
+            where, read_only=read_only, ascii_only=ascii_only, mouse=mouse, refresh_s=refresh_s
         )
     except SettingsError as exc:
-        from daemon.core.errors import ConfigError
-
         raise ConfigError(str(exc)) from exc
 
 
@@ -78,14 +40,10 @@ def _frame(path: Path, ascii_only: bool) -> str:
     try:
         return frame(path, ascii_only=ascii_only)
     except Unreachable as exc:
-        from daemon.core.errors import NotRunning
-
         fix = f"; {exc.mend}" if exc.mend else ""
         raise NotRunning(f"no daemon answers on {path} ({exc.reason}){fix}") from exc
 
 
 def _configured() -> Path:
     """The configured socket. Called after the first paint: pydantic takes longer to load than that."""
-    from daemon.cli.common import configuration
-
     return configuration().paths.socket

@@ -6,6 +6,7 @@ relative to the file that names them, or to the working directory when there is 
 """
 
 import difflib
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from daemon.config.sections import (
     AlertSettings,
@@ -56,17 +56,8 @@ SYSTEM_PATHS = {
 """The defaults of `[paths]` for a configuration file below /etc."""
 
 
-class Config(BaseSettings):
+class Config(Settings):
     """The whole configuration. `load` makes every path absolute."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=_PREFIX,
-        env_nested_delimiter=_NESTED,
-        extra="forbid",
-        frozen=True,
-        validate_default=True,
-        use_attribute_docstrings=True,
-    )
 
     runtime: Literal["embedded", "docker"] = "embedded"
     """Who hosts the language models: `embedded`, a small one on the processor, or `docker`, the lab's."""
@@ -86,18 +77,6 @@ class Config(BaseSettings):
     outbox: OutboxSettings = OutboxSettings()
     api: ApiSettings = ApiSettings()
     run: RunSettings = RunSettings()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment override the file, whose content comes as arguments."""
-        return (env_settings, init_settings)
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -136,6 +115,9 @@ def load(
         table["runtime"] = runtime
     if unknown := _unknown_variables(environ):
         raise ConfigError("\n".join(unknown))
+    for section, given in _of_environment(environ).items():
+        ours = table.get(section)
+        table[section] = {**ours, **given} if isinstance(ours, dict) and isinstance(given, dict) else given
     try:
         config = Config(**table)
     except ValidationError as exc:
@@ -187,6 +169,30 @@ def _explain(error: Any) -> str:
         return f"{key}: {error['msg']}" if key else str(error["msg"])
     near = difflib.get_close_matches(key, _known_keys(), n=1, cutoff=0.0)
     return f"unknown key {key}; did you mean {near[0]}?"
+
+
+def _of_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """What the variables set: `INTROEVAL_BATCH__SIZE` is `size` in `[batch]`. A list or a table is JSON.
+
+    Raises ConfigError.
+    """
+    given: dict[str, Any] = {}
+    names = {name.upper(): name for name in environ if name.upper().startswith(_PREFIX)}
+    for upper, name in sorted(names.items()):  # a whole table comes before its keys
+        if name.startswith(_OF_TESTS) or name == FILE_VARIABLE:
+            continue
+        value: Any = environ[name]
+        if value.startswith(("[", "{")):
+            try:
+                value = json.loads(value)
+            except ValueError as exc:
+                raise ConfigError(f"the variable {name} is not valid JSON: {exc}") from exc
+        section, nested, key = upper.removeprefix(_PREFIX).lower().partition(_NESTED)
+        if nested:
+            table = given.get(section)
+            value = {**(table if isinstance(table, dict) else {}), key: value}
+        given[section] = value
+    return given
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:

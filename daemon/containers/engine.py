@@ -212,7 +212,18 @@ def translated(error: Exception, where: str) -> ContainerError:
         return ContainerError(
             "denied", f"the Docker engine at {where} may not be used: add the daemon's user to its group"
         )
-    return ContainerError("unreachable", f"no Docker engine at {where}: {text}; see: systemctl status docker")
+    why = _of_system(error) or text
+    return ContainerError("unreachable", f"no Docker engine at {where}: {why}; see: systemctl status docker")
+
+
+def _of_system(error: BaseException | None) -> str:
+    """The words of the system's own error, around which the SDK and requests wrap theirs; else empty."""
+    said = ""
+    while error is not None:
+        if type(error).__module__ == "builtins" and isinstance(error, OSError) and error.strerror:
+            said = error.strerror.lower()
+        error = error.__cause__ or error.__context__
+    return said
 
 
 def _timed_out(error: BaseException | None) -> bool:

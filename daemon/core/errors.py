@@ -1,6 +1,7 @@
 """The tree of typed errors, and the fault that an attempt at a stage can end with.
 
 IntroEvalError
+├── UsageError            the command line cannot be read
 ├── ConfigError           the configuration cannot be used
 ├── AlreadyRunning        another daemon owns the state folder
 ├── NotRunning            no daemon answers on the control socket
@@ -17,8 +18,11 @@ IntroEvalError
 ├── StoreError            the database cannot be read or written
 ├── PlaceError            the inbox or the outbox is away, or is another folder than the known one
 ├── DeliveryError         the outbox cannot be written now
-├── ExclusionError        the node was asked for work of a group that is not loaded
-└── EngineError           an engine did not start, prove ready, answer or stop
+├── EngineError           an engine did not start, prove ready, answer or stop
+├── LogUnreadable         a log cannot be read
+├── CannotForget          a file of a student cannot be deleted or searched
+├── SamplesMissing        the sample clips are not installed
+└── ExclusionError        the node was asked for work of a group that is not loaded
 
 Each message is one line: the cause, and after a semicolon what to do. `exit_code` is that of the command
 line. `two_parts` takes such a line apart.
@@ -40,6 +44,12 @@ class IntroEvalError(Exception):
     """Base of all errors that we raise on purpose."""
 
     exit_code = 1
+
+
+class UsageError(IntroEvalError):
+    """The command line names no command, or an option or value that the command does not take."""
+
+    exit_code = 64
 
 
 class ConfigError(IntroEvalError):
@@ -140,13 +150,37 @@ class PlaceError(IntroEvalError):
 class DeliveryError(IntroEvalError):
     """The outbox cannot be written now; delivery is retried."""
 
-
-class ExclusionError(IntroEvalError):
-    """The node was asked for work of a group that is not loaded."""
+    exit_code = 19
 
 
 class EngineError(IntroEvalError):
     """An engine did not start, prove ready, answer, or stop."""
+
+    exit_code = 20
+
+
+class LogUnreadable(IntroEvalError):
+    """A log exists and can't be read."""
+
+    exit_code = 21
+
+
+class CannotForget(IntroEvalError):
+    """A file of the student could not be deleted or searched. Forgetting again continues from there."""
+
+    exit_code = 22
+
+
+class SamplesMissing(IntroEvalError):
+    """There are no sample clips: they are part of a checkout, not of an installed package."""
+
+    exit_code = 23
+
+
+class ExclusionError(IntroEvalError):
+    """The node was asked for work of a group that is not loaded; that is a fault of this program."""
+
+    exit_code = 70
 
 
 class Blame(StrEnum):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from daemon.config.sections import PathSettings
 from daemon.contracts.signal import Signal
 from daemon.contracts.wire.base import Forgotten
-from daemon.core.errors import IntroEvalError, PlaceError, UnknownStudent
+from daemon.core.errors import CannotForget, PlaceError, UnknownStudent
 from daemon.core.intake.naming import is_safe, printable
 from daemon.core.keeping.traces import Traces
 from daemon.delivery import forget_proof
@@ -26,10 +26,6 @@ from daemon.system.place import Place
 from daemon.system.shelves import COPY_PREFIX, claim_of, remove_all, remove_file
 
 _OF_CLAIMS = (b"spool", b"rejected")
-
-
-class CannotForget(IntroEvalError):
-    """A file of the student could not be deleted or searched. Forgetting again continues from there."""
 
 
 @dataclass(frozen=True, slots=True)

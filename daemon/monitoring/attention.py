@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from daemon import __version__
 from daemon.config.load import Config
 from daemon.contracts.ports import SupervisorSource
+from daemon.contracts.task_query import AttentionQuery
 from daemon.contracts.wire.attention import AttentionLine, AttentionPage
 from daemon.contracts.wire.status import AlarmLine
 from daemon.contracts.wire.tasks import RefusedLine
@@ -34,15 +35,6 @@ _OUTCOMES = {
 }
 _OF_WAITS = "alert_oldest_wait"  # each task that waits long stands by itself
 _SEND_AGAIN = "tell the sender, who may send it again as the reason says"
-
-
-@dataclass(frozen=True, slots=True)
-class AttentionQuery:
-    """The kinds to show (empty: all), and the page of them."""
-
-    kinds: frozenset[AttentionKind] = frozenset()
-    offset: int = 0
-    limit: int = 100
 
 
 def terms_of(config: Config) -> Terms:

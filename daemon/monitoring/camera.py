@@ -7,13 +7,13 @@ and is not delivered yet. What only the running daemon knows (progress, estimate
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from daemon.contracts.task_query import AttentionQuery
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine
 from daemon.contracts.wire.status import DaemonStatus
 from daemon.contracts.wire.tasks import TaskLine
 from daemon.core.keeping.frames import EMPTY, State
 from daemon.core.tasks.task import Task
-from daemon.monitoring.attention import AttentionQuery
 from daemon.monitoring.events import Events
 
 MOST = 1000  # open tasks, in the order of service

@@ -7,17 +7,13 @@ from typing import Any
 
 from daemon.contracts.wire.base import LogLine
 from daemon.contracts.wire.words import LogSource
-from daemon.core.errors import IntroEvalError
+from daemon.core.errors import LogUnreadable
 from daemon.core.intake.naming import printable
 
 _MOST_BYTES = 1_000_000  # of a file's end
 _MOST_CHARS = 2_000  # of a line
 _TASK_KEYS = ("task", "task_id", "tasks")
 _KNOWN = {"timestamp", "level", "event"}
-
-
-class LogUnreadable(IntroEvalError):
-    """A log exists and can't be read."""
 
 
 def last_lines(folder: Path, source: LogSource, task_id: int | None, most: int) -> list[LogLine]:

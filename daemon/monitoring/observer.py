@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from daemon import __version__
 from daemon.config.load import Config
 from daemon.contracts.ports import SupervisorSource
+from daemon.contracts.task_query import TaskQuery
 from daemon.contracts.wire.base import EventLine, LogLine
 from daemon.contracts.wire.status import (
     BatchState,
@@ -38,7 +39,6 @@ from daemon.monitoring.events import Events
 from daemon.monitoring.logs import last_lines
 from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.progress import Progress
-from daemon.monitoring.queries import TaskQuery
 from daemon.monitoring.sources import ForecastSource, GpuWatch, Inlet, PlaceSource
 from daemon.store import lists, measured, recording, reports, users
 from daemon.store.database import Database

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from daemon.contracts.task_query import AttentionQuery, TaskQuery
 from daemon.contracts.wire.attention import AttentionLine, AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
 from daemon.contracts.wire.status import DaemonStatus, GpuHistory, PhaseSpan
@@ -22,10 +23,8 @@ from daemon.core.tasks.task import FINAL
 from daemon.core.timestamps import from_iso, to_iso
 from daemon.gpu.history import KEPT, KEPT_S
 from daemon.monitoring import queries
-from daemon.monitoring.attention import AttentionQuery
 from daemon.monitoring.events import RING, Events
 from daemon.monitoring.logs import last_lines
-from daemon.monitoring.queries import TaskQuery
 from daemon.monitoring.recorded_page import Line, page
 from daemon.store import documents, lists, recording
 from daemon.store.database import Database

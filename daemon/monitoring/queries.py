@@ -3,16 +3,17 @@
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from daemon.contracts.task_query import TaskQuery
 from daemon.contracts.wire.status import PhaseSpan
 from daemon.contracts.wire.tasks import DocumentLine, HistoryLine, RefusedLine, TaskDetail, TaskLine, TaskPage
 from daemon.contracts.wire.words import TaskOrder
 from daemon.core.content.reasons import advice
 from daemon.core.schedule.scheduler import in_order
 from daemon.core.tasks.offers import Terms, offered
-from daemon.core.tasks.task import ENDS_AS, FINAL, OPEN, STAGE_OF, Outcome, Status, Task
+from daemon.core.tasks.task import ENDS_AS, FINAL, STAGE_OF, Outcome, Status, Task
 from daemon.core.timestamps import to_iso
 from daemon.store import codec, documents, lists, reports
 from daemon.store.database import Database
@@ -57,46 +58,14 @@ def refused(db: Database, limit: int, *, wanting_only: bool = False, offset: int
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class TaskQuery:
-    """The filter and order of a list of tasks; see `wire.words.TaskOrder`. No status, outcome or flag means
-    every one; of several flags a task has at least one.
-    """
-
-    statuses: frozenset[Status] = frozenset()
-    outcomes: frozenset[Outcome] = frozenset()
-    flags: frozenset[str] = frozenset()
-    student: str | None = None
-    text: str = ""
-    only_open: bool = False
-    order: TaskOrder = TaskOrder.AGE
-    descending: bool = False
-    offset: int = 0
-    limit: int = 100
-    before: int | None = None
-
-    @property
-    def of_status(self) -> frozenset[Status]:
-        """The statuses to show."""
-        chosen = self.statuses or frozenset(Status)
-        if self.outcomes:
-            chosen &= {ENDS_AS.get(outcome, Status.COMPLETED) for outcome in self.outcomes}
-        return chosen & OPEN if self.only_open else chosen
-
-    @property
-    def is_searched(self) -> bool:
-        """Whether no index finds the finished tasks."""
-        by_name = bool(self.outcomes) and self.order is TaskOrder.STUDENT
-        return bool(self.text or self.flags) or by_name
-
-    def accepts(self, row: Searched) -> bool:
-        """Whether a task passes the filter, but for `before`."""
-        return (
-            row.status in self.of_status
-            and (not self.outcomes or row.outcome in self.outcomes)
-            and (not self.flags or not self.flags.isdisjoint(codec.flag_codes(row.flags)))
-            and (not self.text or matches(self.text.casefold(), row.id, row.student, row.filename))
-        )
+def accepts(wanted: TaskQuery, row: Searched) -> bool:
+    """Whether a task passes the filter, but for `before`."""
+    return (
+        row.status in wanted.of_status
+        and (not wanted.outcomes or row.outcome in wanted.outcomes)
+        and (not wanted.flags or not wanted.flags.isdisjoint(codec.flag_codes(row.flags)))
+        and (not wanted.text or matches(wanted.text.casefold(), row.id, row.student, row.filename))
+    )
 
 
 def queue(tasks: Iterable[Task]) -> list[Task]:
@@ -167,7 +136,7 @@ def _found(db: Database, wanted: TaskQuery) -> tuple[list[SortKey], bool]:
     """The tasks that a search finds, and whether there may be more. Open ones need none but for a flag."""
     if not wanted.flags and not wanted.of_status & FINAL:
         return [], False
-    return lists.search(db, wanted.student, wanted.accepts)
+    return lists.search(db, wanted.student, partial(accepts, wanted))
 
 
 def _final(db: Database, wanted: TaskQuery) -> tuple[list[SortKey], int]:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from daemon.contracts.task_query import TaskQuery
 from daemon.contracts.wire.tasks import TaskLine, TaskPage
 from daemon.contracts.wire.words import TaskOrder
 from daemon.core.tasks.task import FINAL, Status
-from daemon.monitoring.queries import TaskQuery
 from daemon.store.lists import WINDOW, matches
 
 Line = Mapping[str, Any]

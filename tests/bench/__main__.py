@@ -13,10 +13,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import structlog
-from rich.console import Console
-from rich.table import Column, Table
 
-from tests.bench import classroom, damage, forecast, hearing, idle, intake, soak, status, stt, switch, tui
+from daemon.cli.lines import table
+from tests.bench import (
+    classroom,
+    commands,
+    damage,
+    forecast,
+    hearing,
+    idle,
+    intake,
+    soak,
+    status,
+    stt,
+    switch,
+    tui,
+)
 from tests.bench.figures import Figure, Options, Skipped
 
 BENCHMARKS: dict[str, Callable[[Options], list[Figure]]] = {
@@ -26,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[Options], list[Figure]]] = {
     "damage": damage.measure,
     "intake": intake.measure,
     "status": status.measure,
+    "commands": commands.measure,
     "idle": idle.measure,
     "forecast": forecast.measure,
     "switch": switch.measure,
@@ -56,7 +69,7 @@ def main() -> int:
     if chosen.json:
         print(json.dumps([{**asdict(figure), "met": figure.met} for figure in figures], indent=2))
     else:
-        Console().print(_table(figures))
+        print("\n".join(table(_rows(figures), None, right=(1, 3))))
     return 1 if any(figure.met is False for figure in figures) else 0
 
 
@@ -73,15 +86,13 @@ def _run(names: Sequence[str], options: Options) -> list[Figure]:
     return figures
 
 
-def _table(figures: Sequence[Figure]) -> Table:
-    table = Table(Column("name", no_wrap=True), "figure", "unit", "goal", "met")
-    for column in (1, 3):
-        table.columns[column].justify = "right"
+def _rows(figures: Sequence[Figure]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("name", "figure", "unit", "goal", "met")]
     for figure in figures:
         met = {True: "yes", False: "NO", None: ""}[figure.met]
         goal = "" if figure.goal is None else str(figure.goal)
-        table.add_row(figure.name, _shown(figure.value), figure.unit, goal, met)
-    return table
+        rows.append((figure.name, _shown(figure.value), figure.unit, goal, met))
+    return rows
 
 
 def _shown(value: float) -> str:

@@ -11,7 +11,7 @@ import anyio
 import httpx
 import pytest
 
-from daemon import api
+from daemon.api.server import bind
 from daemon.contracts.wire.status import DaemonStatus as StatusAnswer
 from daemon.contracts.wire.tasks import TaskDetail, TaskPage
 from daemon.core.errors import AlreadyRunning, ConfigError
@@ -113,16 +113,16 @@ async def test_the_socket_is_for_the_owner_and_the_group(tmp_path: Path) -> None
 
 def test_the_socket_of_a_crashed_daemon_is_replaced_and_that_of_a_running_one_is_not(tmp_path: Path) -> None:
     path = tmp_path / "introeval.sock"
-    with api.bind(path), pytest.raises(AlreadyRunning):
-        api.bind(path)
+    with bind(path), pytest.raises(AlreadyRunning):
+        bind(path)
     assert path.exists()
-    with api.bind(path), socket.socket(socket.AF_UNIX) as client:
+    with bind(path), socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
 
 
 def test_a_path_that_is_too_long_for_a_socket_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"set paths\.socket"):
-        api.bind(tmp_path / ("x" * 120) / "introeval.sock")
+        bind(tmp_path / ("x" * 120) / "introeval.sock")
 
 
 async def test_a_request_that_is_read_slowly_does_not_hold_up_the_work(tmp_path: Path) -> None:

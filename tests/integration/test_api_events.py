@@ -12,9 +12,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.requests import Request
 
-from daemon import api
 from daemon.api import stream
 from daemon.api.connection_limits import ReservedFor
+from daemon.api.server import ControlServer, bind, make_server
 from daemon.monitoring.events import Events
 from tests.support.waiting import until
 
@@ -53,7 +53,7 @@ class Reader:
 
 
 @asynccontextmanager
-async def served(path: Path, events: Events, patience_s: float = 10.0) -> AsyncIterator[api.ControlServer]:
+async def served(path: Path, events: Events, patience_s: float = 10.0) -> AsyncIterator[ControlServer]:
     """An application of our own on our own socket, which serves nothing but the events."""
     app = FastAPI()
 
@@ -64,8 +64,8 @@ async def served(path: Path, events: Events, patience_s: float = 10.0) -> AsyncI
             events, None if last is None else int(last), heartbeat_s=0.05, patience_s=patience_s
         )
 
-    server = api.make_server(app, ReservedFor(frozenset()))
-    with api.bind(path) as listener:
+    server = make_server(app, ReservedFor(frozenset()))
+    with bind(path) as listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield server

@@ -150,8 +150,9 @@ async def test_an_order_that_changes_nothing_is_not_offered_and_leaves_no_event(
 
 
 async def test_the_commands_show_acknowledge_and_filter_with_a_daemon_and_without(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     lab = Lab(tmp_path, script=hopeless)
     lab.hand_in("s001_me.mp4")
     Chosen.file = lab.folder / "introeval.toml"

@@ -2,12 +2,25 @@
 
 import fcntl
 import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from daemon import __version__
+from daemon.cli.exit_codes import ExitCode
+from daemon.core.errors import NotRunning
 from tests.support.process_lab import ProcessLab
+from tests.tui.fake_daemon import FakeDaemon, in_thread
+
+
+def until_true(condition: Callable[[], bool], limit_s: float = 60.0) -> None:
+    end = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < end
 
 
 @pytest.fixture
@@ -89,3 +102,71 @@ def test_files_that_cannot_become_tasks_get_their_answer(lab: ProcessLab) -> Non
 def test_the_version_is_told_without_a_command(lab: ProcessLab) -> None:
     done = lab.run("--version", timeout=30)
     assert (done.returncode, done.stdout) == (0, f"introeval {__version__}\n")
+
+
+def test_options_of_the_program_are_taken_after_the_command(lab: ProcessLab, tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text("[batch]\nsize = 3\n")
+    for words in (
+        ("--config", "other.toml", "config"),
+        ("config", "--config", "other.toml"),
+        ("config", "--config=other.toml"),
+    ):
+        done = lab.run(*words, "--json", timeout=30)
+        assert json.loads(done.stdout)["batch"]["size"] == 3
+    missing = lab.run("tui", "--once", "--config", "none.toml", timeout=30)
+    assert (missing.returncode, missing.stderr.count("\n")) == (4, 1)
+
+
+def test_who_stops_reading_gets_no_traceback(lab: ProcessLab) -> None:
+    for words in ("schema", "--help", "simulate --json"):
+        process = lab.start(*words.split())
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.wait(30) == ExitCode.UNREAD
+        assert process.stderr.read() == ""
+        process.stderr.close()
+
+
+def test_stop_ends_the_daemon_and_waits_until_it_is_gone(lab: ProcessLab) -> None:
+    daemon = lab.start("run", output=subprocess.DEVNULL)
+    try:
+        until_true(lambda: lab.run("status", timeout=30).returncode == 0)
+        assert lab.run("tasks", timeout=30).stderr == ""
+        done = lab.run("stop", "--json", timeout=60)
+        assert (done.returncode, json.loads(done.stdout)["pid"]) == (0, daemon.pid)
+        assert daemon.wait(5) == 0
+    finally:
+        daemon.kill()
+        daemon.wait()
+    again = lab.run("stop", timeout=30)
+    assert (again.returncode, again.stderr.count("\n")) == (NotRunning.exit_code, 1)
+    for words in ("tasks", "events", "tasks --refused", "events --day today", "logs"):
+        stored = lab.run(*words.split(), timeout=30)
+        assert (stored.returncode, stored.stderr.count("\n")) == (0, 1), stored.stderr
+        assert stored.stderr.startswith("no daemon runs; ")
+
+
+def test_what_only_asks_the_daemon_imports_neither_its_server_nor_its_store(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom daemon.cli.main import run\n"
+        "for words in sys.argv[2:]: assert run(['--config', sys.argv[1], *words.split()]) == 0\n"
+        "heavy = 'fastapi httpx peewee starlette structlog textual uvicorn rich.console rich.live'\n"
+        "print([name for name in heavy.split() if name in sys.modules])"
+    )
+    (tmp_path / "introeval.toml").write_text("")
+    (tmp_path / "var").mkdir()
+    with in_thread(FakeDaemon(tmp_path / "var" / "introeval.sock")):
+        line = [
+            sys.executable,
+            "-c",
+            code,
+            str(tmp_path / "introeval.toml"),
+            "tasks",
+            "status",
+            "task 1",
+            "events",
+            "hold 1",
+        ]
+        done = subprocess.run(line, text=True, capture_output=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -6,10 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from daemon.cli.decisions import decisions
-from daemon.cli.main import app
 from daemon.contracts.values import Ticket
 from daemon.contracts.wire.words import Order, Verb
 from daemon.core.errors import Blame, Fault, RecordUnreadable
@@ -17,6 +14,7 @@ from daemon.core.schedule import phase_state
 from daemon.core.schedule.phase_state import AttemptStarted, PhaseEvent, PhaseState
 from daemon.core.schedule.replay import Difference, decode, replay
 from daemon.core.tasks.task import Stage
+from tests.support.commands import invoke
 from tests.support.inprocess import PASSES, PHASES, TOGETHER, Lab, worked_off
 from tests.support.waiting import until
 
@@ -143,13 +141,11 @@ async def test_a_record_that_cannot_be_written_costs_the_record_alone(tmp_path: 
 
 
 def run_command(*args: str) -> tuple[int, str]:
-    result = CliRunner().invoke(app, ["decisions", *args])
+    result = invoke("decisions", *args)
     return result.exit_code, result.output
 
 
 async def test_the_command_shows_what_does_not_follow(tmp_path: Path) -> None:
-    if not any(command.callback is decisions for command in app.registered_commands):
-        app.command()(decisions)
     lab = Lab(tmp_path)
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:

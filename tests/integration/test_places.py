@@ -9,7 +9,7 @@ import structlog
 
 from daemon.app.assembly import Daemon
 from daemon.contracts.wire.status import DaemonStatus
-from daemon.core.errors import PlaceError
+from daemon.core.errors import PlaceError, UsageError
 from daemon.doctor import Finding, Level, folders
 from daemon.doctor.facts import gather
 from tests.integration.test_cli_daemon import run, told
@@ -167,7 +167,7 @@ async def test_a_folder_that_is_not_there_cannot_be_accepted(lab: Lab) -> None:
         assert isinstance(done.exception, PlaceError)
         assert "create the folder or mount it again" in str(done.exception)
         assert states(await daemon.observer.status())["outbox"] == "away"
-        assert (await run(lab, "accept", "elsewhere")).exit_code == 2
+        assert (await run(lab, "accept", "elsewhere")).exit_code == UsageError.exit_code
 
 
 async def test_what_is_blocked_by_another_file_is_told_and_stops_nothing_else(lab: Lab) -> None:

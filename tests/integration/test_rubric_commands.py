@@ -6,14 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from daemon.cli.common import Chosen
-from daemon.cli.rubric import rubric_app
 from daemon.config.edit import with_key
 from daemon.config.load import load
 from daemon.core.errors import ConfigError
 from daemon.llm.prompts import OURS, load_prompt
+from tests.support.commands import Ended, invoke
 from tests.support.rights import somebody_else
 
 TEXT = 'n = """\n[prompts]\nfolder = "y"\n"""\n'
@@ -31,8 +30,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def rubric(*arguments: object) -> Result:
-    return CliRunner().invoke(rubric_app, [str(each) for each in arguments])
+def rubric(*arguments: object) -> Ended:
+    return invoke("rubric", *map(str, arguments))
 
 
 def test_show_gives_each_template_with_its_variables_and_a_sample(folder: Path) -> None:

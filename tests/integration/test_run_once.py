@@ -79,10 +79,9 @@ async def test_a_refused_file_is_told_by_the_exit_code_and_the_summary(lab: Lab)
     for name in ("s001_me.mp4", "s002_notes.txt"):
         lab.hand_in(name)
     report = await once(lab)
-    said = io.StringIO()
-    show.results(Console(file=said, width=200), report)
+    said = [line.text for line in show.results(report)]
     assert (report.refused, report.exit_code) == (1, 3)
-    assert "1 file was refused; see: introeval tasks --refused" in said.getvalue()
+    assert "1 file was refused; see: introeval tasks --refused" in said
 
 
 async def test_the_table_is_of_what_was_open_before_and_of_what_was_born_since(lab: Lab) -> None:

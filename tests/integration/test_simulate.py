@@ -6,21 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from daemon.cli.common import Chosen
 from daemon.cli.rehearsals import rehearsals
-from daemon.cli.simulate import simulate
 from daemon.contracts.wire.status import GpuState
-from daemon.core.errors import StoreError
+from daemon.core.errors import StoreError, UsageError
 from daemon.core.tasks.task import Stage
 from daemon.store import lists, reports
+from tests.support.commands import invoke
 from tests.support.docker_api import docker_api
 from tests.support.inprocess import PASSES, PHASES, Lab, worked_off
-
-COMMAND = typer.Typer()
-COMMAND.command()(simulate)
 
 
 @pytest.fixture
@@ -29,13 +24,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "introeval.toml"
     file.write_text('[gpu]\nresidency = [["stt"], ["extract", "rate"]]\n')
     monkeypatch.setattr(Chosen, "file", file)
+    monkeypatch.setenv("COLUMNS", "100")
     for name in [name for name in os.environ if name.startswith("INTROEVAL_")]:
         monkeypatch.delenv(name)
     return tmp_path
 
 
 def said(*options: str, code: int = 0) -> str:
-    result = CliRunner(env={"COLUMNS": "100"}).invoke(COMMAND, options)
+    result = invoke("simulate", *options)
     assert result.exit_code == code, result.output
     return result.output
 
@@ -97,13 +93,14 @@ def test_durations_and_arrivals_may_be_given(folder: Path) -> None:
     ],
 )
 def test_what_cannot_be_is_one_error_that_says_what_to_give(folder: Path, options: tuple[str, ...]) -> None:
-    assert "use" in said(*options, code=2)
+    assert "use" in said(*options, code=UsageError.exit_code)
 
 
 def test_without_a_history_it_says_how_to_get_one(folder: Path) -> None:
     for options in (("--durations", "measured"), ("--arrivals", "recorded:2026-02-03")):
-        with pytest.raises(StoreError, match="start the daemon once"):
-            CliRunner().invoke(COMMAND, options, catch_exceptions=False)
+        done = invoke("simulate", *options)
+        assert isinstance(done.exception, StoreError)
+        assert "start the daemon once" in str(done.exception)
 
 
 @pytest.mark.anyio

@@ -60,10 +60,38 @@ def test_a_residency_holds_each_stage_once(tmp_path: Path, residency: str) -> No
         load(write(tmp_path, f"[gpu]\nresidency = {residency}"), {})
 
 
-def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INTROEVAL_BATCH__SIZE", "5")
-    config = load(write(tmp_path, "[batch]\nsize = 10\nmax_wait_s = 7"), {})
-    assert (config.batch.size, config.batch.max_wait_s) == (5, 7)
+def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
+    said = {
+        "INTROEVAL_BATCH__SIZE": "5",
+        "introeval_stt__parallel": "auto",
+        "INTROEVAL_RUNTIME": "docker",
+        "INTROEVAL_GPU__RESIDENCY": '[["stt"], ["extract", "rate"]]',
+        "INTROEVAL_RETRY": '{"max_retry_count": 1}',
+    }
+    config = load(write(tmp_path, "[batch]\nsize = 10\nmax_wait_s = 7\n[retry]\nmax_retry_count = 2"), said)
+    assert (config.batch.size, config.batch.max_wait_s, config.stt.parallel) == (5, 7, "auto")
+    assert (config.runtime, config.retry.max_retry_count) == ("docker", 1)
+    assert (
+        config.gpu.residency
+        == load(write(tmp_path, '[gpu]\nresidency = [["stt"], ["extract", "rate"]]'), {}).gpu.residency
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("INTROEVAL_BATCH__SIZE", "many", "batch.size"),
+        ("INTROEVAL_GPU__RESIDENCY", '[["stt"', "the variable INTROEVAL_GPU__RESIDENCY is not valid JSON"),
+        ("INTROEVAL_BATCH", "3", "batch: "),
+        ("INTROEVAL_BATCH", '{"siz": 3}', "did you mean batch.size?"),
+    ],
+)
+def test_a_wrong_value_of_the_environment_is_one_line(
+    tmp_path: Path, name: str, value: str, told: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(write(tmp_path, ""), {name: value})
+    assert told in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +116,7 @@ def test_an_unknown_variable_names_the_nearest_known_one(tmp_path: Path, name: s
 
 def test_the_variables_of_every_key_and_of_the_tests_are_known(tmp_path: Path) -> None:
     known = ("INTROEVAL_CI", "INTROEVAL_TEST_MODELS", "INTROEVAL_RATE__NUM_CTX", "introeval_batch__size")
-    load(write(tmp_path, ""), dict.fromkeys((*known, "INTROEVAL_BATCH"), "1"))
+    load(write(tmp_path, ""), {**dict.fromkeys(known, "512"), "INTROEVAL_BATCH": "{}"})
 
 
 def test_folders_may_not_lie_in_each_other(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from daemon.contracts.wire.words import LogSource
-from daemon.monitoring.logs import LogUnreadable, last_lines
+from daemon.core.errors import LogUnreadable
+from daemon.monitoring.logs import last_lines
 
 
 def texts(folder: Path, task_id: int | None = None, most: int = 100) -> list[str]:

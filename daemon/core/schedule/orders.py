@@ -1,8 +1,10 @@
 """The orders for the whole daemon, and which of them change something now: no other is offered, or kept."""
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from daemon.core.schedule.decision import View
+if TYPE_CHECKING:  # the commands read the words of the orders, and the rest takes long to import
+    from daemon.core.schedule.decision import View
 
 
 class Order(StrEnum):
@@ -14,7 +16,7 @@ class Order(StrEnum):
     GO = "go"
 
 
-def useful(view: View) -> list[Order]:
+def useful(view: "View") -> list[Order]:
     """The orders that change something. `go` does while there is a claim that no earlier one covers."""
     changing = {
         Order.PAUSE: not view.paused,

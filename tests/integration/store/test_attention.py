@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from daemon.contracts.task_query import AttentionQuery, TaskQuery
 from daemon.contracts.values import Document, Extracted, Kind, Rated, Ticket
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.status import AlarmLine
@@ -17,8 +18,8 @@ from daemon.core.tasks.offers import Terms
 from daemon.core.tasks.task import TRANSITIONS, Event, Status, Task
 from daemon.core.timestamps import to_iso
 from daemon.monitoring import attention
-from daemon.monitoring.attention import AttentionQuery, Live
-from daemon.monitoring.queries import TaskQuery, queue, task_detail, task_page
+from daemon.monitoring.attention import Live
+from daemon.monitoring.queries import queue, task_detail, task_page
 from daemon.store import Database, claims, commits, documents, recovery, reopening, reports
 from tests.integration.stores import (
     NOW,

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from daemon.contracts.task_query import AttentionQuery
 from daemon.contracts.values import ClaimStep
 from daemon.core.keeping.witness import Reading
 from daemon.core.tasks.task import FINAL, OPEN, Event, Outcome, Phase, Stage, Status
 from daemon.monitoring import attention
-from daemon.monitoring.attention import AttentionQuery, Live
+from daemon.monitoring.attention import Live
 from daemon.store import (
     Database,
     births,

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from daemon.contracts.task_query import TaskQuery
 from daemon.contracts.wire.tasks import TaskPage
 from daemon.contracts.wire.words import TaskOrder
 from daemon.core.content.document import Flag
 from daemon.core.forecast.class_roll import Members
 from daemon.core.tasks.task import Event, Outcome, Stage, Status
-from daemon.monitoring.queries import TaskQuery, queue, task_page
+from daemon.monitoring.queries import queue, task_page
 from daemon.store import Database, lists, measured, open_store, recovery, reopening, reports
 from daemon.store.lists import WINDOW
 from tests.integration.store.test_cost import steps

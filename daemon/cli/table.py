@@ -1,0 +1,94 @@
+"""The table of all commands. A command is one row here, and a function in the module that the row names.
+
+The module is imported when the command runs, and for its own help; not for that of the program.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Group(StrEnum):
+    """The groups of the help, in its order."""
+
+    CLASS = "A class"
+    TASK = "One task"
+    RESULTS = "Results and rubric"
+    MACHINE = "The machine"
+    RECORDS = "Records"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One command. `name` may have two words; `place` is MODULE:FUNCTION in `daemon.cli`.
+
+    The docstring of the function is the help; `summary` is one short line of the program's.
+    """
+
+    name: str
+    place: str
+    group: Group
+    summary: str
+
+    def load(self) -> Callable[..., int | None]:
+        """Import the function."""
+        module, _, function = self.place.partition(":")
+        found: Callable[..., Any] = getattr(importlib.import_module(f"daemon.cli.{module}"), function)
+        return found
+
+
+_C, _T, _R, _M, _L = Group.CLASS, Group.TASK, Group.RESULTS, Group.MACHINE, Group.RECORDS
+
+ROWS = {
+    row.name: row
+    for row in (
+        Row("run", "machine:run", _C, "Watch the inbox and evaluate each video, until stopped"),
+        Row("stop", "stopping:stop", _C, "Stop the running daemon"),
+        Row("tui", "machine:tui", _C, "Open the dashboard"),
+        Row("status", "read_commands:status", _C, "Show the phase, the tasks, the class clock, the alarms"),
+        Row("attention", "attention:attention", _C, "Show what wants a person, the most urgent first"),
+        Row("wait", "read_commands:wait", _C, "Wait until every video is claimed, rated and delivered"),
+        Row("deadline", "write_commands:deadline", _C, "Set the deadline of the class"),
+        Row("pause", "write_commands:pause", _C, "Start nothing new"),
+        Row("resume", "write_commands:resume", _C, "Continue after a pause or a drain"),
+        Row("drain", "write_commands:drain", _C, "Claim no new videos, and finish the open tasks"),
+        Row("go", "write_commands:go", _C, "Leave stt without waiting for more uploads"),
+        Row("tasks", "read_commands:tasks", _T, "List tasks, the newest first"),
+        Row("task", "read_commands:task", _T, "Show one task with its history and its files"),
+        Row("acknowledge", "attention:acknowledge", _T, "Say that you have seen what wants a person"),
+        Row("retry", "write_commands:retry", _T, "Retry tasks that failed or need review"),
+        Row("cancel", "write_commands:cancel", _T, "Cancel open tasks"),
+        Row("hold", "write_commands:hold", _T, "Keep open tasks from being started"),
+        Row("release", "write_commands:release", _T, "Let held tasks be started again"),
+        Row("rate", "write_commands:rate", _R, "Rate again, and show what changed"),
+        Row("compare", "compare:compare", _R, "Compare two results of each task"),
+        Row("rubric show", "rubric:show", _R, "Show the templates in use, and a prompt made of them"),
+        Row("rubric check", "rubric:check", _R, "Check a rubric, and say what is weak about it"),
+        Row("rubric diff", "rubric:diff", _R, "Show how two rubrics differ"),
+        Row("rubric use", "rubric:use", _R, "Choose the folder of the rubric"),
+        Row("deliver", "write_commands:deliver", _R, "Deliver the last results of tasks again"),
+        Row("schema", "machine:schema", _R, "Print the JSON Schema of a result file"),
+        Row("setup", "machine:setup", _M, "Create the containers, and pull their models"),
+        Row("doctor", "machine:doctor", _M, "Check the installation, and say how to fix each problem"),
+        Row("config", "machine:config", _M, "Check the configuration, and name its file"),
+        Row("models pull", "models:pull", _M, "Fetch, verify and pin models"),
+        Row("models add", "models:add", _M, "Add a model that you have"),
+        Row("models list", "models:show", _M, "List the models, and which of them are here"),
+        Row("samples", "machine:samples", _M, "Copy the sample class into the inbox"),
+        Row("simulate", "simulate:simulate", _M, "Forecast when a class would be done"),
+        Row("completion", "completion:completion", _M, "Print the completion script of a shell"),
+        Row("accept", "write_commands:accept", _M, "Accept the folder that is there as the inbox or outbox"),
+        Row("events", "read_commands:events", _L, "Show the last events"),
+        Row("logs", "read_commands:logs", _L, "Show the last lines of a log"),
+        Row("replay", "replay:replay", _L, "Open the dashboard on a recorded day"),
+        Row("decisions", "decisions:decisions", _L, "Repeat the recorded decisions, and show differences"),
+        Row("forget", "forget:forget", _L, "Delete everything of a student"),
+    )
+}
+
+
+def family(word: str) -> list[Row]:
+    """The rows whose name begins with this word and has another one."""
+    return [row for name, row in ROWS.items() if name.startswith(f"{word} ")]

@@ -1,0 +1,109 @@
+"""Completion: the candidates, what the scripts make of them, and the man page of the same descriptions."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from daemon.cli import completing, manpage
+from daemon.cli.common import Chosen
+from daemon.cli.completing import candidates
+from daemon.cli.completion import _SCRIPTS, FILES, Shell
+from daemon.cli.declare import parameters
+from daemon.cli.main import SHARED, run
+from daemon.cli.table import ROWS
+from tests.tui.fake_daemon import FakeDaemon, in_thread, task
+
+
+@pytest.fixture(autouse=True)
+def _no_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "introeval.toml").write_text("")
+    monkeypatch.setattr(Chosen, "file", tmp_path / "introeval.toml")
+
+
+def values(*words: str) -> list[str]:
+    return [value for value, _ in candidates(words, SHARED)]
+
+
+def test_commands_are_completed_by_their_first_and_second_word() -> None:
+    assert set(values("")) == {name.split()[0] for name in ROWS}
+    assert values("sta") == ["status"]
+    assert values("models", "") == ["pull", "add", "list"]
+    assert values("--config", "x.toml", "ev") == ["events"]
+
+
+def test_options_are_completed_once_and_their_values_by_what_they_take() -> None:
+    assert "--limit" in values("tasks", "--")
+    assert "--limit" not in values("tasks", "--limit", "3", "--")
+    assert "--status" in values("tasks", "--status", "failed", "--"), "it can be given again"
+    assert values("tasks", "--order", "s") == ["student", "status"]
+    assert values("tasks", "--order", "=", "s") == ["student", "status"], "as bash takes it apart"
+    assert values("tasks", "--order=s") == ["--order=student", "--order=status"]
+    assert values("accept", "") == ["inbox", "outbox"]
+    assert values("accept", "inbox", "") == []
+    assert values("tui", "--socket", "") == values("status", "--config", "") == [FILES]
+
+
+def test_a_daemon_that_is_away_or_slow_gives_no_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert values("retry", "") == values("forget", "") == []
+    monkeypatch.setattr(completing, "_QUICK_S", 0.05)
+    (tmp_path / "var").mkdir()
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "var" / "introeval.sock"))
+        silent.listen()
+        assert values("retry", "") == []
+
+
+def test_ids_and_students_are_those_of_the_daemon_that_take_the_command(tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    fake = FakeDaemon(tmp_path / "var" / "introeval.sock")
+    failed = {"status": "failed", "outcome": "failed", "stage": None}
+    fake.tasks = [task(3, **failed), task(12), task(13, student="a b", **failed)]
+    with in_thread(fake):
+        assert set(values("retry", "")) == {"3", "13"}
+        assert set(values("task", "1")) == {"12", "13"}
+        assert set(values("forget", "")) == {"s003", "s012"}, "what a shell would take apart is left out"
+
+
+@pytest.mark.parametrize("shell", Shell)
+def test_each_script_is_one_that_its_shell_reads(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(_SCRIPTS) == set(Shell)
+    assert run(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "__complete" in script
+    if shutil.which(shell) is not None:
+        done = subprocess.run([shell, "-n", "-c", script], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_bash_completes_a_command_and_leaves_files_to_itself(tmp_path: Path) -> None:
+    program = tmp_path / "introeval"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m daemon "$@"\n')
+    program.chmod(0o755)
+    lines = [_SCRIPTS[Shell.BASH].replace("ASKED", "__complete").replace("FILES", FILES)]
+    lines.append("compopt() { echo files; }")
+    for words in ("introeval mod", "introeval tasks --order ''", "introeval --config ''"):
+        lines.append(f"COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))")
+        lines.append(f'_introeval "{program}"; echo "${{COMPREPLY[@]}}"')
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(lines)], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert done.stdout.split("\n")[:4] == ["models", "age queue student status eta", "files", ""]
+
+
+def test_the_man_page_has_every_command_and_option_and_renders_without_a_warning() -> None:
+    page = "\n".join(manpage.page()) + "\n"
+    for row in ROWS.values():
+        assert f"introeval {row.name} " in page.replace("\\", "")
+        assert all(param.flag.replace("-", r"\-") in page for param in parameters(row.load()))
+    assert ".SH EXIT STATUS" in page
+    if (groff := shutil.which("groff")) is None:
+        pytest.skip("there is no groff")
+    done = subprocess.run(
+        [groff, "-man", "-ww", "-Tutf8"], input=page, text=True, capture_output=True, check=True
+    )
+    assert done.stderr == ""
