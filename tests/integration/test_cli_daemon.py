@@ -335,7 +335,7 @@ async def test_rating_all_anew_shows_what_changed_and_so_does_a_comparison_witho
     text = await run(lab, "compare", "2")
     assert "2  s002  1 > 2  nothing changed" in text.output
     assert "overall_rating     +0.00  (7.00 > 7.00)  0 of 1 changed" in text.output
-    assert (await run(lab, "compare")).exit_code == 2
+    assert (await run(lab, "compare")).exit_code == UsageError.exit_code
 
 
 @pytest.mark.parametrize(("form", "paused"), [("--json", b'"paused":true'), ("--plain", b"Paused by")])
