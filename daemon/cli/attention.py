@@ -5,8 +5,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from daemon.cli import completing
 from daemon.cli.common import configuration
-from daemon.cli.declare import Argument, AsJson, Option
+from daemon.cli.declare import AsJson
 from daemon.cli.lines import Line, say
 from daemon.contracts.task_query import AttentionQuery
 from daemon.contracts.wire.words import AttentionKind
@@ -22,9 +25,12 @@ _INDENT = "    "
 
 
 def attention(
-    kind: Annotated[list[AttentionKind] | None, Option(help="Only this kind.")] = None,
-    limit: Annotated[int, Option(min=1, max=500, help="The most to show.")] = 100,
-    offset: Annotated[int, Option(min=0, max=10_000, help="Skip so many.")] = 0,
+    kind: Annotated[
+        list[AttentionKind] | None,
+        typer.Option(metavar="KIND", help=f"Only this kind: {', '.join(AttentionKind)}."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="The most to show.")] = 100,
+    offset: Annotated[int, typer.Option(min=0, max=10_000, help="Skip so many.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Show what wants a person, the most urgent first: who, why, and what to do next."""
@@ -48,13 +54,13 @@ def attention(
 def acknowledge(
     keys: Annotated[
         list[str] | None,
-        Argument(
-            metavar="[ID or KEY...]",
+        typer.Argument(
+            metavar="ID or KEY",
             help="Of `introeval attention`: a task, or another key.",
-            complete="tasks",
+            autocompletion=completing.tasks,
         ),
     ] = None,
-    every: Annotated[bool, Option("--all", help="All that wants a person now.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All that wants a person now.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say that you have seen what wants a person, so that it is no longer listed."""

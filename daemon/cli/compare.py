@@ -9,8 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from daemon.cli.common import configuration
-from daemon.cli.declare import Argument, AsJson, Option
+from daemon.cli.declare import TASK, AsJson
 from daemon.cli.lines import Line, say
 from daemon.contracts.task_query import TaskQuery
 from daemon.core.errors import UsageError
@@ -23,11 +25,11 @@ _PAGE = 500
 
 
 def compare(
-    task_ids: Annotated[list[int] | None, Argument(metavar="[ID...]", complete="tasks")] = None,
-    every: Annotated[bool, Option("--all", help="Every task with several results.")] = False,
+    task_ids: Annotated[list[int] | None, TASK] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every task with several results.")] = False,
     revisions: Annotated[
         tuple[int, int] | None,
-        Option(metavar="A B", help="Compare these; by default the last two of each task."),
+        typer.Option(metavar="A B", help="Compare these; by default the last two of each task."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -1,13 +1,17 @@
-"""`introeval completion`: the scripts of the shells, which ask `introeval __complete WORDS`."""
+"""`introeval completion`: typer's scripts for the shells, and the answers to what they ask."""
 
+import io
+from contextlib import redirect_stdout
 from enum import StrEnum
 from typing import Annotated
 
-from daemon.cli.declare import Argument
+import typer
+from typer.completion import get_completion_inspect_parameters, shell_complete
 
-ASKED = "__complete"
-FILES = ":file"
-"""The answer that lets the shell complete the name of a file."""
+from daemon.cli.tree import program
+
+ASKED = "_INTROEVAL_COMPLETE"
+_AUTOLOADED = "if [[ $funcstack[1] == _introeval ]]; then _introeval_completion; fi"
 
 
 class Shell(StrEnum):
@@ -18,59 +22,19 @@ class Shell(StrEnum):
     FISH = "fish"
 
 
-_SCRIPTS = {
-    Shell.BASH: r"""# bash completion for introeval
-_introeval() {
-    local line
-    COMPREPLY=()
-    while IFS= read -r line; do
-        if [ "$line" = "FILES" ]; then
-            compopt -o default
-            return
-        fi
-        COMPREPLY+=("${line%%$'\t'*}")
-    done < <("$1" ASKED "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
-}
-complete -F _introeval introeval
-""",
-    Shell.ZSH: r"""#compdef introeval
-_introeval() {
-    local line
-    local -a found
-    for line in "${(@f)$(introeval ASKED "${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
-        if [[ $line == "FILES" ]]; then
-            _files
-            return
-        fi
-        [[ -n $line ]] && found+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
-    done
-    _describe introeval found
-}
-if [[ $funcstack[1] == _introeval ]]; then
-    _introeval "$@"
-else
-    compdef _introeval introeval
-fi
-""",
-    Shell.FISH: r"""# fish completion for introeval
-function __introeval_complete
-    set -l word (commandline -ct)
-    set -l before (commandline -opc)
-    set -l found (introeval ASKED $before[2..-1] "$word" 2>/dev/null)
-    if test "$found[1]" = "FILES"
-        __fish_complete_path "$word"
-    else
-        printf '%s\n' $found
-    end
-end
-complete -c introeval -f -a '(__introeval_complete)'
-""",
-}
-
-
-def completion(shell: Annotated[Shell, Argument(metavar="bash|zsh|fish", help="Of which shell.")]) -> None:
+def completion(shell: Annotated[Shell, typer.Argument(help="Of which shell.")]) -> None:
     """Print the script that completes commands, options, task ids and students in a shell.
 
     `make install` puts it where the distribution looks.
     """
-    print(_SCRIPTS[shell].replace("ASKED", ASKED).replace("FILES", FILES), end="")
+    with redirect_stdout(io.StringIO()) as script:
+        answer(f"source_{shell}")
+    print(script.getvalue().strip())  # zsh reads what a file completes from its first line
+    if shell is Shell.ZSH:
+        print(_AUTOLOADED)  # else the first use of the file that zsh loads itself would complete nothing
+
+
+def answer(instruction: str) -> int:
+    """Print the script of a shell, or the candidates for what it tells in the environment."""
+    get_completion_inspect_parameters()  # makes typer know the shells
+    return shell_complete(program(), {"obj": []}, "introeval", ASKED, instruction)

@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
 from daemon.cli.common import configuration
-from daemon.cli.declare import Argument
 from daemon.cli.exit_codes import ExitCode
 
 
 def decisions(
     file: Annotated[
-        Path | None, Argument(help="The record; default: the one in the configured state folder.")
+        Path | None, typer.Argument(help="The record; default: the one in the configured state folder.")
     ] = None,
 ) -> int:
     """Repeat the scheduler's recorded decisions with the rules of this version, and show each difference.

@@ -4,8 +4,10 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from daemon.cli.common import configuration
-from daemon.cli.declare import Argument, AsJson, Option
+from daemon.cli.declare import STUDENT, AsJson
 from daemon.cli.exit_codes import ExitCode
 from daemon.contracts.wire.words import PlaceName
 from daemon.core.errors import NotForgotten, NotRunning, UnknownStudent
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def forget(
-    student: Annotated[str, Argument(metavar="STUDENT", complete="students")],
-    yes: Annotated[bool, Option("--yes", help="Do not ask.")] = False,
+    student: Annotated[str, STUDENT],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Delete every video, transcript and result of a student, for good.

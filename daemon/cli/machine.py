@@ -4,20 +4,22 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from daemon.cli.common import Chosen, configuration
-from daemon.cli.declare import AsJson, Option
+from daemon.cli.declare import AsJson
 
 if TYPE_CHECKING:
     from daemon.config.load import Config
 
 
 def run(
-    once: Annotated[bool, Option(help="Process what is in the inbox, then exit.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Process what is in the inbox, then exit.")] = False,
     dashboard: Annotated[
-        bool, Option(help="Open the dashboard, when in a terminal that can show it.")
+        bool, typer.Option("--dashboard", help="Open the dashboard, when in a terminal that can show it.")
     ] = False,
     runtime: Annotated[
-        str | None, Option(metavar="NAME", help="Who hosts the LLMs: embedded or docker.")
+        str | None, typer.Option(metavar="NAME", help="Who hosts the LLMs: embedded or docker.")
     ] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -66,9 +68,13 @@ def config(as_json: AsJson = False) -> None:
 
 
 def setup(
-    dry_run: Annotated[bool, Option(help="Only show what would be done.")] = False,
-    replace: Annotated[bool, Option(help="Replace containers that were not created by setup.")] = False,
-    restore: Annotated[bool, Option(help="Only put back containers that a killed daemon took over.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace containers that were not created by setup.")
+    ] = False,
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Only put back containers that a killed daemon took over.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create the containers of the docker runtime and pull their models. A second run changes nothing."""
@@ -110,14 +116,16 @@ def samples(as_json: AsJson = False) -> None:
 
 
 def tui(
-    socket: Annotated[Path | None, Option(help="The daemon's socket; default: the configured one.")] = None,
-    read_only: Annotated[bool, Option(help="Allow no changes.")] = False,
-    ascii_only: Annotated[bool, Option("--ascii", help="Draw with ASCII characters only.")] = False,
-    no_mouse: Annotated[bool, Option(help="Leave the mouse to the terminal.")] = False,
+    socket: Annotated[
+        Path | None, typer.Option(help="The daemon's socket; default: the configured one.")
+    ] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Allow no changes.")] = False,
+    ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII characters only.")] = False,
+    no_mouse: Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")] = False,
     refresh_s: Annotated[
-        float, Option("--refresh", metavar="S", min=0.2, max=60.0, help="Seconds between updates.")
+        float, typer.Option("--refresh", metavar="S", min=0.2, max=60.0, help="Seconds between updates.")
     ] = 1.0,
-    once: Annotated[bool, Option(help="Print one frame as text, and exit.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print one frame as text, and exit.")] = False,
 ) -> int:
     """Open the dashboard of the running daemon. Closing it never affects the work."""
     from daemon.cli.tui import open_or_print

@@ -4,32 +4,20 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
 
-from daemon import __version__
-from daemon.cli import help, parse
-from daemon.cli.common import Chosen
-from daemon.cli.completion import ASKED
-from daemon.cli.declare import Option, parameters
+import typer
+
 from daemon.cli.exit_codes import ExitCode
-from daemon.cli.table import ROWS, Row, family
+from daemon.cli.tree import program
 from daemon.core.errors import IntroEvalError, UsageError
-
-
-def shared(
-    config: Annotated[Path | None, Option(metavar="FILE", help="The configuration file.")] = None,
-    version: Annotated[bool, Option(help="Print the version.")] = False,
-    help: Annotated[bool, Option(help="Print the help of the program, or of the command.")] = False,
-) -> None:
-    """The options of the whole program."""
-
-
-SHARED = parameters(shared)
 
 
 def main() -> None:
     """Run the command line of this process, and end it with the exit code."""
+    if instruction := os.environ.get("_INTROEVAL_COMPLETE"):
+        from daemon.cli.completion import answer
+
+        sys.exit(answer(instruction))
     if isinstance(sys.stdout, io.TextIOWrapper):  # None where the process was started without one
         sys.stdout.reconfigure(line_buffering=True)  # of --watch and --follow each line is wanted now
     code = run(sys.argv[1:])
@@ -56,63 +44,21 @@ def run(words: Sequence[str]) -> int:
 
 def execute(words: Sequence[str]) -> int:
     """Run a command line, and return its exit code. Raises IntroEvalError and what the command raises."""
-    if list(words[:1]) == [ASKED]:
-        return _complete(words[1:])
-    asked = ""
+    asked = ["introeval"]
     try:
-        asked, row, own = command_of(words)
-        function = row.load() if row else shared
-        params = [*parameters(function), *SHARED] if row else SHARED
-        given = parse.split(params, own)
-        if "version" in given:
-            print(f"introeval {__version__}")
-            return 0
-        if "help" in given or row is None:
-            print(help.command(row, function) if row else _help_of(asked))
-            return 0
-        Chosen.file = Path(given.pop("config")[-1]) if "config" in given else Chosen.file
-        arguments = parse.values(parameters(function), given)
-        return function(**arguments) or 0
-    except UsageError as exc:
-        told = " ".join(filter(None, ("introeval", asked, "--help")))
-        raise UsageError(f"{exc}; run: {told}") from None
+        with program().make_context("introeval", list(words), obj=asked) as context:
+            return context.command.invoke(context) or ExitCode.DONE
+    except typer.Exit as exc:
+        return exc.exit_code
+    except (typer.TyperException, UsageError) as exc:
+        said = exc.format_message() if isinstance(exc, typer.TyperException) else str(exc)
+        raise UsageError(f"{_plain(said)} run: {' '.join(asked)} --help") from None
 
 
-def command_of(words: Sequence[str]) -> tuple[str, Row | None, list[str]]:
-    """The name of the command, its row, and its words: those before it are options of the whole program.
-
-    Without a command the name is empty or the first word of several commands, and there is no row.
-    Raises UsageError for any other name.
-    """
-    ahead: list[str] = []
-    left = list(words)
-    while left and left[0].startswith("-"):
-        ahead.append(left.pop(0))
-        if ahead[-1] == "--config" and left:
-            ahead.append(left.pop(0))
-    for count in (2, 1):
-        name = " ".join(left[:count])
-        if name in ROWS:
-            return name, ROWS[name], [*ahead, *left[count:]]
-    if not left:
-        return "", None, ahead
-    if family(left[0]) and (len(left) == 1 or left[1].startswith("-")):
-        return left[0], None, [*ahead, *left[1:]]
-    parse.split(SHARED, ahead)  # of `--confg X status` the option is wrong, and not the command X
-    name = " ".join(left[:2]) if family(left[0]) else left[0]
-    raise UsageError(f"there is no command {name!r}{parse.nearest(name, ROWS)}")
-
-
-def _complete(words: Sequence[str]) -> int:
-    from daemon.cli import completing
-
-    for value, told in completing.candidates(words or [""], SHARED):
-        print(f"{value}\t{told}" if told else value)
-    return ExitCode.DONE
-
-
-def _help_of(asked: str) -> str:
-    return help.family(family(asked)) if asked else help.program(SHARED)
+def _plain(said: str) -> str:
+    """The sentences of the library as one of our lines: no capital, and nothing but a question ends it."""
+    line = " ".join(said.replace("Value error, ", "").split()).removesuffix(".")
+    return f"{line[:1].lower()}{line[1:]}{'' if line.endswith('?') else ';'}"
 
 
 def _unread() -> int:

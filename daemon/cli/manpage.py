@@ -1,13 +1,15 @@
-"""The man page, made from the table of commands: `python -m daemon.cli.manpage > introeval.1`."""
+"""The man page, made from the tree of commands: `python -m daemon.cli.manpage > introeval.1`."""
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterable, Iterator
+
+import typer
+from typer.core import TyperCommand
 
 from daemon import __version__
-from daemon.cli.declare import Parameter, parameters
 from daemon.cli.exit_codes import meanings
-from daemon.cli.help import ABOUT, paragraphs, usage
-from daemon.cli.main import SHARED
-from daemon.cli.table import ROWS, Group
+from daemon.cli.table import ROWS, Group, Row
+from daemon.cli.tree import ABOUT, CommandGroup, made, program
 
 _FILES = (
     ("./introeval.toml", "The configuration, if --config and INTROEVAL_CONFIG name none."),
@@ -23,40 +25,44 @@ _VARIABLES = (
 
 def page() -> Iterator[str]:
     """The lines of the page."""
+    root = program()
     yield f'.TH INTROEVAL 1 "" "introeval {__version__}" "User Commands"'
     yield from (".SH NAME", rf"introeval \- {_text(ABOUT[0].lower() + ABOUT[1:].rstrip('.'))}")
     yield from (".SH SYNOPSIS", r".B introeval", _text("[OPTIONS] COMMAND ..."))
     yield from (".SH OPTIONS", "These are taken before and after the command.")
-    yield from _entries((_left(param), param.help) for param in SHARED)
+    everywhere = _records(root)
+    yield from _entries(everywhere)
     yield ".SH COMMANDS"
     for group in Group:
         yield f'.SS "{_text(group)}"'
         for row in ROWS.values():
             if row.group is group:
-                yield from _command(row.name)
+                yield from _command(row, everywhere)
     yield ".SH EXIT STATUS"
     yield from _entries((str(code), text) for code, text, _ in meanings())
-    yield from (".SH ENVIRONMENT", *_entries(iter(_VARIABLES)))
-    yield from (".SH FILES", *_entries(iter(_FILES)))
+    yield from (".SH ENVIRONMENT", *_entries(_VARIABLES))
+    yield from (".SH FILES", *_entries(_FILES))
 
 
-def _command(name: str) -> Iterator[str]:
-    row = ROWS[name]
-    function = row.load()
-    params = parameters(function)
-    yield from (".TP", rf"\fB{_text(usage(row, params))}\fR")
-    for at, paragraph in enumerate(paragraphs(function)):
-        yield from (*([".IP"] if at else []), _text(paragraph))
-    shown = [param for param in params if param.help]
+def _command(row: Row, everywhere: list[tuple[str, str]]) -> Iterator[str]:
+    command = made(row)
+    pieces = command.collect_usage_pieces(typer.Context(command))
+    yield from (".TP", rf"\fB{_text(' '.join(['introeval', row.name, *pieces]))}\fR")
+    for at, paragraph in enumerate(inspect.cleandoc(command.help or "").split("\n\n")):
+        yield from (*([".IP"] if at else []), _text(" ".join(paragraph.split())))
+    shown = [record for record in _records(command) if record not in everywhere]
     if shown:
-        yield from (".RS", *_entries((_left(param), param.help) for param in shown), ".RE")
+        yield from (".RS", *_entries(shown), ".RE")
 
 
-def _left(param: Parameter) -> str:
-    return f"{param.flag} {param.metavar}".strip()
+def _records(command: TyperCommand | CommandGroup) -> list[tuple[str, str]]:
+    """The options and arguments as in the help."""
+    context = typer.Context(command)
+    found = (each.get_help_record(context) for each in command.get_params(context))
+    return [record for record in found if record]
 
 
-def _entries(found: "Iterator[tuple[str, str]]") -> Iterator[str]:
+def _entries(found: Iterable[tuple[str, str]]) -> Iterator[str]:
     for left, right in found:
         yield from (".TP", rf"\fB{_text(left)}\fR", _text(right))
 

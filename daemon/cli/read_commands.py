@@ -4,8 +4,11 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from daemon.cli import completing
 from daemon.cli.common import configuration, span
-from daemon.cli.declare import Argument, AsJson, Option
+from daemon.cli.declare import TASK, AsJson
 from daemon.cli.exit_codes import ExitCode
 from daemon.contracts.task_query import TaskQuery
 from daemon.contracts.wire.words import LogSource, TaskOrder
@@ -20,9 +23,9 @@ if TYPE_CHECKING:
 def status(
     as_json: AsJson = False,
     as_plain: Annotated[
-        bool, Option("--plain", help="All facts as plain sentences, for screen readers.")
+        bool, typer.Option("--plain", help="All facts as plain sentences, for screen readers.")
     ] = False,
-    watch: Annotated[bool, Option("--watch", help="Print it at every change, until ctrl+c.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Print it at every change, until ctrl+c.")] = False,
 ) -> None:
     """Show the daemon's status: the phase, the tasks, the class clock and the alarms."""
     from daemon.cli import reading, show
@@ -59,20 +62,28 @@ def status(
 
 def tasks(
     as_json: AsJson = False,
-    status: Annotated[list[TaskStatus] | None, Option(help="Only tasks of this status.")] = None,
-    outcome: Annotated[list[Outcome] | None, Option(help="Only tasks with this outcome.")] = None,
-    flag: Annotated[list[str] | None, Option(help="Only tasks with this flag, of the newest.")] = None,
-    student: Annotated[str | None, Option(help="Only tasks of this student.", complete="students")] = None,
-    find: Annotated[str, Option("--find", help="Only tasks whose student or file has this text.")] = "",
-    only_open: Annotated[bool, Option("--open", help="Only tasks that are not done.")] = False,
+    status: Annotated[
+        list[TaskStatus] | None,
+        typer.Option(metavar="STATUS", help=f"Only tasks of this status: {', '.join(TaskStatus)}."),
+    ] = None,
+    outcome: Annotated[
+        list[Outcome] | None,
+        typer.Option(metavar="OUTCOME", help=f"Only tasks with this outcome: {', '.join(Outcome)}."),
+    ] = None,
+    flag: Annotated[list[str] | None, typer.Option(help="Only tasks with this flag, of the newest.")] = None,
+    student: Annotated[
+        str | None, typer.Option(help="Only tasks of this student.", autocompletion=completing.students)
+    ] = None,
+    find: Annotated[str, typer.Option("--find", help="Only tasks whose student or file has this text.")] = "",
+    only_open: Annotated[bool, typer.Option("--open", help="Only tasks that are not done.")] = False,
     refused: Annotated[
-        bool, Option("--refused", help="The last refused files with the reasons, and no tasks.")
+        bool, typer.Option("--refused", help="The last refused files with the reasons, and no tasks.")
     ] = False,
-    order: Annotated[TaskOrder, Option(help="The order; age: the newest first.")] = TaskOrder.AGE,
-    descending: Annotated[bool, Option("--descending", help="Reverse the order.")] = False,
-    limit: Annotated[int, Option(min=1, max=500, help="The most tasks to show.")] = 100,
-    offset: Annotated[int, Option(min=0, max=10_000, help="Skip so many tasks.")] = 0,
-    before: Annotated[int | None, Option(help="Only tasks with a smaller id: the next page.")] = None,
+    order: Annotated[TaskOrder, typer.Option(help="The order; age: the newest first.")] = TaskOrder.AGE,
+    descending: Annotated[bool, typer.Option("--descending", help="Reverse the order.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="The most tasks to show.")] = 100,
+    offset: Annotated[int, typer.Option(min=0, max=10_000, help="Skip so many tasks.")] = 0,
+    before: Annotated[int | None, typer.Option(help="Only tasks with a smaller id: the next page.")] = None,
 ) -> None:
     """List tasks, by default the newest first."""
     from daemon.cli import reading, show
@@ -106,7 +117,7 @@ def tasks(
         say(show.more_tasks(page, offset), error=True)
 
 
-def task(task_id: Annotated[int, Argument(metavar="ID", complete="tasks")], as_json: AsJson = False) -> None:
+def task(task_id: Annotated[int, TASK], as_json: AsJson = False) -> None:
     """Show one task with its history and its files."""
     from daemon.cli import reading, show
     from daemon.cli.lines import say
@@ -135,14 +146,14 @@ def wait(as_json: AsJson = False) -> int:
 
 def events(
     as_json: AsJson = False,
-    follow: Annotated[bool, Option(help="Show new events, until ctrl+c.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Show new events, until ctrl+c.")] = False,
     day: Annotated[
-        str | None, Option(metavar="DAY", help="All events of today, yesterday, or 2026-11-27.")
+        str | None, typer.Option(metavar="DAY", help="All events of today, yesterday, or 2026-11-27.")
     ] = None,
     since: Annotated[
-        str | None, Option(metavar="HH:MM", help="Only from this time of the day; alone: of today.")
+        str | None, typer.Option(metavar="HH:MM", help="Only from this time of the day; alone: of today.")
     ] = None,
-    limit: Annotated[int, Option(min=1, max=1000, help="The most events to show.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="The most events to show.")] = 100,
 ) -> None:
     """Show the last events, or those of a day; with --json one object a line."""
     from daemon.cli import reading, show
@@ -171,9 +182,9 @@ def events(
 
 
 def logs(
-    source: Annotated[LogSource, Argument(help="Whose log.")] = LogSource.DAEMON,
-    task_id: Annotated[int | None, Option("--task", help="Only lines that name this task.")] = None,
-    lines: Annotated[int, Option(min=1, max=2000, help="The most lines to show.")] = 100,
+    source: Annotated[LogSource, typer.Argument(help="Whose log.")] = LogSource.DAEMON,
+    task_id: Annotated[int | None, typer.Option("--task", help="Only lines that name this task.")] = None,
+    lines: Annotated[int, typer.Option(min=1, max=2000, help="The most lines to show.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     """Show the last lines of a log."""

@@ -3,17 +3,19 @@
 import json
 from typing import Annotated
 
+import typer
+
 from daemon.cli.common import configuration, span
-from daemon.cli.declare import Argument, AsJson, Option
+from daemon.cli.declare import AsJson
 from daemon.cli.exit_codes import ExitCode
 
 
 def replay(
-    day: Annotated[str, Argument(metavar="[DAY]", help="Today, yesterday, or 2026-11-27.")] = "today",
-    begin: Annotated[str | None, Option("--from", metavar="HH:MM", help="From this time.")] = None,
-    end: Annotated[str | None, Option("--to", metavar="HH:MM", help="Until this time.")] = None,
-    speed: Annotated[float, Option(min=0.1, max=1000, help="Recorded seconds a second.")] = 1.0,
-    once: Annotated[bool, Option("--once", help="Print the first picture as text, and exit.")] = False,
+    day: Annotated[str, typer.Argument(metavar="DAY", help="Today, yesterday, or 2026-11-27.")] = "today",
+    begin: Annotated[str | None, typer.Option("--from", metavar="HH:MM", help="From this time.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="HH:MM", help="Until this time.")] = None,
+    speed: Annotated[float, typer.Option(min=0.1, max=1000, help="Recorded seconds a second.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Print the first picture as text, and exit.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Open the dashboard on a recorded day, as it was then. Nothing can be changed in it.

@@ -7,14 +7,16 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from daemon.cli.common import configuration
-from daemon.cli.declare import Argument, AsJson, Option
+import typer
 
-Folder = Annotated[Path, Argument(metavar="FOLDER|ours", help="A folder of templates, or ours.")]
+from daemon.cli.common import configuration
+from daemon.cli.declare import AsJson
+
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER|ours", help="A folder of templates, or ours.")]
 
 
 def show(
-    stage: Annotated[Literal["extract", "rate"] | None, Option(help="Only this template.")] = None,
+    stage: Annotated[Literal["extract", "rate"] | None, typer.Option(help="Only this template.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the templates in use: the files, their variables, and a prompt made of them."""
@@ -30,7 +32,9 @@ def show(
 
 
 def check(
-    folder: Annotated[Path | None, Argument(metavar="[FOLDER]", help="By default the one in use.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="FOLDER", help="By default the one in use.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a rubric, and say what is weak about it. The exit code is 4 when it cannot be used."""

@@ -3,25 +3,27 @@
 import json
 from typing import Annotated
 
+import typer
+
 from daemon.cli.common import configuration
-from daemon.cli.declare import AsJson, Option
+from daemon.cli.declare import AsJson
 
 
 def simulate(
-    students: Annotated[int, Option(min=1, max=500, help="How many hand in a video.")] = 30,
-    arrivals: Annotated[str, Option(help="at-once, over:5m, or recorded:YYYY-MM-DD.")] = "at-once",
+    students: Annotated[int, typer.Option(min=1, max=500, help="How many hand in a video.")] = 30,
+    arrivals: Annotated[str, typer.Option(help="at-once, over:5m, or recorded:YYYY-MM-DD.")] = "at-once",
     durations: Annotated[
-        str, Option(help="plan (10,20,20), measured (on this machine), or seconds: STT,EXTRACT,RATE.")
+        str, typer.Option(help="plan (10,20,20), measured (on this machine), or seconds: STT,EXTRACT,RATE.")
     ] = "plan",
-    batch: Annotated[list[str] | None, Option(help="Tasks in a batch: auto, or a number.")] = None,
+    batch: Annotated[list[str] | None, typer.Option(help="Tasks in a batch: auto, or a number.")] = None,
     residency: Annotated[
-        list[str] | None, Option(help="auto, or groups such as stt/extract/rate, stt/extract+rate.")
+        list[str] | None, typer.Option(help="auto, or groups such as stt/extract/rate, stt/extract+rate.")
     ] = None,
-    parallel: Annotated[list[int] | None, Option(min=1, help="Requests at once to each model.")] = None,
+    parallel: Annotated[list[int] | None, typer.Option(min=1, help="Requests at once to each model.")] = None,
     switch_s: Annotated[
-        float | None, Option(min=0, help="Seconds that a switch takes; default: as measured, else 5.")
+        float | None, typer.Option(min=0, help="Seconds that a switch takes; default: as measured, else 5.")
     ] = None,
-    plain: Annotated[bool, Option("--ascii", help="Draw with plain ASCII.")] = False,
+    plain: Annotated[bool, typer.Option("--ascii", help="Draw with plain ASCII.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Forecast when a class would be done, with the real scheduler and without engines.

@@ -87,8 +87,3 @@ ROWS = {
         Row("forget", "forget:forget", _L, "Delete everything of a student"),
     )
 }
-
-
-def family(word: str) -> list[Row]:
-    """The rows whose name begins with this word and has another one."""
-    return [row for name, row in ROWS.items() if name.startswith(f"{word} ")]

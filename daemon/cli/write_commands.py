@@ -7,8 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import typer
+
 from daemon.cli.common import configuration
-from daemon.cli.declare import Argument, AsJson, Option
+from daemon.cli.declare import TASK, AsJson
 from daemon.cli.time_parsing import deadline as moment
 from daemon.contracts.wire.words import Order, PlaceName, Verb
 from daemon.core.errors import IntroEvalError, NotRunning, UsageError
@@ -16,7 +18,7 @@ from daemon.core.tasks.task import Status as TaskStatus
 
 _PAGE = 500
 
-TaskIds = Annotated[list[int], Argument(metavar="ID...", complete="tasks")]
+TaskIds = Annotated[list[int], TASK]
 
 
 def cancel(task_ids: TaskIds, as_json: AsJson = False) -> None:
@@ -55,8 +57,8 @@ def go(as_json: AsJson = False) -> None:
 
 
 def retry(
-    task_ids: Annotated[list[int] | None, Argument(metavar="[ID...]", complete="tasks")] = None,
-    failed: Annotated[bool, Option("--failed", help="Every task that failed.")] = False,
+    task_ids: Annotated[list[int] | None, TASK] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Every task that failed.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Retry tasks that failed, were cancelled or need review, from the stage that gave no result."""
@@ -67,7 +69,7 @@ def retry(
 
 def pause(
     now: Annotated[
-        bool, Option("--now", help="Also end running attempts: they wait again and are not charged.")
+        bool, typer.Option("--now", help="Also end running attempts: they wait again and are not charged.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -76,7 +78,7 @@ def pause(
 
 
 def deadline(
-    at: Annotated[str, Argument(metavar="10:45|+15m|none", help="When the class must be done.")],
+    at: Annotated[str, typer.Argument(metavar="10:45|+15m|none", help="When the class must be done.")],
     as_json: AsJson = False,
 ) -> None:
     """Set the deadline of the class, which the class clock is measured against."""
@@ -92,9 +94,9 @@ def deadline(
 
 
 def rate(
-    task_id: Annotated[int | None, Argument(metavar="[ID]", complete="tasks")] = None,
-    every: Annotated[bool, Option("--all", help="Rate every task that has a rating.")] = False,
-    extract: Annotated[bool, Option("--extract", help="Extract the form again, too.")] = False,
+    task_id: Annotated[int | None, TASK] = None,
+    every: Annotated[bool, typer.Option("--all", help="Rate every task that has a rating.")] = False,
+    extract: Annotated[bool, typer.Option("--extract", help="Extract the form again, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Rate again with the current prompts and models, wait for the results, and show what changed.
@@ -114,7 +116,7 @@ def rate(
 
 
 def accept(
-    place: Annotated[PlaceName, Argument(metavar="inbox|outbox", help="Which folder.")],
+    place: Annotated[PlaceName, typer.Argument(metavar="inbox|outbox", help="Which folder.")],
     as_json: AsJson = False,
 ) -> None:
     """Accept the folder that is there now as the inbox or the outbox. Check first that it is right."""
