@@ -45,18 +45,18 @@ class Rubric:
         self._tell()
         return self._asked[name]
 
-    def renew(self) -> list[Prompt]:
-        """Take up the files as they are. Gives the prompts that differ from those asked until now.
-
-        Raises ConfigError when a file can't be used; then nothing is taken up.
-        """
+    def check(self) -> None:
+        """Look at the files. Raises ConfigError when one can't be used."""
         files = [self._look(name) for name in NAMES]
         self._tell()
         if wrong := [file for file in files if isinstance(file, ConfigError)]:
             why = str(wrong[0]).partition("\n")[0]
             raise ConfigError(f"nothing is rated again, since the rubric can't be used: {why}")
-        self._fixed.clear()
+
+    def renew(self) -> list[Prompt]:
+        """Take up the files that can be used. Gives the prompts that differ from those before."""
         before = dict(self._asked)
+        self._fixed.clear()
         return [now for name in NAMES if (now := self.text(name)).sha256 != before[name].sha256]
 
     def end_class(self) -> None:

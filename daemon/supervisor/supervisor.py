@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 import structlog
 
 from daemon.contracts.ports import Node
-from daemon.contracts.signal import Signal
 from daemon.contracts.values import Orders
 from daemon.contracts.wire.words import Order, Verb
 from daemon.core.alarms import trouble_of
@@ -86,8 +85,7 @@ class Supervisor:
         self.orders_changed = self._standing.changed
         self.tasks_ended, self.switch_began = self._turns.tasks_ended, self._turns.switch_began
         self.class_ended = self._turns.class_ended
-        self.rating_anew = Signal[[]]()
-        """A person asks for new ratings. A listener may refuse by a ConfigError."""
+        self.rating_asked, self.rated_anew = self._turns.rating_asked, self._turns.rated_anew
         self._recovered = False
         self.turns, self.turning = 0, False  # read by the watchdog
 
@@ -151,8 +149,6 @@ class Supervisor:
         Gives the task if it is open then. Raises UnknownTask, IllegalTransition for what the task's
         status does not allow, ConfigError when a new rating has no rubric, and Stopping.
         """
-        if verb is Verb.RATE:
-            self.rating_anew()
         asked = TaskRequest(verb, task_id, extract, actor, asyncio.get_running_loop().create_future())
         self._mailbox.add(asked)
         return await asked.answer

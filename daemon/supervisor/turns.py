@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import Failed, Ticket
+from daemon.contracts.wire.words import Verb
 from daemon.core.errors import Blame
 from daemon.core.schedule.decision import (
     Action,
@@ -59,6 +60,10 @@ class Turns:
         self.tasks_ended = Signal[[]]()
         """Tasks ended, or results are to be delivered again: there are documents to deliver."""
         self.switch_began = Signal[[]]()
+        self.rating_asked = Signal[[]]()
+        """A person asks to rate a task again. A listener may refuse by a ConfigError."""
+        self.rated_anew = Signal[[]]()
+        """A task is about to be rated again."""
         self.class_ended = Signal[[]]()
         """No task is open any more."""
 
@@ -157,9 +162,15 @@ class Turns:
 
     async def _execute(self, asked: TaskRequest) -> Task | None:
         await self._commit()  # the store decides on its row, which must be up to date
-        return await execute(
+        rates = asked.verb is Verb.RATE
+        if rates:
+            self.rating_asked()
+        task = await execute(
             asked, self._journal, self._book, self._attempts, self._clock(), self.tasks_ended
         )
+        if rates:
+            self.rated_anew()
+        return task
 
     async def _end_attempt(self, ended: AttemptEnded) -> None:
         outcome = ended.outcome

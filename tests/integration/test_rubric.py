@@ -16,7 +16,7 @@ from daemon.config.load import Config
 from daemon.contracts.ports import Node
 from daemon.contracts.wire.words import Verb
 from daemon.core.content.comparison import compare
-from daemon.core.errors import ConfigError
+from daemon.core.errors import ConfigError, IllegalTransition
 from daemon.core.tasks.task import Stage
 from daemon.llm.asking import TRIES
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
@@ -114,6 +114,8 @@ async def test_an_edit_in_the_middle_of_a_class_waits_for_the_next_one_and_an_al
     async with lab.daemon() as daemon:
         await until(lambda: lab.rater.asked)
         lab.write(AFTER)
+        with pytest.raises(IllegalTransition):  # what is refused takes nothing up
+            await daemon.supervisor.ask(Verb.RATE, 1)
         one.release()
         await until(lambda: len(lab.rater.asked) == 2)
         assert "rate.v1.j2" in alarm(daemon, "rubric")

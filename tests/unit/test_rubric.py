@@ -160,8 +160,8 @@ def test_a_folder_that_is_away_leaves_the_texts_in_use(tmp_path: Path) -> None:
     folder.rename(tmp_path / "elsewhere")
     assert rubric_.text("rate", asking=True).source == KIND
     assert "can't be read: No such file" in (alarms["rubric"] or "")
-    with pytest.raises(ConfigError):
-        rubric_.renew()
+    with pytest.raises(ConfigError, match="nothing is rated again"):
+        rubric_.check()
     (tmp_path / "elsewhere").rename(folder)
     assert rubric_.renew() == []
     assert alarms["rubric"] is None
