@@ -6,7 +6,7 @@ A class lasts for as long as there are open tasks. A rubric that changed between
 from typing import Any
 
 from daemon.contracts.values import Extracted, Rated, StageOutcome, Transcribed
-from daemon.core.alarms import trouble, trouble_of
+from daemon.core.alarms import trouble
 from daemon.core.content.provenance_identity import changed, identity
 from daemon.core.tasks.task import Stage
 from daemon.monitoring.alarms import Alarms
@@ -63,12 +63,12 @@ class ConsistencyCheck:
     ) -> None:
         what = changed(before, now)
         if _RUBRIC in before and _RUBRIC in what:
-            message, affected = await self._told_of_rubric(stage, before, now)
-            if in_class and affected:
+            cause, fix = await self._told_of_rubric(stage, before, now)
+            if in_class and fix:
                 self._mixed = (stage, before, now)
-                self._alarms.set(trouble_of(_ALARM, message))
+                self._alarms.set(trouble(_ALARM, cause, fix=fix))
             else:
-                self._events.add("rubric", message)
+                self._events.add("rubric", "; ".join(filter(None, (cause, fix))))
         elif in_class:
             told = f"{stage} changed within this class ({', '.join(what)})"
             self._mixed = None
@@ -82,20 +82,19 @@ class ConsistencyCheck:
 
     async def _told_of_rubric(
         self, stage: Stage, before: dict[str, Any], now: dict[str, Any]
-    ) -> tuple[str, int]:
-        """The line about a changed rubric, and the number of results that rest on the one before.
+    ) -> tuple[str, str]:
+        """The line about a changed rubric, and what to do: nothing when no result rests on the one before.
 
         An answer to the text before may come after the first to the new one, so the line calls none newer.
         """
         count = await self._session.until_durable(reports.asked_with, stage, before[_RUBRIC])
         if not count:
-            return f"the rubric changed: the last result rests on {_named(now)}", 0
+            return f"the rubric changed: the last result rests on {_named(now)}", ""
         tasks = "1 result rests" if count == 1 else f"{count} results rest"
         form = " --extract" if stage is Stage.EXTRACT else ""
         return (
-            f"the rubric changed: {tasks} on {_named(before)}, the last one on {_named(now)}; "
+            f"the rubric changed: {tasks} on {_named(before)}, the last one on {_named(now)}",
             f"for all by the present one, run: introeval rate --all{form}",
-            count,
         )
 
 
