@@ -45,6 +45,7 @@ from daemon.core.timestamps import from_text, to_iso
 
 NOW = 1_700_000_000.0  # a Tuesday, 22:13:20 UTC
 TERMS = Terms(program="introeval 1")
+_LONG_AGO = to_iso(NOW - TERMS.oldest_wait_s)
 OPEN = {"uploaded", "stt_pending", "stt_processing", "stt_complete", "eval_pending", "eval_processing"}
 OPEN |= {"mistral_complete", "llama_processing"}
 
@@ -154,7 +155,9 @@ def orders_of(status: DaemonStatus) -> list[str]:
 
 
 def attention_of(line: TaskLine) -> AttentionLine | None:
-    """Why a task wants a person, and what to do."""
+    """Why a task wants a person, and what to do. Of the open tasks only the oldest are looked at closely."""
+    if line.outcome is None and line.claimed_at > _LONG_AGO:
+        return None
     why = advice(facts(line), line.error_message, TERMS, NOW)
     if why is None or line.acknowledged:
         return None
