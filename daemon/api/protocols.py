@@ -43,6 +43,10 @@ class Answers(Protocol):
         """The results of a task, oldest first. Raises UnknownTask."""
         ...
 
+    async def stages(self, task_id: int) -> dict[str, Any]:
+        """The results of a task's stages so far. Raises UnknownTask."""
+        ...
+
     async def kept_events(self, since: float, until: float, after: int, limit: int) -> list[EventLine]:
         """At most `limit` events from `since` to before `until`, oldest first; only ids above `after`."""
         ...

@@ -107,6 +107,11 @@ def _add_tasks(api: FastAPI, answers: Answers) -> None:
         """The results of a task, one for each revision that ended, oldest first."""
         return await answers.results(task_id)
 
+    @api.get("/tasks/{task_id}/stages", responses=gone)
+    async def get_stages(task_id: TaskId) -> dict[str, Any]:
+        """Transcript, speaking and profile of a task as far as they are there, also before its result."""
+        return await answers.stages(task_id)
+
 
 def _add_attention(api: FastAPI, answers: Answers, wanting: ShownWanting) -> None:
     @api.get("/attention", response_model=AttentionPage, responses=problems(503))

@@ -193,6 +193,10 @@ class Observer:
         new = (e for e in self.events.unwritten if e.id > last and since <= from_iso(e.at) < until)
         return [*found, *new][:limit]
 
+    async def stages(self, task_id: int) -> dict[str, Any]:
+        """The results of a task's stages so far. Raises UnknownTask."""
+        return await self._session.read(queries.stages, task_id)
+
     async def gpu(self) -> GpuHistory:
         """The last minutes of the GPU, and the last phases."""
         phases = await self._session.read(queries.phases, _PHASES)

@@ -199,17 +199,12 @@ def log_rows(lines: "Sequence[LogLine]", width: int, *, wrapped: bool, times: bo
     return rows
 
 
-def transcript_rows(result: ResultJson | None, width: int, *, heard: bool = False) -> list[Row]:
-    """The transcript, with the time of each segment. `heard`: stt is done, also without a result yet."""
+def transcript_rows(result: ResultJson | None, width: int) -> list[Row]:
+    """The transcript, with the time of each segment."""
     transcript = (result or {}).get("transcript") or {}
     segments = transcript.get("segments") or []
     if not segments and not transcript.get("text"):
-        said = (
-            "transcribed; the text comes with the result, after the rating"
-            if heard
-            else "not transcribed yet"
-        )
-        return [row(width, (f" {said}", "dim"))]
+        return [row(width, (" not transcribed yet" if result is None else " nothing was heard", "dim"))]
     probability = transcript.get("language_probability")
     sure = f" ({100 * probability:.0f} %)" if isinstance(probability, int | float) else ""
     rows = [row(width, (fit(f" language {transcript.get('language')}{sure}", width), "dim")), row(width)]
@@ -226,7 +221,8 @@ def form_rows(result: ResultJson | None, width: int) -> list[Row]:
     """The form extracted from the transcript, and the figures of the speech."""
     profile = (result or {}).get("profile")
     if not profile:
-        return [row(width, (" no form yet" if result is None else " no form could be made", "dim"))]
+        ended = result is not None and "outcome" in result
+        return [row(width, (" no form could be made" if ended else " no form yet", "dim"))]
     rows = _fields(profile, width)
     return [
         *rows,

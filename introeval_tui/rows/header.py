@@ -227,7 +227,7 @@ def _figures(status: "DaemonStatus", width: int) -> list[Piece]:
     """The figures on the right, the most important last: without room the first is left out first."""
     right: list[Piece] = []
     if status.rates.tasks_per_h is not None:
-        right.append((f"  {status.rates.tasks_per_h:.0f} ended in the last hour", ""))
+        right.append((f"  {status.rates.tasks_per_h:.0f} tasks/h while working", ""))
     if status.rates.mean_s is not None and width >= 100:
         right.append((f"  {coarse(status.rates.mean_s)} of work each", ""))
     if status.disk is not None:

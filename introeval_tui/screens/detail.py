@@ -13,6 +13,7 @@ from introeval_tui.rows import detail_rows, header
 from introeval_tui.rows.cells import Row, fit, row, spread
 from introeval_tui.rows.detail_rows import ResultJson
 from introeval_tui.rows.target import Target, of_task
+from introeval_tui.rows.words import FINAL
 from introeval_tui.screens.keyed import KeyedScreen
 from introeval_tui.screens.keys import VERBS
 from introeval_tui.widgets.panel import Panel
@@ -60,6 +61,7 @@ class DetailScreen(KeyedScreen):
         self.tab = tab
         self.detail: TaskDetail | None = None
         self.results: list[ResultJson] = []
+        self.so_far: ResultJson | None = None  # the results of the stages, of a task that is not done
         self.log_lines: tuple[LogLine, ...] = ()
         self.source = _SOURCES[0]
         self.trouble = ""
@@ -120,6 +122,9 @@ class DetailScreen(KeyedScreen):
             results = json.loads(await asks.get(f"{path}/results"))
             self.results = [each for each in results if isinstance(each, dict)]
             self._read_of = read_of
+            self.so_far = None
+            if self.detail.status not in FINAL and self.detail.stage != "stt":
+                self.so_far = json.loads(await asks.get(f"{path}/stages"))
         if self.tab == "Log":
             params = [("source", self.source), ("lines", str(_LOG_LINES))]
             if self.source == _SOURCES[0]:
@@ -171,9 +176,9 @@ class DetailScreen(KeyedScreen):
         if self.tab == "Log":
             return detail_rows.log_rows(self.log_lines, width, wrapped=self._wrap, times=self._times)
         if self.tab == "Transcript":
-            return detail_rows.transcript_rows(result, width, heard=detail.stage != "stt")
+            return detail_rows.transcript_rows(self.so_far or result, width)
         if self.tab == "Form":
-            return detail_rows.form_rows(result, width)
+            return detail_rows.form_rows(self.so_far or result, width)
         if self.tab == "Rating":
             return detail_rows.rating_rows(result, width, demo=detail.demo)
         if self.tab == "JSON":

@@ -71,6 +71,11 @@ async def test_a_task_has_its_history_and_its_files(tmp_path: Path) -> None:
     async with lab.daemon() as daemon:
         await worked_off(daemon)
         detail = TaskDetail.model_validate((await ask(lab, "/tasks/1")).json())
+        stages = (await ask(lab, "/tasks/1/stages")).json()
+        missing = await ask(lab, "/tasks/2/stages")
+    assert stages["transcript"]["text"]
+    assert set(stages) == {"transcript", "speaking", "profile"}
+    assert missing.status_code == 404
     assert [line.event for line in detail.history if line.seconds is not None] == [
         "transcribed",
         "extracted",
@@ -90,7 +95,8 @@ async def test_what_is_not_there_is_a_problem_that_says_so(tmp_path: Path) -> No
     assert (unknown.status_code, unknown.json()["error"]) == (404, "UnknownTask")
     assert wrong.status_code == 422
     assert healthy.json() == {"status": "ok"}
-    one = {"/tasks/{task_id}", "/tasks/{task_id}/results", "/tasks/{task_id}/{verb}"}
+    one = {"/tasks/{task_id}", "/tasks/{task_id}/results", "/tasks/{task_id}/stages"}
+    one |= {"/tasks/{task_id}/{verb}"}
     reading = {"/healthz", "/status", "/tasks", "/gpu", "/refused", "/attention", "/logs", "/metrics"}
     reading |= {"/events", "/events/recent", "/events/kept"}
     changing = {

@@ -563,13 +563,19 @@ class FakeDaemon:
         if path == "/logs":
             return 200, json.dumps([line.model_dump() for line in self._log(params)])
         if parts[0] == "tasks":
-            line = next((each for each in self.tasks if each.id == int(parts[1])), None)
-            if line is None:
-                return 404, json.dumps({"error": "UnknownTask", "message": f"there is no task {parts[1]}"})
-            if parts[2:] == ["results"]:
-                return 200, json.dumps([a_result(line)] if line.status == "completed" else [])
-            return 200, a_detail(offering(line)).model_dump_json()
+            return self._task(int(parts[1]), parts[2:])
         return 404, json.dumps({"detail": "Not Found"})
+
+    def _task(self, number: int, part: list[str]) -> tuple[int, str]:
+        line = next((each for each in self.tasks if each.id == number), None)
+        if line is None:
+            return 404, json.dumps({"error": "UnknownTask", "message": f"there is no task {number}"})
+        if part == ["stages"]:
+            heard = line.stage != "stt"
+            return 200, json.dumps({"transcript": a_result(line)["transcript"] if heard else None})
+        if part == ["results"]:
+            return 200, json.dumps([a_result(line)] if line.status == "completed" else [])
+        return 200, a_detail(offering(line)).model_dump_json()
 
     def _page(self, params: dict[str, list[str]]) -> TaskPage:
         chosen = self.tasks

@@ -230,6 +230,16 @@ async def test_the_detail_shows_the_task_from_all_sides(fake: FakeDaemon) -> Non
         await desk.sees("Tasks 2 ─ done")
 
 
+async def test_a_transcript_is_shown_before_its_rating(fake: FakeDaemon) -> None:
+    async with opened(fake) as desk:
+        await desk.press("j", "j", "j", "enter", "3")
+        await desk.sees("0008", "◇ wait-eval", "I like climbing and chess")
+        await desk.press("4")
+        await desk.sees("no form yet")
+        await desk.press("escape", "k", "enter", "3")
+        await desk.sees("0007", "not transcribed yet")
+
+
 async def test_the_log_follows_wraps_and_hides_its_times(fake: FakeDaemon) -> None:
     async with opened(fake) as desk:
         await desk.press("l")

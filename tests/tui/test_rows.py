@@ -1,5 +1,6 @@
 """What is drawn, as rows: every figure of every size, and texts that are attacks."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from rich.cells import cell_len
 
 from daemon.contracts.wire.attention import AttentionLine, AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
+from daemon.contracts.wire.states import STATES
 from daemon.contracts.wire.status import Clock, EngineReport, GpuState, Inbox, Switching
 from daemon.contracts.wire.tasks import HistoryLine, TaskLine, TaskPage
 from daemon.core.timestamps import to_iso
@@ -474,7 +476,6 @@ def test_reasons_get_the_cells_that_nothing_else_needs() -> None:
     assert reason[:34] in said(
         table.table_rows(listed([line]), a_scene(), 80, 3, first=0, cursor=-1, query=failed)
     )
-    assert "transcribed" in said(detail_rows.transcript_rows(None, 80, heard=True))
 
 
 def test_the_phases_are_in_one_panel_alone() -> None:
@@ -486,3 +487,9 @@ def test_an_empty_list_says_how_to_name_a_video() -> None:
     shown = said(empty_states.empty_rows(scene, Query(), 80))
     assert "/srv/introeval/inbox/s021/introduction.mp4" in shown
     assert "The results appear in /srv/introeval/outbox" in shown
+
+
+def test_the_glossary_has_the_word_of_each_status() -> None:
+    rows = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text().splitlines()
+    for status, word in STATES.items():
+        assert any(row.startswith(f"| {word} |") and f"`{status}`" in row for row in rows), status
