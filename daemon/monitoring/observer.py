@@ -195,7 +195,7 @@ class Observer:
 
     async def stages(self, task_id: int) -> dict[str, Any]:
         """The results of a task's stages so far. Raises UnknownTask."""
-        return await self._session.read(queries.stages, task_id)
+        return await self._session.read(reports.stages, task_id)
 
     async def gpu(self) -> GpuHistory:
         """The last minutes of the GPU, and the last phases."""

@@ -26,7 +26,7 @@ from daemon.monitoring import queries
 from daemon.monitoring.events import RING, Events
 from daemon.monitoring.logs import last_lines
 from daemon.monitoring.recorded_page import Line, page
-from daemon.store import documents, lists, recording
+from daemon.store import documents, lists, recording, reports
 from daemon.store.database import Database
 from daemon.store.lists import WINDOW
 from daemon.store.session import Session
@@ -158,6 +158,13 @@ class Playback:
         """The results of a task until now, oldest first. Raises UnknownTask."""
         await self._session(queries.task_detail, task_id, self.now())
         return [json.loads(each) for each in await self._session(documents.results, task_id, self.now())]
+
+    async def stages(self, task_id: int) -> dict[str, Any]:
+        """The results of those stages that had ended until now. Raises UnknownTask."""
+        found = await self._session(reports.stages, task_id)
+        ended = {entry.event for entry in (await self.task(task_id)).history}
+        late = () if "extracted" in ended else ("profile",) if "transcribed" in ended else tuple(found)
+        return {name: None if name in late else part for name, part in found.items()}
 
     async def refused(self, limit: int) -> list[RefusedLine]:
         """The files that were refused until now, the newest first."""

@@ -189,12 +189,6 @@ def results(db: Database, task_id: int) -> list[dict[str, Any]]:
     return [json.loads(content) for content in documents.results(db, task_id)]
 
 
-def stages(db: Database, task_id: int) -> dict[str, Any]:
-    """The results of the stages so far, also of a task without an outcome; None for one without."""
-    parts = zip(("transcript", "speaking", "profile"), reports.payload(db, task_id), strict=True)
-    return {name: None if part is None else part.model_dump(mode="json") for name, part in parts}
-
-
 def phases(db: Database, last: int, until: float | None = None) -> list[PhaseSpan]:
     """The last times that a group was loaded, begun until a time where one is given, the newest first."""
     return [

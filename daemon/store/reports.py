@@ -168,6 +168,12 @@ def payload(db: Database, task_id: int) -> tuple[Transcript | None, Speaking | N
     return (*codec.read_stt(row.stt_result), codec.read_profile(row.mistral_result))
 
 
+def stages(db: Database, task_id: int) -> dict[str, Any]:
+    """The same as plain values: `transcript`, `speaking` and `profile`. Raises UnknownTask."""
+    parts = zip(("transcript", "speaking", "profile"), payload(db, task_id), strict=True)
+    return {name: None if part is None else part.model_dump(mode="json") for name, part in parts}
+
+
 @reads
 def asked_with(db: Database, stage: Stage, prompt_sha256: str) -> int:
     """The number of tasks whose outcome of a stage came from this prompt."""

@@ -177,7 +177,7 @@ def _without_offers(row: str) -> str:
 
 def _rest(title: str) -> str:
     """The title after its badge and clock, which are the replay's own."""
-    return " ".join(re.sub(r"^.*?(\d\d:\d\d  |x   )", "", title).split())
+    return " ".join(re.sub(r"^.*?(\d\d:\d\d  |x  )", "", title).split())
 
 
 async def test_a_replayed_class_shows_the_pictures_that_it_showed_live(
