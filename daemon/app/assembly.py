@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from daemon.app.engines import Site, is_demo, prompt_tokens
 from daemon.config.load import Config
 from daemon.contracts.ports import Media, Node
-from daemon.contracts.values import Born, Orders
+from daemon.contracts.values import Born, Claim, Orders
 from daemon.core.forecast.durations import PLANNED
 from daemon.core.intake.ownership import Ownership
 from daemon.core.intake.students import Names
@@ -27,6 +27,7 @@ from daemon.intake.alarm import INTAKE, named
 from daemon.intake.alarm import IntakeAlarm as IntakeAlarm
 from daemon.intake.intake import Intake
 from daemon.intake.limits import Limits
+from daemon.intake.refusal import path_below
 from daemon.llm.rubric import Rubric
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.attention import Attention
@@ -45,6 +46,8 @@ from daemon.supervisor.supervisor import Supervisor
 from daemon.system.place import Place
 from daemon.system.state_folder import DECISIONS
 from daemon.system.systemd import Pulse
+
+_REFUSALS = 20  # of a burst, that each have an event
 
 
 @dataclass
@@ -172,7 +175,16 @@ def _connect(daemon: Daemon, metrics: Metrics, site: Site) -> None:
         supervisor.arrived(task for task in tasks if task.status in OPEN)
         delivery.hint()
 
+    def refused(refusals: Sequence[tuple[Claim, str]]) -> None:
+        for claim, reason in refusals[:_REFUSALS]:
+            path = path_below(daemon.config.paths.inbox.absolute(), claim)
+            told = f"{path} is refused: {reason.partition(': ')[2] or reason}"
+            events.add("task", told, student=claim.student)
+        if more := len(refusals[_REFUSALS:]):
+            events.add("task", f"{more} more files are refused; see: introeval attention --kind refused")
+
     intake.born.connect(born)
+    intake.refusals.connect(refused)
     supervisor.tasks_ended.connect(delivery.hint)
     supervisor.orders_changed.connect(lambda orders: intake.close(closed=orders.draining))
     supervisor.orders_changed.connect(forecaster.ordered)

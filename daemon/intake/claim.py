@@ -53,9 +53,9 @@ _TIDIED_AT_ONCE = 400
 
 
 class Claimer:
-    """Claims files of one inbox into one state folder. `on_born` is called with each group of new tasks once
-    they are durable. Every method may raise StoreError or OSError. An unfinished claim then stays open, and
-    can be fetched and settled again.
+    """Claims files of one inbox into one state folder. `on_born` is called with each group of new tasks, and
+    `on_refused` with claims and reasons, once they are durable. Every method may raise StoreError or OSError.
+    An unfinished claim then stays open, and can be fetched and settled again.
     """
 
     def __init__(
@@ -66,13 +66,15 @@ class Claimer:
         session: Session,
         media: Media,
         on_born: Callable[[Sequence[Born]], None],
+        on_refused: Callable[[Sequence[tuple[Claim, str]]], None] = lambda refused: None,
         clock: Callable[[], float],
         limits: Limits,
         files: Files,
         room: DiskRoom,
     ) -> None:
         self._inbox, self._places, self._session, self._media = inbox, places, session, media
-        self._on_born, self._clock, self._limits, self._files = on_born, clock, limits, files
+        self._on_born, self._on_refused = on_born, on_refused
+        self._clock, self._limits, self._files = clock, limits, files
         self._mover = Mover(inbox, places, files, room, limits.max_size_bytes)
         self._newcomers = Newcomers()
         self._last_us = 0
@@ -261,6 +263,7 @@ class Claimer:
                 (claim, refusal.reason_document(claim, self._inbox, reason, at)) for claim, reason in reasons
             ]
             await self._session(claims.refuse, refusals)
+            self._on_refused(reasons)
 
     async def _step(self, some: Sequence[Claim], step: ClaimStep) -> None:
         if some:

@@ -43,6 +43,7 @@ class Intake:
     """Claims the videos of one inbox until it is told to stop.
 
     `born` is sent with new tasks, and with an empty list after refusals, whose reasons are to be delivered.
+    `refusals` is sent with refused claims and their reasons.
     `on_alarms` is called with all present alarms at each change. `clock` gives seconds since the epoch,
     `ticks` monotonic seconds. Raises OSError when the state folder can't be created.
     """
@@ -75,6 +76,7 @@ class Intake:
         self._settle_s, self._rescan_s, self._ticks = settle_s, rescan_s, ticks
         self._empty_s = settle_s if limits.done_marker else max(settle_s, empty_s)
         self.born = Signal[[Sequence[Born]]]()
+        self.refusals = Signal[[Sequence[tuple[Claim, str]]]]()
         self._alarms = IntakeAlarms(on_alarms)
         self._scanner = Scanner(
             inbox,
@@ -92,6 +94,7 @@ class Intake:
             session=session,
             media=media,
             on_born=self.born,
+            on_refused=self.refusals,
             clock=clock,
             limits=limits,
             files=files,

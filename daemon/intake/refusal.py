@@ -61,13 +61,18 @@ def vanished(claim: Claim) -> Refusal:
     return Refusal(Refused.VANISHED, f"{claim.filename} was removed from the spool; send it again")
 
 
+def path_below(inbox: Path, claim: Claim) -> str:
+    """The path of a claim's file below the inbox, as a person may read it."""
+    path = PurePath(os.fsdecode(claim.path))
+    return printable(str(path.relative_to(inbox) if path.is_relative_to(inbox) else path.name))
+
+
 def reason_document(claim: Claim, inbox: Path, reason: str, at: str) -> Document:
     """The document that says why a file was refused, and where it lay. `at` is UTC in ISO 8601."""
-    path = PurePath(os.fsdecode(claim.path))
     reason_part = Reason(
         claim_id=claim.id,
         filename=claim.filename,
-        path=printable(str(path.relative_to(inbox) if path.is_relative_to(inbox) else path.name)),
+        path=path_below(inbox, claim),
         student_id=claim.student,
         account=claim.account,
         reason=reason,

@@ -85,6 +85,8 @@ async def test_each_is_acknowledged_once_by_its_key_and_then_left_out(tmp_path: 
         assert (failed.who, failed.what, failed.reason) == ("s001", "s001_me.mp4", "it cannot be rated")
         assert (failed.next, failed.verb) == ("retry it", "retry")
         assert refused.what == "s009/notes.zip", "it says from which folder"
+        told = [event.message for event in daemon.events.recent(99) if "refused" in event.message]
+        assert told == [f"s009/notes.zip is refused: {refused.reason}"]
         assert [line.key for line in (await wanting(lab, kind="refused")).lines] == [refused.key]
 
         for key in (held.key, slow.key, failed.key, refused.key):
