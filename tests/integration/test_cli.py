@@ -166,7 +166,7 @@ def test_what_only_asks_the_daemon_imports_neither_its_server_nor_its_store(tmp_
             "status",
             "task 1",
             "events",
-            "hold 1",
+            "pause",
         ]
         done = subprocess.run(line, text=True, capture_output=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
