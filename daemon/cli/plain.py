@@ -22,6 +22,8 @@ _WORDS = {
     TaskStatus.CANCELLED: "cancelled",
 }
 
+_LATE = {"at_risk": "is at risk", "late": "will be missed", "missed": "is missed"}
+
 
 def plain(status: DaemonStatus) -> Iterator[str]:
     """Yield the lines, the most urgent first."""
@@ -102,7 +104,8 @@ def _work(status: DaemonStatus) -> Iterator[str]:
 
 
 def _clock(clock: Clock) -> Iterator[str]:
-    expected = f", expected by {local(clock.expected_at)}" if clock.expected_at else ""
+    guessed = ", a first guess" if clock.guess else ""
+    expected = f", expected by {local(clock.expected_at)}{guessed}" if clock.expected_at else ""
     yield f"Class: {clock.done} of {clock.total} done{expected}."
     if clock.earliest_at and clock.latest_at:
         yield f"Likely between {local(clock.earliest_at)} and {local(clock.latest_at)}."
@@ -112,8 +115,8 @@ def _clock(clock: Clock) -> Iterator[str]:
             minutes = abs(clock.spare_s) / 60
             spare = f", {minutes:.1f} minutes {'to spare' if clock.spare_s >= 0 else 'too late'}"
         yield f"Deadline {local(clock.deadline)}{spare}."
-    if clock.at_risk:
-        yield f"The deadline is at risk: {clock.cause.rstrip('.') or 'the work takes longer'}."
+    if clock.state in _LATE:
+        yield f"The deadline {_LATE[clock.state]}: {clock.cause.rstrip('.') or 'the work takes longer'}."
 
 
 def _gpu(gpu: GpuState) -> Iterator[str]:

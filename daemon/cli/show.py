@@ -53,7 +53,7 @@ def _work(answer: DaemonStatus) -> Iterator[Line]:
 def _tasks(answer: DaemonStatus) -> Iterator[Line]:
     if answer.batch is not None:
         yield Line(f"batch {answer.batch.id}: {answer.batch.done} of {answer.batch.total} through stt")
-    if answer.clock is not None and answer.clock.total:
+    if answer.clock is not None:
         yield _clock(answer.clock)
     counts: dict[str, int] = {}  # two statuses may have one word
     for name, count in answer.counts.items():
@@ -84,16 +84,16 @@ def _surroundings(answer: DaemonStatus) -> Iterator[Line]:
 
 
 def _clock(clock: Clock) -> Line:
-    told = f"class: {clock.done} of {clock.total}"
+    told = f"class: {clock.done} of {clock.total}" if clock.total else "class: no video yet"
     if clock.expected_at is not None and clock.done < clock.total:
-        told += f", all done about {moment(clock.expected_at)}"
+        told += f", all done about {moment(clock.expected_at)}" + (" (a first guess)" if clock.guess else "")
     if clock.deadline is not None:
         told += f", deadline {moment(clock.deadline)}"
     if clock.spare_s is not None:
         told += f", {abs(clock.spare_s) / 60:.1f} min {'to spare' if clock.spare_s >= 0 else 'too late'}"
-    if clock.at_risk and clock.cause:
-        told += f": {clock.cause}"
-    return Line(told, "red" if clock.at_risk else "")
+    told += f", {clock.state}" if clock.state in ("paused", "missed") else ""
+    style = {"at_risk": "yellow", "late": "red", "missed": "red"}.get(clock.state, "")
+    return Line(f"{told}: {clock.cause}" if clock.cause else told, style)
 
 
 def moment(at: str) -> str:

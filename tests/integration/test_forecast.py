@@ -97,10 +97,16 @@ async def test_the_class_clock_counts_the_class_and_holds_it_against_the_deadlin
     a_lab = lab(tmp_path)
     async with a_lab.daemon() as daemon:
         assert daemon.forecaster.clock(None, {}) is None
+        early = clock(daemon, time.time() + 3600)
+        assert (early.total, early.expected_at) == (0, None), "before the first video"
+        assert early.deadline is not None
         a_lab.hand_in("anna_1.mp4")
+        await until(lambda: daemon.forecaster.clock(None, {}))
+        assert clock(daemon).guess
+        assert clock(daemon).expected_at is not None, "before anything was measured"
         await learnt(daemon)
         first = clock(daemon)
-        assert (first.done, first.total) == (1, 1)
+        assert (first.done, first.total, first.state, first.guess) == (1, 1, "done", False)
         a_lab.engines[Stage.RATE].seconds = 30.0
         for student in ("ben", "cleo"):
             a_lab.hand_in(f"{student}_1.mp4")
@@ -188,6 +194,8 @@ async def test_what_the_scheduler_waits_for_is_said_with_figures(tmp_path: Path)
         assert daemon.forecaster.why_detail.startswith("stt: 1 running, 0 waiting")
         await daemon.supervisor.order(Order.PAUSE)
         await until(lambda: daemon.forecaster.why_detail.startswith("nothing starts"))
+        paused = clock(daemon, time.time() + 30)
+        assert (paused.state, paused.spare_s) == ("paused", None)
 
 
 async def test_the_history_knows_what_a_switch_left_and_how_many_ran_at_once(tmp_path: Path) -> None:
