@@ -23,10 +23,6 @@ class Answers(Protocol):
         """Return once the database has answered."""
         ...
 
-    async def is_student(self, account: str) -> bool:
-        """Whether a student of the database has this name."""
-        ...
-
     async def status(self, *, may_change: bool) -> DaemonStatus:
         """The daemon's status. `may_change` tells the caller whether changes are allowed to them."""
         ...

@@ -210,7 +210,7 @@ def translated(error: Exception, where: str) -> ContainerError:
         return EngineSilent(f"the Docker engine at {where} does not answer; see: systemctl status docker")
     if "Permission denied" in text or isinstance(error, PermissionError):
         return ContainerError(
-            "denied", f"the Docker engine at {where} may not be used: add the daemon's user to its group"
+            "denied", f"the Docker engine at {where} may not be used; add the daemon's user to its group"
         )
     why = _of_system(error) or text
     return ContainerError("unreachable", f"no Docker engine at {where}: {why}; see: systemctl status docker")

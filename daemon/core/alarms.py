@@ -194,9 +194,9 @@ def trouble(code: str, cause: str, *, affects: str = "", fix: str = "") -> Troub
     of = file or " and ".join(filter(None, head.removeprefix(key).split("_"))) or "the rest"
     return Trouble(
         code,
-        in_words(cause),
+        in_words(cause) or "the cause is not known",
         affects or kind.affects.replace("{of}", of),
-        fix or kind.fix.replace("{of}", of),
+        in_words(fix) or kind.fix.replace("{of}", of),
     )
 
 

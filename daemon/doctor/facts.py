@@ -149,7 +149,7 @@ async def _docker(config: Config) -> DockerSide | None:
     except ContainerError as exc:
         if exc.state == "denied":
             fix = f"run: usermod -aG docker {me()}, and log in again"
-            return DockerSide(problem=str(exc).rpartition(": ")[0], mend=fix)
+            return DockerSide(problem=str(exc).rpartition("; ")[0], mend=fix)
         text, _, fix = str(exc).rpartition("; ")
         return DockerSide(problem=text or fix, mend=fix if text else "see: systemctl status docker")
     finally:

@@ -22,18 +22,18 @@ _LATE = {
     ClockState.LATE: "the deadline will be missed by {minutes:.0f} min",
     ClockState.MISSED: "the deadline passed, and the class is not done",
 }
-_NAMED = 3  # students that an alarm names
+_MOST = 3  # students that an alarm names
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The figures that the alert rules read: `failed` counts the failures of the last hour, `switching_s` is
-    the duration of the running switch so far.
+    """The figures that the alert rules read: `failed` are the students of the tasks that failed in the last
+    hour, `switching_s` is the duration of the running switch so far.
     """
 
     now: float
     tasks: Sequence[Task]
-    failed: int
+    failed: Sequence[str]
     status: DaemonStatus
     switching_s: float | None
 
@@ -63,8 +63,10 @@ def _queue(situation: Situation, config: Config) -> Iterator[Trouble]:
 
 
 def _failures(situation: Situation, config: Config) -> Iterator[Trouble]:
-    if situation.failed >= config.alerts.failures:
-        yield trouble("alert_failures", f"{situation.failed} tasks failed in the last hour")
+    failed = situation.failed
+    if len(failed) >= config.alerts.failures:
+        told = f"{len(failed)} tasks failed in the last hour"
+        yield trouble("alert_failures", told, affects=_named(failed))
 
 
 def _disk(situation: Situation, config: Config) -> Iterator[Trouble]:
@@ -116,11 +118,15 @@ def _switch(situation: Situation, config: Config) -> Iterator[Trouble]:
 
 
 def _whose(tasks: Sequence[Task]) -> str:
-    """The number of tasks, and the first of their students."""
-    students = list(dict.fromkeys(task.student for task in sorted(tasks, key=lambda task: task.id)))
-    more = f" and {len(students) - _NAMED} more" if len(students) > _NAMED else ""
-    count = "1 task" if len(tasks) == 1 else f"{len(tasks)} tasks"
-    return f"{count} of {', '.join(students[:_NAMED])}{more}" if students else "no task now"
+    return _named([task.student for task in sorted(tasks, key=lambda task: task.id)])
+
+
+def _named(each: Sequence[str]) -> str:
+    """The number of tasks, given the student of each, and the first of the students."""
+    students = list(dict.fromkeys(each))
+    more = f" and {len(students) - _MOST} more" if len(students) > _MOST else ""
+    count = "1 task" if len(each) == 1 else f"{len(each)} tasks"
+    return f"{count} of {', '.join(students[:_MOST])}{more}" if students else "no task now"
 
 
 class AlertRules:

@@ -59,7 +59,7 @@ class _Figures:
     counts: dict[str, int]
     undelivered: int
     refused: int
-    failed: int  # in the last hour
+    failed: list[str]  # the students of the tasks that failed in the last hour
     speed: Speed
     outcomes: dict[str, int]  # of the class
     disk: Disk | None
@@ -95,7 +95,7 @@ class Observer:
         self._places, self._clock = places, clock
         self._wanting, self._demo = wanting, demo
         self._etas: Mapping[int, float] = {}
-        self._lately: tuple[float, int, Speed] | None = None
+        self._lately: tuple[float, list[str], Speed] | None = None
         self._queue: tuple[tuple[int, int], list[Task]] | None = None
 
     async def healthy(self) -> None:
@@ -157,7 +157,7 @@ class Observer:
         return Situation(
             now=now,
             tasks=view.tasks,
-            failed=self._lately[1] if self._lately else 0,
+            failed=self._lately[1] if self._lately else [],
             status=status,
             switching_s=None if since is None else now - since,
         )

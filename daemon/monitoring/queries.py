@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -192,17 +193,10 @@ def results(db: Database, task_id: int) -> list[dict[str, Any]]:
 def phases(db: Database, last: int, until: float | None = None) -> list[PhaseSpan]:
     """The last times that a group was loaded, begun until a time where one is given, the newest first."""
     return [
-        PhaseSpan(
-            group=list(span.group),
-            started_at=to_iso(span.started_at),
-            ready_at=_iso(span.ready_at),
-            ended_at=_iso(span.ended_at),
-            switch_s=span.switch_s,
-            tasks=span.tasks,
-            freed_mb=span.freed_mb,
-            foreign_mb=span.foreign_mb,
-            needed_mb=span.needed_mb,
-            margin_mb=span.margin_mb,
+        PhaseSpan.model_validate(
+            asdict(span)
+            | {key: _iso(getattr(span, key)) for key in ("started_at", "ready_at", "ended_at")}
+            | {"group": list(span.group)}
         )
         for span in lists.last_phases(db, last, until)
     ]

@@ -169,17 +169,18 @@ def count_of(db: Database, student: str, of: Collection[Status | Outcome]) -> in
 
 
 @reads
-def failed_since(db: Database, since: float) -> int:
-    """The number of tasks that failed since a time, among the last 500 that ended."""
-    rows = _last_ended().where(TaskRow.ended_at > since).tuples().execute(db)
-    return sum(status == Status.FAILED for _, status, _, _ in rows)
+def failed_since(db: Database, since: float) -> list[str]:
+    """The students of the tasks that failed since a time, the newest first, of the last 500 that ended."""
+    rows = _last_ended(TaskRow.status, TaskRow.user_id).where(TaskRow.ended_at > since).tuples().execute(db)
+    return [student for status, student in rows if status == Status.FAILED]
 
 
 @reads
 def speed(db: Database, last: int = 50) -> Speed:
     """The speed of the last rated tasks that went through all stages in their present revision."""
-    rated = [row for row in _last_ended().tuples().execute(db) if row[2] in _RATED][:last]
-    revisions = {id_: revision for id_, _, _, revision in rated}
+    ended = _last_ended(TaskRow.id, TaskRow.outcome, TaskRow.revision).tuples().execute(db)
+    rated = [(id_, revision) for id_, outcome, revision in ended if outcome in _RATED]
+    revisions = dict(rated[:last])
     query = EventRow.select(
         EventRow.task_id, EventRow.revision, EventRow.stage, EventRow.at, EventRow.seconds
     )
@@ -231,9 +232,8 @@ _PLACE = (TaskRow.id, TaskRow.user_id, TaskRow.status)
 _SEARCHED = (TaskRow.filename, TaskRow.outcome, TaskRow.flags)
 
 
-def _last_ended() -> Any:
-    """The id, status, outcome and revision of the tasks that ended last, the newest first."""
-    columns = (TaskRow.id, TaskRow.status, TaskRow.outcome, TaskRow.revision)
+def _last_ended(*columns: Any) -> Any:
+    """These columns of the tasks that ended last, the newest first."""
     ended = TaskRow.select(*columns).where(TaskRow.ended_at.is_null(False))
     return ended.order_by(TaskRow.ended_at.desc()).limit(_LATELY)
 

@@ -29,7 +29,7 @@ STATUS = DaemonStatus(
     counts={},
     undelivered=0,
 )
-CALM = Situation(NOW, (), 0, STATUS, None)
+CALM = Situation(NOW, (), (), STATUS, None)
 
 
 def task(number: int, waited_s: float = 0.0, **fields: Any) -> Task:
@@ -77,8 +77,11 @@ def test_a_task_that_waits_too_long(waits: Task, is_told: bool) -> None:
 
 
 def test_many_failures_in_the_last_hour() -> None:
-    assert codes(replace(CALM, failed=2)) == set()
-    assert codes(replace(CALM, failed=3)) == {"failures"}
+    assert codes(replace(CALM, failed=["eve", "dan"])) == set()
+    failed = replace(CALM, failed=["eve", "dan", "eve", "anna", "ben", "cleo"])
+    assert codes(failed) == {"failures"}
+    (told,) = conditions(failed, CONFIG)
+    assert told.affects == "6 tasks of eve, dan, anna and 2 more"
 
 
 def test_a_switch_that_does_not_end() -> None:

@@ -186,8 +186,8 @@ def grow_more(store: Database) -> None:
 
 
 def test_what_failed_lately_is_counted(store: Database) -> None:
-    assert lists.failed_since(store, NOW + 50) == 1
-    assert lists.failed_since(store, NOW + 200) == 0
+    assert lists.failed_since(store, NOW + 50) == ["dan"]
+    assert lists.failed_since(store, NOW + 200) == []
 
 
 def test_the_speed_counts_the_rated_tasks_and_the_time_of_their_attempts_alone(store: Database) -> None:
