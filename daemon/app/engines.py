@@ -30,7 +30,6 @@ from daemon.llm.embedded import EmbeddedServer
 from daemon.llm.evaluator import FormExtractor, IntroductionRater
 from daemon.llm.limits import ON_PROCESSOR, AnswerLimits
 from daemon.llm.rubric import Rubric
-from daemon.llm.template_check import HELLO
 from daemon.models import weights_of
 from daemon.models.catalog import find_asset
 from daemon.monitoring.progress import Progress
@@ -124,8 +123,8 @@ def docker_node(config: Config, site: Site, transcriber: Transcriber | None = No
 def prompt_tokens(rubric: Rubric, transcript_chars: int, form_chars: int) -> dict[Stage, int]:
     """The most tokens of a prompt and its answer, by stage, for so long a transcript and form."""
     heads = {
-        Stage.EXTRACT: len(rubric.text("extract").render(HELLO)),
-        Stage.RATE: len(rubric.text("rate").render(HELLO, profile=" " * form_chars)),
+        Stage.EXTRACT: rubric.text("extract").chars(form_chars),
+        Stage.RATE: rubric.text("rate").chars(form_chars),
     }
     return {
         stage: tokens_of(head + _ASIDE_CHARS + transcript_chars) + ANSWER_TOKENS[stage]

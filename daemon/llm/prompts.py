@@ -15,7 +15,17 @@ from typing import Any
 import jinja2
 
 from daemon.core.errors import ConfigError, EngineError
-from daemon.llm.template_check import NO_DELIVERY, NO_FORM, RAISED, VARIABLES, PromptName, faults, make, told
+from daemon.llm.template_check import (
+    HELLO,
+    NO_DELIVERY,
+    NO_FORM,
+    RAISED,
+    VARIABLES,
+    PromptName,
+    faults,
+    make,
+    told,
+)
 
 NAMES: tuple[PromptName, ...] = ("extract", "rate")
 OURS = Path(__file__).parent / "templates"
@@ -40,6 +50,13 @@ class Prompt:
     def title(self) -> str:
         """The name with its version, as in a result."""
         return f"{self.name}.{self.version}"
+
+    def chars(self, form_chars: int) -> int:
+        """The characters of a prompt beside its transcript, with a form of so many.
+
+        Only values that the check has tried are rendered, so that this cannot fail.
+        """
+        return len(self.render(HELLO)) + (form_chars if "profile" in self.names else 0)
 
     def render(self, transcript: str, **values: Any) -> str:
         """The prompt for one student; variables that are not given say that there is nothing.

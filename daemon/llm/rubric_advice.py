@@ -4,7 +4,7 @@ import re
 
 from daemon.core.content.answers import FormAnswer, RatingAnswer
 from daemon.llm.prompts import Prompt
-from daemon.llm.template_check import DELIVERY, FORM, HELLO, VARIABLES, WORDS
+from daemon.llm.template_check import DELIVERY, FORM, VARIABLES, WORDS
 
 _EXPLAINED = {"extract": tuple(FormAnswer.model_fields), "rate": tuple(RatingAnswer.model_fields)[-4:]}
 _UNUSED = {
@@ -17,23 +17,22 @@ _DELIMITED = re.compile(rf"<(\w+)>\s*{re.escape(WORDS)}\s*</\1>")
 
 def advice(prompt: Prompt) -> list[str]:
     """A line for each weakness."""
-    one = prompt.render(WORDS, speaking=DELIVERY, profile=FORM)
-    other = prompt.render("Bo is my name.")
-    fixed = len(prompt.render(HELLO))
-    head = next(at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    text = prompt.render(WORDS, speaking=DELIVERY, profile=FORM)
+    before, *after = re.split("|".join(map(re.escape, (WORDS, DELIVERY, FORM))), text)
+    late = sum(map(len, after))
     may = VARIABLES[prompt.name].keys()
     lines = []
-    if head < fixed / 2:
+    if late > len(before):
         lines.append(
-            f"only {head} of its {fixed} fixed characters stand before the first that differs by student, "
-            "so the server reads the others anew for each; put what is the same for all first"
+            f"{late} of its {late + len(before)} fixed characters come after what differs by student, "
+            "so the server reads them anew for each; put what is the same for all first"
         )
-    if not _DELIMITED.search(one):
+    if not _DELIMITED.search(text):
         lines.append(
             "the student's words do not stand between tags such as <transcript> and </transcript>, "
             "so a model cannot tell where they end"
         )
-    if unexplained := [key for key in _EXPLAINED[prompt.name] if key not in one]:
+    if unexplained := [key for key in _EXPLAINED[prompt.name] if key not in text]:
         lines.append(f"it does not name {', '.join(unexplained)}, which the answer must give")
     lines += [
         f"it does not use {name}: {lost}" for name, lost in _UNUSED.items() if name in may - prompt.names

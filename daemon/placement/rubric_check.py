@@ -12,7 +12,7 @@ from daemon.core.errors import ConfigError, ModelError
 from daemon.core.tasks.task import Stage
 from daemon.llm.prompts import Prompt, load_prompts, unread
 from daemon.llm.rubric_advice import advice
-from daemon.llm.template_check import HELLO, PromptName
+from daemon.llm.template_check import PromptName
 from daemon.placement.placement import Placement
 
 _CHARS_PER_WORD = 6  # English, with its space
@@ -68,8 +68,7 @@ def check_rubric(config: Config, folder: Path | None) -> CheckedRubric:
 
 
 def _words(placement: Placement, prompt: Prompt) -> int:
-    head = prompt.render(HELLO, profile="x" * FORM_CHARS)
-    return placement.room_chars(Stage(prompt.name), len(head)) // _CHARS_PER_WORD
+    return placement.room_chars(Stage(prompt.name), prompt.chars(FORM_CHARS)) // _CHARS_PER_WORD
 
 
 def _on_room(words: int | None, spoken: float, *, ours: bool) -> list[str]:

@@ -117,7 +117,11 @@ def test_the_environment_is_not_overruled_in_silence(folder: Path, monkeypatch: 
     [
         (
             "<t>{{ transcript }}</t>" + "Read this well. " * 9,
-            "stand before the first that differs by student",
+            "come after what differs by student",
+        ),
+        (
+            "<t>{{ transcript }}</t>" + "Read this. " * 9 + "{{ speaking }}",
+            "so the server reads them anew for each",
         ),
         ("Read this: {{ transcript }}", "do not stand between tags"),
         ("Read this: <t>{{ transcript }}</t>", "it does not name clarity_of_speech, content_quality"),
@@ -135,6 +139,13 @@ def test_what_is_weak_about_a_rubric_is_told_and_does_not_stop_it(
     told = json.loads(done.stdout)
     assert weak in " ".join(told["templates"][1]["weak"])
     assert told["folder"] == ["rate.v3.j2 is not used, since rate.v4.j2 is newer"]
+
+
+def test_a_short_rubric_with_what_differs_at_its_end_is_not_weak_in_its_order(folder: Path) -> None:
+    short = "Read this: <t>{{ transcript }}</t>{{ speaking }}{{ profile }}"
+    (folder / "rubric" / "rate.v4.j2").write_text(short)
+    told = json.loads(rubric("check", folder / "rubric", "--json").stdout)
+    assert "differs by student" not in " ".join(told["templates"][1]["weak"])
 
 
 def test_ours_is_not_weak(folder: Path) -> None:

@@ -10,6 +10,7 @@ from daemon.core.alarms import Trouble
 from daemon.core.errors import ConfigError
 from daemon.llm.prompts import NAMES, OURS, load_prompt, load_prompts, unread
 from daemon.llm.rubric import Rubric
+from daemon.llm.rubric_advice import advice
 from daemon.llm.template_check import VARIABLES, faults
 
 KIND, STRICT = "Be kind. {{ transcript }}", "Be just. {{ transcript }}"
@@ -59,6 +60,14 @@ def test_a_template_that_fails_for_any_student_is_refused_with_its_line(source: 
 )
 def test_a_template_that_works_for_every_student_is_not_refused(source: str) -> None:
     assert faults("rate", source) == []
+
+
+def test_a_template_that_passes_its_check_is_measured_with_what_was_tried(tmp_path: Path) -> None:
+    odd = "{{ transcript }}{{ profile[0] }}{{ 1 / (profile|length - 1200) }}"
+    (tmp_path / "rate.v1.j2").write_text(odd)
+    prompt = load_prompt("rate", tmp_path)
+    assert prompt.chars(1200) - prompt.chars(0) == 1200
+    assert advice(prompt)
 
 
 def test_a_mark_of_an_editor_at_the_beginning_is_no_text(tmp_path: Path) -> None:
