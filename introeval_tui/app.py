@@ -198,13 +198,10 @@ class Dashboard(Listener):
         """Show the keys that work now."""
         from introeval_tui.screens.dialogs import Help
         from introeval_tui.screens.keyed import KeyedScreen
-        from introeval_tui.screens.keys import NOTES
+        from introeval_tui.screens.keys import NOTES, grouped
 
         if isinstance(self.screen, KeyedScreen):
-            labels = self.screen.labels()
-            said = [
-                (each.shown, labels.get(each.name, each.binding.description)) for each in self.screen.offers()
-            ]
+            said = grouped(self.screen.offers(), self.screen.labels())
             _ = self.push_screen(Help(said, NOTES, ascii_only=self.setup.ascii_only))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

@@ -37,7 +37,7 @@ class Board(Sheet):
         # line has the focus: else the letters after a fast "/" would be taken for actions.
         Binding("slash", "filter", "filter: id, student, file", id="filter", priority=True),
         Binding("exclamation_mark", "attention", "what wants a person", id="attention"),
-        Binding("v", "view", "next list: open, failed, done", id="view"),
+        Binding("v", "view", "the next list", id="view"),
         Binding("s", "sort", "sort by the next column", id="sort"),
         Binding("S", "reverse", "reverse the order", id="reverse"),
         Binding("space", "mark", "mark, and go down", id="mark"),

@@ -10,7 +10,7 @@ from introeval_tui.rows.cells import Row, clean, fit, row, wrap
 from introeval_tui.widgets.panel import Panel
 
 _WIDEST = 72
-_KEYS = 9  # cells
+_KEYS = 10  # cells
 _EDGE = "bold cyan"
 
 
@@ -114,9 +114,15 @@ class Help(ModalScreen[None]):
         Binding("up,k,pageup", "scroll(-1)", "up", show=False),
     ]
 
-    def __init__(self, keys: Sequence[tuple[str, str]], notes: Sequence[str], *, ascii_only: bool) -> None:
+    def __init__(
+        self,
+        groups: Sequence[tuple[str, Sequence[tuple[str, str]]]],
+        notes: Sequence[str],
+        *,
+        ascii_only: bool,
+    ) -> None:
         super().__init__(classes="box")
-        self._keys = keys
+        self._groups = groups
         self._notes = notes
         self._ascii = ascii_only
         self._first = 0
@@ -129,10 +135,12 @@ class Help(ModalScreen[None]):
         inner = width - 4
         two = inner >= 76
         room = inner // 2 if two else inner
-        cells: list[Row] = [
-            row(room, (fit(keys, _KEYS) + " ", "bold cyan"), (fit(what, max(0, room - _KEYS - 2)), ""))
-            for keys, what in self._keys
-        ]
+        cells: list[Row] = []
+        for group, keys in self._groups:
+            cells.append(row(room, (group, "bold")))
+            for key, what in keys:
+                said = (fit(what, max(0, room - _KEYS - 3)), "")
+                cells.append(row(room, (" " + fit(key, _KEYS) + " ", "bold cyan"), said))
         if two:
             half = (len(cells) + 1) // 2
             cells = [

@@ -11,7 +11,6 @@ from textual.dom import DOMNode
 from introeval_tui.rows.cells import Piece
 
 NOTES = (
-    "Lower case is for the selected task, or for all that are marked; UPPER case is for the whole daemon.",
     "Only keys that can do something now are listed. Quitting never affects the work.",
     "Keys can be changed in ~/.config/introeval/tui.toml. A stray Esc on a slow line: set ESCDELAY=200.",
 )
@@ -63,6 +62,15 @@ def shown(key: str) -> str:
     return _SHOWN.get(key, key)
 
 
+_GROUPS = {
+    "the selected or marked tasks": (
+        *("open", "log", "retry", "rate", "deliver", "hold", "cancel", "acknowledge", "mark", "copy"),
+    ),
+    "the whole daemon": ("pause", "drain", "go", "retry_failed", "deadline"),
+    "the list": ("attention", "view", "filter", "sort", "reverse", "export", "back"),
+    "the log": ("follow", "source", "wrap", "times"),
+}
+_REST = "the screen"
 VERBS = [
     Binding("r", "verb('retry')", "retry", id="retry"),
     Binding("x", "verb('cancel')", "cancel", id="cancel"),
@@ -107,6 +115,16 @@ def commands(app: App[int], offers: Sequence[Bound], labels: Mapping[str, str]) 
         if each.name != "palette":
             run = partial(app.run_action, each.binding.action, each.owner)
             yield SystemCommand(labels.get(each.name, each.binding.description), f"key {each.shown}", run)
+
+
+def grouped(offers: Sequence[Bound], labels: Mapping[str, str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The keys and what they do, for help: by what they are for."""
+    group_of = {name: group for group, names in _GROUPS.items() for name in names}
+    found: dict[str, list[tuple[str, str]]] = {group: [] for group in (*_GROUPS, _REST)}
+    for each in offers:
+        said = labels.get(each.name, each.binding.description)
+        found[group_of.get(each.name, _REST)].append((each.shown, said))
+    return [(group, lines) for group, lines in found.items() if lines]
 
 
 def foot(

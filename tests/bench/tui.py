@@ -11,7 +11,7 @@ import psutil
 
 from daemon.core.timestamps import to_iso
 from tests.bench.figures import Figure, Options, at_most, percentile
-from tests.tui.fake_daemon import NOW, FakeDaemon, in_process, in_thread, task
+from tests.tui.fake_daemon import NOW, FakeDaemon, a_refusal, in_process, in_thread, task
 from tests.tui.terminal import Terminal, dashboard, terminal
 
 PAINTS = 21
@@ -19,6 +19,7 @@ KEYS = 100
 WATCHED_S = 20.0
 SETTLING_S = 3.0
 MANY = 5000
+WANTING = 500
 BETWEEN_KEYS_S = 0.3  # so that they meet the refresh of each second at every moment
 _EMPTY = """
 from textual.app import App
@@ -130,21 +131,39 @@ def _watch(seen: Terminal) -> tuple[float, float]:
 
 
 def _keys(folder: Path) -> list[Figure]:
-    """From a key to the first byte of its answer, with thousands of open tasks of which some change."""
+    """From a key to the first byte of its answer: with thousands of open tasks of which some change, and in
+    the list of what wants a person.
+    """
     fake = FakeDaemon(folder / "many.sock", tasks=[task(number) for number in range(1, MANY + 1)])
+    fake.refused = [a_refusal(number) for number in range(WANTING)]
     fake.before = step
     with in_process(fake), terminal(dashboard(fake.path)) as seen:
         _settle(seen)
-        times = []
-        for _ in range(KEYS):
-            seen.pump(BETWEEN_KEYS_S)
-            began = time.perf_counter()
-            seen.press(b"j")
-            seen.more(1.0)
-            times.append(1000 * (time.perf_counter() - began))
+        tasks = _times(seen)
+        seen.press(b"!")
+        seen.until(lambda: seen.shows(f"Attention {WANTING}"), 60)
+        seen.pump(SETTLING_S)
+        wanting = _times(seen)
     return [
-        Figure(f"tui: a key with {MANY:,} open tasks, median", statistics.median(times), "ms"),
-        Figure(
-            f"tui: a key with {MANY:,} open tasks, 95th percentile", percentile(times, 95), "ms", at_most(30)
-        ),
+        *_latency(f"{MANY:,} open tasks", tasks),
+        *_latency(f"{WANTING} things that want a person", wanting),
+    ]
+
+
+def _times(seen: Terminal) -> list[float]:
+    """Milliseconds from each key to its answer."""
+    times = []
+    for _ in range(KEYS):
+        seen.pump(BETWEEN_KEYS_S)
+        began = time.perf_counter()
+        seen.press(b"j")
+        seen.more(1.0)
+        times.append(1000 * (time.perf_counter() - began))
+    return times
+
+
+def _latency(what: str, times: list[float]) -> list[Figure]:
+    return [
+        Figure(f"tui: a key with {what}, median", statistics.median(times), "ms"),
+        Figure(f"tui: a key with {what}, 95th percentile", percentile(times, 95), "ms", at_most(30)),
     ]

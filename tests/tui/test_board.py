@@ -321,7 +321,7 @@ async def test_a_terminal_that_is_too_small_says_so(fake: FakeDaemon, size: tupl
 async def test_help_shows_the_keys_that_work_now(fake: FakeDaemon) -> None:
     async with opened(fake, (100, 50)) as desk:
         await desk.press("question_mark")
-        await desk.sees("retry failed", "export as CSV and JSON", "UPPER case")
+        await desk.sees("retry failed", "export as CSV and JSON", "the whole daemon")
         await desk.press("escape", "enter", "f1")
         await desk.sees("tab: Transcript")
         assert "export" not in desk.text

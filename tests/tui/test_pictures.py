@@ -152,7 +152,7 @@ STATES = {
     "marked": State(keys=("space", "space"), sees="2 marked"),
     "filtered": State(keys=("slash", "s", "0", "1", "enter"), sees="Tasks 10"),
     "confirm": State(keys=("j", "j", "x"), sees="Cancel 0007"),
-    "help": State(keys=("question_mark",), sees="UPPER case"),
+    "help": State(keys=("question_mark",), sees="the whole daemon"),
     "gpu": State(keys=("2",), sees="[2]GPU"),
     "engines": State(keys=("3",), sees="[3]Engines"),
     "urgent": State(keys=("4",), sees="[4]Attention"),
