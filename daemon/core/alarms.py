@@ -65,7 +65,7 @@ KINDS = {
         "every task that waits for {of}, which takes longer", "find out who else uses it or the GPU's memory"
     ),
     "degraded": AlarmKind(
-        "every task that waits for {of}, which takes longer", "see: nvidia-smi, or run: introeval doctor"
+        "every task that waits for {of}: it goes on, slower", "to see why, run: introeval doctor"
     ),
     "container": AlarmKind(
         "whoever started it, and every task if it takes the GPU's memory",
@@ -77,7 +77,7 @@ KINDS = {
     ),
     "gpu_lost": AlarmKind(
         "every open task: no engine starts without the GPU",
-        "see the kernel's log for NVRM, and restart the driver or the machine",
+        "restart the machine (no work is lost); to see why, run: journalctl -k | grep NVRM",
     ),
     # The class.
     "rubric": AlarmKind("the open class: it is asked with the rubric before", "run: introeval rubric check"),
@@ -93,7 +93,9 @@ KINDS = {
     "alert_disk": AlarmKind("new videos: soon none is taken", "delete what is not needed on that disk"),
     "alert_engine": AlarmKind("every task that waits for {of}", _DOCTOR),
     "alert_deadline": AlarmKind(
-        "the students whose results come too late", "set a later one, run: introeval deadline", private=True
+        "the students whose results come too late",
+        "set a later one, run: introeval deadline HH:MM",
+        private=True,
     ),
     # The outbox and what is kept.
     "outbox": AlarmKind(
