@@ -240,8 +240,7 @@ class Sheet(KeyedScreen):
         known = self.dashboard.known
         if self.has_class("-never") or known.link is Link.DOWN:
             reason = "" if self.has_class("-never") else f"   {known.reason}"
-            keys = self.foot(width - 30)
-            return [row(width, *keys, (reason, "red"))]
+            return [row(width, *self.foot(max(24, width - len(reason))), (reason, "red"))]
         return [row(width, *self.foot(width))]
 
     def show_view(self, view: ListView) -> None:

@@ -65,7 +65,7 @@ class KeyedScreen(Screen[None]):
         return {
             "hold": actions.meant("hold", self.targets),
             "pause": "pause" if known.status is None else actions.order_meant("pause", known.status),
-            "retry_failed": "try now" if known.link is Link.DOWN else "retry failed",
+            "retry_failed": keys.TRY_NOW if known.link is Link.DOWN else "retry failed",
         }
 
     def key_names(self) -> dict[str, str]:

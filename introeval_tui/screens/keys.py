@@ -62,6 +62,8 @@ def shown(key: str) -> str:
     return _SHOWN.get(key, key)
 
 
+TRY_NOW = "try now"
+"""The name of the key that retries the failed tasks, while the daemon is offline."""
 _GROUPS = {
     "the selected or marked tasks": (
         *("open", "log", "retry", "rate", "deliver", "hold", "cancel", "acknowledge", "mark", "copy"),
@@ -136,7 +138,8 @@ def foot(
     pointed: dict[str, Bound] = {}
     last = by_name.get("quit")
     left = room - (len(_entry(last, "quit")[0]) + 6 if last is not None else 0)
-    for name, label in [*_FOOT.items(), ("quit", "quit")]:
+    first = [("retry_failed", "")] if labels.get("retry_failed") == TRY_NOW else []
+    for name, label in [*first, *_FOOT.items(), ("quit", "quit")]:
         each = by_name.get(name)
         if each is None:
             continue
@@ -144,7 +147,7 @@ def foot(
         size = len(key) + len(said)
         if name == "quit":
             left += size
-        if size > left:
+        if size > left or key in pointed:
             continue
         left -= size
         pieces += [(key, "bold cyan"), (said, "dim")]

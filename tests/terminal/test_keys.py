@@ -139,7 +139,7 @@ def test_every_key_of_the_board(desk: Desk, daemon: Played) -> None:
     daemon.was_asked("POST /tasks/6/release")
     key("y", "copied: 6")
 
-    key("exclamation_mark", "[1]Attention 2", "> ✗ failed        s003", "r retry it")
+    key("exclamation_mark", "[1]Attention 2", "> ✗ failed       s003", "r retry it")
     key("c")
     daemon.was_asked("POST /attention/task:3/acknowledge")
     terminal.sees("[1]Attention 1")

@@ -33,7 +33,7 @@ def test_every_kind_of_terminal_shows_all(desk: Desk, daemon: Played, term: str)
 def test_without_colours_the_words_and_signs_say_all(desk: Desk, daemon: Played) -> None:
     daemon.reset()
     terminal = desk.open(NO_COLOR="1")
-    terminal.sees("INTROEVAL ● live", "◆ rate", "‖ held", "FAILED 2")
+    terminal.sees("INTROEVAL ● live", "◆ rate", "‖ held", "failed 2")
     assert not _hues(terminal)
     with_colours = desk.open()
     with_colours.sees("INTROEVAL ● live", "◆ rate")
