@@ -13,7 +13,7 @@ from daemon.cli.declare import AsJson
 from daemon.cli.lines import Line, say
 from daemon.contracts.task_query import AttentionQuery
 from daemon.contracts.wire.words import AttentionKind
-from daemon.core.errors import IntroEvalError, NotRunning, UsageError
+from daemon.core.errors import IllegalTransition, IntroEvalError, NotRunning, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +77,8 @@ def acknowledge(
         except NotRunning:
             raise
         except IntroEvalError as exc:
-            errors.append(exc)
+            if not (every and isinstance(exc, IllegalTransition)):  # it is over since it was listed
+                errors.append(exc)
     if as_json:
         print(json.dumps(done, indent=2))
     elif done or not errors:

@@ -12,6 +12,7 @@ from daemon.cli.declare import TASK, AsJson
 from daemon.cli.exit_codes import ExitCode
 from daemon.contracts.task_query import TaskQuery
 from daemon.contracts.wire.words import LogSource, TaskOrder
+from daemon.core.errors import UsageError
 from daemon.core.tasks.task import Outcome
 from daemon.core.tasks.task import Status as TaskStatus
 
@@ -96,6 +97,8 @@ def tasks(
         else:
             say(show.refused(lines))
         return
+    for code in flag or ():
+        _check_flag(code)
     wanted = TaskQuery(
         statuses=frozenset(status or ()),
         outcomes=frozenset(outcome or ()),
@@ -197,6 +200,17 @@ def logs(
         print(json.dumps([line.model_dump() for line in found], indent=2))
         return
     say(f"{local(line.at)} {line.text}" if line.at else line.text for line in found)
+
+
+def _check_flag(code: str) -> None:
+    """Raise UsageError for a flag that no result can have."""
+    import difflib
+
+    from daemon.core.content.reasons import IN_WORDS
+
+    if code not in IN_WORDS:
+        (near,) = difflib.get_close_matches(code, IN_WORDS, n=1, cutoff=0.0)
+        raise UsageError(f"there is no flag {code!r}; did you mean {near}?")
 
 
 def _show_status(answer: "DaemonStatus", *, as_json: bool, as_plain: bool, indent: int | None = 2) -> None:

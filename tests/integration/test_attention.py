@@ -22,7 +22,7 @@ from daemon.contracts.wire.status import DaemonStatus
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import AttentionKind, Order, Verb
 from daemon.core.alarms import trouble
-from daemon.core.errors import Blame, Fault, IllegalTransition
+from daemon.core.errors import Blame, Fault, IllegalTransition, UsageError
 from daemon.core.tasks.task import Outcome, Stage
 from tests.support.inprocess import Lab, worked_off
 
@@ -180,6 +180,8 @@ async def test_the_commands_show_acknowledge_and_filter_with_a_daemon_and_withou
         assert [line.split()[0] for line in lines if "s00" in line] == ["1"]
         lines, _ = await told(read_commands.tasks, flag=["demo_model"])
         assert not any("s00" in line for line in lines), "the scripted engines give no flag"
+        with pytest.raises(UsageError, match="no flag 'quite'; did you mean quiet"):
+            await told(read_commands.tasks, flag=["quite"])
         lines, _ = await told(read_commands.task, 1)
         assert "wants a person: it cannot be rated" in lines
         assert "next: retry it" in lines

@@ -57,6 +57,9 @@ UNSCORABLE = replace(RATED, outcome=Outcome.UNSCORABLE, error_code="no_speech", 
 WAITS = replace(FAILED, status=Status.UPLOADED, outcome=None, error_code=None, judged_by=None)
 
 
+SEEN = {"deliver", "acknowledge"}
+
+
 def can(task: TaskFacts, now: float = NOW) -> set[str]:
     return {verb.value for verb in offered(task, TERMS, now)}
 
@@ -74,6 +77,11 @@ def can(task: TaskFacts, now: float = NOW) -> set[str]:
         (UNSCORABLE, {"deliver", "acknowledge"}),
         (replace(UNSCORABLE, acknowledged=True), {"deliver"}),
         (DOUBTFUL, {"retry", "rate", "deliver", "acknowledge"}),
+        (replace(DOUBTFUL, flag_codes=("addresses_evaluator", "no_valid_rating")), {"retry", "rate", *SEEN}),
+        (
+            replace(DOUBTFUL, flag_codes=("addresses_evaluator", "no_valid_rating", "no_valid_form")),
+            {"rate", *SEEN},
+        ),
         (replace(DOUBTFUL, flag_codes=("quiet",)), {"rate", "deliver", "acknowledge"}),
         (FAILED, {"retry", "deliver", "acknowledge"}),
         (replace(FAILED, error_code="not_media"), {"deliver", "acknowledge"}),

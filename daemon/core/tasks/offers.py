@@ -34,6 +34,9 @@ OF_THE_FILE = frozenset(
 ANSWER_FLAGS = frozenset({"evidence_not_found", "no_evidence", "no_valid_form", "no_valid_rating"})
 """The codes of flags that come from a model's answer, which is another one at a retry."""
 
+_NOTHING_LEFT = {"addresses_evaluator", "no_valid_form", "no_valid_rating"}
+"""The flags of a transcript with nothing in it but words to the grader: no model was asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -131,9 +134,10 @@ def _no_retry(task: TaskFacts, terms: Terms) -> str | None:
     if task.outcome is Outcome.UNSCORABLE:
         return f"{this} is unscorable, and the same recording stays so; have the student record it again"
     if task.outcome is Outcome.NEEDS_REVIEW:
-        if not ANSWER_FLAGS.isdisjoint(task.flag_codes):
+        if not ANSWER_FLAGS.isdisjoint(task.flag_codes) and not _NOTHING_LEFT.issubset(task.flag_codes):
             return None
-        return f"{this} needs review for what a retry does not change; see: introeval task {task.id}"
+        check_it = f"check it, then run: introeval acknowledge {task.id}"
+        return f"{this} needs review for what a retry does not change; {check_it}"
     if task.error_code in OF_THE_FILE and not terms.may_differ(task.error_code or "", task.judged_by):
         return f"{this} failed because of its file, which would fail again; have the student send another one"
     if not task.has_transcript and not task.video_kept:
