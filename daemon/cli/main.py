@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -10,6 +11,11 @@ import typer
 from daemon.cli.exit_codes import ExitCode
 from daemon.cli.tree import program
 from daemon.core.errors import IntroEvalError, UsageError
+
+
+_TYPE = re.compile(r"Input should be ([^;,]*)(, unable to parse [^;]*)?")
+_NEAR = re.compile(r"\(Possible options: ([^)]*)\)")
+_KINDS = {"a valid integer": "a whole number", "a valid number": "a number"}
 
 
 def main() -> None:
@@ -58,6 +64,8 @@ def execute(words: Sequence[str]) -> int:
 def _plain(said: str) -> str:
     """The sentences of the library as one of our lines: no capital, and nothing but a question ends it."""
     line = " ".join(said.replace("Value error, ", "").split()).removesuffix(".")
+    line = _TYPE.sub(lambda found: f"it must be {_KINDS.get(found[1], found[1])}", line)
+    line = _NEAR.sub(r"(did you mean \1?)", line)
     return f"{line[:1].lower()}{line[1:]}{'' if line.endswith('?') else ';'}"
 
 

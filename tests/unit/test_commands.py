@@ -22,18 +22,16 @@ READING = {"common", "exit_codes", "main", "table", "time_parsing", "tree"}
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("tasks --limt 2", "no such option: --limt (Possible options: --limit); run: introeval tasks --help"),
+        ("tasks --limt 2", "no such option: --limt (did you mean --limit?); run: introeval tasks --help"),
         ("tasks -x", "no such option: -x; run: introeval tasks --help"),
         ("tasks --limit", "option '--limit' requires an argument; run: introeval tasks --help"),
         (
             "tasks --limit nine",
-            "invalid value for '--limit': Input should be a valid integer, "
-            "unable to parse string as an integer; run: introeval tasks --help",
+            "invalid value for '--limit': it must be a whole number; run: introeval tasks --help",
         ),
         (
             "tasks --limit=501",
-            "invalid value for '--limit': Input should be less than or equal to 500; "
-            "run: introeval tasks --help",
+            "invalid value for '--limit': it must be less than or equal to 500; run: introeval tasks --help",
         ),
         ("tasks --json=yes", "option '--json' does not take a value; run: introeval tasks --help"),
         (
