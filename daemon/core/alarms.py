@@ -94,7 +94,7 @@ KINDS = {
     "alert_engine": AlarmKind("every task that waits for {of}", _DOCTOR),
     "alert_deadline": AlarmKind(
         "the students whose results come too late",
-        "set a later one, run: introeval deadline HH:MM",
+        "to set a later one, run: introeval deadline HH:MM",
         private=True,
     ),
     # The outbox and what is kept.

@@ -37,7 +37,6 @@ def face(
     state = state_of(bool(left), end, deadline, now, paused=paused)
     if state is ClockState.PAUSED:
         end = None
-    at_risk = state in _RISKS
     return Clock(
         done=roll.total - len(left),
         total=roll.total,
@@ -46,8 +45,7 @@ def face(
         latest_at=None if end is None else to_iso(end.latest),
         deadline=None if deadline is None else to_iso(deadline),
         spare_s=_spare_s(state, end, deadline, now),
-        at_risk=at_risk,
-        cause=why_late() if at_risk else "",
+        cause=why_late() if state in _RISKS else "",
         state=state,
         guess=guess and bool(left) and end is not None,
         outcomes=dict(outcomes or {}),

@@ -161,7 +161,7 @@ class Forecaster:
     @property
     def next_switch_at(self) -> float | None:
         """The time at which another group will be loaded; None when none is foreseen."""
-        at = self._latest.next_switch_at if self._latest else None
+        at = self._latest.next_switch_at if self._latest and not self._work.orders.paused else None
         return at if at is not None and at > self._now() else None
 
     @property

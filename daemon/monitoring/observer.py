@@ -258,10 +258,11 @@ class Observer:
 
     def live(self, task_id: int, *, held: bool) -> dict[str, Any]:
         """The fields of a line that only the running daemon knows."""
+        waits = held or self._work.orders.paused  # for a person, whose time nobody knows
         return {
             "progress": self._progress.of(task_id),
             "started_at": _iso(self._work.started.get(task_id)),
-            "eta": None if held else _iso(self._etas.get(task_id)),
+            "eta": None if waits else _iso(self._etas.get(task_id)),
         }
 
     def _switching(self, phase: PhaseState) -> Switching | None:

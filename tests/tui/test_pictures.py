@@ -108,7 +108,6 @@ _AT_RISK = Clock(
     expected_at=to_iso(NOW + 1800),
     deadline=to_iso(NOW + 1500),
     spare_s=-300.0,
-    at_risk=True,
     state="late",
     cause="rate is slow",
 )

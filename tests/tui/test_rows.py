@@ -171,7 +171,6 @@ def test_a_deadline_at_risk_is_red_and_says_why() -> None:
         expected_at=to_iso(NOW + 60),
         deadline=to_iso(NOW),
         spare_s=-60.0,
-        at_risk=True,
         state="late",
         cause="LLaMA 3 is down",
     )

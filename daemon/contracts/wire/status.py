@@ -128,7 +128,6 @@ class Clock(WireModel):
     latest_at: str | None = None
     deadline: str | None = None
     spare_s: float | None = None
-    at_risk: bool = False
     cause: str = ""
     state: str = "running"
     guess: bool = False
