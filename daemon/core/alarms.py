@@ -152,6 +152,11 @@ KINDS = {
         private=True,
     ),
     "intake_claim_waits": AlarmKind(_VIDEO, "run: introeval doctor", private=True),
+    "intake_not_written": AlarmKind(
+        "every video that is claimed now, which waits",
+        "check that {of} can be written and its disk has free space",
+        private=True,
+    ),
     "intake_no_right": AlarmKind(
         _VIDEO, "give this user the right to read the file and to write its folder", private=True
     ),

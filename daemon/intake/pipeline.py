@@ -101,16 +101,15 @@ class Pipeline:
         try:
             settled = await self._claimer.settle(self._settling)
         except StoreError as exc:
-            settled = self._all_delayed(str(exc), "the database")
+            settled = self._all_delayed(IntakeAlarm("store", "the database", *two_parts(str(exc))))
         except OSError as exc:
             path = shown(exc.filename) if isinstance(exc.filename, bytes) else "the state folder"
-            told = f"{path}: {reason_of(exc)}; check that it can be written and its disk has free space"
-            settled = self._all_delayed(told, path)
+            told = f"{path} cannot be written: {reason_of(exc)}"
+            settled = self._all_delayed(IntakeAlarm("not_written", path, told))
         group, self._settling = [each.claim for each in self._settling], ()
         self._on_settled(group, settled)
 
-    def _all_delayed(self, message: str, path: str) -> Settled:
-        alarm = IntakeAlarm("claim_waits", path, *two_parts(message))
+    def _all_delayed(self, alarm: IntakeAlarm) -> Settled:
         return Settled(delayed={each.claim.id: alarm for each in self._settling})
 
     async def _halt_at(self, stop: asyncio.Event) -> None:

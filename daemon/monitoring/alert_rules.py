@@ -22,6 +22,7 @@ _LATE = {
     ClockState.LATE: "the deadline will be missed by {minutes:.0f} min",
     ClockState.MISSED: "the deadline passed, and the class is not done",
 }
+_OF_GROUP = "engine_"  # the alarms of a group that failed to start or to answer
 _MOST = 3  # students that an alarm names
 
 
@@ -79,8 +80,14 @@ def _disk(situation: Situation, config: Config) -> Iterator[Trouble]:
 
 
 def _engines(situation: Situation, config: Config) -> Iterator[Trouble]:
+    told_of = {
+        stage
+        for alarm in situation.status.alarms
+        if alarm.code.startswith(_OF_GROUP)
+        for stage in alarm.code.removeprefix(_OF_GROUP).split("_")
+    }
     for engine in situation.status.engines:
-        if engine.state in _BROKEN:
+        if engine.state in _BROKEN and engine.stage not in told_of:  # one problem is one alarm
             said = engine.detail
             if engine.name not in said:
                 said = f"{engine.name} is {engine.state}" + (f": {said}" if said else "")

@@ -12,7 +12,7 @@ from daemon.contracts.wire.status import Clock, DaemonStatus, Disk, EngineReport
 from daemon.core.alarms import trouble
 from daemon.core.tasks.task import Status as TaskStatus
 from daemon.core.tasks.task import Task
-from daemon.monitoring.alarms import Alarms
+from daemon.monitoring.alarms import Alarm, Alarms
 from daemon.monitoring.alert_rules import Situation, conditions
 
 NOW = 1_700_000_000.0
@@ -102,6 +102,13 @@ def test_a_disk_that_fills() -> None:
 def test_an_engine_that_is_down(state: str) -> None:
     engines = [EngineReport(stage="rate", name="llama3-container", state=state, detail="why")]
     assert codes(with_status(engines=engines)) == {"engine_rate"}
+
+
+def test_an_engine_whose_group_has_its_alarm_is_told_of_once() -> None:
+    engines = [EngineReport(stage=stage, name=stage, state="failed") for stage in ("stt", "extract", "rate")]
+    lasting = [trouble("engine_extract_rate", "it ended")]
+    alarms = [Alarm(each, NOW).line for each in lasting]
+    assert codes(with_status(engines=engines, alarms=alarms)) == {"engine_stt"}
 
 
 @pytest.mark.parametrize(
