@@ -12,7 +12,6 @@ from daemon.cli.exit_codes import ExitCode
 from daemon.cli.tree import program
 from daemon.core.errors import IntroEvalError, UsageError
 
-
 _TYPE = re.compile(r"Input should be ([^;,]*)(, unable to parse [^;]*)?")
 _NEAR = re.compile(r"\(Possible options: ([^)]*)\)")
 _KINDS = {"a valid integer": "a whole number", "a valid number": "a number"}
