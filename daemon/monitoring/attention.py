@@ -179,7 +179,7 @@ def _of_refused(line: RefusedLine) -> AttentionLine:
         key=f"refused:{line.claim_id}",
         kind=AttentionKind.REFUSED.value,
         at=line.at,
-        who=line.student or line.account,
+        who=line.student or (line.account and f"account {line.account}"),
         what=line.path or line.filename,
         reason=line.reason.partition(": ")[2] or line.reason,  # without the code for tools
         next=_SEND_AGAIN,

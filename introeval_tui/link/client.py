@@ -162,7 +162,7 @@ async def _chunks(reader: asyncio.StreamReader) -> bytes:
     return bytes(body)
 
 
-_START = "run: sudo systemctl start introeval   (or, in your own folder: introeval run)"
+_START = "run: sudo systemctl start introeval; in a folder of your own, run: introeval run"
 
 
 def _who_may(socket: Path) -> str:

@@ -12,6 +12,7 @@ from introeval_tui.rows.table import mark
 from introeval_tui.rows.target import Listing, Target
 
 LINES = 2  # rows of an item
+_LEAST = 12  # cells that are worth to say what it is about
 _ROOMY = 60  # cells from which kind, student and age are named
 
 
@@ -25,7 +26,10 @@ def item_rows(
     marked: bool = False,
     pending: str | None = None,
 ) -> list[Row]:
-    """The two rows of an item: what is wrong and with whom; below, what to do and what it is."""
+    """The two rows of an item: what is wrong and with whom; below, what to do, and what it is about.
+
+    The reason has one row, or its rest would be read as a part of the next step; `reason_row` has all of it.
+    """
     if item is None or item.line is None:
         return [row(width, ("   …", "dim")), row(width)]
     line, look = item.line, words.kind(item.line.kind)
@@ -35,25 +39,32 @@ def item_rows(
     head = (f"{look.sign} {fit(look.word, 12)}" if roomy else look.sign) + " "
     since = parse(line.at)
     age = f" {coarse(scene.now - since):>5} " if since is not None and roomy else ""
-    who = fit(item.who, 10 if roomy else 9) + " " if item.who else ""
-    room = max(1, width - 2 - cell_len(head) - cell_len(who) - cell_len(age))
-    reason, *more = wrap(line.reason, room)
+    who = fit(item.who, 11 if roomy else 9) + " " if item.who else ""
+    room = max(1, width - 2 - cell_len(head) - cell_len(who))
     style = "reverse" if cursor else "dim" if scene.stale else None
     first: Row = [
         (fit(mark(cursor=cursor, marked=marked)[0], 2), style or "bold yellow"),
         (head, style or look.style),
         (who, style or "bold"),
-        (fit(reason, room), style or ""),
-        (age, style or "dim"),
+        (fit(clean(line.reason), room), style or ""),
     ]
     todo = next_step(item, keys)
     if not roomy:
         return [row(width, *first), row(width, ("   ", ""), *todo)]
     what = f"{item.name} {line.what}" if item.task_id is not None else line.what
-    begin = 2 + cell_len(head) + cell_len(who)
-    gap = max(2, begin - 4 - sum(cell_len(text) for text, _ in todo))
-    rest = (" ".join(more), "") if more else (clean(what), "dim")
-    return [row(width, *first), row(width, ("    ", ""), *todo, (" " * gap, ""), rest)]
+    left = width - 4 - sum(cell_len(text) for text, _ in todo) - cell_len(age)
+    about = f"   {clean(what)}" if left > _LEAST else ""
+    return [
+        row(width, *first),
+        row(width, ("    ", ""), *todo, (fit(about, max(0, left)), "dim"), (age, "dim")),
+    ]
+
+
+def reason_row(item: Target | None, width: int) -> Row:
+    """The whole reason of an item, as far as one row has room."""
+    if item is None or item.line is None:
+        return row(width)
+    return row(width, (" why  ", "dim"), (fit(clean(item.line.reason), max(0, width - 6)), ""))
 
 
 def next_step(item: Target, keys: Mapping[str, str]) -> list[Piece]:

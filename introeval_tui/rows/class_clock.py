@@ -35,6 +35,8 @@ def class_clock(said: "Clock | None", scene: Scene) -> list[Piece]:
         return []
     deadline = clock(parse(said.deadline)) if said.deadline else ""
     style = _STYLE.get(said.state, "")
+    if said.state == "on_time" and _troubled(scene):
+        style = "bold"  # an alarm may overrule the forecast
     if said.state == "done":
         ended = f": {outcomes(said)}" if said.outcomes else ""
         due = f"; deadline {deadline}" if deadline else ""
@@ -50,6 +52,12 @@ def class_clock(said: "Clock | None", scene: Scene) -> list[Piece]:
         return [(f"{text}   ", style)]
     text = f"{head}, all by {'~' if said.guess else ''}{clock(expected)}{_range(said)}"
     return [(f"{text}{_against(said, deadline, scene.now)}   ", style)]
+
+
+def _troubled(scene: Scene) -> bool:
+    """Whether there is an alarm that nobody has seen."""
+    status = scene.known.status
+    return status is not None and any(not alarm.acknowledged for alarm in status.alarms)
 
 
 def _range(said: "Clock") -> str:

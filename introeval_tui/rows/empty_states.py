@@ -29,7 +29,12 @@ def never_rows(scene: Scene, width: int, height: int) -> list[Row]:
     else:
         lines = [("No daemon answers.", "bold red"), ("", ""), (f"why     {known.reason}", ""), ("", "")]
         if known.mend:
-            lines += [(f"fix     {known.mend}", "bold"), ("", "")]
+            head, *others = known.mend.split("; ")
+            lines += [
+                (f"fix     {head}", "bold"),
+                *((f"        {other}", "bold") for other in others),
+                ("", ""),
+            ]
         lines += [("It reconnects by itself; R tries now, q quits.", "dim")]
     lines.insert(1, (f"socket  {scene.socket}", ""))
     lines.insert(1, ("", ""))

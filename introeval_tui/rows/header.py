@@ -71,11 +71,15 @@ def end_rows(status: "DaemonStatus", width: int) -> list[Row]:
     outbox = next((place.path for place in status.places if place.name == "outbox"), "the outbox")
     late = f"   {status.undelivered} not delivered yet" if status.undelivered else ""
     due = f"   deadline {clock(parse(said.deadline))}" if said.deadline else ""
+    demo = " (DEMO: no grades)" if status.demo else ""
     return [
         row(
             width,
             (" CLASS ", "bold"),
-            (f"{said.total} of {said.total} done: {outcomes(said)}", ""),
+            (
+                f"{said.total} of {said.total} done{demo}: {outcomes(said)}",
+                "",
+            ),
         ),
         row(width, (" RESULTS ", "bold"), (f"in {clean(outbox)}", ""), (late, "yellow"), (due, "dim")),
     ]
@@ -131,8 +135,7 @@ def _offline(scene: Scene, width: int) -> Row:
     known = scene.known
     down = int(scene.monotonic - (known.down_since or scene.monotonic))
     wait = max(0, round((known.next_try_at or scene.monotonic) - scene.monotonic))
-    said = f" ○ daemon offline {down // 60:02d}:{down % 60:02d}, attempt {known.tries}, "
-    said += f"next in {wait}s (R now)  {known.reason}"
+    said = f" ○ daemon offline for {coarse(down)}, attempt {known.tries}, next in {wait}s (R: try now)"
     when = "" if known.status is None else f" as of {clock(parse(known.status.now), seconds=True)} "
     room = width - len(when)
     return [(fit(said, room), "bold white on red"), (fit(when, width - room), "bold white on red")]
@@ -154,7 +157,9 @@ def _phase(status: "DaemonStatus", scene: Scene) -> list[Piece]:
 
 def mode(status: "DaemonStatus", now: float) -> Piece:
     """The daemon's mode: SWITCHING, PAUSED, DRAINING, RUN or IDLE."""
+    resumes = " (P resumes)" if "resume" in status.can and status.switching is None else ""
     held_up = " PAUSED" if status.paused else f" DRAINING {status.left} left" if status.draining else ""
+    held_up += resumes if held_up else ""
     if status.switching is not None:
         since = parse(status.switching.since)
         for_s = "" if since is None else f" {max(0, int(now - since))}s"

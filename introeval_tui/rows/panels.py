@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from introeval_tui.rows import words
 from introeval_tui.rows.cells import Piece, Row, clean, fit, row, spread
 from introeval_tui.rows.format import clock, coarse, day, gigabytes, parse
-from introeval_tui.rows.state import Scene
+from introeval_tui.rows.state import Link, Scene
 
 if TYPE_CHECKING:
     from daemon.contracts.wire.base import EventLine
@@ -71,7 +71,14 @@ def alarm_rows(scene: Scene, width: int, most: int) -> list[Row]:
     """The alarms in at most `most` rows, those first that nobody has seen: what is wrong, since when, who is
     affected and what to do. The last row counts those that have no room.
     """
-    status = scene.known.status
+    known, status = scene.known, scene.known.status
+    if known.link is Link.DOWN and status is not None:
+        fix = f"   fix: {known.mend}" if known.mend else ""
+        return [
+            row(width, (fit(f" ! no answer of the daemon: {known.reason}", width), "bold red")),
+            row(width, ("   affects: this screen, which is old; whether the work goes on is not known", "")),
+            *([row(width, (fit(fix, width), ""))] if fix else []),
+        ]
     alarms = sorted(status.alarms, key=lambda alarm: alarm.acknowledged) if status is not None else []
     rows: list[Row] = []
     for place, alarm in enumerate(alarms):
@@ -84,11 +91,16 @@ def alarm_rows(scene: Scene, width: int, most: int) -> list[Row]:
     return rows
 
 
+def _alarm_style(alarm: "AlarmLine") -> str:
+    """Red for what stops work, yellow for what makes it slower."""
+    return "bold yellow" if alarm.code.startswith("degraded") else "bold red"
+
+
 def _alarm(alarm: "AlarmLine", scene: Scene, width: int) -> list[Row]:
     """One alarm in one to three rows; one that a person has seen in one, and dim."""
     since = parse(alarm.since)
     when = "" if since is None else f"since {day(since, scene.now)[:-3]}, {coarse(scene.now - since)} "
-    sign, style = ("•", "dim") if alarm.acknowledged else ("!", "bold red")
+    sign, style = ("•", "dim") if alarm.acknowledged else ("!", _alarm_style(alarm))
     rows = [spread(width, [(f" {sign} {clean(alarm.message)}  ", style)], [(when, "dim")])]
     if alarm.acknowledged:
         return rows

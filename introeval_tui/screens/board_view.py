@@ -54,6 +54,11 @@ class Sheet(KeyedScreen):
         return 1 if self.query_now.view is ListView.ATTENTION else 2
 
     @property
+    def below(self) -> int:
+        """The rows below the list: the whole reason, where no panel beside has it."""
+        return 1 if self.query_now.view is ListView.ATTENTION and self.app.size.width < _WIDE else 0
+
+    @property
     def rows_each(self) -> int:
         """The rows of an item of the list."""
         return attention.LINES if self.query_now.view is ListView.ATTENTION else 1
@@ -97,7 +102,7 @@ class Sheet(KeyedScreen):
         listed = self.query_now.view is ListView.ATTENTION
         alarms = 0 if listed else len(panels.alarm_rows(scene, width, _ALARMS[high]))
         room = height - (4 if wide else 7) - alarms - 1
-        needed = self.above + self.rows_each * self.chosen.listing.total
+        needed = self.above + self.rows_each * self.chosen.listing.total + self.below
         if not self.chosen.listing.total:
             needed = 1 + len(empty_states.empty_rows(scene, self.query_now, width))
         least = 6 if wide and high else 1
@@ -148,7 +153,7 @@ class Sheet(KeyedScreen):
     def _tasks(self, width: int, height: int) -> list[Row]:
         scene, chosen = self.dashboard.scene, self.chosen
         known = scene.known
-        chosen.height = max(1, (height - self.above) // self.rows_each)
+        chosen.height = max(1, (height - self.above - self.below) // self.rows_each)
         head = table.title_row(
             chosen.listing, self.query_now, len(chosen.marks), width, focused=self.panel == 1
         )
@@ -164,11 +169,14 @@ class Sheet(KeyedScreen):
                 self.key_names(),
                 scene,
                 width,
-                height - 1,
+                height - 1 - self.below,
                 marks=chosen.marks.keys(),
                 pending=pending,
                 **place,
             )
+            rows += [row(width)] * (height - 2 - len(rows)) + [
+                attention.reason_row(chosen.current, width)
+            ] * self.below
         else:
             rows = table.table_rows(
                 chosen.listing,
@@ -237,10 +245,6 @@ class Sheet(KeyedScreen):
     def _keys(self, width: int, _: int) -> list[Row]:
         if (said := self.dashboard.said) is not None:
             return [row(width, (fit(f" {said[0]}", width), said[1]))]
-        known = self.dashboard.known
-        if self.has_class("-never") or known.link is Link.DOWN:
-            reason = "" if self.has_class("-never") else f"   {known.reason}"
-            return [row(width, *self.foot(max(24, width - len(reason))), (reason, "red"))]
         return [row(width, *self.foot(width))]
 
     def show_view(self, view: ListView) -> None:

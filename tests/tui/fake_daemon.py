@@ -180,7 +180,7 @@ def a_refusal(number: int = 1, **changes: Any) -> AttentionLine:
         "key": f"refused:{number}",
         "kind": "refused",
         "at": to_iso(NOW - 300),
-        "who": "ana",
+        "who": "account ana",
         "what": "IMG_2041.MOV",
         "reason": "no student can be read from the name",
         "next": "have it sent again in a folder of the student",

@@ -45,7 +45,7 @@ async def test_each_line_has_reason_person_next_step_and_its_key(fake: FakeDaemo
         await desk.press("exclamation_mark")
         await desk.sees("[1]Attention 5 ─ alarm 2 ─ failed 1 ─ refused 1 ─ needs review 1")
         await desk.sees("✗ failed       s003", "r retry it", "> have it sent again in a folder")
-        await desk.sees("free some space on its disk  4 results that wait")
+        await desk.sees("free some space on its disk   4 results that wait")
         assert not desk.board().query_one("Panel.alarms", Panel).shown  # they are in the list
         await desk.press("exclamation_mark")
         await desk.sees("[1]Tasks 26 ─ open", "affects: 4 results")

@@ -28,11 +28,11 @@ async def test_a_killed_daemon_is_shown_with_the_attempts_and_the_last_picture(f
     async with opened(fake) as desk:
         await desk.sees("● live", "~5m")
         await fake.kill()
-        await desk.sees("○ daemon offline 00:00, attempt 1, next in 1s (R now)", "as of", "s005")
+        await desk.sees("○ daemon offline for 0s, attempt 1, next in 1s (R: try now)", "as of", "s005")
         assert "~5m" not in desk.text
         assert "● live" not in desk.text
         await passes(desk, 42)
-        await desk.sees("offline 00:42")
+        await desk.sees("offline for 40s")
         await fake.start()
 
 

@@ -6,9 +6,9 @@ from daemon.contracts.wire.base import WireModel
 class AttentionLine(WireModel):
     """One thing that wants a person, until it is fixed or acknowledged.
 
-    `key` names it in a request: `task:12`, `refused:CLAIM_ID` or `alarm:CODE`. `who` is the student, or the
-    account where no student is known; `what` the file, or what an alarm affects. `verb` is the request that
-    does the next step, and is None where only a person can do it.
+    `key` names it in a request: `task:12`, `refused:CLAIM_ID` or `alarm:CODE`. `who` is the student, or
+    `account NAME` where no student is known; `what` the file, or what an alarm affects. `verb` is the request
+    that does the next step, and is None where only a person can do it.
     """
 
     key: str

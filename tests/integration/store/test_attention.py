@@ -163,7 +163,7 @@ def test_all_kinds_stand_by_urgency_and_in_each_the_newest_first(store: Database
     assert [line.verb for line in page.lines[-2:]] == ["retry", None]
     assert [line.key for line in page.lines[4:6]] == ["refused:r2", "refused:r1"]
     file = page.lines[4]
-    assert (file.who, file.what, file.reason) == ("bob", "cs1/notes.txt", "notes.txt is a text")
+    assert (file.who, file.what, file.reason) == ("account bob", "cs1/notes.txt", "notes.txt is a text")
 
 
 def test_a_page_goes_over_the_kinds_and_a_filter_leaves_the_counts(store: Database) -> None:
