@@ -59,8 +59,10 @@ def run(
 def config(as_json: AsJson = False) -> None:
     """Check the configuration, and name its file; with --json print every value."""
     from daemon.config.load import find
+    from daemon.placement.rubric_check import check_rubric
 
     settings = configuration()
+    check_rubric(settings, settings.prompts.folder)
     if as_json:
         print(settings.model_dump_json(indent=2))
     else:

@@ -98,6 +98,15 @@ def test_a_folder_that_the_daemon_may_not_read_does_not_fall_back_to_ours_in_sil
     (folder / "rubric").chmod(0o755)
 
 
+def test_a_configuration_with_a_rubric_that_cannot_be_used_is_not_valid(folder: Path) -> None:
+    assert rubric("use", folder / "rubric").exit_code == 0
+    assert invoke("config").exit_code == 0
+    (folder / "rubric" / "rate.v3.j2").write_text("{{ transcript }}\n{{ mood }}")
+    refused = invoke("config").exception
+    assert isinstance(refused, ConfigError)
+    assert "rate.v3.j2, line 2: mood is not a variable of rate; it may name complaint" in str(refused)
+
+
 def test_an_empty_folder_is_told_how_to_begin(folder: Path) -> None:
     (folder / "empty").mkdir()
     done = rubric("use", folder / "empty")
