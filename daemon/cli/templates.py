@@ -85,7 +85,7 @@ def show_differences(found: Sequence[dict[str, Any]]) -> None:
             _say(f"{each['name']}: the same text")
             continue
         _say(
-            f"{each['name']}: {_resting(before)}, {_resting(after)}; ratings of both cannot be compared; "
+            f"{each['name']}: {_told(before)} > {_told(after)}; ratings by both cannot be compared; "
             f"for all by one, run: introeval rate --all{' --extract' if each['name'] == 'extract' else ''}",
             "bold",
         )
@@ -174,9 +174,9 @@ def _counted(config: Config, prompt: Prompt) -> dict[str, Any]:
     return {"title": prompt.title, "sha256": prompt.sha256, "path": str(prompt.path), "results": count}
 
 
-def _resting(side: dict[str, Any]) -> str:
-    count = "results" if side["results"] is None else f"{side['results']} results"
-    return f"{count} rest on {side['title']} ({side['sha256'][:8]})"
+def _told(side: dict[str, Any]) -> str:
+    count = "" if side["results"] is None else f", {side['results']} results"
+    return f"{side['title']} ({side['sha256'][:8]}{count})"
 
 
 def _whose(prompt: Prompt) -> str:
