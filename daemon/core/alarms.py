@@ -11,7 +11,7 @@ from daemon.core.errors import two_parts
 
 _DOCTOR = "run: introeval doctor"
 _STATUS = "to see why, run: introeval status"
-_VIDEO = "the video {of}, which is not evaluated until then"
+_VIDEO = "the video {of}, which is not evaluated before this is fixed"
 
 
 @dataclass(frozen=True, slots=True)
