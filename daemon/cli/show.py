@@ -157,7 +157,10 @@ def refused(lines: Sequence[RefusedLine]) -> Iterator[Line]:
     if not lines:
         yield Line("no file was refused")
     for line in lines:
-        yield Line(f"{local(line.at)} {line.student or '-'} {line.filename}: {line.reason}", indent=_TIME)
+        yield Line(
+            f"{local(line.at)} {line.student or '-'} {line.path or line.filename}: {line.reason}",
+            indent=_TIME,
+        )
 
 
 def forgotten(gone: Forgotten) -> Iterator[Line]:

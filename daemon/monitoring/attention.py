@@ -17,6 +17,7 @@ from daemon.contracts.wire.tasks import RefusedLine
 from daemon.contracts.wire.words import AttentionKind, Verb
 from daemon.core.content.reasons import Advice, advice
 from daemon.core.errors import IllegalTransition
+from daemon.core.intake.naming import Refused
 from daemon.core.tasks.offers import Terms, waits_long
 from daemon.core.tasks.task import FINAL, Outcome, Task
 from daemon.core.timestamps import to_iso
@@ -34,7 +35,10 @@ _OUTCOMES = {
     AttentionKind.NEEDS_REVIEW: Outcome.NEEDS_REVIEW,
 }
 _OF_WAITS = "alert_oldest_wait"  # each task that waits long stands by itself
-_SEND_AGAIN = "tell the sender, who may send it again as the reason says"
+_AFTER_REFUSAL: dict[str, str] = {
+    Refused.DUPLICATE: "nothing; the same video is a task already",
+    Refused.HANDED_IN: "tell the student that only the first video counts",
+}
 
 
 def terms_of(config: Config) -> Terms:
@@ -175,14 +179,15 @@ def _of_alarm(alarm: AlarmLine) -> AttentionLine:
 
 
 def _of_refused(line: RefusedLine) -> AttentionLine:
+    code, _, reason = line.reason.partition(": ")  # the code is for tools
     return AttentionLine(
         key=f"refused:{line.claim_id}",
         kind=AttentionKind.REFUSED.value,
         at=line.at,
         who=line.student or (line.account and f"account {line.account}"),
         what=line.path or line.filename,
-        reason=line.reason.partition(": ")[2] or line.reason,  # without the code for tools
-        next=_SEND_AGAIN,
+        reason=reason or line.reason,
+        next=_AFTER_REFUSAL.get(code, "tell the student, who can send it again as the reason says"),
     )
 
 

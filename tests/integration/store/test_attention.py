@@ -74,11 +74,11 @@ def unscorable(store: Database, name: str) -> Task:
     return walk(store, task, Event.ADMITTED, Event.STARTED, Event.UNSCORABLE, at=LATER)
 
 
-def refuse(store: Database, name: str, at: float) -> None:
+def refuse(store: Database, name: str, at: float, code: str = "no_media_type") -> None:
     mine = replace(claim(name, None), claimed_at=at)
     claims.add(store, [mine])
     said = f"""{{"claim_id": "{name}", "filename": "notes.txt", "path": "cs1/notes.txt", "student_id": null,
-        "account": "bob", "reason": "no_media_type: notes.txt is a text", "at": "{to_iso(at)}"}}"""
+        "account": "bob", "reason": "{code}: notes.txt is a text", "at": "{to_iso(at)}"}}"""
     reason = Document(0, Kind.REASON, f"_rejected/{name}-notes.reason.json", said.encode())
     claims.refuse(store, [(mine, reason)])
 
@@ -199,6 +199,15 @@ def test_that_a_wait_was_seen_does_not_hide_its_end(store: Database) -> None:
     assert shown(store, now=NOW + 4000).total == 0
     walk(store, recovery.open_tasks(store)[0], Event.FAILED, at=NOW + 5000)
     assert shown(store, now=NOW + 5000).counts == {"failed": 1}
+
+
+def test_a_refusal_says_what_is_next_by_its_code(store: Database) -> None:
+    for number, code in enumerate(("no_student", "duplicate", "handed_in")):
+        refuse(store, f"r{number}", NOW - number, code)
+    by_name, twice, later = (line.next for line in shown(store).lines)
+    assert "can send it again" in by_name
+    assert twice.startswith("nothing")
+    assert "only the first video counts" in later
 
 
 def test_a_refused_file_is_seen_once(store: Database) -> None:
