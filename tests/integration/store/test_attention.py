@@ -1,8 +1,10 @@
 """What wants a person in a real database: what is offered is accepted there, seen once, and counted."""
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +17,23 @@ from daemon.contracts.wire.words import AttentionKind, Verb
 from daemon.core.content.document import Flag
 from daemon.core.errors import Blame, Fault, IllegalTransition
 from daemon.core.tasks.offers import Terms
-from daemon.core.tasks.task import TRANSITIONS, Event, Status, Task
+from daemon.core.tasks.task import TRANSITIONS, Event, Outcome, Status, Task
 from daemon.core.timestamps import to_iso
 from daemon.monitoring import attention
 from daemon.monitoring.attention import Live
 from daemon.monitoring.queries import queue, task_detail, task_page
-from daemon.store import Database, claims, commits, documents, recovery, reopening, reports
+from daemon.store import (
+    Database,
+    claims,
+    commits,
+    documents,
+    open_store,
+    recovery,
+    reopening,
+    reports,
+    schema,
+)
+from daemon.store.opening import connect
 from tests.integration.stores import (
     NOW,
     RATING,
@@ -46,6 +59,18 @@ ASKS: dict[Verb, Callable[[Database, int, float], Any]] = {
     Verb.DELIVER: reopening.deliver_again,
     Verb.ACKNOWLEDGE: lambda store, task_id, now: reopening.acknowledge(store, task_id, now, "ann"),
 }
+
+SHIPPED = Path(schema.__file__).parent / "migrations"
+OLDER = """
+    INSERT INTO users (username) VALUES ('anna');
+    INSERT INTO processing_tasks (user_id, filename, file_path, status, outcome, error_code, ended_at) VALUES
+        ('anna', 'a.mp4', '/x', 'failed', 'failed', 'no_audio', '2023-11-14T22:13:20.000000Z'),
+        ('anna', 'b.mp4', '/x', 'failed', 'failed', 'worker_died', '2023-11-14T22:13:20.000000Z'),
+        ('anna', 'c.mp4', '/x', 'completed', 'needs_review', NULL, '2023-11-14T22:13:20.000000Z'),
+        ('anna', 'd.mp4', '/x', 'completed', 'evaluated', NULL, '2023-11-14T22:13:20.000000Z');
+    INSERT INTO documents (kind, name, content, created_at)
+        VALUES ('reason', '_rejected/x', x'7b7d', '2023-11-14T22:13:20.000000Z');
+"""
 
 
 @pytest.fixture
@@ -218,6 +243,24 @@ def test_a_refused_file_is_seen_once(store: Database) -> None:
     assert not documents.acknowledge_refused(store, "unknown", LATER, "bob")
     assert [line.key for line in shown(store).lines] == ["refused:r10"]
     assert reports.wanting(store)["refused"] == 1
+
+
+def test_an_older_database_counts_what_wants_a_person(tmp_path: Path) -> None:
+    until, path = tmp_path / "until", tmp_path / "introeval.db"
+    shutil.copytree(SHIPPED, until, ignore=shutil.ignore_patterns("__pycache__"))
+    for migration in until.glob("*.py"):
+        if migration.stem >= "0008":
+            migration.unlink()
+    database = connect(path)
+    schema.migrate(database, path, until)
+    database.connection().executescript(OLDER)
+    database.close()
+    with open_store(path) as opened:
+        assert reports.wanting(opened) == {"failed": 2, "needs_review": 1, "unscorable": 0, "refused": 1}
+        assert reports.outcomes(opened)[Outcome.EVALUATED] == 1
+        line = task_detail(opened, 1, NOW)
+        assert "retry" not in line.can, "no copy of its video is left"
+        assert not line.acknowledged
 
 
 def test_a_retry_after_an_answer_uses_another_seed_and_a_new_rating_the_usual_one(store: Database) -> None:
