@@ -49,7 +49,7 @@ READING = {"common", "exit_codes", "main", "table", "time_parsing", "tree"}
         ("xyz\n", "no such command 'xyz\\n'; run: introeval --help"),
         ("resum", "no such command 'resum'. Did you mean 'resume'? run: introeval --help"),
         ("models pul", "no such command 'pul'. Did you mean 'pull'? run: introeval models --help"),
-        ("--confg x status", "no such option: --confg (Possible options: --config); run: introeval --help"),
+        ("--confg x status", "no such option: --confg (did you mean --config?); run: introeval --help"),
         ("--config", "option '--config' requires an argument; run: introeval --help"),
         ("retry", "give either task ids or --failed; run: introeval retry --help"),
         ("--config x.toml retry", "give either task ids or --failed; run: introeval retry --help"),
