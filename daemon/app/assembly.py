@@ -197,6 +197,7 @@ def _connect(daemon: Daemon, metrics: Metrics, site: Site) -> None:
     site.engine_returned.connect(supervisor.try_again)
     daemon.places.accepted.connect(intake.hint, delivery.try_again)
     events.tallies += [metrics, forecaster]
+    daemon.alarms.changed.connect(daemon.record.refused)
     daemon.session.db.estimate = forecaster.expected
 
 

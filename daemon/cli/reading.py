@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from daemon.api import client
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
-from daemon.contracts.wire.status import DaemonStatus
+from daemon.contracts.wire.status import DaemonStatus, GpuHistory, PhaseSpan
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.core.errors import NotRunning
 
@@ -102,6 +102,16 @@ def kept_events(config: "Config", since: float, until: float) -> Iterator[EventL
         from daemon.cli import stored
 
         yield from stored.kept_events(config, exc, since, until, after=last)
+
+
+def switches(config: "Config") -> list[PhaseSpan]:
+    """The last phases with the ledger of each switch, the newest first. Raises NotRunning."""
+    try:
+        return GpuHistory.model_validate(client.get(config.paths.socket, "/gpu")).phases
+    except NotRunning as exc:
+        from daemon.cli import stored
+
+        return stored.switches(config, exc)
 
 
 def logs(config: "Config", source: "LogSource", task_id: int | None, lines: int) -> list[LogLine]:

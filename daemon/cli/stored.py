@@ -13,7 +13,7 @@ from daemon.config.load import Config
 from daemon.contracts.task_query import AttentionQuery, TaskQuery
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
-from daemon.contracts.wire.status import DaemonStatus
+from daemon.contracts.wire.status import DaemonStatus, PhaseSpan
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskLine, TaskPage
 from daemon.contracts.wire.words import LogSource
 from daemon.core.errors import NotRunning, StoreError
@@ -45,6 +45,12 @@ def status(config: Config, unreached: NotRunning) -> DaemonStatus:
             undelivered=queries.undelivered(db),
             attention=attention.counts(db, _live(config, db)),
         )
+
+
+def switches(config: Config, unreached: NotRunning) -> list[PhaseSpan]:
+    """The last phases, the newest first."""
+    with _told(config, unreached) as db:
+        return queries.phases(db, queries.PHASES)
 
 
 def tasks(config: Config, unreached: NotRunning, wanted: TaskQuery) -> TaskPage:

@@ -83,6 +83,7 @@ ROWS = {
         Row("events", "read_commands:events", _L, "Show the last events"),
         Row("logs", "read_commands:logs", _L, "Show the last lines of a log"),
         Row("replay", "replay:replay", _L, "Open the dashboard on a recorded day"),
+        Row("ledger", "ledger:ledger", _L, "Show what each switch took, and who held the GPU's memory"),
         Row("decisions", "decisions:decisions", _L, "Repeat the recorded decisions, and show differences"),
         Row("forget", "forget:forget", _L, "Delete everything of a student"),
     )

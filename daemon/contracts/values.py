@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from daemon.contracts.wire.status import Holder
 from daemon.core.alarms import Trouble
 from daemon.core.content.document import Evaluation, Flag, Profile, Speaking, Transcript
 from daemon.core.errors import Fault
@@ -130,6 +131,7 @@ class Ledger:
 
     `freed` came free by the stop of the other groups; `foreign` is held by processes that are not ours;
     `margin` is free beyond what the group needs. `waited_s` is how long the switch waited for memory.
+    `holders` are the foreign processes.
     """
 
     freed_mb: float | None = None
@@ -137,6 +139,7 @@ class Ledger:
     needed_mb: float | None = None
     margin_mb: float | None = None
     waited_s: float = 0.0
+    holders: tuple[Holder, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

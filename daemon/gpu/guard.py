@@ -135,6 +135,7 @@ def _ledger(room: GpuRoom, before: float | None, used: float, waited: float) -> 
         needed_mb=room.needed_mb,
         margin_mb=room.margin_mb,
         waited_s=waited,
+        holders=room.foreign,
     )
 
 

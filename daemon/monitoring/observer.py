@@ -47,7 +47,6 @@ from daemon.store.session import Session
 
 LATELY_S = 3600.0
 _LATELY_EVERY_S = 5.0  # each status would read an hour of outcomes
-_PHASES = 50
 
 L = TypeVar("L", bound=TaskLine)
 
@@ -199,7 +198,7 @@ class Observer:
 
     async def gpu(self) -> GpuHistory:
         """The last minutes of the GPU, and the last phases."""
-        phases = await self._session.read(queries.phases, _PHASES)
+        phases = await self._session.read(queries.phases, queries.PHASES)
         return GpuHistory(points=self._gpu.points() if self._gpu else [], phases=phases)
 
     async def logs(self, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:

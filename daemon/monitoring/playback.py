@@ -32,7 +32,6 @@ from daemon.store.lists import WINDOW
 from daemon.store.session import Session
 
 _GAP_S = 15.0  # without a recording: the daemon did not run
-_PHASES = 50
 _REFUSED = 500
 _LOG_LINES = 2000
 _FINAL = frozenset(status.value for status in FINAL)
@@ -180,7 +179,7 @@ class Playback:
         """The GPU's last minutes then, and the last phases."""
         now = self.now()
         points = await self._session(recording.points_between, now - KEPT_S, now, KEPT)
-        phases = await self._session(queries.phases, _PHASES, now)
+        phases = await self._session(queries.phases, queries.PHASES, now)
         return GpuHistory(points=points, phases=[_as_it_was(span, to_iso(now)) for span in phases])
 
     async def logs(self, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:
@@ -207,5 +206,5 @@ def _as_it_was(span: PhaseSpan, at: str) -> PhaseSpan:
         unknown = {"ended_at": None, "tasks": 0}
     if span.ready_at is not None and span.ready_at > at:
         of_switch = ("ready_at", "switch_s", "freed_mb", "foreign_mb", "needed_mb", "margin_mb")
-        unknown |= dict.fromkeys(of_switch)
+        unknown |= dict.fromkeys(of_switch) | {"holders": []}
     return span.model_copy(update=unknown)

@@ -21,6 +21,7 @@ from daemon.store.database import Database
 from daemon.store.lists import Searched, SortKey, matches
 from daemon.store.reports import Listed, TaskRecord
 
+PHASES = 50  # that the daemon tells of
 _REFUSED_FOR_S = 86_400.0
 
 
@@ -196,7 +197,7 @@ def phases(db: Database, last: int, until: float | None = None) -> list[PhaseSpa
         PhaseSpan.model_validate(
             asdict(span)
             | {key: _iso(getattr(span, key)) for key in ("started_at", "ready_at", "ended_at")}
-            | {"group": list(span.group)}
+            | {"group": list(span.group), "holders": json.loads(span.holders)}
         )
         for span in lists.last_phases(db, last, until)
     ]

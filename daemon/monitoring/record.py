@@ -13,10 +13,11 @@ from daemon.contracts.wire.status import GpuPoint
 from daemon.core.errors import StoreError
 from daemon.core.keeping.frames import Stretch
 from daemon.core.keeping.traces import Traces
+from daemon.monitoring.alarms import Alarm
 from daemon.monitoring.camera import Camera
 from daemon.monitoring.events import Events
 from daemon.monitoring.sources import GpuWatch
-from daemon.store import recording
+from daemon.store import phases, recording
 from daemon.store.session import Session
 from daemon.system.waits import happens
 
@@ -25,6 +26,7 @@ _NEWS_S, _QUIET_S = 10.0, 60.0  # between two writes of frames, and of the mere 
 _READINGS = 12  # a minute of them is one write
 _STRETCH_S, _QUIET_STRETCH_S = 120.0, 900.0
 _STRETCHES = 20
+_OF_SWITCHES = ("gpu_memory", "gpu_lost", "engine_")  # codes of alarms
 
 
 class Record:
@@ -38,6 +40,7 @@ class Record:
         self._read_at = max((point.at for point in gpu.points()), default="")
         self._stretch = Stretch(clock())
         self._written = (0, clock())  # frames of the stretch that are written, and when
+        self._refusal: str | None = None
         self.still = asyncio.Lock()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -54,6 +57,11 @@ class Record:
         async with self.still:
             await self._look()
             await self._write()
+
+    def refused(self, alarm: Alarm, lasts: bool) -> None:
+        """Note why a switch has to wait, or failed: an alarm about it has begun."""
+        if lasts and alarm.code.startswith(_OF_SWITCHES):
+            self._refusal = alarm.trouble.cause
 
     async def forget(self, traces: Traces) -> None:
         """Drop a student from the record and from the last events. Raises StoreError."""
@@ -95,6 +103,9 @@ class Record:
         """Write what is new; what can't be written now is left for the next time."""
         events, points, stretch = self._events.unwritten, self._new_points(), self._stretch
         with contextlib.suppress(StoreError):
+            if (cause := self._refusal) is not None:
+                await self._session(phases.refused, cause)
+                self._refusal = None
             await self._session(recording.keep, events, points, stretch if frames else None)
             self._events.written_id = events[-1].id if events else self._events.written_id
             self._read_at = points[-1].at if points else self._read_at

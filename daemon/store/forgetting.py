@@ -14,7 +14,7 @@ from daemon.core.intake.naming import temporary_name
 from daemon.core.keeping.traces import Traces, names_student
 from daemon.core.tasks.task import FINAL
 from daemon.store.database import Database, overwrite, reads, writes
-from daemon.store.models import ClaimRow, DocumentRow, EventRow, KeptFileRow, TaskRow, UserRow
+from daemon.store.models import ClaimRow, DocumentRow, EventRow, KeptFileRow, PhaseRow, TaskRow, UserRow
 
 _FINAL = tuple(status.value for status in FINAL)
 _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
@@ -99,6 +99,10 @@ def _delete(db: Database, student: str, inbox: Path) -> None:
     UserRow.delete().where(UserRow.username == student).execute(db)
     for column in _ACTORS:  # a student's account may be an operator's
         column.model.update({column: None}).where(column == student).execute(db)
+    named = Traces(student).in_text()
+    for phase in PhaseRow.select(PhaseRow.id, PhaseRow.holders, PhaseRow.refused).execute(db):
+        if named.found(f"{phase.holders} {phase.refused}".encode()):
+            PhaseRow.update(holders="[]", refused=None).where(PhaseRow.id == phase.id).execute(db)
 
 
 def _claims_of(db: Database, student: str, inbox: Path) -> Iterator[ClaimRow]:

@@ -73,7 +73,7 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class PhaseRecord:
-    """One phase of a loaded group. Times are in seconds since the epoch, memory is in MB."""
+    """One phase of a loaded group. Times are in epoch seconds, memory is in MB, `holders` is JSON."""
 
     group: tuple[str, ...]
     started_at: float
@@ -85,6 +85,8 @@ class PhaseRecord:
     foreign_mb: float | None
     needed_mb: float | None
     margin_mb: float | None
+    holders: str
+    refused: str | None
 
 
 @reads
@@ -222,7 +224,7 @@ def last_phases(db: Database, last: int, until: float | None = None) -> list[Pha
         PhaseRecord(
             tuple(row.group_name.split("+")),
             *(row.started_at, row.ready_at, row.ended_at, row.switch_s, row.tasks),
-            *(row.freed_mb, row.foreign_mb, row.needed_mb, row.margin_mb),
+            *(row.freed_mb, row.foreign_mb, row.needed_mb, row.margin_mb, row.holders, row.refused),
         )
         for row in rows
     ]

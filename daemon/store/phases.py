@@ -1,5 +1,6 @@
 """Batches, phases with the figures of their switch, and the row that says what runs."""
 
+import json
 from collections.abc import Iterable
 
 from peewee import fn
@@ -58,7 +59,15 @@ def ready(db: Database, phase_id: int, now: float, switch_s: float, ledger: Ledg
         foreign_mb=ledger.foreign_mb,
         needed_mb=ledger.needed_mb,
         margin_mb=ledger.margin_mb,
+        holders=json.dumps([holder.model_dump() for holder in ledger.holders]),
     ).where(PhaseRow.id == phase_id).execute(db)
+
+
+@writes
+def refused(db: Database, cause: str) -> None:
+    """Record why the newest switch has to wait, or did not succeed."""
+    newest = PhaseRow.select(fn.MAX(PhaseRow.id))
+    PhaseRow.update(refused=cause).where(PhaseRow.id == newest).execute(db)
 
 
 @writes

@@ -268,6 +268,7 @@ async def test_with_room_it_goes_on_at_once_and_says_what_it_found() -> None:
     ledger = await guard.clear(RATE)
     assert (ledger.freed_mb, ledger.foreign_mb, ledger.needed_mb, ledger.margin_mb) == (6000, 300, 7000, 692)
     assert ledger.waited_s == 0
+    assert [(holder.pid, holder.memory_mb) for holder in ledger.holders] == [(4_000_001, 300)]
     assert machine.alarms == []
 
 

@@ -66,7 +66,10 @@ class GpuPoint(WireModel):
 
 
 class PhaseSpan(WireModel):
-    """One time that a group was loaded, and the cost of the switch to it, in seconds and MB."""
+    """One time that a group was loaded, and the cost of the switch to it, in seconds and MB.
+
+    `holders` are the processes that held foreign memory; `refused` says why the switch had to wait, or failed.
+    """
 
     group: list[str]
     started_at: str
@@ -78,6 +81,8 @@ class PhaseSpan(WireModel):
     foreign_mb: float | None = None
     needed_mb: float | None = None
     margin_mb: float | None = None
+    holders: list[Holder] = Field(default_factory=list)
+    refused: str | None = None
 
 
 class GpuHistory(WireModel):
