@@ -68,7 +68,7 @@ class GpuPoint(WireModel):
 class PhaseSpan(WireModel):
     """One time that a group was loaded, and the cost of the switch to it, in seconds and MB.
 
-    `holders` are the processes that held foreign memory; `refused` says why the switch had to wait, or failed.
+    `holders` are processes that held foreign memory; `refused` says why the switch had to wait, or failed.
     """
 
     group: list[str]

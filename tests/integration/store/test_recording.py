@@ -47,9 +47,11 @@ def test_events_and_readings_are_found_by_their_time(store: Database) -> None:
 
 
 def test_a_student_is_forgotten_also_where_only_the_words_name_them(store: Database) -> None:
-    recording.keep(store, [said(1, "starts", "ada"), said(2, "ada waits"), said(3, "adam waits")], ())
+    order = said(4, "paused").model_copy(update={"actor": "ada"})
+    recording.keep(store, [said(1, "starts", "ada"), said(2, "ada waits"), said(3, "adam waits"), order], ())
     recording.forget_events(store, Traces("ada"))
-    assert messages(store) == ["adam waits"]
+    assert messages(store) == ["adam waits", "paused"]
+    assert recording.last_events(store, 1)[0].actor is None
 
 
 def test_the_file_of_earlier_versions_is_taken_over_once(path: Path) -> None:
