@@ -62,8 +62,9 @@ def _known_ids() -> set[str]:
     from textual.binding import Binding
 
     from introeval_tui.app import Dashboard
+    from introeval_tui.replayed import Replayed
     from introeval_tui.screens.board import Board
     from introeval_tui.screens.detail import DetailScreen
 
-    every: list[object] = [*Dashboard.BINDINGS, *Board.BINDINGS, *DetailScreen.BINDINGS]
+    every: list[object] = [each for of in (Dashboard, Replayed, Board, DetailScreen) for each in of.BINDINGS]
     return {binding.id for binding in every if isinstance(binding, Binding) and binding.id}

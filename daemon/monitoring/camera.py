@@ -65,6 +65,11 @@ class Camera:
         self._seen: int | None = None
         self._looks = 0
 
+    @property
+    def idle(self) -> bool:
+        """Whether no task is open and nothing has changed that has a sequence number."""
+        return not (self._tasks or self._watched) and self._subject.events.seq == self._seen
+
     async def look(self) -> State:
         """What the dashboard shows now. Raises StoreError."""
         status = _shown(await self._subject.status())

@@ -21,7 +21,7 @@ from daemon.store import phases, recording
 from daemon.store.session import Session
 from daemon.system.waits import happens
 
-_EVERY_S = 1.0
+_EVERY_S, _IDLE = 1.0, 5  # seconds between two looks, and so many times that while nothing happens
 _NEWS_S, _QUIET_S = 10.0, 60.0  # between two writes of frames, and of the mere fact that nothing changed
 _READINGS = 12  # a minute of them is one write
 _STRETCH_S, _QUIET_STRETCH_S = 120.0, 900.0
@@ -45,9 +45,12 @@ class Record:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look every second, and write what is due, until `stop`."""
+        seconds = 0
         while not await happens(stop, _EVERY_S):
+            seconds += 1
             async with self.still:
-                await self._look()
+                if not self._camera.idle or seconds % _IDLE == 0:
+                    await self._look()
                 frames = self._frames_due()
                 if frames or self._events.unwritten or len(self._new_points()) >= _READINGS:
                     await self._write(frames=frames)

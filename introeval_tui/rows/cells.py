@@ -14,7 +14,7 @@ Row = list[Piece]
 
 _COMBINING = 2  # marks on one letter; more than any script of names needs
 _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_ASCII = str.maketrans("●◐○◆◇✓✗‖↻⊘◌■█░▁▂▃▄▅▆▇─│┌┐└┘…·•▲▼", "*oo#^+!=~-.o#. .:-=+*-|++++~.*^v")
+_ASCII = str.maketrans("●◐○◆◇✓✗‖▶↻⊘◌■█░▁▂▃▄▅▆▇─│┌┐└┘…·•▲▼", "*oo#^+!=>~-.o#. .:-=+*-|++++~.*^v")
 
 
 def clean(text: str) -> str:

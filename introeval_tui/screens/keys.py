@@ -31,6 +31,7 @@ _FOOT = {
     "filter": "filter",
     "mark": "mark",
     "pause": "pause",
+    "halt": "halt",
     "view": "view",
     "next_tab": "next tab",
     "sort": "sort",
@@ -54,6 +55,12 @@ _SHOWN |= {
     "end": "End",
     "f1": "F1",
     "shift+tab": "S-Tab",
+    "full_stop": ".",
+    "comma": ",",
+    "greater_than_sign": ">",
+    "less_than_sign": "<",
+    "left_parenthesis": "(",
+    "right_parenthesis": ")",
 }
 
 

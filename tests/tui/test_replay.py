@@ -5,7 +5,6 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,13 @@ import pytest
 
 from daemon.app.assembly import Daemon
 from daemon.contracts.values import Ticket
-from daemon.contracts.wire.status import DaemonStatus, GpuState
+from daemon.contracts.wire.status import DaemonStatus, Disk, GpuState
 from daemon.contracts.wire.words import Order, Verb
 from daemon.core.alarms import Trouble
 from daemon.core.errors import Blame, Fault
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import from_iso
+from daemon.monitoring.observer import Observer
 from introeval_tui.rows.format import clock
 from tests.support.inprocess import Lab, worked_off
 from tests.support.waiting import until
@@ -60,13 +60,12 @@ def screen(drawn: Path, *arguments: str) -> Iterator[Screen]:
 
 
 class Card:
-    """A GPU that is warmer at each reading."""
+    """A GPU that is warmer at each picture."""
 
-    readings = 0
+    warm = 0
 
     async def reading(self) -> GpuState:
-        self.readings += 1
-        warm = self.readings
+        warm = Card.warm
         return GpuState(
             name="Card",
             utilisation=80 + warm % 10,
@@ -108,15 +107,19 @@ class Lesson:
 
         return wait
 
-    async def settled(self) -> None:
-        """Wait until nothing that is shown has changed for a while."""
-        record = self.daemon.record
+    async def settled(self) -> int:
+        """Wait until nothing that is shown has changed for a while. Gives the frames so far."""
+        stretch = self.daemon.record._stretch
         while True:
-            stretch = record._stretch
-            frames, at = stretch.frames, stretch.ended_at
-            await until(partial(lambda since: record._stretch.ended_at > since + SETTLED_S, at))
-            if record._stretch is stretch and stretch.frames == frames:
-                return
+            frames = stretch.frames
+            if await self.frames_until(stretch.ended_at + SETTLED_S) == frames:
+                return frames
+
+    async def frames_until(self, at: float) -> int:
+        """The frames of the recording, which takes less than a stretch, until after a time."""
+        stretch = self.daemon.record._stretch
+        await until(lambda: stretch.ended_at > at)
+        return stretch.frames
 
 
 def broken(stage: Stage, ticket: Ticket) -> Fault | None:
@@ -129,9 +132,15 @@ async def taught(lesson: Lesson, live: Screen) -> list[tuple[str, bytes, list[st
     pictures = []
 
     async def take(key: bytes = STEP) -> None:
-        await lesson.settled()
-        rows = await asyncio.to_thread(live.picture, key)
-        pictures.append((lesson.asked_at[-1], key, rows))
+        Card.warm += 1
+        pressed = key
+        while True:  # until nothing changed while the picture was taken
+            frames = await lesson.settled()
+            rows = await asyncio.to_thread(live.picture, pressed)
+            at, pressed = lesson.asked_at[-1], STEP
+            if await lesson.frames_until(from_iso(at)) == frames:
+                break
+        pictures.append((at, key, rows))
 
     await take()
     for number in range(4):
@@ -184,7 +193,10 @@ async def test_a_replayed_class_shows_the_pictures_that_it_showed_live(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("daemon.monitoring.record._EVERY_S", 0.1)
+    monkeypatch.setattr("daemon.monitoring.record._IDLE", 1)
+    monkeypatch.setattr("daemon.gpu.history._SAMPLE_S", 0.1)
     monkeypatch.setattr("daemon.app.run.NvmlGpu", Card)
+    monkeypatch.setattr(Observer, "_disk", lambda _: Disk(free_mb=60_000, total_mb=90_000, min_free_mb=2_000))
     lab = Lab(tmp_path, broken, dict.fromkeys(Stage, 1.0))
     async with lab.daemon() as daemon:
         lesson = Lesson(lab, daemon)
