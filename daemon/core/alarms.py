@@ -77,7 +77,7 @@ KINDS = {
     ),
     "gpu_lost": AlarmKind(
         "every open task: no engine starts without the GPU",
-        "restart the machine (no work is lost); to see why, run: journalctl -k | grep NVRM",
+        "restart the machine; no work is lost",
     ),
     # The class.
     "rubric": AlarmKind("the open class: it is asked with the rubric before", "run: introeval rubric check"),
@@ -94,13 +94,13 @@ KINDS = {
     "alert_engine": AlarmKind("every task that waits for {of}", _DOCTOR),
     "alert_deadline": AlarmKind(
         "the students whose results come too late",
-        "to set a later one, run: introeval deadline HH:MM",
+        "to set a later deadline, run: introeval deadline HH:MM",
         private=True,
     ),
     # The outbox and what is kept.
     "outbox": AlarmKind(
         "results that wait for delivery: they are kept and delivered later",
-        "check that the outbox has free space and can be written",
+        "free space on its disk, or let the daemon write there",
         private=True,
     ),
     "outbox_blocked": AlarmKind(

@@ -104,7 +104,7 @@ class Client:
         except (OSError, asyncio.IncompleteReadError) as exc:
             raise Unreachable("the connection broke") from exc
         except (ValueError, LookupError, asyncio.LimitOverrunError) as exc:
-            raise Garbled("the process on the socket is not an IntroEval daemon") from exc
+            raise Garbled("the process on the socket is not an IntroEval daemon", WHOSE) from exc
         finally:
             if not whole:
                 self.close()  # the rest of a broken answer must not be read as the start of the next
@@ -162,7 +162,8 @@ async def _chunks(reader: asyncio.StreamReader) -> bytes:
     return bytes(body)
 
 
-_START = "run: sudo systemctl start introeval; in a folder of your own, run: introeval run"
+WHOSE = "run: introeval doctor, or name the right socket with --socket"
+_START = "run: sudo systemctl start introeval; or, in a folder of your own, run: introeval run"
 
 
 def _who_may(socket: Path) -> str:

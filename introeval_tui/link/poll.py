@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from introeval_tui.link.client import Client, DaemonSilent, Garbled, RequestRefused
+from introeval_tui.link.client import WHOSE, Client, DaemonSilent, Garbled, RequestRefused
 from introeval_tui.rows.state import PAGE, Link, ListView, Query, Snapshot
 from introeval_tui.rows.target import Listing, of_attention, of_tasks
 from introeval_tui.rows.words import RUNNING
@@ -236,4 +236,4 @@ def _status(body: bytes) -> "DaemonStatus | None":
             foreign = False
         if foreign:
             return None
-        raise Garbled("the process on the socket is not an IntroEval daemon") from exc
+        raise Garbled("the process on the socket is not an IntroEval daemon", WHOSE) from exc

@@ -71,17 +71,24 @@ def end_rows(status: "DaemonStatus", width: int) -> list[Row]:
     outbox = next((place.path for place in status.places if place.name == "outbox"), "the outbox")
     late = f"   {status.undelivered} not delivered yet" if status.undelivered else ""
     due = f"   deadline {clock(parse(said.deadline))}" if said.deadline else ""
-    demo = " (DEMO: no grades)" if status.demo else ""
+    demo = "   DEMO: no grades" if status.demo else ""
     return [
         row(
             width,
             (" CLASS ", "bold"),
             (
-                f"{said.total} of {said.total} done{demo}: {outcomes(said)}",
+                f"{said.total} of {said.total} done: {outcomes(said)}",
                 "",
             ),
         ),
-        row(width, (" RESULTS ", "bold"), (f"in {clean(outbox)}", ""), (late, "yellow"), (due, "dim")),
+        row(
+            width,
+            (" RESULTS ", "bold"),
+            (f"in {clean(outbox)}", ""),
+            (demo, "yellow"),
+            (late, "yellow"),
+            (due, "dim"),
+        ),
     ]
 
 

@@ -165,7 +165,7 @@ async def test_the_plain_status_says_everything_in_sentences(tmp_path: Path) -> 
     for expected in ("Alarms: 1.", "Paused by the operator.", "Tasks completed: 1.", "GPU: "):
         assert any(expected in line for line in lines), expected
     assert any("the outbox is full." in line for line in lines)
-    assert any("To do: check that the outbox has free space and can be written." in line for line in lines)
+    assert any("To do: free space on its disk, or let the daemon write there." in line for line in lines)
     assert "tasks: 1 done" in short
     assert "paused" in short
 
