@@ -157,6 +157,8 @@ class Sheet(KeyedScreen):
         head = table.title_row(
             chosen.listing, self.query_now, len(chosen.marks), width, focused=self.panel == 1
         )
+        if known.page is None:  # the first paint, before any answer
+            return [head, table.heading(table.columns(width), known.query), row(width, ("   …", "dim"))]
         if known.query.view is not self.query_now.view:
             return [head, row(width, ("   …", "dim"))]
         if not chosen.listing.total:

@@ -135,7 +135,7 @@ def _keys(folder: Path) -> list[Figure]:
     the list of what wants a person.
     """
     fake = FakeDaemon(folder / "many.sock", tasks=[task(number) for number in range(1, MANY + 1)])
-    fake.refused = [a_refusal(number) for number in range(WANTING)]
+    fake.refused = [a_refusal(number, who=f"u{number:03d}") for number in range(WANTING)]
     fake.before = step
     with in_process(fake), terminal(dashboard(fake.path)) as seen:
         _settle(seen)
