@@ -199,7 +199,7 @@ async def test_refused_files_are_counted_and_listed_with_their_reasons(tmp_path:
         assert "2 files were refused in the last 24 h; see: introeval tasks --refused" in said.stdout
     assert sorted(line["filename"] for line in lines) == ["s001_notes.txt", "s002_me.docx"]
     for line in lines:
-        assert line["reason"] in " ".join(listed.stdout.split())
+        assert line["reason"] in " ".join(listed.stdout.split()), "whole, however wide the terminal is"
         assert (lab.outbox / line["document"]).exists()
     assert await told(lab, "tasks", "--refused") == lines
 
