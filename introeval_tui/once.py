@@ -19,13 +19,16 @@ async def _ask(path: Path) -> Snapshot:
     return await poller.once()
 
 
-def frame(path: Path, *, ascii_only: bool = False, width: int = _WIDTH) -> str:
-    """The board as text, one line a row, without colours. Raises Unreachable."""
+def frame(path: Path, *, ascii_only: bool = False, width: int = _WIDTH, replay: str = "") -> str:
+    """The board as text, one line a row, without colours. `replay` is the badge of a recorded day.
+
+    Raises Unreachable.
+    """
     known = asyncio.run(_ask(path))
     if known.link is not Link.UP or known.status is None or known.page is None:
         raise Unreachable(known.reason or "the daemon has another version of the protocol", known.mend)
     now = time.monotonic()
-    scene = Scene(known, daemon_now(known, time.time(), now), now, str(path))
+    scene = Scene(known, daemon_now(known, time.time(), now), now, str(path), replay=replay)
     listing = known.page
     rows: list[Row] = [*header.top_rows(scene, width), *panels.alarm_rows(scene, width, 100)]
     rows.append(table.title_row(listing, Query(), 0, width, focused=False))

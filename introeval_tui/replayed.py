@@ -7,7 +7,6 @@ from textual.binding import Binding
 from introeval_tui.app import Dashboard
 from introeval_tui.link.setup import Setup
 from introeval_tui.link.tape import Tape
-from introeval_tui.rows.format import clock
 from introeval_tui.rows.state import Scene
 
 _REDRAW_S = 0.5
@@ -40,10 +39,9 @@ class Replayed(Dashboard):
     @property
     def scene(self) -> Scene:
         """The snapshot to draw, at the time of the tape."""
-        scene, now = super().scene, self._tape.now()
-        sign = "‖" if self._tape.paused else "▶"
-        badge = f"{sign} REPLAY {clock(now, seconds=True)} {self._tape.speed:g}x"
-        return replace(scene, now=scene.now if scene.frozen else now, replay=badge)
+        scene = super().scene
+        now = scene.now if scene.frozen else self._tape.now()
+        return replace(scene, now=now, replay=self._tape.badge)
 
     def action_halt(self) -> None:
         """Halt the replay, or go on."""

@@ -33,7 +33,7 @@ def replay(
         if as_json:
             print(json.dumps(client.get(socket, "/status"), indent=2))
         elif once or not start.full_screen():
-            print(text.frame(socket, ascii_only=start.only_ascii()))
+            print(text.frame(socket, ascii_only=start.only_ascii(), replay=tape.badge))
         else:
             tape.play(speed)
             return start.open_dashboard(lambda: socket, ascii_only=start.only_ascii(), tape=tape)

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 
+from introeval_tui.rows.format import clock
+
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 
 
@@ -29,6 +31,11 @@ class Tape:
     def paused(self) -> bool:
         """Whether it stands: because it was paused, or at the end."""
         return self._mark[3] or self.now() >= self._spans[-1][1]
+
+    @property
+    def badge(self) -> str:
+        """The time and the speed, as they are shown."""
+        return f"{'‖' if self.paused else '▶'} REPLAY {clock(self.now(), seconds=True)} {self.speed:g}x"
 
     def now(self) -> float:
         """The recorded time now; it stands still at the end."""

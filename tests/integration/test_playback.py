@@ -149,7 +149,7 @@ async def test_the_command_prints_one_picture_or_names_the_days_that_there_are(t
         await worked_off(daemon)
     code, said = await asyncio.to_thread(run_command, lab, "today", "--once")
     assert code == 0
-    assert "INTROEVAL" in said
+    assert "‖ REPLAY" in said
     code, said = await asyncio.to_thread(run_command, lab, "--json")
     assert json.loads(said)["running"]
     with pytest.raises(RecordUnreadable, match=r"nothing is recorded of 2020-01-31.*; there is: 20"):
