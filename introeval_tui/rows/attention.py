@@ -12,6 +12,7 @@ from introeval_tui.rows.table import mark
 from introeval_tui.rows.target import Listing, Target
 
 LINES = 2  # rows of an item
+REASON = 3  # rows for the whole reason of the item under the cursor
 _LEAST = 12  # cells that are worth to say what it is about
 _ROOMY = 60  # cells from which kind, student and age are named
 
@@ -28,7 +29,7 @@ def item_rows(
 ) -> list[Row]:
     """The two rows of an item: what is wrong and with whom; below, what to do, and what it is about.
 
-    The reason has one row, or its rest would be read as a part of the next step; `reason_row` has all of it.
+    The reason has one row, or its rest would be read as a part of the next step: see `reason_rows`.
     """
     if item is None or item.line is None:
         return [row(width, ("   …", "dim")), row(width)]
@@ -60,11 +61,14 @@ def item_rows(
     ]
 
 
-def reason_row(item: Target | None, width: int) -> Row:
-    """The whole reason of an item, as far as one row has room."""
+def reason_rows(item: Target | None, width: int) -> list[Row]:
+    """The whole reason of an item, in at most `REASON` rows."""
     if item is None or item.line is None:
-        return row(width)
-    return row(width, (" why  ", "dim"), (fit(clean(item.line.reason), max(0, width - 6)), ""))
+        return [row(width)]
+    lines = wrap(item.line.reason, max(10, width - 7))[:REASON]
+    return [
+        row(width, (" why  " if at == 0 else "      ", "dim"), (line, "")) for at, line in enumerate(lines)
+    ]
 
 
 def next_step(item: Target, keys: Mapping[str, str]) -> list[Piece]:

@@ -102,7 +102,7 @@ class Sheet(KeyedScreen):
         listed = self.query_now.view is ListView.ATTENTION
         alarms = 0 if listed else len(panels.alarm_rows(scene, width, _ALARMS[high]))
         room = height - (4 if wide else 7) - alarms - 1
-        needed = self.above + self.rows_each * self.chosen.listing.total + self.below
+        needed = self.above + self.rows_each * self.chosen.listing.total + attention.REASON * self.below
         if not self.chosen.listing.total:
             needed = 1 + len(empty_states.empty_rows(scene, self.query_now, width))
         least = 6 if wide and high else 1
@@ -176,9 +176,10 @@ class Sheet(KeyedScreen):
                 pending=pending,
                 **place,
             )
-            rows += [row(width)] * (height - 2 - len(rows)) + [
-                attention.reason_row(chosen.current, width)
-            ] * self.below
+            if self.below:
+                left = height - 1 - len(rows)
+                why = attention.reason_rows(chosen.current, width)[: max(1, left)]
+                rows += [row(width)] * (left - len(why)) + why
         else:
             rows = table.table_rows(
                 chosen.listing,

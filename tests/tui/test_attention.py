@@ -180,3 +180,14 @@ async def test_the_events_take_the_rows_that_the_list_leaves(fake: FakeDaemon) -
         fake.says(seq=99)
         await desk.sees("[5]Events", "resumed")
         assert events.size.height == 6
+
+
+async def test_a_long_reason_is_read_whole_below_the_list(fake: FakeDaemon) -> None:
+    reason = (
+        "the name says no student: it is made of words that many files have; put it into a folder of " * 2
+    )
+    fake.refused = [a_refusal(reason=reason + "the last word")]
+    fake.says(alarms=[])
+    async with opened(fake) as desk:
+        await desk.press("exclamation_mark", "j")
+        await desk.sees("[1]Attention 3", " why  the name says no student", "the last word")
