@@ -1,6 +1,7 @@
 """The screens over the board: a confirmation, and help."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -8,6 +9,8 @@ from textual.screen import ModalScreen
 
 from introeval_tui.rows.cells import Row, clean, fit, row, wrap
 from introeval_tui.widgets.panel import Panel
+
+T = TypeVar("T")
 
 _WIDEST = 72
 _KEYS = 10  # cells
@@ -23,21 +26,12 @@ def box(heading: str, inner: Sequence[Row], width: int) -> list[Row]:
     return rows
 
 
-class Question(ModalScreen[bool]):
-    """A confirmation. The first line is its heading, and "no" the default."""
+class Box(ModalScreen[T]):
+    """A box over the board, as tall as its rows."""
 
-    BINDINGS = [
-        Binding("y", "answer(True)", "yes"),
-        Binding("n,escape,q", "answer(False)", "no"),
-        Binding("left,right,tab,h,l", "other", "the other button"),
-        Binding("enter", "chosen", "the lit button"),
-    ]
-
-    def __init__(self, lines: Sequence[str], *, ascii_only: bool) -> None:
+    def __init__(self, *, ascii_only: bool) -> None:
         super().__init__(classes="box")
-        self._lines = lines
         self._ascii = ascii_only
-        self._yes = False
 
     def compose(self) -> ComposeResult:
         """Yield one panel."""
@@ -49,6 +43,25 @@ class Question(ModalScreen[bool]):
         panel = self.query_one(Panel)
         panel.styles.width = width
         panel.styles.height = min(self.app.size.height, len(self._rows(width, 100)))
+
+    def _rows(self, width: int, height: int) -> list[Row]:
+        raise NotImplementedError
+
+
+class Question(Box[bool]):
+    """A confirmation. The first line is its heading, and "no" the default."""
+
+    BINDINGS = [
+        Binding("y", "answer(True)", "yes"),
+        Binding("n,escape,q", "answer(False)", "no"),
+        Binding("left,right,tab,h,l", "other", "the other button"),
+        Binding("enter", "chosen", "the lit button"),
+    ]
+
+    def __init__(self, lines: Sequence[str], *, ascii_only: bool) -> None:
+        super().__init__(ascii_only=ascii_only)
+        self._lines = lines
+        self._yes = False
 
     def _rows(self, width: int, height: int) -> list[Row]:
         inner = width - 4
@@ -74,27 +87,15 @@ class Question(ModalScreen[bool]):
         _ = self.dismiss(self._yes)
 
 
-class Notice(ModalScreen[None]):
+class Notice(Box[None]):
     """Some rows to read."""
 
     BINDINGS = [Binding("escape,q,enter,space", "close", "close")]
 
     def __init__(self, heading: str, rows: Callable[[int], list[Row]], *, ascii_only: bool) -> None:
-        super().__init__(classes="box")
+        super().__init__(ascii_only=ascii_only)
         self._heading = heading
         self._source = rows
-        self._ascii = ascii_only
-
-    def compose(self) -> ComposeResult:
-        """Yield one panel."""
-        yield Panel(self._rows, "box", ascii_only=self._ascii)
-
-    def on_mount(self) -> None:
-        """Fit the box to its text."""
-        width = min(_WIDEST, self.app.size.width)
-        panel = self.query_one(Panel)
-        panel.styles.width = width
-        panel.styles.height = min(self.app.size.height, len(self._rows(width, 100)))
 
     def _rows(self, width: int, height: int) -> list[Row]:
         heading = clean(self._heading[:40])
