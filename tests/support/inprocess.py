@@ -35,6 +35,7 @@ class Lab:
     media: Media = field(default_factory=ScriptedMedia)
     transcriber: Transcriber | None = None  # replaces the scripted one
     extractor: Extractor | None = None  # also
+    engine: type[ScriptedEngine] = ScriptedEngine
     settings: dict[str, Any] = field(default_factory=dict)
     log: Log = field(default_factory=Log)
     engines: dict[Stage, ScriptedEngine] = field(default_factory=dict)
@@ -89,7 +90,7 @@ class Lab:
 
     def _node(self, config: Config, site: Site) -> Node:
         for stage in Stage:
-            self.engines[stage] = ScriptedEngine(
+            self.engines[stage] = self.engine(
                 stage, self.log, self.seconds.get(stage, 0.0), self.script, start_seconds=self.start_seconds
             )
         stt, extract, rate = (self.engines[stage] for stage in Stage)

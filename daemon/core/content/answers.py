@@ -13,6 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from daemon.core.content.document import Evaluation, Evidence, Flag, Profile, Score
+from daemon.core.content.repetition import repeated
 
 FORM_TOKENS = 400
 """More than the longest form that its schema allows, at about 3.5 characters a token."""
@@ -105,7 +106,7 @@ class RatingAnswer(AnswerModel):
         return self
 
     def evaluation(self) -> tuple[Evaluation, tuple[Flag, ...]]:
-        """The rating with its evidence not located yet, and a flag when it has none."""
+        """The rating with its evidence not located yet, and flags when it has none or repeats itself."""
         quotes = _distinct(self.evidence)
         nothing = Flag(code="no_evidence", field="evidence", detail="the rating quotes nothing")
         evaluation = Evaluation(
@@ -117,7 +118,9 @@ class RatingAnswer(AnswerModel):
             suggestions=tuple(_closed(sentence) for sentence in _distinct(self.suggestions)),
             evidence=tuple(Evidence(quote=quote) for quote in quotes),
         )
-        return evaluation, () if quotes else (nothing,)
+        again = repeated(" ".join((evaluation.feedback, *evaluation.suggestions)))
+        stuck = Flag(code="repeats_itself", field="feedback", detail=again or "")
+        return evaluation, (*(() if quotes else (nothing,)), *((stuck,) if again else ()))
 
 
 def quotable(text: str) -> tuple[str, ...]:

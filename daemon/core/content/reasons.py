@@ -23,6 +23,7 @@ IN_WORDS = {
     "one_channel": "only one channel of its sound was used",
     "other_account": "another account has handed in for this student as well",
     "quiet": "the recording is very quiet, so words may be missing",
+    "repeats_itself": "the rating's text says the same again and again",
     "same_content": "another student has handed in the same recording",
     "shared_name": "several videos came at once under this name, perhaps of several students",
     "skipped_packets": "damaged pieces of the sound were left out",

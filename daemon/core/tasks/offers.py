@@ -31,7 +31,9 @@ OF_THE_FILE = frozenset(
 )
 """The codes of failures that lie in the bytes of the file: the same program finds the same again."""
 
-ANSWER_FLAGS = frozenset({"evidence_not_found", "no_evidence", "no_valid_form", "no_valid_rating"})
+ANSWER_FLAGS = frozenset(
+    {"evidence_not_found", "no_evidence", "no_valid_form", "no_valid_rating", "repeats_itself"}
+)
 """The codes of flags that come from a model's answer, which is another one at a retry."""
 
 _NOTHING_LEFT = {"addresses_evaluator", "no_valid_form", "no_valid_rating"}
