@@ -13,7 +13,7 @@ from daemon.config.sections import PathSettings
 from daemon.contracts.signal import Signal
 from daemon.contracts.wire.base import Forgotten
 from daemon.core.errors import CannotForget, PlaceError, UnknownStudent
-from daemon.core.intake.naming import is_safe, printable
+from daemon.core.intake.naming import is_safe, outbox_folder, printable
 from daemon.core.keeping.traces import Traces
 from daemon.delivery import forget_proof
 from daemon.monitoring.events import Events
@@ -138,13 +138,16 @@ def _delete_files(kept: StudentRecords, paths: PathSettings, outbox: Folder) -> 
     files += sum(remove_file(paths.outbox / name, paths.outbox) for name in kept.documents)
     copies = 0
     student = os.fsencode(kept.student)
+    folders = {os.fsencode(outbox_folder(kept.student))}
+    if not student.endswith(b"_"):  # such a folder may be another student's; earlier versions named it so
+        folders.add(student)
     with Folder.open(paths.state) as state:
         for name in state.names() if kept.known else ():
             if name.startswith(COPY_PREFIX):
                 copies += remove_all(state, name)
         for name in _OF_CLAIMS:
             files += _remove_those_of(state, name, frozenset(kept.claims))
-        files += remove_all(outbox, student)
+        files += sum(remove_all(outbox, folder) for folder in folders)
         if state.stat(b"archive") is not None:
             with state.inner(b"archive") as archive:
                 files += remove_all(archive, student)

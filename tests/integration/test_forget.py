@@ -60,6 +60,17 @@ async def test_refused_files_are_a_students_by_their_folder_and_by_their_name(tm
         assert database.execute("SELECT count(*) FROM documents").fetchone() == (2,)
 
 
+async def test_a_student_whose_folder_has_another_name_is_forgotten_with_it(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("com1/me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        assert {path.name for path in lab.outbox.iterdir()} >= {"_com1"}
+        gone = await forgotten(lab, "com1")
+    assert (gone.tasks, gone.left) == (1, [])
+    assert not (lab.outbox / "_com1").exists()
+
+
 async def test_what_is_anothers_stays_though_its_name_looks_alike(tmp_path: Path) -> None:
     lab = Lab(tmp_path)
     for name in ("ada/notes.txt", "ben/notes.txt", "ada/ben_me.mp4", "ben/ada_me.mp4"):

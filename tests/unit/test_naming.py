@@ -109,3 +109,29 @@ def test_results_sort_and_are_told_apart_by_their_names() -> None:
     assert naming.result_name("s01", 7, "Intro.mp4") == "s01/0007-Intro.result.json"
     assert naming.result_name("s01", 7, "Intro.mp4", 2) == "s01/0007-Intro.r2.result.json"
     assert naming.receipt_name("s01", 12345, "Intro.mp4") == "s01/12345-Intro.receipt.json"
+
+
+@pytest.mark.parametrize(
+    ("student", "folder"),
+    [
+        ("s001", "s001"),
+        ("aux", "_aux"),
+        ("CON", "_CON"),
+        ("com1.b", "_com1.b"),
+        ("s078.", "s078._"),
+        ("a_", "a__"),
+    ],
+)
+def test_a_folder_of_the_outbox_can_be_opened_from_windows(student: str, folder: str) -> None:
+    assert naming.result_name(student, 1, "me.mp4") == f"{folder}/0001-me.result.json"
+    assert naming.receipt_name(student, 1, "me.mp4").startswith(f"{folder}/")
+
+
+ids = st.from_regex(STUDENT_PATTERN, fullmatch=True) | st.from_regex(
+    r"(con|aux|com1)[._]{0,3}", fullmatch=True
+)
+
+
+@given(ids, ids)
+def test_no_two_students_share_a_folder_of_the_outbox(one: str, other: str) -> None:
+    assert (naming.outbox_folder(one) == naming.outbox_folder(other)) == (one == other)

@@ -15,6 +15,10 @@ Resubmission = Literal["all", "newest", "reject"]
 
 CLAIM_PREFIX = ".introeval-"
 _SLUG_LENGTH = 80
+_OF_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)}
+)
+"""Names that Windows keeps for devices, with whatever suffix."""
 _STUDENT_BYTES = 200  # a folder's name may have 255, and document names need the rest
 
 
@@ -69,15 +73,22 @@ def suffix(filename: str) -> str:
     return last if re.fullmatch(r"\.[a-z0-9]{1,10}", last) else ""
 
 
+def outbox_folder(student: str) -> str:
+    """The student's folder below the outbox. Windows can open it too, and no two students share one."""
+    if student.split(".")[0].rstrip(" ").casefold() in _OF_DEVICES:
+        student = f"_{student}"  # no id begins so
+    return f"{student}_" if student.endswith((".", " ", "_")) else student
+
+
 def result_name(student: str, task_id: int, filename: str, revision: int = 1) -> str:
     """The path of a result below the outbox."""
     again = f".r{revision}" if revision > 1 else ""
-    return f"{student}/{task_id:04d}-{slug(filename)}{again}.result.json"
+    return f"{outbox_folder(student)}/{task_id:04d}-{slug(filename)}{again}.result.json"
 
 
 def receipt_name(student: str, task_id: int, filename: str) -> str:
     """The path of a receipt below the outbox."""
-    return f"{student}/{task_id:04d}-{slug(filename)}.receipt.json"
+    return f"{outbox_folder(student)}/{task_id:04d}-{slug(filename)}.receipt.json"
 
 
 def reason_name(claim_id: str, filename: str) -> str:
