@@ -6,10 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-import typer
-
 from daemon.cli.exit_codes import ExitCode
-from daemon.cli.tree import program
 from daemon.core.errors import IntroEvalError, UsageError
 
 _TYPE = re.compile(r"Input should be ([^;,]*)(, unable to parse [^;]*)?")
@@ -49,6 +46,14 @@ def run(words: Sequence[str]) -> int:
 
 def execute(words: Sequence[str]) -> int:
     """Run a command line, and return its exit code. Raises IntroEvalError and what the command raises."""
+    if list(words) == ["tui"]:  # without options it needs no typer, whose import delays the first paint
+        from daemon.cli.tui import open_or_print
+
+        return open_or_print(None)
+    import typer
+
+    from daemon.cli.tree import program
+
     asked = ["introeval"]
     try:
         with program().make_context("introeval", list(words), obj=asked) as context:

@@ -12,7 +12,13 @@ _DUMB = "this terminal cannot draw the dashboard; this is one frame as text"
 
 
 def open_or_print(
-    socket: Path | None, *, read_only: bool, ascii_only: bool, mouse: bool, refresh_s: float, once: bool
+    socket: Path | None,
+    *,
+    read_only: bool = False,
+    ascii_only: bool = False,
+    mouse: bool = True,
+    refresh_s: float = 1.0,
+    once: bool = False,
 ) -> int:
     """Run the dashboard until it is closed, or print one frame, and return the exit code."""
     gc.disable()  # until the first paint; the dashboard switches it on again

@@ -61,7 +61,7 @@ async def test_refused_files_are_a_students_by_their_folder_and_by_their_name(tm
 
 
 async def test_a_student_whose_folder_has_another_name_is_forgotten_with_it(tmp_path: Path) -> None:
-    lab = Lab(tmp_path)
+    lab = Lab(tmp_path, settings={"intake.student_pattern": "com[0-9]"})
     lab.hand_in("com1/me.mp4")
     async with lab.daemon() as daemon:
         await worked_off(daemon)
