@@ -564,7 +564,7 @@ async def test_a_model_on_the_processor_of_a_machine_with_a_gpu_is_an_alarm_unti
         await host.start(FIRST)
         await host.stop()
         told = alarms.lasting["degraded_rate"]
-        assert "every task that waits for rate, which takes longer" in told
+        assert "every task that waits for rate: it goes on, slower" in told
         assert "see: nvidia-smi" in told
         server.manner.gpu_share = 1.0
         server.memory.drop()
