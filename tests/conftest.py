@@ -16,6 +16,7 @@ settings.register_profile("untimed", deadline=None)  # the machine's load is no 
 settings.load_profile("untimed")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what may not run beside other tests: all in `ALONE`, and what needs the one Docker engine.
 
