@@ -22,6 +22,7 @@ from rich.progress import (
 )
 
 from daemon.app.assembly import Daemon
+from daemon.app.engines import is_demo
 from daemon.app.run import running
 from daemon.cli.exit_codes import ExitCode
 from daemon.config.load import Config
@@ -56,13 +57,16 @@ class SummaryRow:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The summary of a run. `refused` counts files; `finished` is False when it was cut off."""
+    """The summary of a run. `refused` counts files; `finished` is False when it was cut off; `demo` says that
+    the ratings are of a demonstration model, and so no grades.
+    """
 
     rows: list[SummaryRow]
     refused: int
     outbox: Path
     alarms: list[str]
     finished: bool
+    demo: bool
 
     @property
     def exit_code(self) -> int:
@@ -77,6 +81,7 @@ class Report:
         return {
             "finished": self.finished,
             "refused": self.refused,
+            "demo": self.demo,
             "outbox": str(self.outbox),
             "alarms": self.alarms,
             "tasks": [asdict(row) for row in self.rows],
@@ -137,7 +142,7 @@ async def _once(config: Config, console: Console) -> Report:
             alarms.append(f"{told}; start the daemon, then run: introeval resume")
         rows = await daemon.session(_rows, daemon, earlier)
         refused = daemon.intake.refused
-    return Report(rows, refused, config.paths.outbox, alarms, finished)
+    return Report(rows, refused, config.paths.outbox, alarms, finished, is_demo(config))
 
 
 async def _work_off(

@@ -211,13 +211,15 @@ def results(report: "Report") -> Iterator[Line]:
     heads = ("id", "student", "outcome", "rating", "seconds", "name", "result")
     rows = [heads]
     for row in report.rows:
-        rating = "-" if row.rating is None else f"{row.rating}/10"
+        rating = "-" if row.rating is None else f"{row.rating}/10" + (" demo" if report.demo else "")
         cells = (str(row.id), row.student, (row.outcome or "-").replace("_", " "), rating)
         rows.append((*cells, f"{row.seconds:.1f}", row.name or "-", row.result or "not delivered"))
     head, *lines = table(rows, width(), right=(0, 4))
     yield Line(head, "bold")
     for row, text in zip(report.rows, lines, strict=True):
         yield Line(text, _COLOURS.get(row.outcome or "", ""))
+    if report.demo and any(row.rating is not None for row in report.rows):
+        yield Line("the ratings are of a demonstration model: they are no grades", "yellow")
     yield Line(f"results are in {report.outbox}")
     if report.refused:
         yield Line(f"{counted_refused(report.refused)}; see: introeval tasks --refused", "yellow")

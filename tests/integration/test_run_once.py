@@ -145,3 +145,12 @@ def test_nobody_else_may_read_what_a_run_writes_but_results_are_as_configured(la
     (result,) = lab.outbox.glob("*/*.result.json")
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (lab.outbox, result.parent, result)]
     assert modes == [0o755, 0o755, 0o644]
+
+
+@pytest.mark.parametrize("model", ["smollm2", "llama3.gguf"])
+async def test_the_ratings_of_a_demonstration_are_told_as_such(lab: Lab, model: str) -> None:
+    lab.settings["embedded.rate_model"] = model
+    lab.hand_in("s001_me.mp4")
+    report = await once(lab)
+    said = " ".join(line.text for line in show.results(report))
+    assert ("7/10 demo" in said, "no grades" in said, report.as_json()["demo"]) == (model == "smollm2",) * 3
