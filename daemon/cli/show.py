@@ -125,6 +125,7 @@ def tasks(page: TaskPage) -> Iterator[Line]:
 
 def _row(line: TaskLine, *, narrow: bool) -> tuple[str, ...]:
     state = "held" if line.held else state_word(line.status, line.outcome)
+    state += "" if line.rating is None else f" {line.rating}/10"
     done = "-"
     if line.ended_at or line.eta:
         done = moment(line.ended_at) if line.ended_at else f"~{moment(line.eta or '')}"

@@ -225,6 +225,7 @@ def task_line(row: Listed, terms: Terms, now: float) -> TaskLine:
         estimated_completion=_iso(row.estimated_completion),
         error_code=row.error_code,
         error_message=row.error_message,
+        rating=row.rating if row.status in FINAL else None,
         flag_codes=list(row.flag_codes),
         reason=why.reason if why else "",
         acknowledged=row.acknowledged,

@@ -31,9 +31,10 @@ _COLUMNS = [
         *("error_message", "flags", "judged_by", "video", "acknowledged_at"),
     )
 ] + [
-    # Whether there is a transcript and a form, without their texts.
+    # Whether there is a transcript and a form, and the rating, without their texts.
     TaskRow.stt_result.is_null(False).alias("stt_result"),
     fn.SUBSTR(TaskRow.mistral_result, 1, 4).alias("mistral_result"),
+    fn.JSON_EXTRACT(TaskRow.llama_result, "$.overall_rating").alias("llama_result"),
 ]
 
 # As in the index: SQLite uses a partial one only for the very words of its condition.

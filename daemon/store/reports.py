@@ -40,6 +40,7 @@ class Listed(TaskFacts):
     delivered_at: float | None
     estimated_completion: float | None
     error_message: str | None
+    rating: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ def asked_with(db: Database, stage: Stage, prompt_sha256: str) -> int:
 
 
 def listed(row: TaskRow) -> Listed:
-    """The row of a task as a list shows it. Of a stage's result it reads only whether there is one."""
+    """The row of a task as a list shows it: whether there are transcript and form, and the overall rating."""
     return Listed(
         id=row.id,
         student=row.user_id,
@@ -206,6 +207,7 @@ def listed(row: TaskRow) -> Listed:
         outcome=None if row.outcome is None else Outcome(row.outcome),
         error_code=row.error_code,
         error_message=row.error_message,
+        rating=_rating(row.llama_result),
         flag_codes=codec.flag_codes(row.flags),
         has_transcript=row.stt_result is not None,
         form_tried=row.mistral_result is not None,
@@ -214,6 +216,13 @@ def listed(row: TaskRow) -> Listed:
         video_kept=row.video != "gone",
         acknowledged=row.acknowledged_at is not None,
     )
+
+
+def _rating(stored: str | None) -> int | None:
+    """The overall rating in the column `llama_result`, or in what a list reads of it."""
+    value = None if stored is None else json.loads(str(stored))
+    rating: int | None = value.get("overall_rating") if isinstance(value, dict) else value
+    return rating
 
 
 def _entries(rows: Iterable[EventRow]) -> Iterator[HistoryEntry]:

@@ -93,6 +93,8 @@ def reason(task: "TaskLine", now: float) -> str:
         return f"DEMO, no grade{': ' if task.reason else ''}{task.reason}"
     if task.reason:
         return task.reason
+    if task.rating is not None and task.delivered_at:
+        return f"{task.rating}/10"
     if task.status == "failed":
         return f"{task.error_code or 'error'}: {task.error_message or ''}"
     if task.status in FINAL:

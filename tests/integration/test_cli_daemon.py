@@ -402,3 +402,15 @@ async def test_without_a_daemon_what_changes_says_how_to_start_one(tmp_path: Pat
         done = await run(lab, *arguments)
         assert isinstance(done.exception, NotRunning), arguments
         assert "introeval run" in str(done.exception)
+
+
+async def test_the_rating_stands_in_the_list_with_and_without_a_daemon(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        answers = [await told(lab, "tasks"), await told(lab, "task", "1")]
+        listed = (await run(lab, "tasks")).stdout
+    answers += [await told(lab, "tasks"), await told(lab, "task", "1")]
+    assert [(each["tasks"][0] if "tasks" in each else each)["rating"] for each in answers] == [7] * 4
+    assert "evaluated 7/10" in listed

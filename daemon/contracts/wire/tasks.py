@@ -35,6 +35,7 @@ class TaskLine(WireModel):
     eta: str | None = None
     error_code: str | None
     error_message: str | None
+    rating: int | None = None  # the overall one, of 10
     flag_codes: list[str] = Field(default_factory=list)
     reason: str = ""
     acknowledged: bool = False
