@@ -138,11 +138,11 @@ def _shown(what: str) -> Iterator[OnPull]:
     """Show the progress of a pull; disabled without a terminal, where a bar is noise in a log."""
     columns = (
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(bar_width=None),  # of what the others leave: a figure never breaks over two lines
         DownloadColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=ERR, transient=True, disable=not ERR.is_terminal) as bar:
+    with Progress(*columns, console=ERR, transient=True, expand=True, disable=not ERR.is_terminal) as bar:
         task = bar.add_task(what, total=None)
 
         def on_pull(step: str, done: int, total: int) -> None:

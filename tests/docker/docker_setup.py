@@ -15,7 +15,9 @@ from tests.docker.docker_lab import free_port
 from tests.docker.engine import REPOSITORY, Containers
 
 SETUP = [sys.executable, "-m", "daemon", "setup"]
-_ENVIRON = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+# Workers of pytest-xdist have COLUMNS and LINES, which go before the terminal's own size.
+_ENVIRON = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+_ENVIRON |= {"PYTHONPATH": str(REPOSITORY)}
 
 
 @dataclass
