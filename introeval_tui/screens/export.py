@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from daemon.contracts.wire.tasks import TaskLine
     from introeval_tui.screens.app_protocol import DashboardApp
 
+Row = Mapping[str, object]
+"""One task of an export: the fields of its line, and what its last result says."""
+
+_EVALUATION = ("clarity_of_speech", "content_quality", "confidence_level", "feedback")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -26,12 +30,15 @@ async def export(dashboard: "DashboardApp", query: Query) -> None:
     """Write all pages of a list as CSV and JSON into the working directory, and show the files' names."""
     name = time.strftime("introeval-%Y%m%d-%H%M%S", time.localtime(dashboard.setup.wall()))
     try:
-        tasks = await every_page(dashboard.asks, query)
-        await asyncio.to_thread(_write_both, Path.cwd(), name, tasks)
+        rows = [
+            {**task.model_dump(), **await _rated(dashboard.asks, task)}
+            for task in await every_page(dashboard.asks, query)
+        ]
+        await asyncio.to_thread(_write_both, Path.cwd(), name, rows)
     except (DaemonSilent, RequestRefused, ValueError, OSError) as exc:
         dashboard.say(f"nothing was exported: {exc}", "bold red")
     else:
-        dashboard.say(f"{len(tasks)} tasks are in {name}.csv and {name}.json", "green")
+        dashboard.say(f"{len(rows)} tasks are in {name}.csv and {name}.json", "green")
 
 
 async def every_page(asks: Client, query: Query) -> "list[TaskLine]":
@@ -47,24 +54,33 @@ async def every_page(asks: Client, query: Query) -> "list[TaskLine]":
             return tasks
 
 
-def _write_both(folder: Path, name: str, tasks: "Sequence[TaskLine]") -> None:
-    write_whole(folder / f"{name}.csv", as_csv(tasks))
-    write_whole(folder / f"{name}.json", json.dumps([task.model_dump() for task in tasks], indent=2))
+async def _rated(asks: Client, task: "TaskLine") -> dict[str, object]:
+    """What the last result of a task says of the student. Raises DaemonSilent, RequestRefused, ValueError."""
+    found = json.loads(await asks.get(f"/tasks/{task.id}/results")) if task.rating is not None else []
+    last = found[-1] if found else {}
+    evaluation = last.get("evaluation") or {}
+    suggestions = " ".join(evaluation.get("suggestions", ()))
+    rated = {key: evaluation.get(key) for key in _EVALUATION}
+    return {"name": (last.get("profile") or {}).get("name"), **rated, "suggestions": suggestions or None}
 
 
-def as_csv(tasks: "Sequence[TaskLine]") -> str:
-    """The tasks as CSV. Texts that a spreadsheet would take for formulas get an apostrophe in front."""
+def _write_both(folder: Path, name: str, rows: "Sequence[Row]") -> None:
+    write_whole(folder / f"{name}.csv", as_csv(rows))
+    write_whole(folder / f"{name}.json", json.dumps(rows, indent=2))
+
+
+def as_csv(rows: "Sequence[Row]") -> str:
+    """The rows as CSV. Texts that a spreadsheet would take for formulas get an apostrophe in front."""
     from daemon.contracts.wire.tasks import TaskLine
 
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(TaskLine.model_fields)
-    for task in tasks:
-        values = task.model_dump().values()
+    writer.writerow([*TaskLine.model_fields, "name", *_EVALUATION, "suggestions"])
+    for row in rows:
         writer.writerow(
             [
                 f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-                for value in values
+                for value in row.values()
             ]
         )
     return out.getvalue()

@@ -1,6 +1,7 @@
 """Every key: what the daemon is asked, and what is seen then."""
 
 import asyncio
+import csv
 import json
 from pathlib import Path
 
@@ -382,6 +383,26 @@ async def test_the_list_is_exported_as_csv_and_json(
     assert len(lines) == 696
     assert "\"'=HYPERLINK(" in csv_file.read_text()
     assert sorted(path.suffix for path in tmp_path.glob("*introeval*")) == [".csv", ".json"]
+
+
+async def test_an_export_has_what_the_result_says_of_the_student(
+    fake: FakeDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fake.change(1, rating=8)
+    async with opened(fake) as desk:
+        await desk.press("v", "v", "v")
+        await desk.sees("─ done ─", "8/10")
+        await desk.press("E")
+        await desk.sees("tasks are in introeval-")
+    csv_file, json_file = sorted(tmp_path.glob("introeval-*"))
+    with csv_file.open(newline="") as file:
+        rated, other = csv.DictReader(file)
+    assert (rated["rating"], rated["name"], rated["content_quality"]) == ("8", "Ana", "8")
+    assert rated["feedback"].startswith("A clear and friendly introduction.")
+    assert rated["suggestions"] == "Name one project. Pause less."
+    assert (other["name"], other["feedback"]) == ("", "")
+    assert json.loads(json_file.read_text())[0]["confidence_level"] == 9
 
 
 async def test_alarms_say_who_is_affected_and_what_to_do(fake: FakeDaemon) -> None:
