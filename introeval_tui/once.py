@@ -26,7 +26,7 @@ def frame(path: Path, *, ascii_only: bool = False, width: int = _WIDTH, replay: 
     """
     known = asyncio.run(_ask(path))
     if known.link is not Link.UP or known.status is None or known.page is None:
-        raise Unreachable(known.reason or "the daemon has another version of the protocol", known.mend)
+        raise Unreachable(known.reason or "the daemon has another version of the protocol", known.fix)
     now = time.monotonic()
     scene = Scene(known, daemon_now(known, time.time(), now), now, str(path), replay=replay)
     listing = known.page

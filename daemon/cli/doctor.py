@@ -51,7 +51,7 @@ def show(findings: Sequence[Finding]) -> Iterator[Line]:
     """The lines of the findings; the last one counts them by level."""
     column = max((len(finding.check) for finding in findings), default=0) + len("fail ") + 2
     for finding in findings:
-        said = f"{finding.text}; {finding.mend}" if finding.mend else finding.text
+        said = f"{finding.text}; {finding.fix}" if finding.fix else finding.text
         yield Line(f"{finding.level:<5}{finding.check}".ljust(column) + said, _STYLE[finding.level], column)
         for detail in finding.details:
             yield Line(" " * column + detail, "dim")

@@ -46,7 +46,7 @@ def _frame(path: Path, ascii_only: bool) -> str:
     try:
         return frame(path, ascii_only=ascii_only)
     except Unreachable as exc:
-        fix = f"; {exc.mend}" if exc.mend else ""
+        fix = f"; {exc.fix}" if exc.fix else ""
         raise NotRunning(f"no daemon answers on {path} ({exc.reason}){fix}") from exc
 
 

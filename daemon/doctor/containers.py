@@ -18,7 +18,7 @@ def engine(facts: Facts) -> list[Finding]:
     if docker is None:
         return []
     if docker.problem:
-        return [fail("docker", docker.problem, docker.mend)]
+        return [fail("docker", docker.problem, docker.fix)]
     if facts.gpu.absent is None and not docker.runtimes & {"nvidia"}:
         fix = "install nvidia-container-toolkit, and run: nvidia-ctk runtime configure"
         return [warn("docker", f"engine {docker.version} has no runtime for NVIDIA's GPUs", fix)]

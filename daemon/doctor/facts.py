@@ -41,7 +41,7 @@ class ServerFacts:
 
 @dataclass(frozen=True, slots=True)
 class DockerSide:
-    """The answer of the Docker engine; or `problem` says why there is none, and `mend` how to fix it.
+    """The answer of the Docker engine; or `problem` says why there is none, and `fix` how to fix it.
 
     `containers` are as `docker inspect` shows them, None for a missing one. `servers` are those of the
     running containers, or the reason why one does not answer.
@@ -49,7 +49,7 @@ class DockerSide:
 
     version: str = ""
     problem: str = ""
-    mend: str = ""
+    fix: str = ""
     runtimes: frozenset[str] = frozenset()
     containers: Mapping[Stage, Mapping[str, Any] | None] = field(default_factory=dict)
     servers: Mapping[Stage, ServerFacts | str] = field(default_factory=dict)
@@ -149,9 +149,9 @@ async def _docker(config: Config) -> DockerSide | None:
     except ContainerError as exc:
         if exc.state == "denied":
             fix = f"run: usermod -aG docker {me()}, and log in again"
-            return DockerSide(problem=str(exc).rpartition("; ")[0], mend=fix)
+            return DockerSide(problem=str(exc).rpartition("; ")[0], fix=fix)
         text, _, fix = str(exc).rpartition("; ")
-        return DockerSide(problem=text or fix, mend=fix if text else "see: systemctl status docker")
+        return DockerSide(problem=text or fix, fix=fix if text else "see: systemctl status docker")
     finally:
         await engine.aclose()
     asked = [

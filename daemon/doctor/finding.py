@@ -15,7 +15,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The finding of one check. `mend` says how to fix the problem; it is empty when there is none.
+    """The finding of one check. `fix` says how to fix the problem; it is empty when there is none.
 
     `details` are lines with the reasons, such as the arithmetic of the GPU's memory.
     """
@@ -23,7 +23,7 @@ class Finding:
     check: str
     level: Level
     text: str
-    mend: str = ""
+    fix: str = ""
     details: tuple[str, ...] = ()
 
 
@@ -32,14 +32,14 @@ def ok(check: str, text: str, details: Sequence[str] = ()) -> Finding:
     return Finding(check, Level.OK, text, details=tuple(details))
 
 
-def warn(check: str, text: str, mend: str, details: Sequence[str] = ()) -> Finding:
+def warn(check: str, text: str, fix: str, details: Sequence[str] = ()) -> Finding:
     """A finding of something that works, but not as it should."""
-    return Finding(check, Level.WARN, text, mend, tuple(details))
+    return Finding(check, Level.WARN, text, fix, tuple(details))
 
 
-def fail(check: str, text: str, mend: str) -> Finding:
+def fail(check: str, text: str, fix: str) -> Finding:
     """A finding that keeps the daemon from working."""
-    return Finding(check, Level.FAIL, text, mend)
+    return Finding(check, Level.FAIL, text, fix)
 
 
 def worst(levels: Sequence[Level]) -> Level:

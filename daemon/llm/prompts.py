@@ -103,7 +103,7 @@ def load_prompts(folder: Path | None) -> Mapping[PromptName, Prompt]:
 
 
 def template_file(name: PromptName, folder: Path | None) -> Path:
-    """The file that counts for this name. Raises ConfigError."""
+    """The newest file of this name. Raises ConfigError."""
     path = None
     if folder is not None:
         try:

@@ -94,7 +94,7 @@ class Rubric:
 
 
 def _stamp(name: PromptName, folder: Path | None) -> _Stamp:
-    """The file that counts, and what changes with its content. Raises ConfigError."""
+    """The newest file, and what changes with its content. Raises ConfigError."""
     path = template_file(name, folder)
     try:
         at = os.stat(path)

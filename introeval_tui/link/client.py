@@ -25,12 +25,12 @@ _SAID_CHARS = 300
 
 
 class DaemonSilent(Exception):
-    """There is no usable answer. `mend` says what to do, and may be empty."""
+    """There is no usable answer. `fix` says what to do, and may be empty."""
 
-    def __init__(self, reason: str, mend: str = "") -> None:
+    def __init__(self, reason: str, fix: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
-        self.mend = mend
+        self.fix = fix
 
 
 class Unreachable(DaemonSilent):

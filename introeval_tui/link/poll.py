@@ -94,7 +94,7 @@ class Poller:
             known = await self._ask()
         except (DaemonSilent, RequestRefused) as exc:
             self._client.close()
-            known = self._down(str(exc), exc.mend if isinstance(exc, DaemonSilent) else "")
+            known = self._down(str(exc), exc.fix if isinstance(exc, DaemonSilent) else "")
         self.known = known
         self._changed(known)
 
@@ -107,7 +107,7 @@ class Poller:
             self.known,
             link=Link.DOWN,
             reason=reason,
-            mend=fix,
+            fix=fix,
             down_since=now if self.known.down_since is None else self.known.down_since,
             tries=attempts,
             next_try_at=now + wait,
@@ -122,7 +122,7 @@ class Poller:
             self.known,
             link=Link.UP,
             reason="",
-            mend="",
+            fix="",
             down_since=None,
             tries=0,
             next_try_at=None,

@@ -28,8 +28,8 @@ def never_rows(scene: Scene, width: int, height: int) -> list[Row]:
         ]
     else:
         lines = [("No daemon answers.", "bold red"), ("", ""), (f"why     {known.reason}", ""), ("", "")]
-        if known.mend:
-            head, *others = known.mend.split("; ")
+        if known.fix:
+            head, *others = known.fix.split("; ")
             lines += [
                 (f"fix     {head}", "bold"),
                 *((f"        {other}", "bold") for other in others),

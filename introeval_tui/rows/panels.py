@@ -73,7 +73,7 @@ def alarm_rows(scene: Scene, width: int, most: int) -> list[Row]:
     """
     known, status = scene.known, scene.known.status
     if known.link is Link.DOWN and status is not None:
-        fix = f"   fix: {known.mend}" if known.mend else ""
+        fix = f"   fix: {known.fix}" if known.fix else ""
         return [
             row(width, (fit(f" ! no answer of the daemon: {known.reason}", width), "bold red")),
             row(width, ("   affects: this screen, which is old; whether the work goes on is not known", "")),

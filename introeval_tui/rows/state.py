@@ -76,7 +76,7 @@ class Snapshot:
 
     link: Link = Link.STARTING
     reason: str = ""
-    mend: str = ""
+    fix: str = ""
     down_since: float | None = None
     tries: int = 0
     next_try_at: float | None = None

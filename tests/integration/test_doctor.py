@@ -136,7 +136,7 @@ def test_a_container_set_up_for_more_requests_than_fit_is_told(tmp_path: Path) -
     side = docker_side(containers={Stage.EXTRACT: wide, Stage.RATE: wide})
     found = only(gpu.room(docker_facts(tmp_path, docker=side)))
     assert found.level is Level.WARN
-    assert "OLLAMA_NUM_PARALLEL" in found.mend
+    assert "OLLAMA_NUM_PARALLEL" in found.fix
 
 
 def test_what_the_server_says_of_its_model_goes_before_what_is_known(tmp_path: Path) -> None:
@@ -176,13 +176,13 @@ def test_a_container_that_is_not_as_it_must_be_is_told(
 ) -> None:
     side = docker_side(containers={Stage.EXTRACT: inspected(**changes), Stage.RATE: inspected()})
     found = containers.containers(docker_facts(tmp_path, "[extract]\nparallel = 4\n", docker=side))[0]
-    assert (found.level, said in found.text, bool(found.mend)) == (level, True, True), found
+    assert (found.level, said in found.text, bool(found.fix)) == (level, True, True), found
 
 
 def test_a_missing_container_names_setup(tmp_path: Path) -> None:
     side = docker_side(containers={Stage.EXTRACT: None, Stage.RATE: None})
     for finding in containers.containers(docker_facts(tmp_path, docker=side)):
-        assert (finding.level, finding.mend) == (Level.FAIL, "run: introeval setup")
+        assert (finding.level, finding.fix) == (Level.FAIL, "run: introeval setup")
 
 
 def test_models_are_told_with_their_digests_and_missing_ones_fail(tmp_path: Path) -> None:
@@ -194,12 +194,12 @@ def test_models_are_told_with_their_digests_and_missing_ones_fail(tmp_path: Path
     )
     first, second = containers.models(docker_facts(tmp_path, docker=side))
     assert (first.level, "sha256:0123456789ab" in first.text) == (Level.OK, True)
-    assert (second.level, second.mend) == (Level.FAIL, "run: introeval setup")
+    assert (second.level, second.fix) == (Level.FAIL, "run: introeval setup")
 
 
 def test_an_engine_without_the_gpus_runtime_is_told(tmp_path: Path) -> None:
     found = only(containers.engine(docker_facts(tmp_path, docker=docker_side(runtimes=frozenset({"runc"})))))
-    assert (found.level, "nvidia-container-toolkit" in found.mend) == (Level.WARN, True)
+    assert (found.level, "nvidia-container-toolkit" in found.fix) == (Level.WARN, True)
 
 
 # The folders
@@ -259,7 +259,7 @@ def test_the_type_of_the_file_system_is_that_of_the_nearest_mount(tmp_path: Path
 
 def test_an_outbox_group_that_does_not_exist_fails(tmp_path: Path) -> None:
     found = only(folders.outbox_group(facts(tmp_path, '[outbox]\ngroup = "no-such-group"\n')))
-    assert (found.level, found.mend) == (Level.FAIL, "run: groupadd no-such-group")
+    assert (found.level, found.fix) == (Level.FAIL, "run: groupadd no-such-group")
     assert folders.outbox_group(facts(tmp_path)) == []
 
 
@@ -280,13 +280,13 @@ def test_polling_that_is_configured_is_told(tmp_path: Path) -> None:
 
 def test_a_package_that_is_missing_is_named() -> None:
     found = only(installation.packages(["pydantic>=2", "no-such-package>=1", 'pytest; extra == "dev"']))
-    assert (found.level, found.mend) == (Level.FAIL, "run: pip install no-such-package")
+    assert (found.level, found.fix) == (Level.FAIL, "run: pip install no-such-package")
     assert only(installation.packages()).level is Level.OK
 
 
 def test_missing_weights_name_the_command_that_brings_them(tmp_path: Path) -> None:
     found = only(installation.weights(facts(tmp_path)))
-    assert (found.level, found.mend) == (Level.FAIL, "run: introeval models pull smollm2")
+    assert (found.level, found.fix) == (Level.FAIL, "run: introeval models pull smollm2")
 
 
 def test_the_environments_changes_of_the_configuration_are_named(tmp_path: Path) -> None:
@@ -365,10 +365,10 @@ def test_the_worst_finding_counts() -> None:
 
 
 def test_every_finding_is_one_line_and_what_is_wrong_has_a_mend(tmp_path: Path) -> None:
-    known = docker_facts(tmp_path, gpu=NO_GPU, docker=DockerSide(problem="no engine at x", mend="see: y"))
+    known = docker_facts(tmp_path, gpu=NO_GPU, docker=DockerSide(problem="no engine at x", fix="see: y"))
     for finding in [finding for check in CHECKS for finding in check(known)]:
-        assert "\n" not in finding.text + finding.mend
-        assert bool(finding.mend) == (finding.level is not Level.OK), finding
+        assert "\n" not in finding.text + finding.fix
+        assert bool(finding.fix) == (finding.level is not Level.OK), finding
 
 
 def test_a_configuration_that_cannot_be_used_is_told_and_the_machine_is_looked_at(tmp_path: Path) -> None:
@@ -403,7 +403,7 @@ def test_the_command_ends_with_1_where_no_docker_engine_answers(tmp_path: Path) 
     done = lab.run("doctor", "--json", timeout=60)
     found = {finding["check"]: finding for finding in json.loads(done.stdout)["findings"]}
     assert done.returncode == 1
-    assert (found["docker"]["level"], found["docker"]["mend"]) == ("fail", "see: systemctl status docker")
+    assert (found["docker"]["level"], found["docker"]["fix"]) == ("fail", "see: systemctl status docker")
     assert found["residency"]["details"]
     assert time.monotonic() - began < 45
 
@@ -431,7 +431,7 @@ def test_an_engine_that_refuses_permission_names_the_group(engine: Engine, open_
     asyncio.run(examine(settings, file, {}, []))  # imports what only root may read
     with somebody_else():
         found = {f.check: f for f in asyncio.run(examine(settings, file, {}, []))}
-    assert (found["docker"].level, found["docker"].mend) == (
+    assert (found["docker"].level, found["docker"].fix) == (
         Level.FAIL,
         "run: usermod -aG docker nobody, and log in again",
     )

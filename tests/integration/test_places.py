@@ -252,7 +252,7 @@ async def test_doctor_names_the_state_of_each_place_with_and_without_a_daemon(la
         assert each["place inbox"].level is Level.OK
         assert each["place outbox"].level is Level.FAIL
         assert each["place outbox"].text.startswith("unknown: ")
-        assert each["place outbox"].mend.endswith("run: introeval accept outbox")
+        assert each["place outbox"].fix.endswith("run: introeval accept outbox")
 
 
 async def test_an_inbox_that_is_gone_is_away(lab: Lab) -> None:

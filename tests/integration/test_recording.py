@@ -60,9 +60,7 @@ async def test_a_recording_goes_on_in_the_next_run_and_forgets_a_student(tmp_pat
         async with lab.daemon() as daemon:
             await worked_off(daemon)
             await until(lambda: not daemon.record._camera._watched)
-            daemon.alarms.set(
-                Trouble("outbox", f"/outbox/s00{day}/x.json cannot be written", "it", "mend it")
-            )
+            daemon.alarms.set(Trouble("outbox", f"/outbox/s00{day}/x.json cannot be written", "it", "fix it"))
             await daemon.record.flush()
             if day:
                 assert (await forgotten(lab, "s001")).left == []

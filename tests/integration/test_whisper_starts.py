@@ -56,7 +56,7 @@ def tried(known: Facts, make: Maker, limit_s: float = 30.0) -> Finding:
 
 
 @pytest.mark.parametrize(
-    ("program", "text", "mend"),
+    ("program", "text", "fix"),
     [
         (
             "raise RuntimeError('Library libcublas.so.12 is not found or cannot be loaded')",
@@ -89,13 +89,13 @@ def tried(known: Facts, make: Maker, limit_s: float = 30.0) -> Finding:
     ],
 )
 def test_what_keeps_whisper_from_starting_is_one_line_with_its_fix(
-    fails: Callable[[str], Maker], tmp_path: Path, program: str, text: str, mend: str
+    fails: Callable[[str], Maker], tmp_path: Path, program: str, text: str, fix: str
 ) -> None:
     found = tried(facts(tmp_path), fails(program))
     assert found.level is Level.FAIL
     assert text in found.text
-    assert found.mend.startswith(mend)
-    assert "\n" not in found.text + found.mend
+    assert found.fix.startswith(fix)
+    assert "\n" not in found.text + found.fix
 
 
 def test_a_start_that_takes_long_is_no_failure(fails: Callable[[str], Maker], tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_model_that_is_not_here_is_to_be_pulled(tmp_path: Path) -> None:
         raise ModelError("whisper-base is not here; run: introeval models pull whisper-base")
 
     found = tried(facts(tmp_path), absent)
-    assert (found.level, found.mend) == (Level.FAIL, "run: introeval models pull whisper-base")
+    assert (found.level, found.fix) == (Level.FAIL, "run: introeval models pull whisper-base")
 
 
 def test_beside_a_running_daemon_it_is_not_tried(tmp_path: Path) -> None:

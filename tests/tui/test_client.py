@@ -60,7 +60,7 @@ async def test_what_the_daemon_refuses_is_said_in_its_words(fake: FakeDaemon) ->
 async def test_no_socket_says_how_to_start_the_daemon(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="no daemon runs") as caught:
         await Client(tmp_path / "none").get("/status")
-    assert "systemctl start introeval" in caught.value.mend
+    assert "systemctl start introeval" in caught.value.fix
 
 
 async def test_a_socket_of_a_dead_daemon_says_so(fake: FakeDaemon) -> None:
@@ -78,7 +78,7 @@ async def test_a_socket_that_may_not_be_opened_names_the_group(
     monkeypatch.setattr(asyncio, "open_unix_connection", denied)  # root may open every socket
     with pytest.raises(Unreachable, match="permission denied") as caught:
         await Client(fake.path).get("/status")
-    assert "usermod -aG" in caught.value.mend
+    assert "usermod -aG" in caught.value.fix
     assert os.stat(fake.path).st_gid >= 0
     await fake.kill()
 

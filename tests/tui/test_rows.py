@@ -252,7 +252,7 @@ def test_more_alarms_than_fit_are_counted() -> None:
 
 def test_a_socket_that_nobody_may_open_says_which_group_to_join() -> None:
     known = Snapshot(
-        link=Link.DOWN, reason="permission denied", mend="join its group: sudo usermod -aG lab ana"
+        link=Link.DOWN, reason="permission denied", fix="join its group: sudo usermod -aG lab ana"
     )
     rows = empty_states.never_rows(Scene(known, NOW, 0.0, "/run/introeval/x.sock"), 80, 20)
     for part in ("/run/introeval/x.sock", "permission denied", "usermod -aG lab"):
