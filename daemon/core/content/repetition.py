@@ -5,7 +5,7 @@ import zlib
 
 _WORD = re.compile(r"\w+")
 _ALONE, _TOGETHER = 4, 3  # times in a row, of one word and of several; people say "really, really, really"
-_LONGEST = 5  # words
+_LONGEST = 8  # words
 _SHORTEST_TEXT = 120  # characters: shorter ones hardly shrink
 _SHRINKS = 2.4  # as Whisper's makers judge a transcript; ordinary feedback shrinks by 1.1 to 1.8
 _SHOWN = 60
