@@ -6,6 +6,7 @@ the loaded group would hold. It takes six minutes.
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -121,7 +122,8 @@ async def draw(folder: Path, card: StubCard) -> None:
                 lab.hand_in(f"s{number:03d}_introduction.mp4")
             await asyncio.sleep(DRAWN_AFTER_S / 2)
             await pilot.pause()
-            PICTURE.write_text(app.export_screenshot(), encoding="utf-8")
+            drawn = re.sub(r"\s*@font-face \{.*?\}", "", app.export_screenshot(), flags=re.DOTALL)
+            PICTURE.write_text(drawn, encoding="utf-8")  # without fonts from elsewhere
         showing.cancel()
 
 
