@@ -58,7 +58,7 @@ class Lab:
 
     def results(self) -> dict[str, dict[str, Any]]:
         """Every result of the outbox by its name below it."""
-        found = self.outbox.glob("*/*.result.json")
+        found = self.outbox.glob("[!.]*/*.result.json")  # a folder that is being made has a dot
         return {str(path.relative_to(self.outbox)): json.loads(path.read_text()) for path in found}
 
     @property
