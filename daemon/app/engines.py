@@ -27,8 +27,9 @@ from daemon.core.tasks.task import Stage
 from daemon.gpu.guard import VramGuard
 from daemon.llm.client import ModelHost
 from daemon.llm.embedded import EmbeddedServer
-from daemon.llm.evaluator import FormExtractor, IntroductionRater
+from daemon.llm.extractor import FormExtractor
 from daemon.llm.limits import ON_PROCESSOR, AnswerLimits
+from daemon.llm.rater import IntroductionRater
 from daemon.llm.rubric import Rubric
 from daemon.models import weights_of
 from daemon.models.catalog import find_asset
@@ -88,7 +89,7 @@ def embedded_node(config: Config, site: Site) -> Node:
     return LocalNode(
         whisper,
         _extractor(_server(Stage.EXTRACT, extract, state, config.extract, site.placement), site),
-        _rater(_server(Stage.RATE, rate, state, config.rate, site.placement), site),
+        _rater(_server(Stage.RATE, rate, state, config.rate, site.placement), config, site),
         site.progress,
         memory_guard(config, site, lambda: (os.getpid(),)),
     )
@@ -111,7 +112,7 @@ def docker_node(config: Config, site: Site, transcriber: Transcriber | None = No
     return DockerNode(
         transcriber or _whisper(config, site),
         _extractor(extract, site),
-        _rater(rate, site),
+        _rater(rate, config, site),
         site.progress,
         memory_guard(config, site, ours),
         engine=engine,
@@ -187,13 +188,14 @@ def _extractor(host: ModelHost, site: Site) -> FormExtractor:
     )
 
 
-def _rater(host: ModelHost, site: Site) -> IntroductionRater:
+def _rater(host: ModelHost, config: Config, site: Site) -> IntroductionRater:
     placement = site.placement
     return IntroductionRater(
         host,
         site.rubric,
         lambda: placement.options(Stage.RATE),
         lambda num_ctx: placement.outgrown(Stage.RATE, num_ctx),
+        voice=config.rate.confidence_from == "voice",
     )
 
 

@@ -195,6 +195,9 @@ class RateModelSettings(ModelSettings):
     url: str = "http://127.0.0.1:11435"
     model: str = "llama3"
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.2
+    confidence_from: Literal["words", "voice"] = "words"
+    """What `confidence_level` is judged from. `voice` also shows the model pace, pauses and filler words for it;
+    see `docs/outbox.md` for the law on that."""
 
 
 class DockerSettings(Settings):

@@ -39,26 +39,27 @@ _COMPLAINTS = {
 @dataclass(frozen=True, slots=True)
 class Asking(Generic[A]):
     """The result of asking: the answer, or None and the complaint about the last one. `seed` is that of the
-    first of its attempts; each further one has the next.
+    first of its attempts; each further one has the next. `given` is the last answer as the server gave it,
+    None where it was not asked.
     """
 
     answer: A | None
     complaint: str
     attempts: int
     seed: int
+    given: Answer | None = None
 
 
-class Asker(Generic[A]):
-    """One engine's model, asked for answers of one kind."""
+class Asker:
+    """One engine's model. It is proved with the kind of answer `answer`."""
 
-    def __init__(self, host: ModelHost, answer: type[A], choose: Callable[[], Options]) -> None:
+    def __init__(self, host: ModelHost, answer: type[AnswerModel], choose: Callable[[], Options]) -> None:
         """`choose` gives the options of the next phase; they stay the same until the next start."""
         self.host = host
         self.options = choose()
         self._choose = choose
         self.schema = answer.json_schema()
         self.tokens_per_s: float | None = None
-        self._answer = answer
         self._client: ModelClient | None = None
         self._proven: ModelIdentity | None = None
 
@@ -92,7 +93,10 @@ class Asker(Generic[A]):
                 await self.stop()
 
     async def warm_up(self, text: str) -> None:
-        """Let the started server cache the shared part of another prompt. Raises AnswerFailed."""
+        """Let the started server hold the shared part of a prompt, and nothing of another student's.
+
+        Costs one token, and the reading of what follows the shared part in `text`. Raises AnswerFailed.
+        """
         await self._generate(self._warming(text), _unheard)
 
     async def stop(self) -> None:
@@ -103,32 +107,29 @@ class Asker(Generic[A]):
     async def ask(
         self,
         render: Callable[[str | None], str],
+        kind: type[A],
         schema: Mapping[str, Any],
         on_token: OnToken,
+        *,
         reseed: int = 0,
+        alternatives: int = 0,
     ) -> Asking[A]:
         """Ask, and again with what was wrong, until the answer is whole.
 
         `render` makes the prompt, given the complaint about the last answer; `schema` is that of the answer's
-        kind, or a narrower one. With another `reseed` no attempt has a seed of this one. Raises AnswerFailed.
+        `kind`, or a narrower one. With another `reseed` no attempt has a seed of this one. `alternatives` is
+        that of a Request. Raises AnswerFailed.
         """
-        wrong, first = "", self.options.seed + reseed * TRIES
+        wrong, first, answer = "", self.options.seed + reseed * TRIES, None
         for attempt in range(1, TRIES + 1):
             # Another seed, or a small model gives the same answer; counted up, so that it can be repeated.
             options = replace(self.options, seed=first + attempt - 1)
-            answer = await self._generate(Request(render(wrong or None), schema, options), on_token)
-            whole, wrong = self._read(answer)
+            request = Request(render(wrong or None), schema, options, alternatives)
+            answer = await self._generate(request, on_token)
+            whole, wrong = _read(kind, answer)
             if whole is not None:
-                return Asking(whole, "", attempt, first)
-        return Asking(None, wrong, TRIES, first)
-
-    def _read(self, answer: Answer) -> tuple[A | None, str]:
-        if answer.finish is not Finish.STOP:
-            return None, _COMPLAINTS[answer.finish]
-        try:
-            return self._answer.read(answer.text), ""
-        except ValidationError as exc:
-            return None, complaint(exc)
+                return Asking(whole, "", attempt, first, answer)
+        return Asking(None, wrong, TRIES, first, answer)
 
     async def _generate(self, request: Request, on_token: OnToken) -> Answer:
         """One answer. An error of a healthy server is the engine's fault only if the proof fails as well.
@@ -208,6 +209,16 @@ class Asker(Generic[A]):
     def _opening(self) -> str:
         first = next(iter(self.schema["properties"]))
         return f'{{"{first}":'
+
+
+def _read(kind: type[A], answer: Answer) -> tuple[A | None, str]:
+    """The answer, or None and what is wrong with it."""
+    if answer.finish is not Finish.STOP:
+        return None, _COMPLAINTS[answer.finish]
+    try:
+        return kind.read(answer.text), ""
+    except ValidationError as exc:
+        return None, complaint(exc)
 
 
 def _unheard(_: int) -> None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from daemon.contracts.wire.status import EngineReport
+from daemon.core.content.levels import Token
 from daemon.core.errors import EngineError, Fault
 
 
@@ -25,11 +26,16 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One prompt, and the JSON Schema that its answer must have. `start`: it proves or warms up a server."""
+    """One prompt, and the JSON Schema that its answer must have.
+
+    `alternatives` is the number of likeliest tokens to tell at each place of the answer, at most 20; 0 for
+    none. `start`: it proves or warms up a server.
+    """
 
     prompt: str
     schema: Mapping[str, Any]
     options: Options
+    alternatives: int = 0
     start: bool = False
 
 
@@ -44,11 +50,13 @@ class Finish(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A model's answer. Counts are tokens. `prompt_s`, `answer_s` and `load_s` (loading the model) are
-    seconds by the server, None where it does not say.
+    seconds by the server, None where it does not say. `tokens` is empty where no alternatives were asked for,
+    or the server knows of none.
     """
 
     text: str
     finish: Finish
+    tokens: tuple[Token, ...] = ()
     prompt_tokens: int = 0
     answer_tokens: int = 0
     prompt_s: float | None = None

@@ -9,10 +9,11 @@ import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from daemon.core.content.levels import Token
 from daemon.core.errors import Blame, Fault
 from daemon.llm.client import Answer, AnswerFailed, Finish, OnToken, Request
 from daemon.llm.limits import AnswerLimits
-from daemon.llm.streaming import Heartbeat, connection, server_error, streamed
+from daemon.llm.streaming import Heartbeat, connection, server_error, streamed, told_tokens
 
 RELOAD_S = 1.0
 """A loaded model takes up to 0.3 s of "load" on a busy machine; several GB of weights take longer."""
@@ -79,6 +80,7 @@ def generate_body(model: str, request: Request) -> dict[str, Any]:
         "truncate": False,
         "shift": False,
         "keep_alive": -1,
+        **({"logprobs": True, "top_logprobs": request.alternatives} if request.alternatives else {}),
         "options": {
             "num_ctx": options.num_ctx,
             # Zero and less do not mean "none": such an answer runs on past any limit.
@@ -93,6 +95,7 @@ def generate_body(model: str, request: Request) -> dict[str, Any]:
 async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnToken, num_ctx: int) -> Answer:
     """The answer in a stream of JSON lines, each of which is a heartbeat. Raises AnswerFailed."""
     pieces: list[str] = []
+    tokens: list[Token] = []
     last: dict[str, Any] | None = None
     async for line in lines:
         if not line.strip():
@@ -102,6 +105,7 @@ async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnTok
         if piece := last.get("response"):
             pieces.append(piece)
             on_token(len(pieces))
+        tokens += told_tokens(last.get("logprobs"))
         if last.get("done"):
             break
     if last is None:
@@ -109,6 +113,7 @@ async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnTok
     return Answer(
         text="".join(pieces),
         finish=_finish(last, num_ctx),
+        tokens=tuple(tokens),
         prompt_tokens=last.get("prompt_eval_count", 0),
         answer_tokens=last.get("eval_count", len(pieces)),
         prompt_s=_seconds(last, "prompt_eval_duration"),

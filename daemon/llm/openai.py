@@ -6,10 +6,11 @@ from typing import Any
 
 import httpx
 
+from daemon.core.content.levels import Token
 from daemon.core.errors import Blame, Fault
 from daemon.llm.client import Answer, AnswerFailed, Finish, OnToken, Request
 from daemon.llm.limits import AnswerLimits
-from daemon.llm.streaming import Heartbeat, connection, server_error, streamed
+from daemon.llm.streaming import Heartbeat, connection, server_error, streamed, told_tokens
 
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
 
@@ -74,6 +75,7 @@ class OpenAIClient:
             ),  # some servers take 0 as "no limit"
             "stream": True,
             "stream_options": {"include_usage": True},
+            **({"logprobs": True, "top_logprobs": request.alternatives} if request.alternatives else {}),
             **self._extra,
         }
 
@@ -81,6 +83,7 @@ class OpenAIClient:
 async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnToken) -> Answer:
     """The answer in a stream of server-sent events, each of which is a heartbeat. Raises AnswerFailed."""
     pieces: list[str] = []
+    tokens: list[Token] = []
     finish: Finish | None = None
     usage: dict[str, Any] = {}
     timings: dict[str, Any] = {}
@@ -103,11 +106,13 @@ async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnTok
             if piece := choice.get("delta", {}).get("content"):
                 pieces.append(piece)
                 on_token(len(pieces))
+            tokens += told_tokens((choice.get("logprobs") or {}).get("content"))
     if finish is None:
         raise AnswerFailed(Fault(Blame.ENGINE, "answer_cut", "the stream ended before the answer did"))
     return Answer(
         text="".join(pieces),
         finish=finish,
+        tokens=tuple(tokens),
         prompt_tokens=usage.get("prompt_tokens", 0),
         answer_tokens=usage.get("completion_tokens", len(pieces)),
         prompt_s=timings["prompt_ms"] / 1000 if "prompt_ms" in timings else None,

@@ -14,10 +14,11 @@ from typing import Any
 
 import jinja2
 
+from daemon.core.content.levels import LEVELS_IN_WORDS
 from daemon.core.errors import ConfigError, EngineError
 from daemon.llm.template_check import (
+    DELIVERY,
     HELLO,
-    NO_DELIVERY,
     NO_FORM,
     RAISED,
     VARIABLES,
@@ -31,7 +32,7 @@ NAMES: tuple[PromptName, ...] = ("extract", "rate")
 OURS = Path(__file__).parent / "templates"
 
 _FILE = re.compile(r"(?P<name>[a-z]+)\.v(?P<version>0|[1-9]\d*)\.j2")
-_ABSENT = {"complaint": None, "speaking": NO_DELIVERY, "profile": NO_FORM}
+_ABSENT = {"levels": LEVELS_IN_WORDS, "question": "confidence", "profile": NO_FORM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class Prompt:
 
         Only values that the check has tried are rendered, so that this cannot fail.
         """
-        return len(self.render(HELLO)) + (form_chars if "profile" in self.names else 0)
+        longest = self.render(HELLO, question="rating", speaking=DELIVERY)
+        return len(longest) + (form_chars if "profile" in self.names else 0)
 
     def render(self, transcript: str, **values: Any) -> str:
         """The prompt for one student; variables that are not given say that there is nothing.

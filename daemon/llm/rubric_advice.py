@@ -2,22 +2,24 @@
 
 import re
 
-from daemon.core.content.answers import FormAnswer, RatingAnswer
+from daemon.core.content.answers import FormAnswer
+from daemon.core.content.document import CRITERIA
 from daemon.llm.prompts import Prompt
 from daemon.llm.template_check import DELIVERY, FORM, VARIABLES, WORDS
 
-_EXPLAINED = {"extract": tuple(FormAnswer.model_fields), "rate": tuple(RatingAnswer.model_fields)[-4:]}
+_EXPLAINED = {"extract": tuple(FormAnswer.model_fields), "rate": CRITERIA}
 _UNUSED = {
     "complaint": "a repeated question does not say what was wrong with the last answer",
     "speaking": "the rater knows nothing of pace, pauses and filler words",
     "profile": "the rater does not see the form",
+    "question": "the model is not told whether it is asked for the confidence or for the rest",
 }
 _DELIMITED = re.compile(rf"<(\w+)>\s*{re.escape(WORDS)}\s*</\1>")
 
 
 def advice(prompt: Prompt) -> list[str]:
     """A line for each weakness."""
-    text = prompt.render(WORDS, speaking=DELIVERY, profile=FORM)
+    text = prompt.render(WORDS, speaking=DELIVERY, profile=FORM, question="rating")
     before, *after = re.split("|".join(map(re.escape, (WORDS, DELIVERY, FORM))), text)
     late = sum(map(len, after))
     may = VARIABLES[prompt.name].keys()

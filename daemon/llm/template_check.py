@@ -13,7 +13,10 @@ import jinja2.meta
 from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from daemon.core.content.levels import LEVELS_IN_WORDS
+
 PromptName = Literal["extract", "rate"]
+Question = Literal["confidence", "rating"]
 
 ENVIRONMENT = ImmutableSandboxedEnvironment(
     undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True
@@ -27,9 +30,13 @@ VARIABLES: Mapping[PromptName, Mapping[str, str]] = {
         "complaint": "why the last answer to this prompt was not valid, or None at the first question",
     },
     "rate": {
-        "transcript": "the words of the student, without those that address the grader",
+        "transcript": "the words of the student, without those that address the grader: a sentence a line, "
+        "each after its number, which the answer names as its quote",
+        "levels": "the scale of every score, as in: 1 to 9; a template must use it",
+        "question": "what is asked: 'confidence' for the confidence alone, then 'rating' for the rest",
         "complaint": "why the last answer to this prompt was not valid, or None at the first question",
-        "speaking": "the delivery in words: seconds of speech, pace, pauses and filler words",
+        "speaking": "the delivery in words: seconds of speech, pace, pauses and filler words; None where the "
+        "question is to be answered from the words alone",
         "profile": "the form as one line of JSON, or a sentence that there is none",
     },
 }
@@ -42,13 +49,18 @@ FORM = (
     '"experience": null}'
 )
 NO_FORM = "none, since no valid form could be read"
-NO_DELIVERY = "0 s of speech, 0 words per minute, 0% pauses, longest pause 0 s, filler words: none"
 HELLO = "Hello."
+_NO_SCALE = (
+    "line 1: it does not use {{ levels }}, so the model does not know the scale of the scores; say, for "
+    "example: Scores are whole numbers from {{ levels }}"
+)
 _LONG = " ".join(f"{WORDS} {n}" for n in range(400))  # as long as the longest videos'
 _TRIALS: Mapping[str, tuple[Any, ...]] = {
     "transcript": (WORDS, _LONG, HELLO),
     "complaint": (None, "age: Input should be a valid integer"),
-    "speaking": (DELIVERY, NO_DELIVERY),
+    "levels": (LEVELS_IN_WORDS,),
+    "question": ("rating", "confidence"),
+    "speaking": (DELIVERY, None),
     "profile": (FORM, NO_FORM),
 }
 RAISED = (
@@ -80,6 +92,8 @@ def faults(name: PromptName, source: str) -> list[str]:
         unknown = _named(tree) - VARIABLES[name].keys()
         if unknown:
             return _unknown(tree, name, unknown)
+        if name == "rate" and "levels" not in _named(tree):
+            return [_NO_SCALE]
         as_used = _fault_as_used(name, tree)
         return list(dict.fromkeys([*([as_used] if as_used else []), *_faults_of_branches(name, tree)]))
     except jinja2.TemplateSyntaxError as exc:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from daemon.llm.client import Options
-from daemon.llm.evaluator import FormExtractor
+from daemon.llm.extractor import FormExtractor
 from daemon.llm.rubric import Rubric
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine

@@ -27,9 +27,10 @@ from daemon.core.content.answers import FormAnswer, RatingAnswer
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Options as Asking
 from daemon.llm.client import Request
-from daemon.llm.evaluator import FormExtractor, IntroductionRater
+from daemon.llm.extractor import FormExtractor
 from daemon.llm.ollama import generate_body
 from daemon.llm.prompts import load_prompt
+from daemon.llm.rater import IntroductionRater
 from daemon.llm.rubric import Rubric
 from daemon.node.docker import DockerNode
 from tests.bench.figures import Figure, Options, Skipped, at_most

@@ -9,7 +9,7 @@ from daemon.contracts.values import Extracted, SttWork, Take, Transcribed
 from daemon.core.errors import EngineError, ModelError
 from daemon.core.tasks.task import Stage
 from daemon.llm.embedded import EmbeddedServer
-from daemon.llm.evaluator import FormExtractor
+from daemon.llm.extractor import FormExtractor
 from daemon.llm.rubric import Rubric
 from daemon.models import find_asset, weights_of
 from daemon.models.adopting import add

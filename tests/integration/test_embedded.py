@@ -18,8 +18,9 @@ from daemon.core.errors import EngineError
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import AnswerFailed, ModelClient, Options, Request
 from daemon.llm.embedded import EmbeddedServer
-from daemon.llm.evaluator import FormExtractor, IntroductionRater
+from daemon.llm.extractor import FormExtractor
 from daemon.llm.limits import AnswerLimits
+from daemon.llm.rater import IntroductionRater
 from daemon.llm.rubric import Rubric
 from daemon.system.lock import holder
 from daemon.system.weights import Weights

@@ -9,7 +9,7 @@ from daemon.core.content.document import Evaluation, Speaking, Transcript
 from daemon.core.content.result import REVIEW_FLAGS
 from daemon.core.content.untrusted import impartial
 from daemon.core.tasks.task import Stage
-from daemon.llm.evaluator import IntroductionRater
+from daemon.llm.rater import IntroductionRater
 from daemon.llm.rubric import Rubric
 from tests.integration.test_embedded import MODEL, RATING_OPTIONS, TICKET, host, ignore
 from tests.support.injections import ATTACKS

@@ -13,10 +13,11 @@ from daemon.core.content.answers import FormAnswer, RatingAnswer, rating_schema
 from daemon.core.content.document import Speaking, Transcript
 from daemon.core.errors import Blame, EngineError, Fault, ModelError
 from daemon.llm.client import Answer, AnswerFailed, Finish, ModelIdentity, Options, Request, Started
-from daemon.llm.evaluator import FormExtractor, IntroductionRater
+from daemon.llm.extractor import FormExtractor
 from daemon.llm.limits import AnswerLimits
 from daemon.llm.ollama import RELOAD_S, OllamaClient
 from daemon.llm.ollama_api import LoadedModel, ModelShape, OllamaApi, StoredModel, full_name
+from daemon.llm.rater import IntroductionRater
 from daemon.llm.rubric import Rubric
 from tests.ollama_server import Manner, OllamaServer, serving
 from tests.ollama_server.manner import DIGEST, read

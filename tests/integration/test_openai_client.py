@@ -15,11 +15,12 @@ from daemon.core.content.shown_form import shown_form
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.model_ref import DEMO_DIGEST
 from daemon.llm.client import Answer, AnswerFailed, Finish, Options, Request
-from daemon.llm.evaluator import FormExtractor, IntroductionRater
+from daemon.llm.extractor import FormExtractor
 from daemon.llm.limits import AnswerLimits
 from daemon.llm.ollama import OllamaClient
 from daemon.llm.openai import OpenAIClient
 from daemon.llm.prompts import load_prompt
+from daemon.llm.rater import IntroductionRater
 from daemon.llm.rubric import Rubric
 from daemon.llm.template_check import NO_FORM
 from tests.ollama_server import Manner, serving

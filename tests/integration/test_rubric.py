@@ -19,7 +19,8 @@ from daemon.core.content.comparison import compare
 from daemon.core.errors import ConfigError, IllegalTransition
 from daemon.core.tasks.task import Stage
 from daemon.llm.asking import TRIES
-from daemon.llm.evaluator import FormExtractor, IntroductionRater
+from daemon.llm.extractor import FormExtractor
+from daemon.llm.rater import IntroductionRater
 from daemon.node import LocalNode
 from tests.support.asked_model import RATING, AskedModel
 from tests.support.inprocess import TOGETHER, Lab, worked_off

@@ -6,14 +6,12 @@ decoded in the schema's order, so that evidence and reasons come before the scor
 """
 
 import re
-import textwrap
 from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from daemon.core.content.document import Evaluation, Evidence, Flag, Profile, Score
-from daemon.core.content.repetition import repeated
+from daemon.core.content.document import Profile
 
 FORM_TOKENS = 400
 """More than the longest form that its schema allows, at about 3.5 characters a token."""
@@ -24,8 +22,6 @@ FORM_CHARS = 1200
 RATING_TOKENS = 640
 """The same for a rating."""
 
-QUOTE_LENGTH = 120
-_QUOTES = 150  # sentences of a transcript: enough for a few minutes, and the grammar stays small
 
 _NOTHING_SAID = frozenset(
     {"", "null", "none", "n/a", "na", "unknown"}
@@ -34,8 +30,6 @@ _NOTHING_SAID = frozenset(
 _LIST_MARK = re.compile(r"^(?:[-*•] ?|\d{1,2}[.)] )")
 
 ShortText = Annotated[str, Field(max_length=60)]
-Quote = Annotated[str, Field(min_length=1, max_length=QUOTE_LENGTH)]
-Sentence = Annotated[str, Field(min_length=15, max_length=160)]
 LongText = Annotated[str, Field(max_length=160)]
 
 
@@ -77,66 +71,11 @@ class FormAnswer(AnswerModel):
         return Profile(
             name=_said(self.name),
             age=self.age,
-            hobbies=_distinct(self.hobbies),
+            hobbies=distinct(self.hobbies),
             career_goals=_said(self.career_goals),
-            strengths=_distinct(self.strengths),
+            strengths=distinct(self.strengths),
             experience=_said(self.experience),
         )
-
-
-class RatingAnswer(AnswerModel):
-    """The rating as the rater gives it. `feedback` has one sentence an item, which bounds their number.
-
-    Two quotes at most: a small model that has repeated one three times never stops repeating it.
-    """
-
-    evidence: Annotated[list[Quote], Field(min_length=1, max_length=2)]
-    feedback: Annotated[list[Sentence], Field(min_length=2, max_length=3)]
-    suggestions: Annotated[list[Sentence], Field(min_length=2, max_length=3)]
-    clarity_of_speech: Score
-    content_quality: Score
-    confidence_level: Score
-    overall_rating: Score
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        for key in ("feedback", "suggestions"):
-            if len(_distinct(getattr(self, key))) < 2:
-                raise ValueError(f"{key} must have at least two different sentences")
-        return self
-
-    def evaluation(self) -> tuple[Evaluation, tuple[Flag, ...]]:
-        """The rating with its evidence not located yet, and flags when it has none or repeats itself."""
-        quotes = _distinct(self.evidence)
-        nothing = Flag(code="no_evidence", field="evidence", detail="the rating quotes nothing")
-        evaluation = Evaluation(
-            overall_rating=self.overall_rating,
-            clarity_of_speech=self.clarity_of_speech,
-            content_quality=self.content_quality,
-            confidence_level=self.confidence_level,
-            feedback=" ".join(_closed(sentence) for sentence in _distinct(self.feedback)),
-            suggestions=tuple(_closed(sentence) for sentence in _distinct(self.suggestions)),
-            evidence=tuple(Evidence(quote=quote) for quote in quotes),
-        )
-        again = repeated(" ".join((evaluation.feedback, *evaluation.suggestions)))
-        stuck = Flag(code="repeats_itself", field="feedback", detail=again or "")
-        return evaluation, (*(() if quotes else (nothing,)), *((stuck,) if again else ()))
-
-
-def quotable(text: str) -> tuple[str, ...]:
-    """The sentences of a transcript that a rating may quote: each once, long ones in parts."""
-    parts: list[str] = []
-    for sentence in re.split(r"(?<=[.!?])\s+", text.strip()):
-        parts += textwrap.wrap(sentence, QUOTE_LENGTH, break_on_hyphens=False)
-    telling = dict.fromkeys(part for part in parts if len(part.split()) > 2)
-    return tuple(telling or dict.fromkeys(parts))[:_QUOTES]
-
-
-def rating_schema(text: str) -> dict[str, Any]:
-    """The schema of a rating of this transcript: its evidence must be one of its sentences, verbatim."""
-    schema = RatingAnswer.json_schema()
-    schema["properties"]["evidence"]["items"] = {"type": "string", "enum": list(quotable(text))}
-    return schema
 
 
 def complaint(error: ValidationError) -> str:
@@ -164,14 +103,10 @@ def _said(text: str | None) -> str | None:
     return None if trimmed.casefold().rstrip(".") in _NOTHING_SAID else trimmed
 
 
-def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+def distinct(texts: Iterable[str]) -> tuple[str, ...]:
     """The non-empty texts, each once whatever its case, in order."""
     said = [trimmed for text in texts if (trimmed := _said(text))]
     return tuple(
         {text.casefold(): text for text in reversed(said)}[key]
         for key in dict.fromkeys(map(str.casefold, said))
     )
-
-
-def _closed(sentence: str) -> str:
-    return sentence if sentence[-1] in ".!?" else f"{sentence}."

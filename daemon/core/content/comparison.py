@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from daemon.core.content.document import CRITERIA
 from daemon.core.content.provenance_identity import changed, identity
 from daemon.core.tasks.task import Stage
 
 Document = Mapping[str, Any]
 
-CRITERIA = ("overall_rating", "clarity_of_speech", "content_quality", "confidence_level")
 _PARTS = (*CRITERIA, "feedback", "suggestions", "evidence")
 _OF_ONE = ("seed", "transcript_sha256", "profile_sha256")
 """The keys of a provenance that are not the class's and that an answer depends on all the same."""

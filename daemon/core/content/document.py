@@ -1,17 +1,20 @@
 """The result document that other tools read, and the parts it is made of.
 
-Every model here is frozen and forbids unknown keys. `Result` is schema version 1; its JSON Schema
-is generated from these classes and published in the package. Times in seconds end in `_s`, points
-in time are UTC in ISO 8601.
+Every model here is frozen and forbids unknown keys. `Result` is schema version 2; its JSON Schema
+is generated from these classes and published in the package, beside that of version 1. Times in seconds
+end in `_s`, points in time are UTC in ISO 8601.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from daemon.core.tasks.task import Outcome
 
 Score = Annotated[int, Field(ge=1, le=10)]
+Points = Annotated[float, Field(ge=1, le=10)]
+Criterion = Literal["overall_rating", "clarity_of_speech", "content_quality", "confidence_level"]
+CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 
 
 class DocumentPart(BaseModel):
@@ -81,8 +84,32 @@ class Evidence(DocumentPart):
     end_s: float | None = None
 
 
+class Scored(DocumentPart):
+    """How one score came about. All figures are points, 1 to 10.
+
+    `expected` is the mean over the levels that the model may give, corrected where `source` is `calibrated`
+    or `person`; the integer beside it is made from it. `spread` is the standard deviation over the levels.
+    `interval` holds the score that people would give in 90 % of the cases; null before a calibration.
+    `legal_mass` is the probability, 0 to 1, that the model gave to all levels together: where it is small,
+    the figure means little. Both are null where the server tells no probabilities. `quote` is the sentence
+    that the score rests on. `model_score` and `model_expected` are the model's own, whatever was made of
+    them.
+    """
+
+    expected: Points
+    spread: float | None = None
+    interval: tuple[Points, Points] | None = None
+    legal_mass: Annotated[float, Field(ge=0, le=1)] | None = None
+    quote: Evidence | None = None
+    source: Literal["model", "calibrated", "person"] = "model"
+    model_score: Score
+    model_expected: Points
+
+
 class Evaluation(DocumentPart):
-    """The rating. Scores are integers from 1 to 10."""
+    """The rating. The four scores are integers from 1 to 10; `scores` tells how each came about, and is empty
+    in a rating of before version 2.
+    """
 
     overall_rating: Score
     clarity_of_speech: Score
@@ -91,6 +118,7 @@ class Evaluation(DocumentPart):
     feedback: str
     suggestions: tuple[str, ...]
     evidence: tuple[Evidence, ...]
+    scores: dict[Criterion, Scored] = Field(default_factory=dict)
 
 
 class Source(DocumentPart):
@@ -136,9 +164,12 @@ class Timings(DocumentPart):
 
 
 class Result(DocumentPart):
-    """One JSON file of the outbox: all that became of one revision of one task."""
+    """One JSON file of the outbox: all that became of one revision of one task.
 
-    schema_version: Literal[1] = 1
+    `profile_evidence` tells by field of the profile where each of its values was said, in their order.
+    """
+
+    schema_version: Literal[2] = 2
     task_id: int
     student_id: str
     revision: int
@@ -150,6 +181,7 @@ class Result(DocumentPart):
     transcript: Transcript | None = None
     speaking: Speaking | None = None
     profile: Profile | None = None
+    profile_evidence: dict[str, tuple[Evidence, ...]] = Field(default_factory=dict)
     evaluation: Evaluation | None = None
     timings: Timings
     provenance: dict[str, Any] = Field(default_factory=dict)

@@ -153,13 +153,20 @@ def _deeds(said: Sequence[Clause]) -> tuple[Clause, ...]:
 
 def locate_evidence(evaluation: Evaluation, transcript: Transcript) -> tuple[Evaluation, tuple[Flag, ...]]:
     """The rating with the times of its quotes, and a flag `evidence_not_found` for each that was not said."""
-    located = tuple(_locate(each.quote, transcript) for each in evaluation.evidence)
+    located = {each.quote: _locate(each.quote, transcript) for each in evaluation.evidence}
     flags = tuple(
-        Flag(code="evidence_not_found", field="evidence", detail=evidence.quote)
-        for evidence, found in located
+        Flag(code="evidence_not_found", field="evidence", detail=quote)
+        for quote, (_, found) in located.items()
         if not found
     )
-    return evaluation.model_copy(update={"evidence": tuple(evidence for evidence, _ in located)}), flags
+    scores = {
+        criterion: scored.model_copy(update={"quote": located[scored.quote.quote][0]})
+        if scored.quote
+        else scored
+        for criterion, scored in evaluation.scores.items()
+    }
+    evidence = tuple(evidence for evidence, _ in located.values())
+    return evaluation.model_copy(update={"evidence": evidence, "scores": scores}), flags
 
 
 def _counts(said: Sequence[Word]) -> Iterator[tuple[str, str]]:

@@ -28,6 +28,7 @@ IN_WORDS = {
     "shared_name": "several videos came at once under this name, perhaps of several students",
     "skipped_packets": "damaged pieces of the sound were left out",
     "ungrounded": "entries of the form that were not said were removed",
+    "unsure_score": "the model's answer was hardly a score",
 }
 """A sentence for each code of a flag."""
 
