@@ -196,8 +196,8 @@ class RateModelSettings(ModelSettings):
     model: str = "llama3"
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.2
     confidence_from: Literal["words", "voice"] = "words"
-    """What `confidence_level` is judged from. `voice` also shows the model pace, pauses and filler words for it;
-    see `docs/outbox.md` for the law on that."""
+    """What `confidence_level` is judged from. `voice` also shows the model pace, pauses and filler words for
+    it; the law on that is in `docs/outbox.md`."""
 
 
 class DockerSettings(Settings):
