@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from daemon.cli.exit_codes import ExitCode
 from daemon.core.errors import IntroEvalError, UsageError
@@ -46,10 +47,11 @@ def run(words: Sequence[str]) -> int:
 
 def execute(words: Sequence[str]) -> int:
     """Run a command line, and return its exit code. Raises IntroEvalError and what the command raises."""
-    if list(words) == ["tui"]:  # without options it needs no typer, whose import delays the first paint
-        from daemon.cli.tui import open_or_print
-
-        return open_or_print(None)
+    match list(words):  # the usual ways to open it need no typer, whose import delays the first paint
+        case ["tui"]:
+            return _dashboard(None)
+        case ["tui", "--socket", path] if not path.startswith("-"):
+            return _dashboard(Path(path))
     import typer
 
     from daemon.cli.tree import program
@@ -63,6 +65,12 @@ def execute(words: Sequence[str]) -> int:
     except (typer.TyperException, UsageError) as exc:
         said = exc.format_message() if isinstance(exc, typer.TyperException) else str(exc)
         raise UsageError(f"{_plain(said)} run: {' '.join(asked)} --help") from None
+
+
+def _dashboard(socket: Path | None) -> int:
+    from daemon.cli.tui import open_or_print
+
+    return open_or_print(socket)
 
 
 def _plain(said: str) -> str:

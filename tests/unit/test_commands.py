@@ -132,9 +132,10 @@ def test_no_help_and_no_usage_error_of_a_command_imports_its_work() -> None:
     assert not imported(f"for words in {asked}: run(words)") & HEAVY
 
 
-def test_the_dashboard_is_opened_without_the_parser_of_the_commands() -> None:
-    opening = "from daemon.cli import tui; tui.open_or_print = lambda socket: 0; run(['tui'])"
-    assert not imported(opening) & {"typer", "pydantic", "rich"}
+@pytest.mark.parametrize("words", ["tui", "tui --socket here"])
+def test_the_dashboard_is_opened_without_the_parser_of_the_commands(words: str) -> None:
+    opening = "from daemon.cli import tui; tui.open_or_print = lambda socket: 0"
+    assert not imported(f"{opening}; run({words.split()})") & {"typer", "pydantic", "rich"}
 
 
 def imported(code: str) -> set[str]:
