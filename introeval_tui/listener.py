@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from textual import work
 from textual.app import App
+from textual.reactive import Reactive
 from textual.worker import Worker, WorkerState
 
 from introeval_tui.actions import Pending
@@ -24,11 +25,12 @@ _RESTART_S = BACKOFF_S[-1]
 class Listener(App[int]):
     """Polls until it is closed. An error is shown and the poller restarted; old figures are marked as old."""
 
+    theme = Reactive("ansi-dark")  # from the start: a theme set later has the style sheets read a second time
+
     def __init__(self, setup: Setup) -> None:
         super().__init__(ansi_color=True)  # set later, NO_COLOR would give greys instead of no colours
         self.setup = setup
         self.animation_level = "none"
-        self.theme = "ansi-dark"
         self.socket = ""
         self.known = Snapshot()
         self.pending: dict[str, Pending] = {}
