@@ -45,7 +45,12 @@ class Dashboard(Listener):
         """The first screen: the board."""
         from introeval_tui.screens.board import Board
 
-        return Board()
+        board = Board()
+        for length, points in zip(
+            self.size, (self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS), strict=True
+        ):
+            board.add_class(next(name for least, name in reversed(points) if length >= least))
+        return board
 
     def why_not(self, action: str) -> str:
         """Why an action for the whole daemon cannot be done now, in one line; empty when it can."""

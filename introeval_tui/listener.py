@@ -44,7 +44,11 @@ class Listener(App[int]):
     # --- life cycle
 
     def on_load(self) -> None:
-        """Exit cleanly on a signal, also before the terminal is switched to the full screen."""
+        """Exit cleanly on a signal, also before the terminal is switched to the full screen. Set the keys,
+        which the first frame shows.
+        """
+        if self.setup.keys:
+            self.set_keymap(self.setup.keys)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
@@ -52,8 +56,6 @@ class Listener(App[int]):
 
     def on_mount(self) -> None:
         """Start polling after the first paint."""
-        if self.setup.keys:
-            self.set_keymap(self.setup.keys)
         self.call_after_refresh(self.begin)
 
     def begin(self) -> None:

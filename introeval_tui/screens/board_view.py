@@ -137,6 +137,10 @@ class Sheet(KeyedScreen):
         if self.has_class("-huge"):
             self.query_one(Peek).follow(self.chosen.current)
 
+    def on_mount(self) -> None:
+        """Lay out before the first frame."""
+        self._lay_out()
+
     def on_resize(self) -> None:
         """Redraw, since another size shows other panels."""
         self.call_after_refresh(self.redraw)

@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -43,6 +43,7 @@ class Panel(Widget):
         self._source = source
         self._ascii = ascii_only
         self._rows: list[Row] = []
+        self._made_for = Size()
 
     @property
     def shown(self) -> bool:
@@ -55,28 +56,31 @@ class Panel(Widget):
 
     def redraw(self) -> None:
         """Get the rows from the source, and repaint the changed pieces."""
-        width, height = self.size
         if not self.shown:
             return
-        rows = self._source(width, height)[:height]
-        blank = row(width)
-        rows += [blank] * (height - len(rows))
-        before, self._rows = self._rows, rows
-        if len(before) != height or (before and _cells(before[0]) != width):
+        before, fitting = self._rows, self._made_for == self.size
+        self._make()
+        if not fitting:
             self.refresh()
             return
         regions = [
             Region(x, y, cells, 1)
-            for y, (old, new) in enumerate(zip(before, rows, strict=True))
+            for y, (old, new) in enumerate(zip(before, self._rows, strict=True))
             for x, cells in changed(old, new)
         ]
         if regions:
             self.refresh(*regions)
 
+    def _make(self) -> None:
+        """Get the rows from the source, and fill up with empty ones."""
+        width, height = self._made_for = self.size
+        rows = self._source(width, height)[:height]
+        self._rows = rows + [row(width)] * (height - len(rows))
+
     def render_line(self, y: int) -> Strip:
         """Render one row (called by Textual)."""
-        if y >= len(self._rows):
-            return Strip.blank(self.size.width, Style.null())  # Textual's colour filters need a style
+        if self._made_for != self.size:  # the first frame of a size comes before the event that tells of it
+            self._make()
         return Strip(
             [
                 Segment(
@@ -115,8 +119,3 @@ class Panel(Widget):
         """Post a turn of the wheel by -3 rows."""
         event.stop()
         self.post_message(self.Wheeled(self, -3))
-
-
-def _cells(pieces: Row) -> int:
-    """The width of a row in cells."""
-    return sum(cell_len(text) for text, _ in pieces)
