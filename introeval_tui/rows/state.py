@@ -105,13 +105,13 @@ class Snapshot:
             return True
         if self.link is not Link.UP or before.age(self.at or 0.0) > STALE_S - 1:
             return True
-        if any(one is not other for one, other in zip(self.parts, before.parts, strict=True)):
+        if self.parts != before.parts:  # by value: most pages are the same as the one two seconds before
             return True
         return now.model_copy(update={"now": then.now}) != then
 
     @property
     def parts(self) -> tuple[object, ...]:
-        """The fields that are replaced only by a new answer."""
+        """The fields beside the status that are drawn."""
         return (self.page, self.gpu, self.urgent, self.failed, self.events, self.query)
 
 

@@ -1,5 +1,6 @@
 """What is drawn, as rows: every figure of every size, and texts that are attacks."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +258,14 @@ def test_a_socket_that_nobody_may_open_says_which_group_to_join() -> None:
     rows = empty_states.never_rows(Scene(known, NOW, 0.0, "/run/introeval/x.sock"), 80, 20)
     for part in ("/run/introeval/x.sock", "permission denied", "usermod -aG lab"):
         assert part in said(rows)
+
+
+def test_an_answer_that_says_the_same_is_no_news() -> None:
+    before, same = a_scene().known, a_scene().known
+    assert same.page is not before.page
+    assert not same.news(before)
+    assert replace(same, page=listed(a_class()[1:])).news(before)
+    assert replace(same, gpu=None).news(before)
 
 
 def test_the_cursor_stays_with_its_task_when_the_list_changes() -> None:
