@@ -60,7 +60,7 @@ class IntroductionRater(Evaluator):
                 [ConfidenceAnswer, RatingAnswer],
                 last,
                 said,
-                profilesha256=None if form is None or "profile" not in prompt.names else sha256(form),
+                profile_sha256=None if form is None or "profile" not in prompt.names else sha256(form),
                 confidence_from="voice" if self._voice else "words",
                 scores_from=_scores_from(last),
             )

@@ -24,14 +24,17 @@ ENVIRONMENT = ImmutableSandboxedEnvironment(
 # Two students would be asked differently, and no hash would say so.
 del ENVIRONMENT.filters["random"], ENVIRONMENT.globals["lipsum"]
 
+_SAID = (
+    "the words of the student, without those that address the grader; for `rate` a sentence a line, each "
+    "after its number, which the answer names as its quote"
+)
 VARIABLES: Mapping[PromptName, Mapping[str, str]] = {
     "extract": {
-        "transcript": "the words of the student, without those that address the grader",
+        "transcript": _SAID,
         "complaint": "why the last answer to this prompt was not valid, or None at the first question",
     },
     "rate": {
-        "transcript": "the words of the student, without those that address the grader: a sentence a line, "
-        "each after its number, which the answer names as its quote",
+        "transcript": _SAID,
         "levels": "the scale of every score, as in: 1 to 9; a template must use it",
         "question": "what is asked: 'confidence' for the confidence alone, then 'rating' for the rest",
         "complaint": "why the last answer to this prompt was not valid, or None at the first question",
@@ -92,10 +95,11 @@ def faults(name: PromptName, source: str) -> list[str]:
         unknown = _named(tree) - VARIABLES[name].keys()
         if unknown:
             return _unknown(tree, name, unknown)
-        if name == "rate" and "levels" not in _named(tree):
-            return [_NO_SCALE]
         as_used = _fault_as_used(name, tree)
-        return list(dict.fromkeys([*([as_used] if as_used else []), *_faults_of_branches(name, tree)]))
+        found = [*([as_used] if as_used else []), *_faults_of_branches(name, tree)]
+        if name == "rate" and "levels" not in _named(tree):
+            found.append(_NO_SCALE)
+        return list(dict.fromkeys(found))
     except jinja2.TemplateSyntaxError as exc:
         return [f"line {exc.lineno}: {exc.message}"]
 

@@ -23,7 +23,8 @@ from daemon.containers.engine import DockerEngine
 from daemon.containers.host import ContainerHost
 from daemon.containers.ready import OllamaServer
 from daemon.containers.takeover_record import TakeoverRecord
-from daemon.core.content.answers import FormAnswer, RatingAnswer
+from daemon.core.content.answers import FormAnswer
+from daemon.core.content.scoring import RatingAnswer
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Options as Asking
 from daemon.llm.client import Request

@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from daemon.contracts.values import Extracted, ExtractWork, Failed, Rated, RateWork, Ticket
-from daemon.core.content.answers import FORM_TOKENS, RATING_TOKENS, FormAnswer, RatingAnswer
+from daemon.core.content.answers import FORM_TOKENS, RATING_TOKENS, AnswerModel, FormAnswer
 from daemon.core.content.document import Speaking, Transcript
+from daemon.core.content.scoring import ConfidenceAnswer, RatingAnswer
 from daemon.core.errors import EngineError
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import AnswerFailed, ModelClient, Options, Request
@@ -118,9 +119,9 @@ async def test_an_introduction_is_rated_with_evidence_that_was_said(tmp_path: Pa
     assert [flag.code for flag in outcome.flags] == ["demo_model"]
 
 
-@pytest.mark.parametrize("model", [FormAnswer, RatingAnswer])
+@pytest.mark.parametrize("model", [FormAnswer, ConfidenceAnswer, RatingAnswer])
 async def test_the_schema_is_enforced_on_a_prompt_that_asks_for_prose(
-    client: ModelClient, model: type[FormAnswer] | type[RatingAnswer]
+    client: ModelClient, model: type[AnswerModel]
 ) -> None:
     request = Request(PROSE.prompt, model.json_schema(), RATING_OPTIONS)
     answer = await client.generate(request, ignore)

@@ -9,8 +9,9 @@ import pytest
 
 from daemon.contracts.values import Extracted, ExtractWork, Failed, Rated, RateWork, Ticket
 from daemon.contracts.wire.status import EngineReport
-from daemon.core.content.answers import FormAnswer, RatingAnswer, rating_schema
+from daemon.core.content.answers import FormAnswer
 from daemon.core.content.document import Speaking, Transcript
+from daemon.core.content.scoring import RatingAnswer
 from daemon.core.errors import Blame, EngineError, Fault, ModelError
 from daemon.llm.client import Answer, AnswerFailed, Finish, ModelIdentity, Options, Request, Started
 from daemon.llm.extractor import FormExtractor
@@ -349,7 +350,7 @@ async def test_a_transcript_becomes_a_rating_that_quotes_it(generation: str) -> 
     assert outcome.evaluation is not None
     assert 1 <= outcome.evaluation.overall_rating <= 10
     assert all(each.quote in SAID for each in outcome.evaluation.evidence)
-    assert server.requests[-1]["format"] == rating_schema(SAID)
+    assert server.requests[-1]["format"] == RatingAnswer.schema_for(SAID)
 
 
 async def test_what_is_never_whole_is_asked_three_times_and_left_to_a_person() -> None:

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from daemon.contracts.wire.status import EngineReport
+from daemon.core.content.levels import Token
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Answer, Finish, ModelIdentity, OnToken, Request, Started
-from tests.support.scripted import SAID
 
 FORM = {
     "name": "Ada",
@@ -18,29 +19,54 @@ FORM = {
     "experience": None,
 }
 RATING = {
-    "evidence": [SAID],
+    "confidence_quote": 1,
+    "confidence_level": 6,
     "feedback": ["You speak clearly and calmly.", "Say more about your plans."],
     "suggestions": ["Say what you want to do.", "Tell us about your work."],
-    "clarity_of_speech": 7,
-    "content_quality": 6,
-    "confidence_level": 7,
-    "overall_rating": 7,
+    "clarity_quote": 1,
+    "clarity_of_speech": 6,
+    "content_quote": 1,
+    "content_quality": 5,
+    "overall_quote": 1,
+    "overall_rating": 6,
 }
+"""The rater's answers to both of its questions, in levels: 5 and 6 are the scores 6 and 7."""
+
+FIRST = frozenset({"name", "confidence_quote"})
+"""The keys with which the answers to the first question about a student begin."""
 
 
 @dataclass
 class AskedModel:
-    """A host and its client. With `let_through`, each release of it lets one answer to a student come."""
+    """A host and its client. With `let_through`, each release of it lets the answers about one student come.
+
+    `tells` gives the tokens of an answer, with their alternatives; without it the server knows of none.
+    """
 
     stage: Stage
     alive: bool = False
-    asked: list[str] = field(default_factory=list)
-    warmed: list[str] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     rating: dict[str, object] = field(default_factory=lambda: dict(RATING))
     let_through: asyncio.Semaphore | None = None
+    tells: Callable[[str], tuple[Token, ...]] = lambda text: ()
     identity: ModelIdentity = field(
         default_factory=lambda: ModelIdentity("asked", "sha256:1", "asked 1", "docker")
     )
+
+    @property
+    def warmed(self) -> list[str]:
+        """The prompts that proved or warmed it up."""
+        return [request.prompt for request in self.requests if request.start]
+
+    @property
+    def asked(self) -> list[str]:
+        """The prompts of the first question about each student."""
+        return [each.prompt for each in self.requests if not each.start and opening(each) in FIRST]
+
+    @property
+    def asked_further(self) -> list[str]:
+        """Those of the further questions."""
+        return [each.prompt for each in self.requests if not each.start and opening(each) not in FIRST]
 
     def report(self) -> EngineReport:
         return EngineReport(
@@ -58,11 +84,16 @@ class AskedModel:
         return None
 
     async def generate(self, request: Request, on_token: OnToken) -> Answer:
-        said = json.dumps(self.rating if "evidence" in request.schema["properties"] else FORM)
+        known: dict[str, object] = {**FORM, **self.rating}
+        said = json.dumps({key: known[key] for key in request.schema["properties"]})
+        self.requests.append(request)
         if request.start:
-            self.warmed.append(request.prompt)
             return Answer(said, Finish.LENGTH)
-        self.asked.append(request.prompt)
-        if self.let_through is not None:
+        if self.let_through is not None and opening(request) in FIRST:
             await self.let_through.acquire()
-        return Answer(said, Finish.STOP)
+        return Answer(said, Finish.STOP, self.tells(said) if request.alternatives else ())
+
+
+def opening(request: Request) -> str:
+    """The first key of the answer."""
+    return str(next(iter(request.schema["properties"])))

@@ -1,5 +1,6 @@
 """The result document as it is published."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from jsonschema import Draft202012Validator
 import daemon.core
 from daemon.core.content.document import Result, result_schema
 
-PUBLISHED = Path(daemon.core.__file__).with_name("result.v1.schema.json")
+PUBLISHED = Path(daemon.core.__file__).with_name("result.v2.schema.json")
+VERSION_1 = PUBLISHED.with_name("result.v1.schema.json")
 
 
 def test_the_published_schema_is_that_of_the_models() -> None:
@@ -20,3 +22,9 @@ def test_the_schema_is_a_valid_one_and_forbids_what_it_does_not_name() -> None:
     Draft202012Validator.check_schema(schema)
     assert schema["additionalProperties"] is False
     assert set(schema["properties"]) == set(Result.model_fields)
+
+
+def test_the_schema_of_version_1_stays_byte_for_byte_since_old_results_are_read_with_it() -> None:
+    assert hashlib.sha256(VERSION_1.read_bytes()).hexdigest() == (
+        "b27c206c1297862b375be1b66c52280cc34150c6445366cac980a4804845bda1"
+    )

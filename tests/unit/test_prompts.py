@@ -39,8 +39,19 @@ def test_what_is_the_same_for_all_comes_first_and_the_transcript_last(name: Prom
     assert head > 0.75 * len(one.partition(ONE)[0])
     tail = one.partition(ONE)[2]
     assert tail == other.partition(OTHER)[2]
-    assert tail.startswith("</transcript>")
-    assert tail.count("\n") <= 2
+    assert tail.lstrip().startswith("</transcript>")
+    assert tail.count("\n") <= 3
+
+
+def test_both_questions_about_a_student_are_the_same_up_to_the_transcripts_end() -> None:
+    prompt = load_prompt("rate")
+    confidence = prompt.render(ONE, question="confidence", profile=WITH["profile"])
+    rating = prompt.render(ONE, question="rating", **WITH)
+    head = rating[: shared_head(confidence, rating)]
+    assert head.rstrip().endswith(f"{ONE}\n</transcript>")
+    assert WITH["speaking"] not in confidence
+    assert confidence.endswith("Confidence:")
+    assert rating.endswith("Rating:")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -64,18 +75,24 @@ def test_a_transcript_is_no_template() -> None:
 
 
 def test_a_labs_folder_takes_the_place_of_ours_by_name(tmp_path: Path) -> None:
-    (tmp_path / "rate.v2.j2").write_text("Old. {{ transcript }}\n")
-    (tmp_path / "rate.v10.j2").write_text("Grade kindly. {{ transcript }}\n{{ speaking }}")
+    (tmp_path / "rate.v2.j2").write_text("Old, {{ levels }}. {{ transcript }}\n")
+    (tmp_path / "rate.v10.j2").write_text("Grade kindly, {{ levels }}. {{ transcript }}\n{{ speaking }}")
     prompt = load_prompt("rate", tmp_path)
-    assert (prompt.version, prompt.render(ONE, speaking="fast")) == ("v10", f"Grade kindly. {ONE}\nfast")
+    assert (prompt.version, prompt.render(ONE, speaking="fast")) == (
+        "v10",
+        f"Grade kindly, 1 to 9. {ONE}\nfast",
+    )
     assert load_prompt("extract", tmp_path) == load_prompt("extract")
 
 
 def test_a_labs_rubric_may_name_the_form_or_leave_it_out(tmp_path: Path) -> None:
-    (tmp_path / "rate.v3.j2").write_text("{{ transcript }}\n{{ profile }}")
-    assert load_prompt("rate", tmp_path).render(ONE, profile='{"name": "Bo"}') == f'{ONE}\n{{"name": "Bo"}}'
-    (tmp_path / "rate.v4.j2").write_text("{{ transcript }}")
-    assert load_prompt("rate", tmp_path).render(ONE, profile='{"name": "Bo"}') == ONE
+    (tmp_path / "rate.v3.j2").write_text("{{ levels }} {{ transcript }}\n{{ profile }}")
+    assert (
+        load_prompt("rate", tmp_path).render(ONE, profile='{"name": "Bo"}')
+        == f'1 to 9 {ONE}\n{{"name": "Bo"}}'
+    )
+    (tmp_path / "rate.v4.j2").write_text("{{ levels }} {{ transcript }}")
+    assert load_prompt("rate", tmp_path).render(ONE, profile='{"name": "Bo"}') == f"1 to 9 {ONE}"
 
 
 @pytest.mark.parametrize(

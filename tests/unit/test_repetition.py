@@ -2,9 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.content.answers import RatingAnswer
 from daemon.core.content.repetition import repeated
-from daemon.core.content.result import REVIEW_FLAGS
 from tests.support.injections import independent
 
 STUCK = {
@@ -46,18 +44,3 @@ def test_any_few_words_four_times_in_a_row_are_found(words: list[str], times: in
 def test_a_long_text_of_a_few_pieces_is_found_though_none_stands_in_a_row() -> None:
     pieces = ("You speak in a very clear way here. ", "You speak in a very clear way there. ")
     assert repeated("".join(pieces[(number // 2) % 2] + f"{number} " for number in range(12))) is not None
-
-
-def test_such_a_rating_needs_review() -> None:
-    answer = RatingAnswer(
-        evidence=["I like chess"],
-        feedback=["You speak clearly and well.", "suggestions-suggestions-suggestions-suggestions-suggest"],
-        suggestions=["Tell us of your work too.", "Practise it once or twice more."],
-        clarity_of_speech=7,
-        content_quality=7,
-        confidence_level=7,
-        overall_rating=7,
-    )
-    _, flags = answer.evaluation()
-    assert [(flag.code, flag.detail) for flag in flags] == [("repeats_itself", "suggestions")]
-    assert "repeats_itself" in REVIEW_FLAGS

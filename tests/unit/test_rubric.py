@@ -13,7 +13,7 @@ from daemon.llm.rubric import Rubric
 from daemon.llm.rubric_advice import advice
 from daemon.llm.template_check import VARIABLES, faults
 
-KIND, STRICT = "Be kind. {{ transcript }}", "Be just. {{ transcript }}"
+KIND, STRICT = "Be kind, {{ levels }}. {{ transcript }}", "Be just, {{ levels }}. {{ transcript }}"
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ def test_a_template_that_fails_for_any_student_is_refused_with_its_line(source: 
 @pytest.mark.parametrize(
     "source",
     [
-        "{{ transcript }}",
-        "{{ transcript }}{% if complaint %}{{ complaint.split(';')[0] }}{% endif %}",
-        "{% if not transcript %}nothing{% else %}{{ transcript }}{% endif %}",
-        "{% set said = transcript %}{{ said }} {{ speaking|upper }}",
-        "{% macro quote(it) %}<{{ it }}>{% endmacro %}{{ quote(transcript) }}",
-        "{% for each in ['a', 'b'] %}{{ loop.index }}{{ each }}{% endfor %}{{ transcript }}",
-        "{# note #}{% raw %}{{ mood }}{% endraw %}{{ transcript }}",
+        "{{ levels }}{{ transcript }}",
+        "{{ levels }}{{ transcript }}{% if complaint %}{{ complaint.split(';')[0] }}{% endif %}",
+        "{{ levels }}{% if not transcript %}nothing{% else %}{{ transcript }}{% endif %}",
+        "{% set said = transcript %}{{ said }} {{ levels|upper }}",
+        "{% macro quote(it) %}<{{ it }}>{% endmacro %}{{ quote(transcript) }}{{ levels }}",
+        "{% for each in ['a', 'b'] %}{{ loop.index }}{{ each }}{% endfor %}{{ levels }}{{ transcript }}",
+        "{# note #}{% raw %}{{ mood }}{% endraw %}{{ transcript }}{% if levels %}{% endif %}",
     ],
 )
 def test_a_template_that_works_for_every_student_is_not_refused(source: str) -> None:
@@ -63,7 +63,7 @@ def test_a_template_that_works_for_every_student_is_not_refused(source: str) -> 
 
 
 def test_a_template_that_passes_its_check_is_measured_with_what_was_tried(tmp_path: Path) -> None:
-    odd = "{{ transcript }}{{ profile[0] }}{{ 1 / (profile|length - 1200) }}"
+    odd = "{{ levels }}{{ transcript }}{{ profile[0] }}{{ 1 / (profile|length - 1200) }}"
     (tmp_path / "rate.v1.j2").write_text(odd)
     prompt = load_prompt("rate", tmp_path)
     assert prompt.chars(1200) - prompt.chars(0) == 1200
@@ -72,7 +72,7 @@ def test_a_template_that_passes_its_check_is_measured_with_what_was_tried(tmp_pa
 
 def test_a_mark_of_an_editor_at_the_beginning_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "rate.v1.j2").write_bytes(b"\xef\xbb\xbf" + KIND.encode())
-    assert load_prompt("rate", tmp_path).render("Hi.") == "Be kind. Hi."
+    assert load_prompt("rate", tmp_path).render("Hi.") == "Be kind, 1 to 9. Hi."
 
 
 def test_the_faults_of_both_templates_are_told_at_once(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ from daemon.core.timestamps import to_iso
 
 REVIEW_FLAGS = frozenset(
     {
-        *("no_valid_form", "no_valid_rating", "evidence_not_found", "repeats_itself", "unsure_score"),
-        "addresses_evaluator",
+        *("no_valid_form", "no_valid_rating", "evidence_not_found", "no_evidence", "repeats_itself"),
+        *("addresses_evaluator", "unsure_score"),
         *("low_confidence", "mixed_language", "quiet"),
         *(OTHER_ACCOUNT, SHARED_NAME),
     }

@@ -5,18 +5,20 @@ that the voice can be kept out of it.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
 from daemon.core.content.answers import AnswerModel, distinct
 from daemon.core.content.document import CRITERIA, Evaluation, Evidence, Flag, Scored
-from daemon.core.content.levels import LOW_MASS, Figure
+from daemon.core.content.levels import LEVELS, LOW_MASS, Figure
 from daemon.core.content.repetition import repeated
 from daemon.core.content.sentences import sentences, telling
 
-Level = Literal[1, 2, 3, 4, 5, 6, 7, 8, 9]
-Number = Annotated[int, Field(ge=1)]
+# An enum for the grammar, whose numbers are then one token each; no Literal, which takes true for 1.
+_ENUM = {"enum": list(LEVELS), "type": "integer"}
+Level = Annotated[int, Field(ge=LEVELS[0], le=LEVELS[-1]), WithJsonSchema(_ENUM)]
+Number = Annotated[int, Field(ge=1, le=9999)]
 Sentence = Annotated[str, Field(min_length=15, max_length=160)]
 
 
@@ -105,6 +107,10 @@ def _doubts(evaluation: Evaluation) -> Iterator[Flag]:
     if again := repeated(" ".join((evaluation.feedback, *evaluation.suggestions))):
         yield Flag(code="repeats_itself", field="feedback", detail=again)
     for criterion, scored in evaluation.scores.items():
+        if scored.quote is None:  # of a server that does not hold to the numbers of the schema
+            yield Flag(
+                code="no_evidence", field=criterion, detail="it rests on no sentence of the transcript"
+            )
         if scored.legal_mass is not None and scored.legal_mass < LOW_MASS:
             told = f"only {scored.legal_mass:.0%} of the model's answer was a level of the scale"
             yield Flag(code="unsure_score", field=criterion, detail=told)
