@@ -266,6 +266,25 @@ class StretchRow(Model):
         table_name = "recordings"
 
 
+class AuditRow(Model):
+    """An entry of the audit, as `core.keeping.chain` hashes it. `at` is kept as the text that was hashed."""
+
+    number = IntegerField(primary_key=True)
+    at = TextField()
+    what = TextField()
+    actor = TextField(null=True)
+    actor_salt = TextField(null=True)
+    actor_digest = TextField()
+    details = TextField(null=True)
+    details_salt = TextField(null=True)
+    details_digest = TextField()
+    previous = TextField()
+    hash = TextField()
+
+    class Meta:
+        table_name = "audit"
+
+
 class CountRow(Model):
     """The number of tasks of a status, undelivered documents of a kind, or of what wants a person. Triggers
     maintain it.
@@ -292,5 +311,6 @@ MODELS: tuple[type[Model], ...] = (
     NewsRow,
     GpuPointRow,
     StretchRow,
+    AuditRow,
     CountRow,
 )

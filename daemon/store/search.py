@@ -13,7 +13,7 @@ from daemon.store.opening import connect
 _OTHER_TEXT = frozenset(
     "stt_result mistral_result llama_result flags provenance detail error_message reason status phase stage "
     "kind step video outcome failed_stage error_code event from_status to_status group_name current_phase "
-    "key value migrated_at actor acknowledged_by".split()
+    "key value migrated_at actor acknowledged_by what details".split()
 )
 _DOCUMENT = "content"
 _EVENT = "events.message"  # a short number in it stands for much else
