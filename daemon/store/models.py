@@ -17,6 +17,7 @@ from peewee import (
 )
 
 from daemon.store.fields import InstantField, WideField
+from daemon.store.record_models import GpuPointRow, NewsRow, StretchRow
 
 
 class UserRow(Model):
@@ -219,51 +220,6 @@ class KeptFileRow(Model):
 
     class Meta:
         table_name = "kept_files"
-
-
-class NewsRow(Model):
-    """An event of the daemon, as `introeval events` shows it."""
-
-    id = IntegerField(primary_key=True)
-    at: Any = InstantField()
-    kind = TextField()
-    message = TextField()
-    task_id = IntegerField(null=True)
-    student = TextField(null=True)
-    status = TextField(null=True)
-    actor = TextField(null=True)
-    kept_from = FloatField(null=True)
-
-    class Meta:
-        table_name = "events"
-
-
-class GpuPointRow(Model):
-    """A reading of the GPU, with the group that was loaded."""
-
-    at: Any = InstantField(primary_key=True)
-    utilisation = FloatField(null=True)
-    used_mb = FloatField(null=True)
-    temperature_c = FloatField(null=True)
-    power_w = FloatField(null=True)
-    group_name = TextField()
-    kept_from = FloatField(null=True)
-
-    class Meta:
-        table_name = "gpu_points"
-
-
-class StretchRow(Model):
-    """Some minutes of what the dashboard shows, packed by `daemon.store.recording`."""
-
-    id = AutoField()
-    began_at: Any = InstantField()
-    ended_at: Any = InstantField()
-    frames: Any = BlobField()
-    kept_from = FloatField(null=True)
-
-    class Meta:
-        table_name = "recordings"
 
 
 class AuditRow(Model):

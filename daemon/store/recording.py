@@ -11,7 +11,7 @@ from daemon.core.keeping.frames import Stretch, without
 from daemon.core.keeping.traces import Traces
 from daemon.core.timestamps import from_iso, to_iso
 from daemon.store.database import Database, impatient, reads, writes
-from daemon.store.models import GpuPointRow, NewsRow, StretchRow
+from daemon.store.record_models import GpuPointRow, NewsRow, StretchRow
 
 _LINE = [getattr(NewsRow, name) for name in EventLine.model_fields]
 _KEPT: tuple[Any, ...] = (NewsRow, GpuPointRow, StretchRow)

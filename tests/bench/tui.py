@@ -75,7 +75,7 @@ def _paint(folder: Path) -> list[Figure]:
 
 
 def _first_paint(arguments: list[str], marker: str, environment: dict[str, str]) -> float:
-    with terminal(arguments, **environment) as seen:
+    with terminal(arguments, 120, 40, **environment) as seen:
         return seen.until(lambda: marker.encode() in seen.written)
 
 
