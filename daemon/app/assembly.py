@@ -104,7 +104,7 @@ async def assemble(
 ) -> Daemon:
     """Build and connect the parts; nothing runs yet. Raises ConfigError, StoreError."""
     journal = Journal(session, time.time, events)
-    places = await recall(config.paths.inbox, config.paths.outbox, session, events)
+    places = await recall(config.paths.inbox, config.paths.outbox, session, events, time.time)
     supervisor = _make_supervisor(config, node, media, journal, site, alarms)
     forecaster = Forecaster(
         supervisor,

@@ -80,7 +80,13 @@ async def running(
         progress.changed.connect(events.changed)
         daemon = await assemble(config, node, media, session, site, alarms, events, gpu)
         forgetting = Forgetting(
-            daemon.session, daemon.record, events, daemon.delivery.still, config.paths, daemon.places.outbox
+            daemon.session,
+            daemon.record,
+            events,
+            daemon.delivery.still,
+            config.paths,
+            daemon.places.outbox,
+            time.time,
         )
         forgetting.forgotten.connect(daemon.forecaster.forgotten)
         may_change, kept = operators(config.api.operators), kept_for(config.api.operators)

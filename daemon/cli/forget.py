@@ -1,6 +1,8 @@
 """`introeval forget`: asks the daemon or, when none runs, works on the database itself."""
 
+import os
 import sys
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,6 +68,7 @@ def confirmed(question: str) -> bool:
 
 
 def _without_daemon(settings: "Config", student: str, unreached: NotRunning) -> "Forgotten":
+    from daemon.api.errors import account_of
     from daemon.delivery.forget import delete_files, forget_rows, look_up, proved
     from daemon.store import open_store, recording
     from daemon.system.state_folder import DATABASE, owned
@@ -79,7 +82,7 @@ def _without_daemon(settings: "Config", student: str, unreached: NotRunning) -> 
         deleted = delete_files(kept, paths, _outbox(settings, db))
         recording.forget_frames(db, kept.traces, 0, -1)
         recording.forget_events(db, kept.traces)
-        forget_rows(db, kept, paths)
+        forget_rows(db, kept, deleted, paths, at=time.time(), actor=account_of(os.geteuid()))
         return proved(kept, deleted, paths)
 
 

@@ -6,7 +6,7 @@ is left follows, so that the deletion is proved.
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from daemon.config.sections import PathSettings
@@ -18,6 +18,7 @@ from daemon.core.keeping.traces import Traces
 from daemon.delivery import forget_proof
 from daemon.monitoring.events import Events
 from daemon.monitoring.record import Record
+from daemon.store import audit
 from daemon.store.database import Database, overwrite
 from daemon.store.forgetting import StudentRecords, forget, kept_of
 from daemon.store.session import Session
@@ -50,9 +51,10 @@ class Forgetting:
         still: asyncio.Lock,
         paths: PathSettings,
         outbox: Place,
+        clock: Callable[[], float],
     ) -> None:
         self._session, self._record, self._events, self._still = session, record, events, still
-        self._paths, self._outbox = paths, outbox
+        self._paths, self._outbox, self._clock = paths, outbox, clock
         self.forgotten = Signal[[Sequence[int]]]()
 
     async def __call__(self, student: str, actor: str | None = None) -> Forgotten:
@@ -64,7 +66,7 @@ class Forgetting:
             kept = await self._session(look_up, student, self._paths)
             deleted = await asyncio.to_thread(delete_files, kept, self._paths, self._outbox)
             await self._record.forget(kept.traces)
-            await self._session(forget_rows, kept, self._paths)
+            await self._session(forget_rows, kept, deleted, self._paths, at=self._clock(), actor=actor)
             self.forgotten(kept.tasks)
             # `still` is held: a stop waits for the last delivery, and so for this answer.
             forgotten = await asyncio.to_thread(proved, kept, deleted, self._paths)
@@ -86,15 +88,26 @@ def look_up(db: Database, student: str, paths: PathSettings) -> StudentRecords:
         raise
 
 
-def forget_rows(db: Database, kept: StudentRecords, paths: PathSettings) -> None:
+def forget_rows(
+    db: Database,
+    kept: StudentRecords,
+    deleted: Deleted,
+    paths: PathSettings,
+    *,
+    at: float,
+    actor: str | None,
+) -> None:
     """Delete the student from the database, if it has records, and overwrite what was deleted from it.
+    `actor` has ordered it.
 
     Raises as `look_up`.
     """
     if kept.known:
-        forget(db, kept.student, paths.inbox)
-    else:
-        overwrite(db)
+        forget(db, kept.student, paths.inbox, at=at, actor=actor)
+        return
+    if deleted.files:
+        audit.forget(db, kept.traces, (), at=at, actor=actor)
+    overwrite(db)
 
 
 def delete_files(kept: StudentRecords, paths: PathSettings, outbox: Place) -> Deleted:

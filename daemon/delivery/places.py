@@ -1,6 +1,7 @@
 """The inbox and the outbox: loaded from the database at a start, and changed by the order `accept`."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from daemon.contracts.signal import Signal
@@ -15,10 +16,12 @@ from daemon.system.place import Place
 class KnownPlaces:
     """Both places. `accepted` is sent when another folder has become one of them."""
 
-    def __init__(self, inbox: Place, outbox: Place, session: Session, events: Events) -> None:
+    def __init__(
+        self, inbox: Place, outbox: Place, session: Session, events: Events, clock: Callable[[], float]
+    ) -> None:
         self.inbox, self.outbox = inbox, outbox
         self.accepted = Signal[[]]()
-        self._session, self._events = session, events
+        self._session, self._events, self._clock = session, events, clock
 
     @property
     def all(self) -> tuple[Place, Place]:
@@ -31,12 +34,20 @@ class KnownPlaces:
         Raises PlaceError if there is none, and StoreError; then nothing is accepted.
         """
         place = self.inbox if name is PlaceName.INBOX else self.outbox
-        await asyncio.to_thread(place.accept)
+        loop, now = asyncio.get_running_loop(), self._clock()
+
+        def keep(memory: KnownPlace) -> None:
+            kept = self._session(settings.accept_place, name, place.path, memory, now, actor)
+            asyncio.run_coroutine_threadsafe(kept, loop).result()
+
+        await asyncio.to_thread(place.accept, keep)
         self._events.add("order", f"accept {name}: {place.path}", actor=actor)
         self.accepted()
 
 
-async def recall(inbox: Path, outbox: Path, session: Session, events: Events) -> KnownPlaces:
+async def recall(
+    inbox: Path, outbox: Path, session: Session, events: Events, clock: Callable[[], float]
+) -> KnownPlaces:
     """Load both places from the database, and create the folders of those that are new.
 
     Raises ConfigError, StoreError, OSError.
@@ -46,6 +57,7 @@ async def recall(inbox: Path, outbox: Path, session: Session, events: Events) ->
         await _recall(PlaceName.OUTBOX, outbox, session),
         session,
         events,
+        clock,
     )
     for place in places.all:
         await asyncio.to_thread(place.prepare)

@@ -24,7 +24,7 @@ from daemon.core.timestamps import to_iso
 from daemon.monitoring import queries
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.events import Events
-from daemon.store import documents, lists, reports
+from daemon.store import audit, documents, lists, reports
 from daemon.store.database import Database
 from daemon.store.reports import Listed
 from daemon.store.session import Session
@@ -108,6 +108,8 @@ class Attention:
         seen = False
         if kind == "alarm":
             seen = self._alarms.acknowledge(name, actor)
+            if seen:  # kept in memory only: with a crash before the entry it is gone, too
+                await self._session.until_durable(self._record_alarm, name, actor)
         elif kind == "refused":
             now = self._clock()
             seen = await self._session(documents.acknowledge_refused, name, now, actor)
@@ -115,6 +117,17 @@ class Attention:
             raise IllegalTransition(f"nothing named {key} wants a person; see: introeval attention")
         what = "a refused file" if kind == "refused" else f"the alarm {name.partition(' ')[0]}"
         self._events.add("order", f"{what} is acknowledged", actor=actor)  # neither names a student
+
+    def _record_alarm(self, db: Database, code: str, actor: str) -> None:
+        audit.append(
+            db,
+            at=self._clock(),
+            actor=actor,
+            what=Verb.ACKNOWLEDGE.value,
+            subject=f"alarm {code.partition(' ')[0]}",  # the rest can name a file
+            before={"acknowledged": False},
+            after={"acknowledged": True},
+        )
 
 
 def counts(db: Database, live: Live) -> dict[str, int]:

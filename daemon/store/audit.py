@@ -17,6 +17,8 @@ from daemon.store.models import AuditRow
 
 BY_ITSELF = "introeval (itself)"
 """The account of what the daemon did without an order. No account has a space."""
+DELIVERED = "delivered"
+"""The kind of entry that has the SHA-256 of a result's file."""
 WHOLE = "daemon"
 """The subject of an order for the whole daemon."""
 _WITHHELD = "(a forgotten student)"

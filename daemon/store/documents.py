@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from hashlib import sha256
 
 from daemon.contracts.values import Document, Kind
+from daemon.contracts.wire.words import Verb
 from daemon.core.timestamps import to_iso
+from daemon.store import audit
 from daemon.store.database import Database, reads, writes
 from daemon.store.insert import insert
 from daemon.store.models import DocumentRow, TaskRow
@@ -40,7 +43,10 @@ def undelivered(db: Database, limit: int, after_id: int = 0) -> list[Document]:
 
 @writes
 def delivered(db: Database, ids: Sequence[int], now: float) -> None:
-    """Mark documents as durable in the outbox, and tasks whose present revision's result is among them."""
+    """Mark documents as durable in the outbox, and tasks whose present revision's result is among them.
+
+    Each result is an entry of the audit with the SHA-256 of its file.
+    """
     for id_ in ids:
         missing = (DocumentRow.id == id_) & DocumentRow.delivered_at.is_null()
         if not DocumentRow.update(delivered_at=now).where(missing).execute(db):
@@ -49,6 +55,19 @@ def delivered(db: Database, ids: Sequence[int], now: float) -> None:
         if row.kind == Kind.RESULT:
             current = (TaskRow.id == row.task_id) & (TaskRow.revision == row.revision)
             TaskRow.update(delivered_at=now).where(current).execute(db)
+            audit.append(
+                db,
+                at=now,
+                actor=None,
+                what=audit.DELIVERED,
+                subject=audit.of_task(row.task_id),
+                before=None,
+                after={
+                    "revision": row.revision,
+                    "name": row.name,
+                    "sha256": sha256(bytes(row.content)).hexdigest(),
+                },
+            )
 
 
 def rows_of(db: Database, task_id: int) -> list[DocumentRow]:
@@ -94,7 +113,18 @@ def refused(
 def acknowledge_refused(db: Database, claim_id: str, now: float, actor: str | None) -> bool:
     """Record that a person has seen a refusal. Whether there is one, and nobody had seen it."""
     values = (to_iso(now), actor, f"_rejected/{claim_id}-", f"_rejected/{claim_id}.")  # "." comes after "-"
-    return bool(db.execute_sql(_ACKNOWLEDGE, values).rowcount)
+    if not db.execute_sql(_ACKNOWLEDGE, values).rowcount:
+        return False
+    audit.append(
+        db,
+        at=now,
+        actor=actor,
+        what=Verb.ACKNOWLEDGE.value,
+        subject=f"refused {claim_id}",
+        before={"acknowledged": False},
+        after={"acknowledged": True},
+    )
+    return True
 
 
 def _document(row: DocumentRow) -> Document:

@@ -13,6 +13,7 @@ from daemon.core.errors import IllegalTransition, UnknownStudent
 from daemon.core.intake.naming import temporary_name
 from daemon.core.keeping.traces import Traces, names_student
 from daemon.core.tasks.task import FINAL
+from daemon.store import audit
 from daemon.store.database import Database, overwrite, reads, writes
 from daemon.store.models import ClaimRow, DocumentRow, EventRow, KeptFileRow, PhaseRow, TaskRow, UserRow
 
@@ -76,18 +77,20 @@ def _check_nothing_open(student: str, rows: Iterable[TaskRow], claims: Iterable[
         raise IllegalTransition(f"a video of {student} is being claimed; wait for it, then try again")
 
 
-def forget(db: Database, student: str, inbox: Path) -> None:
+def forget(db: Database, student: str, inbox: Path, *, at: float, actor: str | None) -> None:
     """Delete the records of a student, and overwrite them. The ids of their tasks are never used again.
+    `actor` has ordered it.
 
     Raises as `kept_of`, and StoreError also when all is deleted but another program prevents overwriting.
     """
-    _delete(db, student, inbox)
+    _delete(db, student, inbox, at, actor)
     overwrite(db)
 
 
 @writes
-def _delete(db: Database, student: str, inbox: Path) -> None:
+def _delete(db: Database, student: str, inbox: Path, at: float, actor: str | None) -> None:
     kept = kept_of(db, student, inbox)
+    audit.forget(db, kept.traces, kept.tasks, at=at, actor=actor)
     TaskRow.delete().where(TaskRow.user_id == student).execute(db)  # cascades to documents and history
     for ids in chunked(kept.reasons, _AT_ONCE):
         DocumentRow.delete().where(DocumentRow.id.in_(ids)).execute(db)

@@ -1,5 +1,5 @@
 """Requests of people for a task, as `core.tasks.offers` allows them: retry, rate, hold, release, cancel,
-deliver, acknowledge.
+deliver, acknowledge. Each is a line of the task's history and an entry of the audit.
 """
 
 import json
@@ -10,13 +10,22 @@ from daemon.contracts.values import Kind
 from daemon.core.tasks.offers import Verb, check
 from daemon.core.tasks.reopening import rated_again, retried
 from daemon.core.tasks.task import STAGE_OF, Stage, Status, Task, phase_of
-from daemon.store import codec, history
+from daemon.store import audit, codec, history
 from daemon.store.commits import find
 from daemon.store.database import Database, writes
 from daemon.store.models import DocumentRow, TaskRow
 from daemon.store.reports import listed
 
 _RESULT_COLUMN = {Stage.STT: "stt_result", Stage.EXTRACT: "mistral_result", Stage.RATE: "llama_result"}
+_EVENTS = {
+    Verb.RETRY: "retried",
+    Verb.RATE: "rated_again",
+    Verb.HOLD: "held",
+    Verb.RELEASE: "let_go",
+    Verb.CANCEL: "cancel_requested",
+    Verb.ACKNOWLEDGE: "acknowledged",
+    Verb.DELIVER: "deliver_again",
+}
 _BEGUN_ANEW: dict[str, Any] = {
     "attempt": 0,
     "retry_count": 0,
@@ -51,7 +60,7 @@ def retry(db: Database, task_id: int, now: float, actor: str | None = None) -> T
     row = find(db, task_id)
     answered = Status(row.status) is Status.COMPLETED
     to = retried(listed(row), db.terms, now)
-    return _reopen(db, row, to, now, "retried", actor, reseeded=answered)
+    return _reopen(db, row, to, now, Verb.RETRY, actor, reseeded=answered)
 
 
 @writes
@@ -61,28 +70,28 @@ def rate_again(
     """Begin the next revision of a rated task at `rate`, or at `extract`. Raises as `retry`."""
     row = find(db, task_id)
     to = rated_again(listed(row), db.terms, now, extract=extract)
-    return _reopen(db, row, to, now, "rated_again", actor, reseeded=False)
+    return _reopen(db, row, to, now, Verb.RATE, actor, reseeded=False)
 
 
 @writes
 def hold(db: Database, task_id: int, now: float, actor: str | None = None, *, held: bool) -> Task:
     """Hold an open task, or release it. Raises UnknownTask, and IllegalTransition if that changes nothing."""
     if held:
-        return _mark(db, task_id, Verb.HOLD, "held", now, actor, {"held": True, "estimated_completion": None})
-    return _mark(db, task_id, Verb.RELEASE, "let_go", now, actor, {"held": False})
+        return _mark(db, task_id, Verb.HOLD, now, actor, {"held": True, "estimated_completion": None})
+    return _mark(db, task_id, Verb.RELEASE, now, actor, {"held": False})
 
 
 @writes
 def request_cancel(db: Database, task_id: int, now: float, actor: str | None = None) -> Task:
     """Record that an open task is to be cancelled, also if an outcome comes first. Raises as `hold`."""
-    return _mark(db, task_id, Verb.CANCEL, "cancel_requested", now, actor, {"cancel_requested": True})
+    return _mark(db, task_id, Verb.CANCEL, now, actor, {"cancel_requested": True})
 
 
 @writes
 def acknowledge(db: Database, task_id: int, now: float, actor: str | None) -> Task:
     """Record that a person has seen what a task wants them for. Raises as `hold`."""
     columns = {"acknowledged_at": now, "acknowledged_by": actor}
-    return _mark(db, task_id, Verb.ACKNOWLEDGE, "acknowledged", now, actor, columns)
+    return _mark(db, task_id, Verb.ACKNOWLEDGE, now, actor, columns)
 
 
 @writes
@@ -93,37 +102,33 @@ def deliver_again(db: Database, task_id: int, now: float, actor: str | None = No
     """
     row = find(db, task_id)
     check(listed(row), Verb.DELIVER, db.terms, now)
-    task = codec.to_task(row)
-    history.record(db, task, "deliver_again", now, before=task.status, actor=actor)
     results = (DocumentRow.task_id == task_id) & (DocumentRow.kind == Kind.RESULT.value)
     query = DocumentRow.select().where(results).order_by(DocumentRow.revision.desc()).limit(1)
     last = query.execute(db)[0]
     DocumentRow.update(delivered_at=None).where(DocumentRow.id == last.id).execute(db)
     current = (TaskRow.id == task_id) & (TaskRow.revision == last.revision)
     TaskRow.update(delivered_at=None).where(current).execute(db)
+    _record(db, row, Verb.DELIVER, now, actor)
 
 
 def _mark(
     db: Database,
     task_id: int,
     verb: Verb,
-    event: str,
     now: float,
     actor: str | None,
     columns: Mapping[str, Any],
 ) -> Task:
     """Set the columns of a person's request. Raises IllegalTransition if the task does not allow it."""
-    check(listed(find(db, task_id)), verb, db.terms, now)
+    row = find(db, task_id)
+    check(listed(row), verb, db.terms, now)
     TaskRow.update(**columns, last_updated=now).where(TaskRow.id == task_id).execute(db)
-    task = codec.to_task(find(db, task_id))
-    history.record(db, task, event, now, before=task.status, actor=actor)
-    return task
+    return _record(db, row, verb, now, actor)
 
 
 def _reopen(
-    db: Database, row: TaskRow, to: Status, now: float, event: str, actor: str | None, *, reseeded: bool
+    db: Database, row: TaskRow, to: Status, now: float, verb: Verb, actor: str | None, *, reseeded: bool
 ) -> Task:
-    before = Status(row.status)
     stages = list(Stage)
     redone = stages[stages.index(STAGE_OF[to]) :]
     flags = codec.read_flags(row.flags)
@@ -143,6 +148,33 @@ def _reopen(
         **_BEGUN_ANEW,
         **{_RESULT_COLUMN[stage]: None for stage in redone},
     ).where(TaskRow.id == row.id).execute(db)
-    task = codec.to_task(find(db, row.id))
-    history.record(db, task, event, now, before=before, actor=actor)
+    return _record(db, row, verb, now, actor)
+
+
+def _record(db: Database, before: TaskRow, verb: Verb, now: float, actor: str | None) -> Task:
+    """Record a request that was carried out. Gives the task as it is now."""
+    after = find(db, before.id)
+    task = codec.to_task(after)
+    history.record(db, task, _EVENTS[verb], now, before=Status(before.status), actor=actor)
+    audit.append(
+        db,
+        at=now,
+        actor=actor,
+        what=verb.value,
+        subject=audit.of_task(task.id),
+        before=_state(before),
+        after=_state(after),
+    )
     return task
+
+
+def _state(row: TaskRow) -> dict[str, str | int | bool]:
+    """What a person's request can change of a task. It names nobody."""
+    return {
+        "status": row.status,
+        "revision": row.revision,
+        "held": row.held,
+        "cancel_requested": row.cancel_requested,
+        "acknowledged": row.acknowledged_at is not None,
+        "delivered": row.delivered_at is not None,
+    }

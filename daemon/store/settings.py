@@ -8,6 +8,7 @@ from typing import Any
 from daemon.contracts.wire.words import PlaceName
 from daemon.core.intake.naming import printable
 from daemon.core.intake.place import KnownPlace
+from daemon.store import audit
 from daemon.store.codec import dumps
 from daemon.store.database import Database, reads, writes
 from daemon.store.models import SettingRow
@@ -37,6 +38,18 @@ def place(db: Database, name: PlaceName, path: Path) -> KnownPlace | None:
 def keep_place(db: Database, name: PlaceName, path: Path, memory: KnownPlace) -> None:
     """Remember the folder at `path`."""
     put(db, _place_key(name, path), asdict(memory))
+
+
+@writes
+def accept_place(
+    db: Database, name: PlaceName, path: Path, memory: KnownPlace, now: float, actor: str | None
+) -> None:
+    """Remember the folder that a person has accepted as the place at `path`."""
+    before = get(db, _place_key(name, path))
+    keep_place(db, name, path, memory)
+    audit.append(
+        db, at=now, actor=actor, what="accept", subject=name.value, before=before, after=asdict(memory)
+    )
 
 
 def _place_key(name: PlaceName, path: Path) -> str:

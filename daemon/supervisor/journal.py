@@ -8,7 +8,7 @@ from daemon.core.content.document import Profile, Speaking, Transcript
 from daemon.core.schedule.phase_state import Extent, Group
 from daemon.core.tasks.task import FINAL, Phase, Stage, Task
 from daemon.monitoring.events import Events
-from daemon.store import commits, phases, recovery, reports, settings
+from daemon.store import audit, commits, phases, recovery, reports, settings
 from daemon.store.database import Database, writes
 from daemon.store.session import Session
 
@@ -42,9 +42,17 @@ class Journal:
         """The orders in force at the last stop."""
         return Orders(**await self._until_durable(settings.get, _ORDERS, {}))
 
-    async def keep_orders(self, orders: Orders) -> None:
-        """Store the orders, so that they survive a restart. Raises StoreError."""
-        await self.session(settings.put, _ORDERS, asdict(orders))
+    async def keep_orders(self, orders: Orders, what: str, actor: str | None) -> None:
+        """Store the orders, so that they survive a restart; `what` was ordered now. Raises StoreError."""
+        now = self._clock()
+
+        @writes
+        def keep(db: Database) -> None:
+            before, after = settings.get(db, _ORDERS), asdict(orders)
+            settings.put(db, _ORDERS, after)
+            audit.append(db, at=now, actor=actor, what=what, subject=audit.WHOLE, before=before, after=after)
+
+        await self.session(keep)
 
     async def recover(self) -> list[Task]:
         """Repair what a crash left. Gives the open tasks."""

@@ -31,23 +31,24 @@ class StandingOrders:
         """Pause, resume, drain, or go, as `actor` orders. Raises StoreError; the order then does not hold."""
         match order:
             case Order.PAUSE:
-                await self._keep("pause now" if at_once else "pause", actor, paused=True)
+                what = "pause now" if at_once else order.value
+                await self._keep(what, what, actor, paused=True)
             case Order.RESUME:
-                await self._keep("resume", actor, paused=False, draining=False)
+                await self._keep(order, order, actor, paused=False, draining=False)
             case Order.DRAIN:
-                await self._keep("drain", actor, draining=True)
+                await self._keep(order, order, actor, draining=True)
             case Order.GO:
-                await self._keep("go", actor, go_at=self._clock())
+                await self._keep(order, order, actor, go_at=self._clock())
 
     async def deadline(self, at: float | None, actor: str | None = None) -> None:
         """Set when the class is to be done, in epoch seconds; None removes it. Raises StoreError."""
         told = "no deadline" if at is None else f"deadline in {seconds(at - self._clock())}"
-        await self._keep(told, actor, deadline=at)
+        await self._keep("deadline", told, actor, deadline=at)
 
-    async def _keep(self, told: str, actor: str | None, **ordered: Any) -> None:
+    async def _keep(self, what: str, told: str, actor: str | None, **ordered: Any) -> None:
         async with self._one_by_one:
             orders = replace(self.now, **ordered)
-            await self._journal.keep_orders(orders)
+            await self._journal.keep_orders(orders, what, actor)
             self.now = orders
         self.changed(orders)
         self._journal.events.add("order", told, actor=actor)

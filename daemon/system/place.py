@@ -79,16 +79,19 @@ class Place:
             here, mark = (found.st_dev, found.st_ino), _read_mark(folder)
             memory = self._memory
             if memory is None:
-                self._take(folder, mark)
+                self._take(folder, mark, self._keep)
             elif mark is None or mark != memory.mark or here != self._seen:
                 self._compare(folder, mark, memory)
             self._seen = here
             self.state, self.detail = PlaceState.KNOWN, ""
 
-    def accept(self) -> None:
-        """Accept the present folder as the place. Raises PlaceError, and what `keep` raises."""
+    def accept(self, keep: Keep) -> None:
+        """Accept the present folder as the place; `keep` makes the changed memory durable.
+
+        Raises PlaceError, and what `keep` raises.
+        """
         with self._open() as folder, self._one_by_one, self._told_when_away():
-            self._take(folder, _read_mark(folder))
+            self._take(folder, _read_mark(folder), keep)
             self.state, self.detail = PlaceState.KNOWN, ""
 
     def look(self) -> None:
@@ -127,16 +130,16 @@ class Place:
         self.state, self.detail = state, message
         return PlaceError(message)
 
-    def _take(self, folder: Folder, mark: str | None) -> None:
+    def _take(self, folder: Folder, mark: str | None, keep: Keep) -> None:
         """Remember this folder, with its mark or a new one."""
-        self._remember(KnownPlace(mark or _write_mark(folder, None), file_system(folder.fd)))
+        self._remember(KnownPlace(mark or _write_mark(folder, None), file_system(folder.fd)), keep)
 
     def _compare(self, folder: Folder, mark: str | None, memory: KnownPlace) -> None:
         """Remember a folder that differs from the memory and still is the place. Raises PlaceError if not."""
         system = self._judge(folder, mark, memory)
         if mark is None or memory.mark not in (None, mark):
             mark = _write_mark(folder, memory.mark) or memory.mark
-        self._remember(KnownPlace(mark, system))
+        self._remember(KnownPlace(mark, system), self._keep)
 
     def _judge(self, folder: Folder, mark: str | None, memory: KnownPlace) -> FileSystem:
         """The file system of a folder that is the place. Raises PlaceError if it is not, and OSError."""
@@ -148,9 +151,9 @@ class Place:
             raise self._fail(PlaceState.UNKNOWN, f"{told} ({expected}); mount it again, or, {fix}")
         return system
 
-    def _remember(self, memory: KnownPlace) -> None:
+    def _remember(self, memory: KnownPlace, keep: Keep) -> None:
         if memory != self._memory:
-            self._keep(memory)
+            keep(memory)
             self._memory = memory
 
 

@@ -11,6 +11,8 @@ import pytest
 import structlog.testing
 
 from daemon.api.errors import account_of
+from daemon.core.keeping.chain import broken
+from daemon.store import audit
 from daemon.system.state_folder import DATABASE
 from tests.integration.test_api_routes import ask
 from tests.support.inprocess import Lab, worked_off
@@ -48,6 +50,10 @@ async def test_orders_say_who_gave_them_and_forget_a_student_who_did(tmp_path: P
         history = (await ask(lab, "GET", "/tasks/1")).json()["history"]
         assert [line["event"] for line in history if line["actor"] == ME] == ["deliver_again", "rated_again"]
         assert {line["actor"] for line in history} == {ME, None}
+        entries = await daemon.session(audit.entries)
+        assert [(entry.what, entry.actor.text) for entry in entries if entry.what != "delivered"] == [
+            (what, ME) for what in ("pause", "resume", "deliver", "rate", "deadline")
+        ], "nothing was accepted, and nobody forgotten"
 
         lab.hand_in(f"{ME}_me.mp4")
         await worked_off(daemon)
@@ -61,6 +67,9 @@ async def test_orders_say_who_gave_them_and_forget_a_student_who_did(tmp_path: P
             "whose files the others' are"
         )
         assert {event.actor for event in daemon.events.recent(1000)} == {None}
+        entries = await daemon.session(audit.entries)
+        assert broken(entries) is None
+        assert ME not in {entry.actor.text for entry in entries}
     with closing(sqlite3.connect(lab.config.paths.state / DATABASE)) as database:
         for table in ("task_events", "events"):
             assert database.execute(f"SELECT DISTINCT actor FROM {table}").fetchall() == [(None,)]

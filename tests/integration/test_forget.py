@@ -22,7 +22,7 @@ from daemon.core.alarms import trouble
 from daemon.core.errors import IllegalTransition, NotForgotten, UnknownStudent
 from daemon.core.keeping.traces import Traces
 from daemon.delivery import forget_proof
-from daemon.store import forgetting, open_store, recording
+from daemon.store import audit, forgetting, open_store, recording
 from daemon.system.state_folder import DATABASE
 from tests.integration.test_cli_daemon import run
 from tests.support.inprocess import Lab, worked_off
@@ -209,6 +209,7 @@ async def test_what_was_deleted_is_looked_for_in_the_bytes_of_the_database(tmp_p
     with open_store(database) as store:
         recording.forget_frames(store, kept.traces, 0, -1)
         recording.forget_events(store, kept.traces)
+        audit.forget(store, kept.traces, kept.tasks, at=0.0, actor=None)
     assert forget_proof.find(kept.traces, lab.config.paths) == [f"{database}: deleted rows"]
 
 

@@ -172,7 +172,7 @@ def test_an_empty_share_in_the_place_of_the_known_one_is_unknown_until_it_is_acc
         place = kept.place()
         unknown(place)
         assert list(share.folder.iterdir()) == []
-        place.accept()
+        place.accept(kept.keep)
         assert place.state is PlaceState.KNOWN
         known(place)
         known(kept.place())

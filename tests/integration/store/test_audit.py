@@ -1,15 +1,21 @@
 """The audit table: written with the change that it records, append-only, and emptied of a student."""
 
+import hashlib
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from daemon.core.errors import StoreError
+from daemon.contracts.values import Kind
+from daemon.contracts.wire.words import Verb
+from daemon.core.errors import IllegalTransition, StoreError
 from daemon.core.keeping.chain import broken
 from daemon.core.keeping.traces import Traces
-from daemon.store import Database, audit, settings
+from daemon.core.tasks.task import Event
+from daemon.store import Database, audit, documents, reopening, settings
 from daemon.store.database import overwrite, writes
-from tests.integration.stores import NOW
+from tests.integration.stores import NOW, birth, born, completed, deliver_all, walk
 
 
 def add(store: Database, subject: str = "daemon", actor: str = "ann", after: object = None) -> None:
@@ -93,3 +99,57 @@ def test_a_student_named_like_a_word_of_ours_takes_nobody_elses_entries(
     audit.forget(store, Traces("other"), [], at=NOW, actor="ann")
     audit.forget(store, Traces(student), [2], at=NOW, actor="ann")
     assert all(entry.details.text for entry in audit.entries(store))
+
+
+def test_each_order_for_a_task_is_an_entry_with_its_account_and_what_it_changed(store: Database) -> None:
+    (task,) = born(store, birth("a"))
+    reopening.hold(store, task.id, NOW, "ann", held=True)
+    reopening.hold(store, task.id, NOW, "ann", held=False)
+    with pytest.raises(IllegalTransition):
+        reopening.hold(store, task.id, NOW, "ann", held=False)  # refused, and so no entry
+    walk(store, task, Event.ADMITTED, Event.STARTED, Event.FAILED)
+    reopening.acknowledge(store, task.id, NOW, "ann")
+    deliver_all(store)
+    reopening.deliver_again(store, task.id, NOW, "ann")
+    completed(store, reopening.retry(store, task.id, NOW, "ann"))
+    reopening.rate_again(store, task.id, NOW, "ann")
+    reopening.request_cancel(store, task.id, NOW, "ann")
+    written = [entry for entry in audit.entries(store) if entry.actor.text == "ann"]
+    assert {entry.what for entry in written} == set(Verb)
+    said = [json.loads(entry.details.text or "") for entry in written]
+    assert {each["subject"] for each in said} == {f"task {task.id}"}
+    moved = {"revision": (1, 2), "acknowledged": (True, False), "status": ("failed", "uploaded")}
+    assert [(entry.what, changes(each)) for entry, each in zip(written, said, strict=True)] == [
+        ("hold", {"held": (False, True)}),
+        ("release", {"held": (True, False)}),
+        ("acknowledge", {"acknowledged": (False, True)}),
+        ("deliver", {"delivered": (True, False)}),
+        ("retry", moved),
+        ("rate", {"revision": (2, 3), "status": ("completed", "mistral_complete")}),
+        ("cancel", {"cancel_requested": (False, True)}),
+    ]
+
+
+def changes(details: dict[str, Any]) -> dict[str, tuple[object, object]]:
+    before, after = details["before"], details["after"]
+    return {name: (before[name], after[name]) for name in before if before[name] != after[name]}
+
+
+def test_each_delivered_result_is_an_entry_with_the_hash_of_its_file(store: Database) -> None:
+    (task,) = born(store, birth("a"))
+    completed(store, task)
+    waiting = [each for each in documents.undelivered(store, 9) if each.kind is Kind.RESULT]
+    deliver_all(store)
+    deliver_all(store)  # marked again after a crash
+    (entry,) = audit.entries(store)
+    assert (entry.what, entry.actor.text) == ("delivered", audit.BY_ITSELF)
+    (result,) = waiting
+    assert json.loads(entry.details.text or "") == {
+        "subject": f"task {task.id}",
+        "before": None,
+        "after": {
+            "revision": 1,
+            "name": result.name,
+            "sha256": hashlib.sha256(result.content).hexdigest(),
+        },
+    }

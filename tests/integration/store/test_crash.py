@@ -12,8 +12,19 @@ from pathlib import Path
 import pytest
 
 from daemon.core.errors import StoreError
+from daemon.core.keeping.chain import broken
 from daemon.core.tasks.task import FINAL, Status
-from daemon.store import births, claims, commits, open_store, recovery, reports, settings
+from daemon.store import (
+    audit,
+    births,
+    claims,
+    commits,
+    open_store,
+    recovery,
+    reopening,
+    reports,
+    settings,
+)
 from tests.integration.stores import (
     NOW,
     WAY,
@@ -41,6 +52,8 @@ def work(path: Path) -> None:
         while True:
             tasks = born(store, *(birth(f"c{number + n}", f"s{n}") for n in range(3)))
             number += 3
+            for held in (True, False):
+                tasks[0] = reopening.hold(store, tasks[0].id, NOW, "ann", held=held)
             for event in WAY:
                 changes = [change(task, event) for task in tasks]
                 commits.commit(store, changes)
@@ -86,7 +99,17 @@ def test_a_process_killed_at_any_moment_leaves_what_it_committed_and_no_more(tmp
             births = db.execute("SELECT count(*) FROM claims WHERE step = 'done'").fetchone()[0]
             tasks = db.execute("SELECT count(*) FROM processing_tasks").fetchone()[0]
             receipts = db.execute("SELECT count(*) FROM documents WHERE kind = 'receipt'").fetchone()[0]
+            delivered = db.execute(
+                "SELECT count(*) FROM documents WHERE kind = 'result' AND delivered_at > ''"
+            )
+            ordered = db.execute("SELECT event, count(*) FROM task_events WHERE actor > '' GROUP BY event")
+            effects = {"delivered": delivered.fetchone()[0], **dict(ordered)}
+            recorded = dict(db.execute("SELECT what, count(*) FROM audit GROUP BY what"))
         db.close()
+        with open_store(path) as store:
+            assert broken(audit.entries(store)) is None
+        words = {"held": "hold", "let_go": "release", "delivered": "delivered"}
+        assert {words[event]: n for event, n in effects.items() if n} == recorded
         assert durable <= final
         assert births == tasks == receipts
         assert tasks % 3 == 0, "a group is born together or not at all"

@@ -68,13 +68,13 @@ def test_a_video_is_archived_when_the_last_revision_is_delivered(store: Database
 def test_a_forgotten_student_leaves_nothing_and_gives_the_id_to_nobody(store: Database, path: Path) -> None:
     (task,) = born(store, birth("a", "anna"))
     with pytest.raises(IllegalTransition, match="cancel it"):
-        forgetting.forget(store, "anna", INBOX)
+        forgetting.forget(store, "anna", INBOX, at=NOW, actor="ann")
     completed(store, task)
     refused = claim("r", "anna")
     claims.add(store, [refused])
     claims.refuse(store, [(refused, Document(0, Kind.REASON, reason_name("r", refused.filename), REASON))])
     assert forgetting.kept_of(store, "anna", INBOX).videos == (Path("/spool/a"),)
-    forgetting.forget(store, "anna", INBOX)
+    forgetting.forget(store, "anna", INBOX, at=NOW, actor="ann")
     with sqlite3.connect(path) as db:
         for table in ("users", "claims", "processing_tasks", "documents", "task_events"):
             assert db.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
