@@ -85,6 +85,7 @@ ROWS = {
         Row("replay", "replay:replay", _L, "Open the dashboard on a recorded day"),
         Row("ledger", "ledger:ledger", _L, "Show what each switch took, and who held the GPU's memory"),
         Row("decisions", "decisions:decisions", _L, "Repeat the recorded decisions, and show differences"),
+        Row("audit", "audit:audit", _L, "Show and verify the audit, or write the bundle of a class"),
         Row("forget", "forget:forget", _L, "Delete everything of a student"),
     )
 }

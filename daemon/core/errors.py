@@ -12,6 +12,7 @@ IntroEvalError
 ├── Crowded               too many connections to the control socket are open
 ├── Stopping              the daemon is stopping, or starting anew in place
 ├── RecordUnreadable      a file holds no recorded decisions
+├── AuditBroken           the audit or a bundle of it is not as it was written
 ├── Paused                a pause holds, and nobody is there to end it
 ├── IllegalTransition     the event is not allowed in the task's status
 ├── ModelError            a model is unknown, damaged or cannot be fetched
@@ -127,6 +128,12 @@ class RecordUnreadable(IntroEvalError):
     """A file holds no recorded decisions, or is damaged."""
 
     exit_code = 17
+
+
+class AuditBroken(IntroEvalError):
+    """The audit, or a bundle of it, is not as it was written."""
+
+    exit_code = 27
 
 
 class IllegalTransition(IntroEvalError):

@@ -7,20 +7,35 @@ is chained to the one before: see `daemon.core.keeping.chain`.
 import json
 import secrets
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 
-from daemon.core.keeping.chain import BEGIN, FORGET, ChainEntry, Sealed, canonical, chained, seal
+from daemon.contracts.values import Kind
+from daemon.core.keeping.bundle import DeliveredResult
+from daemon.core.keeping.chain import (
+    BEGIN,
+    FORGET,
+    PARTS,
+    TASK,
+    ChainEntry,
+    Sealed,
+    canonical,
+    chained,
+    delivery,
+    forgotten,
+    seal,
+)
 from daemon.core.keeping.traces import Traces
 from daemon.core.timestamps import to_iso
 from daemon.store.database import Database, reads, writes
 from daemon.store.insert import insert
-from daemon.store.models import AuditRow
+from daemon.store.models import AuditRow, DocumentRow, TaskRow
 
 BY_ITSELF = "introeval (itself)"
 """The account of what the daemon did without an order. No account has a space."""
-DELIVERED = "delivered"
-"""The kind of entry that has the SHA-256 of a result's file."""
 WHOLE = "daemon"
 """The subject of an order for the whole daemon."""
+_CLASS = "class "
+"""The subject of an entry about a class begins so, and goes on with its day."""
 _WITHHELD = "(a forgotten student)"
 _SALT_BYTES = 16
 _LAST = "SELECT number, hash FROM audit WHERE number = (SELECT max(number) FROM audit)"
@@ -28,7 +43,7 @@ _LAST = "SELECT number, hash FROM audit WHERE number = (SELECT max(number) FROM 
 
 def of_task(task_id: int) -> str:
     """The subject of an entry about a task."""
-    return f"task {task_id}"
+    return f"{TASK}{task_id}"
 
 
 @writes
@@ -60,6 +75,43 @@ def entries(db: Database) -> list[ChainEntry]:
     return list(_entries(db))
 
 
+@dataclass(frozen=True, slots=True)
+class ClassRecord:
+    """The whole chain, the numbers of the entries of a class, and the results that it was given."""
+
+    chain: list[ChainEntry]
+    mine: frozenset[int]
+    results: list[DeliveredResult]
+
+
+@reads
+def of_class(db: Database, day: str, begin: float, end: float) -> ClassRecord:
+    """The record of the tasks that came from `begin` to before `end`, which is the class named `day`.
+
+    An entry belongs to the class of its task; one of no task to the class that it names, or else to that of
+    its day. An order to forget belongs also to the classes of what it emptied.
+    """
+    came = (TaskRow.upload_timestamp >= begin) & (TaskRow.upload_timestamp < end)
+    tasks = [row.id for row in TaskRow.select(TaskRow.id).where(came).order_by(TaskRow.id).execute(db)]
+    chain = list(_entries(db))
+    subjects = frozenset([*map(of_task, tasks), f"{_CLASS}{day}"])
+    first, last = to_iso(begin), to_iso(end)
+    mine = {each.number for each in chain if _belongs(each, subjects, on_day=first <= each.at < last)}
+    mine |= {each.number for each in chain if any(number in mine for number, _ in forgotten(each))}
+    recorded = {found[:2] for entry in chain if (found := delivery(entry))}
+    results = [
+        DeliveredResult(row.task_id, row.revision, row.name, bytes(row.content))
+        for task in tasks
+        for row in DocumentRow.select()
+        .where(DocumentRow.task_id == task)
+        .order_by(DocumentRow.id)
+        .execute(db)
+        if row.kind == Kind.RESULT.value
+        and (row.delivered_at is not None or (task, row.revision) in recorded)  # or is delivered again now
+    ]
+    return ClassRecord(chain, frozenset(mine), results)
+
+
 @writes
 def forget(db: Database, traces: Traces, tasks: Collection[int], *, at: float, actor: str | None) -> None:
     """Empty what names a student, and add the entry that says which entries that were.
@@ -69,11 +121,11 @@ def forget(db: Database, traces: Traces, tasks: Collection[int], *, at: float, a
     """
     student, mine = traces.student, frozenset(map(of_task, tasks))
     found = traces.in_files().found
-    emptied: dict[str, list[int]] = {"actor": [], "details": []}
+    emptied: dict[str, list[int]] = {name: [] for name in PARTS}
     for entry in _entries(db):
         if entry.actor.text == student:
             emptied["actor"].append(entry.number)
-        if entry.what != FORGET and _is_about(entry.details.text, mine, found):
+        if _is_about(entry, mine, found):
             emptied["details"].append(entry.number)
     for name, numbers in emptied.items():
         for number in numbers:
@@ -82,13 +134,31 @@ def forget(db: Database, traces: Traces, tasks: Collection[int], *, at: float, a
     append(db, at=at, actor=actor, what=FORGET, subject="student", before=None, after=emptied)
 
 
-def _is_about(details: str | None, mine: Collection[str], found: Callable[[bytes], bool]) -> bool:
-    if details is None:
+def _documents(db: Database, task: int) -> Iterator[DocumentRow]:
+    query = DocumentRow.select().where(DocumentRow.task_id == task).order_by(DocumentRow.id)
+    yield from query.execute(db)
+
+
+def _subject(entry: ChainEntry) -> str | None:
+    if entry.details.text is None:
+        return None
+    subject: str = json.loads(entry.details.text)["subject"]
+    return subject
+
+
+def _is_about(entry: ChainEntry, mine: Collection[str], found: Callable[[bytes], bool]) -> bool:
+    """Whether the details are about a student with these tasks, or name what `found` finds."""
+    subject = _subject(entry)
+    if subject is None or entry.what == FORGET or subject == WHOLE:
         return False
-    subject = json.loads(details)["subject"]
-    if subject.startswith("task "):
-        return subject in mine
-    return subject != WHOLE and found(details.encode())
+    return subject in mine if subject.startswith(TASK) else found((entry.details.text or "").encode())
+
+
+def _belongs(entry: ChainEntry, subjects: Collection[str], *, on_day: bool) -> bool:
+    subject = _subject(entry)
+    if subject is not None and subject.startswith((TASK, _CLASS)):
+        return subject in subjects
+    return on_day
 
 
 def _entries(db: Database) -> Iterator[ChainEntry]:

@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from daemon.contracts.values import Document, Kind
 from daemon.contracts.wire.words import Verb
+from daemon.core.keeping.chain import DELIVERED
 from daemon.core.timestamps import to_iso
 from daemon.store import audit
 from daemon.store.database import Database, reads, writes
@@ -59,7 +60,7 @@ def delivered(db: Database, ids: Sequence[int], now: float) -> None:
                 db,
                 at=now,
                 actor=None,
-                what=audit.DELIVERED,
+                what=DELIVERED,
                 subject=audit.of_task(row.task_id),
                 before=None,
                 after={

@@ -89,11 +89,11 @@ def test_an_entry_left_out_swapped_or_put_in_is_found(
     assert [each and each.number for each in found] == [at + 1, at + 1, at + 2]
 
 
-@pytest.mark.parametrize("name", ["actor", "details"])
-def test_a_text_may_be_gone_only_where_an_order_to_forget_says_so(name: str) -> None:
+@pytest.mark.parametrize(("name", "were"), [("actor", "account was"), ("details", "details were")])
+def test_a_text_may_be_gone_only_where_an_order_to_forget_says_so(name: str, were: str) -> None:
     chain = made([("ann", "task 1", None, {"revision": 1})] * 3)
     chain[1] = emptied(chain[1], name)
-    assert broken(chain) == Broken(2, f"its {name} was deleted, and no order to forget says so")
+    assert broken(chain) == Broken(2, f"its {were} deleted, and no order to forget says so")
     assert broken([*chain, forgetting(chain, **{name: [2]})]) is None
     other = {"actor": "details", "details": "actor"}[name]
     assert broken([*chain, forgetting(chain, **{name: [1], other: [2]})]) is not None

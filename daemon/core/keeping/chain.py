@@ -9,7 +9,7 @@ All hashes are SHA-256 over a canonical JSON array, which has one text for one m
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -17,6 +17,13 @@ BEGIN = "0" * 64
 """The hash before the first entry."""
 FORGET = "forget"
 """The kind of entry that names which entries were emptied."""
+DELIVERED = "delivered"
+"""The kind of entry that has the SHA-256 of a result's file."""
+TASK = "task "
+"""The subject of an entry about a task begins so, and goes on with its number."""
+PARTS = ("actor", "details")
+"""The parts of an entry that can be emptied."""
+_WERE = {"actor": "account was", "details": "details were"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,33 +91,16 @@ def chained(number: int, at: str, what: str, actor: Sealed, details: Sealed, pre
 
 def broken(entries: Iterable[ChainEntry]) -> Broken | None:
     """The first broken entry of a whole chain; None if there is none."""
-    previous = BEGIN
-    emptied: set[tuple[int, str]] = set()
-    forgotten: set[tuple[int, str]] = set()
-    for number, entry in enumerate(entries, 1):
-        if why := _fault(entry, number, previous):
+    previous, whole = BEGIN, list(entries)
+    for number, entry in enumerate(whole, 1):
+        if why := fault(entry, number, previous):
             return Broken(number, why)
         previous = entry.hash
-        emptied.update((number, name) for name in gone(entry))
-        forgotten.update(named(entry))
-    for number, name in sorted(emptied - forgotten):
-        return Broken(number, f"its {name} was deleted, and no order to forget says so")
-    return None
+    return unexplained(whole)
 
 
-def gone(entry: ChainEntry) -> Iterator[str]:
-    """Which of the entry's texts were deleted: `actor`, `details`."""
-    return (name for name in ("actor", "details") if getattr(entry, name).text is None)
-
-
-def named(entry: ChainEntry) -> Iterator[tuple[int, str]]:
-    """Which texts of which entries an entry of the kind `forget` says it has deleted."""
-    if entry.what == FORGET and entry.details.text is not None:
-        after = json.loads(entry.details.text)["after"]
-        yield from ((number, name) for name in ("actor", "details") for number in after[name])
-
-
-def _fault(entry: ChainEntry, number: int, previous: str) -> str:
+def fault(entry: ChainEntry, number: int, previous: str) -> str:
+    """Why an entry is not the one with this number after the one with the hash `previous`; empty if it is."""
     if entry.number != number:
         return f"entry {entry.number} stands in its place"
     if entry.previous != previous:
@@ -120,6 +110,35 @@ def _fault(entry: ChainEntry, number: int, previous: str) -> str:
     if not entry.details.fits:
         return "its details were changed"
     return "" if entry.hash == link(previous, entry.body) else "it was changed"
+
+
+def unexplained(entries: Iterable[ChainEntry]) -> Broken | None:
+    """The first entry that was emptied, and none of the entries says that it was forgotten."""
+    emptied: set[tuple[int, str]] = set()
+    for entry in (whole := list(entries)):
+        emptied.update((entry.number, name) for name in PARTS if getattr(entry, name).text is None)
+    for entry in whole:
+        emptied.difference_update(forgotten(entry))
+    for number, name in sorted(emptied):
+        return Broken(number, f"its {_WERE[name]} deleted, and no order to forget says so")
+    return None
+
+
+def forgotten(entry: ChainEntry) -> set[tuple[int, str]]:
+    """The entries, and which of their parts, that an order to forget has emptied."""
+    if entry.what != FORGET or entry.details.text is None:
+        return set()
+    after = json.loads(entry.details.text)["after"]
+    return {(number, name) for name in PARTS for number in after[name]}
+
+
+def delivery(entry: ChainEntry) -> tuple[int, int, str] | None:
+    """The task, the revision and the SHA-256 of a delivered result; None for another entry."""
+    if entry.what != DELIVERED or entry.details.text is None:
+        return None
+    details = json.loads(entry.details.text)
+    after = details["after"]
+    return int(details["subject"].removeprefix(TASK)), after["revision"], after["sha256"]
 
 
 def _hash(*parts: str | int) -> str:
