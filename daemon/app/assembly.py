@@ -33,6 +33,7 @@ from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.attention import Attention
 from daemon.monitoring.camera import Camera
 from daemon.monitoring.events import Events
+from daemon.monitoring.in_force import InForce
 from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.observer import Observer
 from daemon.monitoring.record import Record
@@ -68,6 +69,7 @@ class Daemon:
     record: Record
     places: KnownPlaces
     rubric: Rubric
+    in_force: InForce
     first_id: int
     """The id of the first task born in this run."""
     first_orders: Orders
@@ -149,6 +151,7 @@ async def assemble(
         record=Record(session, events, recorder, Camera(observer, attention.page), time.time),
         places=places,
         rubric=site.rubric,
+        in_force=InForce(session, config, lambda: site.rubric.digests, time.time),
         first_id=0,
         first_orders=await journal.orders(),
     )
@@ -189,7 +192,8 @@ def _connect(daemon: Daemon, metrics: Metrics, site: Site) -> None:
     supervisor.orders_changed.connect(lambda orders: intake.close(closed=orders.draining))
     supervisor.orders_changed.connect(forecaster.ordered)
     supervisor.switch_began.connect(forecaster.phase_ended)
-    supervisor.class_ended.connect(site.rubric.end_class)
+    supervisor.class_ended.connect(site.rubric.end_class, delivery.end_class)
+    site.rubric.changed.connect(daemon.in_force.look)
     supervisor.rating_asked.connect(site.rubric.check)
     supervisor.rated_anew.connect(site.rubric.renew)
     forecaster.replanned.connect(supervisor.replan)

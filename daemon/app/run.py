@@ -153,6 +153,7 @@ def _watches(daemon: Daemon) -> list[Callable[[asyncio.Event], Coroutine[Any, An
     config, alarms = daemon.config, daemon.alarms
     return [
         daemon.forecaster.run,
+        daemon.in_force.run,
         Registrations(
             daemon.session,
             config.paths.inbox,

@@ -140,13 +140,14 @@ def _change(details: Mapping[str, object]) -> str:
     before, after = details["before"], details["after"]
     if not isinstance(after, dict):
         return f"{_word(before)} > {_word(after)}"
-    if not isinstance(before, dict):
-        return ", ".join(f"{name} {_word(value)}" for name, value in after.items())
-    return ", ".join(
+    parts = [
         f"{name} {_word(before.get(name))} > {_word(value)}"
+        if isinstance(before, dict)
+        else f"{name} {_word(value)}"
         for name, value in after.items()
-        if before.get(name) != value
-    )
+        if not (isinstance(before, dict) and before.get(name) == value)
+    ]
+    return ", ".join(sorted(parts, key=len))  # a hash comes last
 
 
 def _word(value: object) -> str:

@@ -5,6 +5,7 @@ delivered does not delay the others.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -18,7 +19,7 @@ from daemon.core.tasks.task import Task
 from daemon.delivery.archive import archive, has_own_name
 from daemon.delivery.outbox import Outbox
 from daemon.monitoring.alarms import Alarms
-from daemon.store import documents, videos
+from daemon.store import audit, documents, videos
 from daemon.store.database import Database
 from daemon.store.session import Session
 from daemon.system.waits import happens, waking
@@ -57,6 +58,7 @@ class Delivery:
         self._hinted = asyncio.Event()
         self._again = asyncio.Event()
         self._rested = asyncio.Event()
+        self._class_ended = False
         self.blocked = 0  # documents that wait until a person moves a file away
         self.still = asyncio.Lock()  # held by a round, and by code during which none may run
 
@@ -69,6 +71,11 @@ class Delivery:
         """Wake the delivery: there may be a document."""
         self._rested.clear()
         self._hinted.set()
+
+    def end_class(self) -> None:
+        """Log the head of the audit once all is delivered: the log is another place than the database."""
+        self._class_ended = True
+        self.hint()
 
     def try_again(self) -> None:
         """Deliver now, without the backoff: the outbox may be back."""
@@ -89,10 +96,19 @@ class Delivery:
                 if stop.is_set():
                     break
                 if ended in _RESTS and not self._hinted.is_set():
+                    await self._log_head()
                     self._rested.set()
                 # While the outbox is away, a new result is no reason to look at it.
                 told = self._again if ended is _Ended.AWAY else self._hinted
                 await happens(told, backoff_s(failures) if failures else None)
+
+    async def _log_head(self) -> None:
+        if not self._class_ended:
+            return
+        with contextlib.suppress(StoreError):  # it is logged after the next round
+            number, digest = await self._session(audit.head)
+            log.info("the audit at the end of the class", entry=number, hash=digest)
+            self._class_ended = False
 
     async def _round(self) -> _Ended:
         """Deliver and archive all that there is."""

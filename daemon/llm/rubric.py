@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from daemon.contracts.signal import Signal
 from daemon.contracts.values import OnAlarm
 from daemon.core.alarms import Trouble, trouble
 from daemon.core.errors import ConfigError, two_parts
@@ -26,10 +27,14 @@ def _unheard(code: str, trouble: Trouble | None) -> None:
 
 
 class Rubric:
-    """Both prompts as they are asked now. Raises ConfigError when the files can't be used at the start."""
+    """Both prompts as they are asked now. Raises ConfigError when the files can't be used at the start.
+
+    `changed` signals that an edit was taken up.
+    """
 
     def __init__(self, folder: Path | None = None, on_alarm: OnAlarm = _unheard) -> None:
         self._folder, self._on_alarm = folder, on_alarm
+        self.changed = Signal[[]]()
         self._stamps = {name: _stamp(name, folder) for name in NAMES}  # before the content, which may change
         self._asked: dict[PromptName, Prompt] = dict(load_prompts(folder))
         self._files: dict[PromptName, Prompt | ConfigError] = dict(self._asked)
@@ -38,12 +43,18 @@ class Rubric:
     def text(self, name: PromptName, *, asking: bool = False) -> Prompt:
         """The prompt by which a question is asked now. With `asking` the class keeps it from now on."""
         file = self._look(name)
-        if name not in self._fixed and isinstance(file, Prompt):
+        if name not in self._fixed and isinstance(file, Prompt) and file != self._asked[name]:
             self._asked[name] = file
+            self.changed()
         if asking:
             self._fixed.add(name)
         self._tell()
         return self._asked[name]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of each template that is asked with now, by its name."""
+        return {name: prompt.sha256 for name, prompt in self._asked.items()}
 
     def check(self) -> None:
         """Look at the files. Raises ConfigError when one can't be used."""

@@ -6,7 +6,7 @@ is chained to the one before: see `daemon.core.keeping.chain`.
 
 import json
 import secrets
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from daemon.contracts.values import Kind
@@ -28,12 +28,13 @@ from daemon.core.keeping.traces import Traces
 from daemon.core.timestamps import to_iso
 from daemon.store.database import Database, reads, writes
 from daemon.store.insert import insert
-from daemon.store.models import AuditRow, DocumentRow, TaskRow
+from daemon.store.models import AuditRow, DocumentRow, SettingRow, TaskRow
 
-BY_ITSELF = "introeval (itself)"
-"""The account of what the daemon did without an order. No account has a space."""
+BY_ITSELF = "(introeval)"
+"""The account of what the daemon did without an order. No account has parentheses."""
 WHOLE = "daemon"
 """The subject of an order for the whole daemon."""
+_IN_FORCE = "in force"
 _CLASS = "class "
 """The subject of an entry about a class begins so, and goes on with its day."""
 _WITHHELD = "(a forgotten student)"
@@ -55,7 +56,7 @@ def append(
     `what` is a fixed word, since it is never deleted. What can name a student belongs into `subject`,
     `before` and `after`, which are plain JSON. Without an account, the daemon did it by itself.
     """
-    number, previous = db.execute_sql(_LAST).fetchone() or (0, BEGIN)
+    number, previous = head(db)
     entry = chained(
         number + 1,
         to_iso(at),
@@ -70,9 +71,36 @@ def append(
 
 
 @reads
+def head(db: Database) -> tuple[int, str]:
+    """The number and the hash of the newest entry."""
+    found: tuple[int, str] | None = db.execute_sql(_LAST).fetchone()
+    return found or (0, BEGIN)
+
+
+@reads
 def entries(db: Database) -> list[ChainEntry]:
     """All entries, oldest first."""
     return list(_entries(db))
+
+
+@writes
+def in_force(db: Database, now: Mapping[str, object], at: float) -> None:
+    """Add an entry if what is in force differs from what was at the last one: the values that differ."""
+    rows = list(SettingRow.select().where(SettingRow.key == _IN_FORCE).execute(db))
+    before: dict[str, object] = json.loads(rows[0].value) if rows else {}
+    differ = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    if not differ:
+        return
+    SettingRow.insert(key=_IN_FORCE, value=canonical(dict(now))).on_conflict_replace().execute(db)
+    append(
+        db,
+        at=at,
+        actor=None,
+        what=_IN_FORCE,
+        subject=WHOLE,
+        before={key: before.get(key) for key in differ} if before else None,
+        after={key: now.get(key) for key in differ},
+    )
 
 
 @dataclass(frozen=True, slots=True)

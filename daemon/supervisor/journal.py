@@ -48,7 +48,7 @@ class Journal:
 
         @writes
         def keep(db: Database) -> None:
-            before, after = settings.get(db, _ORDERS), asdict(orders)
+            before, after = settings.get(db, _ORDERS, asdict(Orders())), asdict(orders)
             settings.put(db, _ORDERS, after)
             audit.append(db, at=now, actor=actor, what=what, subject=audit.WHOLE, before=before, after=after)
 

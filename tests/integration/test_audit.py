@@ -1,5 +1,6 @@
 """`introeval audit`: the entries, the bundle of a class, and both after a student is forgotten."""
 
+import hashlib
 import json
 import sqlite3
 import time
@@ -7,9 +8,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import structlog.testing
 
 from daemon.core.errors import AuditBroken, UsageError
 from daemon.core.keeping.bundle import verify
+from daemon.llm.prompts import OURS
 from daemon.system.state_folder import DATABASE
 from tests.integration.test_api_routes import ask
 from tests.integration.test_cli_daemon import run
@@ -45,9 +48,9 @@ async def test_a_class_is_bundled_verified_and_still_whole_once_a_student_is_for
     found = verify(bundle.read_bytes())
     assert {each.name.split("/")[0] for each in found.manifest.results} == {"s001", "s002"}
     assert [entry.what for entry in found.entries] == [
-        "delivered", "delivered", "pause", "resume", "deliver", "delivered",
+        "in force", "delivered", "delivered", "pause", "resume", "deliver", "delivered",
     ]  # fmt: skip
-    assert (len(found.hashes), found.unrecorded) == (9, [])
+    assert (len(found.hashes), found.unrecorded) == (10, [])
     assert bundle.stat().st_mode & 0o077 == 0
     again = await run(lab, "audit", TODAY, "--to", str(bundle))
     assert again.stdout == written.stdout, "the same bytes, and so no second file"
@@ -80,8 +83,8 @@ async def test_a_class_is_bundled_verified_and_still_whole_once_a_student_is_for
     found = verify(after.read_bytes())
     assert [each.name.split("/")[0] for each in found.manifest.results] == ["s002"]
     assert [(entry.what, entry.details.text is None) for entry in found.entries] == [
-        ("delivered", True), ("delivered", False), ("pause", False), ("resume", False), ("deliver", True),
-        ("delivered", True), ("forget", False),
+        ("in force", False), ("delivered", True), ("delivered", False), ("pause", False), ("resume", False),
+        ("deliver", True), ("delivered", True), ("forget", False),
     ]  # fmt: skip
     (tmp_path / "outbox" / found.manifest.results[0].name).write_text("{}")
     said = await run(lab, "audit", "today", "--to", str(after))
@@ -95,7 +98,7 @@ async def test_the_entries_are_shown_in_80_columns_and_a_changed_database_is_tol
     assert shown.exception is None
     lines = shown.stdout.splitlines()
     assert all(len(line) <= 80 for line in lines), lines
-    assert [line.split()[0] for line in lines] == ["entry", *"123456789", "head"]
+    assert [line.split()[0] for line in lines] == ["entry", *map(str, range(1, 11)), "head"]
     entries = json.loads((await run(lab, "audit", "--json", "--limit", "5")).stdout)
     assert sorted(each["what"] for each in entries[1:]) == ["deliver"] * 2 + ["delivered"] * 2
     assert (entries[0]["what"], entries[0]["before"]["paused"]) == ("resume", True)
@@ -105,4 +108,35 @@ async def test_the_entries_are_shown_in_80_columns_and_a_changed_database_is_tol
     for words in ((), ("today",), ("2026-01-01",)):
         done = await run(lab, "audit", *words)
         assert isinstance(done.exception, AuditBroken)
-        assert "entry 4 of the audit" in str(done.exception)
+        assert "entry 5 of the audit" in str(done.exception)
+
+
+async def test_what_is_in_force_is_an_entry_at_a_start_and_whenever_it_changes(tmp_path: Path) -> None:
+    rubric = tmp_path / "rubric"
+    rubric.mkdir()
+    template = (OURS / "rate.v3.j2").read_text()
+    (rubric / "rate.v3.j2").write_text(template)
+    lab = Lab(
+        tmp_path,
+        settings={"prompts.folder": str(rubric), "rate.seed": 1, "alerts.webhook": "http://a:secret@b"},
+    )
+    for _ in range(2):
+        async with lab.daemon():
+            pass
+    lab.settings["rate.seed"] = 2
+    lab.hand_in("s001_me.mp4")
+    with structlog.testing.capture_logs() as logged:
+        async with lab.daemon() as daemon:
+            await worked_off(daemon)
+            (rubric / "rate.v3.j2").write_text(template + "Be just.\n")
+            daemon.rubric.renew()
+    entries = json.loads((await run(lab, "audit", "--json")).stdout)
+    first, seed, delivered, changed = entries
+    assert {first["what"], seed["what"], changed["what"]} == {"in force"}
+    assert (first["before"], first["after"]["rate.seed"]) == (None, 1)
+    assert "secret" not in json.dumps(entries)
+    assert (seed["before"], seed["after"]) == ({"rate.seed": 1}, {"rate.seed": 2})
+    digest = hashlib.sha256((rubric / "rate.v3.j2").read_bytes()).hexdigest()
+    assert changed["after"] == {"rubric.rate": digest}
+    (head,) = [line for line in logged if line["event"] == "the audit at the end of the class"]
+    assert (head["entry"], head["hash"]) == (3, delivered["hash"])
