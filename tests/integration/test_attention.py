@@ -14,6 +14,7 @@ import httpx
 import pytest
 import structlog
 
+from daemon.app.assembly import Daemon
 from daemon.cli import attention, read_commands, write_commands
 from daemon.cli.common import Chosen
 from daemon.contracts.values import Ticket
@@ -24,6 +25,7 @@ from daemon.contracts.wire.words import AttentionKind, Order, Verb
 from daemon.core.alarms import trouble
 from daemon.core.errors import Blame, Fault, IllegalTransition, UsageError
 from daemon.core.tasks.task import Outcome, Stage
+from daemon.store import audit
 from tests.support.inprocess import Lab, worked_off
 
 pytestmark = pytest.mark.anyio
@@ -61,6 +63,12 @@ def hopeless(stage: Stage, ticket: Ticket) -> Fault | None:
 
 def no_audio(stage: Stage, ticket: Ticket) -> Fault | None:
     return Fault(Blame.PERMANENT, "no_audio" if ticket.task_id == 1 else "decoder_hung", "it says nothing")
+
+
+async def acknowledged(daemon: Daemon) -> list[str | None]:
+    """What entries of the audit say was acknowledged; None for one that was emptied."""
+    entries = [entry for entry in await daemon.session(audit.entries) if entry.what == "acknowledge"]
+    return [json.loads(entry.details.text)["subject"] if entry.details.text else None for entry in entries]
 
 
 async def test_each_is_acknowledged_once_by_its_key_and_then_left_out(tmp_path: Path) -> None:
@@ -111,7 +119,12 @@ async def test_each_is_acknowledged_once_by_its_key_and_then_left_out(tmp_path: 
             "SELECT acknowledged_by FROM processing_tasks UNION ALL SELECT acknowledged_by FROM documents "
             "WHERE kind = 'reason'").fetchall())  # fmt: skip
         assert {by for (by,) in kept} == {ME, None}
+        assert await acknowledged(daemon) == [
+            "alarm intake_held_open", "alarm degraded_rate", "task 1", refused.key.replace(":", " "),
+            "alarm degraded_rate",
+        ]  # fmt: skip
         assert (await ask(lab, "POST", "/forget/s009")).is_success, "no event keeps what it was"
+        assert (await acknowledged(daemon))[3] is None
 
 
 async def test_what_a_line_offers_is_accepted_and_the_rest_is_refused_by_the_running_daemon(

@@ -1,5 +1,6 @@
 """The daemon and its two shared folders: a share that is away or goes away, and what blocks a file."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from daemon.contracts.wire.status import DaemonStatus
 from daemon.core.errors import PlaceError, UsageError
 from daemon.doctor import Finding, Level, folders
 from daemon.doctor.facts import gather
+from daemon.store import audit
 from tests.integration.test_cli_daemon import run, told
 from tests.support.inprocess import Lab, worked_off
 from tests.support.places import mark_of, share_at
@@ -153,6 +155,11 @@ async def test_the_folder_that_stands_there_now_is_accepted_by_a_command(lab: La
             assert daemon.alarms.all == []
             orders = [event.message for event in daemon.events.recent(100) if event.kind == "order"]
             assert orders == [f"accept outbox: {lab.outbox}"]
+            entries = await daemon.session(audit.entries)
+            (accepted,) = [entry for entry in entries if entry.what == "accept"]
+            details = json.loads(accepted.details.text or "")
+            assert details["subject"] == "outbox"
+            assert details["before"]["mark"] != details["after"]["mark"]
         assert students(lab) == ["s002"]
         await work_off(lab, "s003")
         assert students(lab) == ["s002", "s003"]

@@ -58,7 +58,7 @@ class ListedResult(BaseModel):
     member: str
 
 
-class Manifest(BaseModel):
+class BundleManifest(BaseModel):
     """What a bundle has. `head` is the number and the hash of the newest entry of the whole chain.
 
     `used` are the models, prompts and parameters that the results name, by stage.
@@ -77,7 +77,7 @@ class Manifest(BaseModel):
 class Bundle:
     """A verified bundle. `hashes` are those of the whole chain; `unrecorded` the results without an entry."""
 
-    manifest: Manifest
+    manifest: BundleManifest
     entries: Sequence[ChainEntry]
     hashes: Sequence[str]
     unrecorded: Sequence[ListedResult]
@@ -102,7 +102,7 @@ def make(
         member = f"results/{each.task:06}-r{each.revision}.json"
         members[member] = each.content
         listed.append(ListedResult(task=each.task, revision=each.revision, name=each.name, member=member))
-    manifest = Manifest(
+    manifest = BundleManifest(
         day=day,
         program=program,
         head=(len(chain), chain[-1].hash if chain else BEGIN),
@@ -140,7 +140,7 @@ def _verified(content: bytes) -> Bundle:
             raise AuditBroken(f"{needed} is missing")
     if members.pop(_SEAL) != _seal(members[_MANIFEST]):
         raise AuditBroken(f"{_MANIFEST} or {_SEAL} was changed")
-    manifest = Manifest.model_validate_json(members[_MANIFEST])
+    manifest = BundleManifest.model_validate_json(members[_MANIFEST])
     for name in sorted((members.keys() | manifest.members.keys()) - {_MANIFEST}):
         if name not in manifest.members:
             raise AuditBroken(f"{printable(name)} was added")
@@ -181,7 +181,7 @@ def _broken(entries: Sequence[ChainEntry], hashes: Sequence[str]) -> Broken | No
     return unexplained(entries)
 
 
-def _unrecorded(manifest: Manifest, entries: Sequence[ChainEntry]) -> list[ListedResult]:
+def _unrecorded(manifest: BundleManifest, entries: Sequence[ChainEntry]) -> list[ListedResult]:
     """The results that no entry has. Raises AuditBroken where an entry has another one, or a missing one."""
     left = {(each.task, each.revision): each for each in manifest.results}
     recorded = set()

@@ -16,6 +16,7 @@ from daemon.monitoring import attention
 from daemon.monitoring.attention import Live
 from daemon.store import (
     Database,
+    audit,
     births,
     claims,
     documents,
@@ -65,6 +66,10 @@ QUESTIONS: dict[str, Callable[[Database], Any]] = {
     "a birth": lambda store: births.create_tasks(store, [birth("waiting", "zoe", "sha-c0")], NOW),
     "a commit": lambda store: walk(store, recovery.open_tasks(store)[0], Event.ADMITTED, Event.STARTED),
     "a failure": lambda store: walk(store, recovery.open_tasks(store)[0], Event.FAILED),
+    "an entry of the audit": lambda store: audit.append(
+        store, at=NOW, actor="ann", what="pause", subject="daemon", before=None, after=None
+    ),
+    "what is in force": lambda store: audit.in_force(store, {"program": "3"}, NOW),
     "a recovery": lambda store: recovery.recover(store, NOW),
 }
 
