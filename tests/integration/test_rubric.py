@@ -16,6 +16,7 @@ from daemon.config.load import Config
 from daemon.contracts.ports import Node
 from daemon.contracts.wire.words import Verb
 from daemon.core.content.comparison import compare
+from daemon.core.content.sentences import numbered
 from daemon.core.errors import ConfigError, IllegalTransition
 from daemon.core.tasks.task import Stage
 from daemon.llm.asking import TRIES
@@ -29,7 +30,7 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
-BEFORE, AFTER = "Grade strictly. {{ transcript }}", "Grade kindly. {{ transcript }}"
+BEFORE, AFTER = "Grade strictly. {{ levels }} {{ transcript }}", "Grade kindly. {{ levels }} {{ transcript }}"
 
 
 @dataclass
@@ -92,7 +93,7 @@ async def test_an_edit_after_the_class_is_what_a_new_rating_asks_without_any_res
         assert "1 result rests on rate.v1" in said(daemon)
         assert "introeval rate --all" in said(daemon)
         assert not alarm(daemon, "rubric")
-        lab.rater.rating["overall_rating"] = 5
+        lab.rater.rating["overall_rating"] = 4
         await daemon.supervisor.ask(Verb.RATE, 1)
         await worked_off(daemon)
     assert lab.rated_with() == [BEFORE, AFTER, AFTER, BEFORE]
@@ -101,7 +102,7 @@ async def test_an_edit_after_the_class_is_what_a_new_rating_asks_without_any_res
     edited, unexplained = compare([(first, second), (second, third)]).tasks
     assert (edited.asked_otherwise, edited.changed) == (["rate.prompt_sha256"], [])
     assert unexplained.unexplained, "the same question got another answer, and nobody is told"
-    assert unexplained.scores == {"overall_rating": (7, 5)}
+    assert unexplained.scores == {"overall_rating": (7, 4)}
 
 
 async def test_an_edit_in_the_middle_of_a_class_waits_for_the_next_one_and_an_alarm_says_so(
@@ -192,7 +193,7 @@ async def test_an_edit_that_cannot_be_used_leaves_the_one_before_in_use_and_refu
 
 async def test_a_retry_with_other_seeds_is_no_change_of_the_class(tmp_path: Path) -> None:
     lab = RubricLab(tmp_path)
-    lab.models[Stage.RATE] = AskedModel(Stage.RATE, rating={"evidence": []})
+    lab.models[Stage.RATE] = AskedModel(Stage.RATE, rating={**RATING, "confidence_level": 0})
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:
         await worked_off(daemon)
@@ -236,7 +237,9 @@ async def test_a_template_that_fails_on_the_words_of_one_student_fails_that_task
     tmp_path: Path,
 ) -> None:
     lab = RubricLab(tmp_path)
-    lab.write(f"{{{{ transcript }}}}{{{{ 1 / (transcript|length - {len(SAID)}) }}}}")
+    lab.write(
+        f"{{{{ levels }}}}{{{{ transcript }}}}{{{{ 1 / (transcript|length - {len(numbered(SAID))}) }}}}"
+    )
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:
         await worked_off(daemon)

@@ -41,7 +41,7 @@ def test_show_gives_each_template_with_its_variables_and_a_sample(folder: Path) 
     assert (
         set(shown[1]["variables"])
         == set(shown[1]["used"])
-        == {"complaint", "profile", "speaking", "transcript"}
+        == {"complaint", "levels", "profile", "question", "speaking", "transcript"}
     )
     assert "140 words per minute" in shown[1]["sample"]
     text = rubric("show", "--stage", "rate").stdout
@@ -66,7 +66,7 @@ def test_use_changes_one_key_and_leaves_the_rest_of_the_file(folder: Path) -> No
     ("name", "source", "told"),
     [
         ("rate.v4.j2", "{{ transcript }}\n{{ mood }}", "rate.v4.j2, line 2: mood"),
-        ("rate.v4.j2", "x " * 20_000 + "{{ transcript }}", "leaves no room for a transcript"),
+        ("rate.v4.j2", "x " * 20_000 + "{{ levels }}{{ transcript }}", "leaves no room for a transcript"),
         ("extract.v1.j2", "{{ transcript }}{{ profile }}", "extract.v1.j2, line 1: profile"),
     ],
 )
@@ -125,18 +125,22 @@ def test_the_environment_is_not_overruled_in_silence(folder: Path, monkeypatch: 
     ("source", "weak"),
     [
         (
-            "<t>{{ transcript }}</t>" + "Read this well. " * 9,
+            "{{ levels }}<t>{{ transcript }}</t>" + "Read this well. " * 9,
             "come after what differs by student",
         ),
         (
-            "<t>{{ transcript }}</t>" + "Read this. " * 9 + "{{ speaking }}",
+            "{{ levels }}<t>{{ transcript }}</t>" + "Read this. " * 9 + "{{ speaking }}",
             "so the server reads them anew for each",
         ),
-        ("Read this: {{ transcript }}", "do not stand between tags"),
-        ("Read this: <t>{{ transcript }}</t>", "it does not name clarity_of_speech, content_quality"),
-        ("Read this: <t>{{ transcript }}</t>", "it does not use speaking"),
-        ("Read this: <t>{{ transcript }}</t>{{ speaking }}", "it does not use profile"),
-        ("Read this: <t>{{ transcript }}</t>{{ speaking }}", "it does not use complaint"),
+        ("Read this, {{ levels }}: {{ transcript }}", "do not stand between tags"),
+        (
+            "Read this, {{ levels }}: <t>{{ transcript }}</t>",
+            "it does not name overall_rating, clarity_of",
+        ),
+        ("Read this, {{ levels }}: <t>{{ transcript }}</t>", "it does not use speaking"),
+        ("Read this, {{ levels }}: <t>{{ transcript }}</t>{{ speaking }}", "it does not use profile"),
+        ("Read this, {{ levels }}: <t>{{ transcript }}</t>{{ speaking }}", "it does not use complaint"),
+        ("Read this, {{ levels }}: <t>{{ transcript }}</t>{{ speaking }}", "it does not use question"),
     ],
 )
 def test_what_is_weak_about_a_rubric_is_told_and_does_not_stop_it(
@@ -151,7 +155,7 @@ def test_what_is_weak_about_a_rubric_is_told_and_does_not_stop_it(
 
 
 def test_a_short_rubric_with_what_differs_at_its_end_is_not_weak_in_its_order(folder: Path) -> None:
-    short = "Read this: <t>{{ transcript }}</t>{{ speaking }}{{ profile }}"
+    short = "Read this, {{ levels }}: <t>{{ transcript }}</t>{{ speaking }}{{ profile }}"
     (folder / "rubric" / "rate.v4.j2").write_text(short)
     told = json.loads(rubric("check", folder / "rubric", "--json").stdout)
     assert "differs by student" not in " ".join(told["templates"][1]["weak"])
@@ -170,7 +174,7 @@ def test_diff_shows_the_lines_and_what_rests_on_each(folder: Path) -> None:
         "-You are a teache",
         "+You are a coach.",
     ]
-    assert (rate["before"]["title"], rate["after"]["title"]) == ("rate.v2", "rate.v3")
+    assert (rate["before"]["title"], rate["after"]["title"]) == ("rate.v3", "rate.v3")
     assert "extract: the same text" in rubric("diff", "ours", folder / "rubric").stdout
 
 

@@ -298,7 +298,7 @@ def test_a_reload_takes_up_an_edited_rubric_and_refuses_one_that_cannot_be_used(
     settings = '[stt]\nmodel = "tiny.en"\n[prompts]\nfolder = "rubric"\n'
     template = lab.folder / "rubric" / "rate.v7.j2"
     template.parent.mkdir()
-    template.write_text("Be just. {{ transcript }}")
+    template.write_text("Be just. {{ levels }} {{ transcript }}")
     reload(running, settings)
     template.write_text("Be kind. {{ transcript }}\n{{ mood }}")
     assert "1 alarms" in reload(running, settings)
@@ -306,8 +306,8 @@ def test_a_reload_takes_up_an_edited_rubric_and_refuses_one_that_cannot_be_used(
     assert "1 alarms" in reload(running, settings + "[run]\nstop_grace_s = 3\n"), "the old one is not there"
     assert lab.run("config").returncode == 4
     assert "rate.v7.j2, line 2" in lab.run("doctor", "--json").stdout
-    template.write_text("Be kind. {{ transcript }}")
-    (template.parent / "rate.v6.j2").write_text("Be quick. {{ transcript }}")
+    template.write_text("Be kind. {{ levels }} {{ transcript }}")
+    (template.parent / "rate.v6.j2").write_text("Be quick. {{ levels }} {{ transcript }}")
     assert "alarms" not in reload(running, settings)
     events = client.get(lab.folder / "var" / "introeval.sock", "/events/recent")
     told = " ".join(event["message"] for event in events)
