@@ -83,6 +83,7 @@ class Clause:
     The others say what its words are about; several may be true, or none. `work` is a kind of `done`.
     """
 
+    text: str
     said: tuple[Word, ...]
     sentence: int
     negated: bool
@@ -122,6 +123,7 @@ def _clause(part: str, sentence: int) -> Clause:
 
     goal, leisure = about(_GOAL), about(_LEISURE)
     return Clause(
+        text=part,
         said=said,
         sentence=sentence,
         negated=denies(part),

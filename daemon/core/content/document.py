@@ -166,7 +166,8 @@ class Timings(DocumentPart):
 class Result(DocumentPart):
     """One JSON file of the outbox: all that became of one revision of one task.
 
-    `profile_evidence` tells by field of the profile where each of its values was said, in their order.
+    `profile_evidence` tells by field of the profile where each of its values was said, in their order; a
+    field without a value is left out.
     """
 
     schema_version: Literal[2] = 2

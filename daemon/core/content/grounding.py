@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from daemon.core.content.clauses import Clause, clauses, denies
 from daemon.core.content.document import Evaluation, Evidence, Flag, Profile, Transcript
-from daemon.core.content.words import Word, stem, words
+from daemon.core.content.words import EMPTY_WORDS, Word, stem, telling_words, words
 
 V = TypeVar("V")
 
@@ -32,18 +32,6 @@ _LABELS = frozenset(
 )
 _QUOTE_LIKENESS = 0.85  # share of a quote's words, in order, from _FUZZY_QUOTE words on
 _FUZZY_QUOTE = 5
-_EMPTY_WORDS = frozenset(
-    (
-        "a an the and or but of in on at to for from with by as into about over after before during "
-        "since i me my mine myself we us our he him his she her hers they them their it its you your "
-        "this that those these there here who which what when where while until is am are was were be "
-        "been being do does did have has had will would can could should may might must not no very "
-        "really quite also too so such more most some any all own other than then just if because out "
-        "up down off good great strong skill skills skilled ability able things thing like likes love "
-        "loves enjoy enjoys want wants hope hopes worked work working job experience time years year "
-        "old free become becoming goal goals career future"
-    ).split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +66,7 @@ class SpokenWords:
         own = words(phrase)
         if all(word.key in _LABELS for word in own) or not self.counts.issuperset(_counts(own)):
             return False
-        telling = [word for word in own if word.key not in _EMPTY_WORDS] or own
+        telling = telling_words(own)
         said = [self.has(word) for word in telling]
         precise = [word.is_number or (word.capital and word is not own[0]) for word in telling]
         return all(s for s, p in zip(said, precise, strict=True) if p) and sum(said) >= share * len(said)
@@ -91,16 +79,16 @@ def ground_profile(profile: Profile, transcript: Transcript) -> tuple[Profile, t
     what a student likes is no strength, and what one says of others, denies, or wants to do no experience.
     """
     said = tuple(clause for clause in clauses(transcript.text) if clause.own)
-    goals, deeds = _goals(said), _deeds(said)
+    goals, deeds = goals_in(said), deeds_in(said)
     left_out: list[tuple[str, object]] = []
     grounded = Profile(
         name=_kept("name", profile.name, _named(profile.name or "", said), left_out),
         age=_kept("age", profile.age, _aged(str(profile.age), said), left_out),
-        hobbies=_kept_of("hobbies", profile.hobbies, _pastimes(said), left_out),
+        hobbies=_kept_of("hobbies", profile.hobbies, pastimes_in(said), left_out),
         career_goals=_kept_parts(
             "career_goals", profile.career_goals, lambda part: _said(part, goals, _SENTENCE_SHARE), left_out
         ),
-        strengths=_kept_of("strengths", profile.strengths, _strengths(said), left_out),
+        strengths=_kept_of("strengths", profile.strengths, strengths_in(said), left_out),
         experience=_kept_parts("experience", profile.experience, lambda part: _done(part, deeds), left_out),
     )
     flags = (Flag(code="ungrounded", field=field, detail=str(value)) for field, value in left_out)
@@ -130,23 +118,23 @@ def _kept_parts(
     return kept
 
 
-def _goals(said: Sequence[Clause]) -> tuple[Clause, ...]:
+def goals_in(said: Sequence[Clause]) -> tuple[Clause, ...]:
     """The clauses that may hold a goal: those that state one, else all that are not about the past."""
     return tuple(clause for clause in said if clause.goal) or tuple(c for c in said if not c.done)
 
 
-def _pastimes(said: Sequence[Clause]) -> tuple[Clause, ...]:
+def pastimes_in(said: Sequence[Clause]) -> tuple[Clause, ...]:
     """The clauses that may hold a hobby. A student who names none may mean what they say to be good at."""
     named = any(clause.leisure for clause in said)
     return tuple(c for c in said if c.leisure or not (c.goal or c.work or (named and c.strength)))
 
 
-def _strengths(said: Sequence[Clause]) -> tuple[Clause, ...]:
+def strengths_in(said: Sequence[Clause]) -> tuple[Clause, ...]:
     """The clauses that may hold a strength: not what a student only likes or wants."""
     return tuple(c for c in said if c.strength or not (c.goal or c.leisure))
 
 
-def _deeds(said: Sequence[Clause]) -> tuple[Clause, ...]:
+def deeds_in(said: Sequence[Clause]) -> tuple[Clause, ...]:
     """The clauses that may hold an experience."""
     return tuple(c for c in said if c.done or not (c.goal or c.leisure or c.strength))
 
@@ -200,7 +188,7 @@ def _said_parts(value: str, was_said: Callable[[str], bool]) -> tuple[str | None
         if key in seen or not key:
             continue
         seen.add(key)
-        if all(word.key in _EMPTY_WORDS for word in words(part)):
+        if all(word.key in EMPTY_WORDS for word in words(part)):
             continue  # "I want to", where an answer was cut
         if was_said(part):
             kept += (joint if kept else "") + part

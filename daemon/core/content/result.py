@@ -20,6 +20,7 @@ from daemon.core.content.document import (
     Timings,
     Transcript,
 )
+from daemon.core.content.profile_places import profile_places
 from daemon.core.errors import IllegalTransition
 from daemon.core.intake.ownership import OTHER_ACCOUNT
 from daemon.core.tasks.task import SHARED_NAME, Event, Outcome, Task
@@ -90,6 +91,7 @@ def compose(dossier: Dossier) -> Result:
         transcript=dossier.transcript,
         speaking=speaking,
         profile=dossier.profile if rated else None,
+        profile_evidence=profile_places(dossier.profile, dossier.transcript) if rated else {},
         evaluation=dossier.evaluation if rated else None,
         timings=_timings(dossier),
         provenance=_sorted(dossier.provenance),

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _CARDINALS = (
@@ -32,6 +33,20 @@ _SUFFIXES = (
     "isation ization ership fulness ability ation osity ised ized ment ness ship able ible ise ize ism ist "
     "ate ied ies ing ive ful ous ian ant ent ers ed er or ly es s y e"
 ).split()
+
+EMPTY_WORDS = frozenset(
+    (
+        "a an the and or but of in on at to for from with by as into about over after before during "
+        "since i me my mine myself we us our he him his she her hers they them their it its you your "
+        "this that those these there here who which what when where while until is am are was were be "
+        "been being do does did have has had will would can could should may might must not no very "
+        "really quite also too so such more most some any all own other than then just if because out "
+        "up down off good great strong skill skills skilled ability able things thing like likes love "
+        "loves enjoy enjoys want wants hope hopes worked work working job experience time years year "
+        "old free become becoming goal goals career future"
+    ).split()
+)
+"""Words that tell nothing by themselves of what was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +83,11 @@ def words(text: str) -> list[Word]:
             found.append(Word(plain, capital=spoken[0].isupper()))
         tens = value if value is not None and plain in _TENS else None
     return found
+
+
+def telling_words(said: Sequence[Word]) -> list[Word]:
+    """The words with a content; all of them where none has one."""
+    return [word for word in said if word.key not in EMPTY_WORDS] or list(said)
 
 
 def stem(key: str) -> str:
