@@ -19,7 +19,7 @@ from daemon.core.errors import UsageError
 
 if TYPE_CHECKING:
     from daemon.config.load import Config
-    from daemon.core.content.comparison import Compared, Comparison
+    from daemon.core.content.comparison import Compared, Comparison, Shift
 
 _PAGE = 500
 
@@ -84,7 +84,7 @@ def _lines(comparison: "Comparison") -> Iterator[Line]:
     for shift in comparison.criteria:
         yield Line(
             f"  {shift.criterion:<18}{shift.shift:+6.2f}  ({shift.before:.2f} > {shift.after:.2f})  "
-            f"{shift.changed} of {shift.n} changed"
+            f"{shift.changed} of {shift.n} changed{_mixed(shift)}"
         )
     asked = Counter(name for each in comparison.tasks for name in each.asked_otherwise)
     for name, count in asked.items():
@@ -94,8 +94,15 @@ def _lines(comparison: "Comparison") -> Iterator[Line]:
         yield Line(f"same rubric, model and seed, other answer: {ids}", "yellow")
 
 
+def _mixed(shift: "Shift") -> str:
+    """That some of the scores are integers, where others are expected ones."""
+    whole = shift.n - shift.by_expected
+    return f", {whole} by their integers" if whole and shift.by_expected else ""
+
+
 def _changes(each: "Compared") -> str:
     outcome = [] if each.outcome == each.outcome_before else [f"{each.outcome_before} > {each.outcome}"]
-    scores = [f"{name} {before or '-'} > {after or '-'}" for name, (before, after) in each.scores.items()]
-    others = [part for part in each.changed if part not in each.scores]
+    shown = {**each.scores, **{name: (f"{a:.1f}", f"{b:.1f}") for name, (a, b) in each.expected.items()}}
+    scores = [f"{name} {before or '-'} > {after or '-'}" for name, (before, after) in shown.items()]
+    others = [part for part in each.changed if part not in shown]
     return ", ".join([*outcome, *scores, *others]) or "nothing changed"

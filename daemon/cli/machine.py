@@ -95,11 +95,15 @@ def doctor(as_json: AsJson = False) -> int:
     return look(Chosen.file, as_json=as_json)
 
 
-def schema() -> None:
+def schema(
+    number: Annotated[
+        int, typer.Argument(metavar="[VERSION]", min=1, max=2, help="The `schema_version` of the files.")
+    ] = 2,
+) -> None:
     """Print the JSON Schema of a result file."""
-    from daemon.core.content.document import result_schema
+    from daemon.core.content.document import VERSION_1, result_schema
 
-    print(json.dumps(result_schema(), indent=2))
+    print(VERSION_1.read_text().rstrip() if number == 1 else json.dumps(result_schema(), indent=2))
 
 
 def samples(as_json: AsJson = False) -> None:

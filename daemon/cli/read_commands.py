@@ -121,15 +121,19 @@ def tasks(
 
 
 def task(task_id: Annotated[int, TASK], as_json: AsJson = False) -> None:
-    """Show one task with its history and its files."""
+    """Show one task with its history, its files and its last rating."""
     from daemon.cli import reading, show
     from daemon.cli.lines import say
+    from daemon.cli.show_answers import answers
 
-    detail = reading.task(configuration(), task_id)
+    settings = configuration()
+    detail = reading.task(settings, task_id)
     if as_json:
         print(detail.model_dump_json(indent=2))
-    else:
-        say(show.task(detail))
+        return
+    say(show.task(detail))
+    for result in reading.results(settings, task_id)[-1:]:
+        say(answers(result, demo=detail.demo))
 
 
 def wait(as_json: AsJson = False) -> int:

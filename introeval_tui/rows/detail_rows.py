@@ -5,12 +5,13 @@ Texts from students and models are cut, wrapped and cleaned, never read as marku
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
 from daemon.contracts.wire.states import state_word
 from introeval_tui.rows import words
+from introeval_tui.rows.answer_rows import ResultJson, paragraph
 from introeval_tui.rows.cells import Piece, Row, clean, fit, row, spread, wrap
 from introeval_tui.rows.format import ahead, clock, day, parse, size, took
 from introeval_tui.rows.state import Scene
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from daemon.contracts.wire.base import LogLine
     from daemon.contracts.wire.tasks import HistoryLine, TaskDetail, TaskLine
 
-ResultJson = dict[str, Any]
 _CAN = {
     "retry": "retry",
     "rate": "rate again",
@@ -32,7 +32,6 @@ _CAN = {
 }
 _TIGHT = 72  # cells; in a narrower history a day is left out
 _REOPENED = ("retried", "rated_again")
-_WORD = ("overall_rating", "clarity_of_speech", "content_quality", "confidence_level")
 
 
 def head_rows(
@@ -209,48 +208,12 @@ def transcript_rows(result: ResultJson | None, width: int) -> list[Row]:
     sure = f" ({100 * probability:.0f} %)" if isinstance(probability, int | float) else ""
     rows = [row(width, (fit(f" language {transcript.get('language')}{sure}", width), "dim")), row(width)]
     if not segments:
-        return rows + _paragraph(str(transcript["text"]), "", width)
+        return rows + paragraph(str(transcript["text"]), "", width)
     for segment in segments:
         start = segment.get("start_s")
         at = f"{start // 60:02.0f}:{start % 60:04.1f}" if isinstance(start, int | float) else ""
-        rows += _paragraph(str(segment.get("text", "")).strip(), at, width)
+        rows += paragraph(str(segment.get("text", "")).strip(), at, width)
     return rows
-
-
-def form_rows(result: ResultJson | None, width: int) -> list[Row]:
-    """The form extracted from the transcript, and the figures of the speech."""
-    profile = (result or {}).get("profile")
-    if not profile:
-        ended = result is not None and "outcome" in result
-        return [row(width, (" no form could be made" if ended else " no form yet", "dim"))]
-    rows = _fields(profile, width)
-    return [
-        *rows,
-        row(width),
-        row(width, (" speaking", "bold")),
-        *_fields((result or {}).get("speaking") or {}, width),
-    ]
-
-
-def rating_rows(result: ResultJson | None, width: int, *, demo: bool = False) -> list[Row]:
-    """The rating with its evidence; that of a demonstration model is marked, since it is no grade."""
-    evaluation = (result or {}).get("evaluation")
-    if not evaluation:
-        return [row(width, (" no rating yet" if result is None else " no rating could be given", "dim"))]
-    rows = []
-    if demo:
-        said = " no grade: rated by a demonstration model"
-        rows = [row(width, (" DEMO ", "black on yellow"), (said, "bold"))]
-    for name in _WORD:
-        value = evaluation.get(name)
-        points = value if isinstance(value, int) and 0 <= value <= 10 else 0
-        bar = "█" * points + "░" * (10 - points)
-        head = f" {name.replace('_', ' '):<20}"
-        bar_style, style = ("dim", "dim") if demo else ("cyan", "bold")
-        rows.append(row(width, (head, ""), (f"{bar} ", bar_style), (f"{value}/10", style)))
-    rest = {key: value for key, value in evaluation.items() if key not in _WORD}
-    rest["evidence"] = [_quoted(each) for each in evaluation.get("evidence") or []]
-    return [*rows, row(width), *_fields(rest, width)]
 
 
 def json_rows(results: Sequence[ResultJson], width: int) -> list[Row]:
@@ -259,33 +222,3 @@ def json_rows(results: Sequence[ResultJson], width: int) -> list[Row]:
         return [row(width, (" no result yet", "dim"))]
     said = json.dumps(results[-1], indent=2, ensure_ascii=False)
     return [row(width, (fit(f" {line}", width), "")) for line in said.split("\n")]
-
-
-def _fields(values: ResultJson, width: int) -> list[Row]:
-    rows: list[Row] = []
-    for name, value in values.items():
-        texts = [_said(each) for each in value] or ["-"] if isinstance(value, list) else [_said(value)]
-        for at, text in enumerate(texts):
-            rows += _paragraph(text, name.replace("_", " ") if at == 0 else "", width, 20)
-    return rows
-
-
-def _quoted(evidence: ResultJson) -> str:
-    start = evidence.get("start_s")
-    at = f"at {start // 60:.0f}:{start % 60:04.1f}" if isinstance(start, int | float) else "not found"
-    return f'"{evidence.get("quote")}" {at}'
-
-
-def _said(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {each}" for key, each in value.items())
-    if isinstance(value, float):
-        return f"{value:.2f}"
-    return "-" if value is None else str(value)
-
-
-def _paragraph(text: str, head: str, width: int, room: int = 9) -> list[Row]:
-    return [
-        row(width, (" " + fit(head if at == 0 else "", room), "dim"), (line, ""))
-        for at, line in enumerate(wrap(text, max(10, width - room - 2)))
-    ]

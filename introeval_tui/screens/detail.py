@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 
 from introeval_tui.link.client import DaemonSilent, RequestRefused
-from introeval_tui.rows import detail_rows, header
+from introeval_tui.rows import answer_rows, detail_rows, header
+from introeval_tui.rows.answer_rows import ResultJson
 from introeval_tui.rows.cells import Row, fit, row, spread
-from introeval_tui.rows.detail_rows import ResultJson
 from introeval_tui.rows.target import Target, of_task
 from introeval_tui.rows.words import FINAL
 from introeval_tui.screens.keyed import KeyedScreen
@@ -178,9 +178,9 @@ class DetailScreen(KeyedScreen):
         if self.tab == "Transcript":
             return detail_rows.transcript_rows(self.so_far or result, width)
         if self.tab == "Form":
-            return detail_rows.form_rows(self.so_far or result, width)
+            return answer_rows.form_rows(self.so_far or result, width)
         if self.tab == "Rating":
-            return detail_rows.rating_rows(result, width, demo=detail.demo)
+            return answer_rows.rating_rows(result, width, demo=detail.demo)
         if self.tab == "JSON":
             return detail_rows.json_rows(self.results, width)
         return detail_rows.try_rows(detail, scene, width)

@@ -23,6 +23,8 @@ Row = Mapping[str, object]
 """One task of an export: the fields of its line, and what its last result says."""
 
 _EVALUATION = ("clarity_of_speech", "content_quality", "confidence_level", "feedback")
+_CRITERIA = ("overall_rating", "clarity_of_speech", "content_quality", "confidence_level")
+_EXPECTED = tuple(f"expected_{criterion}" for criterion in _CRITERIA)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -61,7 +63,14 @@ async def _rated(asks: Client, task: "TaskLine") -> dict[str, object]:
     evaluation = last.get("evaluation") or {}
     suggestions = " ".join(evaluation.get("suggestions", ()))
     rated = {key: evaluation.get(key) for key in _EVALUATION}
-    return {"name": (last.get("profile") or {}).get("name"), **rated, "suggestions": suggestions or None}
+    scores = evaluation.get("scores") or {}  # empty before schema version 2
+    expected = [scores.get(criterion, {}).get("expected") for criterion in _CRITERIA]
+    return {
+        "name": (last.get("profile") or {}).get("name"),
+        **rated,
+        "suggestions": suggestions or None,
+        **dict(zip(_EXPECTED, expected, strict=True)),
+    }
 
 
 def _write_both(folder: Path, name: str, rows: "Sequence[Row]") -> None:
@@ -75,7 +84,7 @@ def as_csv(rows: "Sequence[Row]") -> str:
 
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow([*TaskLine.model_fields, "name", *_EVALUATION, "suggestions"])
+    writer.writerow([*TaskLine.model_fields, "name", *_EVALUATION, "suggestions", *_EXPECTED])
     for row in rows:
         writer.writerow(
             [

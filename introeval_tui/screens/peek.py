@@ -18,7 +18,7 @@ from introeval_tui.widgets.panel import Panel
 if TYPE_CHECKING:
     from daemon.contracts.wire.base import LogLine
     from daemon.contracts.wire.tasks import TaskDetail
-    from introeval_tui.rows.detail_rows import ResultJson
+    from introeval_tui.rows.answer_rows import ResultJson
 
 _LOG_LINES = 40
 _REST_S = 0.2
@@ -68,7 +68,7 @@ class Peek(Panel):
         self.redraw()
 
     def _detail(self, width: int, height: int) -> list[Row]:
-        from introeval_tui.rows import detail_rows
+        from introeval_tui.rows import answer_rows, detail_rows
 
         item, detail, scene, inner = self._item, self._fetched, self._board.dashboard.scene, width - 1
         rows = [rule("─Task", "", inner, focused=False)]
@@ -82,7 +82,7 @@ class Peek(Panel):
                 rows += [row(inner), *detail_rows.overview_rows(mine, scene, inner), row(inner)]
                 rows += detail_rows.log_rows(self._log, inner, wrapped=True, times=True) if self._log else []
                 for result in self._results[-1:]:
-                    rows += detail_rows.rating_rows(result, inner, demo=mine.demo)
+                    rows += answer_rows.rating_rows(result, inner, demo=mine.demo)
                     rows += [row(inner), *detail_rows.transcript_rows(result, inner)]
         return edged(header.dimmed(scene, rows), inner, height)
 

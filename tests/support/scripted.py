@@ -21,7 +21,17 @@ from daemon.contracts.values import (
     Transcribed,
 )
 from daemon.contracts.wire.status import EngineReport
-from daemon.core.content.document import Evaluation, Evidence, Profile, Segment, Speaking, Transcript
+from daemon.core.content.document import (
+    Criterion,
+    Evaluation,
+    Evidence,
+    Profile,
+    Scored,
+    Segment,
+    Speaking,
+    Transcript,
+)
+from daemon.core.content.levels import whole
 from daemon.core.errors import EngineError, Fault
 from daemon.core.tasks.task import Stage
 
@@ -38,6 +48,13 @@ TRANSCRIPT = Transcript(
 )
 SPEAKING = Speaking(speech_s=3.0, words_per_minute=160.0, pause_ratio=0.1, longest_pause_s=0.2)
 PROFILE = Profile(name="Ada", hobbies=("chess",))
+QUOTE = Evidence(quote="I like chess", start_s=0.0, end_s=3.0)
+EXPECTED: dict[Criterion, float] = {
+    "overall_rating": 7.2,
+    "clarity_of_speech": 6.8,
+    "content_quality": 6.1,
+    "confidence_level": 7.0,
+}
 EVALUATION = Evaluation(
     overall_rating=7,
     clarity_of_speech=7,
@@ -45,7 +62,18 @@ EVALUATION = Evaluation(
     confidence_level=7,
     feedback="Clear and calm. Say more of your plans.",
     suggestions=("Say what you want to do.", "Slow down."),
-    evidence=(Evidence(quote="I like chess", start_s=0.0, end_s=3.0),),
+    evidence=(QUOTE,),
+    scores={
+        criterion: Scored(
+            expected=expected,
+            spread=0.6,
+            legal_mass=0.97,
+            quote=QUOTE,
+            model_score=whole(expected),
+            model_expected=expected,
+        )
+        for criterion, expected in EXPECTED.items()
+    },
 )
 
 Script = Callable[[Stage, Ticket], Fault | None]

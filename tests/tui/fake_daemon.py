@@ -322,10 +322,24 @@ def some_events() -> list[EventLine]:
     ]
 
 
+def a_score(score: int, expected: float) -> dict[str, Any]:
+    """One criterion of a rating."""
+    return {
+        "expected": expected,
+        "spread": 0.7,
+        "interval": None,
+        "legal_mass": 0.98,
+        "quote": {"quote": "I want to build bridges", "start_s": 40.0, "end_s": 42.5},
+        "source": "model",
+        "model_score": score,
+        "model_expected": expected,
+    }
+
+
 def a_result(line: TaskLine) -> dict[str, Any]:
     """A result as it is in the outbox."""
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "task_id": line.id,
         "student_id": line.student,
         "revision": line.revision,
@@ -356,6 +370,12 @@ def a_result(line: TaskLine) -> dict[str, Any]:
             "career_goals": "build bridges",
             "strengths": [],
         },
+        "profile_evidence": {
+            "name": [{"quote": "my name is Ana.", "start_s": 0.0, "end_s": 2.5}],
+            "age": [{"quote": "19", "start_s": None, "end_s": None}],
+            "hobbies": [{"quote": "I like climbing and chess", "start_s": 2.5, "end_s": 66.0}] * 2,
+            "career_goals": [{"quote": "and I want to build bridges.", "start_s": 2.5, "end_s": 66.0}],
+        },
         "evaluation": {
             "overall_rating": 8,
             "clarity_of_speech": 7,
@@ -364,6 +384,12 @@ def a_result(line: TaskLine) -> dict[str, Any]:
             "feedback": "A clear and friendly introduction. The goals could be more concrete.",
             "suggestions": ["Name one project.", "Pause less."],
             "evidence": [{"quote": "I want to build bridges", "start_s": 40.0, "end_s": 42.5}],
+            "scores": {
+                "overall_rating": a_score(8, 7.8),
+                "clarity_of_speech": a_score(7, 6.6),
+                "content_quality": a_score(8, 8.2),
+                "confidence_level": a_score(9, 9.0),
+            },
         },
     }
 
@@ -425,6 +451,7 @@ class FakeDaemon:
     gpu: GpuHistory = field(default_factory=a_history)
     events: list[EventLine] = field(default_factory=some_events)
     refused: list[AttentionLine] = field(default_factory=list)
+    results: dict[int, list[dict[str, Any]]] = field(default_factory=dict)  # by task, for the usual one
     requests: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)  # by the daemon's own rule
@@ -574,7 +601,8 @@ class FakeDaemon:
             heard = line.stage != "stt"
             return 200, json.dumps({"transcript": a_result(line)["transcript"] if heard else None})
         if part == ["results"]:
-            return 200, json.dumps([a_result(line)] if line.status == "completed" else [])
+            usual = [a_result(line)] if line.status == "completed" else []
+            return 200, json.dumps(self.results.get(line.id, usual))
         return 200, a_detail(offering(line)).model_dump_json()
 
     def _page(self, params: dict[str, list[str]]) -> TaskPage:

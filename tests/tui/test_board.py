@@ -14,6 +14,8 @@ from tests.support.waiting import until
 from tests.tui.fake_daemon import FakeDaemon, alarmed, task
 from tests.tui.opened import Desk, at, opened
 
+DATA = Path(__file__).parents[1] / "data"
+
 pytestmark = pytest.mark.anyio
 
 
@@ -221,9 +223,9 @@ async def test_the_detail_shows_the_task_from_all_sides(fake: FakeDaemon) -> Non
             "right_square_bracket": "build bridges",
             "4": "climbing",
             "5": "overall rating",
-            "6": '"schema_version": 1',
+            "6": '"schema_version": 2',
             "7": "attempt 1",
-            "left_square_bracket": '"schema_version": 1',
+            "left_square_bracket": '"schema_version": 2',
         }.items():
             await desk.press(keys)
             await desk.sees(words)
@@ -401,8 +403,30 @@ async def test_an_export_has_what_the_result_says_of_the_student(
     assert (rated["rating"], rated["name"], rated["content_quality"]) == ("8", "Ana", "8")
     assert rated["feedback"].startswith("A clear and friendly introduction.")
     assert rated["suggestions"] == "Name one project. Pause less."
-    assert (other["name"], other["feedback"]) == ("", "")
+    assert (rated["expected_overall_rating"], rated["expected_clarity_of_speech"]) == ("7.8", "6.6")
+    assert (other["name"], other["feedback"], other["expected_overall_rating"]) == ("", "", "")
     assert json.loads(json_file.read_text())[0]["confidence_level"] == 9
+
+
+async def test_an_export_of_a_result_of_version_1_has_its_integers_and_no_expected_scores(
+    fake: FakeDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fake.change(1, rating=7)
+    fake.results[1] = [json.loads((DATA / "result.v1.json").read_text())]
+    async with opened(fake) as desk:
+        await desk.press("v", "v", "v")
+        await desk.sees("─ done ─", "7/10")
+        await desk.press("enter", "5")
+        await desk.sees("overall rating      ███████░░░ 7/10", '"I like chess" at 0:00.0')
+        await desk.press("4")
+        await desk.sees("hobbies             chess")
+        await desk.press("escape", "E")
+        await desk.sees("tasks are in introeval-")
+    csv_file, _ = sorted(tmp_path.glob("introeval-*"))
+    with csv_file.open(newline="") as file:
+        old = next(iter(csv.DictReader(file)))
+    assert (old["content_quality"], old["expected_content_quality"]) == ("6", "")
 
 
 async def test_alarms_say_who_is_affected_and_what_to_do(fake: FakeDaemon) -> None:

@@ -19,7 +19,7 @@ from introeval_tui.app import Dashboard
 from introeval_tui.link.setup import Setup
 from introeval_tui.rows.state import Link
 from tests.support.waiting import until
-from tests.tui.fake_daemon import NOW, OPEN, FakeDaemon, a_class, a_refusal, alarmed, in_thread
+from tests.tui.fake_daemon import NOW, OPEN, FakeDaemon, a_class, a_refusal, a_result, alarmed, in_thread
 from tests.tui.opened import Desk, Hand
 
 SIZES = {"narrow": (80, 24), "wide": (120, 40), "huge": (200, 50)}
@@ -54,6 +54,17 @@ def _empty(fake: FakeDaemon) -> None:
         next_switch_at=None,
         why="idle",
     )
+
+
+def _unsure(fake: FakeDaemon) -> None:
+    """A rating of which one score is hardly one, one is calibrated and one a person's."""
+    result = a_result(fake.tasks[0])
+    scores = result["evaluation"]["scores"]
+    scores["clarity_of_speech"] |= {"source": "calibrated", "model_score": 9, "interval": [5.4, 7.9]}
+    scores["content_quality"] |= {"source": "person", "model_score": 4}
+    told = "only 31% of the model's answer was a level of the scale"
+    result["flags"] = [{"code": "unsure_score", "field": "confidence_level", "detail": told}]
+    fake.results = {task.id: [result] for task in fake.tasks}
 
 
 def _hostile(fake: FakeDaemon) -> None:
@@ -158,7 +169,9 @@ STATES = {
     "events": State(keys=("5",), sees="[5]Events"),
     "detail": State(keys=("enter",), sees="transcribed"),
     "detail_log": State(keys=("l",), sees="answer was no JSON"),
+    "detail_form": State(keys=("v", "v", "v", "enter", "4"), sees="career goals"),
     "detail_rating": State(keys=("v", "v", "v", "enter", "5"), sees="overall rating"),
+    "detail_unsure": State(_unsure, keys=("v", "v", "v", "enter", "5"), sees="unsure score"),
     "frozen": State(keys=("z",), sees="frozen"),
 }
 

@@ -17,6 +17,7 @@ from daemon.contracts.wire.tasks import HistoryLine, TaskLine, TaskPage
 from daemon.core.timestamps import to_iso
 from introeval_tui import actions
 from introeval_tui.rows import (
+    answer_rows,
     attention,
     class_clock,
     detail_rows,
@@ -151,8 +152,8 @@ def test_what_a_student_writes_changes_nothing_but_its_own_cell(name: str, text:
         *shown,
         *detail_rows.head_rows(line, a_detail(line), scene, width, KEYS),
         *detail_rows.transcript_rows(result, width),
-        *detail_rows.form_rows(result, width),
-        *detail_rows.rating_rows(result, width),
+        *answer_rows.form_rows(result, width),
+        *answer_rows.rating_rows(result, width),
         *detail_rows.json_rows([result], width),
         *detail_rows.log_rows([LogLine(at=None, source="stt", text=text)], width, wrapped=True, times=True),
     ]
@@ -444,12 +445,48 @@ def test_an_alarm_that_was_seen_is_dim_and_comes_last() -> None:
 def test_the_rating_of_a_demonstration_is_marked_and_not_bright() -> None:
     line = task(1, status="completed", outcome="evaluated", demo=True, delivered_at=to_iso(NOW))
     result = a_result(line)
-    rows = detail_rows.rating_rows(result, 80, demo=True)
+    rows = answer_rows.rating_rows(result, 80, demo=True)
     assert "DEMO  no grade" in said(rows[:1])
     assert not {style for pieces in rows for _, style in pieces} & {"cyan"}
     assert "DEMO" in said(table.table_rows(listed([line]), a_scene(), 80, 3, first=0, cursor=-1))
     assert "DEMO" in said(detail_rows.head_rows(line, a_detail(line), a_scene(), 80, KEYS)[:1])
     assert "DEMO" in said(header.top_rows(a_scene(demo=True), 80)[:1])
+
+
+def test_each_score_has_its_figure_its_quote_and_what_makes_it_unsure() -> None:
+    result = a_result(task(1, status="completed", outcome="evaluated"))
+    scores = result["evaluation"]["scores"]
+    scores["content_quality"] |= {"source": "person", "model_score": 3, "interval": [6.1, 8.5]}
+    scores["confidence_level"] |= {"spread": None, "quote": None}
+    result["flags"] = [{"code": "unsure_score", "field": "overall_rating", "detail": "only 31% was a level"}]
+    shown = [said([pieces]).rstrip() for pieces in answer_rows.rating_rows(result, 80)]
+    quote = f'{"":21}"I want to build bridges" at 0:40.0'
+    assert shown[:9] == [
+        " overall rating      ████████░░ 8/10   expected 7.8, spread 0.7",
+        quote,
+        f"{'':21}unsure score: only 31% was a level",
+        " clarity of speech   ███████░░░ 7/10   expected 6.6, spread 0.7",
+        quote,
+        " content quality     ████████░░ 8/10   expected 8.2, spread 0.7",
+        quote,
+        f"{'':21}in 90% of the cases people give 6.1 to 8.5",
+        f"{'':21}set by a person; the model's own: 3/10",
+    ]
+    assert shown[9] == " confidence level    █████████░ 9/10   expected 9.0"
+    assert "evidence" not in "".join(shown)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_each_value_of_the_form_has_the_time_at_which_it_was_said(width: int) -> None:
+    result = a_result(task(1, status="completed", outcome="evaluated"))
+    result["profile"]["hobbies"][0] = "a very long hobby of which much is said " * 4
+    rows = answer_rows.form_rows(result, width)
+    shown = [said([pieces]).rstrip() for pieces in rows]
+    assert shown[0] == " name                Ana  at 0:00.0"
+    assert shown[1] == " age                 19", "it was not found"
+    assert sum(each.endswith("  at 0:02.5") for each in shown) == 3
+    assert widths(rows) == {width}
+    assert shown[-5:][0] == " speaking"
 
 
 def test_the_attempts_of_each_stage_are_counted_by_themselves() -> None:

@@ -21,11 +21,14 @@ def result(
     task: int = 1,
     pace: float = 150,
     profile: dict[str, Any] | None = None,
+    expected: float | None = None,
     **rate: Any,
 ) -> dict[str, Any]:
     evaluation = None if rating is None else {"overall_rating": rating, "feedback": feedback}
     if evaluation is not None:
         evaluation |= {"clarity_of_speech": 5, "content_quality": 5, "confidence_level": 5}
+        if expected is not None:
+            evaluation["scores"] = {"overall_rating": {"expected": expected}}
     return {
         "task_id": task,
         "student_id": f"s{task:03}",
@@ -102,6 +105,33 @@ def test_the_mean_shift_counts_the_tasks_that_have_both_scores() -> None:
     assert (overall.n, overall.changed) == (3, 2)
     assert (overall.before, overall.after, overall.shift) == (5.0, 6.0, 1.0)
     assert (shifts["content_quality"].shift, shifts["content_quality"].changed) == (0.0, 0)
+
+
+def test_the_mean_shift_is_of_the_expected_scores_where_both_results_have_them() -> None:
+    pairs = [
+        (result(1, 7, task=1, expected=6.6), result(2, 7, task=1, expected=7.4)),
+        (result(1, 7, task=2, expected=7.0), result(2, 8, task=2, expected=7.6)),
+        (result(1, 6, task=3), result(2, 7, task=3, expected=7.2)),  # the first of schema version 1
+    ]
+    compared = compare(pairs)
+    overall = compared.criteria[0]
+    assert (overall.n, overall.by_expected, overall.changed) == (3, 2, 2)
+    assert (overall.before, overall.after, overall.shift) == (6.53, 7.33, 0.8)
+    assert [each.expected for each in compared.tasks] == [
+        {"overall_rating": (6.6, 7.4)},
+        {"overall_rating": (7.0, 7.6)},
+        {},
+    ]
+    assert [each.scores for each in compared.tasks] == [
+        {},
+        *[{"overall_rating": s} for s in ((7, 8), (6, 7))],
+    ]
+
+
+@pytest.mark.parametrize(("moved", "told"), [(0.1, False), (0.25, True)])
+def test_an_expected_score_may_move_as_far_as_those_of_one_recording_differ(moved: float, told: bool) -> None:
+    compared = one(result(1, 7, expected=7.0), result(2, 7, expected=7.0 + moved))
+    assert (compared.changed == ["overall_rating"]) is compared.unexplained is told
 
 
 def test_a_class_without_ratings_has_no_shift() -> None:

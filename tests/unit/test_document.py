@@ -7,10 +7,9 @@ from pathlib import Path
 from jsonschema import Draft202012Validator
 
 import daemon.core
-from daemon.core.content.document import Result, result_schema
+from daemon.core.content.document import VERSION_1, Result, result_schema
 
 PUBLISHED = Path(daemon.core.__file__).with_name("result.v2.schema.json")
-VERSION_1 = PUBLISHED.with_name("result.v1.schema.json")
 
 
 def test_the_published_schema_is_that_of_the_models() -> None:

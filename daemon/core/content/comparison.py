@@ -1,6 +1,6 @@
 """Two results of one task side by side, and what a class gained or lost by criterion.
 
-Results are documents as the outbox has them, of any revision.
+Results are documents as the outbox has them, of any revision and of schema version 1 or 2.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,18 @@ from daemon.core.tasks.task import Stage
 
 Document = Mapping[str, Any]
 
-_PARTS = (*CRITERIA, "feedback", "suggestions", "evidence")
+_TEXTS = ("feedback", "suggestions", "evidence")
+_MOVED = 0.1
+"""Points that an expected score may move by without a change: those of one recording differ by as much."""
+
 _OF_ONE = ("seed", "transcript_sha256", "profile_sha256")
 """The keys of a provenance that are not the class's and that an answer depends on all the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Two revisions of one task's result. `scores` holds the changed scores as (before, after).
+    """Two revisions of one task's result. `scores` holds the changed integers as (before, after), `expected`
+    the expected scores of these, and those that moved without it, where both results have them.
 
     `asked_otherwise` names what differs in how the models were asked, as in `rate.prompt_sha256`.
     `unexplained`: the same rubric, model, seed and words gave another rating or form.
@@ -33,6 +37,7 @@ class Compared:
     outcome_before: str
     outcome: str
     scores: dict[str, tuple[int | None, int | None]]
+    expected: dict[str, tuple[float, float]]
     changed: list[str]
     asked_otherwise: list[str]
     unexplained: bool
@@ -41,11 +46,13 @@ class Compared:
 @dataclass(frozen=True, slots=True)
 class Shift:
     """One criterion over the tasks that have it in both results: their number, how many changed, the means,
-    and the mean shift.
+    and the mean shift. `by_expected` is the number of tasks with expected scores in both results, which then
+    count; of the others the integers do.
     """
 
     criterion: str
     n: int
+    by_expected: int
     changed: int
     before: float
     after: float
@@ -78,7 +85,15 @@ def compare(pairs: Sequence[tuple[Document, Document]]) -> Comparison:
 
 def _compared(before: Document, after: Document) -> Compared:
     one, other = before["evaluation"] or {}, after["evaluation"] or {}
-    parts = [part for part in _PARTS if one.get(part) != other.get(part)]
+    names: Sequence[str] = CRITERIA
+    scores = {name: (one.get(name), other.get(name)) for name in names if one.get(name) != other.get(name)}
+    moved = {
+        name: both
+        for name in names
+        if (both := _expected(one, other, name)) and (name in scores or _far(*both))
+    }
+    parts = [name for name in names if name in scores or name in moved]
+    parts += [part for part in _TEXTS if one.get(part) != other.get(part)]
     if before["profile"] != after["profile"]:
         parts.append("profile")
     asked = _asked_otherwise(before["provenance"], after["provenance"])
@@ -90,7 +105,8 @@ def _compared(before: Document, after: Document) -> Compared:
         revision=after["revision"],
         outcome_before=before["outcome"],
         outcome=after["outcome"],
-        scores={score: (one.get(score), other.get(score)) for score in CRITERIA if score in parts},
+        scores=scores,
+        expected=moved,
         changed=parts,
         asked_otherwise=asked,
         unexplained=bool(parts and known and not asked and before["speaking"] == after["speaking"]),
@@ -107,14 +123,34 @@ def _asked_otherwise(before: Document, after: Document) -> list[str]:
     return names
 
 
+def _expected(one: Document, other: Document, criterion: str) -> tuple[float, float] | None:
+    """The expected scores of two ratings, or None where one has none, as before schema version 2."""
+    found = [(each.get("scores") or {}).get(criterion, {}).get("expected") for each in (one, other)]
+    return None if None in found else (found[0], found[1])
+
+
+def _far(one: float, other: float) -> bool:
+    return round(abs(one - other), 4) > _MOVED
+
+
 def _shift(criterion: str, pairs: Sequence[tuple[Document, Document]]) -> Shift | None:
-    scores = [
-        (before["evaluation"][criterion], after["evaluation"][criterion])
+    rated = [
+        (before["evaluation"], after["evaluation"])
         for before, after in pairs
         if before["evaluation"] and after["evaluation"]
     ]
-    if not scores:
+    if not rated:
         return None
+    expected = [_expected(one, other, criterion) for one, other in rated]
+    integers = [(one[criterion], other[criterion]) for one, other in rated]
+    scores = [exact or whole for exact, whole in zip(expected, integers, strict=True)]
     before, after = (sum(each) / len(scores) for each in zip(*scores, strict=True))
-    moved = sum(one != other for one, other in scores)
-    return Shift(criterion, len(scores), moved, round(before, 2), round(after, 2), round(after - before, 2))
+    return Shift(
+        criterion,
+        n=len(rated),
+        by_expected=sum(each is not None for each in expected),
+        changed=sum(one != other for one, other in integers),
+        before=round(before, 2),
+        after=round(after, 2),
+        shift=round(after - before, 2),
+    )

@@ -5,6 +5,7 @@ is generated from these classes and published in the package, beside that of ver
 end in `_s`, points in time are UTC in ISO 8601.
 """
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -186,6 +187,10 @@ class Result(DocumentPart):
     evaluation: Evaluation | None = None
     timings: Timings
     provenance: dict[str, Any] = Field(default_factory=dict)
+
+
+VERSION_1 = Path(__file__).parents[1] / "result.v1.schema.json"
+"""The published schema of the results of before version 2. It never changes."""
 
 
 def result_schema() -> dict[str, Any]:
