@@ -13,7 +13,8 @@ from daemon.core.content.levels import Token
 from daemon.core.errors import Blame, Fault
 from daemon.llm.client import Answer, AnswerFailed, Finish, OnToken, Request
 from daemon.llm.limits import AnswerLimits
-from daemon.llm.streaming import Heartbeat, connection, server_error, streamed, told_tokens
+from daemon.llm.logprobs import Telling, told_tokens
+from daemon.llm.streaming import Heartbeat, connection, server_error, streamed
 
 RELOAD_S = 1.0
 """A loaded model takes up to 0.3 s of "load" on a busy machine; several GB of weights take longer."""
@@ -42,6 +43,7 @@ class OllamaClient:
         self._model = model
         self._limits = limits or AnswerLimits()
         self._on_reload = on_reload
+        self._telling = Telling()
         self._http = connection(url)
 
     async def aclose(self) -> None:
@@ -51,13 +53,16 @@ class OllamaClient:
     async def generate(self, request: Request, on_token: OnToken) -> Answer:
         """See ModelClient."""
         num_ctx = request.options.num_ctx
-        answer = await streamed(
-            self._http,
-            "/api/generate",
-            generate_body(self._model, request),
-            lambda lines, heartbeat: _read(lines, heartbeat, on_token, num_ctx),
-            self._limits,
-            start=request.start,
+        answer = await self._telling.ask(
+            request,
+            lambda asked: streamed(
+                self._http,
+                "/api/generate",
+                generate_body(self._model, asked),
+                lambda lines, heartbeat: _read(lines, heartbeat, on_token, num_ctx),
+                self._limits,
+                start=asked.start,
+            ),
         )
         if self._on_reload is not None and answer.load_s is not None and answer.load_s > RELOAD_S:
             self._on_reload(answer.load_s)

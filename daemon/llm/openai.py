@@ -10,7 +10,8 @@ from daemon.core.content.levels import Token
 from daemon.core.errors import Blame, Fault
 from daemon.llm.client import Answer, AnswerFailed, Finish, OnToken, Request
 from daemon.llm.limits import AnswerLimits
-from daemon.llm.streaming import Heartbeat, connection, server_error, streamed, told_tokens
+from daemon.llm.logprobs import Telling, told_tokens
+from daemon.llm.streaming import Heartbeat, connection, server_error, streamed
 
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
 
@@ -34,6 +35,7 @@ class OpenAIClient:
         self._model = model
         self._limits = limits or AnswerLimits()
         self._extra = {"cache_prompt": True, "return_progress": True} if llama_cpp else {}
+        self._telling = Telling()
         self._http = connection(url, {"Authorization": f"Bearer {key}"} if key else {})
 
     async def aclose(self) -> None:
@@ -49,13 +51,16 @@ class OpenAIClient:
 
     async def generate(self, request: Request, on_token: OnToken) -> Answer:
         """See ModelClient."""
-        return await streamed(
-            self._http,
-            "/v1/chat/completions",
-            self._body(request),
-            lambda lines, heartbeat: _read(lines, heartbeat, on_token),
-            self._limits,
-            start=request.start,
+        return await self._telling.ask(
+            request,
+            lambda asked: streamed(
+                self._http,
+                "/v1/chat/completions",
+                self._body(asked),
+                lambda lines, heartbeat: _read(lines, heartbeat, on_token),
+                self._limits,
+                start=asked.start,
+            ),
         )
 
     def _body(self, request: Request) -> dict[str, Any]:
@@ -106,7 +111,8 @@ async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnTok
             if piece := choice.get("delta", {}).get("content"):
                 pieces.append(piece)
                 on_token(len(pieces))
-            tokens += told_tokens((choice.get("logprobs") or {}).get("content"))
+            told = choice.get("logprobs")
+            tokens += told_tokens(told.get("content") if isinstance(told, dict) else None)
     if finish is None:
         raise AnswerFailed(Fault(Blame.ENGINE, "answer_cut", "the stream ended before the answer did"))
     return Answer(

@@ -1,6 +1,6 @@
 """The engine that rates an introduction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from daemon.contracts.values import OnProgress, Rated, RateWork, StageOutcome
@@ -55,6 +55,12 @@ class IntroductionRater(Evaluator):
             asked = await self._rating(prompt, seen, form, work, self._heard(work.ticket, progress))
             confidence, rating = asked
             last: Asking[Any] = rating or confidence
+            found = {
+                criterion: figure
+                for each in asked
+                if each is not None and each.answer is not None
+                for criterion, figure in _figures(each.answer, each.given).items()
+            }
             provenance = self._provenance(
                 prompt,
                 [ConfidenceAnswer, RatingAnswer],
@@ -62,7 +68,7 @@ class IntroductionRater(Evaluator):
                 said,
                 profile_sha256=None if form is None or "profile" not in prompt.names else sha256(form),
                 confidence_from="voice" if self._voice else "words",
-                scores_from=_scores_from(last),
+                scores_from=_scores_from(found),
             )
             flags = self._flags()
             if suspect := addresses_evaluator(said):
@@ -70,7 +76,6 @@ class IntroductionRater(Evaluator):
             if confidence.answer is None or rating is None or rating.answer is None:
                 flags = (Flag(code="no_valid_rating", field="evaluation", detail=last.complaint), *flags)
                 return Rated(work.ticket, None, flags, provenance)
-            found = {**_figures(confidence.answer, confidence.given), **_figures(rating.answer, rating.given)}
             evaluation, doubts = evaluation_of(rating.answer, confidence.answer, found, seen)
             evaluation, unfound = locate_evidence(evaluation, work.transcript)
             return Rated(work.ticket, evaluation, (*doubts, *unfound, *flags), provenance)
@@ -109,6 +114,6 @@ def _figures(answer: ScoresAnswer, given: Answer | None) -> dict[str, Figure]:
     return figures(given.text.strip(), given.tokens, answer.quotes)
 
 
-def _scores_from(asked: Asking[Any]) -> str:
-    """What the scores are made of: the probabilities of the levels, or the level that was drawn."""
-    return "distribution" if asked.given is not None and asked.given.tokens else "level"
+def _scores_from(found: Mapping[str, Figure]) -> str:
+    """What the scores are made of: the probabilities of the levels or, of at least one, the level drawn."""
+    return "level" if any(figure.legal_mass is None for figure in found.values()) else "distribution"

@@ -1,12 +1,11 @@
 """The one place where HTTP becomes answers and faults: a streamed answer, read under two time limits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx
 
-from daemon.core.content.levels import Token
 from daemon.core.errors import Blame, Fault
 from daemon.llm.client import Answer, AnswerFailed
 from daemon.llm.limits import AnswerLimits
@@ -107,21 +106,6 @@ async def _alive(
             return await read(reply.aiter_lines(), lambda: stall.reschedule(pauses.beat() + limit_s))
     except TimeoutError as exc:
         raise _Stalled from exc
-
-
-def told_tokens(entries: Iterable[Mapping[str, Any]] | None) -> Iterator[Token]:
-    """The tokens of one piece of an answer, as OpenAI's API and Ollama's tell them; none for None."""
-    for entry in entries or ():
-        others = entry.get("top_logprobs") or ()
-        yield Token(
-            _bytes(entry), entry["logprob"], tuple((_bytes(each), each["logprob"]) for each in others)
-        )
-
-
-def _bytes(entry: Mapping[str, Any]) -> bytes:
-    """A token's bytes, which may be a part of a character; its text where the server names none."""
-    told = entry.get("bytes")
-    return entry["token"].encode() if told is None else bytes(told)
 
 
 def refusal(status: int, body: bytes) -> Fault:

@@ -9,8 +9,10 @@ steadier, and nearer to people, than the one level that was drawn (arXiv 2503.03
 import json
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 LEVELS = range(1, 10)
 """The levels of a model's score: each a single digit, and so a single token, for every tokenizer known."""
@@ -70,31 +72,31 @@ def whole(expected: float) -> int:
 def figures(text: str, tokens: Sequence[Token], keys: Iterable[str]) -> dict[str, Figure]:
     """The scores of a whole answer, a JSON object whose `keys` hold levels.
 
-    Where the text is not in the tokens, or they have no alternatives, a score is the level that was drawn.
+    Where the text from a key on is not in the tokens, or they have no alternatives, its score is the level
+    that was drawn. What stands before need not be there: servers tell the parts of a character by another
+    text, or not at all, and leave out space, or the fence of a code block, that is around the object.
     """
-    places = dict(_values(text))
-    # Servers leave out space, or the fence of a code block, that the tokens have around the object.
-    begins = b"".join(token.text for token in tokens).find(text.encode())
-    found = {}
-    for key in keys:
-        start = places[key]
-        level = int(text[start])
-        at = _covering(tokens, begins + len(text[:start].encode())) if begins >= 0 else None
-        found[key] = Figure(level, in_points(level)) if at is None else _figure(level, tokens, at)
-    return found
+    told = b"".join(token.text for token in tokens)
+    places = {key: (begins, value) for key, begins, value in _values(text)}
+    return {key: _figure(text, *places[key], told, tokens) for key in keys}
 
 
-def _figure(level: int, tokens: Sequence[Token], at: int) -> Figure:
-    """The figure of the level that was drawn as the token at this place."""
-    token = tokens[at]
-    masses = dict.fromkeys(LEVELS, 0.0)
-    for text, logprob in {token.text: token.logprob, **dict(token.alternatives)}.items():
-        if match := _LEVEL.fullmatch(text):
-            masses[int(match[1])] += math.exp(logprob)
-    if not token.alternatives or not masses[level]:
-        return Figure(level, in_points(level))
-    if at + 1 < len(tokens):  # "1" may have been meant as the first digit of "10", which the grammar cut
-        masses[level] *= 1 - _goes_on(tokens[at + 1])
+def _figure(text: str, begins: int, value: int, told: bytes, tokens: Sequence[Token]) -> Figure:
+    """The figure of the level at `value`, whose key begins at `begins`."""
+    level = int(text[value])
+    drawn = Figure(level, in_points(level))
+    at = told.rfind(_encoded(text[begins:]))
+    if at < 0:
+        return drawn
+    index = _covering(tokens, at + len(_encoded(text[begins:value])))
+    masses = _masses(tokens[index])
+    if not tokens[index].alternatives or not masses[level]:
+        return drawn
+    if tokens[index].text[-1:].isdigit():  # "1" may have been meant as the first digit of "10"
+        following = tokens[index + 1]
+        if not following.alternatives:
+            return drawn
+        masses[level] *= 1 - _goes_on(following)
     legal = sum(masses.values())
     if not legal:
         return Figure(level, in_points(level), None, 0.0)
@@ -104,31 +106,44 @@ def _figure(level: int, tokens: Sequence[Token], at: int) -> Figure:
     return Figure(level, round(in_points(mean), 4), round(spread, 4), round(min(1.0, legal), 4))
 
 
+def _masses(token: Token) -> dict[int, float]:
+    """The probability of each level at the place of a token. A level may be the text of several tokens."""
+    masses = dict.fromkeys(LEVELS, 0.0)
+    told = token.alternatives
+    if all(text != token.text for text, _ in told):  # it was not among the likeliest
+        told = (*told, (token.text, token.logprob))
+    for text, logprob in told:
+        if match := _LEVEL.fullmatch(text):
+            masses[int(match[1])] += math.exp(logprob)
+    return masses
+
+
 def _goes_on(token: Token) -> float:
     """The probability that a number goes on with this token."""
     return min(1.0, sum(math.exp(logprob) for text, logprob in token.alternatives if text[:1].isdigit()))
 
 
-def _covering(tokens: Sequence[Token], offset: int) -> int | None:
-    """The index of the token that holds the byte at `offset`."""
-    end = 0
-    for index, token in enumerate(tokens):
-        end += len(token.text)
-        if offset < end:
-            return index
-    return None
+def _covering(tokens: Sequence[Token], offset: int) -> int:
+    """The index of the token that holds the byte at `offset`, which must be in one."""
+    ends = list(accumulate(len(token.text) for token in tokens))
+    return bisect_right(ends, offset)
 
 
-def _values(text: str) -> Iterator[tuple[str, int]]:
-    """The keys of a JSON object, each with the index at which its value begins."""
+def _values(text: str) -> Iterator[tuple[str, int, int]]:
+    """The keys of a JSON object, each with the indexes at which it and its value begin."""
     decoder = json.JSONDecoder()
     at = _skip(text, 0)
     while text[at] == '"':
+        begins = at
         key, at = decoder.raw_decode(text, at)
         at = _skip(text, at)
-        yield key, at
+        yield key, begins, at
         _, at = decoder.raw_decode(text, at)
         at = _skip(text, at)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode(errors="replace")
 
 
 def _skip(text: str, at: int) -> int:
