@@ -29,7 +29,7 @@ from daemon.llm.asking import A, Asker, Asking
 from daemon.llm.client import AnswerFailed, ModelHost, OnToken, Options
 from daemon.llm.prompts import Prompt
 from daemon.llm.rubric import Rubric
-from daemon.llm.template_check import HELLO, PromptName
+from daemon.llm.template_check import PromptName
 
 _DEMO = Flag(code="demo_model", detail="a small model that shows the flow; this is no grade")
 _EMPTY = Fault(Blame.PERMANENT, "empty_transcript", "there is no word in the transcript to ask a model about")
@@ -38,6 +38,10 @@ _SMALL = Fault(
     "context_too_small",
     "a transcript is longer than this phase's context, so the model is loaded again with a larger one",
 )
+_UNSAID = "(nobody has spoken)"
+"""Stands for form and transcript in a warm-up. No student's begins like it: the server would keep the words
+that both begin with, as it read them for another student.
+"""
 _NOTHING_LEFT = "all that was said addresses the evaluator"
 
 
@@ -84,7 +88,7 @@ class Evaluator:
     async def start(self) -> None:
         """Start the server and prove it by a real generation. Raises EngineError."""
         prompt = self._rubric.text(self._name)
-        await self._asker.start(prompt.render(HELLO))
+        await self._asker.start(_warm_up(prompt))
         self._held = prompt
 
     async def stop(self) -> None:
@@ -116,7 +120,7 @@ class Evaluator:
         async with self._taking_up:
             prompt = self._rubric.text(self._name, asking=True)
             if prompt != self._held:
-                await self._asker.warm_up(prompt.render(HELLO))
+                await self._asker.warm_up(_warm_up(prompt))
             self._held = None
             return prompt
 
@@ -155,6 +159,10 @@ class Evaluator:
             "tries": asked.attempts,
             **more,
         }
+
+
+def _warm_up(prompt: Prompt) -> str:
+    return prompt.render(_UNSAID, profile=_UNSAID)
 
 
 def sha256(text: str) -> str:

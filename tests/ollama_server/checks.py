@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from tests.ollama_server.manner import Manner
+from tests.ollama_server.telling import MOST
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _KINDS = {"object", "array", "string", "integer", "number", "boolean", "null"}
@@ -61,6 +62,12 @@ def options(request: dict[str, Any]) -> dict[str, Any]:
         if name in given and not isinstance(given[name], int | float):
             raise Refused(500, f'option "{name}" must be of type integer')
     return given
+
+
+def top_logprobs(manner: Manner, request: dict[str, Any]) -> None:
+    """Refuse what is no number of alternatives. Raises Refused."""
+    if manner.top_logprobs and not 0 <= request.get("top_logprobs", 0) <= MOST:
+        raise Refused(400, f"top_logprobs must be between 0 and {MOST}")
 
 
 def schema(manner: Manner, form: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.ollama_server import backend, making
+from tests.ollama_server import backend, making, telling
 from tests.ollama_server.http import Incoming
 from tests.ollama_server.manner import Manner
 
@@ -55,7 +55,8 @@ async def answer(incoming: Incoming, manner: Manner, generation: Generation) -> 
         return
     last = {"error": DIED} if reason == "error" else _last(generation, said, reason)
     if not streams:
-        whole = last if reason == "error" else {**last, "response": "".join(said), "done": reason != "none"}
+        answered = {"response": "".join(said), "done": reason != "none", **told(manner, generation, said)}
+        whole = last if reason == "error" else {**last, **answered}
         incoming.send(500 if reason == "error" else 200, whole)
         return
     if reason != "none":
@@ -74,7 +75,7 @@ async def _say(incoming: Incoming, manner: Manner, generation: Generation, said:
             await asyncio.sleep(manner.token_s)
             said.append(piece)
             if generation.request.get("stream", True):
-                await incoming.line({**line, "response": piece})
+                await incoming.line({**line, "response": piece, **told(manner, generation, [piece])})
             if len(said) == 2 and generation.fault == "silence":
                 await incoming.hung_up()
                 return "hung_up"
@@ -102,13 +103,22 @@ async def _pieces(manner: Manner, generation: Generation) -> AsyncGenerator[str]
         yield piece
 
 
+def told(manner: Manner, generation: Generation, pieces: list[str]) -> dict[str, Any]:
+    """The log-probabilities of these pieces, where they are asked for and the server knows of them."""
+    if not manner.top_logprobs or not generation.request.get("logprobs"):
+        return {}
+    top = min(generation.request.get("top_logprobs", 0), manner.top_logprobs)
+    return {"logprobs": telling.logprobs(pieces, top)}
+
+
 def head(model: str) -> dict[str, Any]:
     """What every line begins with."""
     return {"model": model, "created_at": "2026-11-23T16:13:30.371473158Z"}
 
 
 def _last(generation: Generation, said: list[str], reason: str) -> dict[str, Any]:
-    answered = generation.num_ctx if generation.fault == "overflow" else len(said)
+    # The token that ended it is counted, and has no text.
+    answered = generation.num_ctx if generation.fault == "overflow" else len(said) + (reason == "stop")
     prompt_tokens = generation.prompt_tokens
     if prompt_tokens >= generation.num_ctx:
         prompt_tokens = generation.num_ctx // 2 + 2  # the prompt was cut, and nobody is told

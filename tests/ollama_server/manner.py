@@ -17,7 +17,8 @@ class Manner:
     `digests` are those of the models, in order; the last one counts for the rest, so that by default all
     names are of the same weights. `gpu_share` is how much of a model comes to lie on the GPU. `backend` is
     an OpenAI-compatible server that makes the answers; without one they are made up to fit the schema.
-    `stop_s` is how long SIGTERM takes. `registry` are models that it lacks and can pull, for which the
+    `top_logprobs` is the most alternatives that it tells for a token; 0 is a server before 0.12.11, which
+    knows of no log-probabilities. `stop_s` is how long SIGTERM takes. `registry` are models that it lacks and can pull, for which the
     weights take `pull_s`; what was pulled is kept in the file `store`, where one is named. `faults` are those
     from the start: `NAME` or `NAME*TIMES`, comma-separated.
     """
@@ -30,6 +31,7 @@ class Manner:
     version: str = ""
     parallel: int = 1
     max_ctx: int = 8192
+    top_logprobs: int = 20
     size: int = 98_363_007
     kv_size: int = 23_040
     gpu_share: float = 1.0

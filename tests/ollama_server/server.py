@@ -127,6 +127,7 @@ class OllamaServer:
             raise Refused(404, f"model '{name}' not found")
         hold = checks.keep_alive(request.get("keep_alive"))
         options = checks.options(request)
+        checks.top_logprobs(self.manner, request)
         self.requests.append(request)
         if not request.get("prompt") and hold == 0:
             if self.memory.loaded is not None:
