@@ -4,6 +4,7 @@ from daemon.contracts.values import Extracted, ExtractWork, OnProgress, StageOut
 from daemon.core.content.answers import FormAnswer
 from daemon.core.content.document import Flag
 from daemon.core.content.grounding import ground_profile
+from daemon.core.content.sentences import steady
 from daemon.core.tasks.task import Stage
 from daemon.llm.asking import Asking
 from daemon.llm.client import OnToken
@@ -39,7 +40,7 @@ class FormExtractor(Evaluator):
         if not says_something(seen):
             return self._nothing(FormAnswer)
         return await self._asker.ask(
-            lambda complaint: prompt.render(seen, complaint=complaint),
+            lambda complaint: prompt.render(steady(seen), complaint=complaint),
             FormAnswer,
             self._asker.schema,
             on_token,

@@ -38,7 +38,7 @@ VARIABLES: Mapping[PromptName, Mapping[str, str]] = {
         "levels": "the scale of every score, as in: 1 to 9; a template must use it",
         "question": "what is asked: 'confidence' for the confidence alone, then 'rating' for the rest",
         "complaint": "why the last answer to this prompt was not valid, or None at the first question",
-        "speaking": "the delivery in words: seconds of speech, pace, pauses and filler words; None where the "
+        "speaking": "the delivery in words: pace, pauses and filler words; None where the "
         "question is to be answered from the words alone",
         "profile": "the form as one line of JSON, or a sentence that there is none",
     },
@@ -46,7 +46,7 @@ VARIABLES: Mapping[PromptName, Mapping[str, str]] = {
 """The variables of each template, with their content."""
 
 WORDS = 'I\'m Mira & I said: "I like chess" <often>.'
-DELIVERY = "24 s of speech, 140 words per minute, 10% pauses, longest pause 1 s, filler words: um 2 times"
+DELIVERY = "usual pace, usual pauses, no long pause, few filler words"
 FORM = (
     '{"name": "Mira", "age": null, "hobbies": ["chess"], "career_goals": null, "strengths": [], '
     '"experience": null}'

@@ -340,14 +340,14 @@ async def test_a_transcript_without_a_word_is_never_sent(text: str) -> None:
 
 
 async def test_a_server_error_that_passes_is_nobodys_fault() -> None:
-    async with extractor(refuses(500), PROOF, GOOD) as (engine, _, _):
+    async with extractor(refuses(500), PROOF, WARM_UP, GOOD) as (engine, _, _):
         outcome = await extract(engine)
     assert isinstance(outcome, Extracted)
     assert outcome.profile is not None
 
 
 async def test_a_request_that_a_proved_server_refuses_again_is_the_tasks_fault() -> None:
-    async with extractor(refuses(500), PROOF, refuses(500)) as (engine, _, _):
+    async with extractor(refuses(500), PROOF, WARM_UP, refuses(500)) as (engine, _, _):
         outcome = await extract(engine)
     assert isinstance(outcome, Failed)
     assert (outcome.fault.blame, outcome.fault.code, outcome.fault.died) == (
@@ -388,14 +388,32 @@ def first_words(server: Any) -> list[str]:
     return [each["messages"][0]["content"].split()[0] for each in server.requests]
 
 
-async def test_a_server_that_is_known_is_only_warmed_and_another_version_is_proved_anew() -> None:
-    async with extractor(WARM_UP, WARM_UP, PROOF, WARM_UP) as (engine, server, host):
+async def test_each_start_asks_the_same_questions_of_a_known_server_for_one_token_each() -> None:
+    async with extractor(WARM_UP, WARM_UP, WARM_UP, PROOF, WARM_UP) as (engine, server, host):
         proof, warm_up = first_words(server)
         await engine.start()
-        assert first_words(server)[2:] == [warm_up]
+        assert first_words(server)[2:] == [proof, warm_up]
+        assert [each["max_tokens"] for each in server.requests] == [24, 1, 1, 1]
         host.identity = replace(host.identity, server_version="test 2")
         await engine.start()
-        assert first_words(server)[3:] == [warm_up, proof, warm_up]
+        assert first_words(server)[4:] == [proof, proof, warm_up]
+
+
+async def test_after_a_renewed_proof_a_student_finds_the_server_as_every_other_does() -> None:
+    async with extractor(refuses(500), PROOF, WARM_UP, GOOD) as (engine, server, _):
+        await extract(engine)
+    _, warm_up, student, _, warm_again, student_again = (each["messages"] for each in server.requests)
+    assert (warm_again, student_again) == (warm_up, student)
+
+
+@pytest.mark.parametrize("words", [SAID, "Hello.", "Hi there, I am Ann."])
+async def test_a_warm_up_shares_no_word_with_a_student(words: str) -> None:
+    async with extractor(GOOD) as (engine, server, _):
+        await extract(engine, words)
+    warm_up, student = (each["messages"][0]["content"] for each in server.requests[1:3])
+    before = student.index(words)
+    assert warm_up[:before] == student[:before]
+    assert warm_up[before] != student[before]
 
 
 @pytest.mark.parametrize("answer", [answers("{", finish="repeat"), answers("It"), answers("  ")])

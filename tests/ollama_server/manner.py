@@ -18,9 +18,9 @@ class Manner:
     names are of the same weights. `gpu_share` is how much of a model comes to lie on the GPU. `backend` is
     an OpenAI-compatible server that makes the answers; without one they are made up to fit the schema.
     `top_logprobs` is the most alternatives that it tells for a token; 0 is a server before 0.12.11, which
-    knows of no log-probabilities. `stop_s` is how long SIGTERM takes. `registry` are models that it lacks and can pull, for which the
-    weights take `pull_s`; what was pulled is kept in the file `store`, where one is named. `faults` are those
-    from the start: `NAME` or `NAME*TIMES`, comma-separated.
+    knows of no log-probabilities. `stop_s` is how long SIGTERM takes. `registry` are models that it lacks and
+    can pull, for which the weights take `pull_s`; what was pulled is kept in the file `store`, where one is
+    named. `faults` are those from the start: `NAME` or `NAME*TIMES`, comma-separated.
     """
 
     host: str = "127.0.0.1"

@@ -10,7 +10,7 @@ from typing import Any
 
 MOST = 20
 _DIGITS = "123456789"
-_PROSE = tuple("```| word|The|\n| a|10|:|\"| is|I|0|[| the|Here|.|A| and| to| of|So".split("|"))
+_PROSE = tuple('```| word|The|\n| a|10|:|"| is|I|0|[| the|Here|.|A| and| to| of|So'.split("|"))
 _SHARE = 0.6  # the likeliest has this share, and each further one of what is left
 
 
@@ -28,7 +28,7 @@ def _entry(piece: str, top: int) -> dict[str, Any]:
 
 
 def _rivals(piece: str) -> list[str]:
-    """The tokens at the place of a piece, likeliest first: another begins where the grammar forced this one."""
+    """The tokens at the place of a piece, likeliest first; where the grammar forced it, it is the second."""
     digit = piece.strip(" ,")
     if digit and digit in _DIGITS:
         near = sorted(_DIGITS, key=lambda each: abs(int(each) - int(digit)))

@@ -14,7 +14,6 @@ from daemon.llm.client import Answer, AnswerFailed, Finish, Options, Request
 from daemon.llm.logprobs import Telling, told_tokens
 
 TEXT = '{"feedback": ["Caf\u00e9 \U0001f600"], "score": 7}'
-GOOD = {"token": "7", "logprob": -0.5, "bytes": [55], "top_logprobs": [{"token": "7", "logprob": -0.5}]}
 OPTIONS = Options(temperature=0.2, top_p=0.9, seed=1, num_ctx=2048, num_predict=60)
 REQUEST = Request("Rate.", {"type": "object"}, OPTIONS, alternatives=20)
 PLAIN = Answer(TEXT, Finish.STOP)
@@ -61,10 +60,8 @@ DRAWN = in_points(7)
 
 
 def test_a_token_has_its_bytes_its_logprob_and_the_others_at_its_place() -> None:
-    told = {
-        **GOOD,
-        "top_logprobs": [*GOOD["top_logprobs"], {"token": "\ufffd", "logprob": -2, "bytes": [195]}],
-    }  # type: ignore[misc]
+    others = [{"token": "7", "logprob": -0.5}, {"token": "\ufffd", "logprob": -2, "bytes": [195]}]
+    told = {"token": "7", "logprob": -0.5, "bytes": [55], "top_logprobs": others}
     assert list(told_tokens([told])) == [Token(b"7", -0.5, ((b"7", -0.5), (b"\xc3", -2.0)))]
     assert expected(spelled(SCORE)) == in_points(6)
 

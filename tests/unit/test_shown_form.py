@@ -4,11 +4,13 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from daemon.core.content.answers import FORM_CHARS, FormAnswer
-from daemon.core.content.document import Profile, Transcript
+from daemon.core.content.document import Profile, Speaking, Transcript
 from daemon.core.content.grounding import ground_profile
-from daemon.core.content.shown_form import shown_form
+from daemon.core.content.shown_form import delivery_in_words, shown_form
 from daemon.core.content.untrusted import impartial
 from daemon.llm.prompts import load_prompt
 from tests.support.injections import ATTACKS
@@ -82,3 +84,32 @@ def test_the_longest_form_has_as_many_characters_as_the_context_is_planned_for()
     )
     assert sizes["hobbies"]["maxItems"] == sizes["strengths"]["maxItems"] == 5
     assert 0.9 * FORM_CHARS < len(json.dumps(form.model_dump())) <= FORM_CHARS
+
+
+def told(**figures: Any) -> str:
+    usual = {"speech_s": 20.0, "words_per_minute": 140.0, "pause_ratio": 0.2, "longest_pause_s": 1.0}
+    return delivery_in_words(Speaking(**{**usual, **figures}))
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        ({}, "usual pace, usual pauses, no long pause, no filler words"),
+        ({"words_per_minute": 80.0}, "slow pace, usual pauses, no long pause, no filler words"),
+        ({"words_per_minute": 250.0}, "fast pace, usual pauses, no long pause, no filler words"),
+        ({"pause_ratio": 0.5}, "usual pace, many pauses, no long pause, no filler words"),
+        ({"longest_pause_s": 4.0}, "usual pace, usual pauses, a long pause, no filler words"),
+        ({"filler_words": {"um": 2}}, "usual pace, usual pauses, no long pause, few filler words"),
+        ({"filler_words": {"um": 2, "uh": 3}}, "usual pace, usual pauses, no long pause, many filler words"),
+    ],
+)
+def test_what_is_out_of_the_ordinary_is_told_in_words(figures: dict[str, Any], words: str) -> None:
+    assert told(**figures) == words
+
+
+@given(st.floats(95, 220), st.floats(0.0, 0.39), st.floats(0.0, 2.9), st.floats(0.98, 1.02))
+def test_what_another_container_changes_of_a_usual_delivery_is_not_told(
+    pace: float, pauses: float, longest: float, change: float
+) -> None:
+    one = told(words_per_minute=pace, pause_ratio=pauses, longest_pause_s=longest)
+    assert told(words_per_minute=pace * change, pause_ratio=pauses * change, longest_pause_s=longest) == one

@@ -23,16 +23,26 @@ def shown_form(profile: Profile | None, transcript: Transcript) -> str | None:
 
 
 def delivery_in_words(speaking: Speaking) -> str:
-    """The figures of the delivery, rounded to what another container of the same sound leaves as it is.
+    """The delivery as a listener could tell it: only what is out of the ordinary.
 
-    Seen: 209.0 words per minute made 9 of what was 4 with 209.2.
+    Another container or bit rate of the same sound moves a figure by some 2 %, and whatever it is rounded to
+    has borders. So these lie where few speakers are. Seen: 209.0 words per minute made 9 of what was 4 with
+    209.2.
     """
-    fillers = ", ".join(f"{word} {count} times" for word, count in sorted(speaking.filler_words.items()))
-    pace, pauses = 5 * round(speaking.words_per_minute / 5), 5 * round(20 * speaking.pause_ratio)
-    return (
-        f"{speaking.speech_s:.0f} s of speech, {pace} words per minute, {pauses}% pauses, "
-        f"longest pause {speaking.longest_pause_s:.0f} s, filler words: {fillers or 'none'}"
+    fillers = sum(speaking.filler_words.values())
+    a_minute = 60 * fillers / max(speaking.speech_s, 1.0)
+    told = (
+        _band(speaking.words_per_minute, "slow pace", (90, "usual pace"), (230, "fast pace")),
+        _band(speaking.pause_ratio, "usual pauses", (0.4, "many pauses")),
+        _band(speaking.longest_pause_s, "no long pause", (3, "a long pause")),
+        _band(a_minute, "few filler words", (8, "many filler words")) if fillers else "no filler words",
     )
+    return ", ".join(told)
+
+
+def _band(figure: float, lowest: str, *higher: tuple[float, str]) -> str:
+    """The words of the highest band that the figure reaches."""
+    return next((words for least, words in reversed(higher) if figure >= least), lowest)
 
 
 def _harmless(value: Any) -> Any:
