@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from daemon.cli.attention import counted
 from daemon.cli.lines import Line, table, width
@@ -185,11 +185,20 @@ def task(detail: TaskDetail) -> Iterator[Line]:
         yield Line(f"next: {detail.next}")
     if detail.error_message and detail.error_message != detail.reason:
         yield Line(f"{detail.error_code}: {detail.error_message}", "red")
+    for each in detail.set_aside:
+        yield Line(_to_the_grader(each), "yellow")
     for entry in detail.history:
         yield _history(entry)
     for document in detail.documents:
         waits = "" if document.delivered_at else " (not delivered yet)"
         yield Line(f"{document.kind}: {document.name}{waits}")
+
+
+def _to_the_grader(each: dict[str, Any]) -> str:
+    start = each["start_s"]
+    at = "" if start is None else f" at {start // 60:.0f}:{start % 60:04.1f}"
+    left = "cut" if each["cut"] else "left in"
+    return f'to the grader{at}, {left}, found by {" and ".join(each["found_by"])}: "{each["quote"]}"'
 
 
 def _history(entry: HistoryLine) -> Line:

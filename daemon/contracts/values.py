@@ -8,7 +8,7 @@ from typing import Any
 
 from daemon.contracts.wire.status import Holder
 from daemon.core.alarms import Trouble
-from daemon.core.content.document import Evaluation, Flag, Profile, Speaking, Transcript
+from daemon.core.content.document import Evaluation, Flag, Profile, SetAside, Speaking, Transcript
 from daemon.core.errors import Fault
 from daemon.core.intake.naming import Refused
 from daemon.core.schedule.phase_state import Group
@@ -54,8 +54,9 @@ class ExtractWork:
 
 @dataclass(frozen=True, slots=True)
 class RateWork:
-    """A transcript to rate, with the figures of its sound; `profile` is None without a valid form. `reseed`
-    is that of ExtractWork.
+    """A transcript to rate, with the figures of its sound; `profile` is None without a valid form.
+
+    `set_aside` is that of the extraction; `reseed` is that of ExtractWork.
     """
 
     ticket: Ticket
@@ -63,6 +64,7 @@ class RateWork:
     speaking: Speaking
     profile: Profile | None
     reseed: int = 0
+    set_aside: tuple[SetAside, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +92,24 @@ class Unscorable:
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """The form, or None and a flag when no valid answer came."""
+    """The form, or None and a flag when no valid answer came; and what speaks to the grader."""
 
     ticket: Ticket
     profile: Profile | None
     flags: tuple[Flag, ...] = ()
     provenance: Provenance = field(default_factory=dict)
+    set_aside: tuple[SetAside, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """The rating, or None and a flag when no valid answer came."""
+    """The rating, or None and a flag when no valid answer came; and what speaks to the grader."""
 
     ticket: Ticket
     evaluation: Evaluation | None
     flags: tuple[Flag, ...] = ()
     provenance: Provenance = field(default_factory=dict)
+    set_aside: tuple[SetAside, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

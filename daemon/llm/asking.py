@@ -99,6 +99,11 @@ class Asker:
         self._shared = text
         await self._generate(self._warming(text), _unheard)
 
+    async def probe(self, prompt: str, kind: type[A], schema: Mapping[str, Any]) -> A | None:
+        """One answer to a prompt of ours, None where it is not valid. Raises AnswerFailed."""
+        request = Request(prompt, schema, self.options, start=True)
+        return _read(kind, await self._generate(request, _unheard))[0]
+
     async def stop(self) -> None:
         """Stop the server."""
         self._client = None

@@ -32,7 +32,7 @@ NAMES: tuple[PromptName, ...] = ("extract", "rate")
 OURS = Path(__file__).parent / "templates"
 
 _FILE = re.compile(r"(?P<name>[a-z]+)\.v(?P<version>0|[1-9]\d*)\.j2")
-_ABSENT = {"levels": LEVELS_IN_WORDS, "question": "confidence", "profile": NO_FORM}
+_ABSENT = {"levels": LEVELS_IN_WORDS, "question": "confidence", "profile": NO_FORM, "to_the_grader": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,11 @@ class Prompt:
 
         Only values that the check has tried are rendered, so that this cannot fail.
         """
-        longest = self.render(HELLO, question="rating", speaking=DELIVERY)
-        return len(longest) + (form_chars if "profile" in self.names else 0)
+        asked = [{"to_the_grader": True}] if "to_the_grader" in self.names else []
+        longest = max(
+            len(self.render(HELLO, question="rating", speaking=DELIVERY, **each)) for each in ({}, *asked)
+        )
+        return longest + (form_chars if "profile" in self.names else 0)
 
     def render(self, transcript: str, **values: Any) -> str:
         """The prompt for one student; variables that are not given say that there is nothing.

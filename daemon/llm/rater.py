@@ -1,23 +1,31 @@
 """The engine that rates an introduction."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from daemon.contracts.values import OnProgress, Rated, RateWork, StageOutcome
-from daemon.core.content.document import Flag
+from daemon.core.content.document import Evaluation, Flag, SetAside
 from daemon.core.content.grounding import locate_evidence
 from daemon.core.content.levels import ALTERNATIVES, Figure, figures
 from daemon.core.content.scoring import ConfidenceAnswer, RatingAnswer, ScoresAnswer, evaluation_of
 from daemon.core.content.sentences import numbered
+from daemon.core.content.set_aside import (
+    addresses_evaluator,
+    compared,
+    moved,
+    named_by_model,
+    set_aside,
+    without,
+)
 from daemon.core.content.shown_form import delivery_in_words, shown_form
-from daemon.core.content.untrusted import addresses_evaluator
+from daemon.core.content.untrusted import neutralise
 from daemon.core.tasks.task import Stage
 from daemon.llm.asking import Asking
-from daemon.llm.client import Answer, ModelHost, OnToken, Options
+from daemon.llm.client import AnswerFailed, ModelHost, OnToken, Options
 from daemon.llm.evaluator import Evaluator, says_something, sha256
 from daemon.llm.prompts import Prompt
 from daemon.llm.rubric import Rubric
-from daemon.llm.template_check import NO_FORM, Question
+from daemon.llm.template_check import HELLO, NO_FORM, Question
 
 S = TypeVar("S", bound=ScoresAnswer)
 
@@ -26,7 +34,8 @@ class IntroductionRater(Evaluator):
     """The engine that rates an introduction.
 
     It is asked for the confidence first, from the words alone unless `voice`, and then for the rest, with the
-    figures of the voice. The second question goes on where the transcript of the first ended.
+    figures of the voice. The second question goes on where the transcript of the first ended. Where words
+    speak to the grader, both are asked again with these left in, or without them, for the scores alone.
     """
 
     stage = Stage.RATE
@@ -52,15 +61,11 @@ class IntroductionRater(Evaluator):
 
         async def ask(prompt: Prompt, seen: str) -> StageOutcome:
             form = shown_form(work.profile, work.transcript)
-            asked = await self._rating(prompt, seen, form, work, self._heard(work.ticket, progress))
-            confidence, rating = asked
+            on_token = self._heard(work.ticket, progress)
+            confidence, rating = await self._rating(prompt, seen, form, work, on_token)
+            found = set_aside(work.transcript, named_by_model(work.set_aside))
             last: Asking[Any] = rating or confidence
-            found = {
-                criterion: figure
-                for each in asked
-                if each is not None and each.answer is not None
-                for criterion, figure in _figures(each.answer, each.given).items()
-            }
+            scored = {**_figures(confidence), **_figures(rating)}
             provenance = self._provenance(
                 prompt,
                 [ConfidenceAnswer, RatingAnswer],
@@ -68,17 +73,19 @@ class IntroductionRater(Evaluator):
                 said,
                 profile_sha256=None if form is None or "profile" not in prompt.names else sha256(form),
                 confidence_from="voice" if self._voice else "words",
-                scores_from=_scores_from(found),
+                scores_from=_scores_from(scored),
             )
-            flags = self._flags()
-            if suspect := addresses_evaluator(said):
-                flags = (suspect, *flags)
+            suspect = addresses_evaluator(found)
+            flags = (suspect, *self._flags()) if suspect else self._flags()
             if confidence.answer is None or rating is None or rating.answer is None:
                 flags = (Flag(code="no_valid_rating", field="evaluation", detail=last.complaint), *flags)
-                return Rated(work.ticket, None, flags, provenance)
-            evaluation, doubts = evaluation_of(rating.answer, confidence.answer, found, seen)
+                return Rated(work.ticket, None, flags, provenance, found)
+            evaluation, doubts = evaluation_of(rating.answer, confidence.answer, scored, seen)
             evaluation, unfound = locate_evidence(evaluation, work.transcript)
-            return Rated(work.ticket, evaluation, (*doubts, *unfound, *flags), provenance)
+            if found:
+                evaluation = await self._compared(evaluation, found, prompt, seen, form, work, on_token)
+            flags = (*doubts, *unfound, *moved(evaluation), *flags)
+            return Rated(work.ticket, evaluation, flags, provenance, found)
 
         return await self._ask(work.ticket, said, ask)
 
@@ -107,11 +114,46 @@ class IntroductionRater(Evaluator):
             return confidence, None
         return confidence, await ask(RatingAnswer, "rating", delivery)
 
+    async def _compared(
+        self,
+        evaluation: Evaluation,
+        found: Sequence[SetAside],
+        prompt: Prompt,
+        seen: str,
+        form: str | None,
+        work: RateWork,
+        on_token: OnToken,
+    ) -> Evaluation:
+        """The rating with the expected scores of the text with the words to the grader, and without them.
 
-def _figures(answer: ScoresAnswer, given: Answer | None) -> dict[str, Figure]:
-    """The scores of a whole answer, from how the server gave it."""
-    assert given is not None
-    return figures(given.text.strip(), given.tokens, answer.quotes)
+        One of both texts is mostly the one that was rated. As it was where a text gets no valid answer.
+        """
+        said = work.transcript.text
+        expected: list[dict[str, float]] = []
+        for text in (neutralise(said), without(said, found)):
+            if text == seen:
+                expected.append({name: each.model_expected for name, each in evaluation.scores.items()})
+                continue
+            try:
+                # On the same state of the server's cache as the text that was rated.
+                await self._asker.warm_up(prompt.render(HELLO))
+                confidence, rating = await self._rating(prompt, text, form, work, on_token)
+            except AnswerFailed as exc:
+                if exc.fault.code != "transcript_too_long":
+                    raise
+                return evaluation
+            given = {**_figures(confidence), **_figures(rating)}
+            expected.append({name: each.expected for name, each in given.items()})
+        if any(each.keys() != evaluation.scores.keys() for each in expected):
+            return evaluation
+        return compared(evaluation, *expected)
+
+
+def _figures(asked: Asking[S] | None) -> dict[str, Figure]:
+    """The scores of an answer, from how the server gave it; none where there is no valid one."""
+    if asked is None or asked.answer is None or asked.given is None:
+        return {}
+    return figures(asked.given.text.strip(), asked.given.tokens, asked.answer.quotes)
 
 
 def _scores_from(found: Mapping[str, Figure]) -> str:

@@ -12,6 +12,7 @@ _UNUSED = {
     "complaint": "a repeated question does not say what was wrong with the last answer",
     "speaking": "the rater knows nothing of pace, pauses and filler words",
     "profile": "the rater does not see the form",
+    "to_the_grader": "the model is not asked which sentences speak to the grader; only rules look for them",
     "question": "the model is not told whether it is asked for the confidence or for the rest",
 }
 _DELIMITED = re.compile(rf"<(\w+)>\s*{re.escape(WORDS)}\s*</\1>")

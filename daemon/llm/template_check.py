@@ -32,6 +32,8 @@ VARIABLES: Mapping[PromptName, Mapping[str, str]] = {
     "extract": {
         "transcript": _SAID,
         "complaint": "why the last answer to this prompt was not valid, or None at the first question",
+        "to_the_grader": "False where the form is asked for, True where it is asked which sentences speak to "
+        "the grader",
     },
     "rate": {
         "transcript": _SAID,
@@ -61,6 +63,7 @@ _LONG = " ".join(f"{WORDS} {n}" for n in range(400))  # as long as the longest v
 _TRIALS: Mapping[str, tuple[Any, ...]] = {
     "transcript": (WORDS, _LONG, HELLO),
     "complaint": (None, "age: Input should be a valid integer"),
+    "to_the_grader": (False, True),
     "levels": (LEVELS_IN_WORDS,),
     "question": ("rating", "confidence"),
     "speaking": (DELIVERY, None),

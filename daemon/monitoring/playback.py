@@ -149,6 +149,7 @@ class Playback:
                 "history": [entry for entry in detail.history if entry.at <= now],
                 "documents": [each for each in detail.documents if (each.delivered_at or "") <= now],
                 "flags": detail.flags if not line or line["status"] in _FINAL else [],
+                "set_aside": detail.set_aside if not line or line["status"] in _FINAL else [],
             }
         )
         return TaskDetail(**{**held.model_dump(), **line, "can": []})

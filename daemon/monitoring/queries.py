@@ -242,6 +242,7 @@ def _detail(detail: TaskRecord, terms: Terms, now: float) -> TaskDetail:
         sha256=detail.sha256,
         size_bytes=detail.size_bytes,
         flags=[flag.model_dump() for flag in detail.flags],
+        set_aside=[each.model_dump(mode="json") for each in detail.set_aside],
         history=[
             HistoryLine(
                 at=to_iso(entry.at),

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from daemon.core.content.document import Evaluation, Flag, Profile, Speaking, Transcript
+from daemon.core.content.document import Evaluation, Flag, Profile, SetAside, Speaking, Transcript
 from daemon.core.tasks.task import SHARED_NAME, Status, Task
 from daemon.store.models import TaskRow
 
@@ -52,6 +52,16 @@ def read_profile(text: str | None) -> Profile | None:
 def read_evaluation(text: str | None) -> Evaluation | None:
     """Parse the column `llama_result`. None also when the stage gave nothing valid."""
     return None if text in (None, "null") else Evaluation.model_validate_json(text)
+
+
+def set_aside_text(set_aside: Sequence[SetAside]) -> str:
+    """The text of the column `set_aside`."""
+    return dumps([each.model_dump() for each in set_aside])
+
+
+def read_set_aside(text: str) -> tuple[SetAside, ...]:
+    """Parse the column `set_aside`."""
+    return tuple(map(SetAside.model_validate, json.loads(text)))
 
 
 def flags_text(by_stage: Mapping[str, Sequence[Flag]]) -> str:

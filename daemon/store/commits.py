@@ -137,11 +137,17 @@ def _columns_of(db: Database, outcome: StageOutcome, row: TaskRow, change: Chang
             return {**payload, **said, **_merged(row, Stage.STT, (), outcome.provenance)}
         case Extracted():
             form = outcome.profile
-            payload = {"mistral_result": codec.dumps(form and form.model_dump())}
+            payload = {
+                "mistral_result": codec.dumps(form and form.model_dump()),
+                "set_aside": codec.set_aside_text(outcome.set_aside),
+            }
             return {**payload, **_merged(row, Stage.EXTRACT, outcome.flags, outcome.provenance)}
         case Rated():
             rating = outcome.evaluation
-            payload = {"llama_result": codec.dumps(rating and rating.model_dump())}
+            payload = {
+                "llama_result": codec.dumps(rating and rating.model_dump()),
+                "set_aside": codec.set_aside_text(outcome.set_aside),
+            }
             return {**payload, **_merged(row, Stage.RATE, outcome.flags, outcome.provenance)}
         case Failed(fault=fault) if change.event is Event.FAILED:
             return {
@@ -189,6 +195,7 @@ def _freeze(db: Database, change: Change) -> None:
             speaking=speaking,
             profile=codec.read_profile(row.mistral_result),
             evaluation=codec.read_evaluation(row.llama_result),
+            set_aside=codec.read_set_aside(row.set_aside),
             flags=tuple(flag for origin in _FLAG_ORDER for flag in flags.get(origin, ())),
             tries=history.tries(db, task),
             provenance={**db.provenance, **json.loads(row.provenance)},

@@ -55,9 +55,10 @@ class TaskRow(Model):
     """A task, open or final. Without a claim it was inserted by another program; see `registered`.
 
     Other tools read the columns up to `last_updated`. `priority` is 0 for a first revision and 1 for a later
-    one: lower goes first. `flags` and `provenance` are JSON objects by stage. `mistral_result` and
-    `llama_result` are the JSON text `null` when the stage is done and gave nothing valid. `delivered_at` is
-    for the present revision's result. `kept_from` is when the video was archived, in witnessed seconds.
+    one: lower goes first. `flags` and `provenance` are JSON objects by stage, `set_aside` is an array.
+    `mistral_result` and `llama_result` are the JSON text `null` when the stage is done and gave nothing
+    valid. `delivered_at` is for the present revision's result. `kept_from` is when the video was archived, in
+    witnessed seconds.
     `judged_by` are the terms under which it failed.
     """
 
@@ -105,6 +106,7 @@ class TaskRow(Model):
     acknowledged_by = TextField(null=True)
     judged_by = TextField(null=True)
     reseeded = BooleanField(default=False)
+    set_aside = TextField(default="[]")
 
     class Meta:
         table_name = "processing_tasks"

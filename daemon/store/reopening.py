@@ -145,6 +145,7 @@ def _reopen(
         flags=codec.flags_text(flags),
         provenance=codec.dumps(origin),
         reseeded=reseeded,
+        set_aside="[]" if Stage.EXTRACT in redone else row.set_aside,
         **_BEGUN_ANEW,
         **{_RESULT_COLUMN[stage]: None for stage in redone},
     ).where(TaskRow.id == row.id).execute(db)

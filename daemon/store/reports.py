@@ -10,7 +10,7 @@ from typing import Any
 from peewee import Expression, fn
 
 from daemon.contracts.values import Kind
-from daemon.core.content.document import Flag, Profile, Speaking, Transcript
+from daemon.core.content.document import Flag, Profile, SetAside, Speaking, Transcript
 from daemon.core.tasks.offers import TaskFacts
 from daemon.core.tasks.task import Event, Outcome, Phase, Stage, Status
 from daemon.store import codec, documents
@@ -83,6 +83,7 @@ class TaskRecord:
     not_before: float | None
     failed_stage: Stage | None
     flags: tuple[Flag, ...]
+    set_aside: tuple[SetAside, ...]
     provenance: dict[str, Any]
     history: tuple[HistoryEntry, ...]
     documents: tuple[DocumentRecord, ...]
@@ -153,6 +154,7 @@ def task(db: Database, task_id: int) -> TaskRecord:
         not_before=row.not_before,
         failed_stage=None if row.failed_stage is None else Stage(row.failed_stage),
         flags=tuple(dict.fromkeys(chain(*codec.read_flags(row.flags).values()))),
+        set_aside=codec.read_set_aside(row.set_aside),
         provenance=json.loads(row.provenance),
         history=tuple(_entries(events)),
         documents=tuple(
@@ -167,6 +169,12 @@ def payload(db: Database, task_id: int) -> tuple[Transcript | None, Speaking | N
     """The results of the stages so far; None for one without. Raises UnknownTask."""
     row = find(db, task_id)
     return (*codec.read_stt(row.stt_result), codec.read_profile(row.mistral_result))
+
+
+@reads
+def set_aside(db: Database, task_id: int) -> tuple[SetAside, ...]:
+    """What a task's transcript says to the grader, as far as it is known. Raises UnknownTask."""
+    return codec.read_set_aside(find(db, task_id).set_aside)
 
 
 def stages(db: Database, task_id: int) -> dict[str, Any]:

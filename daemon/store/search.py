@@ -11,9 +11,9 @@ from daemon.store.opening import connect
 # Columns with what others said, programs wrote, or words of our own, and the accounts that gave orders: a
 # student's id may be such a word. Of a known student the orders are cleared.
 _OTHER_TEXT = frozenset(
-    "stt_result mistral_result llama_result flags provenance detail error_message reason status phase stage "
-    "kind step video outcome failed_stage error_code event from_status to_status group_name current_phase "
-    "key value migrated_at actor acknowledged_by what details".split()
+    "stt_result mistral_result llama_result flags provenance set_aside detail error_message reason status "
+    "phase stage kind step video outcome failed_stage error_code event from_status to_status group_name "
+    "current_phase key value migrated_at actor acknowledged_by what details".split()
 )
 _DOCUMENT = "content"
 _EVENT = "events.message"  # a short number in it stands for much else

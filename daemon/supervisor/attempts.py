@@ -107,6 +107,9 @@ class Attempts:
             extract = ExtractWork(ticket, payload.transcript, task.reseed)
             (outcome,) = [outcome async for outcome in self._node.extract([extract])]
         else:
-            rate = RateWork(ticket, payload.transcript, payload.speaking, payload.profile, task.reseed)
+            rate = RateWork(
+                *(ticket, payload.transcript, payload.speaking, payload.profile),
+                *(task.reseed, payload.set_aside),
+            )
             (outcome,) = [outcome async for outcome in self._node.rate([rate])]
         return outcome

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from daemon.contracts.values import Change, Ledger, Orders
-from daemon.core.content.document import Profile, Speaking, Transcript
+from daemon.core.content.document import Profile, SetAside, Speaking, Transcript
 from daemon.core.schedule.phase_state import Extent, Group
 from daemon.core.tasks.task import FINAL, Phase, Stage, Task
 from daemon.monitoring.events import Events
@@ -22,6 +22,7 @@ class Payload:
     transcript: Transcript
     speaking: Speaking
     profile: Profile | None
+    set_aside: tuple[SetAside, ...]
 
 
 class Journal:
@@ -146,4 +147,4 @@ def _payload(db: Database, task_id: int) -> Payload:
     transcript, speaking, profile = reports.payload(db, task_id)
     if transcript is None or speaking is None:
         raise AssertionError(f"task {task_id} is past stt and has no transcript")
-    return Payload(transcript, speaking, profile)
+    return Payload(transcript, speaking, profile, reports.set_aside(db, task_id))

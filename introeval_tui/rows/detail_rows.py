@@ -131,6 +131,10 @@ def overview_rows(detail: "TaskDetail", scene: Scene, width: int) -> list[Row]:
     ]
     for said in dict.fromkeys(flags):
         rows.append(row(width, (" flag      ", "yellow"), (fit(said, max(0, width - 11)), "")))
+    for each in detail.set_aside:
+        found = f"{'cut' if each['cut'] else 'left in'}, found by {' and '.join(each['found_by'])}"
+        said = f"{_quoted(each)}, {found}"
+        rows.append(row(width, (" to grader ", "yellow"), (fit(said, max(0, width - 11)), "")))
     return rows
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any, Literal
 
-from daemon.core.content.untrusted import addresses_evaluator, impartial, neutralise
+from daemon.core.content.document import Flag, Transcript
+from daemon.core.content.set_aside import addresses_evaluator, set_aside
+from daemon.core.content.untrusted import impartial, neutralise
 
 Half = Literal["development", "held_out"]
 
@@ -102,6 +104,11 @@ def cut(texts: list[str]) -> list[str]:
     return [text for text in texts if _is_cut(text)]
 
 
+def flag_of(text: str) -> Flag | None:
+    """The flag by what the rules find."""
+    return addresses_evaluator(set_aside(Transcript(text=text, language="en", language_probability=1.0)))
+
+
 def independent() -> tuple[list[Innocent], list[tuple[str, str]]]:
     """The innocents, and the kind and text of the attacks, of somebody who knew nothing of the rules.
 
@@ -144,7 +151,7 @@ def section_on_rates() -> list[str]:
 
 @cache  # the rates of one set are measured by several tests
 def _is_flagged(text: str) -> bool:
-    return addresses_evaluator(text) is not None
+    return flag_of(text) is not None
 
 
 @cache

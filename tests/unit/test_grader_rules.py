@@ -1,10 +1,10 @@
 import pytest
 
-from daemon.core.content.untrusted import addresses_evaluator
 from daemon.core.grader.address import GraderAddress, findings
 from daemon.core.grader.rules import GRADER_RULES, MARKUP_RULES
 from daemon.core.grader.search_form import on_one_line
 from daemon.core.grader.terms import Rule
+from tests.support.injections import flag_of
 
 RULES = (*GRADER_RULES, *MARKUP_RULES)
 
@@ -40,7 +40,7 @@ def test_a_rule_spares_its_counter_example(rule: Rule) -> None:
 
 @each_rule
 def test_a_flag_names_its_rule_and_the_words(rule: Rule) -> None:
-    flag = addresses_evaluator(rule.finds)
+    flag = flag_of(rule.finds)
     assert flag is not None
     assert rule.id in flag.detail
 

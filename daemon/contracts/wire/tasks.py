@@ -93,11 +93,12 @@ class DocumentLine(WireModel):
 
 
 class TaskDetail(TaskLine):
-    """A task in full, without the texts of its result."""
+    """A task in full, without the texts of its result; of these only the words that speak to the grader."""
 
     next: str = ""  # what to do where it wants a person
     sha256: str
     size_bytes: int
     flags: list[dict[str, Any]]
+    set_aside: list[dict[str, Any]] = Field(default_factory=list)
     history: list[HistoryLine]
     documents: list[DocumentLine]

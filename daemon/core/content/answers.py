@@ -12,6 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from daemon.core.content.document import Profile
+from daemon.core.content.sentences import sentences, telling
 
 FORM_TOKENS = 400
 """More than the longest form that its schema allows, at about 3.5 characters a token."""
@@ -76,6 +77,26 @@ class FormAnswer(AnswerModel):
             strengths=distinct(self.strengths),
             experience=_said(self.experience),
         )
+
+
+class GraderAnswer(AnswerModel):
+    """The sentences that speak to whoever grades; the first few, which are enough to have a person look."""
+
+    to_the_grader: Annotated[list[str], Field(max_length=3)]
+
+    @classmethod
+    def schema_for(cls, transcript: str) -> dict[str, Any]:
+        """The schema of an answer about this transcript: only its telling sentences, word for word."""
+        said = sentences(transcript)
+        schema = cls.json_schema()
+        items = dict.fromkeys(said[number - 1] for number in telling(said))
+        schema["properties"]["to_the_grader"]["items"] = {"type": "string", "enum": list(items)}
+        return schema
+
+    def said_in(self, transcript: str) -> tuple[str, ...]:
+        """The sentences, each once, without those that the transcript does not have."""
+        said = sentences(transcript)
+        return tuple(sentence for sentence in dict.fromkeys(self.to_the_grader) if sentence in said)
 
 
 def complaint(error: ValidationError) -> str:

@@ -85,6 +85,21 @@ class Evidence(DocumentPart):
     end_s: float | None = None
 
 
+class SetAside(DocumentPart):
+    """Words that speak to the grader, or may, with the time at which they were said.
+
+    `found_by` has `rules`, `model` or both, and `rules` the ids of the rules. `cut`: no model was shown the
+    words where it gave the form and the rating.
+    """
+
+    quote: str
+    start_s: float | None = None
+    end_s: float | None = None
+    found_by: tuple[Literal["rules", "model"], ...]
+    rules: tuple[str, ...] = ()
+    cut: bool
+
+
 class Scored(DocumentPart):
     """How one score came about. All figures are points, 1 to 10.
 
@@ -94,7 +109,8 @@ class Scored(DocumentPart):
     `legal_mass` is the probability, 0 to 1, that the model gave to all levels together: where it is small,
     the figure means little. Both are null where the server tells no probabilities. `quote` is the sentence
     that the score rests on. `model_score` and `model_expected` are the model's own, whatever was made of
-    them.
+    them. `with_set_aside` and `without_set_aside` are the model's, too: with all words left in, and without
+    those that speak to the grader; null where there are none.
     """
 
     expected: Points
@@ -105,6 +121,8 @@ class Scored(DocumentPart):
     source: Literal["model", "calibrated", "person"] = "model"
     model_score: Score
     model_expected: Points
+    with_set_aside: Points | None = None
+    without_set_aside: Points | None = None
 
 
 class Evaluation(DocumentPart):
@@ -169,6 +187,7 @@ class Result(DocumentPart):
 
     `profile_evidence` tells by field of the profile where each of its values was said, in their order; a
     field without a value is left out.
+    `set_aside` has what the transcript says to the grader.
     """
 
     schema_version: Literal[2] = 2
@@ -181,6 +200,7 @@ class Result(DocumentPart):
     flags: tuple[Flag, ...] = ()
     source: Source
     transcript: Transcript | None = None
+    set_aside: tuple[SetAside, ...] = ()
     speaking: Speaking | None = None
     profile: Profile | None = None
     profile_evidence: dict[str, tuple[Evidence, ...]] = Field(default_factory=dict)

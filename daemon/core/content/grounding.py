@@ -141,19 +141,19 @@ def deeds_in(said: Sequence[Clause]) -> tuple[Clause, ...]:
 
 def locate_evidence(evaluation: Evaluation, transcript: Transcript) -> tuple[Evaluation, tuple[Flag, ...]]:
     """The rating with the times of its quotes, and a flag `evidence_not_found` for each that was not said."""
-    located = {each.quote: _locate(each.quote, transcript) for each in evaluation.evidence}
+    places = {each.quote: located(each.quote, transcript) for each in evaluation.evidence}
     flags = tuple(
         Flag(code="evidence_not_found", field="evidence", detail=quote)
-        for quote, (_, found) in located.items()
+        for quote, (_, found) in places.items()
         if not found
     )
     scores = {
-        criterion: scored.model_copy(update={"quote": located[scored.quote.quote][0]})
+        criterion: scored.model_copy(update={"quote": places[scored.quote.quote][0]})
         if scored.quote
         else scored
         for criterion, scored in evaluation.scores.items()
     }
-    evidence = tuple(evidence for evidence, _ in located.values())
+    evidence = tuple(evidence for evidence, _ in places.values())
     return evaluation.model_copy(update={"evidence": evidence, "scores": scores}), flags
 
 
@@ -241,7 +241,7 @@ def _kin(one: str, other: str) -> bool:
     return shared >= 5 and shared >= 0.7 * max(len(one), len(other))
 
 
-def _locate(quote: str, transcript: Transcript) -> tuple[Evidence, bool]:
+def located(quote: str, transcript: Transcript) -> tuple[Evidence, bool]:
     """The quote with its times, and whether it was said. Each part around an omission (...) must be."""
     said = [
         (word.key, index) for index, segment in enumerate(transcript.segments) for word in words(segment.text)

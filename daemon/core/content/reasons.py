@@ -17,6 +17,7 @@ IN_WORDS = {
     "evidence_not_found": "the rating quotes words that the transcript does not have",
     "low_confidence": "the speech was not heard with certainty, so words may be wrong",
     "mixed_language": "a part is not in the expected language and was left out",
+    "moved_by_order": "a score is another one with the words to the grader left in",
     "no_evidence": "the rating quotes nothing that was said",
     "no_valid_form": "the model gave no valid form",
     "no_valid_rating": "the model gave no valid rating",
@@ -33,7 +34,7 @@ IN_WORDS = {
 """A sentence for each code of a flag."""
 
 _OWNER = frozenset({"other_account", "shared_name"})
-_GRADER = frozenset({"addresses_evaluator"})
+_GRADER = frozenset({"addresses_evaluator", "moved_by_order"})
 
 
 @dataclass(frozen=True, slots=True)

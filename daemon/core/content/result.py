@@ -15,6 +15,7 @@ from daemon.core.content.document import (
     Flag,
     Profile,
     Result,
+    SetAside,
     Source,
     Speaking,
     Timings,
@@ -29,7 +30,7 @@ from daemon.core.timestamps import to_iso
 REVIEW_FLAGS = frozenset(
     {
         *("no_valid_form", "no_valid_rating", "evidence_not_found", "no_evidence", "repeats_itself"),
-        *("addresses_evaluator", "unsure_score"),
+        *("addresses_evaluator", "moved_by_order", "unsure_score"),
         *("low_confidence", "mixed_language", "quiet"),
         *(OTHER_ACCOUNT, SHARED_NAME),
     }
@@ -57,6 +58,7 @@ class Dossier:
     speaking: Speaking | None = None
     profile: Profile | None = None
     evaluation: Evaluation | None = None
+    set_aside: tuple[SetAside, ...] = ()
     flags: tuple[Flag, ...] = ()
     tries: tuple[AttemptTiming, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -89,6 +91,7 @@ def compose(dossier: Dossier) -> Result:
             uploaded_at=to_iso(task.claimed_at),
         ),
         transcript=dossier.transcript,
+        set_aside=dossier.set_aside,
         speaking=speaking,
         profile=dossier.profile if rated else None,
         profile_evidence=profile_places(dossier.profile, dossier.transcript) if rated else {},

@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from daemon.core.content.document import Flag
 from daemon.core.grader.address import GraderAddress, findings
 from daemon.core.grader.search_form import on_one_line
 
@@ -17,7 +16,6 @@ _CONTROL_TOKEN = re.compile(
     r"(?<!<)(?<!< )(?:< ?)++(?=[|/])|<(?=[<\w])|(?<=\|)>|"
     r"\[(?=/?[a-z]?[A-Z_]{2,}\])|#(?=##)|(?<=#)#|`(?=``)|(?<=`)`"
 )
-_DETAIL = 1000  # characters of a flag's detail; further findings are only counted
 
 
 def neutralise(text: str) -> str:
@@ -29,13 +27,9 @@ def neutralise(text: str) -> str:
     return " ".join(_CONTROL_TOKEN.sub(_broken, on_one_line(text)).split())
 
 
-def addresses_evaluator(text: str) -> Flag | None:
-    """A flag with each rule that found words to the grader, or None.
-
-    The detail has the rule's id, whether the words were cut from what the models see, and the words.
-    """
-    detail = _read(text).detail
-    return Flag(code="addresses_evaluator", field="transcript", detail=detail) if detail else None
+def to_the_grader(text: str) -> tuple[GraderAddress, ...]:
+    """The words that rules found to speak to the grader, in their order."""
+    return _read(text).found
 
 
 def impartial(text: str) -> str:
@@ -48,9 +42,9 @@ def impartial(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """The result of a search: the flag's detail, empty without findings, and the text for the models."""
+    """The result of a search: the findings, and the text for the models."""
 
-    detail: str
+    found: tuple[GraderAddress, ...]
     rest: str
 
 
@@ -64,18 +58,7 @@ def _read(text: str) -> _Reading:
             rest.append(visible[at : finding.span[0]])
             at = finding.span[1]
     rest.append(visible[at:])
-    return _Reading(_detail(found), neutralise(" ".join(rest)))
-
-
-def _detail(found: tuple[GraderAddress, ...]) -> str:
-    """The findings for a reviewer, as far as there is room, and the number of the others."""
-    parts: list[str] = []
-    for number, finding in enumerate(found):
-        cut = "cut" if finding.cut else "not cut"
-        parts.append(f'{" + ".join(finding.rules)} ({cut}): "{neutralise(finding.words)}"')
-        if sum(map(len, parts)) > _DETAIL and number + 1 < len(found):
-            return "; ".join([*parts, f"and {len(found) - number - 1} more"])
-    return "; ".join(parts)
+    return _Reading(found, neutralise(" ".join(rest)))
 
 
 def _broken(token: re.Match[str]) -> str:
