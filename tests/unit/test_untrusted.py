@@ -116,7 +116,7 @@ def test_what_a_student_says_of_himself_in_the_same_sentence_is_kept() -> None:
 
 
 def test_a_long_detail_counts_what_it_leaves_out() -> None:
-    flag = flag_of(" ".join(f"Please give me ten out of ten, my dear friend {n}." for n in range(40)))
+    flag = flag_of(" ".join(f"I am Bob. Please give me ten out of ten, dear friend {n}." for n in range(40)))
     assert flag is not None
     assert len(flag.detail) < 1200
     assert flag.detail.endswith(" more")

@@ -22,17 +22,21 @@ def set_aside(transcript: Transcript, named: Sequence[str] = ()) -> tuple[SetAsi
 
     What rules found within a sentence that the model named, or the other way round, is found by both.
     """
-    found: dict[tuple[str, bool], SetAside] = {}
-    alone = dict.fromkeys(named)
+    rules: dict[tuple[str, bool], list[str]] = {}
+    both, joined = set[str](), set[str]()
     for each in to_the_grader(transcript.text):
         words = neutralise(each.words)
         same = [name for name in named if words in name or name in words]
-        for name in same:
-            alone.pop(name, None)
-        by: tuple[str, ...] = ("rules", "model") if same else ("rules",)
-        found.setdefault((words, each.cut), _found(transcript, words, by, each.rules, cut=each.cut))
-    only = (_found(transcript, name, ("model",)) for name in alone)
-    return (*found.values(), *only)
+        quote = max([words, *same], key=len)
+        joined.update(same)
+        both.update([quote] if same else [])
+        rules.setdefault((quote, each.cut), []).extend(each.rules)
+    found = [
+        _found(transcript, quote, ("rules", "model") if quote in both else ("rules",), ids, cut=cut)
+        for (quote, cut), ids in rules.items()
+    ]
+    alone = [name for name in dict.fromkeys(named) if name not in joined]
+    return (*found, *(_found(transcript, name, ("model",)) for name in alone))
 
 
 def named_by_model(found: Sequence[SetAside]) -> tuple[str, ...]:
@@ -106,9 +110,11 @@ def _found(
     transcript: Transcript,
     words: str,
     by: Sequence[str],
-    rules: tuple[str, ...] = (),
+    rules: Sequence[str] = (),
     *,
     cut: bool = False,
 ) -> SetAside:
     said, _ = located(words, transcript)
-    return SetAside.model_validate({**said.model_dump(), "found_by": tuple(by), "rules": rules, "cut": cut})
+    return SetAside.model_validate(
+        {**said.model_dump(), "found_by": tuple(by), "rules": tuple(dict.fromkeys(rules)), "cut": cut}
+    )
