@@ -22,6 +22,7 @@ from tests.bench import (
     forecast,
     hearing,
     idle,
+    injection,
     intake,
     soak,
     status,
@@ -34,6 +35,7 @@ from tests.bench.figures import Figure, Options, Skipped
 BENCHMARKS: dict[str, Callable[[Options], list[Figure]]] = {
     "stt": stt.measure,
     "hearing": hearing.measure,
+    "injection": injection.measure,
     "class": classroom.measure,
     "damage": damage.measure,
     "intake": intake.measure,

@@ -41,7 +41,8 @@ class AskedModel:
     """A host and its client. With `let_through`, each release of it lets the answers about one student come.
 
     `tells` gives the tokens of an answer, with their alternatives; without it the server knows of none.
-    `names` gives the sentences to the grader for a prompt. `obeys` gives levels for one, in place of `rating`.
+    `names` gives the sentences to the grader for a prompt. `obeys` gives levels in
+    place of `rating`.
     """
 
     stage: Stage

@@ -4,12 +4,13 @@
 it says little of other words. `innocents.json` and `grader_attacks.json` have two halves: the rules may be
 changed by what is seen on `development`; `held_out` was written apart and is only measured. Whoever changes
 a rule because of a held-out text moves that text to `development` and writes a new one. Their author knew the
-rules, or wrote them soon after; `grader_independent.json` is by somebody who did neither.
+rules, or wrote them soon after; `grader_independent.json` and `grader_held_out.json` are by people who did
+neither.
 """
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from textwrap import wrap
@@ -34,13 +35,16 @@ A transcript is searched for words that speak to whoever or whatever rates it, b
 `daemon/core/grader/rules.py` and the modules it names. Each finding gives the flag `addresses_evaluator`, so
 that a person looks. Only words that are certainly an order to the grader are also cut from what the models
 see: at most one sentence, and in speech without punctuation only the order itself. The transcript in the
-result keeps all words. These are the rates on texts by somebody who knew neither the rules nor the sets that
-they were written with, `tests/data/grader_independent.json`.
+result keeps all words. These are the rates of the rules on texts by people who knew neither the rules nor the
+sets that they were written with: `tests/data/grader_independent.json`, and in the last rows the first half of
+`tests/data/grader_held_out.json`, where each sentence stands in the same introduction.
 """
 _AFTER_THE_TABLE = """
-About half of the attacks in words that are new to the rules are not found, most of the indirect ones. The
-model gets them as data between delimiters, and a person has to notice that a rating does not fit its
-transcript. No flag therefore does not mean that nobody spoke to the grader.
+About half of the attacks in words that are new to the rules are not found, most of the indirect ones. So the
+model that reads the form is asked as well which sentences speak to the grader
+([decision 6](decisions/0006-rules-against-injection.md)); the bundled small one cannot tell, and is not
+asked. The rater gets the words as data between delimiters, and where some were found, the result has the
+scores with them and without. No flag does not mean that nobody spoke to the grader.
 """
 
 
@@ -78,6 +82,21 @@ class Innocent:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Words to the grader or of an innocent, `direct`, `indirect` or `innocent`, and the text around them."""
+
+    kind: str
+    language: str
+    words: str
+    text: str
+
+    @property
+    def unpunctuated(self) -> "HeldOut":
+        """The same in lower case, without punctuation."""
+        return replace(self, words=unstopped(self.words), text=unstopped(self.text))
+
+
 def unstopped(text: str) -> str:
     """The text in lower case, without punctuation."""
     return " ".join(re.sub(r"[.,!?:;]", " ", text.lower()).split())
@@ -102,6 +121,16 @@ def flagged(texts: list[str]) -> list[str]:
 def cut(texts: list[str]) -> list[str]:
     """Those of the texts that the models are not shown whole."""
     return [text for text in texts if _is_cut(text)]
+
+
+def held_out(name: Literal["first", "second"]) -> list[HeldOut]:
+    """One of the sets that were written before any look at the rules, and are only measured."""
+    rows = json.loads((_DATA / "grader_held_out.json").read_text())
+    before, after = " ".join(rows["before"]), " ".join(rows["after"])
+    return [
+        HeldOut(row["kind"], row["language"], row["text"], f"{before} {row['text']} {after}")
+        for row in rows[name]
+    ]
 
 
 def flag_of(text: str) -> Flag | None:
@@ -129,6 +158,10 @@ def table_of_rates() -> list[str]:
     }
     for name, kind in _NAMED.items():
         rows[name] = [text for each, text in attacks if each == kind]
+    for kind in ("innocent", "direct", "indirect"):
+        of_kind = [each for each in held_out("first") if each.kind == kind]
+        rows[f"held out, {kind}"] = [each.text for each in of_kind]
+        rows[f"held out, {kind}, without punctuation"] = [each.unpunctuated.text for each in of_kind]
     lines = ["| what was said | texts | flagged | of these with words cut |", "| --- | --- | --- | --- |"]
     for name, texts in rows.items():
         found, left_out = _share(flagged(texts), texts), _share(cut(texts), texts)
@@ -145,7 +178,7 @@ def section_on_rates() -> list[str]:
         "",
         *table_of_rates(),
         "",
-        *wrap(_AFTER_THE_TABLE.strip(), 118),
+        *wrap(_AFTER_THE_TABLE.strip(), 118, break_on_hyphens=False),
     ]
 
 

@@ -11,7 +11,7 @@ from daemon.core.errors import ConfigError
 from daemon.llm.prompts import NAMES, OURS, load_prompt, load_prompts, unread
 from daemon.llm.rubric import Rubric
 from daemon.llm.rubric_advice import advice
-from daemon.llm.template_check import VARIABLES, faults
+from daemon.llm.template_check import VARIABLES, PromptName, faults
 
 KIND, STRICT = "Be kind, {{ levels }}. {{ transcript }}", "Be just, {{ levels }}. {{ transcript }}"
 
@@ -87,7 +87,8 @@ def test_the_faults_of_both_templates_are_told_at_once(tmp_path: Path) -> None:
 def test_the_page_describes_the_variables_as_they_are() -> None:
     page = (Path(__file__).parents[2] / "docs" / "rubric.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| (both|`rate`|`extract`) \| (.*) \|$", page, re.MULTILINE)
-    for name, other in (("rate", "`extract`"), ("extract", "`rate`")):
+    others: dict[PromptName, str] = {"rate": "`extract`", "extract": "`rate`"}
+    for name, other in others.items():
         assert {each: about for each, where, about in rows if where != other} == VARIABLES[name]
 
 
