@@ -1,8 +1,8 @@
 """What both engines with a language model have in common: start, stop, and asking about a transcript.
 
 Neither is shown words that certainly address the grader, except the rater where it compares the scores with
-and without them. Words that may address it, and those that the search does not find, reach both, delimited and
-as data.
+and without them. Words that may address it, and those that the search does not find, reach both, delimited
+and as data.
 """
 
 import asyncio
