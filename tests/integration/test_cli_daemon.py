@@ -334,7 +334,7 @@ async def test_rating_all_anew_shows_what_changed_and_so_does_a_comparison_witho
     assert (await told(lab, "compare", "3", "2", "--revisions", "2", "1"))["lacking"] == [3]
     text = await run(lab, "compare", "2")
     assert "2  s002  1 > 2  nothing changed" in text.output
-    assert "overall_rating     +0.00  (7.00 > 7.00)  0 of 1 changed" in text.output
+    assert "overall_rating     +0.00  (7.20 > 7.20)  0 of 1 changed" in text.output
     assert (await run(lab, "compare")).exit_code == UsageError.exit_code
 
 
