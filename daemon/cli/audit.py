@@ -1,7 +1,7 @@
 """`introeval audit`: the entries of the audit, and the bundle of a class. It needs no daemon."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from daemon.store import Database
 
 _GONE = "(forgotten)"
+_CALIBRATIONS = "calibrations"  # below the state folder
 
 
 def audit(
@@ -86,7 +87,7 @@ def _write(day: str, to: Path | None, head: str | None, *, as_json: bool) -> Non
         record = entries.of_class(db, name, begin, end)
     _check_chain(record.chain)
     _check_head(head, [entry.hash for entry in record.chain])
-    texts = _rubric(settings, record.results)
+    texts = _texts(settings, record.results)
     content = bundle.make(name, f"introeval {__version__}", record.chain, record.mine, record.results, texts)
     try:
         found = bundle.verify(content)
@@ -206,23 +207,35 @@ def _check_head(head: str | None, hashes: Sequence[str]) -> None:
         )
 
 
-def _rubric(settings: "Config", results: "Sequence[DeliveredResult]") -> dict[str, bytes]:
-    """The templates that the results were asked with, as far as they are at hand, by their names."""
+def _texts(settings: "Config", results: "Sequence[DeliveredResult]") -> dict[str, bytes]:
+    """The templates and calibrations whose SHA-256 the results name, as far as they are at hand."""
     from daemon.core.keeping.bundle import used
     from daemon.llm.prompts import OURS
 
-    wanted = {said.get("prompt_sha256") for stage in used(results).values() for said in stage}
+    wanted = _digests(used(results))
+    folders = [("rubric", OURS), ("calibration", settings.paths.state / _CALIBRATIONS)]
+    if settings.prompts.folder is not None:
+        folders.append(("rubric", settings.prompts.folder))
     found = {}
-    for path in _templates([OURS, settings.prompts.folder]):
-        content = _content(path)
-        if content is not None and (digest := sha256(content).hexdigest()) in wanted:
-            found[f"rubric/{digest}.j2"] = content
+    for kind, folder in folders:
+        for path in folder.glob("*.j*"):
+            content = _content(path)
+            if content is not None and (digest := sha256(content).hexdigest()) in wanted:
+                found[f"{kind}/{digest}{path.suffix}"] = content
     return found
 
 
-def _templates(folders: Sequence[Path | None]) -> Iterator[Path]:
-    for folder in folders:
-        yield from folder.glob("*.j2") if folder is not None else ()
+def _digests(said: object) -> set[str]:
+    """The texts in a value that can be a SHA-256."""
+    match said:
+        case dict():
+            return set().union(*map(_digests, said.values()))
+        case list():
+            return set().union(*map(_digests, said))
+        case str() if len(said) == 64:
+            return {said}
+        case _:
+            return set()
 
 
 def _content(file: Path) -> bytes | None:

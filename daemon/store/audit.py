@@ -6,11 +6,11 @@ is chained to the one before: see `daemon.core.keeping.chain`.
 
 import json
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from daemon.contracts.values import Kind
-from daemon.core.keeping.bundle import DeliveredResult
+from daemon.core.keeping.bundle import DeliveredResult, used
 from daemon.core.keeping.chain import (
     BEGIN,
     FORGET,
@@ -25,6 +25,7 @@ from daemon.core.keeping.chain import (
     seal,
 )
 from daemon.core.keeping.traces import Traces
+from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import to_iso
 from daemon.store.database import Database, reads, writes
 from daemon.store.insert import insert
@@ -117,26 +118,26 @@ def of_class(db: Database, day: str, begin: float, end: float) -> ClassRecord:
     """The record of the tasks that came from `begin` to before `end`, which is the class named `day`.
 
     An entry belongs to the class of its task; one of no task to the class that it names, or else to that of
-    its day. An order to forget belongs also to the classes of what it emptied.
+    its day. One about a calibration belongs also to the classes whose results it corrected, an order to
+    forget to those of what it emptied, and what came in force to all later ones.
     """
     came = (TaskRow.upload_timestamp >= begin) & (TaskRow.upload_timestamp < end)
     tasks = [row.id for row in TaskRow.select(TaskRow.id).where(came).order_by(TaskRow.id).execute(db)]
     chain = list(_entries(db))
-    subjects = frozenset([*map(of_task, tasks), f"{_CLASS}{day}"])
-    first, last = to_iso(begin), to_iso(end)
-    mine = {each.number for each in chain if _belongs(each, subjects, on_day=first <= each.at < last)}
-    mine |= {each.number for each in chain if any(number in mine for number, _ in forgotten(each))}
     recorded = {found[:2] for entry in chain if (found := delivery(entry))}
     results = [
-        DeliveredResult(row.task_id, row.revision, row.name, bytes(row.content))
+        DeliveredResult(task, row.revision, row.name, bytes(row.content))
         for task in tasks
-        for row in DocumentRow.select()
-        .where(DocumentRow.task_id == task)
-        .order_by(DocumentRow.id)
-        .execute(db)
+        for row in _documents(db, task)
         if row.kind == Kind.RESULT.value
+        and row.revision is not None
         and (row.delivered_at is not None or (task, row.revision) in recorded)  # or is delivered again now
     ]
+    subjects = frozenset([*map(of_task, tasks), f"{_CLASS}{day}", *_calibrations(results)])
+    first, last = to_iso(begin), to_iso(end)
+    mine = {each.number for each in chain if _belongs(each, subjects, on_day=first <= each.at < last)}
+    mine |= {each.number for each in chain if each.what == _IN_FORCE and each.at < last}
+    mine |= {each.number for each in chain if any(number in mine for number, _ in forgotten(each))}
     return ClassRecord(chain, frozenset(mine), results)
 
 
@@ -186,7 +187,14 @@ def _belongs(entry: ChainEntry, subjects: Collection[str], *, on_day: bool) -> b
     subject = _subject(entry)
     if subject is not None and subject.startswith((TASK, _CLASS)):
         return subject in subjects
-    return on_day
+    return on_day or subject in subjects
+
+
+def _calibrations(results: Iterable[DeliveredResult]) -> Iterator[str]:
+    """The subjects of the entries about the calibrations that the results name."""
+    for said in used(results).get(Stage.RATE.value, ()):
+        if calibration := said.get("calibration"):
+            yield f"calibration {calibration['number']}"
 
 
 def _entries(db: Database) -> Iterator[ChainEntry]:

@@ -12,6 +12,7 @@ import structlog.testing
 
 from daemon.core.errors import AuditBroken, UsageError
 from daemon.core.keeping.bundle import verify
+from daemon.core.tasks.task import Stage
 from daemon.llm.prompts import OURS
 from daemon.system.state_folder import DATABASE
 from tests.integration.test_api_routes import ask
@@ -19,14 +20,24 @@ from tests.integration.test_cli_daemon import run
 from tests.support.inprocess import Lab, worked_off
 
 pytestmark = pytest.mark.anyio
+TEMPLATE = OURS / "rate.v3.j2"
 TODAY = time.strftime("%Y-%m-%d")
+
+
+def digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 async def a_class(lab: Lab) -> None:
     """Three students, one of them of yesterday, with some orders."""
-    for name in ("s001_selfie.mp4", "s002_me.mp4", "s003_me.mp4"):
-        lab.hand_in(name)
+    calibration = lab.config.paths.state / "calibrations" / "1.json"
+    calibration.parent.mkdir(parents=True)
+    calibration.write_text('{"number": 1}')
+    named = {"prompt_sha256": digest(TEMPLATE), "schema_sha256": digest(calibration)}
     async with lab.daemon() as daemon:
+        lab.engines[Stage.RATE].provenance = named
+        for name in ("s001_selfie.mp4", "s002_me.mp4", "s003_me.mp4"):
+            lab.hand_in(name)
         await worked_off(daemon)
         for path in ("/pause", "/resume", "/tasks/1/deliver", "/tasks/3/deliver"):
             assert (await ask(lab, "POST", path)).status_code == 200, path
@@ -46,6 +57,9 @@ async def test_a_class_is_bundled_verified_and_still_whole_once_a_student_is_for
     assert written.exception is None, written.stderr
     head = written.stdout.split()[-1]
     found = verify(bundle.read_bytes())
+    calibration = lab.config.paths.state / "calibrations" / "1.json"
+    assert f"rubric/{digest(TEMPLATE)}.j2" in found.manifest.members
+    assert f"calibration/{digest(calibration)}.json" in found.manifest.members
     assert {each.name.split("/")[0] for each in found.manifest.results} == {"s001", "s002"}
     assert [entry.what for entry in found.entries] == [
         "in force", "delivered", "delivered", "pause", "resume", "deliver", "delivered",
@@ -114,7 +128,7 @@ async def test_the_entries_are_shown_in_80_columns_and_a_changed_database_is_tol
 async def test_what_is_in_force_is_an_entry_at_a_start_and_whenever_it_changes(tmp_path: Path) -> None:
     rubric = tmp_path / "rubric"
     rubric.mkdir()
-    template = (OURS / "rate.v3.j2").read_text()
+    template = TEMPLATE.read_text()
     (rubric / "rate.v3.j2").write_text(template)
     lab = Lab(
         tmp_path,
@@ -136,7 +150,6 @@ async def test_what_is_in_force_is_an_entry_at_a_start_and_whenever_it_changes(t
     assert (first["before"], first["after"]["rate.seed"]) == (None, 1)
     assert "secret" not in json.dumps(entries)
     assert (seed["before"], seed["after"]) == ({"rate.seed": 1}, {"rate.seed": 2})
-    digest = hashlib.sha256((rubric / "rate.v3.j2").read_bytes()).hexdigest()
-    assert changed["after"] == {"rubric.rate": digest}
+    assert changed["after"] == {"rubric.rate": digest(rubric / "rate.v3.j2")}
     (head,) = [line for line in logged if line["event"] == "the audit at the end of the class"]
     assert (head["entry"], head["hash"]) == (3, delivered["hash"])
