@@ -11,6 +11,7 @@ import pytest
 from daemon.contracts.values import Extracted, ExtractWork, Failed, Rated, RateWork, StageOutcome, Ticket
 from daemon.core.content.answers import FormAnswer
 from daemon.core.content.document import Profile, Speaking, Transcript
+from daemon.core.content.sentences import steady
 from daemon.core.content.shown_form import shown_form
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.model_ref import DEMO_DIGEST
@@ -271,7 +272,7 @@ async def test_a_valid_form_is_grounded_and_carries_its_provenance() -> None:
     assert (origin["model"], origin["digest"], origin["prompt"], origin["tries"]) == (
         "mistral",
         "sha256:0",
-        "extract.v1",
+        "extract.v2",
         1,
     )
     assert origin["parameters"]["seed"] == 7
@@ -283,7 +284,7 @@ async def test_a_valid_form_is_grounded_and_carries_its_provenance() -> None:
 async def test_the_first_student_finds_the_shared_part_of_the_prompt_as_warm_as_every_other() -> None:
     async with extractor(GOOD) as (engine, server, _):
         await extract(engine)
-    _, warm_up, first = (request["messages"][0]["content"] for request in server.requests)
+    _, warm_up, first = (request["messages"][0]["content"] for request in server.requests[: STARTED + 1])
     shared = first[: first.rindex("<transcript>")]
     assert len(shared) > 400
     assert warm_up.startswith(shared)
@@ -314,11 +315,12 @@ async def test_an_invalid_answer_is_asked_again_with_what_was_wrong(bad: Script,
     assert isinstance(outcome, Extracted)
     assert outcome.profile is not None
     assert outcome.provenance["tries"] == 3
-    first, second, third = (request["messages"][0]["content"] for request in server.requests[STARTED:])
+    asked = server.requests[STARTED : STARTED + 3]
+    first, second, third = (request["messages"][0]["content"] for request in asked)
     assert complaint not in first
     assert complaint in second
     assert third == second
-    assert [request["seed"] for request in server.requests[STARTED:]] == [7, 8, 9]
+    assert [request["seed"] for request in asked] == [7, 8, 9]
 
 
 async def test_after_three_invalid_answers_there_is_no_form_and_a_flag() -> None:
@@ -402,7 +404,9 @@ async def test_each_start_asks_the_same_questions_of_a_known_server_for_one_toke
 async def test_after_a_renewed_proof_a_student_finds_the_server_as_every_other_does() -> None:
     async with extractor(refuses(500), PROOF, WARM_UP, GOOD) as (engine, server, _):
         await extract(engine)
-    _, warm_up, student, _, warm_again, student_again = (each["messages"] for each in server.requests)
+    _, warm_up, student, _, warm_again, student_again = (
+        each["messages"] for each in server.requests[: STARTED + 4]
+    )
     assert (warm_again, student_again) == (warm_up, student)
 
 
@@ -411,7 +415,7 @@ async def test_a_warm_up_shares_no_word_with_a_student(words: str) -> None:
     async with extractor(GOOD) as (engine, server, _):
         await extract(engine, words)
     warm_up, student = (each["messages"][0]["content"] for each in server.requests[1:3])
-    before = student.index(words)
+    before = student.index(steady(words))
     assert warm_up[:before] == student[:before]
     assert warm_up[before] != student[before]
 
@@ -505,7 +509,7 @@ async def rate(
         outcome = await engine.rate(
             RateWork(TICKET, transcript(text), speaking, profile), lambda ticket, share: None
         )
-        return outcome, server.requests[-1]
+        return outcome, server.requests[: STARTED + 2][-1]
 
 
 async def test_a_rating_has_the_delivery_in_its_prompt_and_only_the_transcript_to_quote() -> None:
@@ -514,7 +518,7 @@ async def test_a_rating_has_the_delivery_in_its_prompt_and_only_the_transcript_t
     assert outcome.evaluation is not None
     assert (outcome.evaluation.overall_rating, outcome.flags) == (7, ())
     assert (
-        "130 words per minute, 10% pauses, longest pause 1 s, filler words: um 2 times"
+        "Delivery: usual pace, usual pauses, no long pause, few filler words"
         in (request["messages"][0]["content"])
     )
     quotes = request["response_format"]["json_schema"]["schema"]["properties"]["overall_quote"]
@@ -542,7 +546,7 @@ async def test_a_retry_asks_with_seeds_that_no_other_revision_has_and_says_which
             ExtractWork(TICKET, transcript(), reseed=2), lambda ticket, share: None
         )
     assert isinstance(outcome, Extracted)
-    assert [request["seed"] for request in server.requests[STARTED:]] == [13, 14, 15]
+    assert [request["seed"] for request in server.requests[STARTED : STARTED + 3]] == [13, 14, 15]
     assert (outcome.provenance["seed"], outcome.provenance["tries"]) == (13, 3)
 
 

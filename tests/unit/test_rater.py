@@ -9,18 +9,17 @@ from daemon.contracts.values import Rated, RateWork, Ticket
 from daemon.core.content.document import CRITERIA, Evidence
 from daemon.core.content.levels import ALTERNATIVES, Token
 from daemon.core.content.scoring import ConfidenceAnswer, RatingAnswer
+from daemon.core.content.shown_form import delivery_in_words
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Options, Request
 from daemon.llm.rater import IntroductionRater
 from daemon.llm.rubric import Rubric
-from daemon.llm.template_check import HELLO
 from tests.support.asked_model import AskedModel, opening
 from tests.support.scripted import PROFILE, SAID, SPEAKING, TRANSCRIPT
 
 pytestmark = pytest.mark.anyio
 
 OPTIONS = Options(temperature=0.1, top_p=0.9, seed=7, num_ctx=2048, num_predict=100)
-DELIVERY = "3 s of speech"
 
 
 def tells(text: str) -> tuple[Token, ...]:
@@ -49,6 +48,11 @@ def about_students(model: AskedModel) -> list[Request]:
     return [request for request in model.requests if not request.start]
 
 
+def shows_voice(request: Request) -> bool:
+    """Whether the delivery stands behind the transcript; that of invented students stands before it."""
+    return delivery_in_words(SPEAKING) in request.prompt.rpartition("</transcript>")[2]
+
+
 async def test_the_confidence_is_asked_first_and_from_the_words_alone() -> None:
     model = AskedModel(Stage.RATE)
     (outcome,) = await rated(model)
@@ -57,15 +61,15 @@ async def test_the_confidence_is_asked_first_and_from_the_words_alone() -> None:
         ConfidenceAnswer.schema_for(SAID),
         RatingAnswer.schema_for(SAID),
     )
-    assert DELIVERY not in confidence.prompt
-    assert DELIVERY in rating.prompt
+    assert not shows_voice(confidence)
+    assert shows_voice(rating)
     assert outcome.provenance["confidence_from"] == "words"
 
 
 async def test_the_voice_is_shown_for_the_confidence_only_where_it_is_asked_for() -> None:
     model = AskedModel(Stage.RATE)
     (outcome,) = await rated(model, voice=True)
-    assert [DELIVERY in request.prompt for request in about_students(model)] == [True, True]
+    assert [shows_voice(request) for request in about_students(model)] == [True, True]
     assert outcome.provenance["confidence_from"] == "voice"
 
 
@@ -85,7 +89,6 @@ async def test_before_each_student_the_server_is_brought_to_the_same_state() -> 
     assert order == ["warm up", *each * 3], "the proof of the first start comes before all"
     last = model.warmed[-1]
     assert model.warmed[1:] == [last] * 3
-    assert HELLO in last
     assert SAID not in last
 
 
