@@ -114,7 +114,6 @@ def remade(content: bytes, **changed: bytes | None) -> bytes:
     manifest["members"] = {
         name: sha256(kept[name]).hexdigest() for name in sorted(kept) if not name.startswith("manifest.")
     }
-    del kept["manifest.sha256"]
     return bundle._packed({**kept, "manifest.json": json.dumps(manifest).encode()})
 
 
@@ -166,6 +165,14 @@ def test_what_is_no_plain_file_is_refused(kind: bytes) -> None:
         info.type = kind
         tar.addfile(info)
     broken(packed.getvalue())
+
+
+def test_a_member_that_is_there_twice_is_refused() -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for _ in range(2):
+            tar.addfile(tarfile.TarInfo("manifest.json"), io.BytesIO())
+    assert broken(packed.getvalue()) == "manifest.json is there twice"
 
 
 def test_an_empty_class_has_a_bundle() -> None:

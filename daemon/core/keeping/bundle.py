@@ -2,8 +2,8 @@
 
 Its members: `entries.json`, the class's audit entries; `chain.json`, the digest of every entry's body, which
 joins these to the head of the chain and tells nothing of the others; the results as they were delivered;
-texts, as of the rubric; `manifest.json` with the SHA-256 of each of these; `manifest.sha256` with its own.
-The bytes follow from the members alone: what differs from a bundle made anew of them was changed.
+texts, as of the rubric; `manifest.json` with the SHA-256 of each of these. The last block, which follows the
+end of the tar, is the seal: the SHA-256 of all bytes before it, so that headers and padding count as well.
 """
 
 import io
@@ -31,8 +31,7 @@ from daemon.core.keeping.chain import (
 )
 from daemon.core.tasks.task import Stage
 
-_MANIFEST, _SEAL = "manifest.json", "manifest.sha256"
-_ENTRIES, _CHAIN = "entries.json", "chain.json"
+_MANIFEST, _ENTRIES, _CHAIN = "manifest.json", "entries.json", "chain.json"
 _READ_ENTRIES = TypeAdapter(list[ChainEntry])
 _READ_CHAIN = TypeAdapter(list[str])
 _WRONG = (tarfile.TarError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, EOFError)
@@ -135,11 +134,9 @@ def verify(content: bytes) -> Bundle:
 
 def _verified(content: bytes) -> Bundle:
     members = _unpacked(content)
-    for needed in (_SEAL, _MANIFEST, _ENTRIES, _CHAIN):
+    for needed in (_MANIFEST, _ENTRIES, _CHAIN):
         if needed not in members:
             raise AuditBroken(f"{needed} is missing")
-    if members.pop(_SEAL) != _seal(members[_MANIFEST]):
-        raise AuditBroken(f"{_MANIFEST} or {_SEAL} was changed")
     manifest = BundleManifest.model_validate_json(members[_MANIFEST])
     for name in sorted((members.keys() | manifest.members.keys()) - {_MANIFEST}):
         if name not in manifest.members:
@@ -148,8 +145,8 @@ def _verified(content: bytes) -> Bundle:
             raise AuditBroken(f"{printable(name)} is missing")
         if _sha256(members[name]) != manifest.members[name]:
             raise AuditBroken(f"{printable(name)} was changed")
-    if _packed(members) != content:
-        raise AuditBroken("bytes around its members were changed, added or cut off")
+    if content[-tarfile.BLOCKSIZE :] != _seal(content[: -tarfile.BLOCKSIZE]):
+        raise AuditBroken(f"{_MANIFEST} or what is around the members was changed, added or cut off")
     entries = _READ_ENTRIES.validate_json(members[_ENTRIES])
     hashes = [*_hashes(_READ_CHAIN.validate_json(members[_CHAIN]))]
     if manifest.head != (len(hashes), hashes[-1] if hashes else BEGIN):
@@ -200,14 +197,13 @@ def _unrecorded(manifest: BundleManifest, entries: Sequence[ChainEntry]) -> list
 
 
 def _packed(members: Mapping[str, bytes]) -> bytes:
-    whole = {**members, _SEAL: _seal(members[_MANIFEST])}
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for name in sorted(whole):
+        for name in sorted(members):
             info = tarfile.TarInfo(name)  # no time, no owner
-            info.size = len(whole[name])
-            tar.addfile(info, io.BytesIO(whole[name]))
-    return packed.getvalue()
+            info.size = len(members[name])
+            tar.addfile(info, io.BytesIO(members[name]))
+    return packed.getvalue() + _seal(packed.getvalue())
 
 
 def _unpacked(content: bytes) -> dict[str, bytes]:
@@ -216,13 +212,16 @@ def _unpacked(content: bytes) -> dict[str, bytes]:
         for info in tar:
             file = tar.extractfile(info) if info.type == tarfile.REGTYPE else None
             if file is None or info.size > len(content):
-                raise AuditBroken(f"{info.name!r} is no file")
+                raise AuditBroken(f"{printable(info.name)} is no file")
+            if info.name in members:
+                raise AuditBroken(f"{printable(info.name)} is there twice")
             members[info.name] = file.read()
     return members
 
 
-def _seal(manifest: bytes) -> bytes:
-    return f"{_sha256(manifest)}  {_MANIFEST}\n".encode()  # as sha256sum reads it
+def _seal(content: bytes) -> bytes:
+    line = f"The SHA-256 of all bytes before this block is {_sha256(content)}.\n"
+    return line.encode().ljust(tarfile.BLOCKSIZE, b"\0")
 
 
 def _sha256(content: bytes) -> str:
