@@ -122,6 +122,16 @@ class Forget(Protocol):
         ...
 
 
+class AcceptRater(Protocol):
+    """Takes a rater for grades in spite of its fairness card."""
+
+    async def __call__(self, card: str, by: str, reason: str, actor: str) -> object:
+        """Record it; `card` is the begin of a card's identity. Raises IllegalTransition when there is no such
+        card, or nothing to accept; StoreError.
+        """
+        ...
+
+
 class Operators(Protocol):
     """The check of who may change things."""
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from daemon.api.errors import add_problems, problems
 from daemon.api.protocols import (
     Accept,
+    AcceptRater,
     Answers,
     Commands,
     Forget,
@@ -33,6 +34,7 @@ def make_api(
     wanting: Wanting,
     accept: Accept,
     forget: Forget,
+    accept_rater: AcceptRater,
     operators: Operators,
     stopping: Callable[[], bool],
 ) -> FastAPI:
@@ -48,5 +50,5 @@ def make_api(
     )
     add_problems(api)
     add_reading(api, answers, wanting, operators)
-    add_changing(api, answers, commands, wanting, accept, forget, operators, stopping)
+    add_changing(api, answers, commands, wanting, accept, forget, accept_rater, operators, stopping)
     return api

@@ -9,10 +9,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from daemon.api.errors import TaskId, account_of, as_json, problems, uid_of
-from daemon.api.protocols import Accept, Commands, Forget, LiveAnswers, Operators, Wanting
+from daemon.api.protocols import Accept, AcceptRater, Commands, Forget, LiveAnswers, Operators, Wanting
 from daemon.contracts.task_query import AttentionQuery
 from daemon.contracts.wire.attention import AttentionPage
-from daemon.contracts.wire.base import Deadline, Forgotten
+from daemon.contracts.wire.base import Deadline, Forgotten, RaterAccepted
 from daemon.contracts.wire.status import DaemonStatus
 from daemon.contracts.wire.tasks import TaskDetail
 from daemon.contracts.wire.words import Order, PlaceName, Verb
@@ -22,7 +22,18 @@ from daemon.core.timestamps import from_text, to_iso
 log = structlog.get_logger()
 
 _WORDS = frozenset(
-    ["tasks", "attention", "acknowledge", "deadline", "accept", "forget", *Verb, *Order, *PlaceName]
+    [
+        "tasks",
+        "attention",
+        "acknowledge",
+        "deadline",
+        "accept",
+        "forget",
+        "fairness",
+        *Verb,
+        *Order,
+        *PlaceName,
+    ]
 )  # of a path; another word may be a student's
 
 
@@ -33,6 +44,7 @@ def add_changing(
     wanting: Wanting,
     accept: Accept,
     forget: Forget,
+    accept_rater: AcceptRater,
     operators: Operators,
     stopping: Callable[[], bool],
 ) -> None:
@@ -84,6 +96,13 @@ def add_changing(
     async def post_accept(actor: Actor, place: PlaceName) -> Response:
         """Accept the folder that is there now as the inbox or the outbox."""
         await accept(place, actor)
+        return as_json(await answers.status(may_change=True))
+
+    @api.post("/fairness/accept", response_model=DaemonStatus,
+              responses=problems(403, 409, 422, 503))  # fmt: skip
+    async def post_fairness(actor: Actor, accepted: RaterAccepted) -> Response:
+        """Take a rater for grades in spite of its fairness card. It holds from the next rating on."""
+        await accept_rater(accepted.card, accepted.by, accepted.reason, actor)
         return as_json(await answers.status(may_change=True))
 
     @api.post("/forget/{student}", responses=problems(403, 404, 409, 503))

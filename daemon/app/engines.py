@@ -17,7 +17,7 @@ from daemon.containers.server_host import RemoteHost
 from daemon.containers.takeover_record import TakeoverRecord
 from daemon.contracts.ports import Media, Node, Transcriber
 from daemon.contracts.signal import Signal
-from daemon.contracts.values import OnAlarm
+from daemon.contracts.values import Fitness, OnAlarm
 from daemon.contracts.wire.status import GpuState
 from daemon.core.errors import ModelError
 from daemon.core.model_ref import DEMO_DIGEST, parse
@@ -47,7 +47,9 @@ _ASIDE_CHARS = 600  # of a prompt: the figures of the speech, and the error in t
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The surroundings of a node: the placement, the rubric, the GPU, and the listeners."""
+    """The surroundings of a node: the placement, the rubric, the GPU, the listeners, and what the fairness
+    cards say of its rater.
+    """
 
     placement: Placement
     rubric: Rubric
@@ -56,6 +58,7 @@ class Site:
     on_alarm: OnAlarm
     engine_returned: Signal[[]] = field(default_factory=Signal)
     """Sent when the Docker engine answers again."""
+    fitness: Fitness = lambda provenance: ()
 
 
 def needed_models(config: Config) -> list[str]:
@@ -196,6 +199,7 @@ def _rater(host: ModelHost, config: Config, site: Site) -> IntroductionRater:
         lambda: placement.options(Stage.RATE),
         lambda num_ctx: placement.outgrown(Stage.RATE, num_ctx),
         voice=config.rate.confidence_from == "voice",
+        fitness=site.fitness,
     )
 
 

@@ -27,7 +27,9 @@ from daemon.placement.placement import Placement
 from daemon.placement.rubric_check import check_rubric
 
 _RATE = frozenset({Stage.RATE})
-_TRIES = 2  # of an introduction, when the engine is to blame: a card takes long, and is not lost for one death
+_TRIES = (
+    2  # of an introduction, when the engine is to blame: a card takes long, and is not lost for one death
+)
 
 MakeNode = Callable[[Config, Site], Node]
 

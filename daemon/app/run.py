@@ -28,11 +28,13 @@ from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.alert_rules import AlertRules
 from daemon.monitoring.attention import terms_of
 from daemon.monitoring.events import RING, Events
+from daemon.monitoring.fitness import CardFlags
 from daemon.monitoring.hooks import Hooks
 from daemon.monitoring.progress import Progress
 from daemon.placement.placement import Placement
 from daemon.placement.rubric_check import check_rubric
 from daemon.store import Database, open_store, recording
+from daemon.store.fairness import cards
 from daemon.store.session import Session
 from daemon.system.state_folder import DATABASE
 
@@ -60,7 +62,8 @@ async def running(
     placement = Placement(config, (await gpu.reading()).total_mb)
     check_rubric(config, config.prompts.folder)
     rubric = Rubric(config.prompts.folder, alarms.on)
-    site = Site(placement, rubric, gpu.reading, progress, alarms.on)
+    fitness = CardFlags(time.time)
+    site = Site(placement, rubric, gpu.reading, progress, alarms.on, fitness=fitness.flags)
     async with contextlib.AsyncExitStack() as opened:  # closes everything when a start fails, too
         executor = ThreadPoolExecutor(1, "database")
         opened.callback(executor.shutdown)
@@ -73,6 +76,7 @@ async def running(
         opened.push_async_callback(node.aclose)
         opened.callback(_unbind, listener, config.paths.socket)
         session = Session(db, executor, alarms.on)
+        fitness.know(await session(cards))
         events = Events(time.time, kept=await session(recording.last_events, RING))
         for alarm in alarms.all:
             events.alarm(alarm, lasts=True)
@@ -97,6 +101,7 @@ async def running(
                 daemon.attention,
                 daemon.places.accept,
                 forgetting,
+                fitness.accepting(session, events),
                 may_change,
                 stop.is_set,
             ),

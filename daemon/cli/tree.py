@@ -43,12 +43,15 @@ def shared(
 
 
 class CommandGroup(TyperGroup):
-    """The program, or the commands that share their first word."""
+    """The program, or the commands that share their first word, which may be a command as well."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Note the word: a message of a wrong one names the command whose help tells more."""
         if parent:
             parent.obj.append(info_name)
+        own = ROWS.get(self.name or "")
+        if own and not (args and args[0] in self.commands):
+            return made(own).make_context(info_name, args, parent)
         return super().make_context(info_name, args, parent, **extra)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -78,7 +81,7 @@ def program() -> CommandGroup:
     root = _group("", ABOUT)
     for row in ROWS.values():
         first, _, second = row.name.partition(" ")
-        if second and first not in root.commands:
+        if second and not isinstance(root.commands.get(first), CommandGroup):
             root.add_command(_group(first, ""))
         parent = cast(CommandGroup, root.commands[first]) if second else root
         parent.add_command(LazyCommand(second or first, row))

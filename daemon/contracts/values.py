@@ -125,6 +125,9 @@ OnProgress = Callable[[Ticket, float], None]
 """Called with the share of an attempt that is done, from 0 to 1."""
 
 
+Fitness = Callable[[Provenance], tuple[Flag, ...]]
+"""Gives the flags that the fairness card of the rater in a provenance puts on its ratings."""
+
 OnAlarm = Callable[[str, Trouble | None], None]
 """Called with an alarm's code and the problem, or with None when it is over."""
 

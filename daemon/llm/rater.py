@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from daemon.contracts.values import OnProgress, Rated, RateWork, StageOutcome
+from daemon.contracts.values import Fitness, OnProgress, Rated, RateWork, StageOutcome
 from daemon.core.content.document import Evaluation, Flag, SetAside
 from daemon.core.content.grounding import locate_evidence
 from daemon.core.content.levels import ALTERNATIVES, Figure, figures
@@ -36,6 +36,7 @@ class IntroductionRater(Evaluator):
     It is asked for the confidence first, from the words alone unless `voice`, and then for the rest, with the
     figures of the voice. The second question goes on where the transcript of the first ended. Where words
     speak to the grader, both are asked again with these left in, or without them, for the scores alone.
+    `fitness` gives the flags that its fairness card puts on every rating.
     """
 
     stage = Stage.RATE
@@ -51,9 +52,10 @@ class IntroductionRater(Evaluator):
         outgrown: Callable[[int], bool] = lambda num_ctx: False,
         *,
         voice: bool = False,
+        fitness: Fitness = lambda provenance: (),
     ) -> None:
         super().__init__(host, rubric, options, outgrown)
-        self._voice = voice
+        self._voice, self._fitness = voice, fitness
 
     async def rate(self, work: RateWork, progress: OnProgress) -> StageOutcome:
         """Rate: a Rated, with no evaluation and a flag when no answer was valid, or a Failed."""
@@ -75,8 +77,9 @@ class IntroductionRater(Evaluator):
                 confidence_from="voice" if self._voice else "words",
                 scores_from=_scores_from(scored),
             )
-            suspect = addresses_evaluator(found)
-            flags = (suspect, *self._flags()) if suspect else self._flags()
+            flags = (*self._fitness(provenance), *self._flags())
+            if suspect := addresses_evaluator(found):
+                flags = (suspect, *flags)
             if confidence.answer is None or rating is None or rating.answer is None:
                 flags = (Flag(code="no_valid_rating", field="evaluation", detail=last.complaint), *flags)
                 return Rated(work.ticket, None, flags, provenance, found)

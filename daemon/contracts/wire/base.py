@@ -1,6 +1,6 @@
 """The base of every answer of the control socket, and the answers that belong to no other module."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class WireModel(BaseModel):
@@ -38,6 +38,17 @@ class Deadline(WireModel):
     """The end that the class must keep, as ISO 8601 with its zone; None removes the deadline."""
 
     at: str | None
+
+
+class RaterAccepted(WireModel):
+    """Takes a rater for grades in spite of its fairness card.
+
+    `card` is the begin of the card's identity, empty for the newest; `by` is the person who answers for it.
+    """
+
+    card: str = Field(default="", max_length=64)
+    by: str = Field(min_length=1, max_length=200)
+    reason: str = Field(min_length=1, max_length=1000)
 
 
 class Forgotten(WireModel):

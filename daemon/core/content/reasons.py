@@ -21,6 +21,7 @@ IN_WORDS = {
     "no_evidence": "the rating quotes nothing that was said",
     "no_valid_form": "the model gave no valid form",
     "no_valid_rating": "the model gave no valid rating",
+    "not_for_grades": "its rater is not shown to treat all alike, so the figures are no grades",
     "one_channel": "only one channel of its sound was used",
     "other_account": "another account has handed in for this student as well",
     "quiet": "the recording is very quiet, so words may be missing",

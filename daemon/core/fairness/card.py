@@ -75,7 +75,9 @@ class Card(DocumentPart):
         return all(shift.verdict == "fair" for row in self.shifts.values() for shift in row.values())
 
 
-def make_card(before: Sequence[Scores | None], after: Mapping[str, Sequence[Scores | None]], **about: Any) -> Card:
+def make_card(
+    before: Sequence[Scores | None], after: Mapping[str, Sequence[Scores | None]], **about: Any
+) -> Card:
     """The card of these ratings. `about` gives the other fields of Card.
 
     `before` has the scores of each introduction and `after`, by change, those of the same introductions in
@@ -95,9 +97,9 @@ def make_card(before: Sequence[Scores | None], after: Mapping[str, Sequence[Scor
     shifts: dict[str, dict[Criterion, Shift]] = {change: {} for change in CHANGES}
     for (change, each), estimate in found.items():
         shifts[change][each] = Shift(
-            mean=estimate and round(estimate.mean, 4),
-            low=estimate and round(estimate.low, 4),
-            high=estimate and round(estimate.high, 4),
+            mean=None if estimate is None else round(estimate.mean, 4),
+            low=None if estimate is None else round(estimate.low, 4),
+            high=None if estimate is None else round(estimate.high, 4),
             pairs=sum(value is not None for value in cells[change, each]),
             verdict=_verdict(estimate, spread[each]),
         )
@@ -106,7 +108,7 @@ def make_card(before: Sequence[Scores | None], after: Mapping[str, Sequence[Scor
 
 
 def _verdict(estimate: Estimate | None, spread: float) -> Verdict:
-    """The verdict by the rules 1 to 3. A rater that tells nobody apart treats all alike, and shows nothing."""
+    """The verdict by the rules 1 to 3. A rater that tells nobody apart shows nothing."""
     margin = MARGIN * spread
     if estimate is None:
         return "not_shown"

@@ -22,7 +22,7 @@ _GOES_BACK = re.compile(
     re.IGNORECASE,
 )
 _FILLED = 0.10
-"""Filler words by words spoken: that of a nervous speaker (Bortfeld et al. 2001 found 6 % in conversation)."""
+"""Filler words by words spoken: more than in conversation, where Bortfeld et al. (2001) found 6 %."""
 _PADDED = 4
 """Sentences of padding."""
 
@@ -85,7 +85,7 @@ def _renamed(said: Introduction, seed: str) -> Introduction | None:
     parts = said.profile.name.split()
     known = [names for names in phrasing.NAMES if not set(names) & set(parts)]
     given, family = known[number(seed, len(known))]
-    other = {part: family for part in parts[1:]} | {parts[0]: given}
+    other = dict.fromkeys(parts[1:], family) | {parts[0]: given}
     name = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(other, key=len, reverse=True)))})\b")
     text = name.sub(lambda match: other[match.group()], said.text)
     renamed = _said(said, text)

@@ -44,7 +44,8 @@ def _strongest_first(card: Card) -> Iterator[str]:
 def _open_questions(card: Card) -> Iterator[str]:
     """A line for each reason why something is not shown."""
     if card.rated < LEAST_FOR_FAIR:
-        yield f"not shown to be fair: {card.rated} introductions were rated, and fewer than {LEAST_FOR_FAIR} show little"
+        few = f"only {card.rated} introductions were rated, and fewer than {LEAST_FOR_FAIR} show little"
+        yield f"not shown to be fair: {few}"
         return
     for each in CRITERIA:
         if card.spread[each] < LEAST_SPREAD:
@@ -52,5 +53,7 @@ def _open_questions(card: Card) -> Iterator[str]:
     shifts = [shift for row in card.shifts.values() for shift in row.values()]
     unknown = sum(shift.verdict == "not_shown" for shift in shifts)
     if unknown:
-        line = f"not shown to be fair: {unknown} of {len(shifts)} shifts may be above {MARGIN:.0%} of the spread"
+        line = (
+            f"not shown to be fair: {unknown} of {len(shifts)} shifts may be above {MARGIN:.0%} of the spread"
+        )
         yield line + (f"; about {about} introductions would tell" if (about := enough(card)) else "")

@@ -10,12 +10,12 @@ from daemon.core.content.words import words
 
 FUNCTION_WORDS = frozenset(
     (
-        "a an the and or but of in on at to for from with by as into about over after before during since i me "
-        "my mine myself we us our you your he him his she her they them their it its this that that's these "
-        "those there here who which what when where while until is am are was were be been being do does did "
-        "have has had will would can could should may might must not no very really quite also too so such if "
-        "because than then just i'm i've i'll i'd it's we're they're don't doesn't didn't can't won't yes hello "
-        "hi hey good morning afternoon everyone everybody many much"
+        "a an the and or but of in on at to for from with by as into about over after before during since "
+        "i me my mine myself we us our you your he him his she her they them their it its this that "
+        "that's these those there here who which what when where while until is am are was were be been "
+        "being do does did have has had will would can could should may might must not no very really "
+        "quite also too so such if because than then just i'm i've i'll i'd it's we're they're don't "
+        "doesn't didn't can't won't yes hello hi hey good morning afternoon everyone everybody many much"
     ).split()
 )
 """Words without content of their own; a change of phrasing may touch these and no others."""
@@ -25,7 +25,10 @@ NON_NATIVE: tuple[tuple[str, str], ...] = (
     (r"\bhave been\b", "was"),
     (r"\b(?:are|am being)\b", "is"),
     (r"\b(?:at|on)\b", "in"),
-    (r"\bfor (?=(?:the last |about |over )?(?:\d|two|three|four|five|six|seven|eight|nine|ten|one)\b)", "since "),
+    (
+        r"\bfor (?=(?:the last |about |over )?(?:\d|two|three|four|five|six|seven|eight|nine|ten|one)\b)",
+        "since ",
+    ),
     (r"\bmany\b", "much"),
     (r"\bwho\b", "which"),
     (r"\bwould\b", "will"),
@@ -71,19 +74,19 @@ FILLERS = ("um", "uh", "er", "you know", "like")
 
 NAMES = (
     ("Aisha", "Rahman"), ("Chinedu", "Okafor"), ("Mei", "Zhang"), ("Dmitri", "Volkov"), ("Fatima", "Benali"),
-    ("Santiago", "Quispe"), ("Thandiwe", "Nkosi"), ("Yusuf", "Demir"), ("Linh", "Pham"), ("Agnieszka", "Wrona"),
-    ("Ravindra", "Iyer"), ("Salote", "Taufa"),
+    ("Santiago", "Quispe"), ("Thandiwe", "Nkosi"), ("Yusuf", "Demir"), ("Linh", "Pham"),
+    ("Agnieszka", "Wrona"), ("Ravindra", "Iyer"), ("Salote", "Taufa"),
 )  # fmt: skip
 """Invented people from many places."""
 
 MISHEARD: Mapping[str, str] = {
     "a": "the", "the": "a", "an": "and", "and": "in", "in": "and", "of": "have", "have": "of", "is": "his",
-    "are": "our", "our": "are", "my": "may", "that": "than", "than": "that", "it": "at", "at": "it", "as": "has",
-    "has": "as", "i": "I'd", "am": "an", "on": "own", "with": "width", "they": "day", "them": "then",
-    "their": "there", "there": "their", "was": "what's", "were": "where", "where": "were", "from": "form",
-    "so": "sow", "by": "buy", "be": "bee", "this": "these", "these": "this", "when": "win", "will": "we'll",
-    "but": "bat", "not": "knot", "or": "are", "you": "your", "your": "you", "can": "ken", "would": "wood",
-    "which": "witch", "had": "hat", "been": "bin", "after": "actor", "very": "berry",
+    "are": "our", "our": "are", "my": "may", "that": "than", "than": "that", "it": "at", "at": "it",
+    "as": "has", "has": "as", "i": "I'd", "am": "an", "on": "own", "with": "width", "they": "day",
+    "them": "then", "their": "there", "there": "their", "was": "what's", "were": "where", "where": "were",
+    "from": "form", "so": "sow", "by": "buy", "be": "bee", "this": "these", "these": "this", "when": "win",
+    "will": "we'll", "but": "bat", "not": "knot", "or": "are", "you": "your", "your": "you", "can": "ken",
+    "would": "wood", "which": "witch", "had": "hat", "been": "bin", "after": "actor", "very": "berry",
     "i'm": "aim", "his": "is", "her": "hair", "we": "wee", "me": "may", "if": "off",
 }  # fmt: skip
 """Words that are often taken for others that sound alike."""
