@@ -1,5 +1,6 @@
 """Making a fairness card: the configured rater, alone, asked about introductions and their changes."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -59,9 +60,11 @@ async def measure(
     base: Sequence[Introduction],
     name: str,
     on_rated: Callable[[], None],
+    stop: asyncio.Event,
     make_node: MakeNode = make_node,
 ) -> Card:
-    """Rate all questions, and make the card; `name` says which introductions they are.
+    """Rate all questions, and make the card; `name` says which introductions they are. Once `stop` is set,
+    the card is of the introductions that are rated by then.
 
     The caller must own the state folder. Raises ConfigError, ModelError, and EngineError when the rater does
     not start, or fails twice in a row.
@@ -81,6 +84,8 @@ async def measure(
     try:
         await node.ensure(_RATE)
         for question in asked:
+            if stop.is_set():
+                break
             rated = await _rated(node, question)
             on_rated()
             provenance = provenance or (rated.provenance if rated else {})
@@ -116,7 +121,7 @@ async def _rated(node: Node, question: Question) -> Rated | None:
     for attempt in range(_TRIES):
         if attempt:
             await node.ensure(_RATE, fresh=True)
-        async for outcome in node.rate([work]):
+        for outcome in [each async for each in node.rate([work])]:
             if isinstance(outcome, Rated):
                 return outcome
             fault = outcome.fault if isinstance(outcome, Failed) else fault

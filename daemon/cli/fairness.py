@@ -37,7 +37,8 @@ def fairness(
 
     Introductions are rated as they are, and after each of nine changes that leave what they say. The card has
     the mean shift of every score. By default the introductions are those of invented people that the program
-    brings. No daemon may run. The exit code is 1 when the rater is not for grades.
+    brings. No daemon may run. Ctrl+c ends it with what is rated by then. The exit code is 1 when the rater is
+    not for grades.
 
     To see a card again: introeval fairness show. To take a rater for grades in spite of its card:
     introeval fairness accept.
@@ -131,7 +132,7 @@ def _measured(config: "Config", base: "Sequence[Introduction]", name: str) -> "C
 
     from daemon.app.fairness import measure, questions
     from daemon.cli.console import ERR
-    from daemon.cli.run import log_to_file
+    from daemon.cli.run import log_to_file, stopped_by_signals
 
     log_to_file(config)
     ratings = len(questions(base))
@@ -144,7 +145,12 @@ def _measured(config: "Config", base: "Sequence[Introduction]", name: str) -> "C
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=ERR, transient=True, disable=not ERR.is_terminal) as progress:
         bar = progress.add_task("rating", total=ratings)
-        return asyncio.run(measure(config, base, name, lambda: progress.advance(bar)))
+
+        async def ask() -> "Card":
+            stop = stopped_by_signals()
+            return await measure(config, base, name, lambda: progress.advance(bar), stop)
+
+        return asyncio.run(ask())
 
 
 def _usual_s(config: "Config") -> tuple[float, str]:

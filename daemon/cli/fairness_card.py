@@ -43,7 +43,7 @@ def lines(kept: KeptCard, *, stored: bool = True) -> Iterator[Line]:
 
 def _conclusion(card: Card) -> Iterator[Line]:
     yield Line(headline(card), "green" if card.fit else "red")
-    more = reasons(card)[1:]
+    more = reasons(card)
     for reason in more[:_MOST]:
         yield Line(f"  {reason}")
     if (left := len(more) - _MOST) > 0:
@@ -53,7 +53,7 @@ def _conclusion(card: Card) -> Iterator[Line]:
 def _change(title: str, shifts: list[Shift]) -> Iterator[Line]:
     marks = [_MARKS[shift.verdict] for shift in shifts]
     style = next((_STYLES[mark] for mark in "!?" if mark in marks), "")
-    means = ("-" if each.mean is None else f"{each.mean:+.2f}" for each in shifts)
+    means = ("-" if each.mean is None else _points(each.mean) for each in shifts)
     yield _row(title, (f"{mean} {mark}" for mean, mark in zip(means, marks, strict=True)), style)
     yield _row("", (_interval(each) for each in shifts), "dim")
 
@@ -61,7 +61,11 @@ def _change(title: str, shifts: list[Shift]) -> Iterator[Line]:
 def _interval(shift: Shift) -> str:
     if shift.low is None or shift.high is None:
         return f"{shift.pairs} pairs  "
-    return f"{shift.low:+.2f} to {shift.high:+.2f}"
+    return f"{_points(shift.low)} to {_points(shift.high)}"
+
+
+def _points(value: float) -> str:
+    return f"{round(value, 2) + 0.0:+.2f}"  # a sum with zero is never -0.0
 
 
 def _row(label: str, cells: Iterable[str], style: str = "") -> Line:

@@ -128,7 +128,7 @@ def log_to_file(config: Config, *, also_stderr: bool = False) -> None:
 
 
 async def _once(config: Config, console: Console) -> Report:
-    stop = _stopped_by_signals()
+    stop = stopped_by_signals()
     async with running(config, stop) as daemon:
         found = await daemon.session(open_tasks)
         earlier = [task.id for task in found if task.id < daemon.first_id]
@@ -220,7 +220,7 @@ def _read_result(path: Path) -> dict[str, Any]:
     return content
 
 
-def _stopped_by_signals() -> asyncio.Event:
+def stopped_by_signals() -> asyncio.Event:
     """An event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

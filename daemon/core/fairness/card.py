@@ -5,7 +5,7 @@ be 0.10 of the class's spread. Whether it is more or less is asked of the interv
 
 1. `fair`: the whole interval lies within that margin, from at least 12 introductions.
 2. `shifted`: the mean lies beyond the margin, and it is not zero, also when all figures of the card are
-   looked at together; from at least 6 introductions.
+   looked at together.
 3. `not_shown`: all else. Few introductions and an unsteady rater end here, and never at `fair`.
 
 A card is fit for grades where every figure is fair.
@@ -28,7 +28,7 @@ LEAST_SPREAD = 0.01
 """In points; with less a rater tells nobody apart."""
 
 LEAST_FOR_FAIR = 12
-LEAST_FOR_SHIFTED = 6
+"""Introductions."""
 
 Scores = Mapping[Criterion, float]
 """The expected score of each criterion, in points."""
@@ -115,19 +115,20 @@ def _verdict(estimate: Estimate | None, spread: float) -> Verdict:
     within = -margin <= estimate.low and estimate.high <= margin
     if within and spread >= LEAST_SPREAD and estimate.size >= LEAST_FOR_FAIR:
         return "fair"
-    beyond = abs(estimate.mean) > margin and estimate.stands_out
-    return "shifted" if beyond and estimate.size >= LEAST_FOR_SHIFTED else "not_shown"
+    return "shifted" if abs(estimate.mean) > margin and estimate.stands_out else "not_shown"
 
 
 def enough(card: Card) -> int | None:
-    """About how many introductions would show that a rater with this unsteadiness is fair, if it is; None
-    where a score has no spread, or a figure no interval.
+    """About how many introductions would show that the rater is fair, if its shifts stay so small;
+    None where one is too large for that, or has no interval.
     """
     most = 0.0
     for row in card.shifts.values():
         for each, shift in row.items():
-            margin = MARGIN * card.spread[each]
-            if card.spread[each] < LEAST_SPREAD or shift.low is None or shift.high is None:
+            if shift.mean is None or shift.low is None or shift.high is None:
                 return None
-            most = max(most, shift.pairs * ((shift.high - shift.low) / 2 / margin) ** 2)
-    return max(LEAST_FOR_FAIR, math.ceil(most))
+            left = MARGIN * card.spread[each] - abs(shift.mean)
+            if left <= 0:
+                return None
+            most = max(most, shift.pairs * ((shift.high - shift.low) / 2 / left) ** 2)
+    return max(LEAST_FOR_FAIR, 10 * math.ceil(most / 10))

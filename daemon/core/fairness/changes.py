@@ -64,7 +64,7 @@ def _misheard(share: float, said: Introduction, seed: str) -> Introduction | Non
 
     The words that the form rests on, names and numbers stay, since they are content.
     """
-    places = [match for match in re.finditer(r"\S+", said.text) if _SPOKEN.search(match.group())]
+    places = list(re.finditer(r"\S+", said.text))
     wanted = round(share * len(places))
     needed = _needed(said)
     free = [match for match in places if _is_free(match, needed, said.text)]
@@ -190,7 +190,9 @@ def _is_free(match: re.Match[str], needed: frozenset[str], text: str) -> bool:
 
 def _takes_filler(before: str, after: str) -> bool:
     said: list[Word] = words(before)
-    return before[-1] not in ".!?" and not after[0].isupper() and not any(word.is_number for word in said)
+    between = before[-1] not in ".!?" and not after[0].isupper() and not any(word.is_number for word in said)
+    # Beside a pause "I like" would be counted as a filler itself.
+    return between and not {word.key for word in (*said, *words(after))} & {"like", "know", "mean"}
 
 
 def _inner(sentence: str) -> str:

@@ -1,6 +1,7 @@
 """A card in words: what it concludes, and why."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from daemon.core.content.document import CRITERIA, Criterion
 from daemon.core.fairness.card import LEAST_FOR_FAIR, LEAST_SPREAD, MARGIN, Card, enough
@@ -18,27 +19,43 @@ def headline(card: Card) -> str:
     """The conclusion in one line."""
     if card.fit:
         return "fit for grades, as far as these changes tell"
-    reason = next(_strongest_first(card), "") or next(_open_questions(card))
-    return f"not for grades: {reason}"
+    strongest = _strongest_first(card)
+    return f"not for grades: {strongest[0].sentence if strongest else next(_open_questions(card))}"
 
 
 def reasons(card: Card) -> list[str]:
-    """All that keeps a card from being fit, a line each, the strongest shift first; empty for one that is."""
-    return [] if card.fit else [*_strongest_first(card), *_open_questions(card)]
+    """All that keeps a card from being fit, a line for each change, the strongest shift first."""
+    shifted: dict[str, list[str]] = {}
+    for shift in _strongest_first(card):
+        shifted.setdefault(shift.change, []).append(f"{IN_WORDS[shift.criterion]} {shift.mean:+.2f}")
+    lines = [f"{CHANGES[change].cause}: {', '.join(words)}" for change, words in shifted.items()]
+    return [*lines, *_open_questions(card)]
 
 
-def _strongest_first(card: Card) -> Iterator[str]:
-    """A line for each shift that is shown, by its size in spreads."""
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A shift that is shown, in points; `size` is in spreads."""
+
+    size: float
+    change: str
+    criterion: Criterion
+    mean: float
+
+    @property
+    def sentence(self) -> str:
+        points = f"{abs(self.mean):.1f}" if abs(self.mean) >= 0.1 else f"{abs(self.mean):.2f}"
+        verb = "costs" if self.mean < 0 else "adds"
+        return f"{CHANGES[self.change].cause} {verb} {points} of 10 points of {IN_WORDS[self.criterion]}"
+
+
+def _strongest_first(card: Card) -> list[_Shown]:
     found = []
     for change, row in card.shifts.items():
         for each, shift in row.items():
             if shift.verdict == "shifted" and shift.mean is not None:
                 size = abs(shift.mean) / max(card.spread[each], LEAST_SPREAD)
-                verb = "costs" if shift.mean < 0 else "adds"
-                points = f"{abs(shift.mean):.2g}" if abs(shift.mean) < 0.1 else f"{abs(shift.mean):.1f}"
-                line = f"{CHANGES[change].cause} {verb} {points} of 10 points of {IN_WORDS[each]}"
-                found.append((size, line))
-    yield from (line for _, line in sorted(found, reverse=True))
+                found.append(_Shown(size, change, each, shift.mean))
+    return sorted(found, key=lambda shift: -shift.size)
 
 
 def _open_questions(card: Card) -> Iterator[str]:

@@ -23,5 +23,10 @@ def resample(seed: str, size: int) -> list[int]:
     return [int.from_bytes(stream[at : at + 4]) % size for at in range(0, 4 * size, 4)]
 
 
+def signs(seed: str, size: int) -> list[int]:
+    """As many signs, 1 or -1."""
+    return [2 * (byte & 1) - 1 for byte in hashlib.shake_256(seed.encode()).digest(size)]
+
+
 def _rank(seed: str) -> bytes:
     return hashlib.sha256(seed.encode()).digest()

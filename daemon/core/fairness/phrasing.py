@@ -65,7 +65,7 @@ PADDING = (
     "So that is a part of it, and there is more to it.",
     "I think that it is good to say this as well.",
     "That is what there is to say about that.",
-    "There is a lot that one could say about such things.",
+    "There is a lot that could be said about such things.",
 )
 """Sentences that tell nothing."""
 
