@@ -135,6 +135,7 @@ async def assemble(
         gpu=recorder,
         places=places.all,
         demo=is_demo(config),
+        doubted=lambda: site.fitness.doubted,
     )
     daemon = Daemon(
         config=config,

@@ -17,7 +17,7 @@ from daemon.containers.server_host import RemoteHost
 from daemon.containers.takeover_record import TakeoverRecord
 from daemon.contracts.ports import Media, Node, Transcriber
 from daemon.contracts.signal import Signal
-from daemon.contracts.values import Fitness, OnAlarm
+from daemon.contracts.values import OnAlarm
 from daemon.contracts.wire.status import GpuState
 from daemon.core.errors import ModelError
 from daemon.core.model_ref import DEMO_DIGEST, parse
@@ -33,6 +33,7 @@ from daemon.llm.rater import IntroductionRater
 from daemon.llm.rubric import Rubric
 from daemon.models import weights_of
 from daemon.models.catalog import find_asset
+from daemon.monitoring.fitness import CardFlags
 from daemon.monitoring.progress import Progress
 from daemon.node import LocalNode
 from daemon.node.docker import DockerNode
@@ -58,7 +59,7 @@ class Site:
     on_alarm: OnAlarm
     engine_returned: Signal[[]] = field(default_factory=Signal)
     """Sent when the Docker engine answers again."""
-    fitness: Fitness = lambda provenance: ()
+    fitness: CardFlags = field(default_factory=CardFlags)
 
 
 def needed_models(config: Config) -> list[str]:
@@ -199,7 +200,7 @@ def _rater(host: ModelHost, config: Config, site: Site) -> IntroductionRater:
         lambda: placement.options(Stage.RATE),
         lambda num_ctx: placement.outgrown(Stage.RATE, num_ctx),
         voice=config.rate.confidence_from == "voice",
-        fitness=site.fitness,
+        fitness=site.fitness.flags,
     )
 
 

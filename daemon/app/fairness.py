@@ -106,6 +106,7 @@ async def measure(
         identity=identity(provenance),
         model=provenance["model"],
         prompt=provenance["prompt"],
+        prompt_sha256=provenance["prompt_sha256"],
         made_at=to_iso(datetime.now(UTC).timestamp()),
         base=name,
         unrated=unrated,

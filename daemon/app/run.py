@@ -28,7 +28,7 @@ from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.alert_rules import AlertRules
 from daemon.monitoring.attention import terms_of
 from daemon.monitoring.events import RING, Events
-from daemon.monitoring.fitness import CardFlags
+from daemon.monitoring.fitness import Accepting
 from daemon.monitoring.hooks import Hooks
 from daemon.monitoring.progress import Progress
 from daemon.placement.placement import Placement
@@ -62,8 +62,7 @@ async def running(
     placement = Placement(config, (await gpu.reading()).total_mb)
     check_rubric(config, config.prompts.folder)
     rubric = Rubric(config.prompts.folder, alarms.on)
-    fitness = CardFlags(time.time)
-    site = Site(placement, rubric, gpu.reading, progress, alarms.on, fitness=fitness.flags)
+    site = Site(placement, rubric, gpu.reading, progress, alarms.on)
     async with contextlib.AsyncExitStack() as opened:  # closes everything when a start fails, too
         executor = ThreadPoolExecutor(1, "database")
         opened.callback(executor.shutdown)
@@ -76,7 +75,7 @@ async def running(
         opened.push_async_callback(node.aclose)
         opened.callback(_unbind, listener, config.paths.socket)
         session = Session(db, executor, alarms.on)
-        fitness.know(await session(cards))
+        site.fitness.know(await session(cards))
         events = Events(time.time, kept=await session(recording.last_events, RING))
         for alarm in alarms.all:
             events.alarm(alarm, lasts=True)
@@ -101,7 +100,7 @@ async def running(
                 daemon.attention,
                 daemon.places.accept,
                 forgetting,
-                fitness.accepting(session, events),
+                Accepting(site.fitness, session, events, time.time),
                 may_change,
                 stop.is_set,
             ),

@@ -133,7 +133,7 @@ def _row(line: TaskLine, *, narrow: bool) -> tuple[str, ...]:
     return (
         str(line.id),
         line.student,
-        state + (" (demo)" if line.demo else ""),
+        state + (" (demo)" if line.demo else " (no grade)" if "not_for_grades" in line.flag_codes else ""),
         done,
         (reason if narrow else f"{line.filename}: {reason}") if reason else line.filename,
     )

@@ -17,6 +17,7 @@ from daemon.doctor.whisper import MakeWhisper, whisper
 CHECKS: Sequence[Callable[[Facts], list[Finding]]] = (
     installation.configuration,
     installation.rubric,
+    installation.fairness,
     lambda _: installation.packages(),
     installation.weights,
     gpu.driver,

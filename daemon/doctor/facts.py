@@ -15,10 +15,11 @@ from daemon.config.sections import ModelSettings
 from daemon.contracts.wire.status import DaemonStatus, GpuState, PlaceLine
 from daemon.contracts.wire.words import PlaceName
 from daemon.core.errors import EngineError, IntroEvalError, StoreError
+from daemon.core.fairness.kept import KeptCard
 from daemon.core.schedule.memory import MB, ModelNeed
 from daemon.core.tasks.task import Stage
 from daemon.gpu.nvml import NvmlGpu
-from daemon.store import open_reader, settings
+from daemon.store import fairness, open_reader, settings
 from daemon.system.place import Place
 from daemon.system.state_folder import DATABASE
 
@@ -59,7 +60,7 @@ class DockerSide:
 class Facts:
     """All gathered facts. `assets` names the weights that a run needs.
 
-    `docker` is None with another runtime. `daemon` is the running daemon's status, or why there is none;
+    `cards` are the fairness cards, the newest first. `docker` is None with another runtime. `daemon` is the running daemon's status, or why there is none;
     `places` are inbox and outbox as the daemon knows them or, when none runs, as its database does.
     """
 
@@ -71,6 +72,7 @@ class Facts:
     daemon: DaemonStatus | str
     docker: DockerSide | None = None
     places: Sequence[PlaceLine] = ()
+    cards: Sequence[KeptCard] = ()
 
 
 async def gather(
@@ -81,7 +83,8 @@ async def gather(
         NvmlGpu(environ).reading(), asyncio.to_thread(_daemon, config), _docker(config)
     )
     places = await asyncio.to_thread(_places, config) if isinstance(daemon, str) else daemon.places
-    return Facts(config, file, environ, tuple(assets), gpu, daemon, docker, places)
+    cards = await asyncio.to_thread(_cards, config)
+    return Facts(config, file, environ, tuple(assets), gpu, daemon, docker, places, cards)
 
 
 def models_of(config: Config) -> dict[Stage, ModelSettings]:
@@ -132,6 +135,15 @@ def _places(config: Config) -> list[PlaceLine]:
     for place in places:
         place.look()
     return [PlaceLine(name=p.name, path=str(p.path), state=p.state, detail=p.detail) for p in places]
+
+
+def _cards(config: Config) -> list[KeptCard]:
+    """The fairness cards, the newest first; empty when the database cannot be read."""
+    try:
+        with open_reader(config.paths.state / DATABASE) as db:
+            return fairness.cards(db)
+    except StoreError:
+        return []
 
 
 async def _docker(config: Config) -> DockerSide | None:

@@ -8,6 +8,8 @@ from importlib import metadata
 from daemon import __version__
 from daemon.config.load import FILE_VARIABLE
 from daemon.core.errors import ConfigError, ModelError
+from daemon.core.fairness.conclusion import headline
+from daemon.core.fairness.kept import KeptCard
 from daemon.doctor.facts import Facts
 from daemon.doctor.finding import Finding, fail, ok, warn
 from daemon.models import weights_of
@@ -36,6 +38,29 @@ def rubric(facts: Facts) -> list[Finding]:
     if checked.lines:
         return [warn("rubric", titles, "see: introeval rubric check", checked.lines)]
     return [ok("rubric", titles)]
+
+
+def fairness(facts: Facts) -> list[Finding]:
+    """What the fairness cards of the present rubric say, by model."""
+    try:
+        prompt = check_rubric(facts.config, facts.config.prompts.folder).prompts["rate"]
+    except ConfigError:
+        return []  # another check's
+    newest: dict[str, KeptCard] = {}
+    for kept in facts.cards:
+        if kept.card.prompt_sha256 == prompt.sha256:
+            newest.setdefault(kept.card.model, kept)
+    if not newest:
+        told = f"nobody has measured whether the rater treats all alike with {prompt.title}"
+        return [warn("fairness", told, "run: introeval fairness")]
+    return [_of_card(kept) for kept in newest.values()]
+
+
+def _of_card(kept: KeptCard) -> Finding:
+    told = f"{kept.card.model} with {kept.card.prompt}: {kept.state}"
+    if kept.flags:
+        return warn("fairness", told, "see: introeval fairness show", [headline(kept.card)])
+    return ok("fairness", told)
 
 
 def packages(requirements: Sequence[str] | None = None) -> list[Finding]:

@@ -14,8 +14,7 @@ from daemon.store.session import Session
 class CardFlags:
     """Flags the ratings of a rater by its card; one without a card has no flag."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._cards: Mapping[str, KeptCard] = {}
         self._last: str | None = None  # the identity of the last rater that was asked for
 
@@ -35,13 +34,9 @@ class CardFlags:
         kept = self._cards.get(self._last or "")
         return kept is not None and kept.flags != ()
 
-    def accepting(self, session: Session, events: Events) -> "Accepting":
-        """The way to accept a rater in the running daemon."""
-        return Accepting(self, session, events, self._clock)
-
 
 class Accepting:
-    """Accepts a rater in spite of its card."""
+    """Accepts a rater in the running daemon, in spite of its card."""
 
     def __init__(
         self, flags: CardFlags, session: Session, events: Events, clock: Callable[[], float]

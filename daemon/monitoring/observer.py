@@ -85,6 +85,7 @@ class Observer:
         gpu: GpuWatch | None = None,
         places: Sequence[PlaceSource] = (),
         demo: bool = False,
+        doubted: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.events = events
@@ -92,7 +93,7 @@ class Observer:
         self._alarms, self._progress, self._metrics = alarms, progress, metrics
         self._engines, self._forecast, self._gpu = engines, forecast, gpu
         self._places, self._clock = places, clock
-        self._wanting, self._demo = wanting, demo
+        self._wanting, self._demo, self._doubted = wanting, demo, doubted
         self._etas: Mapping[int, float] = {}
         self._lately: tuple[float, list[str], Speed] | None = None
         self._queue: tuple[tuple[int, int], list[Task]] | None = None
@@ -146,6 +147,7 @@ class Observer:
             attention=figures.attention,
             can=[*(order.value for order in useful(view)), "deadline"] if may_change else [],
             demo=self._demo,
+            not_for_grades=self._doubted(),
         )
 
     async def situation(self) -> Situation:

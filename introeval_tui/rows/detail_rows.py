@@ -52,6 +52,8 @@ def head_rows(
         else f"({took(task.duration_s)})"
     )
     right: list[Piece] = [(" DEMO ", "black on yellow")] if task.demo else []
+    if "not_for_grades" in task.flag_codes:
+        right.append((" NO GRADE ", "black on yellow"))
     right.append((f" {look.sign} {look.word}{attempts} ", look.style))
     left: list[Piece] = [
         (f" {back}", "dim"),

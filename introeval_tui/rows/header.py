@@ -119,6 +119,8 @@ def title(scene: Scene, width: int) -> Row:
     elif scene.frozen:
         link = ("‖ frozen", "bold yellow")
     right: list[Piece] = [(" DEMO ", "black on yellow")] if status.demo else []
+    if status.not_for_grades:
+        right.append((" NO GRADES ", "black on yellow"))
     if scene.read_only or not (status.may_change or scene.replay):
         right.append((" read-only ", "dim"))
     right += [*wanted(status), mode(status, scene.now)]

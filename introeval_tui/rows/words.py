@@ -91,6 +91,8 @@ def reason(task: "TaskLine", now: float) -> str:
     """Why a task wants a person, or what it waits for; empty where its state says all."""
     if task.demo and task.status == "completed":
         return f"DEMO, no grade{': ' if task.reason else ''}{task.reason}"
+    if "not_for_grades" in task.flag_codes and task.status == "completed":
+        return f"no grade, by its fairness card{': ' if task.reason else ''}{task.reason}"
     if task.reason:
         return task.reason
     if task.rating is not None and task.delivered_at:

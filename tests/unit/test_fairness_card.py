@@ -51,7 +51,13 @@ def card(rate: Rate, people: Sequence[Introduction] = PEOPLE) -> Card:
     after: dict[str, list[Scores | None]] = {change: [None] * len(people) for change in CHANGES}
     for each in questions(people):
         (before if each.change is None else after[each.change])[each.at] = rate(each)
-    about = {"identity": "ab12", "model": "scripted", "prompt": "rate.v3", "base": "invented people"}
+    about = {
+        "identity": "ab12",
+        "model": "scripted",
+        "prompt": "rate.v3",
+        "prompt_sha256": "p",
+        "base": "invented people",
+    }
     return make_card(before, after, made_at="2026-11-27T08:00:00.000Z", **about)
 
 
@@ -71,8 +77,7 @@ def test_a_fair_rater_is_fit() -> None:
 def test_a_bias_of_half_a_point_against_informality_is_named_and_nothing_else_is() -> None:
     made = card(biased)
     shift = made.shifts["informal"]["clarity_of_speech"]
-    assert shift.verdict == "shifted"
-    assert shift.low <= -0.5 <= shift.high
+    assert (shift.verdict, shift.mean) == ("shifted", pytest.approx(-0.5, abs=0.02))
     others = {**made.shifts["informal"]}
     del others["clarity_of_speech"]
     assert {each.verdict for each in others.values()} == {"fair"}

@@ -215,4 +215,5 @@ class DaemonStatus(WireModel):
     alarms: list[AlarmLine] = Field(default_factory=list)
     attention: dict[str, int] = Field(default_factory=dict)  # what wants a person, by kind
     can: list[str] = Field(default_factory=list)  # the orders that change something now
+    not_for_grades: bool = False  # whether the last rating's fairness card says so, and nobody accepted it
     demo: bool = False  # whether the ratings are of a demonstration model, and so no grades

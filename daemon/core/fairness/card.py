@@ -51,7 +51,7 @@ class Shift(DocumentPart):
 class Card(DocumentPart):
     """A fairness card.
 
-    `identity` is that of the rater, as `rater.identity` gives it, with its `model` and `prompt` for people.
+    `identity` is that of the rater, as `rater.identity` gives it, with its `model` and `prompt` for people and the hash of the template.
     `base` names the introductions, of which `rated` had a valid rating of `asked`. `unrated` counts, by
     change, those that had one only before the change. `spread` is the standard deviation of the expected
     scores over the introductions, in points.
@@ -61,6 +61,7 @@ class Card(DocumentPart):
     identity: str
     model: str
     prompt: str
+    prompt_sha256: str
     made_at: str
     base: str
     asked: int
