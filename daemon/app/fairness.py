@@ -36,7 +36,7 @@ MakeNode = Callable[[Config, Site], Node]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class FairnessQuestion:
     """One introduction to rate: the one at this place of the base, as it is or after a change."""
 
     at: int
@@ -50,7 +50,7 @@ def bundled() -> list[Introduction]:
     return [_introduction(each) for each in found]
 
 
-def questions(base: Sequence[Introduction]) -> list[Question]:
+def questions(base: Sequence[Introduction]) -> list[FairnessQuestion]:
     """All that a card asks, in order."""
     return [question for at, said in enumerate(base) for question in _of(at, said)]
 
@@ -113,7 +113,7 @@ async def measure(
     )
 
 
-async def _rated(node: Node, question: Question) -> Rated | None:
+async def _rated(node: Node, question: FairnessQuestion) -> Rated | None:
     """The rating; None where there is none for a reason that is not the engine's."""
     said = question.said
     transcript = Transcript(text=said.text, language="en", language_probability=1.0)
@@ -132,11 +132,11 @@ async def _rated(node: Node, question: Question) -> Rated | None:
     raise EngineError(f"the rater failed twice, so there is no card: {fault.message}")
 
 
-def _of(at: int, said: Introduction) -> Iterator[Question]:
-    yield Question(at, None, said)
+def _of(at: int, said: Introduction) -> Iterator[FairnessQuestion]:
+    yield FairnessQuestion(at, None, said)
     for change in CHANGES:
         if (other := changed(said, change)) is not None:
-            yield Question(at, change, other)
+            yield FairnessQuestion(at, change, other)
 
 
 def _scores(rated: Rated | None) -> Scores | None:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from daemon.cli.lines import Line
+from daemon.cli.plain import local
 from daemon.core.content.document import CRITERIA, Criterion
-from daemon.core.fairness.card import MARGIN, Card, Shift
+from daemon.core.fairness.card import MARGIN, Card, ScoreShift
 from daemon.core.fairness.changes import CHANGES
 from daemon.core.fairness.conclusion import headline, reasons
 from daemon.core.fairness.kept import KeptCard
@@ -25,7 +26,7 @@ def lines(kept: KeptCard, *, stored: bool = True) -> Iterator[Line]:
     """The card, its conclusion, and who has accepted it."""
     card = kept.card
     yield Line(f"fairness card {card.identity}" if stored else "a quick look, which is not kept", "bold")
-    yield Line(f"{card.model}, {card.prompt}; {card.made_at}", "dim")
+    yield Line(f"{card.model}, {card.prompt}; {local(card.made_at)[:16]}", "dim")
     yield Line(f"{card.rated} of {card.asked} introductions of {card.base}; shifts in points of 10")
     yield _row("", (_HEADS[each] for each in CRITERIA), "bold")
     yield _row("spread", (f"{card.spread[each]:.2f}  " for each in CRITERIA))
@@ -50,7 +51,7 @@ def _conclusion(card: Card) -> Iterator[Line]:
         yield Line(f"  and {left} more; see: introeval fairness show --json")
 
 
-def _change(title: str, shifts: list[Shift]) -> Iterator[Line]:
+def _change(title: str, shifts: list[ScoreShift]) -> Iterator[Line]:
     marks = [_MARKS[shift.verdict] for shift in shifts]
     style = next((_STYLES[mark] for mark in "!?" if mark in marks), "")
     means = ("-" if each.mean is None else _points(each.mean) for each in shifts)
@@ -58,7 +59,7 @@ def _change(title: str, shifts: list[Shift]) -> Iterator[Line]:
     yield _row("", (_interval(each) for each in shifts), "dim")
 
 
-def _interval(shift: Shift) -> str:
+def _interval(shift: ScoreShift) -> str:
     if shift.low is None or shift.high is None:
         return f"{shift.pairs} pairs  "
     return f"{_points(shift.low)} to {_points(shift.high)}"

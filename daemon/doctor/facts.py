@@ -60,8 +60,9 @@ class DockerSide:
 class Facts:
     """All gathered facts. `assets` names the weights that a run needs.
 
-    `cards` are the fairness cards, the newest first. `docker` is None with another runtime. `daemon` is the running daemon's status, or why there is none;
-    `places` are inbox and outbox as the daemon knows them or, when none runs, as its database does.
+    `cards` are the fairness cards, the newest first. `docker` is None with another runtime. `daemon` is
+    the running daemon's status, or why there is none; `places` are inbox and outbox as the daemon knows
+    them or, when none runs, as its database does.
     """
 
     config: Config

@@ -102,6 +102,7 @@ async def test_what_is_not_there_is_a_problem_that_says_so(tmp_path: Path) -> No
     changing = {
         "/accept/{place}",
         "/deadline",
+        "/fairness/accept",
         "/forget/{student}",
         "/{order}",
         "/attention/{key}/acknowledge",

@@ -88,6 +88,7 @@ def test_every_answer_is_as_described(client: httpx.Client) -> None:
         ("POST", "/deadline", {"at": "9999-03-04T10:45:00Z"}),
         ("POST", "/dance", None),
         ("POST", "/accept/elsewhere", None),
+        ("POST", "/fairness/accept", {"by": "Dr. Imhof", "reason": "no card is here"}),
         ("POST", "/tasks/1/dance", None),
         ("GET", "/tasks?offset=99999999999999999999", None),
         ("GET", "/tasks/99999999999999999999999", None),

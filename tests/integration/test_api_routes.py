@@ -108,6 +108,7 @@ async def test_who_is_no_operator_reads_and_changes_nothing(
             *tasks,
             "/forget/s001",
             "/accept/outbox",
+            "/fairness/accept",
             "/attention/task:1/acknowledge",
         ):
             refused = await ask(lab, "POST", path, {"at": None})

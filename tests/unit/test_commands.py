@@ -91,7 +91,7 @@ def test_the_help_lists_every_command_once_in_80_columns(capsys: pytest.CaptureF
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     for row in ROWS.values():
-        assert len([line for line in lines if line.startswith(f"  {row.name} ")]) == 1, row.name
+        assert len([line for line in lines if line.startswith(f"  {row.name}  ")]) == 1, row.name
         assert [line for line in lines if line.endswith(f"  {row.summary}")], f"the line of {row.name} wraps"
     headings = [f"{group}:" for group in Group]
     assert [line for line in lines if line in headings] == headings

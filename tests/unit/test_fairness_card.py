@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from daemon.app.fairness import Question, bundled, questions
+from daemon.app.fairness import FairnessQuestion, bundled, questions
 from daemon.cli.fairness_card import lines
 from daemon.core.content.document import CRITERIA
 from daemon.core.fairness.card import Card, Scores, make_card
@@ -15,7 +15,7 @@ from daemon.core.fairness.kept import Acceptance, KeptCard
 from daemon.core.fairness.paired import estimates
 from daemon.core.fairness.rater import identity
 
-Rate = Callable[[Question], Scores | None]
+Rate = Callable[[FairnessQuestion], Scores | None]
 PEOPLE = bundled()
 UNSTEADY = 0.5
 
@@ -25,7 +25,7 @@ def noise(seed: str) -> float:
     return (int.from_bytes(hashlib.sha256(seed.encode()).digest()[:6]) / 2**48 - 0.5) * 3.46
 
 
-def fair(question: Question) -> Scores:
+def fair(question: FairnessQuestion) -> Scores:
     """Counts what the form holds, and is hardly ever moved by anything else."""
     form = question.said.profile
     assert form is not None
@@ -33,13 +33,13 @@ def fair(question: Question) -> Scores:
     return {each: 3 + 0.9 * told + 0.02 * noise(each + question.said.text) for each in CRITERIA}
 
 
-def biased(question: Question) -> Scores:
+def biased(question: FairnessQuestion) -> Scores:
     less = 0.5 if question.change == "informal" else 0.0
     return {**fair(question), "clarity_of_speech": fair(question)["clarity_of_speech"] - less}
 
 
 def unsteady(seed: str) -> Rate:
-    def rate(question: Question) -> Scores:
+    def rate(question: FairnessQuestion) -> Scores:
         said = question.said.text
         return {each: value + UNSTEADY * noise(seed + each + said) for each, value in fair(question).items()}
 
@@ -77,7 +77,8 @@ def test_a_fair_rater_is_fit() -> None:
 def test_a_bias_of_half_a_point_against_informality_is_named_and_nothing_else_is() -> None:
     made = card(biased)
     shift = made.shifts["informal"]["clarity_of_speech"]
-    assert (shift.verdict, shift.mean) == ("shifted", pytest.approx(-0.5, abs=0.02))
+    assert shift.verdict == "shifted"
+    assert shift.mean == pytest.approx(-0.5, abs=0.02)
     others = {**made.shifts["informal"]}
     del others["clarity_of_speech"]
     assert {each.verdict for each in others.values()} == {"fair"}

@@ -12,7 +12,7 @@ from daemon.app.fairness import bundled
 from daemon.core.content.document import Profile, Speaking, Transcript
 from daemon.core.content.grounding import ground_profile
 from daemon.core.content.speaking import filler_words
-from daemon.core.content.untrusted import addresses_evaluator
+from daemon.core.content.untrusted import to_the_grader
 from daemon.core.content.words import words
 from daemon.core.fairness import phrasing
 from daemon.core.fairness.changes import CHANGES, Introduction, changed
@@ -192,7 +192,7 @@ def test_the_pace_and_the_pauses_stay(change: str, said: Introduction) -> None:
 def test_no_change_of_a_bundled_introduction_speaks_to_the_grader(change: str) -> None:
     for said in BUNDLED:
         other = changed(said, change)
-        assert other is None or addresses_evaluator(other.text) is None
+        assert other is None or to_the_grader(other.text) == ()
 
 
 def test_the_bundled_introductions_are_those_of_the_samples_and_more_with_forms_that_were_said() -> None:

@@ -36,7 +36,7 @@ Scores = Mapping[Criterion, float]
 Verdict = Literal["fair", "shifted", "not_shown"]
 
 
-class Shift(DocumentPart):
+class ScoreShift(DocumentPart):
     """One figure of a card, in points: the mean shift and its 90 % interval, over so many introductions. All
     are null where there are too few for an interval.
     """
@@ -51,10 +51,10 @@ class Shift(DocumentPart):
 class Card(DocumentPart):
     """A fairness card.
 
-    `identity` is that of the rater, as `rater.identity` gives it, with its `model` and `prompt` for people and the hash of the template.
-    `base` names the introductions, of which `rated` had a valid rating of `asked`. `unrated` counts, by
-    change, those that had one only before the change. `spread` is the standard deviation of the expected
-    scores over the introductions, in points.
+    `identity` is that of the rater, as `rater.identity` gives it, with its `model` and `prompt` for
+    people and the hash of the template. `base` names the introductions, of which `rated` had a valid
+    rating of `asked`. `unrated` counts, by change, those that had one only before the change. `spread` is
+    the standard deviation of the expected scores over the introductions, in points.
     """
 
     version: Literal[1] = 1
@@ -68,7 +68,7 @@ class Card(DocumentPart):
     rated: int
     unrated: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     spread: dict[Criterion, float]
-    shifts: dict[str, dict[Criterion, Shift]]
+    shifts: dict[str, dict[Criterion, ScoreShift]]
 
     @property
     def fit(self) -> bool:
@@ -95,9 +95,9 @@ def make_card(
         for each in CRITERIA
     }
     found = estimates(cells)
-    shifts: dict[str, dict[Criterion, Shift]] = {change: {} for change in CHANGES}
+    shifts: dict[str, dict[Criterion, ScoreShift]] = {change: {} for change in CHANGES}
     for (change, each), estimate in found.items():
-        shifts[change][each] = Shift(
+        shifts[change][each] = ScoreShift(
             mean=None if estimate is None else round(estimate.mean, 4),
             low=None if estimate is None else round(estimate.low, 4),
             high=None if estimate is None else round(estimate.high, 4),

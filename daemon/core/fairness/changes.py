@@ -37,7 +37,7 @@ class Introduction:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Variation:
     """One row of the card. `title` has at most 11 characters; `cause` begins a sentence about its effect."""
 
     title: str
@@ -131,16 +131,16 @@ def _filled(said: Introduction, seed: str) -> Introduction | None:
     return _said(said, " ".join(spoken)) if wanted <= len(fits) else None
 
 
-CHANGES: Mapping[str, Change] = {
-    "non_native": Change("non-native", "non-native phrasing", _non_native),
-    "informal": Change("informal", "informal phrasing", _informal),
-    "heard_5": Change("heard 5%", "mishearing of 5 % of the words", partial(_misheard, 0.05)),
-    "heard_10": Change("heard 10%", "mishearing of 10 % of the words", partial(_misheard, 0.10)),
-    "heard_20": Change("heard 20%", "mishearing of 20 % of the words", partial(_misheard, 0.20)),
-    "name": Change("other name", "another name", _renamed),
-    "padding": Change("padding", "padding", _padded),
-    "order": Change("order", "another order of sentences", _reordered),
-    "fillers": Change("fillers", "filler words", _filled),
+CHANGES: Mapping[str, Variation] = {
+    "non_native": Variation("non-native", "non-native phrasing", _non_native),
+    "informal": Variation("informal", "informal phrasing", _informal),
+    "heard_5": Variation("heard 5%", "mishearing of 5 % of the words", partial(_misheard, 0.05)),
+    "heard_10": Variation("heard 10%", "mishearing of 10 % of the words", partial(_misheard, 0.10)),
+    "heard_20": Variation("heard 20%", "mishearing of 20 % of the words", partial(_misheard, 0.20)),
+    "name": Variation("other name", "another name", _renamed),
+    "padding": Variation("padding", "padding", _padded),
+    "order": Variation("order", "another order of sentences", _reordered),
+    "fillers": Variation("fillers", "filler words", _filled),
 }
 """The changes by their keys, in the order of a card's rows."""
 
