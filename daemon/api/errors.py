@@ -3,7 +3,7 @@
 import pwd
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Path, Request, Response
+from fastapi import FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -36,6 +36,7 @@ _HTTP = {
 MOST_ID = 2**63 - 1
 
 TaskId = Annotated[int, Path(ge=1, le=MOST_ID)]
+Instant = Annotated[float, Query(ge=0, le=4e9)]  # seconds since the epoch, until 2096
 
 
 def add_problems(api: FastAPI) -> None:

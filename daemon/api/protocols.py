@@ -5,6 +5,12 @@ from typing import Any, Protocol
 from daemon.contracts.task_query import AttentionQuery, TaskQuery
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, Forgotten, LogLine
+from daemon.contracts.wire.calibration import (
+    AnchorSheet,
+    CalibrationMade,
+    CalibrationUsed,
+    CalibrationWanted,
+)
 from daemon.contracts.wire.status import DaemonStatus, GpuHistory
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import LogSource, Order, PlaceName, Verb
@@ -129,6 +135,26 @@ class AcceptRater(Protocol):
         """Record it; `card` is the begin of a card's identity. Raises IllegalTransition when there is no such
         card, or nothing to accept; StoreError.
         """
+        ...
+
+
+class Calibrating(Protocol):
+    """Calibrates ratings by people's scores."""
+
+    async def tasks(self, since: float, until: float) -> AnchorSheet:
+        """The tasks of a class to score. Raises StoreError."""
+        ...
+
+    async def make(self, wanted: CalibrationWanted, actor: str | None) -> CalibrationMade:
+        """Make a calibration. Raises UnknownTask, IllegalTransition, StoreError."""
+        ...
+
+    async def apply(self, number: int, actor: str | None) -> CalibrationUsed:
+        """Use one from now on. Raises IllegalTransition, StoreError."""
+        ...
+
+    async def remove(self, actor: str | None) -> CalibrationUsed:
+        """Use none from now on. Raises IllegalTransition, StoreError."""
         ...
 
 

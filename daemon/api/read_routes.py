@@ -6,7 +6,7 @@ from fastapi import FastAPI, Header, Query, Request, Response
 from pydantic import StringConstraints
 from starlette.concurrency import run_in_threadpool
 
-from daemon.api.errors import MOST_ID, TaskId, as_json, problems, uid_of
+from daemon.api.errors import MOST_ID, Instant, TaskId, as_json, problems, uid_of
 from daemon.api.protocols import Answers, Operators, ShownWanting
 from daemon.api.stream import Stream
 from daemon.contracts.task_query import AttentionQuery, TaskQuery
@@ -21,7 +21,6 @@ from daemon.monitoring.events import RING
 
 _MOST_OFFSET = 10_000
 
-Instant = Annotated[float, Query(ge=0, le=4e9)]  # seconds since the epoch, until 2096
 FlagCode = Annotated[str, StringConstraints(max_length=64)]
 AnyId = Annotated[int | None, Query(ge=0, le=MOST_ID)]
 

@@ -9,6 +9,7 @@ from daemon.api.protocols import (
     Accept,
     AcceptRater,
     Answers,
+    Calibrating,
     Commands,
     Forget,
     LiveAnswers,
@@ -35,6 +36,7 @@ def make_api(
     accept: Accept,
     forget: Forget,
     accept_rater: AcceptRater,
+    calibrations: Calibrating,
     operators: Operators,
     stopping: Callable[[], bool],
 ) -> FastAPI:
@@ -50,5 +52,7 @@ def make_api(
     )
     add_problems(api)
     add_reading(api, answers, wanting, operators)
-    add_changing(api, answers, commands, wanting, accept, forget, accept_rater, operators, stopping)
+    add_changing(
+        api, answers, commands, wanting, accept, forget, accept_rater, calibrations, operators, stopping
+    )
     return api

@@ -8,8 +8,18 @@ from fastapi import Depends, FastAPI, Path, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from daemon.api.calibration_routes import add_calibrating
 from daemon.api.errors import TaskId, account_of, as_json, problems, uid_of
-from daemon.api.protocols import Accept, AcceptRater, Commands, Forget, LiveAnswers, Operators, Wanting
+from daemon.api.protocols import (
+    Accept,
+    AcceptRater,
+    Calibrating,
+    Commands,
+    Forget,
+    LiveAnswers,
+    Operators,
+    Wanting,
+)
 from daemon.contracts.task_query import AttentionQuery
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import Deadline, Forgotten, RaterAccepted
@@ -23,16 +33,9 @@ log = structlog.get_logger()
 
 _WORDS = frozenset(
     [
-        "tasks",
-        "attention",
-        "acknowledge",
-        "deadline",
-        "accept",
-        "forget",
-        "fairness",
-        *Verb,
-        *Order,
-        *PlaceName,
+        *("tasks", "attention", "acknowledge", "deadline", "accept", "forget", "fairness"),
+        *("calibrations", "apply", "remove"),
+        *(*Verb, *Order, *PlaceName),
     ]
 )  # of a path; another word may be a student's
 
@@ -45,6 +48,7 @@ def add_changing(
     accept: Accept,
     forget: Forget,
     accept_rater: AcceptRater,
+    calibrations: Calibrating,
     operators: Operators,
     stopping: Callable[[], bool],
 ) -> None:
@@ -109,6 +113,8 @@ def add_changing(
     async def post_forget(actor: Actor, student: Annotated[str, Path(max_length=256)]) -> Forgotten:
         """Delete every video, transcript and result of a student. This cannot be undone."""
         return await forget(student, actor)
+
+    add_calibrating(api, calibrations, ordered_by)
 
     @api.post("/{order}", response_model=DaemonStatus, responses=whole)
     async def post_order(actor: Actor, order: Order, now: bool = False) -> Response:

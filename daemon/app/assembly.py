@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from daemon.app.engines import Site, is_demo, prompt_tokens
+from daemon.calibration.calibrations import Calibrations
 from daemon.config.load import Config
 from daemon.contracts.ports import Media, Node
 from daemon.contracts.values import Born, Claim, Orders
@@ -70,6 +71,7 @@ class Daemon:
     places: KnownPlaces
     rubric: Rubric
     in_force: InForce
+    calibrations: Calibrations
     first_id: int
     """The id of the first task born in this run."""
     first_orders: Orders
@@ -153,6 +155,7 @@ async def assemble(
         places=places,
         rubric=site.rubric,
         in_force=InForce(session, config, lambda: site.rubric.digests, time.time),
+        calibrations=Calibrations(session, alarms, events, config.paths.state, time.time),
         first_id=0,
         first_orders=await journal.orders(),
     )
@@ -190,6 +193,7 @@ def _connect(daemon: Daemon, metrics: Metrics, site: Site) -> None:
     intake.born.connect(born)
     intake.refusals.connect(refused)
     supervisor.tasks_ended.connect(delivery.hint)
+    daemon.calibrations.revised.connect(delivery.hint)
     supervisor.orders_changed.connect(lambda orders: intake.close(closed=orders.draining))
     supervisor.orders_changed.connect(forecaster.ordered)
     supervisor.switch_began.connect(forecaster.phase_ended)

@@ -101,6 +101,7 @@ async def running(
                 daemon.places.accept,
                 forgetting,
                 Accepting(site.fitness, session, events, time.time),
+                daemon.calibrations,
                 may_change,
                 stop.is_set,
             ),

@@ -64,6 +64,7 @@ ROWS = {
         Row("release", "write_commands:release", _T, "Let held tasks be started again"),
         Row("rate", "write_commands:rate", _R, "Rate again, and show what changed"),
         Row("compare", "compare:compare", _R, "Compare two results of each task"),
+        Row("calibrate", "calibrate:calibrate", _R, "Hold the scores against yours, and correct them"),
         Row("rubric show", "rubric:show", _R, "Show the templates in use, and a prompt made of them"),
         Row("rubric check", "rubric:check", _R, "Check a rubric, and say what is weak about it"),
         Row("rubric diff", "rubric:diff", _R, "Show how two rubrics differ"),

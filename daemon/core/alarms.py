@@ -84,6 +84,10 @@ KINDS = {
     "class_changed": AlarmKind(
         "the students of this class: their ratings can't be compared", "rate the earlier tasks again"
     ),
+    "calibration_other": AlarmKind(
+        "the results from now on: they carry the model's own figures",
+        "run: introeval calibrate DAY, or introeval calibrate --remove",
+    ),
     "alert_queue_depth": AlarmKind("the students whose videos wait", _STATUS),
     "alert_oldest_wait": AlarmKind("the student whose video waits", _STATUS, private=True),
     "alert_failures": AlarmKind(

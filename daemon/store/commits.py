@@ -21,7 +21,7 @@ from daemon.core.content.result import Dossier, compose, to_bytes
 from daemon.core.errors import Fault, IllegalTransition, UnknownTask
 from daemon.core.intake.naming import result_name
 from daemon.core.tasks.task import FINAL, Event, Stage, next_status, phase_of
-from daemon.store import codec, history
+from daemon.store import calibration, codec, history
 from daemon.store.database import Database, writes
 from daemon.store.documents import add_document
 from daemon.store.models import TaskRow
@@ -143,12 +143,14 @@ def _columns_of(db: Database, outcome: StageOutcome, row: TaskRow, change: Chang
             }
             return {**payload, **_merged(row, Stage.EXTRACT, outcome.flags, outcome.provenance)}
         case Rated():
-            rating = outcome.evaluation
+            rating, origin = outcome.evaluation, outcome.provenance
+            if rating is not None:
+                rating, origin = calibration.as_rated(rating, origin, calibration.in_use(db))
             payload = {
                 "llama_result": codec.dumps(rating and rating.model_dump()),
                 "set_aside": codec.set_aside_text(outcome.set_aside),
             }
-            return {**payload, **_merged(row, Stage.RATE, outcome.flags, outcome.provenance)}
+            return {**payload, **_merged(row, Stage.RATE, outcome.flags, origin)}
         case Failed(fault=fault) if change.event is Event.FAILED:
             return {
                 "failed_stage": change.before.stage.value,

@@ -11,11 +11,11 @@ from daemon.core.content.provenance_identity import changed, identity
 from daemon.core.tasks.task import Stage
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.events import Events
-from daemon.store import reports, settings
+from daemon.store import calibration, reports, settings
 from daemon.store.session import Session
 
 _SETTING, _LAST = "class_identity", "last_identity"
-_ALARM = "class_changed"
+_ALARM, _OTHER = "class_changed", "calibration_other"
 _RUBRIC = "prompt_sha256"
 
 
@@ -37,6 +37,8 @@ class ConsistencyCheck:
         """Compare the provenance of an outcome with that of the class; raise or clear the alarm."""
         if not isinstance(outcome, Transcribed | Extracted | Rated) or not outcome.provenance:
             return
+        if isinstance(outcome, Rated):
+            await self._calibrated(outcome)
         if not self._identities:
             self._mixed = None
             self._alarms.clear(_ALARM)
@@ -51,6 +53,16 @@ class ConsistencyCheck:
         self._identities[stage.value] = self._last[stage.value] = now
         await self._session.until_durable(settings.put, _SETTING, self._identities)
         await self._session.until_durable(settings.put, _LAST, self._last)
+
+    async def _calibrated(self, rated: Rated) -> None:
+        """Raise or clear the alarm of a calibration that does not hold for what rates now."""
+        use = await self._session.until_durable(calibration.in_use)
+        differs = [] if use is None else use.differs(rated.provenance)
+        if use is None or not differs:
+            self._alarms.clear(_OTHER)
+        else:
+            told = f"calibration {use.calibration.number} is of another rater ({', '.join(differs)})"
+            self._alarms.set(trouble(_OTHER, told))
 
     async def end_class(self) -> None:
         """Forget the class: no task is open. The alarm stays until the next class has its first outcome."""

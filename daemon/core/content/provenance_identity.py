@@ -19,6 +19,7 @@ IDENTITY = (
     "prompt_sha256",
     "schema_sha256",
     "parameters",
+    "calibration",
 )
 """The keys that must not change within a class; the others belong to one attempt."""
 

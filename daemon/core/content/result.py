@@ -24,7 +24,7 @@ from daemon.core.content.document import (
 from daemon.core.content.profile_places import profile_places
 from daemon.core.errors import IllegalTransition
 from daemon.core.intake.ownership import OTHER_ACCOUNT
-from daemon.core.tasks.task import SHARED_NAME, Event, Outcome, Task
+from daemon.core.tasks.task import SHARED_NAME, Event, Outcome, Stage, Task
 from daemon.core.timestamps import to_iso
 
 REVIEW_FLAGS = frozenset(
@@ -98,6 +98,21 @@ def compose(dossier: Dossier) -> Result:
         evaluation=dossier.evaluation if rated else None,
         timings=_timings(dossier),
         provenance=_sorted(dossier.provenance),
+    )
+
+
+def revised(result: Result, evaluation: Evaluation, origin: Mapping[str, Any], at: float) -> Result:
+    """The next revision of a result whose rating was changed without a model. All else stays as it was.
+
+    `origin` is the provenance of the rating.
+    """
+    return result.model_copy(
+        update={
+            "revision": result.revision + 1,
+            "generated_at": to_iso(at),
+            "evaluation": evaluation,
+            "provenance": _sorted({**result.provenance, Stage.RATE.value: origin}),
+        }
     )
 
 

@@ -1,13 +1,13 @@
-"""The changes of a task: one function for success, one for a fault.
+"""The changes of a task: one function for success, one for a fault, one for a result that is revised.
 
-Both take the present task and give the changed one; `after_fault` gives the event as well. Only they decide
+All take the present task and give the changed one; `after_fault` gives the event as well. Only they decide
 retries, suspicion and failure.
 """
 
 from dataclasses import dataclass, replace
 
-from daemon.core.errors import Blame, Fault
-from daemon.core.tasks.task import FINAL, STAGE_OF, Event, Task, next_status
+from daemon.core.errors import Blame, Fault, IllegalTransition
+from daemon.core.tasks.task import FINAL, STAGE_OF, Event, Status, Task, next_status
 
 _BACKOFF_FIRST_S = 5.0
 BACKOFF_MOST_S = 60.0
@@ -41,6 +41,16 @@ def advance(task: Task, event: Event, *, batch_id: int | None = None) -> Task:
     if status not in FINAL and STAGE_OF[status] is not task.stage:
         return replace(after, retry_count=0, suspicion=0, deaths_alone=0, not_before=0.0)
     return after
+
+
+def revised(task: Task) -> Task:
+    """The task after its result was composed anew, without work: the next revision of a completed task.
+
+    Raises IllegalTransition for any other.
+    """
+    if task.status is not Status.COMPLETED:
+        raise IllegalTransition(f"a task that is {task.status} has no rating to revise")
+    return replace(task, revision=task.revision + 1)
 
 
 def after_fault(task: Task, fault: Fault, now: float, policy: RetryPolicy) -> tuple[Event, Task]:

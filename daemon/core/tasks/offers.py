@@ -101,6 +101,15 @@ def check(task: TaskFacts, verb: Verb, terms: Terms, now: float) -> None:
         raise IllegalTransition(told)
 
 
+def check_revision(task: TaskFacts) -> None:
+    """Raise IllegalTransition, with what to do instead, for a task whose rating cannot be revised: it was
+    never rated, or is open.
+    """
+    told = _no_rating(task)
+    if told is not None:
+        raise IllegalTransition(told)
+
+
 def refusal(task: TaskFacts, verb: Verb, terms: Terms, now: float) -> str | None:
     """Why a request is not accepted for a task, in one line; None where it is."""
     match verb:
