@@ -49,13 +49,12 @@ class Revised:
 
 
 @writes
-def revise(
-    db: Database, task_id: int, rating: Rating, event: str, now: float, actor: str | None = None
-) -> None:
+def revise(db: Database, rating: Rating, event: str, now: float, actor: str | None = None) -> None:
     """Give a finished task its next revision, with this rating: its result is composed of the last one.
 
     Raises UnknownTask, and IllegalTransition for a task that is open or was never rated.
     """
+    task_id = rating.task_id
     row = find(db, task_id)
     check_revision(listed(row))
     task = lifecycle.revised(codec.to_task(row))
@@ -138,7 +137,7 @@ def _recompose(
     for rating in ratings:
         evaluation, origin = as_rated(rating.evaluation, rating.origin, use)
         if origin != rating.origin or evaluation != rating.evaluation:
-            revise(db, rating.task_id, Rating(rating.task_id, evaluation, origin), event, now, actor)
+            revise(db, Rating(rating.task_id, evaluation, origin), event, now, actor)
             tasks.append(rating.task_id)
     return tasks
 
