@@ -42,7 +42,7 @@ def use(number: int = 1, apart: int = 2, **identity: str) -> InUse:
         Anchor(
             task_id=at,
             expected=dict.fromkeys(CRITERIA, 5.0),
-            people={"ann": dict.fromkeys(CRITERIA, 5 + apart)},
+            people={"ann": said},
         )
         for at in range(12)
     ]
