@@ -15,7 +15,8 @@ from daemon.store import calibration, reports, settings
 from daemon.store.session import Session
 
 _SETTING, _LAST = "class_identity", "last_identity"
-_ALARM, _OTHER = "class_changed", "calibration_other"
+_ALARM = "class_changed"
+_OTHER = "calibration_other"
 _RUBRIC = "prompt_sha256"
 
 

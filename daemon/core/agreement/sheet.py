@@ -15,7 +15,7 @@ _DELIMITERS = ",;\t"
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class ScoredSheet:
     """The scores that a sheet has, by task, and what is wrong with it, one line each."""
 
     scores: dict[int, dict[Criterion, int]] = field(default_factory=dict)
@@ -36,18 +36,18 @@ def write_sheet(rows: Iterable[Mapping[str, str]], scores: Mapping[int, Mapping[
     return out.getvalue()
 
 
-def read_sheet(text: str, tasks: Collection[int]) -> Sheet:
+def read_sheet(text: str, tasks: Collection[int]) -> ScoredSheet:
     """Read the scores of a sheet about these tasks. Rows are counted as a spreadsheet does, from 1."""
     head = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=head.count)
     try:
         rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter)]
     except csv.Error as exc:
-        return Sheet(faults=[f"this is no CSV ({exc}); save it as CSV"])
+        return ScoredSheet(faults=[f"this is no CSV ({exc}); save it as CSV"])
     names = rows[0] if rows else []
     if missing := [name for name in (ID, *CRITERIA) if names.count(name) != 1]:
-        return Sheet(faults=[f"row 1: the column {name} must be there once" for name in missing])
-    sheet = Sheet()
+        return ScoredSheet(faults=[f"row 1: the column {name} must be there once" for name in missing])
+    sheet = ScoredSheet()
     for number, row in enumerate(rows[1:], 2):
         cells = dict(zip(names, row, strict=False))
         if any(row):
