@@ -194,33 +194,29 @@ def _of_made(made: "CalibrationMade") -> Iterator["Line"]:
         half = few if correction.half_width is None else f"interval +-{correction.half_width:.1f}"
         told = f"{in_words(criterion)}: {correction.anchors} tasks, offset {correction.offset:+.1f}, {half}"
         yield Line(told, "cyan")
-        heads = ("agreement", "the model's own", "corrected", "wanted")
+        heads = ("agreement", "the model's own", "corrected")
         yield from (Line(f"  {row}") for row in table([heads, *_rows(correction)], width(), right=()))
-    yield Line("corrected: each task by the others; ?: its 90 % interval crosses what is wanted", "dim")
+    yield Line("?: the 90 % interval crosses the limit, so that other tasks could say otherwise", "dim")
     yield Line(f"file: {made.file}")
     yield Line(f"report: {made.report}")
 
 
 def _rows(correction: "Correction") -> Iterator[tuple[str, ...]]:
     from daemon.cli.scoring import in_words
-    from daemon.core.agreement.measures import THRESHOLDS
+    from daemon.core.agreement.measures import THRESHOLDS, Measure
 
     for measure, measured in correction.model.items():
-        limit = THRESHOLDS.get(measure)
-        yield (
-            in_words(measure),
-            _cell(measured),
-            _cell(correction.corrected[measure]),
-            "" if limit is None else str(limit),
-        )
+        name = "difference in SD" if measure is Measure.STANDARDISED else in_words(measure)
+        wanted = f" {THRESHOLDS[measure]}" if measure in THRESHOLDS else ""
+        yield (name + wanted, _cell(measured), _cell(correction.corrected[measure]))
 
 
 def _cell(measured: "Measured") -> str:
     if measured.value is None:
         return "not defined"
-    low_high = "" if measured.interval is None else " ({:.2f}, {:.2f})".format(*measured.interval)
+    low_high = "" if measured.interval is None else " ({:z.2f}, {:z.2f})".format(*measured.interval)
     said = {None: "", True: " yes", False: " no"}[measured.reached]
-    return f"{measured.value:.2f}{low_high}{said}{'' if measured.certain or not said else '?'}"
+    return f"{measured.value:z.2f}{low_high}{said}{'' if measured.certain or not said else '?'}"
 
 
 def _of_used(used: "CalibrationUsed") -> Iterator["Line"]:

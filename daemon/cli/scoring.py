@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from daemon.cli.lines import Line, say
 from daemon.contracts.wire.calibration import AnchorTask
-from daemon.core.content.document import CRITERIA, Criterion, Profile, Speaking
+from daemon.core.agreement.anchors import ASKED
+from daemon.core.content.document import Criterion, Profile, Speaking
 
 Scores = dict[int, dict[Criterion, int]]
 
@@ -20,13 +21,13 @@ def in_words(criterion: str) -> str:
 def asked(tasks: Sequence[AnchorTask]) -> tuple[Scores, bool]:
     """The scores that a person gives, and whether they went through all tasks."""
     scores: Scores = {}
-    places = [(task, criterion) for task in tasks for criterion in CRITERIA]
+    places = [(task, criterion) for task in tasks for criterion in ASKED]
     at, shown = 0, None
     say([Line(_HELP, "dim")], error=True)
     while at < len(places):
         task, criterion = places[at]
         if shown is not task:
-            say(_described(task, f"{at // len(CRITERIA) + 1} of {len(tasks)}"), error=True)
+            say(_described(task, f"{at // len(ASKED) + 1} of {len(tasks)}"), error=True)
             shown = task
         answer = _answer(f"{in_words(criterion)}: ")
         if answer == "q":

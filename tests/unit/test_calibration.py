@@ -2,6 +2,7 @@
 
 import csv
 import io
+import random
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -107,13 +108,28 @@ def test_a_criterion_that_nobody_scored_keeps_the_models_figure() -> None:
     assert scores["overall_rating"] == evaluation(5.0).scores["overall_rating"]
 
 
-def test_the_corrected_figures_of_an_anchor_come_from_the_others() -> None:
-    """Of two anchors each is corrected by the other alone, which proves less than both."""
-    made = calibration(anchors=2).criteria["overall_rating"]
-    own, mended = (each[Measure.DIFFERENCE].value for each in (made.model, made.corrected))
-    assert own is not None
-    assert mended is not None
-    assert own < mended < own + made.offset
+def test_a_correction_keeps_the_order_and_its_intervals_have_what_the_offset_misses() -> None:
+    chance = random.Random(4)
+    apart = [1.5 + chance.gauss(0, 1) for _ in range(12)]
+    anchors = [
+        Anchor(
+            task_id=at,
+            expected={"overall_rating": 4 + at / 40},  # a model that says nearly the same of all
+            people={"ann": {"overall_rating": whole(4 + at / 40 + each)}},
+        )
+        for at, each in enumerate(apart)
+    ]
+    made = corrections(anchors, ["ann"], lambda n: (chance.choices(range(n), k=n) for _ in range(400)))
+    own, mended = made["overall_rating"].model, made["overall_rating"].corrected
+    assert own[Measure.CORRELATION].value == pytest.approx(mended[Measure.CORRELATION].value)
+    left, interval = mended[Measure.DIFFERENCE].value, mended[Measure.DIFFERENCE].interval
+    assert left is not None
+    assert abs(left) < 0.2
+    assert interval is not None
+    wide = interval[1] - interval[0]
+    before = own[Measure.DIFFERENCE].interval
+    assert before is not None
+    assert wide > 1.2 * (before[1] - before[0])  # two samples, of the tasks and of the offset
 
 
 def test_a_calibration_holds_for_model_prompt_and_parameters_only() -> None:

@@ -2,7 +2,12 @@
 
 from collections.abc import Mapping
 
+from daemon.core.content.document import CRITERIA, Criterion
+
 LEAST, MOST = 10, 20
+
+ASKED: tuple[Criterion, ...] = (*CRITERIA[1:], CRITERIA[0])
+"""The criteria in the order in which a person is asked: overall comes last, when the others are judged."""
 
 
 def pick(expected: Mapping[int, float]) -> list[int]:

@@ -36,8 +36,7 @@ class Anchor(DocumentPart):
 class Correction(DocumentPart):
     """What corrects one criterion: `offset` is added, and `half_width` makes the interval (null: none).
 
-    `model` is the agreement of the model's own figures with people, `corrected` that of each anchor
-    corrected by what the others say, as a task that nobody has scored would be.
+    `model` is the agreement of the model's own figures with people, `corrected` that of the corrected ones.
     """
 
     anchors: int
@@ -116,14 +115,15 @@ def _marks(anchors: Sequence[Anchor], raters: Sequence[str], criterion: Criterio
 
 
 def _correction(marks: Sequence[Marks], draws: Draws) -> Correction:
-    apart = [each.person - each.model for each in marks]
-    others = (offset([*apart[:at], *apart[at + 1 :]]) for at in range(len(apart)))
-    by_others = [Marks(moved(each.model, by), each.people) for each, by in zip(marks, others, strict=True)]
-    half = half_width(apart)
+    half = half_width(_apart(marks))
     return Correction(
         anchors=len(marks),
-        offset=round(offset(apart), 4),
+        offset=round(offset(_apart(marks)), 4),
         half_width=None if half is None else round(half, 4),
         model=agreement(marks, draws),
-        corrected=agreement(by_others, draws),
+        corrected=agreement(marks, draws, lambda some: offset(_apart(some))),
     )
+
+
+def _apart(marks: Sequence[Marks]) -> list[float]:
+    return [each.person - each.model for each in marks]

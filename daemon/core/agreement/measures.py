@@ -7,6 +7,7 @@ from enum import StrEnum
 from statistics import fmean, quantiles
 
 from daemon.core.agreement import statistics
+from daemon.core.agreement.offset import moved
 from daemon.core.content.document import DocumentPart
 from daemon.core.content.levels import whole
 
@@ -35,8 +36,8 @@ class Threshold:
 
     def __str__(self) -> str:
         if math.isinf(self.most):
-            return f"at least {self.least:.2f}"
-        return f"at most {self.most:.2f}" if math.isinf(self.least) else f"within {self.most:.2f}"
+            return f">= {self.least:.2f}"
+        return f"<= {self.most:.2f}" if math.isinf(self.least) else f"+-{self.most:.2f}"
 
     def reached(self, value: float) -> bool:
         """Whether a figure keeps it."""
@@ -84,25 +85,38 @@ class Marks:
         return fmean(score for score in self.people if score is not None)
 
 
-def agreement(marks: Sequence[Marks], draws: Draws) -> dict[Measure, Measured]:
-    """All measures; those of people with each other only where there are two raters."""
-    found = {measure: _measured(measure, of, marks, draws) for measure, of in _OF_MODEL.items()}
-    if marks and len(marks[0].people) > 1:
-        found |= {measure: _measured(measure, of, marks, draws) for measure, of in _OF_PEOPLE.items()}
-    return found
+def agreement(
+    marks: Sequence[Marks], draws: Draws, offset_of: Callable[[Sequence[Marks]], float] = lambda _: 0.0
+) -> dict[Measure, Measured]:
+    """All measures of scores that are moved by `offset_of` the marks; those of people with each other only
+    where there are two raters.
+
+    In a resample the offset is that of another one, so that an interval also has what it misses by chance.
+    To leave each anchor out of its own offset would turn the order of the scores around.
+    """
+    two = bool(marks) and len(marks[0].people) > 1
+    measures = _OF_MODEL | (_OF_PEOPLE if two else {})
+    whole_set = _moved(marks, offset_of(marks))
+    drawn = [[marks[at] for at in indices] for indices in draws(len(marks))] if marks else []
+    resamples = [
+        _moved(mine, offset_of(other)) for mine, other in zip(drawn, drawn[1:] + drawn[:1], strict=True)
+    ]
+    return {
+        measure: _measured(THRESHOLDS.get(measure), of(whole_set), (of(each) for each in resamples))
+        for measure, of in measures.items()
+    }
+
+
+def _moved(marks: Sequence[Marks], by: float) -> list[Marks]:
+    return [Marks(moved(each.model, by), each.people) for each in marks]
 
 
 def _measured(
-    measure: Measure,
-    of: Callable[[Sequence[Marks]], float | None],
-    marks: Sequence[Marks],
-    draws: Draws,
+    threshold: Threshold | None, value: float | None, resampled: Iterable[float | None]
 ) -> Measured:
-    value = of(marks)
     if value is None:
         return Measured(value=None)
-    interval = _percentiles([of([marks[at] for at in drawn]) for drawn in draws(len(marks))])
-    threshold = THRESHOLDS.get(measure)
+    interval = _percentiles(resampled)
     return Measured(
         value=round(value, 4),
         interval=None if interval is None else (round(interval[0], 4), round(interval[1], 4)),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from daemon.core.agreement.anchors import ASKED
 from daemon.core.content.document import CRITERIA, Criterion
 
 ID = "task"
@@ -29,7 +30,7 @@ def write_sheet(rows: Iterable[Mapping[str, str]], scores: Mapping[int, Mapping[
     """
     listed = list(rows)
     out = io.StringIO()
-    writer = csv.DictWriter(out, [*(listed[0] if listed else (ID,)), *CRITERIA])
+    writer = csv.DictWriter(out, [*(listed[0] if listed else (ID,)), *ASKED])
     writer.writeheader()
     for row in listed:
         writer.writerow({key: _safe(text) for key, text in row.items()} | dict(scores.get(int(row[ID]), {})))
