@@ -149,7 +149,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _read(files: Sequence[Path], sheet: "AnchorSheet") -> list[dict[str, Any]]:
-    """The scores of each file, which is named after its rater. Raises UsageError; each fault has a line."""
+    """The scores of each file, named after its rater; none where one has faults. Raises UsageError."""
     from daemon.core.agreement.sheet import read_sheet
 
     if twice := [name for name, count in Counter(file.stem for file in files).items() if count > 1]:
@@ -165,7 +165,8 @@ def _read(files: Sequence[Path], sheet: "AnchorSheet") -> list[dict[str, Any]]:
         raters.append({"rater": file.stem[:64], "scores": found.scores})
     if faults:
         say([Line(fault, "red") for fault in faults], error=True)
-        raise UsageError(f"no calibration is made; {len(faults)} faults are listed above; correct them")
+        say(["no calibration is made; correct the sheet, and run the same again"], error=True)
+        return []
     return raters
 
 
