@@ -13,6 +13,7 @@ from daemon.core.tasks.task import Event, Task
 from daemon.core.timestamps import to_iso
 from daemon.store import Database, audit, commits, documents, reopening, reports, revising
 from daemon.store.calibration import InUse, in_use
+from daemon.store.models import DocumentRow
 from daemon.store.revising import Rating
 from tests.integration.stores import NOW, RATING, WAY, birth, born, change, completed, deliver_all, walk
 
@@ -191,3 +192,11 @@ def test_each_use_and_removal_is_in_the_audit(store: Database) -> None:
         "subject": "", "before": None, "after": {**named, "tasks": [task.id]}
     }  # fmt: skip
     assert details[2]["before"] == {**named, "tasks": [task.id]}
+
+
+def test_a_result_of_an_earlier_version_is_not_revised_and_says_what_to_do(store: Database) -> None:
+    task = rated(store, "anna")
+    old = json.dumps({**last(store, task.id), "schema_version": 1}).encode()
+    DocumentRow.update(content=old).where(DocumentRow.task_id == task.id).execute(store)
+    with pytest.raises(IllegalTransition, match=f"run: introeval rate {task.id}"):
+        revising.revise(store, Rating(task.id, scored(), ORIGIN), "decided", LATER)
