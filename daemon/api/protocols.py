@@ -11,6 +11,7 @@ from daemon.contracts.wire.calibration import (
     CalibrationUsed,
     CalibrationWanted,
 )
+from daemon.contracts.wire.canary import CanaryLine
 from daemon.contracts.wire.status import DaemonStatus, GpuHistory
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import LogSource, Order, PlaceName, Verb
@@ -93,6 +94,18 @@ class Commands(Protocol):
 
     async def deadline(self, at: float | None, actor: str | None = None) -> None:
         """Set the deadline of the class, in seconds since the epoch; None for none. Raises StoreError."""
+        ...
+
+    async def canaries(self) -> list[CanaryLine]:
+        """What is recorded of the canary, and what differs. Raises StoreError."""
+        ...
+
+    async def run_canary(self) -> None:
+        """Ask the canary again before the next task of each stage. Raises StoreError."""
+        ...
+
+    async def accept_canary(self, actor: str) -> None:
+        """Make what drifted the reference. Raises IllegalTransition where nothing did, and StoreError."""
         ...
 
 

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from daemon.api.calibration_routes import add_calibrating
+from daemon.api.canary_routes import add_canary
 from daemon.api.errors import TaskId, account_of, as_json, problems, uid_of
 from daemon.api.protocols import (
     Accept,
@@ -33,7 +34,7 @@ log = structlog.get_logger()
 
 _WORDS = frozenset(
     [
-        *("tasks", "attention", "acknowledge", "deadline", "accept", "forget", "fairness"),
+        *("tasks", "attention", "acknowledge", "deadline", "accept", "forget", "fairness", "canary", "run"),
         *("calibrations", "apply", "remove"),
         *(*Verb, *Order, *PlaceName),
     ]
@@ -115,6 +116,7 @@ def add_changing(
         return await forget(student, actor)
 
     add_calibrating(api, calibrations, ordered_by)
+    add_canary(api, commands, Depends(ordered_by))
 
     @api.post("/{order}", response_model=DaemonStatus, responses=whole)
     async def post_order(actor: Actor, order: Order, now: bool = False) -> Response:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from daemon.app.engines import Site, is_demo, prompt_tokens
+from daemon.app.engines import Site, canary_keys, is_demo, prompt_tokens
 from daemon.calibration.calibrations import Calibrations
 from daemon.config.load import Config
 from daemon.contracts.ports import Media, Node
@@ -41,6 +41,7 @@ from daemon.monitoring.record import Record
 from daemon.placement.policy import make_policy
 from daemon.store import measured, phases, recording
 from daemon.store.session import Session
+from daemon.supervisor.canary import Canary
 from daemon.supervisor.decision_log import DecisionLog
 from daemon.supervisor.journal import Journal
 from daemon.supervisor.predecode import Predecoder
@@ -72,6 +73,7 @@ class Daemon:
     rubric: Rubric
     in_force: InForce
     calibrations: Calibrations
+    canary: Canary
     first_id: int
     """The id of the first task born in this run."""
     first_orders: Orders
@@ -109,7 +111,10 @@ async def assemble(
     """Build and connect the parts; nothing runs yet. Raises ConfigError, StoreError."""
     journal = Journal(session, time.time, events)
     places = await recall(config.paths.inbox, config.paths.outbox, session, events, time.time)
-    supervisor = _make_supervisor(config, node, media, journal, site, alarms)
+    keys = canary_keys(config)
+    pcm = config.paths.state / "decoded" / "canary.pcm"
+    canary = Canary(node, media, session, alarms, events, time.time, keys, pcm)
+    supervisor = _make_supervisor(config, node, canary, media, journal, site, alarms)
     forecaster = Forecaster(
         supervisor,
         session,
@@ -156,6 +161,7 @@ async def assemble(
         rubric=site.rubric,
         in_force=InForce(session, config, lambda: site.rubric.digests, time.time),
         calibrations=Calibrations(session, alarms, events, config.paths.state, time.time),
+        canary=canary,
         first_id=0,
         first_orders=await journal.orders(),
     )
@@ -201,6 +207,7 @@ def _connect(daemon: Daemon, metrics: Metrics, site: Site) -> None:
     site.rubric.changed.connect(daemon.in_force.look)
     supervisor.rating_asked.connect(site.rubric.check)
     supervisor.rated_anew.connect(site.rubric.renew)
+    daemon.canary.prompt_drifted.connect(site.rubric.release)
     forecaster.replanned.connect(supervisor.replan)
     site.placement.changed.connect(forecaster.replan)
     site.engine_returned.connect(supervisor.try_again)
@@ -222,7 +229,13 @@ def _make_delivery(config: Config, place: Place, session: Session, alarms: Alarm
 
 
 def _make_supervisor(
-    config: Config, node: Node, media: Media, journal: Journal, site: Site, alarms: Alarms
+    config: Config,
+    node: Node,
+    canary: Canary,
+    media: Media,
+    journal: Journal,
+    site: Site,
+    alarms: Alarms,
 ) -> Supervisor:
     """Build the supervisor with its predecoder and the preparation of a phase. Raises ConfigError."""
     placement, state = site.placement, config.paths.state
@@ -236,6 +249,7 @@ def _make_supervisor(
 
     return Supervisor(
         node=node,
+        canary=canary,
         journal=journal,
         predecoder=Predecoder(media, state / "decoded"),
         policy=make_policy(config, placement.plan, PLANNED),

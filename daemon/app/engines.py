@@ -19,6 +19,7 @@ from daemon.contracts.ports import Media, Node, Transcriber
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import OnAlarm
 from daemon.contracts.wire.status import GpuState
+from daemon.core.canary.record import key
 from daemon.core.errors import ModelError
 from daemon.core.model_ref import DEMO_DIGEST, parse
 from daemon.core.schedule.memory import ModelNeed, known_model
@@ -75,6 +76,17 @@ def is_demo(config: Config) -> bool:
     if config.runtime == "docker":
         return "smollm2" in config.rate.model.lower()
     return find_asset(config.embedded.of(Stage.RATE)).digest == DEMO_DIGEST
+
+
+def canary_keys(config: Config) -> dict[Stage, str]:
+    """The keys of the canary's records for the configured models and rubric, by stage."""
+    named = {Stage.EXTRACT: config.extract.model, Stage.RATE: config.rate.model}
+    if config.runtime == "embedded":
+        named = {stage: config.embedded.of(stage) for stage in MODELS}
+    rubric = str(config.prompts.folder or "")
+    return {Stage.STT: key(Stage.STT, config.stt.model, "")} | {
+        stage: key(stage, model, rubric) for stage, model in named.items()
+    }
 
 
 def make_node(config: Config, site: Site) -> Node:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from daemon.api import client
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
+from daemon.contracts.wire.canary import CanaryLine
 from daemon.contracts.wire.status import DaemonStatus, GpuHistory, PhaseSpan
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.core.errors import NotRunning
@@ -112,6 +113,16 @@ def switches(config: "Config") -> list[PhaseSpan]:
         from daemon.cli import stored
 
         return stored.switches(config, exc)
+
+
+def canaries(config: "Config") -> list[CanaryLine]:
+    """What is recorded of the canary. Raises NotRunning."""
+    try:
+        return [CanaryLine.model_validate(line) for line in client.get(config.paths.socket, "/canary")]
+    except NotRunning as exc:
+        from daemon.cli import stored
+
+        return stored.canaries(config, exc)
 
 
 def logs(config: "Config", source: "LogSource", task_id: int | None, lines: int) -> list[LogLine]:

@@ -167,11 +167,13 @@ async def _work_off(
             completed=total - open_now,
             description=f"{group}: {supervisor.decision.why}",
         )
+        if settled.done() and supervisor.stopped_by_canary:
+            break
         await happens(stop, _LOOK_S)
     settled.cancel()
     total = earlier + daemon.born
     progress.update(bar, total=total or None, completed=total, description="done")
-    return not stop.is_set() and not daemon.intake.alarms and not daemon.delivery.blocked
+    return daemon.idle and not stop.is_set() and not daemon.intake.alarms and not daemon.delivery.blocked
 
 
 def _progress(console: Console) -> Progress:

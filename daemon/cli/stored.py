@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from daemon import __version__
+from daemon.app.engines import canary_keys
 from daemon.config.load import Config
 from daemon.contracts.task_query import AttentionQuery, TaskQuery
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
+from daemon.contracts.wire.canary import CanaryLine
 from daemon.contracts.wire.status import DaemonStatus, PhaseSpan
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskLine, TaskPage
 from daemon.contracts.wire.words import LogSource
@@ -22,6 +24,7 @@ from daemon.monitoring.attention import Live
 from daemon.monitoring.events import RING
 from daemon.monitoring.logs import last_lines
 from daemon.store import Database, open_reader, phases, recording
+from daemon.store import canaries as canary_store
 from daemon.store.recovery import open_tasks
 from daemon.system.state_folder import DATABASE
 
@@ -98,6 +101,12 @@ def kept_events(
         while lines := recording.events_between(db, since, until, after, RING):
             yield from lines
             after = lines[-1].id
+
+
+def canaries(config: Config, unreached: NotRunning) -> list[CanaryLine]:
+    """What is recorded of the canary."""
+    with _told(config, unreached) as db:
+        return canary_store.lines(db, canary_keys(config))
 
 
 def logs(config: Config, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:

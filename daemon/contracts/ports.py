@@ -16,6 +16,7 @@ from daemon.contracts.values import (
     OnProgress,
     Orders,
     Probe,
+    Provenance,
     RateWork,
     StageOutcome,
     SttWork,
@@ -39,6 +40,13 @@ class Engine(Protocol):
 
     def report(self) -> EngineReport:
         """The engine as the operator sees it."""
+        ...
+
+    def identity(self) -> Provenance:
+        """What an answer depends on beside the words; empty where nothing is known.
+
+        Before a start the model's part is missing.
+        """
         ...
 
     async def start(self) -> None:
@@ -99,6 +107,10 @@ class Node(Protocol):
 
     def reports(self) -> list[EngineReport]:
         """Each engine as the operator sees it, in the order of the stages."""
+        ...
+
+    def identity(self, stage: Stage) -> Provenance:
+        """The identity of a stage's engine, as in `Engine`."""
         ...
 
     async def ensure(self, group: Group | None, *, fresh: bool = False) -> Ledger:

@@ -80,6 +80,10 @@ KINDS = {
         "restart the machine; no work is lost",
     ),
     # The class.
+    "canary": AlarmKind(
+        "every task that waits for {of}: none starts, and none fails",
+        "put it back, then run: introeval canary run; or accept it as it is, run: introeval canary accept",
+    ),
     "rubric": AlarmKind("the open class: it is asked with the rubric before", "run: introeval rubric check"),
     "class_changed": AlarmKind(
         "the students of this class: their ratings can't be compared", "rate the earlier tasks again"

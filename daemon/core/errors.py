@@ -166,6 +166,10 @@ class EngineError(IntroEvalError):
     exit_code = 20
 
 
+class CanaryDrifted(EngineError):
+    """An engine gave another answer to a known question than was recorded, or is another engine."""
+
+
 class LogUnreadable(IntroEvalError):
     """A log exists and can't be read."""
 

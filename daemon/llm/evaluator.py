@@ -22,6 +22,7 @@ from daemon.contracts.values import (
 from daemon.contracts.wire.status import EngineReport
 from daemon.core.content.answers import AnswerModel
 from daemon.core.content.document import Flag
+from daemon.core.content.provenance_identity import identity
 from daemon.core.content.untrusted import impartial, neutralise
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.model_ref import DEMO_DIGEST
@@ -56,6 +57,7 @@ class Evaluator:
     stage: Stage
     _name: ClassVar[PromptName]
     _first: ClassVar[type[AnswerModel]]
+    _kinds: ClassVar[tuple[type[AnswerModel], ...]]
     _usual_tokens: ClassVar[int]
 
     def __init__(
@@ -85,6 +87,14 @@ class Evaluator:
         """The engine as the operator sees it."""
         report = self._asker.host.report()
         return report.model_copy(update={"tokens_per_s": self.tokens_per_s if self.alive else None})
+
+    def identity(self) -> Provenance:
+        """What an answer depends on beside the student's words; before a start, without the model."""
+        try:
+            known = asdict(self._asker.host.identity)
+        except EngineError:
+            known = {}
+        return identity({**known, **self._asked_with(self._rubric.text(self._name), self._kinds)})
 
     async def start(self) -> None:
         """Start the server and prove it by a real generation. Raises EngineError."""
@@ -138,24 +148,30 @@ class Evaluator:
         return Asking(None, _NOTHING_LEFT, 0, self._asker.options.seed)
 
     def _flags(self) -> tuple[Flag, ...]:
-        identity = self._asker.host.identity
-        demo = (_DEMO,) if identity.digest == f"sha256:{DEMO_DIGEST}" else ()
-        if not identity.degraded:
+        model = self._asker.host.identity
+        demo = (_DEMO,) if model.digest == f"sha256:{DEMO_DIGEST}" else ()
+        if not model.degraded:
             return demo
-        return (*demo, Flag(code="degraded", detail=f"{self.stage}: {identity.degraded}"))
+        return (*demo, Flag(code="degraded", detail=f"{self.stage}: {model.degraded}"))
+
+    def _asked_with(self, prompt: Prompt, kinds: Sequence[type[AnswerModel]]) -> Provenance:
+        """The prompt, the schemas and the parameters of a question."""
+        schemas = json.dumps([kind.json_schema() for kind in kinds], separators=(",", ":"))
+        return {
+            "prompt": prompt.title,
+            "prompt_sha256": prompt.sha256,
+            "schema_sha256": sha256(schemas),
+            "parameters": asdict(self._asker.options),
+        }
 
     def _provenance(
         self, prompt: Prompt, kinds: Sequence[type[AnswerModel]], asked: Asking[Any], text: str, **more: Any
     ) -> Provenance:
         """Everything needed to repeat this outcome: model, prompt, schemas, parameters and transcript."""
-        schemas = json.dumps([kind.json_schema() for kind in kinds], separators=(",", ":")).encode()
         return {
             **asdict(self._asker.host.identity),
-            "prompt": prompt.title,
-            "prompt_sha256": prompt.sha256,
+            **self._asked_with(prompt, kinds),
             "transcript_sha256": sha256(text),
-            "schema_sha256": hashlib.sha256(schemas).hexdigest(),
-            "parameters": asdict(self._asker.options),
             "seed": asked.seed,
             "tries": asked.attempts,
             **more,

@@ -35,6 +35,7 @@ class FormExtractor(Evaluator):
     stage = Stage.EXTRACT
     _name = "extract"
     _first = FormAnswer
+    _kinds = (FormAnswer, GraderAnswer)
     _usual_tokens = 110
 
     def __init__(self, *args: Any, **more: Any) -> None:

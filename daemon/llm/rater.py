@@ -42,6 +42,7 @@ class IntroductionRater(Evaluator):
     stage = Stage.RATE
     _name = "rate"
     _first = ConfidenceAnswer
+    _kinds = (ConfidenceAnswer, RatingAnswer)
     _usual_tokens = 190
 
     def __init__(
@@ -70,7 +71,7 @@ class IntroductionRater(Evaluator):
             scored = {**_figures(confidence), **_figures(rating)}
             provenance = self._provenance(
                 prompt,
-                [ConfidenceAnswer, RatingAnswer],
+                self._kinds,
                 last,
                 said,
                 profile_sha256=None if form is None or "profile" not in prompt.names else sha256(form),

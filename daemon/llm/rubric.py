@@ -70,6 +70,11 @@ class Rubric:
         self._fixed.clear()
         return [now for name in NAMES if (now := self.text(name)).sha256 != before[name].sha256]
 
+    def release(self, name: str) -> None:
+        """Let the next question be asked with the file as it is then."""
+        self._fixed = {each for each in self._fixed if each != name}
+        self._tell()
+
     def end_class(self) -> None:
         """Let the next class be asked with the files as they are then."""
         self._fixed.clear()

@@ -16,6 +16,7 @@ from daemon.contracts.values import (
     Ledger,
     NodeState,
     OnProgress,
+    Provenance,
     RateWork,
     StageOutcome,
     SttWork,
@@ -57,6 +58,10 @@ class LocalNode:
     def reports(self) -> list[EngineReport]:
         """Each engine as the operator sees it, in the order of the stages."""
         return [self._engines[stage].report() for stage in Stage]
+
+    def identity(self, stage: Stage) -> Provenance:
+        """The identity of a stage's engine, as in `Engine`."""
+        return self._engines[stage].identity()
 
     async def ensure(self, group: Group | None, *, fresh: bool = False) -> Ledger:
         """Stop all other groups, verify that they and their memory are gone, then start `group` and prove it.

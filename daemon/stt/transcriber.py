@@ -21,6 +21,7 @@ from daemon.contracts.values import (
 from daemon.contracts.wire.status import EngineReport
 from daemon.core.alarms import trouble
 from daemon.core.content.document import Flag
+from daemon.core.content.provenance_identity import identity
 from daemon.core.content.speaking import speaking
 from daemon.core.errors import Blame, EngineError, Fault, ModelError
 from daemon.core.learnt_limit import LearntLimit
@@ -111,6 +112,10 @@ class WhisperEngine:
             detail="" if self._ready is None or not self.alive else f"{self._ready.device}",
             model=self._model.name,
         )
+
+    def identity(self) -> Provenance:
+        """What a transcript depends on beside the recording; empty while no worker runs."""
+        return identity(self._loaded(self._ready)) if self.alive and self._ready is not None else {}
 
     async def start(self) -> None:
         """Load the model and test it with the probe clip. Raises EngineError, and then no worker runs."""
@@ -214,7 +219,7 @@ class WhisperEngine:
             flags.append(Flag(code="dropped_segments", field="transcript", detail=detail))
         return Transcribed(work.ticket, written, figures, tuple(flags), provenance)
 
-    def _provenance(self, heard: HeardSpeech, ready: Ready) -> Provenance:
+    def _loaded(self, ready: Ready) -> Provenance:
         return {
             "model": self._model.name,
             "digest": f"sha256:{self._digest}",
@@ -222,10 +227,15 @@ class WhisperEngine:
             **ready.versions,
             "device": ready.device,
             "compute_type": ready.compute_type,
-            "batch_size": heard.batch_size or ready.batch_size,
             "vad": dict(ready.vad),
             "language_expected": self._language,
             "hotwords": self._hotwords,
+        }
+
+    def _provenance(self, heard: HeardSpeech, ready: Ready) -> Provenance:
+        return {
+            **self._loaded(ready),
+            "batch_size": heard.batch_size or ready.batch_size,
             "language_detected": heard.detected if ready.languages else "not possible: an English-only model",
             "language_detected_probability": heard.detected_probability,
             "windows_redone": heard.redone,

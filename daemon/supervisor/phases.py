@@ -12,7 +12,7 @@ import structlog
 from daemon.contracts.ports import Node
 from daemon.contracts.values import Ledger
 from daemon.core.alarms import trouble_of
-from daemon.core.errors import EngineError, Fault
+from daemon.core.errors import CanaryDrifted, EngineError, Fault
 from daemon.core.schedule.decision import Policy, Switch
 from daemon.core.schedule.phase_state import (
     NOTHING,
@@ -34,6 +34,7 @@ from daemon.core.schedule.phase_state import (
 )
 from daemon.core.tasks.task import Stage, Task
 from daemon.monitoring.alarms import Alarms
+from daemon.supervisor.canary import Canary
 from daemon.supervisor.journal import Journal
 
 log = structlog.get_logger()
@@ -52,12 +53,14 @@ class Switched:
 class Phases:
     """Owns the phase state. Each change of it is one event, with which `on_event` is called.
 
-    `prepare` is awaited before a group is loaded; `on_switched` is called at the end of each switch.
+    `prepare` is awaited before a group is loaded; `on_switched` is called at the end of each switch. A group
+    whose canary is due is not loaded.
     """
 
     def __init__(
         self,
         node: Node,
+        canary: Canary,
         journal: Journal,
         policy: Policy,
         alarms: Alarms,
@@ -67,7 +70,7 @@ class Phases:
         prepare: Callable[[Group], Awaitable[None]],
         on_event: Callable[[PhaseEvent], None],
     ) -> None:
-        self._node, self._journal, self.policy = node, journal, policy
+        self._node, self._canary, self._journal, self.policy = node, canary, journal, policy
         self._alarms, self._clock = alarms, clock
         self._on_switched, self._on_break, self._prepare = on_switched, on_break, prepare
         self._on_event = on_event
@@ -77,8 +80,9 @@ class Phases:
     async def observe(self) -> None:
         """Update the state with what the node holds now."""
         seen = await self._node.observe()
-        if (seen.group, seen.alive) != (self.state.group, self.state.alive):
-            self._apply(Observed(seen.group, seen.alive))
+        group = None if self._canary.due(seen.group) else seen.group
+        if (group, seen.alive) != (self.state.group, self.state.alive):
+            self._apply(Observed(group, seen.alive))
 
     async def batch_for(self, task: Task) -> int | None:
         """The batch that a task is admitted to: the running one or a new one; None outside stt's batches."""
@@ -139,7 +143,8 @@ class Phases:
         group, error = switched.group or NOTHING, switched.error
         self._apply(SwitchEnded(switched.group, self._clock(), switched.seconds, error is not None))
         if error is not None:
-            self._alarms.set(trouble_of(_alarm(group), str(error)))
+            if not isinstance(error, CanaryDrifted):  # which has an alarm of its own
+                self._alarms.set(trouble_of(_alarm(group), str(error)))
             return
         self._alarms.clear(_alarm(group))
         if group:
@@ -174,14 +179,18 @@ class Phases:
 
     async def _load(self, switch: Switch) -> None:
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began, ended = loop.time(), None
         error, ledger = None, Ledger()
         try:
             await self._prepare(switch.group or NOTHING)
-            ledger = await self._node.ensure(switch.group, fresh=switch.fresh)
+            # What drifted may have been put back on disk, and a server that runs would not notice.
+            fresh = switch.fresh or bool(self._canary.drifted & (switch.group or NOTHING))
+            ledger = await self._node.ensure(switch.group, fresh=fresh)
+            ended = loop.time()  # the canary comes once a day and is no part of a usual switch
+            await self._canary.prove(switch.group)
         except EngineError as exc:
             error = exc
-        self._on_switched(Switched(switch.group, loop.time() - began, error, ledger))
+        self._on_switched(Switched(switch.group, (ended or loop.time()) - began, error, ledger))
 
     def _done(self, switch: asyncio.Task[None]) -> None:
         if not switch.cancelled() and (error := switch.exception()) is not None:

@@ -7,9 +7,11 @@ import structlog
 
 from daemon.contracts.ports import Node
 from daemon.contracts.values import Orders
+from daemon.contracts.wire.canary import CanaryLine
 from daemon.contracts.wire.words import Order, Verb
 from daemon.core.alarms import trouble_of
-from daemon.core.errors import EngineError, StoreError
+from daemon.core.canary.record import NOTHING_DRIFTED
+from daemon.core.errors import EngineError, IllegalTransition, StoreError
 from daemon.core.intake.ownership import Ownership
 from daemon.core.schedule.decision import (
     Decision,
@@ -23,6 +25,7 @@ from daemon.core.tasks.task import Task
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.progress import Progress
 from daemon.supervisor.attempts import Attempts
+from daemon.supervisor.canary import Canary
 from daemon.supervisor.consistency import ConsistencyCheck
 from daemon.supervisor.decision_log import DecisionLog
 from daemon.supervisor.journal import Journal
@@ -45,6 +48,7 @@ class Supervisor:
         self,
         *,
         node: Node,
+        canary: Canary,
         journal: Journal,
         predecoder: Predecoder,
         policy: Policy,
@@ -57,14 +61,23 @@ class Supervisor:
         newest_only: Ownership | None = None,
         prepare: Callable[[Group], Awaitable[None]],
     ) -> None:
-        self._node, self._journal = node, journal
+        self._node, self._canary, self._journal = node, canary, journal
         self._alarms, self._clock = alarms, clock
         self._mailbox = mailbox = Mailbox(clock)
         self._predecoder = predecoder
         predecoder.unreadable.connect(lambda task_id, fault: mailbox.add(VideoUnreadable(task_id, fault)))
         self._attempts = Attempts(node, predecoder, progress, clock, mailbox.add, mailbox.broke)
         self._phases = Phases(
-            node, journal, policy, alarms, clock, mailbox.add, mailbox.broke, prepare, decision_log.note
+            node,
+            canary,
+            journal,
+            policy,
+            alarms,
+            clock,
+            mailbox.add,
+            mailbox.broke,
+            prepare,
+            decision_log.note,
         )
         self._consistency = ConsistencyCheck(journal.session, alarms, journal.events)
         self._book = TaskBook(retry, clock, ownership=ownership, newest_only=newest_only)
@@ -99,6 +112,12 @@ class Supervisor:
         """Whether nothing is open, in work or still to be committed."""
         busy = self._book.tasks or self._book.changes or self._mailbox or self._phases.state.switching
         return self._recovered and not busy
+
+    @property
+    def stopped_by_canary(self) -> bool:
+        """Whether all that is open waits for a stage whose canary drifted."""
+        stages = {task.stage for task in self._book.tasks if not task.held}
+        return bool(stages) and self._canary.drifted >= stages
 
     @property
     def view(self) -> View:
@@ -170,6 +189,21 @@ class Supervisor:
         """Set when the class is to be done, in epoch seconds; kept through a restart. Raises StoreError."""
         await self._standing.deadline(at, actor)
 
+    async def canaries(self) -> list[CanaryLine]:
+        """What is recorded of the canary, and what differs. Raises StoreError."""
+        return await self._canary.lines()
+
+    async def accept_canary(self, actor: str) -> None:
+        """Make what drifted of the canary the reference. Raises IllegalTransition where nothing did."""
+        if not await self._canary.accept(actor):
+            raise IllegalTransition(NOTHING_DRIFTED)
+        self.try_again()
+
+    async def run_canary(self) -> None:
+        """Ask the canary again before the next task of each stage."""
+        await self._canary.again()
+        self.try_again()
+
     async def run(self, stop: asyncio.Event, grace_s: float) -> None:
         """Work until `stop`, then give running attempts `grace_s` seconds to end and release the others."""
         try:
@@ -185,6 +219,7 @@ class Supervisor:
         self._book.add(await self._journal.recover())
         self.tasks_ended()  # the recovery may have ended tasks
         await self._consistency.recall()
+        await self._canary.recall()
         await self._begin_clean(stop)
         self._recovered = True
         async with waking(stop, self._mailbox.wake):

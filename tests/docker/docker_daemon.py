@@ -41,6 +41,9 @@ class Scribe:
     def report(self) -> EngineReport:
         return EngineReport(stage="stt", name="scribe", state="ready" if self.alive else "stopped")
 
+    def identity(self) -> dict[str, str]:
+        return {}
+
     async def start(self) -> None:
         await self.stop()
         arguments = ["--lock", str(self._lock)]

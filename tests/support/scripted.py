@@ -118,6 +118,9 @@ class ScriptedEngine:
             stage=self.stage, name=f"scripted {self.stage}", state="ready" if self.alive else "stopped"
         )
 
+    def identity(self) -> dict[str, str]:
+        return {}
+
     async def start(self) -> None:
         await self.pause(self.start_seconds)
         if self.fails_to_start:
