@@ -80,8 +80,12 @@ KINDS = {
         "restart the machine; no work is lost",
     ),
     # The class.
+    "canary_unheard": AlarmKind(
+        "the students of this class, who are graded by {of} all the same",
+        "to see more, run: introeval canary show",
+    ),
     "canary": AlarmKind(
-        "every task that waits for {of}: none starts, and none fails",
+        "every task of its stage: none starts, and none fails",
         "put it back, then run: introeval canary run; or accept it as it is, run: introeval canary accept",
     ),
     "rubric": AlarmKind("the open class: it is asked with the rubric before", "run: introeval rubric check"),

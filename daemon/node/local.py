@@ -123,8 +123,10 @@ class LocalNode:
         finally:
             for running in attempts:
                 running.cancel()
-            await asyncio.gather(*attempts, return_exceptions=True)
-            self._in_flight -= len(works)
+            try:
+                await asyncio.gather(*attempts, return_exceptions=True)
+            finally:  # a cancellation may come here, too
+                self._in_flight -= len(works)
 
 
 async def _all_of(steps: Iterable[Awaitable[None]]) -> None:

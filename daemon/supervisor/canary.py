@@ -41,7 +41,7 @@ from daemon.store.session import Session
 CLIP = Path(__file__).with_name("canary.ogg")
 
 _TICKET = Ticket(0, 1, 1)  # no task has this id
-_UNASKED = "no valid answer came to the canary, so what drifts is not noticed"
+_ALARM = "canary"
 
 
 class Canary:
@@ -84,6 +84,9 @@ class Canary:
         for stage in Stage:
             if stage in (group or ()) and self._due(stage):
                 await self._prove(stage)
+        told = self._tell()
+        if self.drifted & (group or frozenset()):
+            raise CanaryDrifted(told)
 
     async def again(self) -> None:
         """Ask every stage once more before its next task."""
@@ -99,9 +102,9 @@ class Canary:
         changed = await self._session(canaries.accept, keys, at=self._clock(), actor=actor)
         self._take(changed)
         self.drifted = frozenset()
+        self._tell()
         for stage, key in self._keys.items():
             if key in changed:
-                self._alarms.clear(_alarm(stage))
                 self._events.add("order", f"the canary of {stage} is accepted as it is now", actor=actor)
         return bool(changed)
 
@@ -122,29 +125,32 @@ class Canary:
         before = self._records[stage]
         run = CanaryRun(identity=self._identity(stage), answer=answer, at=self._clock(), day=self._day())
         record = judged(before, run)
-        found: dict[Stage, CanaryRecord] = {stage: record}
-        drift = [f"{stage} {line}" for line in record.drift]
-        if drift:
-            for other in self._keys.keys() - {stage}:
-                found[other] = foreseen(self._records[other], self._identity(other))
-                drift += [f"{other} {line}" for line in found[other].drift]
-        await self._keep(found)
-        if drift:
-            told = f"the canary of {stage} is not as recorded: {'; '.join(drift)}"
-            self._alarms.set(trouble(_alarm(stage), told + (f" ({complaint})" if complaint else "")))
+        await self._keep({stage: record})
+        if record.drift:
             self.drifted |= {stage}
+            others = self._keys.keys() - {stage}
+            await self._keep({each: foreseen(self._records[each], self._identity(each)) for each in others})
             if any(line.startswith("prompt_sha256") for line in record.drift):
                 self.prompt_drifted(stage)
-            raise CanaryDrifted(told)
-        self.drifted -= {stage}
-        if answer is None:
-            told = f"{_UNASKED}: {complaint}"
-            fix = "check the model with: introeval canary show"
-            self._alarms.set(trouble(_alarm(stage), told, affects="the class, which is graded", fix=fix))
-            return
-        self._alarms.clear(_alarm(stage))
-        first = before.reference is None or before.reference.answer is None
-        self._events.add("phase", f"the canary of {stage} is {'recorded' if first else 'as recorded'}")
+        else:
+            self.drifted -= {stage}
+            first = before.reference is None or before.reference.answer is None
+            self._events.add("phase", f"the canary of {stage} is {'recorded' if first else 'as recorded'}")
+        told = f"no valid answer came to the canary, so what drifts is not noticed: {complaint}"
+        lasts = answer is None and not record.drift
+        self._alarms.on(_unheard(stage), trouble(_unheard(stage), told) if lasts else None)
+
+    def _tell(self) -> str:
+        """Raise the alarm for all that drifted, or clear it. Gives its cause; empty where nothing did."""
+        lines = [f"{stage} {line}" for stage, record in self._records.items() for line in record.drift]
+        if not self.drifted:
+            self._alarms.clear(_ALARM)
+            return ""
+        told = f"the canary is not as recorded: {'; '.join(lines)}"
+        waits = " and ".join(stage for stage in Stage if stage in self.drifted)
+        affects = f"every task that waits for {waits}: none starts, and none fails"
+        self._alarms.set(trouble(_ALARM, told, affects=affects))
+        return told
 
     async def _keep(self, found: Mapping[Stage, CanaryRecord]) -> None:
         records = {self._keys[stage]: record for stage, record in found.items()}
@@ -190,5 +196,5 @@ class Canary:
         return outcome
 
 
-def _alarm(stage: Stage) -> str:
-    return f"canary_{stage}"
+def _unheard(stage: Stage) -> str:
+    return f"{_ALARM}_unheard_{stage}"

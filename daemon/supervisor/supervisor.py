@@ -115,9 +115,9 @@ class Supervisor:
 
     @property
     def stopped_by_canary(self) -> bool:
-        """Whether all that is open waits for a stage whose canary drifted."""
-        stages = {task.stage for task in self._book.tasks if not task.held}
-        return bool(stages) and self._canary.drifted >= stages
+        """Whether all that is open waits for a group whose canary drifted."""
+        groups = {self.policy.group_of(task.stage) for task in self._book.tasks if not task.held}
+        return bool(groups) and all(self._canary.drifted & group for group in groups)
 
     @property
     def view(self) -> View:
