@@ -1,5 +1,6 @@
 """The canary in the whole daemon: what it is held against, what stops a class, and what lets it go."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from daemon.api import client
 from daemon.app.engines import Site
+from daemon.cli import canary
+from daemon.cli.common import Chosen
 from daemon.config.load import Config
 from daemon.contracts.ports import Node
 from daemon.contracts.values import OnProgress, StageOutcome, SttWork, Transcribed
@@ -207,6 +211,50 @@ async def test_one_word_of_the_prompt_stops_the_class_and_one_acceptance_lets_it
     (accepted,) = [entry for entry in entries if entry.what == "canary accepted"]
     assert accepted.actor.text == "lena"
     assert lab.rater.asked[-1].startswith("Grade kindly,")
+
+
+async def test_without_a_daemon_a_person_sees_what_stopped_a_class_and_accepts_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = CanaryLab(tmp_path)
+    await lab.classes("s001")
+    lab.rater.digest = "c" * 64
+    lab.hand_in("s002_me.mp4")
+    async with lab.daemon() as daemon:
+        await until(lambda: daemon.supervisor.stopped_by_canary)  # here `run --once` ends
+    monkeypatch.setattr(Chosen, "file", tmp_path / "introeval.toml")
+    canary.show()
+    assert "drifted: digest" in capsys.readouterr().out
+    canary.accept()
+    assert "accepted by" in capsys.readouterr().out
+    with pytest.raises(IllegalTransition):
+        canary.accept()
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        assert not alarm(daemon)
+    assert len(lab.results()) == 2
+
+
+async def test_the_routes_tell_ask_and_accept(tmp_path: Path) -> None:
+    lab = CanaryLab(tmp_path)
+    await lab.classes("s001")
+    lab.write(EDITED)
+    lab.hand_in("s002_me.mp4")
+    async with lab.daemon() as daemon:
+        socket = daemon.config.paths.socket
+        await stopped_at(daemon, Stage.RATE)
+        lines = await asyncio.to_thread(client.get, socket, "/canary")
+        assert [(each["stage"], bool(each["drift"])) for each in lines] == [
+            ("stt", False),
+            ("extract", False),
+            ("rate", True),
+        ]
+        await asyncio.to_thread(client.post, socket, "/canary/run")
+        lines = await asyncio.to_thread(client.post, socket, "/canary/accept")
+        assert not any(each["drift"] for each in lines)
+        await worked_off(daemon)
+        with pytest.raises(IllegalTransition):
+            await asyncio.to_thread(client.post, socket, "/canary/accept")
 
 
 async def test_an_edit_that_is_put_back_lets_the_class_go(tmp_path: Path) -> None:
