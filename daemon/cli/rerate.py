@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from daemon.api import client
+from daemon.cli.watching import ask_status
 from daemon.config.load import Config
 from daemon.contracts.wire.tasks import TaskLine, TaskPage
 from daemon.contracts.wire.words import Verb
@@ -14,6 +15,7 @@ from daemon.core.content.comparison import Comparison, Document, compare, pair
 from daemon.core.tasks.task import FINAL, Outcome
 
 _LOOK_S = 0.5
+_CANARY = "canary"
 _PAGE = 500
 
 
@@ -33,11 +35,15 @@ def rate_again(config: Config, ids: Sequence[int], console: Console, *, extract:
     for task_id in ids:
         client.post(socket, f"/tasks/{task_id}/{Verb.RATE}", extract=extract)
     open_ids = list(ids)
+    told = ""
     with console.status(f"rating {len(open_ids)} again"):
         while open_ids:
             lines = [TaskLine.model_validate(client.get(socket, f"/tasks/{each}")) for each in open_ids]
             open_ids = [line.id for line in lines if line.status not in FINAL]
             if open_ids:
+                if (now := _stopped(socket)) and now != told:
+                    console.print(now, style="yellow", soft_wrap=True, markup=False)
+                told = now
                 time.sleep(_LOOK_S)
     found = (pair(client.get(socket, f"/tasks/{each}/results")) for each in ids)
     pairs = [each for each in found if each is not None]
@@ -49,6 +55,12 @@ def rate_again(config: Config, ids: Sequence[int], console: Console, *, extract:
             soft_wrap=True,
         )
     return compare(pairs)
+
+
+def _stopped(socket: Path) -> str:
+    """The alarm of the canary, which keeps new ratings waiting; empty while there is none."""
+    alarms = ask_status(socket).alarms
+    return next((f"waits: {each.message}; {each.fix}" for each in alarms if each.code == _CANARY), "")
 
 
 def _old_forms(config: Config, results: Sequence[Document]) -> int:

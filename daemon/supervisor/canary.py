@@ -40,8 +40,8 @@ from daemon.store.session import Session
 
 CLIP = Path(__file__).with_name("canary.ogg")
 
-_TICKET = Ticket(0, 1, 1)  # no task has this id
 _ALARM = "canary"
+_TICKET = Ticket(0, 1, 1)  # no task has this id
 
 
 class Canary:
@@ -137,8 +137,8 @@ class Canary:
             first = before.reference is None or before.reference.answer is None
             self._events.add("phase", f"the canary of {stage} is {'recorded' if first else 'as recorded'}")
         told = f"no valid answer came to the canary, so what drifts is not noticed: {complaint}"
-        lasts = answer is None and not record.drift
-        self._alarms.on(_unheard(stage), trouble(_unheard(stage), told) if lasts else None)
+        unheard = trouble(f"canary_unheard_{stage}", told)
+        self._alarms.on(unheard.code, unheard if answer is None and not record.drift else None)
 
     def _tell(self) -> str:
         """Raise the alarm for all that drifted, or clear it. Gives its cause; empty where nothing did."""
@@ -194,7 +194,3 @@ class Canary:
             stream = self._node.rate([RateWork(_TICKET, TRANSCRIPT, SPEAKING, PROFILE)])
         (outcome,) = [outcome async for outcome in stream]
         return outcome
-
-
-def _unheard(stage: Stage) -> str:
-    return f"{_ALARM}_unheard_{stage}"
