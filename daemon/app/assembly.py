@@ -45,11 +45,13 @@ from daemon.supervisor.canary import Canary
 from daemon.supervisor.decision_log import DecisionLog
 from daemon.supervisor.journal import Journal
 from daemon.supervisor.predecode import Predecoder
+from daemon.supervisor.rechecks import Rechecks
 from daemon.supervisor.supervisor import Supervisor
 from daemon.system.place import Place
 from daemon.system.state_folder import DECISIONS
 from daemon.system.systemd import Pulse
 
+_IDLE_RATINGS = 2
 _REFUSALS = 20  # of a burst, that each have an event
 
 
@@ -114,7 +116,11 @@ async def assemble(
     keys = canary_keys(config)
     pcm = config.paths.state / "decoded" / "canary.pcm"
     canary = Canary(node, media, session, alarms, events, time.time, keys, pcm)
-    supervisor = _make_supervisor(config, node, canary, media, journal, site, alarms)
+    auto = 0 if is_demo(config) else _IDLE_RATINGS
+    times = auto if config.rate.idle_ratings == "auto" else config.rate.idle_ratings
+    rechecks = Rechecks(node, session, alarms, time.time, times)
+    rechecks.ended.connect(site.rubric.end_class)  # they fix the text as a class does
+    supervisor = _make_supervisor(config, node, canary, rechecks, media, journal, site, alarms)
     forecaster = Forecaster(
         supervisor,
         session,
@@ -232,6 +238,7 @@ def _make_supervisor(
     config: Config,
     node: Node,
     canary: Canary,
+    rechecks: Rechecks,
     media: Media,
     journal: Journal,
     site: Site,
@@ -250,6 +257,7 @@ def _make_supervisor(
     return Supervisor(
         node=node,
         canary=canary,
+        rechecks=rechecks,
         journal=journal,
         predecoder=Predecoder(media, state / "decoded"),
         policy=make_policy(config, placement.plan, PLANNED),

@@ -94,7 +94,10 @@ def run_once(config: Config, console: Console) -> Report:
     An empty file is judged like any other: nobody is there to wait for its content.
     """
     at_once = config.intake.model_copy(update={"empty_s": config.intake.settle_s})
-    config = config.model_copy(update={"intake": at_once})
+    rate = config.rate
+    if rate.idle_ratings == "auto":  # nobody is there to look at them
+        rate = rate.model_copy(update={"idle_ratings": 0})
+    config = config.model_copy(update={"intake": at_once, "rate": rate})
     write_privately()
     with owned(config.paths.state):
         log_to_file(config)

@@ -74,6 +74,7 @@ ROWS = {
         Row("fairness", "fairness:fairness", _R, "Measure whether the rater treats all alike"),
         Row("fairness show", "fairness:show", _R, "Show the last fairness card"),
         Row("fairness accept", "fairness:accept", _R, "Take a rater for grades in spite of its card"),
+        Row("stability", "stability:stability", _R, "Show how far scores move with the seed"),
         Row("canary show", "canary:show", _R, "Show what known words gave, and what drifted"),
         Row("canary run", "canary:run", _R, "Ask the canary again before the next task"),
         Row("canary accept", "canary:accept", _R, "Accept what drifted, and let the class go on"),

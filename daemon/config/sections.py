@@ -198,6 +198,9 @@ class RateModelSettings(ModelSettings):
     confidence_from: Literal["words", "voice"] = "words"
     """What `confidence_level` is judged from. `voice` also shows the model pace, pauses and filler words for
     it; the law on that is in `docs/outbox.md`."""
+    idle_ratings: Annotated[int, Field(ge=0, le=10)] | Auto = "auto"
+    """How often each of a sample is rated again while nothing waits, to see how far its scores move with the
+    seed; `auto`: 2, and 0 for the demonstration model and in `run --once`."""
 
 
 class DockerSettings(Settings):

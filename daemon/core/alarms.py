@@ -80,6 +80,10 @@ KINDS = {
         "restart the machine; no work is lost",
     ),
     # The class.
+    "unsteady": AlarmKind(
+        "the students of these tasks, whose grade depends on chance",
+        "look at them before a figure is handed out; for all spreads, run: introeval stability",
+    ),
     "canary_unheard": AlarmKind(
         "the students of this class, who are graded by {of} all the same",
         "to see more, run: introeval canary show",

@@ -32,6 +32,7 @@ from daemon.supervisor.journal import Journal
 from daemon.supervisor.mailbox import Arrived, Mailbox, PauseAtOnce, VideoUnreadable
 from daemon.supervisor.phases import Phases
 from daemon.supervisor.predecode import Predecoder
+from daemon.supervisor.rechecks import Rechecks
 from daemon.supervisor.standing_orders import StandingOrders
 from daemon.supervisor.task_book import TaskBook
 from daemon.supervisor.task_requests import TaskRequest
@@ -49,6 +50,7 @@ class Supervisor:
         *,
         node: Node,
         canary: Canary,
+        rechecks: Rechecks,
         journal: Journal,
         predecoder: Predecoder,
         policy: Policy,
@@ -91,9 +93,12 @@ class Supervisor:
             self._consistency,
             self._standing,
             decision_log,
+            rechecks,
             policy,
             clock,
         )
+        self._rechecks = rechecks
+        rechecks.ended.connect(mailbox.wake)
         self._decision_log = decision_log
         self.orders_changed = self._standing.changed
         self.tasks_ended, self.switch_began = self._turns.tasks_ended, self._turns.switch_began
@@ -111,6 +116,7 @@ class Supervisor:
     def idle(self) -> bool:
         """Whether nothing is open, in work or still to be committed."""
         busy = self._book.tasks or self._book.changes or self._mailbox or self._phases.state.switching
+        busy = busy or self._rechecks.running
         return self._recovered and not busy
 
     @property
@@ -246,6 +252,7 @@ class Supervisor:
 
     async def _finish(self, grace_s: float) -> None:
         """1. let attempts end; 2. release the others; 3. end every engine; 4. end the decoding."""
+        await self._rechecks.interrupt()
         await self._attempts.join(grace_s)
         await self._phases.stop_switching()
         try:

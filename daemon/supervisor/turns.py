@@ -31,6 +31,7 @@ from daemon.supervisor.journal import Journal, Payload
 from daemon.supervisor.mailbox import Arrived, Letter, PauseAtOnce, VideoUnreadable
 from daemon.supervisor.phases import Phases, Switched
 from daemon.supervisor.predecode import Predecoder
+from daemon.supervisor.rechecks import Rechecks
 from daemon.supervisor.standing_orders import StandingOrders
 from daemon.supervisor.task_book import TaskBook
 from daemon.supervisor.task_requests import TaskRequest, answer, execute
@@ -49,9 +50,11 @@ class Turns:
         consistency: ConsistencyCheck,
         standing: StandingOrders,
         decision_log: DecisionLog,
+        rechecks: Rechecks,
         policy: Policy,
         clock: Callable[[], float],
     ) -> None:
+        self._rechecks = rechecks
         self._journal, self._book, self._phases, self._attempts = journal, book, phases, attempts
         self._predecoder, self._consistency, self._standing = predecoder, consistency, standing
         self._decision_log, self._clock = decision_log, clock
@@ -81,8 +84,10 @@ class Turns:
             last_claim_at=self._book.last_claim_at,
         )
 
-    async def make(self, letters: Iterable[Letter]) -> float | None:
+    async def make(self, letters: Sequence[Letter]) -> float | None:
         """Take the letters, decide, commit, act. Gives the latest time of the next turn; None: no limit."""
+        if letters or self._standing.now.paused or self._standing.now.draining:
+            await self._rechecks.interrupt()
         for letter in letters:
             await self._take(letter)
         starts: list[Task] = []
@@ -95,7 +100,7 @@ class Turns:
         self.decision = decision
         for task in starts:
             self._attempts.start(task, payloads.get(task.id))
-        if switch is not None:
+        if switch is not None and not await self._waits(switch):
             await self._phases.begin(switch, self._book.tasks)
             self.switch_began()
         self._decode_ahead()
@@ -110,6 +115,14 @@ class Turns:
             if task.status in RUNNING | PENDING:
                 self._book.move(task.id, Event.RELEASED)
         await self._commit()
+
+    async def _waits(self, switch: Switch) -> bool:
+        """Whether the engines are not stopped yet: nothing is left to do, and a rating is made again."""
+        idle = switch.group is None and not self._standing.now.draining
+        if idle and await self._rechecks.goes_on(self._phases.state.group):
+            return True
+        await self._rechecks.interrupt()
+        return False
 
     async def _decide(self) -> Decision:
         await self._phases.observe()

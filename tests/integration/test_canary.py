@@ -44,13 +44,18 @@ CLARA = "Clara Hill"
 
 @dataclass
 class Model:
-    """A model that answers every question as it is told, and keeps the prompts of all but the starts."""
+    """A model that answers every question as it is told, and keeps the prompts of all but the starts.
+
+    `later` is the level with seeds that no student is asked with; after `hangs_after` questions it hangs.
+    """
 
     stage: Stage
     digest: str = "a" * 64
     level: int = 7
     name: str = CLARA
     valid: bool = True
+    later: int | None = None
+    hangs_after: int | None = None
     alive: bool = False
     asked: list[str] = field(default_factory=list)
     starts: int = 0
@@ -73,17 +78,20 @@ class Model:
         return None
 
     async def generate(self, request: Request, on_token: OnToken) -> Answer:
-        said = json.dumps(self._answer(request.schema["properties"]))
+        level = self.level if self.later is None or request.options.seed < 1000 else self.later
+        said = json.dumps(self._answer(request.schema["properties"], level))
         if request.start:
             return Answer(said, Finish.LENGTH)
         self.asked.append(request.prompt)
+        if self.hangs_after is not None and len(self.asked) > self.hangs_after:
+            await asyncio.Event().wait()
         return Answer(said if self.valid else "{}", Finish.STOP)
 
-    def _answer(self, wanted: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, wanted: dict[str, Any], level: int) -> dict[str, Any]:
         if "confidence_level" in wanted:
-            return {"confidence_quote": 1, "confidence_level": self.level}
+            return {"confidence_quote": 1, "confidence_level": level}
         if "feedback" in wanted:
-            scores = {"clarity_of_speech": 7, "content_quality": 6, "overall_rating": self.level}
+            scores = {"clarity_of_speech": 7, "content_quality": 6, "overall_rating": level}
             quotes = {"clarity_quote": 1, "content_quote": 1, "overall_quote": 1}
             texts = TEXTS
             return {key: {**texts, **quotes, **scores}[key] for key in wanted}

@@ -14,6 +14,7 @@ from daemon.app.engines import Site
 from daemon.cli.rerate import rate_again
 from daemon.config.load import Config
 from daemon.contracts.ports import Node
+from daemon.contracts.values import Provenance
 from daemon.contracts.wire.words import Verb
 from daemon.core.content.comparison import compare
 from daemon.core.content.sentences import numbered
@@ -31,6 +32,20 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.anyio
 
 BEFORE, AFTER = "Grade strictly. {{ levels }} {{ transcript }}", "Grade kindly. {{ levels }} {{ transcript }}"
+
+
+class _Extractor(FormExtractor):
+    """One without a canary, which would stop at each edit: see test_canary.py."""
+
+    def identity(self) -> Provenance:
+        return {}
+
+
+class _Rater(IntroductionRater):
+    """Also."""
+
+    def identity(self) -> Provenance:
+        return {}
 
 
 @dataclass
@@ -59,8 +74,8 @@ class RubricLab(Lab):
         extract, rate = (self.models.setdefault(s, AskedModel(s)) for s in (Stage.EXTRACT, Stage.RATE))
         return LocalNode(
             ScriptedEngine(Stage.STT, self.log),
-            FormExtractor(extract, site.rubric, lambda: site.placement.options(Stage.EXTRACT)),
-            IntroductionRater(rate, site.rubric, lambda: site.placement.options(Stage.RATE)),
+            _Extractor(extract, site.rubric, lambda: site.placement.options(Stage.EXTRACT)),
+            _Rater(rate, site.rubric, lambda: site.placement.options(Stage.RATE)),
             site.progress,
         )
 
