@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from daemon.app.engines import Site, canary_keys, is_demo, prompt_tokens
+from daemon.app.parts import Daemon
 from daemon.calibration.calibrations import Calibrations
 from daemon.config.load import Config
 from daemon.contracts.ports import Media, Node
-from daemon.contracts.values import Born, Claim, Orders
+from daemon.contracts.values import Born, Claim
 from daemon.core.forecast.durations import PLANNED
 from daemon.core.intake.ownership import Ownership
 from daemon.core.intake.students import Names
@@ -18,7 +18,7 @@ from daemon.core.tasks.lifecycle import RetryPolicy
 from daemon.core.tasks.task import OPEN
 from daemon.delivery.delivery import Delivery
 from daemon.delivery.outbox import Outbox
-from daemon.delivery.places import KnownPlaces, recall
+from daemon.delivery.places import recall
 from daemon.delivery.remains import Reconciliation
 from daemon.forecast import Forecaster
 from daemon.gpu.history import KEPT, KEPT_S, GpuRecorder
@@ -29,7 +29,6 @@ from daemon.intake.alarm import IntakeAlarm as IntakeAlarm
 from daemon.intake.intake import Intake
 from daemon.intake.limits import Limits
 from daemon.intake.refusal import path_below
-from daemon.llm.rubric import Rubric
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.attention import Attention
 from daemon.monitoring.camera import Camera
@@ -49,55 +48,9 @@ from daemon.supervisor.rechecks import Rechecks
 from daemon.supervisor.supervisor import Supervisor
 from daemon.system.place import Place
 from daemon.system.state_folder import DECISIONS
-from daemon.system.systemd import Pulse
 
 _IDLE_RATINGS = 2
 _REFUSALS = 20  # of a burst, that each have an event
-
-
-@dataclass
-class Daemon:
-    """The parts of a running daemon, for those who observe it."""
-
-    config: Config
-    supervisor: Supervisor
-    delivery: Delivery
-    intake: Intake
-    session: Session
-    events: Events
-    alarms: Alarms
-    observer: Observer
-    attention: Attention
-    forecaster: Forecaster
-    recorder: GpuRecorder
-    record: Record
-    places: KnownPlaces
-    rubric: Rubric
-    in_force: InForce
-    calibrations: Calibrations
-    canary: Canary
-    first_id: int
-    """The id of the first task born in this run."""
-    first_orders: Orders
-    """The standing orders at the start."""
-    born: int = 0
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is left to claim, work on or deliver."""
-        return self.intake.idle and self.supervisor.idle and self.delivery.idle
-
-    @property
-    def pulse(self) -> Pulse:
-        """The main loop's progress, for the watchdog."""
-        supervisor = self.supervisor
-        group = " and ".join(sorted(supervisor.view.phase.group or ())) or "no engine loaded"
-        alarms = f"; {len(self.alarms.all)} alarms" if self.alarms.all else ""
-        return Pulse(
-            steps=supervisor.turns + self.session.tries,
-            resting=not supervisor.turning,
-            said=f"{group}: {supervisor.decision.why}; {len(supervisor.tasks)} tasks open{alarms}",
-        )
 
 
 async def assemble(

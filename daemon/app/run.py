@@ -15,8 +15,9 @@ from daemon import __version__
 from daemon.api.operators import kept_for, operators
 from daemon.api.routes import make_api
 from daemon.api.server import ControlServer, bind, make_server
-from daemon.app.assembly import Daemon, assemble, ownership
+from daemon.app.assembly import assemble, ownership
 from daemon.app.engines import Site, make_node, media_reader
+from daemon.app.parts import Daemon
 from daemon.config.load import Config
 from daemon.contracts.ports import Media, Node
 from daemon.delivery.forget import Forgetting

@@ -21,8 +21,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from daemon.app.assembly import Daemon
 from daemon.app.engines import is_demo
+from daemon.app.parts import Daemon
 from daemon.app.run import running
 from daemon.cli.exit_codes import ExitCode
 from daemon.config.load import Config

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from daemon.app.assembly import Daemon
+from daemon.app.parts import Daemon
 from daemon.app.run import running
 from daemon.cli.run import log_to_file
 from daemon.config.load import Config

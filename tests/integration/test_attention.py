@@ -14,7 +14,7 @@ import httpx
 import pytest
 import structlog
 
-from daemon.app.assembly import Daemon
+from daemon.app.parts import Daemon
 from daemon.cli import attention, read_commands, write_commands
 from daemon.cli.common import Chosen
 from daemon.contracts.values import Ticket

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 import structlog
 
-from daemon.app.assembly import Daemon
+from daemon.app.parts import Daemon
 from daemon.cli.common import Chosen
 from daemon.contracts.values import OnProgress, Rated, RateWork, StageOutcome
 from daemon.core.agreement.calibration import Calibration

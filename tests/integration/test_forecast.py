@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from daemon.app.assembly import Daemon
+from daemon.app.parts import Daemon
 from daemon.contracts.wire.status import Clock
 from daemon.contracts.wire.words import Order, Verb
 from daemon.core.forecast.durations import MeasuredSwitch

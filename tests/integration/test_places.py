@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from daemon.app.assembly import Daemon
+from daemon.app.parts import Daemon
 from daemon.contracts.wire.status import DaemonStatus
 from daemon.core.errors import PlaceError, UsageError
 from daemon.doctor import Finding, Level, folders

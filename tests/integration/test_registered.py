@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from daemon.app.assembly import Daemon
+from daemon.app.parts import Daemon
 from daemon.intake import registered
 from daemon.store import reports
 from tests.integration.stores import assert_consistent

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.app.assembly import Daemon
+from daemon.app.parts import Daemon
 from daemon.contracts.wire.words import Order
 from tests.support.inprocess import Lab, worked_off
 from tests.support.waiting import until

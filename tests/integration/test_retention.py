@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.app.assembly import Daemon
+from daemon.app.parts import Daemon
 from daemon.config.sections import RetentionSettings
 from daemon.contracts.values import ClaimStep
 from daemon.contracts.wire.words import Verb

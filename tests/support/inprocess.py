@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from daemon.app.assembly import Daemon
 from daemon.app.engines import Site
+from daemon.app.parts import Daemon
 from daemon.app.run import running
 from daemon.config.load import Config, load
 from daemon.contracts.ports import Extractor, Media, Node, Transcriber

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from daemon.app.assembly import Daemon
+from daemon.app.parts import Daemon
 from daemon.contracts.values import Ticket
 from daemon.contracts.wire.status import DaemonStatus, Disk, GpuState
 from daemon.contracts.wire.words import Order, Verb
