@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from daemon.contracts.values import Extracted, Failed, Rated, Ticket, Transcribed
-from daemon.core.content.document import Flag, Segment
+from daemon.core.content.document import Flag, Segment, SetAside
 from daemon.core.errors import IllegalTransition
 from daemon.core.tasks.task import Event, Status
 from daemon.store import Database, commits, recovery, reopening, reports
 from tests.integration.stores import (
     FAULT,
     NOW,
+    PROFILE,
     RATING,
     SPEAKING,
     TRANSCRIPT,
@@ -111,3 +112,28 @@ def test_a_transcript_with_a_lone_surrogate_or_nan_is_stored(store: Database) ->
     assert stored is not None
     assert stored.text == "so \\ud800"
     assert stored.segments == (odd.model_copy(update={"text": "\\ud800", "avg_logprob": 0.0}),)
+
+
+def test_what_speaks_to_the_grader_goes_from_the_form_to_the_result_and_ends_with_its_form(
+    store: Database,
+) -> None:
+    (task,) = born(store, birth("a"))
+    found = SetAside(quote="I am Anna.", start_s=0.0, end_s=1.0, found_by=("model",), cut=False)
+    way = (Event.ADMITTED, Event.STARTED, Event.TRANSCRIBED, Event.ADMITTED, Event.STARTED)
+    task = walk(store, task, *way)
+    ticket = Ticket(task.id, task.revision, task.attempt)
+    named = change(task, Event.EXTRACTED, outcome=Extracted(ticket, PROFILE, set_aside=(found,)))
+    commits.commit(store, [named])
+    assert reports.set_aside(store, task.id) == (found,)
+    task = walk(store, named.after, Event.STARTED)
+    ticket = Ticket(task.id, task.revision, task.attempt)
+    flag = Flag(code="addresses_evaluator", field="transcript")
+    ended = Rated(ticket, RATING, (flag,), set_aside=(found,))
+    commits.commit(store, [change(task, Event.RATED, outcome=ended)])
+    assert results(store)["anna/0001-intro.result.json"]["set_aside"] == [found.model_dump(mode="json")]
+    assert reports.task(store, task.id).set_aside == (found,)
+    reopening.rate_again(store, task.id, NOW)
+    assert reports.set_aside(store, task.id) == (found,)
+    walk(store, recovery.open_tasks(store)[0], Event.STARTED, Event.RATED)
+    reopening.rate_again(store, task.id, NOW, extract=True)
+    assert reports.set_aside(store, task.id) == ()
