@@ -8,6 +8,7 @@ from daemon.cli.attention import counted
 from daemon.cli.lines import Line, table, width
 from daemon.cli.plain import local
 from daemon.contracts.wire.base import EventLine, Forgotten
+from daemon.contracts.wire.scores import moment_words
 from daemon.contracts.wire.states import state_word
 from daemon.contracts.wire.status import Clock, DaemonStatus
 from daemon.contracts.wire.tasks import HistoryLine, RefusedLine, TaskDetail, TaskLine, TaskPage
@@ -195,10 +196,9 @@ def task(detail: TaskDetail) -> Iterator[Line]:
 
 
 def _to_the_grader(each: dict[str, Any]) -> str:
-    start = each["start_s"]
-    at = "" if start is None else f" at {start // 60:.0f}:{start % 60:04.1f}"
+    to = " ".join(filter(None, ("to the grader", moment_words(each))))
     left = "cut" if each["cut"] else "left in"
-    return f'to the grader{at}, {left}, found by {" and ".join(each["found_by"])}: "{each["quote"]}"'
+    return f'{to}, {left}, found by {" and ".join(each["found_by"])}: "{each["quote"]}"'
 
 
 def _history(entry: HistoryLine) -> Line:

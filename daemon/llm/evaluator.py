@@ -99,7 +99,7 @@ class Evaluator:
     async def start(self) -> None:
         """Start the server and prove it by a real generation. Raises EngineError."""
         prompt = self._rubric.text(self._name)
-        await self._asker.start(_warm_up(prompt))
+        await self._asker.start(shared_part(prompt))
         self._held = prompt
 
     async def stop(self) -> None:
@@ -131,7 +131,7 @@ class Evaluator:
         async with self._taking_up:
             prompt = self._rubric.text(self._name, asking=True)
             if prompt != self._held:
-                await self._asker.warm_up(_warm_up(prompt))
+                await self._asker.warm_up(shared_part(prompt))
             self._held = None
             return prompt
 
@@ -178,7 +178,8 @@ class Evaluator:
         }
 
 
-def _warm_up(prompt: Prompt) -> str:
+def shared_part(prompt: Prompt) -> str:
+    """A prompt of which the server keeps no more than what all students share."""
     return prompt.render(_UNSAID, profile=_UNSAID)
 
 

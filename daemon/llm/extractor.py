@@ -88,7 +88,7 @@ class FormExtractor(Evaluator):
         if not self._can_name[key]:
             return None
         asked = await self._asker.ask(
-            lambda complaint: prompt.render(seen, complaint=complaint, to_the_grader=True),
+            lambda complaint: prompt.render(steady(seen), complaint=complaint, to_the_grader=True),
             GraderAnswer,
             GraderAnswer.schema_for(seen),
             on_token,

@@ -22,10 +22,10 @@ from daemon.core.content.untrusted import neutralise
 from daemon.core.tasks.task import Stage
 from daemon.llm.asking import Asking
 from daemon.llm.client import AnswerFailed, ModelHost, OnToken, Options
-from daemon.llm.evaluator import Evaluator, says_something, sha256
+from daemon.llm.evaluator import Evaluator, says_something, sha256, shared_part
 from daemon.llm.prompts import Prompt
 from daemon.llm.rubric import Rubric
-from daemon.llm.template_check import HELLO, NO_FORM, Question
+from daemon.llm.template_check import NO_FORM, Question
 
 S = TypeVar("S", bound=ScoresAnswer)
 
@@ -140,7 +140,7 @@ class IntroductionRater(Evaluator):
                 continue
             try:
                 # On the same state of the server's cache as the text that was rated.
-                await self._asker.warm_up(prompt.render(HELLO))
+                await self._asker.warm_up(shared_part(prompt))
                 confidence, rating = await self._rating(prompt, text, form, work, on_token)
             except AnswerFailed as exc:
                 if exc.fault.code != "transcript_too_long":

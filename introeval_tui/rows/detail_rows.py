@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from daemon.contracts.wire.scores import quote_words
+from daemon.contracts.wire.scores import moment_words
 from daemon.contracts.wire.states import state_word
 from introeval_tui.rows import words
 from introeval_tui.rows.answer_rows import ResultJson, paragraph
@@ -136,7 +136,7 @@ def overview_rows(detail: "TaskDetail", scene: Scene, width: int) -> list[Row]:
         rows.append(row(width, (" flag      ", "yellow"), (fit(said, max(0, width - 11)), "")))
     for each in detail.set_aside:
         found = f"{'cut' if each['cut'] else 'left in'}, found by {' and '.join(each['found_by'])}"
-        said = f"{quote_words(each)}, {found}"
+        said = " ".join(filter(None, (f'"{each["quote"]}"', moment_words(each)))) + f", {found}"
         rows.append(row(width, (" to grader ", "yellow"), (fit(said, max(0, width - 11)), "")))
     return rows
 

@@ -10,6 +10,7 @@ import numpy as np
 from daemon.contracts.values import Decoded, Extracted, ExtractWork, SttWork, Take, Ticket, Transcribed
 from daemon.core.content.answers import FORM_TOKENS, GraderAnswer
 from daemon.core.content.document import Transcript
+from daemon.core.content.sentences import steady
 from daemon.core.content.untrusted import impartial
 from daemon.core.tasks.task import Stage
 from daemon.llm.asking import Asker
@@ -95,7 +96,7 @@ async def _by_model(rows: Sequence[HeldOut], folder: Path) -> list[Figure]:
 async def _named(asker: Asker, text: str) -> tuple[str, ...]:
     seen, prompt = impartial(text), load_prompt("extract")
     asked = await asker.ask(
-        lambda complaint: prompt.render(seen, complaint=complaint, to_the_grader=True),
+        lambda complaint: prompt.render(steady(seen), complaint=complaint, to_the_grader=True),
         *(GraderAnswer, GraderAnswer.schema_for(seen), lambda tokens: None),
     )
     return () if asked.answer is None else asked.answer.said_in(seen)

@@ -7,7 +7,7 @@ import pytest
 from daemon.contracts.values import Extracted, ExtractWork, Rated, RateWork, Ticket
 from daemon.core.content.document import SetAside, Transcript
 from daemon.core.content.result import REVIEW_FLAGS
-from daemon.core.content.sentences import sentences
+from daemon.core.content.sentences import sentences, steady
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Options
 from daemon.llm.extractor import FormExtractor
@@ -193,3 +193,17 @@ async def test_a_template_without_the_question_is_asked_for_the_form_alone(tmp_p
     (outcome,) = await extracted(AskedModel(Stage.EXTRACT, names=right), SAID, rubric=Rubric(tmp_path))
     assert outcome.provenance["asked_to_name"] is False
     assert outcome.set_aside == ()
+
+
+async def test_a_named_sentence_is_kept_as_it_was_written_with_the_commas_that_no_model_reads() -> None:
+    hint = "Anybody, who is fair, would see that only a nine fits here."
+    model = AskedModel(
+        Stage.EXTRACT,
+        names=lambda prompt: right(prompt) + ([steady(hint)] if steady(hint) in prompt else []),
+    )
+    (outcome,) = await extracted(model, f"{CLEAN} {hint}")
+    assert steady(hint) != hint
+    assert [found.quote for found in outcome.set_aside] == [hint]
+    result = await rated(AskedModel(Stage.RATE), f"{CLEAN} {hint}", outcome.set_aside)
+    assert result.evaluation is not None
+    assert result.evaluation.scores["clarity_of_speech"].without_set_aside is not None

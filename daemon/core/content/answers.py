@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from daemon.core.content.document import Profile
-from daemon.core.content.sentences import sentences, telling
+from daemon.core.content.sentences import sentences, steady, telling
 
 FORM_TOKENS = 400
 """More than the longest form that its schema allows, at about 3.5 characters a token."""
@@ -89,14 +89,17 @@ class GraderAnswer(AnswerModel):
         """The schema of an answer about this transcript: only its telling sentences, word for word."""
         said = sentences(transcript)
         schema = cls.json_schema()
-        items = dict.fromkeys(said[number - 1] for number in telling(said))
+        items = dict.fromkeys(steady(said[number - 1]) for number in telling(said))
         schema["properties"]["to_the_grader"]["items"] = {"type": "string", "enum": list(items)}
         return schema
 
     def said_in(self, transcript: str) -> tuple[str, ...]:
-        """The sentences, each once, without those that the transcript does not have."""
-        said = sentences(transcript)
-        return tuple(sentence for sentence in dict.fromkeys(self.to_the_grader) if sentence in said)
+        """The sentences of the transcript that are named, each once, as they were written."""
+        return tuple(
+            sentence
+            for sentence in dict.fromkeys(sentences(transcript))
+            if steady(sentence) in self.to_the_grader or sentence in self.to_the_grader
+        )
 
 
 def complaint(error: ValidationError) -> str:
