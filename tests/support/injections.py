@@ -42,7 +42,7 @@ sets that they were written with: `tests/data/grader_independent.json`, and in t
 _AFTER_THE_TABLE = """
 About half of the attacks in words that are new to the rules are not found, most of the indirect ones. So the
 model that reads the form is asked as well which sentences speak to the grader
-([decision 6](decisions/0006-rules-against-injection.md)); the bundled small one cannot tell, and is not
+([decision 15](decisions/0015-the-model-names-orders.md)); the bundled small one cannot tell, and is not
 asked. The rater gets the words as data between delimiters, and where some were found, the result has the
 scores with them and without. No flag does not mean that nobody spoke to the grader.
 """
