@@ -1,7 +1,7 @@
 """The words of a transcript that speak to the grader: who found them, and what they do to the scores.
 
 Rules find what is certain, and cut it. The model names further sentences; they are only flagged, since
-ordinary ones would go, too. The scores with and without the words say whether the rater obeys them.
+ordinary ones would be cut, too. The scores with and without the words say whether the rater obeys them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,10 @@ from daemon.core.content.sentences import sentences
 from daemon.core.content.untrusted import impartial, neutralise, to_the_grader
 
 MOVED = 0.5
-"""Points by which a score must differ with the words left in to count as moved, before a calibration."""
+"""Points by which a score must differ with the words left in to count as moved, before a calibration.
+
+Measured with SmolLM2: an ordinary sentence more moved a score by 0.30 at most (four introductions).
+"""
 
 _DETAIL = 1000  # characters of a flag's detail; further findings are only counted
 
