@@ -239,7 +239,7 @@ async def test_a_new_rating_on_a_form_by_another_template_is_told(tmp_path: Path
 
     async with lab.daemon() as daemon:
         await worked_off(daemon)
-        lab.write("Read the form. {{ transcript }}", "extract.v3.j2")
+        lab.write("Read the form. {{ transcript }}", "extract.v9.j2")
         assert await rated(extract=False) == []
         assert "1 of 1 forms rest on another template" in told.getvalue()
         told.truncate(0)

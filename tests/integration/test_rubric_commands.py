@@ -12,6 +12,7 @@ from daemon.config.edit import with_key
 from daemon.config.load import load
 from daemon.core.errors import ConfigError
 from daemon.llm.prompts import OURS, load_prompt
+from daemon.llm.template_check import DELIVERY
 from tests.support.commands import Ended, invoke
 from tests.support.rights import somebody_else
 
@@ -43,11 +44,11 @@ def test_show_gives_each_template_with_its_variables_and_a_sample(folder: Path) 
         == set(shown[1]["used"])
         == {"complaint", "levels", "profile", "question", "speaking", "transcript"}
     )
-    assert "140 words per minute" in shown[1]["sample"]
+    assert f"Delivery: {DELIVERY}" in shown[1]["sample"]
     text = rubric("show", "--stage", "rate").stdout
     assert shown[1]["sample"] in text
     assert shown[1]["sha256"] in text
-    assert "extract.v1" not in text
+    assert "extract.v2" not in text
 
 
 def test_use_changes_one_key_and_leaves_the_rest_of_the_file(folder: Path) -> None:
