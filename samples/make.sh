@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the sample videos, the test clips and the engine probe again.
+# Makes the sample videos, the test clips, the engine probe and the canary again.
 # Needs flite, espeak-ng, ffmpeg and python3:  apt-get install flite espeak-ng ffmpeg
 # What each sample says is read from words.json; nothing else is an input.
 set -euo pipefail
@@ -103,3 +103,7 @@ echo 'Hello, my name is Alex. This is a test of the microphone.' | speak slt 1.0
 encode -i "$scratch/speech.wav" -af 'adelay=500,apad' -t 5 \
   -c:a pcm_s16le -ac 1 -ar 16000 "${exact[@]}" "$media/probe.wav"
 cp "$media/probe.wav" "$probe"
+
+# The canary's words are those of daemon/core/canary/question.py.
+flite -voice rms -o "$scratch/speech.wav" -t 'Hello, my name is Clara Hill. I am twenty one years old, and I study geography. In my free time I play chess and I go swimming. Last summer I worked in a library for two months. I am patient, and I am good at explaining things. After my degree I want to become a teacher.'
+encode -i "$scratch/speech.wav" -c:a libopus -b:a 24k -ac 1 -ar 16000 "${exact[@]}" "$samples/../daemon/supervisor/canary.ogg"

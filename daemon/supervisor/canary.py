@@ -31,6 +31,7 @@ from daemon.core.canary.question import PROFILE, SPEAKING, TRANSCRIPT
 from daemon.core.canary.record import CanaryRecord, CanaryRun, foreseen, judged
 from daemon.core.content.shown_form import delivery_in_words
 from daemon.core.errors import Blame, CanaryDrifted, EngineError, Fault
+from daemon.core.forecast.explain import seconds
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
 from daemon.monitoring.alarms import Alarms
@@ -121,6 +122,7 @@ class Canary:
         return datetime.fromtimestamp(self._clock()).astimezone().date().isoformat()
 
     async def _prove(self, stage: Stage) -> None:
+        began = self._clock()
         answer, complaint = await self._ask(stage)
         before = self._records[stage]
         run = CanaryRun(identity=self._identity(stage), answer=answer, at=self._clock(), day=self._day())
@@ -135,7 +137,9 @@ class Canary:
         else:
             self.drifted -= {stage}
             first = before.reference is None or before.reference.answer is None
-            self._events.add("phase", f"the canary of {stage} is {'recorded' if first else 'as recorded'}")
+            told = "recorded" if first else "as recorded"
+            took = seconds(self._clock() - began)
+            self._events.add("phase", f"the canary of {stage} is {told}, after {took}")
         told = f"no valid answer came to the canary, so what drifts is not noticed: {complaint}"
         unheard = trouble(f"canary_unheard_{stage}", told)
         self._alarms.on(unheard.code, unheard if answer is None and not record.drift else None)
