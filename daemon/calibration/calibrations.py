@@ -99,6 +99,8 @@ class Calibrations:
     ) -> CalibrationMade:
         anchors = list(_anchors(wanted.raters, ratings))
         raters = [each.rater for each in wanted.raters]
+        if len(set(raters)) < len(raters):
+            raise IllegalTransition("two raters have one name, so they cannot be told apart; rename one")
         try:
             make_folder(self._folder)
             number = max((number for number, _ in self._numbered()), default=0) + 1
