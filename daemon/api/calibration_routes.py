@@ -10,6 +10,7 @@ from daemon.api.protocols import Calibrating
 from daemon.contracts.wire.calibration import (
     AnchorSheet,
     CalibrationMade,
+    CalibrationsKept,
     CalibrationUsed,
     CalibrationWanted,
 )
@@ -25,6 +26,11 @@ def add_calibrating(
     async def get_anchors(actor: Actor, since: Instant, until: Instant) -> Response:
         """The tasks of a class that a person is to score, without the model's figures."""
         return as_json(await calibrations.tasks(since, until))
+
+    @api.get("/calibrations", response_model=CalibrationsKept, responses=problems(403, 409, 503))
+    async def get_calibrations(actor: Actor) -> Response:
+        """The calibrations that were made, and the one in use."""
+        return as_json(await calibrations.kept())
 
     @api.post("/calibrations", response_model=CalibrationMade, responses=problems(403, 404, 409, 422, 503))
     async def post_calibration(actor: Actor, wanted: CalibrationWanted) -> Response:

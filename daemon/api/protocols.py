@@ -8,6 +8,7 @@ from daemon.contracts.wire.base import EventLine, Forgotten, LogLine
 from daemon.contracts.wire.calibration import (
     AnchorSheet,
     CalibrationMade,
+    CalibrationsKept,
     CalibrationUsed,
     CalibrationWanted,
 )
@@ -156,6 +157,10 @@ class Calibrating(Protocol):
 
     async def tasks(self, since: float, until: float) -> AnchorSheet:
         """The tasks of a class to score. Raises StoreError."""
+        ...
+
+    async def kept(self) -> CalibrationsKept:
+        """All calibrations, and the one in use. Raises StoreError, IllegalTransition."""
         ...
 
     async def make(self, wanted: CalibrationWanted, actor: str | None) -> CalibrationMade:

@@ -14,7 +14,9 @@ from daemon.contracts.signal import Signal
 from daemon.contracts.wire.calibration import (
     AnchorSheet,
     AnchorTask,
+    CalibrationLine,
     CalibrationMade,
+    CalibrationsKept,
     CalibrationUsed,
     CalibrationWanted,
     RaterScores,
@@ -27,7 +29,7 @@ from daemon.core.timestamps import to_iso
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.events import Events
 from daemon.store import reports, revising
-from daemon.store.calibration import InUse
+from daemon.store.calibration import InUse, in_use
 from daemon.store.database import Database, reads
 from daemon.store.revising import Rating, Revised
 from daemon.store.session import Session
@@ -70,6 +72,20 @@ class Calibrations:
         self._events.add("order", told, actor=actor)
         return made
 
+    async def kept(self) -> CalibrationsKept:
+        """All that were made, oldest first, and the one in use. Raises StoreError, IllegalTransition."""
+        use = await self._session.read(in_use)
+        made = await asyncio.to_thread(lambda: [self._read(each) for each in sorted(self._numbers())])
+        return CalibrationsKept(
+            in_use=None if use is None else use.calibration.number,
+            made=[
+                CalibrationLine(
+                    **{key: getattr(each.calibration, key) for key in CalibrationLine.model_fields}
+                )
+                for each in made
+            ],
+        )
+
     async def apply(self, number: int, actor: str | None) -> CalibrationUsed:
         """Correct the results of its class, and every rating from now on.
 
@@ -103,7 +119,7 @@ class Calibrations:
             raise IllegalTransition("two raters have one name, so they cannot be told apart; rename one")
         try:
             make_folder(self._folder)
-            number = max((number for number, _ in self._numbered()), default=0) + 1
+            number = max(self._numbers(), default=0) + 1
             calibration = Calibration(
                 number=number,
                 made_at=to_iso(now),
@@ -127,10 +143,8 @@ class Calibrations:
         sha256 = hashlib.sha256(content).hexdigest()
         return CalibrationMade(calibration=calibration, sha256=sha256, file=str(file), report=str(page))
 
-    def _numbered(self) -> Iterator[tuple[int, Path]]:
-        for path in self._folder.glob("*.json"):
-            if path.stem.isdecimal():
-                yield int(path.stem), path
+    def _numbers(self) -> list[int]:
+        return [int(path.stem) for path in self._folder.glob("*.json") if path.stem.isdecimal()]
 
     def _read(self, number: int) -> InUse:
         """A calibration's file. Raises IllegalTransition."""
@@ -194,7 +208,9 @@ def _anchors(raters: Sequence[RaterScores], ratings: Mapping[int, Rating]) -> It
     """The scored tasks, by id. Raises UnknownTask for one of another class, IllegalTransition for none."""
     ids = sorted({task_id for each in raters for task_id, scores in each.scores.items() if scores})
     if not ids:
-        raise IllegalTransition("no task has a score, so nothing can be compared; score ten tasks or more")
+        raise IllegalTransition(
+            "no task has a score, so nothing can be compared; give ten tasks or more a score"
+        )
     if missing := [task_id for task_id in ids if task_id not in ratings]:
         told = ", ".join(map(str, missing))
         raise UnknownTask(f"no rated task of this class has the id {told}; run: introeval tasks")

@@ -47,13 +47,16 @@ def calibrate(
     Ten to twenty tasks are shown without the model's figures, and you score them: here, or in a spreadsheet
     with --to and --from. Then the agreement is printed, with 90 % intervals. Once the calibration is used,
     the results of the class are revised, and every later rating by this model, prompt and parameters is
-    corrected. --remove takes that back.
+    corrected. --remove takes that back. Without a day, those made so far are listed.
     """
-    if [day is not None, use is not None, remove].count(True) != 1:
+    if [day is not None, use is not None, remove].count(True) > 1:
         raise UsageError("give one of: a day, --use NUMBER, --remove")
     if day is None:
         if to or scored or apply:
             raise UsageError("--to, --from and --apply need a day")
+        if use is None and not remove:
+            _list(as_json=as_json)
+            return ExitCode.DONE
         _show(None, _used("remove" if remove else f"{use}/apply"), as_json=as_json)
         return ExitCode.DONE
     since, until = span(day, None, None)
@@ -81,6 +84,26 @@ def calibrate(
     if used is None and not as_json:
         print(f"it is not used; to use it, run: introeval calibrate --use {made.calibration.number}")
     return ExitCode.DONE
+
+
+def _list(*, as_json: bool) -> None:
+    """Print the calibrations that were made."""
+    from daemon.api import client
+    from daemon.cli.plain import local
+    from daemon.contracts.wire.calibration import CalibrationsKept
+
+    kept = CalibrationsKept.model_validate(client.get(configuration().paths.socket, "/calibrations"))
+    if as_json:
+        print(kept.model_dump_json(indent=2))
+        return
+    for line in kept.made:
+        used = ", in use" if line.number == kept.in_use else ""
+        by = f" by {line.made_by}" if line.made_by else ""
+        raters = ", ".join(line.raters)
+        told = f"calibration {line.number} of {line.day}, scored by {raters}"
+        say([Line(f"{told}, made {local(line.made_at)}{by}{used}", "green" if used else "")])
+    if not kept.made:
+        say([Line("no calibration was made; to make one, run: introeval calibrate today")])
 
 
 def _sheet(day: str, since: float, until: float) -> "AnchorSheet":

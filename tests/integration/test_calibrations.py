@@ -157,13 +157,17 @@ async def test_what_was_revised_is_taken_back_and_a_removal_without_one_is_refus
     async with lab.daemon() as daemon:
         await worked_off(daemon)
         assert (await run(lab, "calibrate", "--remove")).exit_code == 9
+        assert "no calibration was made" in (await run(lab, "calibrate")).stdout
         sheet = await scored_sheet(lab, "ann.csv")
         made = await run(lab, "calibrate", "today", "--from", str(sheet))
         assert "calibrate --use 1" in made.stdout
         await worked_off(daemon)
         before = {task_id: last(lab, task_id) for task_id in range(1, CLASS + 1)}
         assert all(result["revision"] == 1 for result in before.values())
+        assert "in use" not in (await run(lab, "calibrate")).stdout
         assert (await run(lab, "calibrate", "--use", "1")).exit_code == 0
+        assert "scored by ann" in (listed := (await run(lab, "calibrate")).stdout)
+        assert "in use" in listed
     async with lab.daemon() as daemon:  # another start delivers what is left
         await worked_off(daemon)
         assert last(lab, 1)["revision"] == 2

@@ -59,6 +59,23 @@ class CalibrationMade(WireModel):
     report: str
 
 
+class CalibrationLine(WireModel):
+    """A calibration in a list."""
+
+    number: int
+    day: str
+    made_at: str
+    made_by: str | None
+    raters: tuple[str, ...]
+
+
+class CalibrationsKept(WireModel):
+    """All calibrations, oldest first, and the number of the one in use."""
+
+    in_use: int | None
+    made: list[CalibrationLine]
+
+
 class CalibrationUsed(WireModel):
     """The number of results that were revised by the calibration `number`, or back. `left` of the class keep
     the model's own figures: the keys of their provenance in `differs` are others than its.
