@@ -120,9 +120,9 @@ def test_a_correction_keeps_the_order_and_its_intervals_have_what_the_offset_mis
         for at, each in enumerate(apart)
     ]
     made = corrections(anchors, ["ann"], lambda n: (chance.choices(range(n), k=n) for _ in range(400)))
-    own, mended = made["overall_rating"].model, made["overall_rating"].corrected
-    assert own[Measure.CORRELATION].value == pytest.approx(mended[Measure.CORRELATION].value)
-    left, interval = mended[Measure.DIFFERENCE].value, mended[Measure.DIFFERENCE].interval
+    own, corrected_ones = made["overall_rating"].model, made["overall_rating"].corrected
+    assert own[Measure.CORRELATION].value == pytest.approx(corrected_ones[Measure.CORRELATION].value)
+    left, interval = corrected_ones[Measure.DIFFERENCE].value, corrected_ones[Measure.DIFFERENCE].interval
     assert left is not None
     assert abs(left) < 0.2
     assert interval is not None

@@ -67,9 +67,9 @@ def test_one_anchor_or_noise_proves_no_offset() -> None:
 def test_a_corrected_score_stays_on_the_scale_and_keeps_the_order(
     given: list[float], scores: list[float]
 ) -> None:
-    mended = [moved(score, offset(given)) for score in sorted(scores)]
-    assert mended == sorted(mended)
-    assert all(1 <= score <= 10 for score in mended)
+    corrected = [moved(score, offset(given)) for score in sorted(scores)]
+    assert corrected == sorted(corrected)
+    assert all(1 <= score <= 10 for score in corrected)
 
 
 @given(st.lists(st.floats(-9, 9), min_size=LEAST_FOR_INTERVAL, max_size=25))
