@@ -35,10 +35,10 @@ def fairness(
 ) -> int:
     """Measure whether the rater treats all alike, and keep the card of this model, rubric and parameters.
 
-    Introductions are rated as they are, and after each of nine changes that leave what they say. The card has
-    the mean shift of every score. By default the introductions are those of invented people that the program
-    brings. No daemon may run. Ctrl+c ends it with what is rated by then. The exit code is 1 when the rater is
-    not for grades.
+    Introductions are rated as they are, and after each of nine changes that leave what they say. The card
+    has the mean shift of every score. By default the introductions are those of invented people that the
+    program brings. No daemon may run. Ctrl+c ends it with a look at what is rated by then, and keeps no card.
+    The exit code is 1 when the rater is not for grades.
 
     To see a card again: introeval fairness show. To take a rater for grades in spite of its card:
     introeval fairness accept.
@@ -56,8 +56,9 @@ def fairness(
     write_privately()
     try:
         with owned(settings.paths.state):
-            card = _measured(settings, base[::_QUICK] if quick else base, name)
-            if not quick:
+            card, whole = _measured(settings, base[::_QUICK] if quick else base, name)
+            keep = whole and not quick
+            if keep:
                 with open_store(settings.paths.state / DATABASE) as db:
                     kept_cards.keep(db, card, at=time.time(), actor=me())
     except AlreadyRunning as exc:
@@ -66,7 +67,7 @@ def fairness(
     if as_json:
         print(card.model_dump_json(indent=2))
     else:
-        say(lines(KeptCard(card=card), stored=not quick))
+        say(lines(KeptCard(card=card), stored=keep))
     return ExitCode.DONE if card.fit else ExitCode.NO
 
 
@@ -126,8 +127,8 @@ def _introductions(config: "Config", day: str | None) -> "tuple[Sequence[Introdu
     return said, f"the class of {day}"
 
 
-def _measured(config: "Config", base: "Sequence[Introduction]", name: str) -> "Card":
-    """Say what it costs, and make the card with progress on stderr."""
+def _measured(config: "Config", base: "Sequence[Introduction]", name: str) -> "tuple[Card, bool]":
+    """Say what it costs, and make the card with progress on stderr. Gives it, and whether all was asked."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from daemon.app.fairness import measure, questions
@@ -146,9 +147,10 @@ def _measured(config: "Config", base: "Sequence[Introduction]", name: str) -> "C
     with Progress(*columns, console=ERR, transient=True, disable=not ERR.is_terminal) as progress:
         bar = progress.add_task("rating", total=ratings)
 
-        async def ask() -> "Card":
+        async def ask() -> "tuple[Card, bool]":
             stop = stopped_by_signals()
-            return await measure(config, base, name, lambda: progress.advance(bar), stop)
+            card = await measure(config, base, name, lambda: progress.advance(bar), stop)
+            return card, not stop.is_set()
 
         return asyncio.run(ask())
 

@@ -44,7 +44,7 @@ def lines(kept: KeptCard, *, stored: bool = True) -> Iterator[Line]:
 
 def _conclusion(card: Card) -> Iterator[Line]:
     yield Line(headline(card), "green" if card.fit else "red")
-    more = reasons(card)
+    more = [reason for reason in reasons(card) if not headline(card).endswith(reason)]
     for reason in more[:_MOST]:
         yield Line(f"  {reason}")
     if (left := len(more) - _MOST) > 0:

@@ -42,7 +42,9 @@ _PAUSED = "nothing starts: an earlier pause still holds; start the daemon, then 
 
 @dataclass(frozen=True, slots=True)
 class SummaryRow:
-    """One task of the summary. `name` is from its form, `seconds` from claim to end."""
+    """One task of the summary. `name` is from its form, `seconds` from claim to end;
+    `not_for_grades` is its flag.
+    """
 
     id: int
     student: str
@@ -51,6 +53,7 @@ class SummaryRow:
     outcome: str | None
     name: str | None
     rating: int | None
+    not_for_grades: bool
     seconds: float
     result: str | None
 
@@ -209,6 +212,7 @@ def _rows(db: Database, daemon: Daemon, earlier: Sequence[int]) -> list[SummaryR
                 outcome=listed.outcome and listed.outcome.value,
                 name=(said.get("profile") or {}).get("name"),
                 rating=(said.get("evaluation") or {}).get("overall_rating"),
+                not_for_grades=any(flag["code"] == "not_for_grades" for flag in said.get("flags") or ()),
                 seconds=ended - listed.claimed_at,
                 result=results[-1].name if results else None,
             )

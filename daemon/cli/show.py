@@ -15,7 +15,7 @@ from daemon.contracts.wire.tasks import HistoryLine, RefusedLine, TaskDetail, Ta
 from daemon.contracts.wire.words import PlaceState
 
 if TYPE_CHECKING:
-    from daemon.cli.run import Report
+    from daemon.cli.run import Report, SummaryRow
 
 _COLOURS = {
     "evaluated": "green",
@@ -140,6 +140,10 @@ def _row(line: TaskLine, *, narrow: bool) -> tuple[str, ...]:
     )
 
 
+def _of_what(row: "SummaryRow", *, demo: bool) -> str:
+    return " demo" if demo else " no grade" if row.not_for_grades else ""
+
+
 def more_tasks(page: TaskPage, offset: int) -> Iterator[Line]:
     """What the page leaves out, and how to see it."""
     if page.total > offset + len(page.tasks):
@@ -221,7 +225,7 @@ def results(report: "Report") -> Iterator[Line]:
     heads = ("id", "student", "outcome", "rating", "seconds", "name", "result")
     rows = [heads]
     for row in report.rows:
-        rating = "-" if row.rating is None else f"{row.rating}/10" + (" demo" if report.demo else "")
+        rating = "-" if row.rating is None else f"{row.rating}/10" + _of_what(row, demo=report.demo)
         cells = (str(row.id), row.student, (row.outcome or "-").replace("_", " "), rating)
         rows.append((*cells, f"{row.seconds:.1f}", row.name or "-", row.result or "not delivered"))
     head, *lines = table(rows, width(), right=(0, 4))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,8 +35,8 @@ from daemon.store import audit, open_reader, open_store
 from daemon.store import fairness as kept_cards
 from daemon.system.state_folder import DATABASE, owned
 from tests.integration.test_api_routes import ask
-from tests.support.inprocess import Lab
-from tests.support.scripted import Log, ScriptedEngine
+from tests.support.inprocess import Lab, worked_off
+from tests.support.scripted import SPEAKING, TRANSCRIPT, Log, ScriptedEngine
 
 pytestmark = pytest.mark.anyio
 
@@ -226,6 +227,21 @@ async def test_a_running_daemon_takes_an_acceptance_up_at_once_and_says_who(made
         assert kept.accepted is not None
         assert kept.accepted.by == "Dr. Imhof"
         assert any("accepted for grades by Dr. Imhof" in event.message for event in daemon.events.recent(9))
+
+
+async def test_the_introductions_of_a_class_are_those_that_were_rated(made: Made) -> None:
+    lab = Lab(made.folder / "lab")
+    for student in ("s001", "s002"):
+        lab.hand_in(f"{student}_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        said = await daemon.session(kept_cards.said_between, 0.0, time.time())
+        nobody = await daemon.session(kept_cards.said_between, 0.0, 1.0)
+    assert [each.text for each in said] == [TRANSCRIPT.text] * 2
+    assert said[0].speaking == SPEAKING
+    assert nobody == []
+    words = ("--config", str(lab.folder / "introeval.toml"), "fairness", "--class", "2001-01-01")
+    assert await asyncio.to_thread(run, words) == 64
 
 
 async def test_doctor_says_that_nobody_has_measured_it_and_then_what_the_card_says(made: Made) -> None:

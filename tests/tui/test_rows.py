@@ -453,6 +453,15 @@ def test_the_rating_of_a_demonstration_is_marked_and_not_bright() -> None:
     assert "DEMO" in said(header.top_rows(a_scene(demo=True), 80)[:1])
 
 
+def test_a_rater_that_its_card_keeps_from_grades_is_marked_beside_the_demonstration() -> None:
+    line = task(1, status="completed", outcome="evaluated", flag_codes=["not_for_grades"])
+    assert "no grade, by its fairness card" in said(
+        table.table_rows(listed([line]), a_scene(), 80, 3, first=0, cursor=-1)
+    )
+    assert "NO GRADE" in said(detail_rows.head_rows(line, a_detail(line), a_scene(), 80, KEYS)[:1])
+    assert "NO GRADES" in said(header.top_rows(a_scene(not_for_grades=True), 80)[:1])
+
+
 def test_each_score_has_its_figure_its_quote_and_what_makes_it_unsure() -> None:
     result = a_result(task(1, status="completed", outcome="evaluated"))
     scores = result["evaluation"]["scores"]
