@@ -92,7 +92,7 @@ def reason(task: "TaskLine", now: float) -> str:
     if task.demo and task.status == "completed":
         return f"DEMO, no grade{': ' if task.reason else ''}{task.reason}"
     if "not_for_grades" in task.flag_codes and task.status == "completed":
-        return f"no grade, by its fairness card{': ' if task.reason else ''}{task.reason}"
+        return f"NO GRADE, see its rater's card{': ' if task.reason else ''}{task.reason}"
     if task.reason:
         return task.reason
     if task.rating is not None and task.delivered_at:
