@@ -89,7 +89,7 @@ def show(card: Annotated[str, CARD] = "", as_json: AsJson = False) -> None:
 
 def accept(
     by: Annotated[str, typer.Option(metavar="NAME", help="Who answers for it.")],
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why the rater is taken all the same.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why it is taken; name no student.")],
     card: Annotated[str, CARD] = "",
 ) -> None:
     """Take a rater for grades in spite of its fairness card. Its ratings from now on have no such flag.

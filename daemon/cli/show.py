@@ -234,6 +234,9 @@ def results(report: "Report") -> Iterator[Line]:
         yield Line(text, _COLOURS.get(row.outcome or "", ""))
     if report.demo and any(row.rating is not None for row in report.rows):
         yield Line("the ratings are of a demonstration model: they are no grades", "yellow")
+    elif any(row.not_for_grades for row in report.rows):
+        told = "the rater is not shown to treat all alike: the ratings are no grades"
+        yield Line(f"{told}; see: introeval fairness show", "yellow")
     yield Line(f"results are in {report.outbox}")
     if report.refused:
         yield Line(f"{counted_refused(report.refused)}; see: introeval tasks --refused", "yellow")

@@ -11,7 +11,9 @@ import pytest
 
 from daemon.app.engines import Site
 from daemon.app.fairness import bundled, measure, questions
+from daemon.cli import show
 from daemon.cli.main import run
+from daemon.cli.run import Report, SummaryRow
 from daemon.config.load import load
 from daemon.contracts.values import Failed, Provenance, Rated, RateWork, StageOutcome, Ticket
 from daemon.contracts.wire.status import DaemonStatus, EngineReport
@@ -227,6 +229,14 @@ async def test_a_running_daemon_takes_an_acceptance_up_at_once_and_says_who(made
         assert kept.accepted is not None
         assert kept.accepted.by == "Dr. Imhof"
         assert any("accepted for grades by Dr. Imhof" in event.message for event in daemon.events.recent(9))
+
+
+def test_the_summary_of_a_run_says_that_such_ratings_are_no_grades() -> None:
+    row = SummaryRow(1, "s001", "me.mp4", "completed", "evaluated", "Ada", 7, True, 9.0, "r.json")
+    told = show.results(Report([row], 0, Path("outbox"), [], finished=True, demo=False))
+    said = "\n".join(line.text for line in told)
+    assert "7/10 no grade" in said
+    assert "are no grades; see: introeval fairness show" in said
 
 
 async def test_the_introductions_of_a_class_are_those_that_were_rated(made: Made) -> None:
