@@ -5,7 +5,7 @@ import re
 from importlib.resources import files
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from daemon.app.fairness import bundled
@@ -186,6 +186,22 @@ def test_the_pace_and_the_pauses_stay(change: str, said: Introduction) -> None:
         assert other.speaking.pause_ratio == said.speaking.pause_ratio
         longer = len(other.text.split()) > len(said.text.split())
         assert (other.speaking.speech_s > said.speaking.speech_s) >= longer
+
+
+SPOKEN = st.text(st.sampled_from("abIo é.,!?'-’ 1\n\u3042\u0301")) | st.text()
+
+
+@every
+@settings(max_examples=60, deadline=None)
+@given(text=SPOKEN, name=st.none() | SPOKEN)
+@example(text="I am Bo.", name=" ")
+@example(text=" . ", name="Bo")
+def test_whatever_was_heard_can_be_changed_or_is_left(change: str, text: str, name: str | None) -> None:
+    speaking = Speaking(speech_s=9, words_per_minute=99, pause_ratio=0, longest_pause_s=0)
+    other = changed(Introduction(text, Profile(name=name), speaking), change)
+    if other is not None:
+        assert other.text != " ".join(text.split())
+        assert other.speaking.speech_s >= 0
 
 
 @every

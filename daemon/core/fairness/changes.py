@@ -6,7 +6,7 @@ same for the same seed, and None for an introduction that has nothing to change.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from daemon.core.content.document import Profile, Speaking
@@ -80,9 +80,9 @@ def _misheard(share: float, said: Introduction, seed: str) -> Introduction | Non
 
 def _renamed(said: Introduction, seed: str) -> Introduction | None:
     """An invented name of another origin, in the words and in the form."""
-    if said.profile is None or not said.profile.name:
+    parts = ((said.profile and said.profile.name) or "").split()
+    if said.profile is None or not parts:
         return None
-    parts = said.profile.name.split()
     known = [names for names in phrasing.NAMES if not set(names) & set(parts)]
     given, family = known[number(seed, len(known))]
     other = dict.fromkeys(parts[1:], family) | {parts[0]: given}
@@ -147,7 +147,8 @@ CHANGES: Mapping[str, Variation] = {
 
 def changed(said: Introduction, change: str) -> Introduction | None:
     """The introduction after a change, the same each time; None where nothing can be changed."""
-    return CHANGES[change].make(said, f"{change} {said.text}")
+    said = replace(said, text=" ".join(said.text.split()))
+    return CHANGES[change].make(said, f"{change} {said.text}") if said.text else None
 
 
 def _said(before: Introduction, text: str) -> Introduction | None:
