@@ -40,6 +40,10 @@ def serve(wire: ParentChannel, model: Path, parallel: int, ctx: int) -> Any:
     params.api_keys = [key]
     params.ui = False
     params.endpoint_slots = False
+    # Its cache in the host's memory restores whole prompts. A student who hands in the same as an earlier one
+    # would be answered on another state than the one before. It also takes up to 8 GB.
+    params.cache_ram_mib = 0
+    params.cache_idle_slots = False
     params.n_batch = 256  # progress is reported after each batch of the prompt: a sign of life
     threads = threads_for(len(os.sched_getaffinity(0)))
     params.cpuparams.n_threads = threads

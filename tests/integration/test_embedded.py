@@ -2,25 +2,29 @@
 
 import asyncio
 import json
+import math
 import os
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from daemon.contracts.values import Extracted, ExtractWork, Failed, Rated, RateWork, Ticket
 from daemon.core.content.answers import FORM_TOKENS, RATING_TOKENS, AnswerModel, FormAnswer
-from daemon.core.content.document import Speaking, Transcript
+from daemon.core.content.document import Scored, Speaking, Transcript
+from daemon.core.content.levels import ALTERNATIVES, LEVELS, LOW_MASS, figures
 from daemon.core.content.scoring import ConfidenceAnswer, RatingAnswer
 from daemon.core.errors import EngineError
 from daemon.core.tasks.task import Stage
-from daemon.llm.client import AnswerFailed, ModelClient, Options, Request
+from daemon.llm.client import Answer, AnswerFailed, ModelClient, Options, Request
 from daemon.llm.embedded import EmbeddedServer
 from daemon.llm.extractor import FormExtractor
 from daemon.llm.limits import AnswerLimits
+from daemon.llm.openai import OpenAIClient
 from daemon.llm.rater import IntroductionRater
 from daemon.llm.rubric import Rubric
 from daemon.system.lock import holder
@@ -215,3 +219,94 @@ async def test_a_damaged_model_does_not_start_and_leaves_nothing(tmp_path: Path)
 async def test_a_missing_model_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="models pull"):
         await host(tmp_path, model=tmp_path / "none.gguf").start(FIRST)
+
+
+async def answer_of(client: ModelClient, **change: Any) -> Answer:
+    schema = {
+        "type": "object",
+        "properties": {"clarity": {"type": "integer", "enum": [*LEVELS]}},
+        "required": ["clarity"],
+        "additionalProperties": False,
+    }
+    options = replace(RATING_OPTIONS, temperature=0.0, num_predict=40)
+    request = Request("Rate this introduction as JSON: I am Mira.", schema, options, ALTERNATIVES)
+    return await client.generate(replace(request, **change), ignore)
+
+
+async def test_the_tokens_of_an_answer_are_told_with_what_else_was_likely(client: ModelClient) -> None:
+    answer = await answer_of(client)
+    assert answer.text.strip().encode() in b"".join(token.text for token in answer.tokens)
+    for token in answer.tokens:
+        logprobs = [logprob for _, logprob in token.alternatives]
+        assert len(logprobs) == ALTERNATIVES
+        assert logprobs == sorted(logprobs, reverse=True)
+        assert 0.05 < sum(map(math.exp, logprobs)) <= 1.001
+    assert any(not text.strip().startswith(b"{") for text, _ in answer.tokens[0].alternatives)
+
+
+async def test_no_token_more_is_made_for_what_else_was_likely(client: ModelClient) -> None:
+    await answer_of(client)
+    told, plain = await answer_of(client), await answer_of(client, alternatives=0)
+    assert (told.text, told.answer_tokens, plain.tokens) == (plain.text, plain.answer_tokens, ())
+    assert 1 <= told.answer_tokens - len(told.tokens) <= 8  # its end, and white space around the object
+
+
+async def test_each_level_is_one_token_of_the_demonstration_model_and_ten_is_no_one(
+    client: ModelClient,
+) -> None:
+    for level in LEVELS:
+        schema = {
+            "type": "object",
+            "properties": {"clarity": {"type": "integer", "enum": [level]}},
+            "required": ["clarity"],
+            "additionalProperties": False,
+        }
+        answer = await answer_of(client, schema=schema)
+        figure = figures(answer.text.strip(), answer.tokens, ["clarity"])["clarity"]
+        assert (figure.level, figure.legal_mass is None) == (level, False)
+    ten = await answer_of(client, prompt="The best mark is 10. It was perfect. Write clarity: 10 as JSON.")
+    figure = figures(ten.text.strip(), ten.tokens, ["clarity"])["clarity"]
+    assert figure.legal_mass is not None
+    assert figure.expected > 2 or figure.legal_mass < LOW_MASS
+
+
+async def test_the_same_words_get_the_same_scores_first_or_last_and_after_a_restart(tmp_path: Path) -> None:
+    rating = host(tmp_path, Stage.RATE)
+    engine = IntroductionRater(rating, Rubric(), lambda: replace(RATING_OPTIONS, num_ctx=4096))
+    others = iter([each["words"] for each in WORDS.values()][1:])
+    speaking = Speaking(speech_s=24, words_per_minute=132, pause_ratio=0.08, longest_pause_s=0.8)
+    found: list[dict[str, Scored]] = []
+    for order in ("same other same same", "other same"):
+        await engine.start()
+        for each in order.split():
+            said = work(SAID if each == "same" else next(others)).transcript
+            outcome = await engine.rate(RateWork(TICKET, said, speaking, None), ignore)
+            assert isinstance(outcome, Rated)
+            if each == "same":
+                assert outcome.evaluation is not None
+                found.append(dict(outcome.evaluation.scores))
+        await engine.stop()
+    assert found == found[:1] * 4
+
+
+async def test_a_whole_prompt_of_an_earlier_student_is_not_restored(tmp_path: Path) -> None:
+    server = host(tmp_path)
+    try:
+        client = (await server.start(FIRST)).client
+        one, other = (
+            await told_of_cache(client, f"{text} {SAID}") for text in ("One student says:", "Tell a story.")
+        )
+        again = await told_of_cache(client, f"One student says: {SAID}")
+    finally:
+        await server.stop()
+    assert max(one, other, again) < 40, "the template's own beginning at most"
+
+
+async def told_of_cache(client: ModelClient, prompt: str) -> int:
+    """The tokens of a prompt that the server had kept."""
+    assert isinstance(client, OpenAIClient)
+    body = client._body(Request(prompt, PROSE.schema, replace(FORM_OPTIONS, num_predict=1)))
+    reply = await client._http.post(
+        "/v1/chat/completions", json={**body, "stream": False, "stream_options": None}
+    )
+    return int(reply.json()["usage"]["prompt_tokens_details"]["cached_tokens"])

@@ -86,6 +86,19 @@ def test_a_one_that_would_have_gone_on_as_ten_counts_for_nothing() -> None:
     assert scored({"1": 0.9, "8": 0.1}, 1, after={"}": 1.0}).score == 2
 
 
+@pytest.mark.parametrize(
+    ("masses", "mean"),
+    [
+        ({"9": 0.5, "1": 0.4}, 9),  # the first digit of 10, as it seems
+        ({"2": 0.05, "1": 0.9}, 1.5),
+        ({"2": 0.6, "1": 0.4}, 1.6),
+        ({"9": 0.5, "1": 0.3, "10": 0.2}, 6),  # the model has a token for 10
+    ],
+)
+def test_a_one_that_was_not_drawn_counts_at_most_as_much_as_two(masses: Masses, mean: float) -> None:
+    assert scored(masses, int(next(iter(masses)))).expected == pytest.approx(in_points(mean), abs=1e-3)
+
+
 def test_a_score_of_which_nothing_is_on_the_scale_is_the_level_without_mass() -> None:
     assert scored({"1": 1.0}, 1, after={"0": 1.0}) == Figure(1, 1.0, None, 0.0)
 
@@ -113,11 +126,11 @@ def test_each_score_is_read_at_its_own_place() -> None:
         *(token(each, {each: 1.0}) for each in ('{"note": ', "3", ', "first": ')),
         token("4", {"4": 0.5, "2": 0.5}),
         token(', "second":', {', "second":': 1.0}),
-        token(" 9}", {" 9}": 0.75, " 1": 0.25}),
+        token(" 9}", {" 9}": 0.75, " 3": 0.25}),
     ]
     found = figures(text, tokens, ["second", "first"])
     assert found == {
-        "second": Figure(9, in_points(7), 3.8971, 1.0),
+        "second": Figure(9, in_points(7.5), 2.9228, 1.0),
         "first": Figure(4, in_points(3), 1.125, 1.0),
     }
 

@@ -97,6 +97,10 @@ def _figure(text: str, begins: int, value: int, told: bytes, tokens: Sequence[To
         if not following.alternatives:
             return drawn
         masses[level] *= 1 - _goes_on(following)
+    if level != 1 and all(text.strip() != b"10" for text, _ in tokens[index].alternatives):
+        # Nor can it be seen of a "1" that was not drawn, unless the model has a token for "10". What makes it
+        # likelier than its neighbour counts for nothing.
+        masses[1] = min(masses[1], masses[2])
     legal = sum(masses.values())
     if not legal:
         return Figure(level, in_points(level), None, 0.0)
