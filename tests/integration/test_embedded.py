@@ -15,7 +15,7 @@ import pytest
 
 from daemon.contracts.values import Extracted, ExtractWork, Failed, Rated, RateWork, Ticket
 from daemon.core.content.answers import FORM_TOKENS, RATING_TOKENS, AnswerModel, FormAnswer
-from daemon.core.content.document import Scored, Speaking, Transcript
+from daemon.core.content.document import Speaking, Transcript
 from daemon.core.content.levels import ALTERNATIVES, LEVELS, LOW_MASS, figures
 from daemon.core.content.scoring import ConfidenceAnswer, RatingAnswer
 from daemon.core.errors import EngineError
@@ -275,7 +275,7 @@ async def test_the_same_words_get_the_same_scores_first_or_last_and_after_a_rest
     engine = IntroductionRater(rating, Rubric(), lambda: replace(RATING_OPTIONS, num_ctx=4096))
     others = iter([each["words"] for each in WORDS.values()][1:])
     speaking = Speaking(speech_s=24, words_per_minute=132, pause_ratio=0.08, longest_pause_s=0.8)
-    found: list[dict[str, Scored]] = []
+    found: list[object] = []
     for order in ("same other same same", "other same"):
         await engine.start()
         for each in order.split():
@@ -284,7 +284,7 @@ async def test_the_same_words_get_the_same_scores_first_or_last_and_after_a_rest
             assert isinstance(outcome, Rated)
             if each == "same":
                 assert outcome.evaluation is not None
-                found.append(dict(outcome.evaluation.scores))
+                found.append(outcome.evaluation.scores)
         await engine.stop()
     assert found == found[:1] * 4
 
@@ -293,9 +293,8 @@ async def test_a_whole_prompt_of_an_earlier_student_is_not_restored(tmp_path: Pa
     server = host(tmp_path)
     try:
         client = (await server.start(FIRST)).client
-        one, other = (
-            await told_of_cache(client, f"{text} {SAID}") for text in ("One student says:", "Tell a story.")
-        )
+        one = await told_of_cache(client, f"One student says: {SAID}")
+        other = await told_of_cache(client, f"Tell a story. {SAID}")
         again = await told_of_cache(client, f"One student says: {SAID}")
     finally:
         await server.stop()
