@@ -98,7 +98,7 @@ def facts_of(status: int, parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _others(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    return entry.get("top_logprobs", [])
+    return list(entry.get("top_logprobs", []))
 
 
 def parts_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
