@@ -134,10 +134,10 @@ def test_a_prompt_of_more_tokens_than_its_characters_tell_is_not_loaded_for_agai
 
 def test_the_form_counts_in_the_raters_prompt_where_its_template_names_it(tmp_path: Path) -> None:
     ours = Rubric()
-    without, form = prompt_tokens(ours, 800, 0), prompt_tokens(ours, 800, FORM_CHARS)
+    without, form = prompt_tokens(ours, 900, 0), prompt_tokens(ours, 900, FORM_CHARS)
     assert form[Stage.RATE] - without[Stage.RATE] == pytest.approx(tokens_of(FORM_CHARS), abs=1)
     assert form[Stage.EXTRACT] == without[Stage.EXTRACT]
     (tmp_path / "rate.v3.j2").write_text("Rate this, {{ levels }}: {{ transcript }}")
     labs = Rubric(tmp_path)
-    assert prompt_tokens(labs, 800, FORM_CHARS) == prompt_tokens(labs, 800, 0)
+    assert prompt_tokens(labs, 900, FORM_CHARS) == prompt_tokens(labs, 900, 0)
     assert tokens_of(0) < without[Stage.RATE] <= 2048 < form[Stage.RATE]

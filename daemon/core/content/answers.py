@@ -20,7 +20,7 @@ FORM_TOKENS = 400
 FORM_CHARS = 1200
 """The same in characters, as the rater is shown it."""
 
-RATING_TOKENS = 640
+RATING_TOKENS = 520
 """The same for a rating."""
 
 
