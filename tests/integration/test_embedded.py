@@ -270,13 +270,14 @@ async def test_each_level_is_one_token_of_the_demonstration_model_and_ten_is_no_
     assert figure.expected > 2 or figure.legal_mass < LOW_MASS
 
 
+@pytest.mark.timeout(900)
 async def test_the_same_words_get_the_same_scores_first_or_last_and_after_a_restart(tmp_path: Path) -> None:
     rating = host(tmp_path, Stage.RATE)
     engine = IntroductionRater(rating, Rubric(), lambda: replace(RATING_OPTIONS, num_ctx=4096))
     others = iter([each["words"] for each in WORDS.values()][1:])
     speaking = Speaking(speech_s=24, words_per_minute=132, pause_ratio=0.08, longest_pause_s=0.8)
     found: list[object] = []
-    for order in ("same other same same", "other same"):
+    for order in ("same other same", "same"):
         await engine.start()
         for each in order.split():
             said = work(SAID if each == "same" else next(others)).transcript
@@ -286,7 +287,7 @@ async def test_the_same_words_get_the_same_scores_first_or_last_and_after_a_rest
                 assert outcome.evaluation is not None
                 found.append(outcome.evaluation.scores)
         await engine.stop()
-    assert found == found[:1] * 4
+    assert found == found[:1] * 3
 
 
 async def test_a_whole_prompt_of_an_earlier_student_is_not_restored(tmp_path: Path) -> None:
