@@ -123,7 +123,8 @@ class Supervisor:
     def stopped_by_canary(self) -> bool:
         """Whether all that is open waits for a group whose canary drifted."""
         groups = {self.policy.group_of(task.stage) for task in self._book.tasks if not task.held}
-        return bool(groups) and all(self._canary.drifted & group for group in groups)
+        asked = not self._phases.state.switching  # else the alarm does not tell all yet
+        return asked and bool(groups) and all(self._canary.drifted & group for group in groups)
 
     @property
     def view(self) -> View:

@@ -26,7 +26,7 @@ from daemon.llm.rater import IntroductionRater
 from daemon.node import LocalNode
 from daemon.store import audit
 from tests.support.asked_model import FORM
-from tests.support.inprocess import PASSES, TOGETHER, Lab, worked_off
+from tests.support.inprocess import PASSES, PHASES, TOGETHER, Lab, worked_off
 from tests.support.scripted import SPEAKING, TRANSCRIPT, ScriptedEngine
 from tests.support.waiting import until
 
@@ -263,6 +263,19 @@ async def test_the_routes_tell_ask_and_accept(tmp_path: Path) -> None:
         await worked_off(daemon)
         with pytest.raises(IllegalTransition):
             await asyncio.to_thread(client.post, socket, "/canary/accept")
+
+
+async def test_a_class_is_not_given_up_before_all_of_a_group_were_asked(tmp_path: Path) -> None:
+    lab = CanaryLab(tmp_path, settings={"gpu.residency": PHASES})
+    await lab.classes("s001")
+    for model in lab.models.values():
+        model.digest = "c" * 64
+    lab.rater.hangs_after = asked = len(lab.rater.asked)
+    lab.hand_in("s002_me.mp4")
+    async with lab.daemon() as daemon:
+        await until(lambda: len(lab.rater.asked) > asked)
+        assert daemon.canary.drifted == {Stage.EXTRACT}
+        assert not daemon.supervisor.stopped_by_canary
 
 
 async def test_an_edit_that_is_put_back_lets_the_class_go(tmp_path: Path) -> None:
