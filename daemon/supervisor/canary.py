@@ -5,6 +5,7 @@ not loaded, and one whose canary drifted as one that failed to start. So nothing
 wait without an attempt, and the group is loaded and asked again after its rest.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Set
 from datetime import datetime
@@ -63,6 +64,7 @@ class Canary:
         self._alarms, self._events, self._clock = alarms, events, clock
         self._keys, self._pcm = keys, pcm
         self._records = dict.fromkeys(keys, CanaryRecord())
+        self._changing = asyncio.Lock()  # an acceptance that comes while a run is judged must not be lost
         self.drifted: Set[Stage] = frozenset()
         """The stages whose canary drifted in this run, and was neither accepted nor put back since."""
         self.prompt_drifted = Signal[[Stage]]()
@@ -91,18 +93,20 @@ class Canary:
 
     async def again(self) -> None:
         """Ask every stage once more before its next task."""
-        await self.recall()  # an order may come before the start has done it
-        for stage, record in self._records.items():
-            if record.last is not None:
-                forgotten = record.last.model_copy(update={"day": ""})
-                await self._keep({stage: record.model_copy(update={"last": forgotten})})
+        async with self._changing:
+            await self.recall()  # an order may come before the start has done it
+            for stage, record in self._records.items():
+                if record.last is not None:
+                    forgotten = record.last.model_copy(update={"day": ""})
+                    await self._keep({stage: record.model_copy(update={"last": forgotten})})
 
     async def accept(self, actor: str) -> bool:
         """Make what drifted the reference. Whether anything had. Raises StoreError."""
         keys = list(self._keys.values())
-        changed = await self._session(canaries.accept, keys, at=self._clock(), actor=actor)
-        self._take(changed)
-        self.drifted = frozenset()
+        async with self._changing:
+            changed = await self._session(canaries.accept, keys, at=self._clock(), actor=actor)
+            self._take(changed)
+            self.drifted = frozenset()
         self._tell()
         for stage, key in self._keys.items():
             if key in changed:
@@ -124,22 +128,25 @@ class Canary:
     async def _prove(self, stage: Stage) -> None:
         began = self._clock()
         answer, complaint = await self._ask(stage)
-        before = self._records[stage]
-        run = CanaryRun(identity=self._identity(stage), answer=answer, at=self._clock(), day=self._day())
-        record = judged(before, run)
-        await self._keep({stage: record})
-        if record.drift:
-            self.drifted |= {stage}
-            others = self._keys.keys() - {stage}
-            await self._keep({each: foreseen(self._records[each], self._identity(each)) for each in others})
-            if any(line.startswith("prompt_sha256") for line in record.drift):
-                self.prompt_drifted(stage)
-        else:
-            self.drifted -= {stage}
-            first = before.reference is None or before.reference.answer is None
-            told = "recorded" if first else "as recorded"
-            took = seconds(self._clock() - began)
-            self._events.add("phase", f"the canary of {stage} is {told}, after {took}")
+        async with self._changing:
+            before = self._records[stage]
+            run = CanaryRun(identity=self._identity(stage), answer=answer, at=self._clock(), day=self._day())
+            record = judged(before, run)
+            await self._keep({stage: record})
+            if record.drift:
+                self.drifted |= {stage}
+                others = self._keys.keys() - {stage}
+                await self._keep(
+                    {each: foreseen(self._records[each], self._identity(each)) for each in others}
+                )
+                if any(line.startswith("prompt_sha256") for line in record.drift):
+                    self.prompt_drifted(stage)
+            else:
+                self.drifted -= {stage}
+                first = before.reference is None or before.reference.answer is None
+                told = "recorded" if first else "as recorded"
+                took = seconds(self._clock() - began)
+                self._events.add("phase", f"the canary of {stage} is {told}, after {took}")
         told = f"no valid answer came to the canary, so what drifts is not noticed: {complaint}"
         unheard = trouble(f"canary_unheard_{stage}", told)
         self._alarms.on(unheard.code, unheard if answer is None and not record.drift else None)
