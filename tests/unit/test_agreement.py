@@ -46,6 +46,7 @@ def test_kappa_is_that_of_scikit_learn(given: list[tuple[int, int]]) -> None:
 @given(decimals)
 @example([(5, 5.0)])
 @example([(5, 5.0), (5, 7.0)])
+@example([(1, 2.9531), (1, 2.9531), (2, 2.9531)])
 def test_the_correlation_is_that_of_scipy(given: list[tuple[int, float]]) -> None:
     ours = statistics.pearson(given)
     if len(given) < 2 or any(len(set(side)) == 1 for side in zip(*given, strict=True)):

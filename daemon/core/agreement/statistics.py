@@ -13,7 +13,8 @@ Pairs = Sequence[tuple[float, float]]
 
 def kappa(pairs: Pairs) -> float | None:
     """Cohen's kappa with quadratic weights: 1 for the same scores, 0 for agreement by chance alone."""
-    n = len(pairs)
+    n, origin = len(pairs), pairs[0][0] if pairs else 0.0
+    pairs = [(a - origin, b - origin) for a, b in pairs]  # so that equal decimals cancel out exactly
     observed = n * fsum((a - b) ** 2 for a, b in pairs)
     squares = n * fsum(a * a + b * b for a, b in pairs)
     expected = squares - 2 * fsum(a for a, _ in pairs) * fsum(b for _, b in pairs)
@@ -43,9 +44,13 @@ def standardised_difference(pairs: Pairs) -> float | None:
 
 def pearson(pairs: Pairs) -> float | None:
     """Pearson's correlation."""
+    sides = list(zip(*pairs, strict=True))
+    # The means of equal decimals may be a digit off, which the library then takes for a spread.
+    if not pairs or any(len(set(side)) == 1 for side in sides):
+        return None
     try:
-        return correlation(*zip(*pairs, strict=True)) if pairs else None
-    except StatisticsError:  # one pair, or a side that is all the same
+        return correlation(*sides)
+    except StatisticsError:  # so near to the same that the squares vanish
         return None
 
 
@@ -74,10 +79,10 @@ def kappa_of_people(units: Sequence[Sequence[float | None]]) -> float | None:
 
 
 def _variance(values: Sequence[float]) -> float:
-    mean = fmean(values)
-    return fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    return _apart(values) / (2 * len(values) * (len(values) - 1))
 
 
 def _apart(values: Sequence[float]) -> float:
-    """The sum of the squared differences of all ordered pairs."""
-    return 2 * (len(values) * fsum(value * value for value in values) - fsum(values) ** 2)
+    """The sum of the squared differences of all ordered pairs, exactly 0 where all are the same."""
+    centred = [value - values[0] for value in values]
+    return 2 * (len(values) * fsum(value * value for value in centred) - fsum(centred) ** 2)
