@@ -99,7 +99,8 @@ def facts_of(status: int, parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _others(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    return list(entry.get("top_logprobs", []))
+    others: list[dict[str, Any]] = entry.get("top_logprobs", [])
+    return others
 
 
 def parts_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
