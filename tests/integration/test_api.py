@@ -103,6 +103,8 @@ async def test_what_is_not_there_is_a_problem_that_says_so(tmp_path: Path) -> No
         "/accept/{place}",
         "/deadline",
         "/fairness/accept",
+        *("/calibrations", "/calibrations/tasks", "/calibrations/{number}/apply", "/calibrations/remove"),
+        *("/canary", "/canary/accept", "/canary/run"),
         "/forget/{student}",
         "/{order}",
         "/attention/{key}/acknowledge",
