@@ -101,7 +101,7 @@ def test_ctrl_c_ends_a_pull_at_once_and_leaves_no_container_running(lab: SetupLa
     seen = lab.setup_in_terminal()
     seen.expect(": Downloading")
     seen.sendintr()
-    seen.expect(pexpect.EOF, timeout=10)
+    seen.expect(pexpect.EOF, timeout=30)
     seen.close()
     assert seen.exitstatus == 130
     served.go.set()
