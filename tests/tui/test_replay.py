@@ -189,6 +189,7 @@ def _rest(title: str) -> str:
     return " ".join(re.sub(r"^.*?(\d\d:\d\d  |x  )", "", title).split())
 
 
+@pytest.mark.alone  # a picture must be taken before the next change of what it shows, which takes a second
 async def test_a_replayed_class_shows_the_pictures_that_it_showed_live(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
