@@ -3,7 +3,8 @@
 import time
 from collections.abc import Sequence
 
-from daemon.app.engines import Site, canary_keys, is_demo, prompt_tokens
+from daemon.app.configured import canary_keys, is_demo
+from daemon.app.engines import Site, prompt_tokens
 from daemon.app.parts import Daemon
 from daemon.calibration.calibrations import Calibrations
 from daemon.config.load import Config

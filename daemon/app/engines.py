@@ -19,9 +19,7 @@ from daemon.contracts.ports import Media, Node, Transcriber
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import OnAlarm
 from daemon.contracts.wire.status import GpuState
-from daemon.core.canary.record import key
 from daemon.core.errors import ModelError
-from daemon.core.model_ref import DEMO_DIGEST, parse
 from daemon.core.schedule.memory import ModelNeed, known_model
 from daemon.core.schedule.residency import MODELS
 from daemon.core.tasks.task import Stage
@@ -33,7 +31,6 @@ from daemon.llm.limits import ON_PROCESSOR, AnswerLimits
 from daemon.llm.rater import IntroductionRater
 from daemon.llm.rubric import Rubric
 from daemon.models import weights_of
-from daemon.models.catalog import find_asset
 from daemon.monitoring.fitness import CardFlags
 from daemon.monitoring.progress import Progress
 from daemon.node import LocalNode
@@ -61,32 +58,6 @@ class Site:
     engine_returned: Signal[[]] = field(default_factory=Signal)
     """Sent when the Docker engine answers again."""
     fitness: CardFlags = field(default_factory=CardFlags)
-
-
-def needed_models(config: Config) -> list[str]:
-    """The names of the models that a run needs. Those in containers are pulled by `introeval setup`."""
-    embedded = [config.embedded.of(stage) for stage in MODELS] if config.runtime == "embedded" else []
-    return list(dict.fromkeys(parse(name).text for name in (config.stt.model, *embedded)))
-
-
-def is_demo(config: Config) -> bool:
-    """Whether the configured rater is the model that shows the flow; of one in a container only the name is
-    known before it runs.
-    """
-    if config.runtime == "docker":
-        return "smollm2" in config.rate.model.lower()
-    return find_asset(config.embedded.of(Stage.RATE)).digest == DEMO_DIGEST
-
-
-def canary_keys(config: Config) -> dict[Stage, str]:
-    """The keys of the canary's records for the configured models and rubric, by stage."""
-    named = {Stage.EXTRACT: config.extract.model, Stage.RATE: config.rate.model}
-    if config.runtime == "embedded":
-        named = {stage: config.embedded.of(stage) for stage in MODELS}
-    rubric = str(config.prompts.folder or "")
-    return {Stage.STT: key(Stage.STT, config.stt.model, "")} | {
-        stage: key(stage, model, rubric) for stage, model in named.items()
-    }
 
 
 def make_node(config: Config, site: Site) -> Node:

@@ -49,7 +49,7 @@ def accept(as_json: AsJson = False) -> None:
 def _accept_in_database(config: "Config", unreached: NotRunning) -> "list[CanaryLine]":
     """Accept where no daemon runs, as after `run --once`. Raises `unreached` without a database."""
     from daemon.api.errors import account_of
-    from daemon.app.engines import canary_keys
+    from daemon.app.configured import canary_keys
     from daemon.store import canaries, open_store
     from daemon.system.state_folder import DATABASE, owned
 

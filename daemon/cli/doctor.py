@@ -34,7 +34,8 @@ def doctor(file: Path | None, *, as_json: bool) -> int:
 
 def look(file: Path | None) -> list[Finding]:
     """The findings with the configuration in `file`; of the machine alone when it is not valid."""
-    from daemon.app.engines import needed_models, whisper_engine
+    from daemon.app.configured import needed_models
+    from daemon.app.engines import whisper_engine
 
     try:
         settings = load(file)

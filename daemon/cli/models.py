@@ -59,6 +59,6 @@ def _folder() -> Path:
 
 
 def _needed() -> list[str]:
-    from daemon.app.engines import needed_models
+    from daemon.app.configured import needed_models
 
     return needed_models(configuration())

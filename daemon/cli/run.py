@@ -21,7 +21,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from daemon.app.engines import is_demo
+from daemon.app.configured import is_demo
 from daemon.app.parts import Daemon
 from daemon.app.run import running
 from daemon.cli.exit_codes import ExitCode

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from daemon import __version__
-from daemon.app.engines import canary_keys
+from daemon.app.configured import canary_keys
 from daemon.config.load import Config
 from daemon.contracts.task_query import AttentionQuery, TaskQuery
 from daemon.contracts.wire.attention import AttentionPage

@@ -2,10 +2,12 @@
 
 import fcntl
 import json
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,14 @@ def test_the_samples_are_handed_in_once_and_only_into_an_empty_inbox(lab: Proces
     assert len(list((lab.folder / "inbox").glob("*.mp4"))) == 7
     again = lab.run("samples", timeout=30)
     assert "no samples copied" in again.stdout
+
+
+def test_the_samples_are_handed_in_beside_a_database_of_an_older_program(lab: ProcessLab) -> None:
+    assert lab.run("run", "--once", timeout=60).returncode == 0
+    with closing(sqlite3.connect(lab.folder / "var" / "introeval.db")) as db, db:
+        db.execute("DELETE FROM schema_migration WHERE id = (SELECT max(id) FROM schema_migration)")
+    assert lab.run("samples", timeout=30).returncode == 0
+    assert len(list((lab.folder / "inbox").glob("*.mp4"))) == 7
 
 
 def test_a_run_over_an_empty_inbox_has_nothing_to_do(lab: ProcessLab) -> None:
