@@ -18,6 +18,7 @@ from daemon.core.errors import (
     PlaceError,
     Stopping,
     StoreError,
+    UnknownClass,
     UnknownStudent,
     UnknownTask,
 )
@@ -27,6 +28,7 @@ _HTTP = {
     NotAllowed: 403,
     UnknownTask: 404,
     UnknownStudent: 404,
+    UnknownClass: 404,
     IllegalTransition: 409,
     PlaceError: 409,
     ConfigError: 422,

@@ -1,5 +1,7 @@
 """Protocols of the objects behind the routes: answers, commands and the operators' check."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from daemon.contracts.task_query import AttentionQuery, TaskQuery
@@ -13,9 +15,11 @@ from daemon.contracts.wire.calibration import (
     CalibrationWanted,
 )
 from daemon.contracts.wire.canary import CanaryLine
+from daemon.contracts.wire.classes import ClassList, ClassShown, ClassWanted, DecisionWanted
 from daemon.contracts.wire.status import DaemonStatus, GpuHistory
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import LogSource, Order, PlaceName, Verb
+from daemon.core.classes.roster import RosterEntry
 from daemon.monitoring.events import Events
 
 
@@ -176,9 +180,56 @@ class Calibrating(Protocol):
         ...
 
 
+class Schooling(Protocol):
+    """Opens and closes classes, and records decisions. Each may raise StoreError."""
+
+    async def every(self) -> ClassList:
+        """All classes."""
+        ...
+
+    async def show(self, name: str) -> ClassShown:
+        """A class with its students. Raises UnknownClass."""
+        ...
+
+    async def open(self, wanted: ClassWanted, actor: str | None) -> ClassShown:
+        """Open a class. Raises IllegalTransition."""
+        ...
+
+    async def close(self, actor: str | None) -> ClassShown:
+        """Close the open class. Raises IllegalTransition."""
+        ...
+
+    async def set_roster(self, name: str, entries: list[RosterEntry], actor: str | None) -> ClassShown:
+        """Replace a roster. Raises UnknownClass, IllegalTransition."""
+        ...
+
+    async def decide(self, task_id: int, wanted: DecisionWanted, actor: str | None) -> None:
+        """Record a decision. Raises UnknownTask, IllegalTransition."""
+        ...
+
+    async def take_back(self, task_id: int, actor: str | None) -> None:
+        """Undo the decisions on a result. Raises UnknownTask, IllegalTransition."""
+        ...
+
+
 class Operators(Protocol):
     """The check of who may change things."""
 
     def __call__(self, uid: int, /) -> bool:
         """Whether the user with this id may."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What changes things. `operators` may; nobody while the daemon is `stopping`."""
+
+    commands: Commands
+    wanting: Wanting
+    accept: Accept
+    forget: Forget
+    accept_rater: AcceptRater
+    calibrations: Calibrating
+    classes: Schooling
+    operators: Operators
+    stopping: Callable[[], bool]

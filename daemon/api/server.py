@@ -22,7 +22,8 @@ from daemon.core.errors import AlreadyRunning, ConfigError
 
 _MODE = 0o660
 _SILENT_S = 10.0  # a connection without a request by then is closed
-_MOST_BYTES = 64 * 1024  # of a request's head, and of its body
+_MOST_HEAD = 64 * 1024  # bytes of a request's head
+_MOST_BYTES = 4 * 1024 * 1024  # of its body: the roster of ten thousand students
 
 
 class PeerProtocol(H11Protocol):
@@ -99,7 +100,7 @@ def make_server(api: FastAPI, kept: ReservedFor) -> ControlServer:
             access_log=False,
             proxy_headers=False,  # else a header could replace the kernel's user id
             lifespan="off",
-            h11_max_incomplete_event_size=_MOST_BYTES,
+            h11_max_incomplete_event_size=_MOST_HEAD,
             timeout_graceful_shutdown=1,
         )
     )

@@ -1,6 +1,5 @@
 """The routes that change things, open to `operators` only."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 import structlog
@@ -10,17 +9,9 @@ from starlette.exceptions import HTTPException
 
 from daemon.api.calibration_routes import add_calibrating
 from daemon.api.canary_routes import add_canary
+from daemon.api.class_routes import add_classes
 from daemon.api.errors import TaskId, account_of, as_json, problems, uid_of
-from daemon.api.protocols import (
-    Accept,
-    AcceptRater,
-    Calibrating,
-    Commands,
-    Forget,
-    LiveAnswers,
-    Operators,
-    Wanting,
-)
+from daemon.api.protocols import Controls, LiveAnswers
 from daemon.contracts.task_query import AttentionQuery
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import Deadline, Forgotten, RaterAccepted
@@ -35,30 +26,20 @@ log = structlog.get_logger()
 _WORDS = frozenset(
     [
         *("tasks", "attention", "acknowledge", "deadline", "accept", "forget", "fairness", "canary", "run"),
-        *("calibrations", "apply", "remove"),
+        *("calibrations", "apply", "remove", "classes", "close", "roster", "decide", "undo"),
         *(*Verb, *Order, *PlaceName),
     ]
 )  # of a path; another word may be a student's
 
 
-def add_changing(
-    api: FastAPI,
-    answers: LiveAnswers,
-    commands: Commands,
-    wanting: Wanting,
-    accept: Accept,
-    forget: Forget,
-    accept_rater: AcceptRater,
-    calibrations: Calibrating,
-    operators: Operators,
-    stopping: Callable[[], bool],
-) -> None:
+def add_changing(api: FastAPI, answers: LiveAnswers, controls: Controls) -> None:
     """Add the changing routes to `api`."""
+    commands, wanting, stopping = controls.commands, controls.wanting, controls.stopping
 
     async def ordered_by(request: Request) -> str:
         # Looking up accounts may ask a directory server, which must not block the event loop.
         uid = uid_of(request)
-        if not await run_in_threadpool(operators, uid):
+        if not await run_in_threadpool(controls.operators, uid):
             raise NotAllowed("only the daemon's user, root and the operators' group may change things")
         if stopping():
             raise Stopping
@@ -71,6 +52,8 @@ def add_changing(
 
     Actor = Annotated[str, Depends(ordered_by)]
     whole = problems(403, 503)
+
+    add_classes(api, answers, controls.classes, ordered_by)
 
     @api.post("/tasks/{task_id}/{verb}", response_model=TaskDetail,
               responses=problems(403, 404, 409, 422, 503))  # fmt: skip
@@ -100,22 +83,22 @@ def add_changing(
               responses=problems(403, 409, 503))  # fmt: skip
     async def post_accept(actor: Actor, place: PlaceName) -> Response:
         """Accept the folder that is there now as the inbox or the outbox."""
-        await accept(place, actor)
+        await controls.accept(place, actor)
         return as_json(await answers.status(may_change=True))
 
     @api.post("/fairness/accept", response_model=DaemonStatus,
               responses=problems(403, 409, 422, 503))  # fmt: skip
     async def post_fairness(actor: Actor, accepted: RaterAccepted) -> Response:
         """Take a rater for grades in spite of its fairness card. It holds from the next rating on."""
-        await accept_rater(accepted.card, accepted.by, accepted.reason, actor)
+        await controls.accept_rater(accepted.card, accepted.by, accepted.reason, actor)
         return as_json(await answers.status(may_change=True))
 
     @api.post("/forget/{student}", responses=problems(403, 404, 409, 503))
     async def post_forget(actor: Actor, student: Annotated[str, Path(max_length=256)]) -> Forgotten:
         """Delete every video, transcript and result of a student. This cannot be undone."""
-        return await forget(student, actor)
+        return await controls.forget(student, actor)
 
-    add_calibrating(api, calibrations, ordered_by)
+    add_calibrating(api, controls.calibrations, ordered_by)
     add_canary(api, commands, Depends(ordered_by))
 
     @api.post("/{order}", response_model=DaemonStatus, responses=whole)

@@ -7,6 +7,7 @@ from daemon.app.configured import canary_keys, is_demo
 from daemon.app.engines import Site, prompt_tokens
 from daemon.app.parts import Daemon
 from daemon.calibration.calibrations import Calibrations
+from daemon.classes.classes import Classes
 from daemon.config.load import Config
 from daemon.contracts.ports import Media, Node
 from daemon.contracts.values import Born, Claim
@@ -121,6 +122,7 @@ async def assemble(
         rubric=site.rubric,
         in_force=InForce(session, config, lambda: site.rubric.digests, time.time),
         calibrations=Calibrations(session, alarms, events, config.paths.state, time.time),
+        classes=Classes(session, events, config.review, supervisor.deadline, time.time),
         canary=canary,
         first_id=0,
         first_orders=await journal.orders(),
@@ -160,6 +162,7 @@ def _connect(daemon: Daemon, metrics: Metrics, site: Site) -> None:
     intake.refusals.connect(refused)
     supervisor.tasks_ended.connect(delivery.hint)
     daemon.calibrations.revised.connect(delivery.hint)
+    daemon.classes.decided.connect(delivery.hint)
     supervisor.orders_changed.connect(lambda orders: intake.close(closed=orders.draining))
     supervisor.orders_changed.connect(forecaster.ordered)
     supervisor.switch_began.connect(forecaster.phase_ended)

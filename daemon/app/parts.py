@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from daemon.calibration.calibrations import Calibrations
+from daemon.classes.classes import Classes
 from daemon.config.load import Config
 from daemon.contracts.values import Orders
 from daemon.delivery.delivery import Delivery
@@ -44,6 +45,7 @@ class Daemon:
     rubric: Rubric
     in_force: InForce
     calibrations: Calibrations
+    classes: Classes
     canary: Canary
     first_id: int
     """The id of the first task born in this run."""

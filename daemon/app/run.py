@@ -13,6 +13,7 @@ import structlog
 
 from daemon import __version__
 from daemon.api.operators import kept_for, operators
+from daemon.api.protocols import Controls
 from daemon.api.routes import make_api
 from daemon.api.server import ControlServer, bind, make_server
 from daemon.app.assembly import assemble, ownership
@@ -97,14 +98,17 @@ async def running(
         server = make_server(
             make_api(
                 daemon.observer,
-                daemon.supervisor,
-                daemon.attention,
-                daemon.places.accept,
-                forgetting,
-                Accepting(site.fitness, session, events, time.time),
-                daemon.calibrations,
-                may_change,
-                stop.is_set,
+                Controls(
+                    commands=daemon.supervisor,
+                    wanting=daemon.attention,
+                    accept=daemon.places.accept,
+                    forget=forgetting,
+                    accept_rater=Accepting(site.fitness, session, events, time.time),
+                    calibrations=daemon.calibrations,
+                    classes=daemon.classes,
+                    operators=may_change,
+                    stopping=stop.is_set,
+                ),
             ),
             kept,
         )
@@ -208,4 +212,5 @@ def _open_store(config: Config) -> Database:
         resubmission=config.intake.resubmission,
         ownership=ownership(config),
         terms=terms_of(config),
+        release=config.review.release,
     )

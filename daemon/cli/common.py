@@ -24,6 +24,15 @@ def configuration() -> "Config":
     return load(Chosen.file)
 
 
+def deadline_of(text: str) -> str | None:
+    """A deadline as ISO 8601 with its zone; None for `none`. Raises UsageError."""
+    try:
+        when = time_parsing.deadline(text, datetime.now().astimezone())
+    except ValueError as exc:
+        raise UsageError(str(exc)) from exc
+    return None if when is None else when.isoformat()
+
+
 def span(day: str, since: str | None, until: str | None) -> tuple[float, float]:
     """The begin and end of a day, or of a part of it, in seconds since the epoch. Raises UsageError."""
     try:

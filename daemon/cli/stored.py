@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 
 from daemon import __version__
 from daemon.app.configured import canary_keys
+from daemon.classes import shown
 from daemon.config.load import Config
 from daemon.contracts.task_query import AttentionQuery, TaskQuery
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
 from daemon.contracts.wire.canary import CanaryLine
+from daemon.contracts.wire.classes import ClassList, ClassShown
 from daemon.contracts.wire.status import DaemonStatus, PhaseSpan
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskLine, TaskPage
 from daemon.contracts.wire.words import LogSource
@@ -107,6 +109,18 @@ def canaries(config: Config, unreached: NotRunning) -> list[CanaryLine]:
     """What is recorded of the canary."""
     with _told(config, unreached) as db:
         return canary_store.lines(db, canary_keys(config))
+
+
+def class_list(config: Config, unreached: NotRunning) -> ClassList:
+    """The classes that were opened."""
+    with _told(config, unreached) as db:
+        return shown.class_list(db)
+
+
+def class_shown(config: Config, unreached: NotRunning, name: str) -> ClassShown:
+    """A class with its students. Raises UnknownClass."""
+    with _told(config, unreached) as db:
+        return shown.class_shown(db, name, config.review, time.time())
 
 
 def logs(config: Config, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _MOMENT = re.compile(_CLOCK.pattern + r"(?::([0-5]\d))?")
 _SPAN = re.compile(r"\+(?:(\d{1,3})h)?(?:(\d{1,4})m)?")
+_DATED = re.compile(rf"(\d{{4}}-\d\d-\d\d)[ T]{_CLOCK.pattern}")
 _BACK = timedelta(hours=6)
 
 
@@ -20,10 +21,20 @@ def deadline(text: str, now: datetime) -> datetime | None:
     if (clock := _CLOCK.fullmatch(text)) is not None:
         at = now.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
         return at if now - at < _BACK else at + timedelta(days=1)
+    if (dated := _DATED.fullmatch(text)) is not None:
+        try:
+            return local(date.fromisoformat(dated[1]), int(dated[2]), int(dated[3]))
+        except ValueError:
+            pass  # no day of the calendar: told below
     span = _SPAN.fullmatch(text)
     if span is not None and any(span.groups()):
         return now + timedelta(hours=int(span[1] or 0), minutes=int(span[2] or 0))
-    raise ValueError(f"{text!r} is no time: use a form such as 10:45, +15m, +1h30m or none")
+    raise ValueError(f"{text!r} is no time: use a form such as 10:45, 2026-11-27 10:45, +15m, +1h30m or none")
+
+
+def day_name(text: str, now: datetime) -> str:
+    """The date of `today` and `yesterday`; any other text as it is."""
+    return day(text, now).date().isoformat() if text in ("today", "yesterday") else text
 
 
 def day(text: str, now: datetime) -> datetime:

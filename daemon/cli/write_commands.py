@@ -3,15 +3,13 @@
 import json
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from daemon.cli.common import configuration
+from daemon.cli.common import configuration, deadline_of
 from daemon.cli.declare import TASK, AsJson
-from daemon.cli.time_parsing import deadline as moment
 from daemon.contracts.wire.words import Order, PlaceName, Verb
 from daemon.core.errors import IntroEvalError, NotRunning, UsageError
 from daemon.core.tasks.task import Status as TaskStatus
@@ -84,12 +82,7 @@ def deadline(
     """Set the deadline of the class, which the class clock is measured against."""
     from daemon.api import client
 
-    try:
-        when = moment(at, datetime.now().astimezone())
-    except ValueError as exc:
-        raise UsageError(str(exc)) from exc
-    body = {"at": None if when is None else when.isoformat()}
-    answer = client.post(configuration().paths.socket, "/deadline", body)
+    answer = client.post(configuration().paths.socket, "/deadline", {"at": deadline_of(at)})
     _show(answer, as_json)
 
 

@@ -15,8 +15,8 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError, model_validator
 
+from daemon.config.records import AlertSettings, RetentionSettings, ReviewSettings
 from daemon.config.sections import (
-    AlertSettings,
     ApiSettings,
     BatchSettings,
     DockerSettings,
@@ -28,7 +28,6 @@ from daemon.config.sections import (
     PathSettings,
     PromptSettings,
     RateModelSettings,
-    RetentionSettings,
     RetrySettings,
     RunSettings,
     Settings,
@@ -70,6 +69,7 @@ class Config(Settings):
     extract: ModelSettings = ModelSettings()
     rate: RateModelSettings = RateModelSettings()
     docker: DockerSettings = DockerSettings()
+    review: ReviewSettings = ReviewSettings()
     retention: RetentionSettings = RetentionSettings()
     alerts: AlertSettings = AlertSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()

@@ -83,6 +83,12 @@ class UnknownStudent(IntroEvalError):
     exit_code = 12
 
 
+class UnknownClass(IntroEvalError):
+    """There is no class of this name."""
+
+    exit_code = 24
+
+
 class NotForgotten(IntroEvalError):
     """All that can be deleted of a student was, and something still names them."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from daemon.config.sections import RetentionSettings
+from daemon.config.records import RetentionSettings
 from daemon.core.alarms import trouble
 from daemon.core.errors import StoreError
 from daemon.core.keeping.witness import Reading, Witness, complaint

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import httpx
 import structlog
 
-from daemon.config.sections import AlertSettings
+from daemon.config.records import AlertSettings
 from daemon.core.alarms import trouble_of
 from daemon.core.timestamps import to_iso
 from daemon.monitoring.alarms import Alarm, Alarms

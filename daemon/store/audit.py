@@ -48,6 +48,11 @@ def of_task(task_id: int) -> str:
     return f"{TASK}{task_id}"
 
 
+def about_class(name: str) -> str:
+    """The subject of an entry about a class."""
+    return f"{_CLASS}{name}"
+
+
 @writes
 def append(
     db: Database, *, at: float, actor: str | None, what: str, subject: str, before: object, after: object

@@ -11,6 +11,7 @@ from daemon.core.intake.ownership import OTHER_ACCOUNT
 from daemon.core.tasks.task import OPEN, SHARED_NAME, Event, Phase, Status, Task
 from daemon.core.timestamps import to_iso
 from daemon.store import claims, codec, commits, history, users
+from daemon.store.classes import OPEN_CLASS
 from daemon.store.database import Database, writes
 from daemon.store.documents import add_document
 from daemon.store.insert import insert
@@ -42,7 +43,9 @@ def create_tasks(db: Database, births: Sequence[Birth], now: float) -> list[Born
     changed = {new.claim.id for old, new in zip(written, births, strict=True) if old is not new}
     students = {(birth.claim.student, to_iso(now)) for birth in births}
     db.connection().executemany(_ADD_USER, sorted(students))
-    born = [_create_task(db, birth, now) for birth in births]
+    opened = db.execute_sql(OPEN_CLASS).fetchone()
+    class_id = None if opened is None else opened[0]
+    born = [_create_task(db, birth, now, class_id) for birth in births]
     claims.respell(db, [one.claim for one in born if one.task is not None and one.claim.id in changed])
     claims.step(db, [one.claim.id for one in born if one.task is not None], ClaimStep.DONE)
     _add_receipts(db, [one.task for one in born if one.task is not None], now)
@@ -64,7 +67,7 @@ def _spelled(db: Database, births: Sequence[Birth]) -> list[Birth]:
     return spelled
 
 
-def _create_task(db: Database, birth: Birth, now: float) -> Born:
+def _create_task(db: Database, birth: Birth, now: float, class_id: int | None) -> Born:
     student = birth.claim.student
     if student is None:
         raise ValueError(f"claim {birth.claim.id} names no student and must be refused")
@@ -75,7 +78,7 @@ def _create_task(db: Database, birth: Birth, now: float) -> Born:
         return Born(birth.claim, None, Refused.HANDED_IN, same)
     if other is not None:
         birth = replace(birth, flags=(*birth.flags, _other_account(*other)))
-    task = _insert(db, birth, student, now)
+    task = _insert(db, birth, student, now, class_id)
     detail = {"claim": birth.claim.id, "account": birth.claim.account}
     history.record(db, task, "claimed", now, before=None, detail=detail)
     if birth.fault is not None:
@@ -114,7 +117,7 @@ def _other_account(task_id: int, account: str) -> Flag:
     return Flag(code=OTHER_ACCOUNT, field="source", detail=detail)
 
 
-def _insert(db: Database, birth: Birth, student: str, now: float) -> Task:
+def _insert(db: Database, birth: Birth, student: str, now: float, class_id: int | None) -> Task:
     claim = birth.claim
     # All empty files are alike, which says nothing of who copied from whom.
     content = birth.sha256 or None if birth.size_bytes else None
@@ -138,6 +141,7 @@ def _insert(db: Database, birth: Birth, student: str, now: float) -> Task:
         began_at=claim.claimed_at,
         video="spool" if birth.kept else "gone",
         flags=codec.flags_text({"intake": flags}),
+        class_id=class_id,
     )
     row.id = task_id = _registered(db, row, claim.path) or insert(db, TaskRow, **row.__data__)
     twins = (TaskRow.sha256 == content) & (TaskRow.user_id != student) & TaskRow.status.in_(_OPEN)

@@ -21,7 +21,7 @@ from daemon.core.content.result import Dossier, compose, to_bytes
 from daemon.core.errors import Fault, IllegalTransition, UnknownTask
 from daemon.core.intake.naming import result_name
 from daemon.core.tasks.task import FINAL, Event, Stage, next_status, phase_of
-from daemon.store import calibration, codec, history
+from daemon.store import calibration, classes, codec, history
 from daemon.store.database import Database, writes
 from daemon.store.documents import add_document
 from daemon.store.models import TaskRow
@@ -201,6 +201,8 @@ def _freeze(db: Database, change: Change) -> None:
             flags=tuple(flag for origin in _FLAG_ORDER for flag in flags.get(origin, ())),
             tries=history.tries(db, task),
             provenance={**db.provenance, **json.loads(row.provenance)},
+            class_name=classes.name_of(db, row.class_id),
+            release=db.release,
         )
     )
     name = result_name(task.student, task.id, task.filename, task.revision)

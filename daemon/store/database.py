@@ -15,6 +15,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from peewee import PeeweeException, SqliteDatabase
 
 from daemon.contracts.values import Provenance
+from daemon.core.content.release import ReleaseRule
 from daemon.core.errors import StoreError
 from daemon.core.intake.naming import Resubmission
 from daemon.core.intake.ownership import Ownership
@@ -50,6 +51,7 @@ class Database(SqliteDatabase):
     resubmission: Resubmission = "all"
     ownership: Ownership
     terms = Terms()
+    release: ReleaseRule = "flagged"
 
     def __init__(self, name: str, pragmas: Mapping[str, str | int], **options: Any) -> None:
         super().__init__(name, pragmas=dict(pragmas), **options)

@@ -16,6 +16,7 @@ from peewee import (
     TextField,
 )
 
+from daemon.store.class_models import ClassRow, RosterRow
 from daemon.store.fields import InstantField, WideField
 from daemon.store.record_models import GpuPointRow, NewsRow, StretchRow
 
@@ -59,7 +60,8 @@ class TaskRow(Model):
     `mistral_result` and `llama_result` are the JSON text `null` when the stage is done and gave nothing
     valid. `delivered_at` is for the present revision's result. `kept_from` is when the video was archived, in
     witnessed seconds.
-    `judged_by` are the terms under which it failed.
+    `judged_by` are the terms under which it failed. Without a `class_id` it is of the class of its day.
+    `decision` is what a person decided on the present revision, as in the result.
     """
 
     id = AutoField()
@@ -107,6 +109,8 @@ class TaskRow(Model):
     judged_by = TextField(null=True)
     reseeded = BooleanField(default=False)
     set_aside = TextField(default="[]")
+    class_id = IntegerField(null=True)
+    decision = TextField(null=True)
 
     class Meta:
         table_name = "processing_tasks"
@@ -259,6 +263,8 @@ MODELS: tuple[type[Model], ...] = (
     UserRow,
     ClaimRow,
     TaskRow,
+    ClassRow,
+    RosterRow,
     SystemStateRow,
     DocumentRow,
     EventRow,

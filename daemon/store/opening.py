@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from daemon.contracts.values import Provenance
+from daemon.core.content.release import ReleaseRule
 from daemon.core.errors import StoreError
 from daemon.core.intake.naming import Resubmission
 from daemon.core.intake.ownership import Ownership
@@ -27,6 +28,7 @@ def open_store(
     resubmission: Resubmission = "all",
     ownership: Ownership | None = None,
     terms: Terms | None = None,
+    release: ReleaseRule = "flagged",
 ) -> Database:
     """Open the daemon's database. It is created if it is missing, and migrated to this program's schema.
 
@@ -35,6 +37,7 @@ def open_store(
     db = connect(path)
     db.provenance, db.resubmission = dict(provenance or {}), resubmission
     db.ownership, db.terms = ownership or Ownership(), terms or Terms()
+    db.release = release
     with border(db, "brought to this version"):
         schema.migrate(db, path)
         recording.adopt(db, path.with_name(EVENTS))

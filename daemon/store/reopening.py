@@ -47,6 +47,7 @@ _BEGUN_ANEW: dict[str, Any] = {
     "acknowledged_at": None,
     "acknowledged_by": None,
     "judged_by": None,
+    "decision": None,
 }
 
 

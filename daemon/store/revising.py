@@ -63,7 +63,7 @@ def revise(db: Database, rating: Rating, event: str, now: float, actor: str | No
     except ValidationError as exc:
         told = f"the result of task {task_id} is of an earlier version; run: introeval rate {task_id}"
         raise IllegalTransition(told) from exc
-    next_ = result.revised(last, rating.evaluation, rating.origin, now)
+    next_ = result.revised(last, rating.evaluation, rating.origin, now, db.release)
     TaskRow.update(
         revision=task.revision,
         llama_result=codec.dumps(rating.evaluation.model_dump()),
@@ -143,7 +143,8 @@ def _recompose(
 
 
 def _ratings(db: Database, where: Expression) -> Iterator[Rating]:
-    done = (TaskRow.status == Status.COMPLETED.value) & where
+    # What a person decided stays as it is.
+    done = (TaskRow.status == Status.COMPLETED.value) & TaskRow.decision.is_null() & where
     for row in list(TaskRow.select().where(done).order_by(TaskRow.id).execute(db)):
         evaluation = codec.read_evaluation(row.llama_result)
         if evaluation is not None and evaluation.scores:

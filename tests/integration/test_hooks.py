@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from daemon.config.sections import AlertSettings
+from daemon.config.records import AlertSettings
 from daemon.core.alarms import KINDS, trouble
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.hooks import CODE, Hooks

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from daemon.app.parts import Daemon
-from daemon.config.sections import RetentionSettings
+from daemon.config.records import RetentionSettings
 from daemon.contracts.values import ClaimStep
 from daemon.contracts.wire.words import Verb
 from daemon.core.errors import IllegalTransition

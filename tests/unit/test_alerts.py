@@ -7,7 +7,7 @@ import pytest
 import structlog.testing
 
 from daemon.config.load import Config
-from daemon.config.sections import AlertSettings
+from daemon.config.records import AlertSettings
 from daemon.contracts.wire.status import Clock, DaemonStatus, Disk, EngineReport, Switching
 from daemon.core.alarms import trouble
 from daemon.core.tasks.task import Status as TaskStatus

@@ -126,8 +126,8 @@ class Scored(DocumentPart):
 
 
 class Evaluation(DocumentPart):
-    """The rating. The four scores are integers from 1 to 10; `scores` tells how each came about, and is empty
-    in a rating of before version 2.
+    """The rating. The four scores are integers from 1 to 10; `scores` tells how each came about: not
+    where a person gave it and the model none, nor in a rating of before version 2.
     """
 
     overall_rating: Score
@@ -182,12 +182,26 @@ class Timings(DocumentPart):
     attempts: tuple[AttemptTiming, ...] = ()
 
 
+class HumanDecision(DocumentPart):
+    """A person's decision on a result. `by` is who answers for it, `account` who typed it. `before` has the
+    model's own value of each changed field, by its path: `evaluation.overall_rating`, `profile.name`.
+    """
+
+    kind: Literal["accepted", "changed"]
+    by: str
+    account: str | None
+    at: str
+    reason: str
+    before: dict[str, Any] = Field(default_factory=dict)
+
+
 class Result(DocumentPart):
     """One JSON file of the outbox: all that became of one revision of one task.
 
     `profile_evidence` tells by field of the profile where each of its values was said, in their order; a
     field without a value is left out.
-    `set_aside` has what the transcript says to the grader.
+    `set_aside` has what the transcript says to the grader. `class_name` is null in the class of a day.
+    `released`: by its decision, or the lab's rule, it may leave for a grade book.
     """
 
     schema_version: Literal[2] = 2
@@ -207,6 +221,9 @@ class Result(DocumentPart):
     evaluation: Evaluation | None = None
     timings: Timings
     provenance: dict[str, Any] = Field(default_factory=dict)
+    class_name: str | None = None
+    decision: HumanDecision | None = None
+    released: bool = False
 
 
 VERSION_1 = Path(__file__).parents[1] / "result.v1.schema.json"

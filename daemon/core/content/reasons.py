@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from daemon.core.content.result import REVIEW_FLAGS
+from daemon.core.content.review_flags import REVIEW_FLAGS
 from daemon.core.tasks.offers import TaskFacts, Terms, Verb, refusal, waits_long
 from daemon.core.tasks.task import STAGE_OF, Outcome
 

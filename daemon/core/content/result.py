@@ -4,7 +4,7 @@ Pure: the same dossier gives the same bytes, whenever and wherever they are made
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,20 +22,11 @@ from daemon.core.content.document import (
     Transcript,
 )
 from daemon.core.content.profile_places import profile_places
+from daemon.core.content.release import ReleaseRule, held_because
+from daemon.core.content.review_flags import REVIEW_FLAGS as REVIEW_FLAGS
 from daemon.core.errors import IllegalTransition
-from daemon.core.intake.ownership import OTHER_ACCOUNT
-from daemon.core.tasks.task import SHARED_NAME, Event, Outcome, Stage, Task
+from daemon.core.tasks.task import Event, Outcome, Stage, Task
 from daemon.core.timestamps import to_iso
-
-REVIEW_FLAGS = frozenset(
-    {
-        *("no_valid_form", "no_valid_rating", "evidence_not_found", "no_evidence", "repeats_itself"),
-        *("addresses_evaluator", "moved_by_order", "unsure_score"),
-        *("low_confidence", "mixed_language", "quiet"),
-        *(OTHER_ACCOUNT, SHARED_NAME),
-    }
-)
-"""The codes of flags for which a person must review the rating before it is used."""
 
 SUCCEEDED = frozenset({Event.TRANSCRIBED, Event.UNSCORABLE, Event.EXTRACTED, Event.RATED})
 """The events by which an attempt gives its stage's outcome."""
@@ -62,6 +53,8 @@ class Dossier:
     flags: tuple[Flag, ...] = ()
     tries: tuple[AttemptTiming, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    class_name: str | None = None
+    release: ReleaseRule = "flagged"
 
 
 def compose(dossier: Dossier) -> Result:
@@ -98,22 +91,45 @@ def compose(dossier: Dossier) -> Result:
         evaluation=dossier.evaluation if rated else None,
         timings=_timings(dossier),
         provenance=_sorted(dossier.provenance),
+        class_name=dossier.class_name,
+        released=_is_released(outcome, dossier.flags, dossier.evaluation if rated else None, dossier.release),
     )
 
 
-def revised(result: Result, evaluation: Evaluation, origin: Mapping[str, Any], at: float) -> Result:
+def revised(
+    result: Result,
+    evaluation: Evaluation,
+    origin: Mapping[str, Any],
+    at: float,
+    release: ReleaseRule = "flagged",
+) -> Result:
     """The next revision of a result whose rating was changed without a model. All else stays as it was.
 
     `origin` is the provenance of the rating.
     """
+    provenance = _sorted({**result.provenance, Stage.RATE.value: origin})
+    decided = result.decision is not None
     return result.model_copy(
         update={
             "revision": result.revision + 1,
             "generated_at": to_iso(at),
             "evaluation": evaluation,
-            "provenance": _sorted({**result.provenance, Stage.RATE.value: origin}),
+            "provenance": provenance,
+            "released": _is_released(result.outcome, result.flags, evaluation, release, decided=decided),
         }
     )
+
+
+def _is_released(
+    outcome: Outcome,
+    flags: Sequence[Flag],
+    evaluation: Evaluation | None,
+    rule: ReleaseRule,
+    *,
+    decided: bool = False,
+) -> bool:
+    codes = [flag.code for flag in flags]
+    return not held_because(outcome, codes, rule, rated=evaluation is not None, decided=decided)
 
 
 def to_bytes(result: Result) -> bytes:

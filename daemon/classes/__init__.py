@@ -1,0 +1,1 @@
+"""Classes in a running daemon: opening and closing them, their students, and decisions on results."""

@@ -1,0 +1,111 @@
+"""Opens and closes classes, keeps their rosters, and records decisions."""
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import date
+
+from daemon.classes import shown
+from daemon.config.records import ReviewSettings
+from daemon.contracts.signal import Signal
+from daemon.contracts.wire.classes import ClassList, ClassShown, ClassWanted, DecisionWanted
+from daemon.core.classes.roster import RosterEntry
+from daemon.core.errors import IllegalTransition
+from daemon.core.intake.naming import printable
+from daemon.core.timestamps import from_text
+from daemon.monitoring.events import Events
+from daemon.store import classes, deciding
+from daemon.store.session import Session
+
+_TAKEN = frozenset({shown.CURRENT, "today", "yesterday", "close", "list", "open", "show"})
+_NAME = re.compile(r"[\w][\w .,()+-]*")
+
+
+class Classes:
+    """The classes of a running daemon. `set_deadline` gives the class clock its deadline; `decided` is sent
+    when a result was decided on.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        events: Events,
+        rules: ReviewSettings,
+        set_deadline: Callable[[float | None, str | None], Awaitable[None]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._session, self._events, self._rules = session, events, rules
+        self._set_deadline, self._clock = set_deadline, clock
+        self.decided = Signal[[]]()
+
+    async def every(self) -> ClassList:
+        """All classes. Raises StoreError."""
+        return await self._session.read(shown.class_list)
+
+    async def show(self, name: str) -> ClassShown:
+        """A class with its students. Raises UnknownClass, StoreError."""
+        return await self._session.read(shown.class_shown, name, self._rules, self._clock())
+
+    async def open(self, wanted: ClassWanted, actor: str | None) -> ClassShown:
+        """Open a class. Raises IllegalTransition for a name that cannot be one, or while another is open."""
+        deadline = None if wanted.deadline is None else from_text(wanted.deadline)
+        opened = await self._session(
+            classes.open_class,
+            _checked(wanted.name),
+            deadline=deadline,
+            rubric=wanted.rubric,
+            archive_days=wanted.archive_days,
+            now=self._clock(),
+            actor=actor,
+        )
+        if wanted.roster is not None:
+            await self._session(classes.set_roster, opened.name, wanted.roster, self._clock(), actor)
+        if deadline is not None:
+            await self._set_deadline(deadline, actor)
+        self._events.add("order", f"the class {opened.name} is open", actor=actor)
+        return await self.show(opened.name)
+
+    async def close(self, actor: str | None) -> ClassShown:
+        """Close the open class, and end its deadline. Raises IllegalTransition."""
+        closed = await self._session(classes.close_class, self._clock(), actor)
+        if closed.deadline is not None:
+            await self._set_deadline(None, actor)
+        self._events.add("order", f"the class {closed.name} is closed", actor=actor)
+        return await self.show(closed.name)
+
+    async def set_roster(self, name: str, entries: list[RosterEntry], actor: str | None) -> ClassShown:
+        """Replace the roster of a class; `current` is the open one. Raises as `close`, and UnknownClass."""
+        if name == shown.CURRENT:
+            opened = await self._session(classes.opened)
+            if opened is None:
+                raise IllegalTransition("no class is open; to open one, run: introeval class open NAME")
+            name = opened.name
+        one = await self._session(classes.set_roster, name, entries, self._clock(), actor)
+        self._events.add("order", f"the roster of {one.name} has {one.students} students", actor=actor)
+        return await self.show(one.name)
+
+    async def decide(self, task_id: int, wanted: DecisionWanted, actor: str | None) -> None:
+        """Record a decision. Raises UnknownTask, IllegalTransition."""
+        result = await self._session(deciding.decide, task_id, wanted, self._clock(), actor)
+        kind = "" if result.decision is None else result.decision.kind
+        told = f"the result of {result.student_id} is {kind}"
+        self._events.add("order", told, task_id=task_id, student=result.student_id, actor=actor)
+        self.decided()
+
+    async def take_back(self, task_id: int, actor: str | None) -> None:
+        """Undo the decisions on a result. Raises UnknownTask, IllegalTransition."""
+        result = await self._session(deciding.take_back, task_id, self._clock(), actor)
+        told = f"the decision on the result of {result.student_id} is taken back"
+        self._events.add("order", told, task_id=task_id, student=result.student_id, actor=actor)
+        self.decided()
+
+
+def _checked(name: str) -> str:
+    """A name that cannot be taken for a day or a word of ours. Raises IllegalTransition."""
+    try:
+        date.fromisoformat(name)
+    except ValueError:
+        if name.casefold() not in _TAKEN and _NAME.fullmatch(name):
+            return name
+    raise IllegalTransition(
+        f"{printable(name)} cannot name a class; use letters, digits, spaces and .,()+-_, and no day"
+    )

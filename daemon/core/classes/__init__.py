@@ -1,0 +1,1 @@
+"""Classes: the roster, the standing of each student, decisions and release."""

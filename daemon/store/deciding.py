@@ -1,0 +1,98 @@
+"""Decisions of people on results: each is the next revision of its task, without a model."""
+
+import json
+
+from pydantic import ValidationError
+
+from daemon.contracts.values import Document, Kind
+from daemon.core.classes.decision import Wanted, decided, taken_back
+from daemon.core.content.document import Result
+from daemon.core.content.result import to_bytes
+from daemon.core.errors import IllegalTransition
+from daemon.core.intake.naming import result_name
+from daemon.core.tasks import lifecycle
+from daemon.core.tasks.task import FINAL, Status
+from daemon.store import audit, codec, documents, history
+from daemon.store.commits import find
+from daemon.store.database import Database, writes
+from daemon.store.models import TaskRow
+
+
+@writes
+def decide(db: Database, task_id: int, wanted: Wanted, now: float, actor: str | None) -> Result:
+    """Record a person's decision on the present result of a task.
+
+    Raises UnknownTask, and IllegalTransition for a task that is open, failed or cancelled, and as `decided`.
+    """
+    row = find(db, task_id)
+    _verify(row)
+    return _revise(db, row, decided(_results(db, task_id)[-1], wanted, actor, now), "decided", now, actor)
+
+
+@writes
+def take_back(db: Database, task_id: int, now: float, actor: str | None) -> Result:
+    """Undo what people decided: the next revision has what the model gave. Raises as `decide`, and
+    IllegalTransition where nobody has decided.
+    """
+    row = find(db, task_id)
+    _verify(row)
+    found = _results(db, task_id)
+    own = next((each for each in reversed(found) if each.decision is None), None)
+    if row.decision is None or own is None:
+        raise IllegalTransition(f"nobody has decided on task {task_id}, so there is nothing to take back")
+    next_ = taken_back(own, found[-1].revision, now, db.release)
+    return _revise(db, row, next_, "decision_taken_back", now, actor)
+
+
+def _verify(row: TaskRow) -> None:
+    status = Status(row.status)
+    if status not in FINAL:
+        raise IllegalTransition(f"task {row.id} is still open; wait for its result, or cancel it")
+    if status is not Status.COMPLETED:
+        told = f"task {row.id} is {status}, so there is no result to decide on"
+        raise IllegalTransition(f"{told}; to begin it anew, run: introeval retry {row.id}")
+
+
+def _results(db: Database, task_id: int) -> list[Result]:
+    """The results of a task that are of the present version. Raises IllegalTransition for an older last."""
+    last, *older = reversed(documents.results(db, task_id))
+    try:
+        found = [Result.model_validate_json(last)]
+    except ValidationError as exc:
+        told = f"the result of task {task_id} is of an earlier version; run: introeval rate {task_id}"
+        raise IllegalTransition(told) from exc
+    for content in older:
+        if json.loads(content)["schema_version"] != found[0].schema_version:
+            break
+        found.append(Result.model_validate_json(content))
+    return found[::-1]
+
+
+def _revise(db: Database, row: TaskRow, next_: Result, event: str, now: float, actor: str | None) -> Result:
+    task = lifecycle.revised(codec.to_task(row))
+    decision = next_.decision
+    TaskRow.update(
+        revision=task.revision,
+        outcome=next_.outcome.value,
+        mistral_result=codec.dumps(next_.profile and next_.profile.model_dump()),
+        llama_result=codec.dumps(next_.evaluation and next_.evaluation.model_dump()),
+        decision=None if decision is None else codec.dumps(decision.model_dump()),
+        acknowledged_at=None if decision is None else now,
+        acknowledged_by=None if decision is None else actor,
+        delivered_at=None,
+        last_updated=now,
+    ).where(TaskRow.id == task.id).execute(db)
+    history.record(db, task, event, now, before=task.status, actor=actor)
+    name = result_name(task.student, task.id, task.filename, task.revision)
+    document = Document(0, Kind.RESULT, name, to_bytes(next_), task.id)
+    documents.add_document(db, document, created_at=now, revision=task.revision)
+    audit.append(
+        db,
+        at=now,
+        actor=actor,
+        what=event,
+        subject=audit.of_task(task.id),
+        before=None if row.decision is None else json.loads(row.decision),
+        after=None if decision is None else decision.model_dump(mode="json"),
+    )
+    return next_

@@ -1,0 +1,99 @@
+"""A class from its opening to its end: who has handed in, and what people decide."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from daemon.cli.common import Chosen
+from daemon.store import audit
+from tests.support.commands import Ended, invoke
+from tests.support.inprocess import Lab, worked_off
+from tests.support.scripted import EVALUATION
+
+pytestmark = pytest.mark.anyio
+ROSTER = "student,name,group,email\ns001,Ana Berg,A,ana@example.org\ns002,Ben Cole,A,\ns003,Cho Dane,B,\n"
+
+
+@pytest.fixture(autouse=True)
+def _own_output() -> Iterator[None]:
+    """The daemon beside the command in this process does not print where the command does."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
+    yield
+    structlog.reset_defaults()
+    Chosen.file = None
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)
+
+
+async def run(lab: Lab, *arguments: str) -> Ended:
+    Chosen.file = lab.folder / "introeval.toml"
+    return await asyncio.to_thread(invoke, *arguments)
+
+
+async def shown(lab: Lab, *arguments: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((await run(lab, "class", "show", *arguments, "--json")).stdout)
+    return found
+
+
+async def test_a_class_says_who_has_handed_in_and_who_is_missing(lab: Lab) -> None:
+    (lab.folder / "roster.csv").write_text(ROSTER)
+    async with lab.daemon() as daemon:
+        lab.hand_in("s009_before.mp4")
+        await worked_off(daemon)
+        await run(lab, "class", "open", "intro", "--roster", str(lab.folder / "roster.csv"))
+        for name in ("S001_me.mp4", "s001_again.mp4", "s007_me.mp4"):
+            lab.hand_in(name)
+        await worked_off(daemon)
+        found = await shown(lab)
+        standing = {line["student"]: line["standing"] for line in found["lines"]}
+        assert standing["s002"] == standing["s003"] == "missing"
+        assert len(found["lines"]) == 4  # and s007, whom the roster does not know; s009 came before
+        assert (found["counts"]["handed_in"], found["counts"]["doubled"], found["counts"]["unknown"]) == (
+            2,
+            1,
+            1,
+        )
+        told = (await run(lab, "class", "show")).stdout
+        assert "2 of 3 handed in, 2 missing" in told
+        assert "intro" in (await run(lab, "class", "close")).stdout
+        lab.hand_in("s008_after.mp4")
+        await worked_off(daemon)
+        assert {line["student"] for line in (await shown(lab, "today"))["lines"]} == {"s008", "s009"}
+        assert len((await shown(lab, "intro"))["lines"]) == 4
+
+
+async def test_a_decision_is_the_next_revision_with_what_the_model_said(lab: Lab) -> None:
+    async with lab.daemon() as daemon:
+        lab.hand_in("s001_me.mp4")
+        await worked_off(daemon)
+        refused = await run(lab, "decide", "1", "--overall", "3")
+        assert "a change needs a reason" in refused.output
+        await run(lab, "decide", "1", "--overall", "3", "--by", "Dr. Roe", "--reason", "too short")
+        await worked_off(daemon)
+        (path,) = lab.outbox.glob("s001/*.r2.result.json")
+        changed = json.loads(path.read_text())
+        assert changed["evaluation"]["overall_rating"] == 3
+        assert changed["decision"]["before"] == {"evaluation.overall_rating": EVALUATION.overall_rating}
+        assert (changed["decision"]["by"], changed["decision"]["reason"]) == ("Dr. Roe", "too short")
+        assert changed["released"]
+        assert (await shown(lab))["lines"][0]["decided_by"] == "Dr. Roe"
+        await run(lab, "decide", "1", "--undo")
+        await worked_off(daemon)
+        (path,) = lab.outbox.glob("s001/*.r3.result.json")
+        back = json.loads(path.read_text())
+        assert (back["evaluation"], back["decision"]) == (
+            json.loads(EVALUATION.model_dump_json()),
+            None,
+        )
+        whats = [entry.what for entry in await daemon.session(audit.entries)]
+        assert "decided" in whats
+        assert "decision_taken_back" in whats
