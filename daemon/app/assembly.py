@@ -32,10 +32,10 @@ from daemon.intake.intake import Intake
 from daemon.intake.limits import Limits
 from daemon.intake.refusal import path_below
 from daemon.monitoring.alarms import Alarms
-from daemon.monitoring.attention import Attention
 from daemon.monitoring.camera import Camera
 from daemon.monitoring.events import Events
 from daemon.monitoring.in_force import InForce
+from daemon.monitoring.live_attention import Attention
 from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.observer import Observer
 from daemon.monitoring.record import Record

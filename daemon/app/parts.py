@@ -14,9 +14,9 @@ from daemon.intake.alarm import IntakeAlarm as IntakeAlarm
 from daemon.intake.intake import Intake
 from daemon.llm.rubric import Rubric
 from daemon.monitoring.alarms import Alarms
-from daemon.monitoring.attention import Attention
 from daemon.monitoring.events import Events
 from daemon.monitoring.in_force import InForce
+from daemon.monitoring.live_attention import Attention
 from daemon.monitoring.observer import Observer
 from daemon.monitoring.record import Record
 from daemon.store.session import Session

@@ -20,6 +20,7 @@ from daemon.app.assembly import assemble, ownership
 from daemon.app.engines import Site, make_node, media_reader
 from daemon.app.parts import Daemon
 from daemon.config.load import Config
+from daemon.config.terms import terms_of
 from daemon.contracts.ports import Media, Node
 from daemon.delivery.forget import Forgetting
 from daemon.delivery.retention import Retention, read_clocks
@@ -28,7 +29,6 @@ from daemon.intake.registered import Registrations
 from daemon.llm.rubric import Rubric
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.alert_rules import AlertRules
-from daemon.monitoring.attention import terms_of
 from daemon.monitoring.events import RING, Events
 from daemon.monitoring.fitness import Accepting
 from daemon.monitoring.hooks import Hooks

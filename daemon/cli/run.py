@@ -30,7 +30,7 @@ from daemon.contracts.values import Kind
 from daemon.core.errors import Paused
 from daemon.core.tasks.task import FINAL, Status
 from daemon.store import Database, measured, reports
-from daemon.store.recovery import open_tasks
+from daemon.store.found import open_tasks
 from daemon.system.state_folder import owned, write_privately
 from daemon.system.waits import happens
 

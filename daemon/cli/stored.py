@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from daemon import __version__
-from daemon.app.configured import canary_keys
-from daemon.classes import shown
 from daemon.config.load import Config
+from daemon.config.terms import terms_of
 from daemon.contracts.task_query import AttentionQuery, TaskQuery
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
@@ -23,14 +22,13 @@ from daemon.contracts.wire.words import LogSource
 from daemon.core.errors import NotRunning, StoreError
 from daemon.monitoring import attention, queries
 from daemon.monitoring.attention import Live
-from daemon.monitoring.events import RING
-from daemon.monitoring.logs import last_lines
 from daemon.store import Database, open_reader, phases, recording
-from daemon.store import canaries as canary_store
-from daemon.store.recovery import open_tasks
+from daemon.store.found import open_tasks
 from daemon.system.state_folder import DATABASE
 
 L = TypeVar("L", bound=TaskLine)
+
+_AT_ONCE = 1000  # events of a page
 
 
 def status(config: Config, unreached: NotRunning) -> DaemonStatus:
@@ -100,31 +98,40 @@ def kept_events(
 ) -> Iterator[EventLine]:
     """The events from `since` to before `until` with a greater id than `after`, oldest first."""
     with _told(config, unreached) as db:
-        while lines := recording.events_between(db, since, until, after, RING):
+        while lines := recording.events_between(db, since, until, after, _AT_ONCE):
             yield from lines
             after = lines[-1].id
 
 
 def canaries(config: Config, unreached: NotRunning) -> list[CanaryLine]:
     """What is recorded of the canary."""
+    from daemon.app.configured import canary_keys
+    from daemon.store import canaries as canary_store
+
     with _told(config, unreached) as db:
         return canary_store.lines(db, canary_keys(config))
 
 
 def class_list(config: Config, unreached: NotRunning) -> ClassList:
     """The classes that were opened."""
+    from daemon.classes import shown
+
     with _told(config, unreached) as db:
         return shown.class_list(db)
 
 
 def class_shown(config: Config, unreached: NotRunning, name: str) -> ClassShown:
     """A class with its students. Raises UnknownClass."""
+    from daemon.classes import shown
+
     with _told(config, unreached) as db:
         return shown.class_shown(db, name, config.review, time.time())
 
 
 def logs(config: Config, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:
     """The last lines of a log, oldest first. Raises LogUnreadable."""
+    from daemon.monitoring.logs import last_lines
+
     found = last_lines(config.paths.state / "log", source, task_id, lines)
     print("no daemon runs; these are the logs of the last one", file=sys.stderr)
     return found
@@ -141,12 +148,12 @@ def _database(config: Config, unreached: NotRunning) -> Database:
         db = open_reader(config.paths.state / DATABASE)
     except StoreError as exc:
         raise unreached from exc
-    db.terms = attention.terms_of(config)
+    db.terms = terms_of(config)
     return db
 
 
 def _live(config: Config, db: Database) -> Live:
-    return Live.of((), open_tasks(db), attention.terms_of(config), time.time())
+    return Live.of((), open_tasks(db), terms_of(config), time.time())
 
 
 def _unaskable(line: L) -> L:

@@ -4,30 +4,23 @@ Nothing here grows with the number of finished tasks: the counts are kept by tri
 through an index of what nobody has acknowledged.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from daemon import __version__
-from daemon.config.load import Config
-from daemon.contracts.ports import SupervisorSource
 from daemon.contracts.task_query import AttentionQuery
 from daemon.contracts.wire.attention import AttentionLine, AttentionPage
 from daemon.contracts.wire.status import AlarmLine
 from daemon.contracts.wire.tasks import RefusedLine
-from daemon.contracts.wire.words import AttentionKind, Verb
+from daemon.contracts.wire.words import AttentionKind
 from daemon.core.content.reasons import Advice, advice
-from daemon.core.errors import IllegalTransition
 from daemon.core.intake.naming import Refused
 from daemon.core.tasks.offers import Terms, waits_long
 from daemon.core.tasks.task import FINAL, Outcome, Task
 from daemon.core.timestamps import to_iso
 from daemon.monitoring import queries
-from daemon.monitoring.alarms import Alarms
-from daemon.monitoring.events import Events
-from daemon.store import audit, documents, lists, reports
+from daemon.store import lists, reports
 from daemon.store.database import Database
 from daemon.store.reports import Listed
-from daemon.store.session import Session
 
 _OUTCOMES = {
     AttentionKind.FAILED: Outcome.FAILED,
@@ -39,17 +32,6 @@ _AFTER_REFUSAL: dict[str, str] = {
     Refused.DUPLICATE: "nothing; the same video is a task already",
     Refused.HANDED_IN: "tell the student that only the first video counts",
 }
-
-
-def terms_of(config: Config) -> Terms:
-    """What files are judged by."""
-    intake = config.intake
-    return Terms(
-        program=f"introeval {__version__}",
-        max_duration_s=intake.max_duration_s,
-        max_size_mb=intake.max_size_mb,
-        oldest_wait_s=config.alerts.oldest_wait_min * 60,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,67 +48,6 @@ class Live:
         return cls(
             [alarm for alarm in alarms if not alarm.acknowledged and alarm.code != _OF_WAITS],
             sorted(late, key=lambda task: -task.id),
-        )
-
-
-class Attention:
-    """What wants a person. `ask` makes a request for a task."""
-
-    def __init__(
-        self,
-        config: Config,
-        session: Session,
-        alarms: Alarms,
-        events: Events,
-        work: SupervisorSource,
-        ask: Callable[..., Awaitable[object]],
-        clock: Callable[[], float],
-    ) -> None:
-        self._terms = terms_of(config)
-        self._session, self._alarms, self._events = session, alarms, events
-        self._work, self._ask, self._clock = work, ask, clock
-
-    @property
-    def live(self) -> Live:
-        """What is in no table, now."""
-        alarms = (alarm.line for alarm in self._alarms.all)
-        return Live.of(alarms, self._work.view.tasks, self._terms, self._clock())
-
-    async def page(self, wanted: AttentionQuery) -> AttentionPage:
-        """A page of it. Raises StoreError."""
-        return await self._session.read(page, wanted, self.live, self._clock())
-
-    async def acknowledge(self, key: str, actor: str) -> None:
-        """Record that a person has seen the thing of this key; see AttentionLine.
-
-        Raises StoreError, UnknownTask, and IllegalTransition when it wants nobody.
-        """
-        kind, _, name = key.partition(":")
-        if kind == "task" and name.isdecimal():
-            await self._ask(Verb.ACKNOWLEDGE, int(name), actor=actor)
-            return
-        seen = False
-        if kind == "alarm":
-            seen = self._alarms.acknowledge(name, actor)
-            if seen:  # kept in memory only: with a crash before the entry it is gone, too
-                await self._session.until_durable(self._record_alarm, name, actor)
-        elif kind == "refused":
-            now = self._clock()
-            seen = await self._session(documents.acknowledge_refused, name, now, actor)
-        if not seen:
-            raise IllegalTransition(f"nothing named {key} wants a person; see: introeval attention")
-        what = "a refused file" if kind == "refused" else f"the alarm {name.partition(' ')[0]}"
-        self._events.add("order", f"{what} is acknowledged", actor=actor)  # neither names a student
-
-    def _record_alarm(self, db: Database, code: str, actor: str) -> None:
-        audit.append(
-            db,
-            at=self._clock(),
-            actor=actor,
-            what=Verb.ACKNOWLEDGE.value,
-            subject=f"alarm {code.partition(' ')[0]}",  # the rest can name a file
-            before={"acknowledged": False},
-            after={"acknowledged": True},
         )
 
 

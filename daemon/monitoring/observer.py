@@ -34,8 +34,9 @@ from daemon.core.timestamps import from_iso, to_iso
 from daemon.monitoring import attention, queries
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.alert_rules import Situation
-from daemon.monitoring.attention import Attention, Live
+from daemon.monitoring.attention import Live
 from daemon.monitoring.events import Events
+from daemon.monitoring.live_attention import Attention
 from daemon.monitoring.logs import last_lines
 from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.progress import Progress

@@ -18,12 +18,13 @@ from daemon.contracts.values import (
 )
 from daemon.core.content.document import ErrorPart, Flag
 from daemon.core.content.result import Dossier, compose, to_bytes
-from daemon.core.errors import Fault, IllegalTransition, UnknownTask
+from daemon.core.errors import Fault, IllegalTransition
 from daemon.core.intake.naming import result_name
 from daemon.core.tasks.task import FINAL, Event, Stage, next_status, phase_of
 from daemon.store import calibration, classes, codec, history
 from daemon.store.database import Database, writes
 from daemon.store.documents import add_document
+from daemon.store.found import find
 from daemon.store.models import TaskRow
 
 _ANSWERS: dict[Event, type[StageOutcome]] = {
@@ -33,19 +34,10 @@ _ANSWERS: dict[Event, type[StageOutcome]] = {
     Event.RATED: Rated,
     Event.FAILED: Failed,
 }
-_FIND = "SELECT * FROM processing_tasks WHERE id = ?"  # peewee takes 1 ms to build it
 _FLAG_ORDER = ("intake", *Stage)
 _UNSEEN = {"acknowledged_at": None, "acknowledged_by": None}  # what was seen is that it waited
 _ASKED = ("held", "cancel_requested")
 """Columns written only by a change that sets them: an older view must not undo a request made meanwhile."""
-
-
-def find(db: Database, task_id: int) -> TaskRow:
-    """The row of a task. Raises UnknownTask."""
-    rows: list[TaskRow] = list(TaskRow.raw(_FIND, task_id).execute(db))
-    if not rows:
-        raise UnknownTask(f"there is no task {task_id}; run: introeval tasks")
-    return rows[0]
 
 
 @writes

@@ -13,8 +13,8 @@ from daemon.core.intake.naming import result_name
 from daemon.core.tasks import lifecycle
 from daemon.core.tasks.task import FINAL, Status
 from daemon.store import audit, codec, documents, history
-from daemon.store.commits import find
 from daemon.store.database import Database, writes
+from daemon.store.found import find
 from daemon.store.models import TaskRow
 
 

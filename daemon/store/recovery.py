@@ -7,25 +7,17 @@ from peewee import fn
 from daemon.contracts.values import Change, Failed, StageOutcome, Ticket
 from daemon.core.content.result import SUCCEEDED
 from daemon.core.errors import Blame, Fault
-from daemon.core.tasks.task import OPEN, PENDING, RUNNING, Event, Task, next_status
-from daemon.store import codec, settings
+from daemon.core.tasks.task import PENDING, RUNNING, Event, Task, next_status
+from daemon.store import settings
 from daemon.store.commits import commit
-from daemon.store.database import Database, reads, writes
+from daemon.store.database import Database, writes
+from daemon.store.found import open_tasks as open_tasks
 from daemon.store.models import EventRow, TaskRow
 
 DEATHS_IN_A_ROW = 8
 """A task in hand at this many deaths of the daemon, with no success committed in between, is their cause."""
 
 _LAST_EVENT = "recovered_up_to"
-
-
-@reads
-def open_tasks(db: Database) -> list[Task]:
-    """All tasks that are not final, by id, but those that another program inserted and that have no claim."""
-    mine = TaskRow.status.in_([status.value for status in OPEN]) & TaskRow.claim_id.is_null(False)
-    return sorted(
-        (codec.to_task(row) for row in TaskRow.select().where(mine).execute(db)), key=lambda task: task.id
-    )
 
 
 @writes

@@ -8,8 +8,9 @@ from daemon.core.errors import Blame, Fault
 from daemon.core.tasks.task import OPEN, Event, Status
 from daemon.core.timestamps import to_iso
 from daemon.store import codec
-from daemon.store.commits import commit, find
+from daemon.store.commits import commit
 from daemon.store.database import Database, reads, writes
+from daemon.store.found import find
 
 _OPEN = ", ".join(f"'{status.value}'" for status in OPEN)
 _UNCLAIMED = (

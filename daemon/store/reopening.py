@@ -11,8 +11,8 @@ from daemon.core.tasks.offers import Verb, check
 from daemon.core.tasks.reopening import rated_again, retried
 from daemon.core.tasks.task import STAGE_OF, Stage, Status, Task, phase_of
 from daemon.store import audit, codec, history
-from daemon.store.commits import find
 from daemon.store.database import Database, writes
+from daemon.store.found import find
 from daemon.store.models import DocumentRow, TaskRow
 from daemon.store.reports import listed
 

@@ -14,8 +14,8 @@ from daemon.core.content.document import Flag, Profile, SetAside, Speaking, Tran
 from daemon.core.tasks.offers import TaskFacts
 from daemon.core.tasks.task import Event, Outcome, Phase, Stage, Status
 from daemon.store import codec, documents
-from daemon.store.commits import find
 from daemon.store.database import Database, reads
+from daemon.store.found import find
 from daemon.store.models import CountRow, EventRow, TaskRow
 
 _OUTCOMES = "SELECT substr(status, 9), n FROM status_counts WHERE status LIKE 'outcome_%'"

@@ -19,8 +19,8 @@ from daemon.core.tasks.task import Stage, Status
 from daemon.core.timestamps import from_iso
 from daemon.store import audit, codec, documents, history
 from daemon.store.calibration import KEY, InUse, as_rated, in_use, put_to_use
-from daemon.store.commits import find
 from daemon.store.database import Database, reads, writes
+from daemon.store.found import find
 from daemon.store.models import TaskRow
 from daemon.store.reports import listed
 
