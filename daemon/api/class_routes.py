@@ -55,6 +55,12 @@ def add_classes(
         """Replace the roster of a class; `current` is the open one."""
         return as_json(await classes.set_roster(name, wanted.roster, actor))
 
+    @api.post("/classes/{name}/release", response_model=ClassShown,
+              responses=problems(403, 404, 409, 422, 503))  # fmt: skip
+    async def post_release(actor: Actor, name: ClassName) -> Response:
+        """Accept every result of a class that is not flagged, and that `review.release` holds back."""
+        return as_json(await classes.release(name, actor))
+
     @api.post("/tasks/{task_id}/decide", response_model=TaskDetail,
               responses=problems(403, 404, 409, 422, 503))  # fmt: skip
     async def post_decision(actor: Actor, task_id: TaskId, wanted: DecisionWanted) -> Response:

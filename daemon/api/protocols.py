@@ -203,6 +203,10 @@ class Schooling(Protocol):
         """Replace a roster. Raises UnknownClass, IllegalTransition."""
         ...
 
+    async def release(self, name: str, actor: str | None) -> ClassShown:
+        """Accept what only the rule of release holds back. Raises UnknownClass."""
+        ...
+
     async def decide(self, task_id: int, wanted: DecisionWanted, actor: str | None) -> None:
         """Record a decision. Raises UnknownTask, IllegalTransition."""
         ...

@@ -40,6 +40,7 @@ from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.observer import Observer
 from daemon.monitoring.record import Record
 from daemon.placement.policy import make_policy
+from daemon.placement.rubric_check import check_rubric
 from daemon.store import measured, phases, recording
 from daemon.store.session import Session
 from daemon.supervisor.canary import Canary
@@ -122,12 +123,22 @@ async def assemble(
         rubric=site.rubric,
         in_force=InForce(session, config, lambda: site.rubric.digests, time.time),
         calibrations=Calibrations(session, alarms, events, config.paths.state, time.time),
-        classes=Classes(session, events, config.review, supervisor.deadline, time.time),
+        classes=Classes(
+            session,
+            events,
+            config.review,
+            site.rubric,
+            lambda folder: check_rubric(config, folder),
+            supervisor.deadline,
+            lambda: supervisor.idle,
+            time.time,
+        ),
         canary=canary,
         first_id=0,
         first_orders=await journal.orders(),
     )
     _connect(daemon, metrics, site)
+    await daemon.classes.resume()
     await forecaster.begin()
     intake.close(closed=daemon.first_orders.draining)
     paths = config.paths

@@ -1,17 +1,21 @@
 """Opens and closes classes, keeps their rosters, and records decisions."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from datetime import date
+from pathlib import Path
 
 from daemon.classes import shown
 from daemon.config.records import ReviewSettings
 from daemon.contracts.signal import Signal
 from daemon.contracts.wire.classes import ClassList, ClassShown, ClassWanted, DecisionWanted
 from daemon.core.classes.roster import RosterEntry
+from daemon.core.classes.standing import Standing
 from daemon.core.errors import IllegalTransition
 from daemon.core.intake.naming import printable
 from daemon.core.timestamps import from_text
+from daemon.llm.rubric import Rubric
 from daemon.monitoring.events import Events
 from daemon.store import classes, deciding
 from daemon.store.session import Session
@@ -21,8 +25,9 @@ _NAME = re.compile(r"[\w][\w .,()+-]*")
 
 
 class Classes:
-    """The classes of a running daemon. `set_deadline` gives the class clock its deadline; `decided` is sent
-    when a result was decided on.
+    """The classes of a running daemon. `set_deadline` gives the class clock its deadline, `is_idle` says that
+    no task is open, and `check` raises ConfigError for a rubric that cannot be used. `decided` is sent when a
+    result was decided on.
     """
 
     def __init__(
@@ -30,11 +35,15 @@ class Classes:
         session: Session,
         events: Events,
         rules: ReviewSettings,
+        rubric: Rubric,
+        check: Callable[[Path], object],
         set_deadline: Callable[[float | None, str | None], Awaitable[None]],
+        is_idle: Callable[[], bool],
         clock: Callable[[], float],
     ) -> None:
         self._session, self._events, self._rules = session, events, rules
-        self._set_deadline, self._clock = set_deadline, clock
+        self._rubric, self._check = rubric, check
+        self._set_deadline, self._is_idle, self._clock = set_deadline, is_idle, clock
         self.decided = Signal[[]]()
 
     async def every(self) -> ClassList:
@@ -46,7 +55,15 @@ class Classes:
         return await self._session.read(shown.class_shown, name, self._rules, self._clock())
 
     async def open(self, wanted: ClassWanted, actor: str | None) -> ClassShown:
-        """Open a class. Raises IllegalTransition for a name that cannot be one, or while another is open."""
+        """Open a class. Raises IllegalTransition for a name that cannot be one, and while another is open, or
+        tasks are that its rubric is not for; ConfigError for a rubric that cannot be used.
+        """
+        rubric = None if wanted.rubric is None else Path(wanted.rubric)
+        if rubric is not None:
+            await asyncio.to_thread(self._check, rubric)
+            if not self._is_idle():
+                told = "tasks are still open, and all of a class are rated by one rubric"
+                raise IllegalTransition(f"{told}; wait for them: introeval wait, then open it again")
         deadline = None if wanted.deadline is None else from_text(wanted.deadline)
         opened = await self._session(
             classes.open_class,
@@ -54,13 +71,13 @@ class Classes:
             deadline=deadline,
             rubric=wanted.rubric,
             archive_days=wanted.archive_days,
+            entries=wanted.roster,
             now=self._clock(),
             actor=actor,
         )
-        if wanted.roster is not None:
-            await self._session(classes.set_roster, opened.name, wanted.roster, self._clock(), actor)
         if deadline is not None:
             await self._set_deadline(deadline, actor)
+        self._choose(opened.rubric)
         self._events.add("order", f"the class {opened.name} is open", actor=actor)
         return await self.show(opened.name)
 
@@ -69,8 +86,22 @@ class Classes:
         closed = await self._session(classes.close_class, self._clock(), actor)
         if closed.deadline is not None:
             await self._set_deadline(None, actor)
+        self._choose(None)
         self._events.add("order", f"the class {closed.name} is closed", actor=actor)
         return await self.show(closed.name)
+
+    async def resume(self) -> None:
+        """Take up the rubric of the class that a stop left open. Raises ConfigError, StoreError."""
+        opened = await self._session(classes.opened)
+        if opened is not None and opened.rubric is not None:
+            self._rubric.choose(Path(opened.rubric))
+            self._rubric.end_class()
+
+    def _choose(self, rubric: str | None) -> None:
+        """Use a class's rubric; while tasks are open once they are done: they are of the class before."""
+        self._rubric.choose(None if rubric is None else Path(rubric))
+        if self._is_idle():
+            self._rubric.end_class()
 
     async def set_roster(self, name: str, entries: list[RosterEntry], actor: str | None) -> ClassShown:
         """Replace the roster of a class; `current` is the open one. Raises as `close`, and UnknownClass."""
@@ -82,6 +113,17 @@ class Classes:
         one = await self._session(classes.set_roster, name, entries, self._clock(), actor)
         self._events.add("order", f"the roster of {one.name} has {one.students} students", actor=actor)
         return await self.show(one.name)
+
+    async def release(self, name: str, actor: str | None) -> ClassShown:
+        """Accept every result of a class that only the rule of release holds back. Raises UnknownClass."""
+        shown_now = await self.show(name)
+        held = [line.counts for line in shown_now.lines if line.standing == Standing.HELD]
+        for task_id in held:
+            if task_id is not None:
+                await self._session(deciding.decide, task_id, DecisionWanted(), self._clock(), actor)
+        self._events.add("order", f"{len(held)} results of {shown_now.name} are released", actor=actor)
+        self.decided()
+        return await self.show(shown_now.name)
 
     async def decide(self, task_id: int, wanted: DecisionWanted, actor: str | None) -> None:
         """Record a decision. Raises UnknownTask, IllegalTransition."""

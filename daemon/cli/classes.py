@@ -70,12 +70,21 @@ def roster(
     as_json: AsJson = False,
 ) -> None:
     """Replace the roster of a class: who should hand in."""
-    from urllib.parse import quote
-
     from daemon.cli.rosters import entries
 
     body = {"roster": [each.model_dump() for each in entries(file)]}
-    _tell(_posted(f"/classes/{quote(name or 'current', safe='')}/roster", body), as_json=as_json)
+    _tell(_posted(f"/classes/{_in_path(name)}/roster", body), as_json=as_json)
+
+
+def release(
+    name: ClassArgument = None,
+    as_json: AsJson = False,
+) -> None:
+    """Accept every result of a class that is not flagged, so that it may leave for a grade book.
+
+    Flagged ones stay held back: each wants a decision of its own, see introeval review.
+    """
+    _tell(_posted(f"/classes/{_in_path(name)}/release", None), as_json=as_json)
 
 
 def listed(as_json: AsJson = False) -> None:
@@ -117,21 +126,26 @@ def show(
 
 def fetched(name: str | None) -> "ClassShown":
     """A class of the daemon, or of its database. Raises UnknownClass."""
-    from urllib.parse import quote
+    from urllib.parse import unquote
 
     from daemon.api import client
     from daemon.cli import stored
-    from daemon.cli.time_parsing import day_name
     from daemon.contracts.wire.classes import ClassShown
 
-    config, now = configuration(), datetime.now().astimezone()
-    wanted = day_name(name, now) if name else "current"
+    config, wanted = configuration(), _in_path(name)
     try:
-        return ClassShown.model_validate(
-            client.get(config.paths.socket, f"/classes/{quote(wanted, safe='')}")
-        )
+        return ClassShown.model_validate(client.get(config.paths.socket, f"/classes/{wanted}"))
     except NotRunning as exc:
-        return stored.class_shown(config, exc, wanted)
+        return stored.class_shown(config, exc, unquote(wanted))
+
+
+def _in_path(name: str | None) -> str:
+    """A class or a day in the path of a route; the current one without a name."""
+    from urllib.parse import quote
+
+    from daemon.cli.time_parsing import day_name
+
+    return quote(day_name(name, datetime.now().astimezone()) if name else "current", safe="")
 
 
 def _list() -> "ClassList":

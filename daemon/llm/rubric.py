@@ -33,7 +33,8 @@ class Rubric:
     """
 
     def __init__(self, folder: Path | None = None, on_alarm: OnAlarm = _unheard) -> None:
-        self._folder, self._on_alarm = folder, on_alarm
+        self._folder = self._configured = self._next = folder
+        self._on_alarm = on_alarm
         self.changed = Signal[[]]()
         self._stamps = {name: _stamp(name, folder) for name in NAMES}  # before the content, which may change
         self._asked: dict[PromptName, Prompt] = dict(load_prompts(folder))
@@ -75,8 +76,15 @@ class Rubric:
         self._fixed = {each for each in self._fixed if each != name}
         self._tell()
 
+    def choose(self, folder: Path | None) -> None:
+        """Ask the next class by the files of this folder; None: of the configured one. Raises ConfigError."""
+        chosen = self._configured if folder is None else folder
+        load_prompts(chosen)
+        self._next = chosen
+
     def end_class(self) -> None:
         """Let the next class be asked with the files as they are then."""
+        self._folder = self._next
         self._fixed.clear()
         self._tell()
 

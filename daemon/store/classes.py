@@ -50,10 +50,12 @@ def open_class(
     deadline: float | None,
     rubric: str | None,
     archive_days: float | None,
+    entries: Sequence[RosterEntry] | None,
     now: float,
     actor: str | None,
 ) -> LabClass:
-    """Open a class, or one again that was closed. What is claimed from now on belongs to it.
+    """Open a class, or one again that was closed. What is claimed from now on belongs to it. Without
+    `entries` its roster stays.
 
     Raises IllegalTransition while another one is open.
     """
@@ -70,7 +72,7 @@ def open_class(
         ClassRow.update(**columns).where(ClassRow.id == before.id).execute(db)
     after = named(db, name)
     _told(db, "class opened", after, now, actor, before and _state(before))
-    return after
+    return after if entries is None else set_roster(db, name, entries, now, actor)
 
 
 @writes

@@ -12,6 +12,7 @@ import structlog
 
 from daemon.cli.common import Chosen
 from daemon.store import audit
+from tests.integration.test_rubric import RubricLab
 from tests.support.commands import Ended, invoke
 from tests.support.inprocess import Lab, worked_off
 from tests.support.scripted import EVALUATION
@@ -97,3 +98,50 @@ async def test_a_decision_is_the_next_revision_with_what_the_model_said(lab: Lab
         whats = [entry.what for entry in await daemon.session(audit.entries)]
         assert "decided" in whats
         assert "decision_taken_back" in whats
+
+
+async def test_the_rubric_of_a_class_is_asked_from_its_opening_to_its_close(tmp_path: Path) -> None:
+    lab = RubricLab(tmp_path)
+    own = lab.folder / "own"
+    own.mkdir()
+    (own / "rate.v3.j2").write_text("Grade as pirates do. {{ levels }} {{ transcript }}")
+    async with lab.daemon() as daemon:
+        await run(lab, "class", "open", "pirates", "--rubric", str(own))
+        lab.hand_in("s001_me.mp4")
+        await worked_off(daemon)
+    async with lab.daemon() as daemon:  # the class is still open after another start
+        lab.hand_in("s002_me.mp4")
+        await worked_off(daemon)
+        refused = await run(lab, "class", "open", "other")
+        assert "the class pirates is open" in refused.output
+        await run(lab, "class", "close")
+        lab.hand_in("s003_me.mp4")
+        await worked_off(daemon)
+    of = {
+        result["student_id"]: result["provenance"]["rate"]["prompt_sha256"]
+        for result in lab.results().values()
+    }
+    assert of["s001"] == of["s002"] != of["s003"]
+    wrong = await asyncio.to_thread(invoke, "class", "open", "x")
+    assert wrong.exit_code == 6
+
+
+async def test_a_class_whose_rubric_cannot_be_used_is_not_opened(lab: Lab) -> None:
+    (lab.folder / "rate.v3.j2").write_text("{{ nothing }}")
+    async with lab.daemon():
+        refused = await run(lab, "class", "open", "a", "--rubric", str(lab.folder))
+        assert refused.exit_code == 4
+        assert json.loads((await run(lab, "class", "list", "--json")).stdout)["opened"] is None
+        day = await run(lab, "class", "open", "2026-11-26")
+        assert "cannot name a class" in day.output
+
+
+async def test_what_only_the_rule_holds_back_is_released_at_once(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, settings={"review.release": "none"})
+    async with lab.daemon() as daemon:
+        lab.hand_in("s001_me.mp4")
+        await worked_off(daemon)
+        assert (await shown(lab))["lines"][0]["standing"] == "held"
+        await run(lab, "class", "release")
+        (line,) = (await shown(lab))["lines"]
+        assert (line["standing"], line["held"], line["revision"]) == ("released", "", 2)
