@@ -130,7 +130,6 @@ async def assemble(
             site.rubric,
             lambda folder: check_rubric(config, folder),
             supervisor.deadline,
-            lambda: supervisor.idle,
             time.time,
         ),
         canary=canary,

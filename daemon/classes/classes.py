@@ -14,10 +14,11 @@ from daemon.core.classes.roster import RosterEntry
 from daemon.core.classes.standing import Standing
 from daemon.core.errors import IllegalTransition
 from daemon.core.intake.naming import printable
+from daemon.core.tasks.task import OPEN
 from daemon.core.timestamps import from_text
 from daemon.llm.rubric import Rubric
 from daemon.monitoring.events import Events
-from daemon.store import classes, deciding
+from daemon.store import classes, deciding, reports
 from daemon.store.session import Session
 
 _TAKEN = frozenset({shown.CURRENT, "today", "yesterday", "close", "list", "open", "show"})
@@ -25,9 +26,8 @@ _NAME = re.compile(r"[\w][\w .,()+-]*")
 
 
 class Classes:
-    """The classes of a running daemon. `set_deadline` gives the class clock its deadline, `is_idle` says that
-    no task is open, and `check` raises ConfigError for a rubric that cannot be used. `decided` is sent when a
-    result was decided on.
+    """The classes of a running daemon. `set_deadline` gives the class clock its deadline, and `check` raises
+    ConfigError for a rubric that cannot be used. `decided` is sent when a result was decided on.
     """
 
     def __init__(
@@ -38,12 +38,11 @@ class Classes:
         rubric: Rubric,
         check: Callable[[Path], object],
         set_deadline: Callable[[float | None, str | None], Awaitable[None]],
-        is_idle: Callable[[], bool],
         clock: Callable[[], float],
     ) -> None:
         self._session, self._events, self._rules = session, events, rules
         self._rubric, self._check = rubric, check
-        self._set_deadline, self._is_idle, self._clock = set_deadline, is_idle, clock
+        self._set_deadline, self._clock = set_deadline, clock
         self.decided = Signal[[]]()
 
     async def every(self) -> ClassList:
@@ -61,7 +60,7 @@ class Classes:
         rubric = None if wanted.rubric is None else Path(wanted.rubric)
         if rubric is not None:
             await asyncio.to_thread(self._check, rubric)
-            if not self._is_idle():
+            if not await self._is_idle():
                 told = "tasks are still open, and all of a class are rated by one rubric"
                 raise IllegalTransition(f"{told}; wait for them: introeval wait, then open it again")
         deadline = None if wanted.deadline is None else from_text(wanted.deadline)
@@ -77,7 +76,7 @@ class Classes:
         )
         if deadline is not None:
             await self._set_deadline(deadline, actor)
-        self._choose(opened.rubric)
+        await self._choose(opened.rubric)
         self._events.add("order", f"the class {opened.name} is open", actor=actor)
         return await self.show(opened.name)
 
@@ -86,7 +85,7 @@ class Classes:
         closed = await self._session(classes.close_class, self._clock(), actor)
         if closed.deadline is not None:
             await self._set_deadline(None, actor)
-        self._choose(None)
+        await self._choose(None)
         self._events.add("order", f"the class {closed.name} is closed", actor=actor)
         return await self.show(closed.name)
 
@@ -97,11 +96,15 @@ class Classes:
             self._rubric.choose(Path(opened.rubric))
             self._rubric.end_class()
 
-    def _choose(self, rubric: str | None) -> None:
+    async def _choose(self, rubric: str | None) -> None:
         """Use a class's rubric; while tasks are open once they are done: they are of the class before."""
         self._rubric.choose(None if rubric is None else Path(rubric))
-        if self._is_idle():
+        if await self._is_idle():
             self._rubric.end_class()
+
+    async def _is_idle(self) -> bool:
+        counted = await self._session(reports.counts)
+        return not any(counted[status] for status in OPEN)
 
     async def set_roster(self, name: str, entries: list[RosterEntry], actor: str | None) -> ClassShown:
         """Replace the roster of a class; `current` is the open one. Raises as `close`, and UnknownClass."""

@@ -1,6 +1,7 @@
 """`introeval audit`: the entries of the audit, and the bundle of a class. It needs no daemon."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -25,10 +26,10 @@ _CALIBRATIONS = "calibrations"  # below the state folder
 
 def audit(
     day: Annotated[
-        str | None, typer.Argument(metavar="DAY", help="The class: today, yesterday, or 2026-11-27.")
+        str | None, typer.Argument(metavar="CLASS", help="Its name, or a day: today, 2026-11-27.")
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="FILE", help="The bundle; default: audit-DAY.tar.")
+        Path | None, typer.Option("--to", metavar="FILE", help="The bundle; default: audit-CLASS.tar.")
     ] = None,
     verify: Annotated[
         Path | None, typer.Option("--verify", metavar="FILE", help="Verify a bundle, and write none.")
@@ -67,7 +68,7 @@ def _verify(file: Path, day: str | None, head: str | None, *, as_json: bool) -> 
         raise UsageError(f"{file} cannot be read: {exc.strerror}") from exc
     except AuditBroken as exc:
         raise AuditBroken(f"{file} is not as it was written: {exc}; use another copy of it") from exc
-    if day is not None and found.manifest.day != (wanted := _date(day)):
+    if day is not None and found.manifest.day != (wanted := _named(day)):
         raise AuditBroken(
             f"{file} is the bundle of {found.manifest.day} and not of {wanted}; name the right one"
         )
@@ -77,14 +78,21 @@ def _verify(file: Path, day: str | None, head: str | None, *, as_json: bool) -> 
 
 def _write(day: str, to: Path | None, head: str | None, *, as_json: bool) -> None:
     from daemon import __version__
+    from daemon.cli.time_parsing import is_day
     from daemon.core.keeping import bundle
     from daemon.store import audit as entries
+    from daemon.store import classes
     from daemon.system.durable import whole_file
 
     settings = configuration()
-    name, (begin, end) = _date(day), span(day, None, None)
+    name = _named(day)
     with _database(settings) as db:
-        record = entries.of_class(db, name, begin, end)
+        if is_day(name):
+            record = entries.of_class(db, name, *span(name, None, None))
+        else:
+            one = classes.named(db, name)
+            until = time.time() if one.closed_at is None else one.closed_at
+            record = entries.of_class(db, name, one.opened_at, until, class_id=one.id)
     _check_chain(record.chain)
     _check_head(head, [entry.hash for entry in record.chain])
     texts = _texts(settings, record.results)
@@ -246,10 +254,13 @@ def _content(file: Path) -> bytes | None:
         return None
 
 
-def _date(day: str) -> str:
+def _named(day: str) -> str:
+    """The name of a class, or the date of a day."""
     from datetime import datetime
 
-    return datetime.fromtimestamp(span(day, None, None)[0]).astimezone().date().isoformat()
+    from daemon.cli.time_parsing import day_name
+
+    return day_name(day, datetime.now().astimezone())
 
 
 def _database(settings: "Config") -> "Database":

@@ -119,14 +119,21 @@ class ClassRecord:
 
 
 @reads
-def of_class(db: Database, day: str, begin: float, end: float) -> ClassRecord:
-    """The record of the tasks that came from `begin` to before `end`, which is the class named `day`.
+def of_class(
+    db: Database, name: str, begin: float, end: float, *, class_id: int | None = None
+) -> ClassRecord:
+    """The record of a class of this name: of the tasks with its id; without one, of those that came from
+    `begin` to before `end`, its day.
 
     An entry belongs to the class of its task; one of no task to the class that it names, or else to that of
     its day. One about a calibration belongs also to the classes whose results it corrected, an order to
     forget to those of what it emptied, and what came in force to all later ones.
     """
-    came = (TaskRow.upload_timestamp >= begin) & (TaskRow.upload_timestamp < end)
+    came = (
+        (TaskRow.upload_timestamp >= begin) & (TaskRow.upload_timestamp < end)
+        if class_id is None
+        else TaskRow.class_id == class_id
+    )
     tasks = [row.id for row in TaskRow.select(TaskRow.id).where(came).order_by(TaskRow.id).execute(db)]
     chain = list(_entries(db))
     recorded = {found[:2] for entry in chain if (found := delivery(entry))}
@@ -138,7 +145,7 @@ def of_class(db: Database, day: str, begin: float, end: float) -> ClassRecord:
         and row.revision is not None
         and (row.delivered_at is not None or (task, row.revision) in recorded)  # or is delivered again now
     ]
-    subjects = frozenset([*map(of_task, tasks), f"{_CLASS}{day}", *_calibrations(results)])
+    subjects = frozenset([*map(of_task, tasks), about_class(name), *_calibrations(results)])
     first, last = to_iso(begin), to_iso(end)
     mine = {each.number for each in chain if _belongs(each, subjects, on_day=first <= each.at < last)}
     mine |= {each.number for each in chain if each.what == _IN_FORCE and each.at < last}

@@ -145,3 +145,19 @@ async def test_what_only_the_rule_holds_back_is_released_at_once(tmp_path: Path)
         await run(lab, "class", "release")
         (line,) = (await shown(lab))["lines"]
         assert (line["standing"], line["held"], line["revision"]) == ("released", "", 2)
+
+
+async def test_the_audit_bundle_of_a_class_has_its_tasks_and_its_orders(lab: Lab) -> None:
+    async with lab.daemon() as daemon:
+        lab.hand_in("s001_before.mp4")
+        await worked_off(daemon)
+        await run(lab, "class", "open", "intro")
+        lab.hand_in("s002_me.mp4")
+        await worked_off(daemon)
+        await run(lab, "decide", "2", "--accept")
+        await worked_off(daemon)
+        file = lab.folder / "intro.tar"
+        written = await run(lab, "audit", "intro", "--to", str(file), "--json")
+        assert json.loads(written.stdout)["results"] == 2, written.output
+        assert (await run(lab, "audit", "intro", "--verify", str(file))).exit_code == 0
+        assert (await run(lab, "audit", "nobody")).exit_code == 24

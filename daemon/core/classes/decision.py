@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from daemon.core.content.document import (
     CRITERIA,
@@ -118,7 +118,11 @@ def _profile(result: Result, wanted: Wanted) -> Profile | None:
         raise IllegalTransition(
             f"the form has no field {unknown[0]}; it has {', '.join(Profile.model_fields)}"
         )
-    return Profile.model_validate({**known, **wanted.profile})
+    try:
+        return Profile.model_validate({**known, **wanted.profile})
+    except ValidationError as exc:
+        field = ".".join(map(str, exc.errors()[0]["loc"]))
+        raise IllegalTransition(f"{field} of the form cannot be this; {exc.errors()[0]['msg']}") from exc
 
 
 def _before(result: Result, evaluation: Evaluation, profile: Profile | None) -> dict[str, Any]:
