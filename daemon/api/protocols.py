@@ -97,10 +97,6 @@ class Commands(Protocol):
         """Pause, resume, drain, or go; `at_once` ends running attempts for a pause. Raises StoreError."""
         ...
 
-    async def deadline(self, at: float | None, actor: str | None = None) -> None:
-        """Set the deadline of the class, in seconds since the epoch; None for none. Raises StoreError."""
-        ...
-
     async def canaries(self) -> list[CanaryLine]:
         """What is recorded of the canary, and what differs. Raises StoreError."""
         ...
@@ -201,6 +197,10 @@ class Schooling(Protocol):
 
     async def set_roster(self, name: str, entries: list[RosterEntry], actor: str | None) -> ClassShown:
         """Replace a roster. Raises UnknownClass, IllegalTransition."""
+        ...
+
+    async def deadline(self, at: float | None, actor: str | None) -> None:
+        """Set the deadline, in seconds since the epoch; None for none."""
         ...
 
     async def release(self, name: str, actor: str | None) -> ClassShown:

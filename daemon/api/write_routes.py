@@ -76,7 +76,7 @@ def add_changing(api: FastAPI, answers: LiveAnswers, controls: Controls) -> None
             at = None if deadline.at is None else from_text(deadline.at)
         except ValueError as exc:
             raise HTTPException(422, f"at must be a time with its zone, as in {to_iso(0)}") from exc
-        await commands.deadline(at, actor)
+        await controls.classes.deadline(at, actor)
         return as_json(await answers.status(may_change=True))
 
     @api.post("/accept/{place}", response_model=DaemonStatus,

@@ -89,6 +89,11 @@ class Classes:
         self._events.add("order", f"the class {closed.name} is closed", actor=actor)
         return await self.show(closed.name)
 
+    async def deadline(self, at: float | None, actor: str | None) -> None:
+        """Set the deadline of the class clock, and of the open class. Raises StoreError."""
+        await self._session(classes.set_deadline, at, self._clock(), actor)
+        await self._set_deadline(at, actor)
+
     async def resume(self) -> None:
         """Take up the rubric of the class that a stop left open. Raises ConfigError, StoreError."""
         opened = await self._session(classes.opened)

@@ -88,6 +88,15 @@ def close_class(db: Database, now: float, actor: str | None) -> LabClass:
 
 
 @writes
+def set_deadline(db: Database, at: float | None, now: float, actor: str | None) -> None:
+    """Set the deadline of the open class, if there is one."""
+    before = opened(db)
+    if before is not None:
+        ClassRow.update(deadline=at).where(ClassRow.id == before.id).execute(db)
+        _told(db, "class deadline", named(db, before.name), now, actor, _state(before))
+
+
+@writes
 def set_roster(
     db: Database, name: str, entries: Sequence[RosterEntry], now: float, actor: str | None
 ) -> LabClass:

@@ -161,3 +161,17 @@ async def test_the_audit_bundle_of_a_class_has_its_tasks_and_its_orders(lab: Lab
         assert json.loads(written.stdout)["results"] == 2, written.output
         assert (await run(lab, "audit", "intro", "--verify", str(file))).exit_code == 0
         assert (await run(lab, "audit", "nobody")).exit_code == 24
+
+
+async def test_the_deadline_is_that_of_the_open_class_and_tells_who_is_late(lab: Lab) -> None:
+    async with lab.daemon() as daemon:
+        await run(lab, "class", "open", "intro", "--deadline", "+2h")
+        assert (await shown(lab))["deadline"] is not None
+        await run(lab, "deadline", "2026-01-31 10:00")
+        assert (await shown(lab))["deadline"].startswith("2026-01-3")
+        lab.hand_in("s001_me.mp4")
+        await worked_off(daemon)
+        assert (await shown(lab))["lines"][0]["late"]
+        await run(lab, "class", "close")
+        assert daemon.supervisor.orders.deadline is None
+        assert "late" in (await run(lab, "class", "show", "intro")).stdout
