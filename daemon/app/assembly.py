@@ -37,6 +37,7 @@ from daemon.monitoring.events import Events
 from daemon.monitoring.in_force import InForce
 from daemon.monitoring.live_attention import Attention
 from daemon.monitoring.metrics import Metrics
+from daemon.monitoring.notices import Notices
 from daemon.monitoring.observer import Observer
 from daemon.monitoring.record import Record
 from daemon.placement.policy import make_policy
@@ -133,6 +134,7 @@ async def assemble(
             time.time,
         ),
         canary=canary,
+        notices=Notices(config.hooks, session, alarms, time.time),
         first_id=0,
         first_orders=await journal.orders(),
     )

@@ -17,6 +17,7 @@ from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.events import Events
 from daemon.monitoring.in_force import InForce
 from daemon.monitoring.live_attention import Attention
+from daemon.monitoring.notices import Notices
 from daemon.monitoring.observer import Observer
 from daemon.monitoring.record import Record
 from daemon.store.session import Session
@@ -47,6 +48,7 @@ class Daemon:
     calibrations: Calibrations
     classes: Classes
     canary: Canary
+    notices: Notices
     first_id: int
     """The id of the first task born in this run."""
     first_orders: Orders
@@ -55,8 +57,8 @@ class Daemon:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is left to claim, work on or deliver."""
-        return self.intake.idle and self.supervisor.idle and self.delivery.idle
+        """Whether nothing is left to claim, work on, deliver or tell."""
+        return self.intake.idle and self.supervisor.idle and self.delivery.idle and self.notices.idle
 
     @property
     def pulse(self) -> Pulse:

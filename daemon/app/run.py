@@ -176,6 +176,7 @@ def _watches(daemon: Daemon) -> list[Callable[[asyncio.Event], Coroutine[Any, An
         daemon.record.run,
         AlertRules(config, alarms, daemon.observer.situation).run,
         Hooks(config.alerts, alarms, time.time).run,
+        daemon.notices.run,
         Retention(daemon.session, config.retention, config.paths.state, alarms, read_clocks).run,
     ]
 
@@ -213,4 +214,5 @@ def _open_store(config: Config) -> Database:
         ownership=ownership(config),
         terms=terms_of(config),
         release=config.review.release,
+        wanted=config.hooks.wanted,
     )

@@ -15,7 +15,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError, model_validator
 
-from daemon.config.records import AlertSettings, RetentionSettings, ReviewSettings
+from daemon.config.records import AlertSettings, HookSettings, RetentionSettings, ReviewSettings
 from daemon.config.sections import (
     ApiSettings,
     BatchSettings,
@@ -72,6 +72,7 @@ class Config(Settings):
     review: ReviewSettings = ReviewSettings()
     retention: RetentionSettings = RetentionSettings()
     alerts: AlertSettings = AlertSettings()
+    hooks: HookSettings = HookSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     prompts: PromptSettings = PromptSettings()
     outbox: OutboxSettings = OutboxSettings()
@@ -129,6 +130,7 @@ def load(
             "prompts": _absolute(config.prompts, base),
             "stt": _models_absolute(config.stt, base),
             "embedded": _models_absolute(config.embedded, base),
+            "hooks": _absolute(config.hooks, base),
         }
     )
 

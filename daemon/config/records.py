@@ -1,8 +1,14 @@
 """The tables of what is handed over, what is kept, and who is told. See `daemon.config.sections`."""
 
+from pathlib import Path
+from typing import Self
+
+from pydantic import model_validator
+
 from daemon.config.sections import Count, NotNegative, Positive, Settings
 from daemon.core.classes.standing import CountingRule
 from daemon.core.content.release import ReleaseRule
+from daemon.core.notices import NoticeKind, Receiver, Wanted
 
 
 class ReviewSettings(Settings):
@@ -22,6 +28,8 @@ class RetentionSettings(Settings):
     """Days after the delivery or the refusal; 0 keeps none. Results are kept until `introeval forget`."""
     record_days: NotNegative = 30.0
     """Days for which `introeval events` and `introeval replay` can go back."""
+    notice_days: NotNegative = 30.0
+    """Days for which a notice waits for a receiver of `[hooks]` that does not answer."""
 
 
 class AlertSettings(Settings):
@@ -37,3 +45,30 @@ class AlertSettings(Settings):
     """A task that has waited longer than this raises an alarm."""
     failures: Count = 5
     """So many failed tasks within an hour raise an alarm."""
+
+
+class HookSettings(Settings):
+    """The lab's own programs that are told of each outcome, delivery and decision, in order for each task. A
+    notice is sent again until it is answered: by exit code 0, or by a status 2xx. See docs/hooks.md.
+    """
+
+    command: tuple[str, ...] = ()
+    """A program and its arguments; it gets the notice as JSON on its standard input."""
+    webhook: str = ""
+    """A URL to which the same JSON is sent by POST, signed."""
+    secret_file: Path | None = None
+    """The file with the key of the signature, in base64: `openssl rand -base64 32`. A webhook needs it."""
+    events: tuple[NoticeKind, ...] = tuple(NoticeKind)
+    """The kinds of notices that are sent."""
+
+    @model_validator(mode="after")
+    def _has_secret(self) -> Self:
+        if self.webhook and self.secret_file is None:
+            raise ValueError("webhook needs secret_file; to make one, run: openssl rand -base64 32")
+        return self
+
+    @property
+    def wanted(self) -> Wanted:
+        """The notices to keep for sending."""
+        told = {Receiver.COMMAND: self.command, Receiver.WEBHOOK: self.webhook}
+        return Wanted(tuple(each for each, where in told.items() if where), frozenset(self.events))

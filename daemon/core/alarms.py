@@ -57,6 +57,9 @@ KINDS = {
         "the people whom alerts.command or alerts.webhook tells: they may have missed an alarm",
         "check alerts.command and alerts.webhook",
     ),
+    "notices": AlarmKind(
+        "the programs that hooks.{of} tells: their notices are kept and sent again", "check hooks.{of}"
+    ),
     # Engines and the GPU.
     "engines_left": AlarmKind("every open task: none starts while engines of an earlier run last", _DOCTOR),
     "engine_stop": AlarmKind("every open task: the next engine starts only when this one is gone", _DOCTOR),

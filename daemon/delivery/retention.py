@@ -18,7 +18,7 @@ from daemon.core.alarms import trouble
 from daemon.core.errors import StoreError
 from daemon.core.keeping.witness import Reading, Witness, complaint
 from daemon.monitoring.alarms import Alarms
-from daemon.store import claims, keeping, recording, videos
+from daemon.store import claims, keeping, notices, recording, videos
 from daemon.store.database import Database
 from daemon.store.session import Session
 from daemon.system.shelves import claim_of, loose_files, remove_file
@@ -44,7 +44,9 @@ def read_clocks() -> Reading:
 
 
 class Retention:
-    """Keeps files for `archive_days`, a video's from its archiving on, and the record for `record_days`."""
+    """Keeps files for `archive_days`, a video's from its archiving on, the record for `record_days`, and what
+    no hook has taken for `notice_days`.
+    """
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class Retention:
     ) -> None:
         self._session, self._state = session, state
         self._keep_s, self._record_s = days.archive_days * _DAY_S, days.record_days * _DAY_S
+        self._notices_s = days.notice_days * _DAY_S
         self._alarms, self._clocks = alarms, clocks
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -77,6 +80,7 @@ class Retention:
             lines = await self._session(
                 recording.expire, seen.witnessed, seen.witnessed - self._record_s, _LINES_AT_ONCE
             )
+            untaken = await self._session(notices.expire, seen.witnessed, seen.witnessed - self._notices_s)
         except OSError as exc:
             self._alarms.set(trouble("retention", f"an expired file can't be deleted: {exc.strerror}"))
             return False
@@ -85,6 +89,8 @@ class Retention:
             log.info("videos removed: their time in the archive is over", tasks=removed)
         if files:
             log.info("refused files and copies of the database removed: their time is over", files=files)
+        if untaken:
+            log.warning("notices dropped: their receiver has not taken them in time", notices=untaken)
         return _AT_ONCE in (len(removed), files) or lines >= _LINES_AT_ONCE
 
     def _remove_videos(self, db: Database, seen: Witness) -> list[int]:

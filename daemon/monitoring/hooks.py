@@ -6,20 +6,17 @@ delivered to hooks.
 """
 
 import asyncio
-import contextlib
 import json
-import os
-import signal
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-import httpx
 import structlog
 
 from daemon.config.records import AlertSettings
 from daemon.core.alarms import trouble_of
 from daemon.core.timestamps import to_iso
 from daemon.monitoring.alarms import Alarm, Alarms
+from daemon.monitoring.receivers import TIMEOUT_S, call, post
 
 log = structlog.get_logger()
 
@@ -36,7 +33,7 @@ class Hooks:
         alarms: Alarms,
         clock: Callable[[], float],
         *,
-        timeout_s: float = 10.0,
+        timeout_s: float = TIMEOUT_S,
         tries: int = 3,
         pause_s: float = 2.0,
     ) -> None:
@@ -87,58 +84,18 @@ class Hooks:
     async def _hand_on(self, said: bytes) -> None:
         complaints = []
         if self._config.command:
-            complaints.append(await self._call(self._config.command, said))
+            complaints.append(await call("alerts.command", self._config.command, said, self._timeout_s))
         if self._config.webhook:
             complaints.append(await self._post(self._config.webhook, said))
         wrong = [complaint for complaint in complaints if complaint is not None]
         self._alarms.on(CODE, trouble_of(CODE, wrong[0]) if wrong else None)
 
-    async def _call(self, command: Sequence[str], said: bytes) -> str | None:
-        """The error of the command, or None."""
-        try:
-            child = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        except OSError as exc:
-            return f"alerts.command cannot be started: {exc.strerror}; fix the command"
-        except ValueError:
-            return "alerts.command cannot be started: it has a NUL character; fix the command"
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                await child.communicate(said)
-        except TimeoutError:
-            told = f"alerts.command did not end within {self._timeout_s:g} s and was killed"
-            return f"{told}; make the command faster"
-        finally:
-            # The command, and what it left; a process of another user (sudo) can't be killed by us.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGKILL)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._timeout_s):
-                    await child.wait()
-        if child.returncode:
-            return f"alerts.command ended with exit code {child.returncode}; fix the command"
-        return None
-
     async def _post(self, url: str, said: bytes) -> str | None:
-        """The error of the webhook, or None."""
-        why = ""
-        headers = {"content-type": "application/json"}
-        async with httpx.AsyncClient(timeout=self._timeout_s, trust_env=False) as client:
-            for attempt in range(self._attempts):
-                if attempt:
-                    await asyncio.sleep(self._pause_s * attempt)
-                try:
-                    async with asyncio.timeout(self._timeout_s), client.stream(
-                        "POST", url, content=said, headers=headers
-                    ) as answer:  # fmt: skip
-                        if answer.is_success:
-                            return None
-                        why = f"it answers {answer.status_code}"
-                except (httpx.HTTPError, httpx.InvalidURL, ValueError, TimeoutError) as exc:
-                    why = str(exc) or type(exc).__name__
-        return f"alerts.webhook cannot be reached: {why}; check that its server runs, or fix the address"
+        """The error of the webhook at its last attempt, or None."""
+        complaint = None
+        for attempt in range(self._attempts):
+            await asyncio.sleep(self._pause_s * attempt)
+            complaint = await post("alerts.webhook", url, said, self._timeout_s)
+            if complaint is None:
+                break
+        return complaint

@@ -19,6 +19,7 @@ from daemon.core.content.release import ReleaseRule
 from daemon.core.errors import StoreError
 from daemon.core.intake.naming import Resubmission
 from daemon.core.intake.ownership import Ownership
+from daemon.core.notices import Wanted
 from daemon.core.tasks.offers import Terms
 from daemon.core.tasks.task import Task
 
@@ -52,11 +53,15 @@ class Database(SqliteDatabase):
     ownership: Ownership
     terms = Terms()
     release: ReleaseRule = "flagged"
+    notices = Wanted()
+    on_notice: Callable[[], object]
+    """Called on this thread, before the notice is durable."""
 
     def __init__(self, name: str, pragmas: Mapping[str, str | int], **options: Any) -> None:
         super().__init__(name, pragmas=dict(pragmas), **options)
         self._expected = pragmas
         self.provenance, self.ownership = {}, Ownership()
+        self.on_notice = lambda: None
 
     def connect(self, reuse_if_open: bool = False) -> bool:
         """Open the calling thread's connection. Raises StoreError when a pragma has another value."""

@@ -1,5 +1,6 @@
 """Documents: the frozen bytes of the outbox's files, and which of them are delivered."""
 
+import json
 import math
 from collections.abc import Sequence
 from hashlib import sha256
@@ -7,8 +8,9 @@ from hashlib import sha256
 from daemon.contracts.values import Document, Kind
 from daemon.contracts.wire.words import Verb
 from daemon.core.keeping.chain import DELIVERED
+from daemon.core.notices import NoticeKind
 from daemon.core.timestamps import to_iso
-from daemon.store import audit
+from daemon.store import audit, notices
 from daemon.store.database import Database, reads, writes
 from daemon.store.insert import insert
 from daemon.store.models import DocumentRow, TaskRow
@@ -21,7 +23,9 @@ _ACKNOWLEDGE = """
 
 
 def add_document(db: Database, document: Document, *, created_at: float, revision: int | None = None) -> None:
-    """Store a document. The database gives its id; that of `document` is ignored."""
+    """Store a document. The database gives its id; that of `document` is ignored. A result is the outcome of
+    its revision, of which a notice tells.
+    """
     insert(
         db,
         DocumentRow,
@@ -32,6 +36,9 @@ def add_document(db: Database, document: Document, *, created_at: float, revisio
         content=document.content,
         created_at=created_at,
     )
+    if document.kind is Kind.RESULT and document.task_id is not None and db.notices.receivers:
+        said = {"outcome": json.loads(document.content)["outcome"], "result": document.name}
+        notices.add(db, NoticeKind.OUTCOME, document.task_id, revision or 1, created_at, said)
 
 
 @reads
@@ -56,6 +63,7 @@ def delivered(db: Database, ids: Sequence[int], now: float) -> None:
         if row.kind == Kind.RESULT:
             current = (TaskRow.id == row.task_id) & (TaskRow.revision == row.revision)
             TaskRow.update(delivered_at=now).where(current).execute(db)
+            digest = sha256(bytes(row.content)).hexdigest()
             audit.append(
                 db,
                 at=now,
@@ -63,12 +71,10 @@ def delivered(db: Database, ids: Sequence[int], now: float) -> None:
                 what=DELIVERED,
                 subject=audit.of_task(row.task_id),
                 before=None,
-                after={
-                    "revision": row.revision,
-                    "name": row.name,
-                    "sha256": sha256(bytes(row.content)).hexdigest(),
-                },
+                after={"revision": row.revision, "name": row.name, "sha256": digest},
             )
+            said = {"result": row.name, "sha256": digest}
+            notices.add(db, NoticeKind.DELIVERY, row.task_id, row.revision, now, said)
 
 
 def rows_of(db: Database, task_id: int) -> list[DocumentRow]:

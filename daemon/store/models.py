@@ -111,6 +111,7 @@ class TaskRow(Model):
     set_aside = TextField(default="[]")
     class_id = IntegerField(null=True)
     decision = TextField(null=True)
+    first_at: Any = InstantField(null=True)
 
     class Meta:
         table_name = "processing_tasks"
@@ -247,6 +248,25 @@ class AuditRow(Model):
         table_name = "audit"
 
 
+class NoticeRow(Model):
+    """A notice that its receiver has not answered yet; see `notices`. `kept_from` is in witnessed seconds."""
+
+    id = AutoField()
+    key = TextField()
+    receiver = TextField()
+    kind = TextField()
+    task_id = IntegerField()
+    revision = IntegerField()
+    at: Any = InstantField()
+    said = TextField()
+    tries = IntegerField(default=0)
+    not_before = FloatField(default=0.0)
+    kept_from = FloatField(null=True)
+
+    class Meta:
+        table_name = "notices"
+
+
 class CountRow(Model):
     """The number of tasks of a status, undelivered documents of a kind, or of what wants a person. Triggers
     maintain it.
@@ -276,5 +296,6 @@ MODELS: tuple[type[Model], ...] = (
     GpuPointRow,
     StretchRow,
     AuditRow,
+    NoticeRow,
     CountRow,
 )
