@@ -19,6 +19,8 @@ _DOES = {
     "rate": "Rate again",
     "hold": "Hold",
     "release": "Release",
+    "next": "Put first",
+    "in_turn": "Put back into its turn",
     "deliver": "Deliver again",
     ACKNOWLEDGE: "Acknowledge",
 }
@@ -27,6 +29,8 @@ _COSTS = {
     "retry": "It starts again at the stage that gave no result.",
     "hold": "Held tasks are not started until they are released.",
     "release": "They are started again in their order.",
+    "next": "They go before all that do not run yet; the loaded engines may be left for them.",
+    "in_turn": "They wait for their turn again.",
     "deliver": "Their results are written to the outbox again.",
     ACKNOWLEDGE: "They no longer want a person; nothing else changes.",
 }
@@ -36,6 +40,8 @@ _ONLY = {
     "cancel": "only an open task can be cancelled",
     "hold": "only an open task can be held",
     "release": "only a held task can be released",
+    "next": "only an open task that is not held can be put first",
+    "in_turn": "only a task that was put first can be put back",
     "deliver": "only a task with a result can be delivered again",
     ACKNOWLEDGE: "nothing in it wants a person",
 }
@@ -49,6 +55,8 @@ _NOT_NOW = {
 ORDERS = frozenset(_NOT_NOW)
 """The actions that are orders for the whole daemon."""
 _WORK = {"stt": "transcription", "extract": "form", "rate": "rating"}
+UNDOES = {"hold": "release", "next": "in_turn"}
+"""The request that undoes another, with the same key."""
 _ASKED_FIRST = frozenset({"cancel", "rate"})
 
 
@@ -82,10 +90,9 @@ def path_of(verb: str, item: Target) -> str:
 
 
 def meant(verb: str, items: Sequence[Target]) -> str:
-    """The request that a key means: that of `hold` releases where nothing can be held."""
-    if verb == "hold" and not able("hold", items) and able("release", items):
-        return "release"
-    return verb
+    """The request that a key means: its undoing where nothing can be held, or put first."""
+    undone = UNDOES.get(verb)
+    return undone if undone and not able(verb, items) and able(undone, items) else verb
 
 
 def able(verb: str, items: Sequence[Target]) -> list[Target]:

@@ -194,6 +194,7 @@ def _setting(
         batch_size=1,
         remainder_goes_along=size == "auto",
         max_wait_s=config.batch.max_wait_s,
+        order=config.batch.order,
     )
     asked = size if size == "auto" else int(size)
     policy = replace(policy, batch_size=batch_size(asked, policy, durations))

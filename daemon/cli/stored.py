@@ -59,7 +59,7 @@ def switches(config: Config, unreached: NotRunning) -> list[PhaseSpan]:
 def tasks(config: Config, unreached: NotRunning, wanted: TaskQuery) -> TaskPage:
     """A page of tasks."""
     with _told(config, unreached) as db:
-        page = queries.task_page(db, wanted, queries.queue(open_tasks(db)), time.time())
+        page = queries.task_page(db, wanted, queries.queue(open_tasks(db), config.batch.order), time.time())
         return page.model_copy(update={"tasks": [_unaskable(line) for line in page.tasks]})
 
 

@@ -68,6 +68,7 @@ ROWS = {
         Row("cancel", "write_commands:cancel", _T, "Cancel open tasks"),
         Row("hold", "write_commands:hold", _T, "Keep open tasks from being started"),
         Row("release", "write_commands:release", _T, "Let held tasks be started again"),
+        Row("next", "write_commands:next_", _T, "Put open tasks before all others"),
         Row("rate", "write_commands:rate", _R, "Rate again, and show what changed"),
         Row("decide", "deciding:decide", _R, "Accept the result of a task, or change it"),
         Row("compare", "compare:compare", _R, "Compare two results of each task"),

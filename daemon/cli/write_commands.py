@@ -34,6 +34,18 @@ def release(task_ids: TaskIds, as_json: AsJson = False) -> None:
     _ask_all(Verb.RELEASE, task_ids, as_json)
 
 
+def next_(
+    task_ids: TaskIds,
+    undo: Annotated[bool, typer.Option("--undo", help="Let them wait for their turn again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put open tasks before all others that do not run yet.
+
+    The loaded engines are left for them as soon as running attempts end, which may cost a switch each way.
+    """
+    _ask_all(Verb.IN_TURN if undo else Verb.NEXT, task_ids, as_json)
+
+
 def deliver(task_ids: TaskIds, as_json: AsJson = False) -> None:
     """Deliver the last results of tasks to the outbox again."""
     _ask_all(Verb.DELIVER, task_ids, as_json)

@@ -10,6 +10,7 @@ from daemon.core.intake.naming import Resubmission
 from daemon.core.intake.ownership import OwnerRule
 from daemon.core.intake.students import STUDENT_PATTERN
 from daemon.core.model_ref import parse
+from daemon.core.schedule.decision import QueueOrder
 from daemon.core.tasks.task import Stage
 
 Auto = Literal["auto"]
@@ -95,6 +96,10 @@ class BatchSettings(Settings):
     """Tasks in a batch; `auto`: from 10 to 40, so that switches take at most a tenth of the work's time."""
     max_wait_s: NotNegative = 30.0
     """The longest time that a task waits for a batch to fill."""
+    order: QueueOrder = QueueOrder.FAIR
+    """Who goes first: `fair`: first come, first served, and nobody's second video before another's first;
+    `first_come`: by the time of the claim alone; `shortest`: as `fair`, but shorter videos first, as long as
+    none waits more than ten times its length for them. What `introeval next` names goes before all."""
 
 
 class RetrySettings(Settings):

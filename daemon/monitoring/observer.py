@@ -251,7 +251,7 @@ class Observer:
         """The open tasks in the order of service, sorted once for each change."""
         key = (self.events.seq, self._work.turns)
         if self._queue is None or self._queue[0] != key:
-            self._queue = key, queries.queue(self._work.view.tasks)
+            self._queue = key, queries.queue(self._work.view.tasks, self._config.batch.order)
         return self._queue[1]
 
     def _live(self, line: L) -> L:

@@ -12,6 +12,7 @@ from daemon.contracts.wire.status import PhaseSpan
 from daemon.contracts.wire.tasks import DocumentLine, HistoryLine, RefusedLine, TaskDetail, TaskLine, TaskPage
 from daemon.contracts.wire.words import TaskOrder
 from daemon.core.content.reasons import advice
+from daemon.core.schedule.decision import QueueOrder
 from daemon.core.schedule.scheduler import in_order
 from daemon.core.tasks.offers import Terms, offered
 from daemon.core.tasks.task import ENDS_AS, FINAL, STAGE_OF, Outcome, Status, Task
@@ -70,10 +71,10 @@ def accepts(wanted: TaskQuery, row: Searched) -> bool:
     )
 
 
-def queue(tasks: Iterable[Task]) -> list[Task]:
+def queue(tasks: Iterable[Task], order: QueueOrder) -> list[Task]:
     """Open tasks in the order of service; those that are held come last."""
     listed = list(tasks)
-    return [*in_order(t for t in listed if not t.held), *(t for t in listed if t.held)]
+    return [*in_order((t for t in listed if not t.held), order), *(t for t in listed if t.held)]
 
 
 def task_page(
@@ -218,6 +219,7 @@ def task_line(row: Listed, terms: Terms, now: float) -> TaskLine:
         batch_id=row.batch_id,
         duration_s=row.duration_s,
         held=row.held,
+        first=row.is_first and row.status not in FINAL,
         not_before=None if row.status in FINAL else _iso(row.not_before),
         claimed_at=to_iso(row.claimed_at),
         ended_at=_iso(row.ended_at),

@@ -31,6 +31,7 @@ def make_policy(config: Config, plan: Plan, durations: Durations) -> Policy:
         batch_size=1,
         remainder_goes_along=config.batch.size == "auto",
         max_wait_s=config.batch.max_wait_s,
+        order=config.batch.order,
     )
     return replace(policy, batch_size=batch_size(config.batch.size, policy, durations))
 

@@ -105,6 +105,7 @@ def to_task(row: TaskRow) -> Task:
         shared_name=f'"{SHARED_NAME}"' in (row.flags or ""),
         acknowledged=row.acknowledged_at is not None,
         reseeded=bool(row.reseeded),
+        first_at=row.first_at or 0.0,
     )
 
 

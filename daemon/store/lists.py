@@ -28,7 +28,7 @@ _COLUMNS = [
         *("id", "user_id", "filename", "status", "phase", "batch_id", "revision", "attempt", "retry_count"),
         *("priority", "duration_s", "held", "cancel_requested", "upload_timestamp", "last_updated"),
         *("not_before", "ended_at", "delivered_at", "estimated_completion", "outcome", "error_code"),
-        *("error_message", "flags", "judged_by", "video", "acknowledged_at"),
+        *("error_message", "flags", "judged_by", "video", "acknowledged_at", "first_at"),
     )
 ] + [
     # Whether there is a transcript and a form, and the rating, without their texts.

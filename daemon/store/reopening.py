@@ -1,5 +1,5 @@
-"""Requests of people for a task, as `core.tasks.offers` allows them: retry, rate, hold, release, cancel,
-deliver, acknowledge. Each is a line of the task's history and an entry of the audit.
+"""Requests of people for a task, as `core.tasks.offers` allows them: retry, rate, hold, release, put
+first, cancel, deliver, acknowledge. Each is a line of the task's history and an entry of the audit.
 """
 
 import json
@@ -22,6 +22,8 @@ _EVENTS = {
     Verb.RATE: "rated_again",
     Verb.HOLD: "held",
     Verb.RELEASE: "let_go",
+    Verb.NEXT: "put_first",
+    Verb.IN_TURN: "in_turn",
     Verb.CANCEL: "cancel_requested",
     Verb.ACKNOWLEDGE: "acknowledged",
     Verb.DELIVER: "deliver_again",
@@ -48,6 +50,7 @@ _BEGUN_ANEW: dict[str, Any] = {
     "acknowledged_by": None,
     "judged_by": None,
     "decision": None,
+    "first_at": None,
 }
 
 
@@ -80,6 +83,14 @@ def hold(db: Database, task_id: int, now: float, actor: str | None = None, *, he
     if held:
         return _mark(db, task_id, Verb.HOLD, now, actor, {"held": True, "estimated_completion": None})
     return _mark(db, task_id, Verb.RELEASE, now, actor, {"held": False})
+
+
+@writes
+def put_first(db: Database, task_id: int, now: float, actor: str | None = None, *, first: bool) -> Task:
+    """Put an open task before all others, or back into its turn. Raises as `hold`."""
+    return _mark(
+        db, task_id, Verb.NEXT if first else Verb.IN_TURN, now, actor, {"first_at": now if first else None}
+    )
 
 
 @writes
@@ -176,6 +187,7 @@ def _state(row: TaskRow) -> dict[str, str | int | bool]:
         "status": row.status,
         "revision": row.revision,
         "held": row.held,
+        "first": row.first_at is not None,
         "cancel_requested": row.cancel_requested,
         "acknowledged": row.acknowledged_at is not None,
         "delivered": row.delivered_at is not None,

@@ -223,6 +223,7 @@ def listed(row: TaskRow) -> Listed:
         judged_by=row.judged_by,
         video_kept=row.video != "gone",
         acknowledged=row.acknowledged_at is not None,
+        is_first=row.first_at is not None,
     )
 
 

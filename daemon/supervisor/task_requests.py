@@ -18,6 +18,8 @@ _DONE = {
     Verb.CANCEL: "is to be cancelled",
     Verb.HOLD: "is held",
     Verb.RELEASE: "is released",
+    Verb.NEXT: "is put first",
+    Verb.IN_TURN: "is in its turn again",
     Verb.ACKNOWLEDGE: "is acknowledged",
 }
 
@@ -70,6 +72,9 @@ async def execute(
             task = await session(reopening.rate_again, task_id, now, actor, extract=asked.extract)
         case Verb.CANCEL:
             task = await session(reopening.request_cancel, task_id, now, actor)
+        case Verb.NEXT | Verb.IN_TURN:
+            first = asked.verb is Verb.NEXT
+            task = await session(reopening.put_first, task_id, now, actor, first=first)
         case Verb.ACKNOWLEDGE:
             task = await session(reopening.acknowledge, task_id, now, actor)
         case _:

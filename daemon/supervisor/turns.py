@@ -220,5 +220,5 @@ class Turns:
 
     def _decode_ahead(self) -> None:
         mine = [t for t in self._book.tasks if t.stage is Stage.STT and not t.held]
-        waiting = in_order(t for t in mine if t.status not in RUNNING)
+        waiting = in_order((t for t in mine if t.status not in RUNNING), self.policy.order)
         self._predecoder.want([t for t in mine if t.status in RUNNING] + waiting[: self.policy.batch_size])

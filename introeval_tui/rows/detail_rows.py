@@ -29,6 +29,8 @@ _CAN = {
     "deliver": "deliver again",
     "release": "release",
     "hold": "hold",
+    "next": "put first",
+    "in_turn": "put back",
     "cancel": "cancel",
 }
 _TIGHT = 72  # cells; in a narrower history a day is left out

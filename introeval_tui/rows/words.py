@@ -103,6 +103,8 @@ def reason(task: "TaskLine", now: float) -> str:
         return "" if task.delivered_at else "its result is not delivered yet"
     if task.held:
         return "held by an operator"
+    if task.first and task.status not in RUNNING:
+        return "put first by an operator"
     return f"next attempt at {clock(parse(task.not_before), seconds=True)}" if _backs_off(task, now) else ""
 
 

@@ -64,6 +64,7 @@ class KeyedScreen(Screen[None]):
         known = self.dashboard.known
         return {
             "hold": actions.meant("hold", self.targets),
+            "next": "next" if actions.meant("next", self.targets) == "next" else "not next",
             "pause": "pause" if known.status is None else actions.order_meant("pause", known.status),
             "retry_failed": keys.TRY_NOW if known.link is Link.DOWN else "retry failed",
         }
@@ -74,7 +75,7 @@ class KeyedScreen(Screen[None]):
         for each in self._all():
             if each.binding.action.startswith(_VERB):
                 names[each.binding.action[len(_VERB) : -2]] = keys.shown(each.keys[0])
-        return names | ({"release": names["hold"]} if "hold" in names else {})
+        return names | {undone: names[verb] for verb, undone in actions.UNDOES.items() if verb in names}
 
     def foot(self, room: int) -> list[Piece]:
         """The footer: as many keys as have room, the most important first."""

@@ -73,7 +73,8 @@ TRY_NOW = "try now"
 """The name of the key that retries the failed tasks, while the daemon is offline."""
 _GROUPS = {
     "the selected or marked tasks": (
-        *("open", "log", "retry", "rate", "deliver", "hold", "cancel", "acknowledge", "mark", "copy"),
+        *("open", "log", "retry", "rate", "deliver", "hold", "next", "cancel", "acknowledge", "mark"),
+        "copy",
     ),
     "the whole daemon": ("pause", "drain", "go", "retry_failed", "deadline"),
     "the list": ("attention", "view", "filter", "sort", "reverse", "export", "back"),
@@ -84,6 +85,7 @@ VERBS = [
     Binding("r", "verb('retry')", "retry", id="retry"),
     Binding("x", "verb('cancel')", "cancel", id="cancel"),
     Binding("h", "verb('hold')", "hold, or release", id="hold"),
+    Binding("n", "verb('next')", "next: before all others, or back", id="next"),
     Binding("a", "verb('rate')", "rate again", id="rate"),
     Binding("d", "verb('deliver')", "deliver again", id="deliver"),
     Binding("c", "verb('acknowledge')", "seen: acknowledge", id="acknowledge"),

@@ -27,6 +27,7 @@ from daemon.core.errors import (
     UsageError,
 )
 from daemon.core.tasks.task import Stage
+from daemon.store import audit
 from daemon.system.state_folder import owned
 from tests.support.commands import Ended, invoke
 from tests.support.inprocess import Lab, worked_off
@@ -120,6 +121,25 @@ async def test_of_several_tasks_the_possible_is_done_and_the_rest_is_told(tmp_pa
         partly = await run(lab, "cancel", "1", "2")
         assert isinstance(partly.exception, IllegalTransition)
         assert not daemon.supervisor.tasks
+
+
+async def test_a_task_is_put_first_and_back_and_the_audit_says_by_whom(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        await daemon.supervisor.order(Order.PAUSE)
+        for student in ("s001", "s002", "s003"):
+            lab.hand_in(f"{student}_me.mp4")
+        await until(lambda: len(daemon.supervisor.tasks) == 3)
+        assert [task["first"] for task in await told(lab, "next", "2", "3")] == [True, True]
+        assert isinstance((await run(lab, "next", "3")).exception, IllegalTransition)
+        assert [task["first"] for task in await told(lab, "next", "--undo", "2")] == [False]
+        queue = await told(lab, "tasks", "--order", "queue")
+        assert queue["tasks"][0]["id"] == 3
+        await daemon.supervisor.order(Order.RESUME)
+        await worked_off(daemon)
+        audited = [entry.what for entry in await daemon.session(audit.entries)]
+    assert [lab.log.tried(stage)[0] for stage in Stage] == [3, 3, 3]
+    assert [what for what in audited if what in ("next", "in_turn")] == ["next", "next", "in_turn"]
 
 
 async def test_a_result_is_delivered_again(tmp_path: Path) -> None:

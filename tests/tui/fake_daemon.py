@@ -140,6 +140,7 @@ def facts(line: TaskLine) -> TaskFacts:
         video_kept=True,
         acknowledged=line.acknowledged,
         flag_codes=tuple(line.flag_codes),
+        is_first=line.first,
     )
 
 

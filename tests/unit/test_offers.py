@@ -42,6 +42,7 @@ FAILED = TaskFacts(
     video_kept=True,
     acknowledged=False,
     flag_codes=(),
+    is_first=False,
 )
 RATED = replace(
     FAILED,
@@ -67,12 +68,15 @@ def can(task: TaskFacts, now: float = NOW) -> set[str]:
 @pytest.mark.parametrize(
     ("task", "verbs"),
     [
-        (WAITS, {"cancel", "hold"}),
+        (WAITS, {"cancel", "hold", "next"}),
+        (replace(WAITS, is_first=True), {"cancel", "hold", "in_turn"}),
+        (replace(WAITS, is_first=True, held=True), {"cancel", "release", "in_turn"}),
+        (replace(WAITS, status=Status.LLAMA_PROCESSING), {"cancel", "hold"}),
         (replace(WAITS, held=True), {"cancel", "release"}),
         (replace(WAITS, status=Status.STT_PROCESSING, cancel_requested=True), set()),
-        (replace(WAITS, revision=2), {"cancel", "hold", "deliver"}),
-        (replace(WAITS, claimed_at=NOW - 3601), {"cancel", "hold", "acknowledge"}),
-        (replace(WAITS, claimed_at=NOW - 3601, acknowledged=True), {"cancel", "hold"}),
+        (replace(WAITS, revision=2), {"cancel", "hold", "next", "deliver"}),
+        (replace(WAITS, claimed_at=NOW - 3601), {"cancel", "hold", "next", "acknowledge"}),
+        (replace(WAITS, claimed_at=NOW - 3601, acknowledged=True), {"cancel", "hold", "next"}),
         (RATED, {"rate", "deliver"}),
         (UNSCORABLE, {"deliver", "acknowledge"}),
         (replace(UNSCORABLE, acknowledged=True), {"deliver"}),
@@ -132,6 +136,7 @@ def tasks(draw: Any) -> TaskFacts:
         video_kept=draw(some.booleans()),
         acknowledged=draw(some.booleans()),
         flag_codes=tuple(draw(some.lists(codes, max_size=3))),
+        is_first=draw(some.booleans()),
     )
 
 

@@ -14,6 +14,7 @@ from daemon.core.schedule.decision import (
     Decision,
     OpenBatch,
     Policy,
+    QueueOrder,
     Release,
     Start,
     Switch,
@@ -342,6 +343,7 @@ class Referee:
         self.used = (self.used or bool(starts)) and not any(isinstance(a, Switch) for a in decision.actions)
         self.check_slots(view, starts)
         self.check_batch(view, starts, pending)
+        self.check_first(view, starts)
         self.check_order(view, starts, pending)
 
     def may_start(self, t: Task, view: View) -> bool:
@@ -413,12 +415,29 @@ class Referee:
         assert len(places) <= max(most, len(before))
         assert len(before) <= most
 
-    def ranks(self, view: View) -> dict[int, tuple[bool, int, int, float, int]]:
-        def rank(t: Task) -> tuple[bool, int, int, float, int]:
+    def check_first(self, view: View, starts: list[Task]) -> None:
+        """What is put first starts before all else, unless its own stage is busy with what runs already."""
+        begun = [t.id for t in starts]
+        busy = Counter(t.stage for t in view.tasks if t.status in RUNNING)
+        for f in view.tasks:
+            if not (f.first_at and not f.suspicion and self.may_start(f, view)) or f.id in begun:
+                continue
+            for t in starts:
+                earlier = t.first_at and not t.suspicion
+                full = busy[f.stage] + sum(o.stage is f.stage and o.first_at > 0 for o in starts)
+                assert earlier or full >= self.policy.parallel[f.stage], (f, t)
+
+    def ranks(self, view: View) -> dict[int, tuple[float | int, ...]]:
+        def rank(t: Task) -> tuple[float | int, ...]:
             earlier = [o for o in view.tasks if not o.held and (o.claimed_at, o.id) < (t.claimed_at, t.id)]
             of_student = sum(o.student == t.student for o in earlier)
             of_account = sum(o.account == t.account is not None for o in earlier)
-            return t.revision > 1 and t.stage is not Stage.STT, of_student, of_account, t.claimed_at, t.id
+            first = -t.first_at if t.first_at and not t.suspicion else 0.0
+            again = t.revision > 1 and t.stage is not Stage.STT
+            if self.policy.order is QueueOrder.FIRST_COME:
+                return first, again, t.claimed_at, t.id
+            served_at = t.claimed_at + 10 * t.duration_s * (self.policy.order is QueueOrder.SHORTEST)
+            return first, again, of_student, of_account, served_at, t.claimed_at, t.id
 
         return {t.id: rank(t) for t in view.tasks}
 
@@ -436,7 +455,7 @@ class Referee:
                 fits = t.id not in batch or o.id in batch or o.id in pending
                 if t.suspicion:
                     fits = o.id in pending and len(self.policy.residency) > 1
-                elif ranks[t.id][0]:
+                elif ranks[t.id][1] and not t.first_at:
                     fits = (o.id in view.phase.rerated) == (t.id in view.phase.rerated)
                 if fits:
                     assert not t.suspicion
@@ -475,6 +494,7 @@ def random_tasks(rng: Random) -> list[Task]:
         at += rng.random() * pace
         account = rng.choice((None, "a", "b"))
         one = task(id, student=f"s{rng.randrange(students)}", account=account, claimed_at=at)
+        one = replace(one, duration_s=rng.choice((20.0, 60.0, 400.0)))
         if rng.random() < 0.15:
             status = rng.choice((Status.UPLOADED, Status.STT_COMPLETE, Status.MISTRAL_COMPLETE))
             one = replace(one, status=status, revision=2, claimed_at=at - 1000)
@@ -486,7 +506,8 @@ def random_script(rng: Random, tasks: list[Task]) -> list[Input]:
     """The tasks' arrivals, and what operators and bad luck do; a pause is always ended."""
     script = [Input(t.claimed_at + 1000 * (t.revision > 1), What.ARRIVE, t) for t in tasks]
     end = script[-1].at + 60
-    for what in (What.HOLD, What.UNHOLD, What.HOLD, What.CANCEL, What.GO, What.CRASH, What.CRASH, What.DRAIN):
+    for what in (What.HOLD, What.UNHOLD, What.HOLD, What.CANCEL, What.GO, What.CRASH, What.CRASH, What.DRAIN,
+                 What.NEXT, What.NEXT):  # fmt: skip
         if rng.random() < 0.3:
             at = end if what is What.DRAIN else rng.random() * end
             script.append(Input(at, what, task_id=rng.choice(tasks).id))
@@ -504,6 +525,7 @@ def random_world(seed: int, name: str) -> None:
         {stage: rng.randint(1, 3) for stage in Stage},
         batch_size=rng.randint(1, 6),
         remainder_goes_along=rng.random() < 0.5,
+        order=rng.choice(list(QueueOrder)),
     )
     tasks = random_tasks(rng)
     kinds = (DEATH, OWN, PERMANENT)
@@ -521,8 +543,9 @@ def random_world(seed: int, name: str) -> None:
         watch=referee,
     )
     check_end(timetable, tasks, referee)
-    # Who holds or cancels a task may take away the work that a group is loaded for.
-    check_history(timetable, disturbed=any(event.what in (What.HOLD, What.CANCEL) for event in script))
+    # Who holds or cancels a task, or puts one first, may take away the work that a group is loaded for.
+    disturbing = (What.HOLD, What.CANCEL, What.NEXT)
+    check_history(timetable, disturbed=any(event.what in disturbing for event in script))
 
 
 def check_end(timetable: Timetable, tasks: list[Task], referee: Referee) -> None:

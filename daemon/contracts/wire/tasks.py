@@ -26,6 +26,7 @@ class TaskLine(WireModel):
     duration_s: float
     progress: float | None = None
     held: bool
+    first: bool = False  # a person put it before all others
     not_before: str | None = None
     claimed_at: str
     started_at: str | None = None  # of the running attempt

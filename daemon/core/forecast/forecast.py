@@ -63,7 +63,7 @@ def forecast(
 
     `started` are the starts of the running attempts in epoch seconds, by task id.
     """
-    queue = in_order(t for t in view.tasks if not t.held)
+    queue = in_order((t for t in view.tasks if not t.held), policy.order)
     chosen = sorted(queue, key=lambda task: task.status not in RUNNING)[:exactly]
     running = [task for task in chosen if task.status in RUNNING]
     since = {task.id: started[task.id] for task in running if started and task.id in started}

@@ -8,6 +8,14 @@ from daemon.core.schedule.phase_state import Group, PhaseState
 from daemon.core.tasks.task import Stage, Task
 
 
+class QueueOrder(StrEnum):
+    """The order in which open tasks are served; see R8 of the scheduler."""
+
+    FAIR = "fair"
+    FIRST_COME = "first_come"
+    SHORTEST = "shortest"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The configuration, resolved to numbers."""
@@ -17,6 +25,7 @@ class Policy:
     batch_size: int
     remainder_goes_along: bool = True
     max_wait_s: float = 30.0
+    order: QueueOrder = QueueOrder.FAIR
 
     def group_of(self, stage: Stage) -> Group:
         """The group in which a stage's engine is loaded."""

@@ -15,10 +15,16 @@ R4  Then the next group, cyclically in the order of the residency, that has a ta
     now. If tasks only wait for their backoff, stay loaded. If there is nothing, stop everything.
 R5  `auto_batch_size` and `batch_limit`: how many tasks a batch takes.
 R6  Of new ratings of old tasks at most ten an eval phase while stt has work.
-
-Order: new ratings of old tasks last, then by how many open tasks of the same student that are not
-held were claimed before, by how many of the same account were, by the time of the claim, and by id. A
-student's name can be invented, an account can't: of a task without one none is counted.
+R7  What a person has put first goes before all that does not run yet, the last one put first before
+    the others. While such a task waits for another group or for the next batch, only such tasks start:
+    what runs is finished, and R4 goes to theirs, without the wait of R3. A suspect is never first.
+R8  The order of all others, by the setting `batch.order`. New ratings of old tasks are always last.
+    `fair`: by how many open tasks of the same student that are not held were claimed before, by how
+    many of the same account were, by the time of the claim, and by id. A student's name can be
+    invented, an account can't: of a task without one none is counted.
+    `first_come`: by the time of the claim, and by id.
+    `shortest`: as `fair`, but in place of the claim's time counts this time plus ten times the video's
+    length. So a video waits for a shorter one only if that comes at most ten times its length later.
 
 A group that does stt has batches when there is another group to leave it for. A group that holds
 everything is never left: there a suspect comes after what was claimed before it became one, so that
@@ -34,6 +40,7 @@ from daemon.core.schedule.decision import (
     Decision,
     OpenBatch,
     Policy,
+    QueueOrder,
     Release,
     Start,
     Switch,
@@ -47,6 +54,7 @@ from daemon.core.tasks.task import PENDING, RUNNING, Stage, Status, Task
 _SMALLEST, _LARGEST = 10, 40
 _SWITCH_SHARE = 0.10
 _NEW_RATINGS = 10  # R6: a present class must not wait for the old tasks
+_LENGTHS = 10.0  # R8: within a class, which comes in minutes, the shorter one goes first
 
 
 def decide(view: View, policy: Policy) -> Decision:
@@ -58,13 +66,17 @@ def decide(view: View, policy: Policy) -> Decision:
     running = [t for t in view.tasks if t.status in RUNNING]
     ready = _ready(view, policy)
     chosen = _choose(ready, view.phase.group, view, policy)
+    first = [t for t in ready if t.is_first]
+    yields = any(t not in chosen for t in first)  # R7
+    if yields:
+        ready, chosen = first, [t for t in chosen if t.is_first]
     releases = _release_others(view.tasks, chosen)
     later = _next_ready_at(view, policy)
     if chosen:
         return _work(releases, chosen, running, view, policy)
     if running:
         return Decision(releases, Why.WORKING, later)
-    if (until := _linger_until(view, policy)) > view.now:  # R3
+    if not yields and (until := _linger_until(view, policy)) > view.now:  # R3
         return Decision(releases, Why.LINGERING, until if later is None else min(until, later))
     target = _next_group(ready, view, policy)  # R4
     if target is not None and target == view.phase.group:
@@ -76,8 +88,8 @@ def decide(view: View, policy: Policy) -> Decision:
     return _stop(releases, view)
 
 
-def in_order(tasks: Iterable[Task]) -> list[Task]:
-    """Open tasks in the order in which they are served: see the module's docstring.
+def in_order(tasks: Iterable[Task], order: QueueOrder = QueueOrder.FAIR) -> list[Task]:
+    """Open tasks in the order in which they are served, by R7 and R8.
 
     `tasks` must hold every open task that is not held: a rank depends on the student's and account's others.
     """
@@ -86,7 +98,12 @@ def in_order(tasks: Iterable[Task]) -> list[Task]:
     ranked = []
     for task in sorted(tasks, key=lambda t: (t.claimed_at, t.id)):
         before = of_student[task.student], of_account[task.account] if task.account is not None else 0
-        ranked.append((_is_new_rating(task), *before, task.claimed_at, task.id, task))
+        if order is QueueOrder.FIRST_COME:
+            before = 0, 0
+        length_s = _LENGTHS * task.duration_s if order is QueueOrder.SHORTEST else 0.0
+        first = -task.first_at if task.is_first else 0.0
+        rank = (first, _is_new_rating(task), *before, task.claimed_at + length_s, task.claimed_at, task.id)
+        ranked.append((*rank, task))
         of_student[task.student] += 1
         if task.account is not None:
             of_account[task.account] += 1
@@ -139,11 +156,11 @@ def _next_ready_at(view: View, policy: Policy) -> float | None:
 
 def _ready(view: View, policy: Policy) -> list[Task]:
     """The tasks that could start now if their group were loaded, in order, without the surplus of R6."""
-    queue = in_order(t for t in view.tasks if not t.held)
+    queue = in_order((t for t in view.tasks if not t.held), policy.order)
     ready = [t for t in queue if _may_start(t) and _ready_at(t, view, policy) <= view.now]
     if len(policy.residency) == 1 or not any(t.stage is Stage.STT for t in ready):
         return ready
-    new = [t.id for t in ready if _is_new_rating(t) and t.id not in view.phase.rerated]
+    new = [t.id for t in ready if _is_new_rating(t) and not t.is_first and t.id not in view.phase.rerated]
     surplus = set(new[max(0, _NEW_RATINGS - len(view.phase.rerated)) :])
     return [t for t in ready if t.id not in surplus]
 
@@ -198,9 +215,9 @@ def _starts(chosen: list[Task], running: list[Task], view: View, policy: Policy)
 
 def _goes_before(task: Task, suspect: Task, policy: Policy) -> bool:
     """Whether the trusted `task` starts before `suspect`: always where there are several groups, else only if
-    it was claimed before the other became a suspect.
+    it was claimed before the other became a suspect, or put first.
     """
-    if len(policy.residency) > 1:
+    if len(policy.residency) > 1 or task.is_first:
         return True
     return task.claimed_at <= suspect.not_before and _is_new_rating(task) <= _is_new_rating(suspect)
 

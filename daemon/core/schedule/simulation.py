@@ -234,8 +234,8 @@ class _World:
         match due.what:
             case What.ARRIVE:
                 self._arrive(due)
-            case What.HOLD | What.UNHOLD:
-                self._hold(due.task_id, due.what is What.HOLD)
+            case What.HOLD | What.UNHOLD | What.NEXT:
+                self._ask(due.task_id, due.what)
             case What.CANCEL:
                 self._cancel(due.task_id)
             case What.PAUSE | What.RESUME:
@@ -258,9 +258,10 @@ class _World:
         task = self.tasks.get(task_id) if task_id is not None else None
         return None if task is None or task.status in FINAL else task
 
-    def _hold(self, task_id: int | None, held: bool) -> None:
+    def _ask(self, task_id: int | None, what: What) -> None:
         if (task := self._open_task(task_id)) is not None:
-            self.tasks[task.id] = replace(task, held=held)
+            first_at = self.now if what is What.NEXT else task.first_at
+            self.tasks[task.id] = replace(task, held=what is What.HOLD, first_at=first_at)
 
     def _cancel(self, task_id: int | None) -> None:
         if (task := self._open_task(task_id)) is None:

@@ -18,6 +18,7 @@ class What(StrEnum):
     ARRIVE = "arrive"  # a task is born, or an old one begins a new revision
     HOLD = "hold"
     UNHOLD = "unhold"
+    NEXT = "next"  # a person puts the task first
     CANCEL = "cancel"
     PAUSE = "pause"
     RESUME = "resume"

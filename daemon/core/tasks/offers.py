@@ -19,6 +19,8 @@ class Verb(StrEnum):
     CANCEL = "cancel"
     HOLD = "hold"
     RELEASE = "release"
+    NEXT = "next"
+    IN_TURN = "in_turn"
     DELIVER = "deliver"
     ACKNOWLEDGE = "acknowledge"
 
@@ -69,7 +71,7 @@ class TaskFacts:
     """A task, as far as requests for it are judged.
 
     `form_tried`: extraction gave an outcome, also one without a form. `judged_by`: the terms under which it
-    failed. `video_kept`: False where no copy is left, or ever was.
+    failed. `video_kept`: False where no copy is left, or ever was. `is_first`: a person put it first.
     """
 
     id: int
@@ -87,6 +89,7 @@ class TaskFacts:
     video_kept: bool
     acknowledged: bool
     flag_codes: tuple[str, ...]
+    is_first: bool
 
 
 def offered(task: TaskFacts, terms: Terms, now: float) -> list[Verb]:
@@ -119,6 +122,8 @@ def refusal(task: TaskFacts, verb: Verb, terms: Terms, now: float) -> str | None
             return _no_rating(task)
         case Verb.CANCEL | Verb.HOLD | Verb.RELEASE:
             return _no_order(task, verb)
+        case Verb.NEXT | Verb.IN_TURN:
+            return _no_place(task, verb)
         case Verb.DELIVER:
             if task.status in FINAL or task.revision > 1:
                 return None
@@ -179,6 +184,23 @@ def _no_order(task: TaskFacts, verb: Verb) -> str | None:
         return (
             f"{this} is not held, so there is nothing to release; to hold it, run: introeval hold {task.id}"
         )
+    return None
+
+
+def _no_place(task: TaskFacts, verb: Verb) -> str | None:
+    this = f"task {task.id}"
+    if task.status in FINAL or task.cancel_requested:
+        state = task.outcome or "being cancelled"
+        return f"{this} is {state} and waits for no turn; see: introeval task {task.id}"
+    if verb is Verb.IN_TURN:
+        told = f"{this} is in its turn already; to put it first, run: introeval next {task.id}"
+        return None if task.is_first else told
+    if task.is_first:
+        return f"{this} is put first already; to undo that, run: introeval next --undo {task.id}"
+    if task.held:
+        return f"{this} is held, so that it cannot be next; first run: introeval release {task.id}"
+    if task.status is Status.LLAMA_PROCESSING:
+        return f"{this} is being rated, and nothing comes before that; wait for its result"
     return None
 
 

@@ -133,7 +133,7 @@ class Task:
     alone for that reason. `account` is the operating system's account that submitted the video, if recorded.
     `shared_name`: several videos came at once under the student's name, so none of them replaces another.
     `acknowledged`: a person has seen that it waits. `reseeded`: a person retries it because of a model's
-    answer, so the models are asked with other seeds.
+    answer, so the models are asked with other seeds. `first_at`: when a person put it first, or 0.
     """
 
     id: int
@@ -158,6 +158,12 @@ class Task:
     shared_name: bool = False
     acknowledged: bool = False
     reseeded: bool = False
+    first_at: float = 0.0
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it goes before all else. A suspect never does: it may have ended an engine."""
+        return self.first_at > 0 and not self.suspicion
 
     @property
     def stage(self) -> Stage:

@@ -16,6 +16,7 @@ from daemon.contracts.wire.status import AlarmLine
 from daemon.contracts.wire.words import AttentionKind, Verb
 from daemon.core.content.document import Flag
 from daemon.core.errors import Blame, Fault, IllegalTransition
+from daemon.core.schedule.decision import QueueOrder
 from daemon.core.tasks.offers import Terms
 from daemon.core.tasks.task import TRANSITIONS, Event, Outcome, Status, Task
 from daemon.core.timestamps import to_iso
@@ -55,6 +56,8 @@ ASKS: dict[Verb, Callable[[Database, int, float], Any]] = {
     Verb.RATE: reopening.rate_again,
     Verb.CANCEL: reopening.request_cancel,
     Verb.HOLD: lambda store, task_id, now: reopening.hold(store, task_id, now, held=True),
+    Verb.NEXT: lambda *asked: reopening.put_first(*asked, first=True),
+    Verb.IN_TURN: lambda *asked: reopening.put_first(*asked, first=False),
     Verb.RELEASE: lambda store, task_id, now: reopening.hold(store, task_id, now, held=False),
     Verb.DELIVER: reopening.deliver_again,
     Verb.ACKNOWLEDGE: lambda store, task_id, now: reopening.acknowledge(store, task_id, now, "ann"),
@@ -123,6 +126,8 @@ def in_every_state(store: Database) -> Iterator[Task]:
         yield reopening.hold(store, walk(store, task, *ways[status]).id, NOW, held=True)
         (task,) = born(store, birth(f"cancel-{status}", f"c-{status}"))
         yield reopening.request_cancel(store, walk(store, task, *ways[status]).id, NOW)
+    (task,) = born(store, birth("first", "first"))
+    yield reopening.put_first(store, task.id, NOW, first=True)
     yield unscorable(store, "unscorable")
     yield doubtful(store, "quiet", "quiet")
     yield (answered := doubtful(store, "answered", "no_evidence"))
@@ -139,7 +144,7 @@ def in_every_state(store: Database) -> Iterator[Task]:
 @pytest.mark.parametrize("now", [NOW + 60, NOW + 4000])
 def test_in_every_state_the_store_accepts_exactly_what_is_offered(store: Database, now: float) -> None:
     tasks = list(in_every_state(store))
-    listed = task_page(store, TaskQuery(), queue(recovery.open_tasks(store)), now)
+    listed = task_page(store, TaskQuery(), queue(recovery.open_tasks(store), QueueOrder.FAIR), now)
     assert len(listed.tasks) == len(tasks)
     seen = set()
     for line in listed.tasks:

@@ -107,6 +107,8 @@ def test_each_order_for_a_task_is_an_entry_with_its_account_and_what_it_changed(
     reopening.hold(store, task.id, NOW, "ann", held=False)
     with pytest.raises(IllegalTransition):
         reopening.hold(store, task.id, NOW, "ann", held=False)  # refused, and so no entry
+    reopening.put_first(store, task.id, NOW, "ann", first=True)
+    reopening.put_first(store, task.id, NOW, "ann", first=False)
     walk(store, task, Event.ADMITTED, Event.STARTED, Event.FAILED)
     reopening.acknowledge(store, task.id, NOW, "ann")
     deliver_all(store)
@@ -122,6 +124,8 @@ def test_each_order_for_a_task_is_an_entry_with_its_account_and_what_it_changed(
     assert [(entry.what, changes(each)) for entry, each in zip(written, said, strict=True)] == [
         ("hold", {"held": (False, True)}),
         ("release", {"held": (True, False)}),
+        ("next", {"first": (False, True)}),
+        ("in_turn", {"first": (True, False)}),
         ("acknowledge", {"acknowledged": (False, True)}),
         ("deliver", {"delivered": (True, False)}),
         ("retry", moved),

@@ -12,6 +12,7 @@ from daemon.contracts.wire.tasks import TaskPage
 from daemon.contracts.wire.words import TaskOrder
 from daemon.core.content.document import Flag
 from daemon.core.forecast.class_roll import Members
+from daemon.core.schedule.decision import QueueOrder
 from daemon.core.tasks.task import Event, Outcome, Stage, Status
 from daemon.monitoring.queries import queue, task_page
 from daemon.store import Database, lists, measured, open_store, recovery, reopening, reports
@@ -42,7 +43,8 @@ def store(tmp_path: Path) -> Iterator[Database]:
 
 def page(store: Database, **wanted: Any) -> TaskPage:
     etas = {8: NOW + 200, 9: NOW + 100}
-    return task_page(store, TaskQuery(**wanted), queue(recovery.open_tasks(store)), NOW, etas)
+    queued = queue(recovery.open_tasks(store), QueueOrder.FAIR)
+    return task_page(store, TaskQuery(**wanted), queued, NOW, etas)
 
 
 def ids(store: Database, **wanted: Any) -> list[int]:
