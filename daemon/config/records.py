@@ -8,7 +8,7 @@ from pydantic import model_validator
 from daemon.config.sections import Count, NotNegative, Positive, Settings
 from daemon.core.classes.standing import CountingRule
 from daemon.core.content.release import ReleaseRule
-from daemon.core.notices import NoticeKind, Receiver, Wanted
+from daemon.core.notices import NoticeFilter, NoticeKind, Receiver
 
 
 class ReviewSettings(Settings):
@@ -68,7 +68,7 @@ class HookSettings(Settings):
         return self
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> NoticeFilter:
         """The notices to keep for sending."""
         told = {Receiver.COMMAND: self.command, Receiver.WEBHOOK: self.webhook}
-        return Wanted(tuple(each for each, where in told.items() if where), frozenset(self.events))
+        return NoticeFilter(tuple(each for each, where in told.items() if where), frozenset(self.events))

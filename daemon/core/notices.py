@@ -35,7 +35,7 @@ class Receiver(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class NoticeFilter:
     """The notices that are kept for sending: for whom, and of which kinds."""
 
     receivers: tuple[Receiver, ...] = ()

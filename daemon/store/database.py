@@ -19,7 +19,7 @@ from daemon.core.content.release import ReleaseRule
 from daemon.core.errors import StoreError
 from daemon.core.intake.naming import Resubmission
 from daemon.core.intake.ownership import Ownership
-from daemon.core.notices import Wanted
+from daemon.core.notices import NoticeFilter
 from daemon.core.tasks.offers import Terms
 from daemon.core.tasks.task import Task
 
@@ -53,7 +53,7 @@ class Database(SqliteDatabase):
     ownership: Ownership
     terms = Terms()
     release: ReleaseRule = "flagged"
-    notices = Wanted()
+    notices = NoticeFilter()
     on_notice: Callable[[], object]
     """Called on this thread, before the notice is durable."""
 

@@ -10,6 +10,7 @@ from daemon.core.content.document import Result
 from daemon.core.content.result import to_bytes
 from daemon.core.errors import IllegalTransition
 from daemon.core.intake.naming import result_name
+from daemon.core.notices import NoticeKind
 from daemon.core.tasks import lifecycle
 from daemon.core.tasks.task import FINAL, Status
 from daemon.store import audit, codec, documents, history
@@ -85,7 +86,8 @@ def _revise(db: Database, row: TaskRow, next_: Result, event: str, now: float, a
     history.record(db, task, event, now, before=task.status, actor=actor)
     name = result_name(task.student, task.id, task.filename, task.revision)
     document = Document(0, Kind.RESULT, name, to_bytes(next_), task.id)
-    documents.add_document(db, document, created_at=now, revision=task.revision)
+    tells = NoticeKind.DECISION
+    documents.add_document(db, document, created_at=now, revision=task.revision, tells=tells)
     audit.append(
         db,
         at=now,

@@ -22,10 +22,15 @@ _ACKNOWLEDGE = """
 """
 
 
-def add_document(db: Database, document: Document, *, created_at: float, revision: int | None = None) -> None:
-    """Store a document. The database gives its id; that of `document` is ignored. A result is the outcome of
-    its revision, of which a notice tells.
-    """
+def add_document(
+    db: Database,
+    document: Document,
+    *,
+    created_at: float,
+    revision: int | None = None,
+    tells: NoticeKind = NoticeKind.OUTCOME,
+) -> None:
+    """Store a document, whose id the database gives. A notice tells of a result."""
     insert(
         db,
         DocumentRow,
@@ -38,7 +43,7 @@ def add_document(db: Database, document: Document, *, created_at: float, revisio
     )
     if document.kind is Kind.RESULT and document.task_id is not None and db.notices.receivers:
         said = {"outcome": json.loads(document.content)["outcome"], "result": document.name}
-        notices.add(db, NoticeKind.OUTCOME, document.task_id, revision or 1, created_at, said)
+        notices.add(db, tells, document.task_id, revision or 1, created_at, said)
 
 
 @reads

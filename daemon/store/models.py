@@ -18,7 +18,7 @@ from peewee import (
 
 from daemon.store.class_models import ClassRow, RosterRow
 from daemon.store.fields import InstantField, WideField
-from daemon.store.record_models import GpuPointRow, NewsRow, StretchRow
+from daemon.store.record_models import GpuPointRow, NewsRow, NoticeRow, StretchRow
 
 
 class UserRow(Model):
@@ -246,25 +246,6 @@ class AuditRow(Model):
 
     class Meta:
         table_name = "audit"
-
-
-class NoticeRow(Model):
-    """A notice that its receiver has not answered yet; see `notices`. `kept_from` is in witnessed seconds."""
-
-    id = AutoField()
-    key = TextField()
-    receiver = TextField()
-    kind = TextField()
-    task_id = IntegerField()
-    revision = IntegerField()
-    at: Any = InstantField()
-    said = TextField()
-    tries = IntegerField(default=0)
-    not_before = FloatField(default=0.0)
-    kept_from = FloatField(null=True)
-
-    class Meta:
-        table_name = "notices"
 
 
 class CountRow(Model):

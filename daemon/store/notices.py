@@ -8,7 +8,7 @@ from daemon.core.notices import NoticeKind, Receiver, TaskNotice
 from daemon.core.timestamps import from_iso, to_iso
 from daemon.store.codec import dumps
 from daemon.store.database import Database, reads, writes
-from daemon.store.models import NoticeRow
+from daemon.store.record_models import NoticeRow
 
 _KEY_BYTES = 16
 _REST = "SELECT MAX(not_before) FROM notices WHERE task_id = ? AND receiver = ?"

@@ -7,7 +7,7 @@ from daemon.core.content.release import ReleaseRule
 from daemon.core.errors import StoreError
 from daemon.core.intake.naming import Resubmission
 from daemon.core.intake.ownership import Ownership
-from daemon.core.notices import Wanted
+from daemon.core.notices import NoticeFilter
 from daemon.core.tasks.offers import Terms
 from daemon.store import recording, schema
 from daemon.store.database import BUSY_TIMEOUT_S, Database, border
@@ -30,7 +30,7 @@ def open_store(
     ownership: Ownership | None = None,
     terms: Terms | None = None,
     release: ReleaseRule = "flagged",
-    wanted: Wanted | None = None,
+    wanted: NoticeFilter | None = None,
 ) -> Database:
     """Open the daemon's database. It is created if it is missing, and migrated to this program's schema.
 
@@ -40,7 +40,7 @@ def open_store(
     db.provenance, db.resubmission = dict(provenance or {}), resubmission
     db.ownership, db.terms = ownership or Ownership(), terms or Terms()
     db.release = release
-    db.notices = wanted or Wanted()
+    db.notices = wanted or NoticeFilter()
     with border(db, "brought to this version"):
         schema.migrate(db, path)
         recording.adopt(db, path.with_name(EVENTS))

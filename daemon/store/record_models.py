@@ -1,4 +1,4 @@
-"""The tables of what is recorded by day, as peewee models; see `daemon.store.models`."""
+"""The tables of what is recorded by day and told to hooks, as peewee models; see `daemon.store.models`."""
 
 from typing import Any
 
@@ -50,3 +50,22 @@ class StretchRow(Model):
 
     class Meta:
         table_name = "recordings"
+
+
+class NoticeRow(Model):
+    """A notice that its receiver has not answered yet; see `notices`. `kept_from` is in witnessed seconds."""
+
+    id = AutoField()
+    key = TextField()
+    receiver = TextField()
+    kind = TextField()
+    task_id = IntegerField()
+    revision = IntegerField()
+    at: Any = InstantField()
+    said = TextField()
+    tries = IntegerField(default=0)
+    not_before = FloatField(default=0.0)
+    kept_from = FloatField(null=True)
+
+    class Meta:
+        table_name = "notices"

@@ -23,7 +23,7 @@ from daemon.core.notices import Receiver as Hears
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.notices import Notices
 from daemon.store import Database, notices, open_store
-from daemon.store.models import NoticeRow
+from daemon.store.record_models import NoticeRow
 from daemon.store.session import Session
 from tests.integration.stores import birth, born, completed, deliver_all
 from tests.support.inprocess import Lab, worked_off

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from daemon.core.classes.decision import Wanted
 from daemon.core.errors import IllegalTransition
-from daemon.core.notices import NoticeKind, Receiver, TaskNotice, Wanted
+from daemon.core.notices import NoticeFilter, NoticeKind, Receiver, TaskNotice
 from daemon.core.tasks.task import Event
-from daemon.store import Database, commits, notices, revising
+from daemon.store import Database, commits, deciding, notices, revising
 from daemon.store.forgetting import forget
-from daemon.store.models import NoticeRow
+from daemon.store.record_models import NoticeRow
 from tests.integration.stores import NOW, RATING, birth, born, change, completed, deliver_all
 
 WEBHOOK = Receiver.WEBHOOK
@@ -17,7 +18,7 @@ WEBHOOK = Receiver.WEBHOOK
 
 @pytest.fixture(autouse=True)
 def wanted(store: Database) -> None:
-    store.notices = Wanted((WEBHOOK,))
+    store.notices = NoticeFilter((WEBHOOK,))
 
 
 def taken(store: Database, most: int = 100) -> list[TaskNotice]:
@@ -48,6 +49,15 @@ def test_each_outcome_and_each_delivery_has_a_notice(store: Database) -> None:
     assert not NoticeRow.select().count(store)
 
 
+def test_a_decision_is_told_as_such(store: Database) -> None:
+    (task,) = born(store, birth("a"))
+    completed(store, task)
+    deciding.decide(store, task.id, Wanted(by="ann"), NOW, "ann")
+    got = taken(store)
+    assert [(each.kind.value, each.revision) for each in got] == [("outcome", 1), ("decision", 2)]
+    assert got[1].said["result"] == "anna/0001-intro.r2.result.json"
+
+
 def test_a_receipt_has_none(store: Database) -> None:
     born(store, birth("a"))
     deliver_all(store)
@@ -63,7 +73,7 @@ def test_an_event_that_is_not_committed_has_none(store: Database) -> None:
 
 
 def test_only_the_kinds_that_are_asked_for_are_kept_and_for_each_receiver(store: Database) -> None:
-    store.notices = Wanted(tuple(Receiver), frozenset({NoticeKind.DELIVERY}))
+    store.notices = NoticeFilter(tuple(Receiver), frozenset({NoticeKind.DELIVERY}))
     (task,) = born(store, birth("a"))
     completed(store, task)
     deliver_all(store)
@@ -85,13 +95,13 @@ def test_a_task_that_fails_waits_in_order_and_the_others_go_on(store: Database) 
 
 
 def test_a_start_sends_all_at_once_and_drops_what_nobody_is_told(store: Database) -> None:
-    store.notices = Wanted(tuple(Receiver))
+    store.notices = NoticeFilter(tuple(Receiver))
     (task,) = born(store, birth("a"))
     completed(store, task)
     first = notices.first(store, WEBHOOK)
     assert first is not None
     notices.failed(store, first, NOW + 300)
-    store.notices = Wanted((WEBHOOK,))
+    store.notices = NoticeFilter((WEBHOOK,))
     notices.begin(store)
     again = notices.first(store, WEBHOOK)
     assert again is not None
