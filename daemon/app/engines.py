@@ -39,6 +39,7 @@ from daemon.placement.placement import ANSWER_TOKENS, Placement, tokens_of
 from daemon.placement.policy import streams
 from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
+from daemon.system.state_folder import CONTAINERS
 from daemon.system.weights import Weights
 
 _ASIDE_CHARS = 600  # of a prompt: the figures of the speech, and the error in the last answer
@@ -122,7 +123,7 @@ def prompt_tokens(rubric: Rubric, transcript_chars: int, form_chars: int) -> dic
 
 def containers_file(state: Path) -> Path:
     """The file that records the containers' state from before the takeover."""
-    return state / "containers.json"
+    return state / CONTAINERS
 
 
 def media_reader(config: Config) -> Media:

@@ -31,9 +31,9 @@ def simulate(
     Give --batch, --residency or --parallel several times to compare every combination.
     """
     from daemon.cli.console import OUT
-    from daemon.cli.rehearsals import plain_values, rehearsals, show
+    from daemon.cli.simulations import plain_values, show, simulations
 
-    results = rehearsals(
+    results = simulations(
         configuration(),
         students=students,
         arrivals=arrivals,

@@ -93,6 +93,7 @@ ROWS = {
         Row("models add", "models:add", _M, "Add a model that you have"),
         Row("models list", "models:show", _M, "List the models, and which of them are here"),
         Row("samples", "machine:samples", _M, "Copy the sample class into the inbox"),
+        Row("rehearse", "rehearse:rehearse", _M, "Run a synthetic class on the real engines, and report"),
         Row("simulate", "simulate:simulate", _M, "Forecast when a class would be done"),
         Row("completion", "completion:completion", _M, "Print the completion script of a shell"),
         Row("accept", "write_commands:accept", _M, "Accept the folder that is there as the inbox or outbox"),

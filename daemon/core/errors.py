@@ -4,6 +4,7 @@ IntroEvalError
 ├── UsageError            the command line cannot be read
 ├── ConfigError           the configuration cannot be used
 ├── AlreadyRunning        another daemon owns the state folder
+├── RehearsalRefused      a class is open, so its engines are not free for a rehearsal
 ├── NotRunning            no daemon answers on the control socket
 ├── UnknownTask           no task has this id
 ├── UnknownStudent        nothing is stored of this student
@@ -63,6 +64,12 @@ class AlreadyRunning(IntroEvalError):
     """Another daemon owns this state folder."""
 
     exit_code = 5
+
+
+class RehearsalRefused(IntroEvalError):
+    """A class or a task is open, so the engines are not free for a rehearsal."""
+
+    exit_code = 30
 
 
 class NotRunning(IntroEvalError):

@@ -35,6 +35,7 @@ CHECKS: Sequence[Callable[[Facts], list[Finding]]] = (
     lambda _: machine.cage(),
     machine.socket,
     lambda _: machine.service(),
+    machine.rehearsal,
 )
 """All checks, in the order in which they are printed."""
 

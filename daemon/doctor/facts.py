@@ -14,11 +14,13 @@ from daemon.config.load import Config
 from daemon.config.sections import ModelSettings
 from daemon.contracts.wire.status import DaemonStatus, GpuState, PlaceLine
 from daemon.contracts.wire.words import PlaceName
-from daemon.core.errors import EngineError, IntroEvalError, StoreError
+from daemon.core.errors import ConfigError, EngineError, IntroEvalError, StoreError
 from daemon.core.fairness.kept import KeptCard
+from daemon.core.forecast.rehearsal import Rehearsal
 from daemon.core.schedule.memory import MB, ModelNeed
 from daemon.core.tasks.task import Stage
 from daemon.gpu.nvml import NvmlGpu
+from daemon.rehearsal.reports import last
 from daemon.store import fairness, open_reader, settings
 from daemon.system.place import Place
 from daemon.system.state_folder import DATABASE
@@ -62,7 +64,7 @@ class Facts:
 
     `cards` are the fairness cards, the newest first. `docker` is None with another runtime. `daemon` is
     the running daemon's status, or why there is none; `places` are inbox and outbox as the daemon knows
-    them or, when none runs, as its database does.
+    them or, when none runs, as its database does. `rehearsal` is the last one, or why it cannot be read.
     """
 
     config: Config
@@ -74,6 +76,7 @@ class Facts:
     docker: DockerSide | None = None
     places: Sequence[PlaceLine] = ()
     cards: Sequence[KeptCard] = ()
+    rehearsal: Rehearsal | str | None = None
 
 
 async def gather(
@@ -85,7 +88,8 @@ async def gather(
     )
     places = await asyncio.to_thread(_places, config) if isinstance(daemon, str) else daemon.places
     cards = await asyncio.to_thread(_cards, config)
-    return Facts(config, file, environ, tuple(assets), gpu, daemon, docker, places, cards)
+    rehearsal = await asyncio.to_thread(_rehearsal, config)
+    return Facts(config, file, environ, tuple(assets), gpu, daemon, docker, places, cards, rehearsal)
 
 
 def models_of(config: Config) -> dict[Stage, ModelSettings]:
@@ -145,6 +149,13 @@ def _cards(config: Config) -> list[KeptCard]:
             return fairness.cards(db)
     except StoreError:
         return []
+
+
+def _rehearsal(config: Config) -> Rehearsal | str | None:
+    try:
+        return last(config.paths.state)
+    except ConfigError as exc:
+        return str(exc)
 
 
 async def _docker(config: Config) -> DockerSide | None:

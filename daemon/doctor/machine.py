@@ -3,12 +3,15 @@
 import os
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import daemon
 from daemon import __version__
+from daemon.core.errors import two_parts
 from daemon.doctor.facts import Facts, me, said
 from daemon.doctor.finding import Finding, Said, fail, ok, warn
+from daemon.rehearsal.lab import REHEARSALS, model_names
 from daemon.stt.cage import lacking
 
 UNIT = "introeval.service"
@@ -56,6 +59,24 @@ def service(ask: Said = said, booted: Path = _SYSTEMD) -> list[Finding]:
         fix = f"to check with the service's rights, run: sudo -u {user} introeval doctor"
         return [warn("service", f"{text}; it runs as {user}, but these checks ran as {me()}", fix)]
     return [ok("service", text)]
+
+
+def rehearsal(facts: Facts) -> list[Finding]:
+    """What the last rehearsal came to, and whether it was of the models in use."""
+    last = facts.rehearsal
+    if last is None:
+        return [ok("rehearsal", "none yet; to see whether a class fits, run: introeval rehearse 5")]
+    if isinstance(last, str):
+        return [warn("rehearsal", *two_parts(last))]
+    day = datetime.fromisoformat(last.made_at).astimezone()
+    text = f"rehearsed {last.students} in {last.makespan_s / 60:.1f} min on {day:%-d %b}"
+    again = f"run: introeval rehearse {last.students}"
+    if last.models != model_names(facts.config):
+        return [warn("rehearsal", f"{text}, with other models than the configured ones", again)]
+    if not last.kept:
+        told = f"{text}; the plan's {last.promise_s / 60:.1f} min were not kept"
+        return [warn("rehearsal", told, f"see: {facts.config.paths.state / REHEARSALS}")]
+    return [ok("rehearsal", text)]
 
 
 def socket(facts: Facts) -> list[Finding]:

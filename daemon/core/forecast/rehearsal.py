@@ -1,154 +1,212 @@
-"""A rehearsal: a future class through the scheduler's own rules, and its phases as text."""
+"""The figures of a rehearsal: a synthetic class on a machine's real engines, seen from outside.
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+Times are in seconds from the moment at which the first video was handed in.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from math import ceil
 from statistics import fmean
 
-from daemon.core.forecast.durations import Durations
-from daemon.core.schedule.decision import Policy, View
-from daemon.core.schedule.phase_state import Group, PhaseState
-from daemon.core.schedule.simulation import simulate
-from daemon.core.schedule.timetable import Attempt, Input, Mark, SwitchResult, Timetable, What
-from daemon.core.tasks.task import FINAL, Event, Stage, Task
+from pydantic import BaseModel, ConfigDict
 
-_DONE = {Event.TRANSCRIBED, Event.UNSCORABLE, Event.EXTRACTED, Event.RATED}
-_BLOCKS = {"switch": "░", "idle": " ", "stt": "▁", "extract": "▄", "rate": "▆", "both": "█"}
-_LETTERS = {"switch": "-", "idle": " ", "stt": "s", "extract": "e", "rate": "r", "both": "#"}
+from daemon.core.forecast.durations import Durations, MeasuredAttempt, MeasuredSwitch
+from daemon.core.schedule.decision import Policy
+from daemon.core.schedule.phase_state import Group
+from daemon.core.tasks.task import Stage
 
+PROMISE_S = 30.0
+"""Seconds that the plan allows for a student: thirty students in fifteen minutes."""
 
-@dataclass(frozen=True, slots=True)
-class Coming:
-    """A video that will be submitted: seconds from the beginning, its student, and its length."""
-
-    at: float
-    student: str
-    media_s: float
+_POINTS = 200
+"""Readings that a report keeps: a picture has no more columns."""
 
 
-@dataclass(frozen=True, slots=True)
-class RehearsedPhase:
-    """One time that a group was loaded, in seconds from the beginning: asked for, loaded, left.
+class _Figures(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    `tries` is the number of its outcomes. Nothing after the last outcome of all is part of it.
+
+class Look(_Figures):
+    """One look at the machine: the stages whose engines are alive, and the load of GPU and processor in
+    percent; None where there is no GPU.
     """
 
-    group: Group
+    at: float
+    alive: frozenset[Stage]
+    cpu: float
+    gpu: float | None = None
+    gpu_mb: float | None = None
+
+
+class LoadedPhase(_Figures):
+    """One time that a group was loaded: asked for, ready, and left. From the daemon's own record.
+
+    `switch_s` of the time until it was ready was the switch; the rest was the canary, asked once a day.
+    """
+
+    group: tuple[Stage, ...]
     asked: float
-    loaded: float
+    ready: float
     left: float
-    tries: int
+    switch_s: float
+
+    @property
+    def canary_s(self) -> float:
+        """The seconds of the canary; 0 when it was not asked."""
+        return max(0.0, self.ready - self.asked - self.switch_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """The figures of a rehearsal. Times are in seconds; a wait is from a video's claim to its result."""
+class StageFigures(_Figures):
+    """The attempts at one stage that gave its outcome, in seconds."""
 
+    attempts: int
+    mean_s: float
+    p95_s: float
+
+
+class Exclusion(_Figures):
+    """What the looks from outside saw of engines of different groups: `broken` says when and which; `blind`
+    looks could not see the containers.
+    """
+
+    looks: int
+    blind: int
+    groups: tuple[tuple[Stage, ...], ...]
+    broken: tuple[str, ...]
+
+
+class Rehearsal(_Figures):
+    """The figures of one rehearsal. A wait is from handing in a video to its result in the outbox.
+
+    `foretold_s` is the end that the simulation gave before, from durations that `foretold_from` names;
+    `again_s` the end that it gives with the `durations` that this rehearsal measured, the canary included.
+    """
+
+    made_at: str
+    program: str
+    machine: str
+    runtime: str
+    models: dict[Stage, str]
+    students: int
+    arrivals: str
+    outcomes: dict[str, int]
     makespan_s: float
-    mean_wait_s: float
-    worst_wait_s: float
-    switches: int
-    switching_s: float
-    phases: tuple[RehearsedPhase, ...]
-    ends: tuple[float, ...]
+    wait_p50_s: float
+    wait_p95_s: float
+    stages: dict[Stage, StageFigures]
+    foretold_s: float
+    foretold_from: str
+    again_s: float
+    one_by_one_s: float
+    exclusion: Exclusion
+    phases: tuple[LoadedPhase, ...]
+    looks: tuple[Look, ...]
+    handed_in: tuple[float, ...]
+    results: tuple[float, ...]
+    durations: Durations
+    alarms: tuple[str, ...] = ()
+
+    @property
+    def promise_s(self) -> float:
+        """The time that the plan allows for so many students, from the last video on at the latest."""
+        return max(self.students * PROMISE_S, self.handed_in[-1] + PROMISE_S)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the class was done in the time of the plan, each with a result, and the engines apart."""
+        whole = len(self.results) == self.students and not self.outcomes.get("failed")
+        return whole and self.makespan_s <= self.promise_s and not self.exclusion.broken
+
+    @property
+    def switching_s(self) -> float:
+        """The seconds of all switches, without the canary."""
+        return sum(phase.switch_s for phase in self.phases)
+
+    @property
+    def canary_s(self) -> float:
+        """The seconds of the day's canary, in all stages."""
+        return sum(phase.canary_s for phase in self.phases)
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether a GPU was seen."""
+        return any(look.gpu is not None for look in self.looks)
+
+    @property
+    def excluded(self) -> str:
+        """Whether engines of different groups were seen alive together, as a sentence."""
+        seen = self.exclusion
+        groups = " | ".join("+".join(group) for group in seen.groups)
+        if len(seen.groups) == 1:
+            return f"All engines may be alive together on this machine ({groups}); {seen.looks} looks."
+        unseen = f"; at {seen.blind} more the Docker engine did not answer" if seen.blind else ""
+        if seen.broken:
+            return f"Engines of different groups ({groups}) were alive together{unseen}."
+        told = f"no engines of different groups ({groups}) were alive together"
+        return f"In {seen.looks} looks from outside {told}{unseen}."
 
 
-def rehearse(coming: Sequence[Coming], policy: Policy, durations: Durations) -> Rehearsal:
-    """Run a class, from an idle node to the last result, with expected durations."""
-    tasks = [_task(place, one) for place, one in enumerate(coming, 1)]
-    switch_s = durations.round_s(policy) / len(policy.residency)
-    at_once = {stage: float(min(policy.parallel[stage], len(tasks))) for stage in Stage}
+def percentile(values: Collection[float], share: float) -> float:
+    """The smallest of the values that at least this share of them does not exceed; 0 without any."""
+    ordered = sorted(values)
+    return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else 0.0
 
-    def attempt(task: Task) -> Attempt:
-        return Attempt(durations.paces[task.stage].seconds(task.duration_s, at_once[task.stage]))
 
-    def loads(leaving: Group | None, entering: Group | None) -> SwitchResult:
-        return SwitchResult(durations.switch_s(leaving, entering))
+def with_canary(phases: Sequence[LoadedPhase]) -> list[MeasuredSwitch]:
+    """The switches as a class of the day meets them, with the canary; the latest first."""
+    groups = [frozenset(phase.group) for phase in phases]
+    left = [None, *groups]
+    return [
+        MeasuredSwitch(leaving, entering, phase.ready - phase.asked)
+        for leaving, entering, phase in zip(left, groups, phases, strict=False)
+    ][::-1]
 
-    first = [task for task in tasks if task.claimed_at <= 0.0]
-    script = [Input(task.claimed_at, What.ARRIVE, task) for task in tasks if task.claimed_at > 0.0]
-    timetable = simulate(
-        View(0.0, first, PhaseState(switch_s=switch_s)), policy, tries=attempt, loads=loads, script=script
+
+def stage_figures(attempts: Mapping[Stage, Sequence[MeasuredAttempt]]) -> dict[Stage, StageFigures]:
+    """The figures of each stage that was attempted."""
+    found = {stage: [attempt.seconds for attempt in tried] for stage, tried in attempts.items() if tried}
+    return {
+        stage: StageFigures(attempts=len(s), mean_s=fmean(s), p95_s=percentile(s, 0.95))
+        for stage, s in found.items()
+    }
+
+
+def exclusion(looks: Sequence[Look], residency: Sequence[Group], blind: int = 0) -> Exclusion:
+    """Judge the looks: engines that were alive together must be of one group."""
+    groups = tuple(tuple(stage for stage in Stage if stage in group) for group in residency)
+    mixed = Counter[Group]()
+    first: dict[Group, float] = {}
+    for look in looks:
+        if not any(look.alive <= group for group in residency):
+            mixed[look.alive] += 1
+            first.setdefault(look.alive, look.at)
+    told = (
+        f"{' and '.join(stage for stage in Stage if stage in alive)} were alive together in {count} looks, "
+        f"first at {first[alive]:.1f} s"
+        for alive, count in mixed.items()
     )
-    waits = timetable.waits.values()
-    phases = tuple(_phases(timetable))
-    return Rehearsal(
-        makespan_s=timetable.makespan_s,
-        mean_wait_s=fmean(waits) if waits else 0.0,
-        worst_wait_s=max(waits, default=0.0),
-        switches=timetable.switches,
-        switching_s=sum(phase.loaded - phase.asked for phase in phases),
-        phases=phases,
-        ends=tuple(sorted(timetable.ended.values())),
+    return Exclusion(looks=len(looks), blind=blind, groups=groups, broken=tuple(told))
+
+
+def one_by_one_s(students: int, durations: Durations, policy: Policy) -> float:
+    """The time of a class that is worked off one video at a time, each with a round of its own."""
+    paces = durations.paces.values()
+    return students * (sum(pace.seconds(pace.media_s, 1.0) for pace in paces) + durations.round_s(policy))
+
+
+def thinned(looks: Sequence[Look], most: int = _POINTS) -> tuple[Look, ...]:
+    """At most so many looks, each the mean of a stretch; the engines are those of its last look."""
+    size = ceil(len(looks) / most) or 1
+    return tuple(_mean(looks[start : start + size]) for start in range(0, len(looks), size))
+
+
+def _mean(looks: Sequence[Look]) -> Look:
+    gpu = [look.gpu for look in looks if look.gpu is not None]
+    memory = [look.gpu_mb for look in looks if look.gpu_mb is not None]
+    return Look(
+        at=round(fmean(look.at for look in looks), 1),
+        alive=looks[-1].alive,
+        cpu=round(fmean(look.cpu for look in looks), 1),
+        gpu=round(fmean(gpu), 1) if gpu else None,
+        gpu_mb=round(fmean(memory), 1) if memory else None,
     )
-
-
-def evenly(students: int, over_s: float, media_s: float) -> list[Coming]:
-    """So many students who submit one video each, evenly over `over_s` seconds; 0 for all at once."""
-    step = over_s / max(1, students - 1)
-    return [Coming(place * step, f"student{place + 1}", media_s) for place in range(students)]
-
-
-def picture(phases: Sequence[RehearsedPhase], width: int, until_s: float, *, plain: bool = False) -> str:
-    """The phases on a line of `width` characters that ends at `until_s`; `plain` uses ASCII alone."""
-    signs = _LETTERS if plain else _BLOCKS
-    line = []
-    for column in range(width):
-        at = (column + 0.5) * until_s / width
-        line.append(
-            signs[next((_what(phase, at) for phase in phases if phase.asked <= at < phase.left), "idle")]
-        )
-    return "".join(line).rstrip()
-
-
-def legend(*, plain: bool = False) -> str:
-    """The legend of `picture`."""
-    signs = _LETTERS if plain else _BLOCKS
-    return "  ".join(
-        f"{signs[key]} {text}"
-        for key, text in (
-            ("switch", "switch"),
-            ("stt", "stt"),
-            ("extract", "extract"),
-            ("rate", "rate"),
-            ("both", "several engines"),
-        )
-    )
-
-
-def _what(phase: RehearsedPhase, at: float) -> str:
-    if at < phase.loaded:
-        return "switch"
-    return next(iter(phase.group)).value if len(phase.group) == 1 else "both"
-
-
-def _task(id_: int, one: Coming) -> Task:
-    return Task(
-        id=id_,
-        student=one.student,
-        filename=f"{id_}.mp4",
-        path="",
-        sha256="",
-        size_bytes=0,
-        duration_s=one.media_s,
-        claimed_at=one.at,
-    )
-
-
-def _phases(timetable: Timetable) -> Iterator[RehearsedPhase]:
-    last = max((e.at for e in timetable.entries if e.task and e.task.status in FINAL), default=0.0)
-    open_: tuple[Group, float, float] | None = None
-    outcomes = 0
-    for entry in timetable.entries:
-        if entry.what is Mark.SWITCHING:
-            if open_ is not None:
-                yield RehearsedPhase(*open_, min(entry.at, max(last, open_[2])), outcomes)
-            open_, outcomes = None, 0
-            asked = entry.at
-            if entry.group is not None:
-                open_ = entry.group, asked, asked
-        elif entry.what is Mark.LOADED and open_ is not None:
-            open_ = open_[0], open_[1], entry.at
-        elif entry.what in _DONE:
-            outcomes += 1
-    if open_ is not None:
-        yield RehearsedPhase(*open_, max(last, open_[2]), outcomes)

@@ -1,4 +1,4 @@
-"""Rehearsals of a class under several settings, compared: the work of `introeval simulate`."""
+"""Classes simulated under several settings, compared: the work of `introeval simulate`."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from daemon.config.load import Config
-from daemon.core.errors import UsageError
+from daemon.core.errors import ConfigError, UsageError
 from daemon.core.forecast.durations import PLANNED, Durations, MeasuredSwitch, Pace
 from daemon.core.forecast.explain import name, seconds
-from daemon.core.forecast.rehearsal import Coming, Rehearsal, evenly, legend, picture, rehearse
+from daemon.core.forecast.simulated import Coming, SimulatedClass, evenly, legend, picture, simulate_class
 from daemon.core.schedule.decision import Policy
 from daemon.core.schedule.residency import Plan, Residency
 from daemon.core.tasks.task import Stage
@@ -23,6 +23,7 @@ from daemon.forecast import read_durations
 from daemon.gpu.nvml import NvmlGpu
 from daemon.placement.placement import Placement
 from daemon.placement.policy import batch_size, streams
+from daemon.rehearsal.reports import last
 from daemon.store import measured, open_reader
 from daemon.system.state_folder import DATABASE
 
@@ -40,7 +41,7 @@ class Setting:
     assumed: str = ""
 
 
-def rehearsals(
+def simulations(
     config: Config,
     *,
     students: int,
@@ -50,19 +51,19 @@ def rehearsals(
     residency: Sequence[str],
     parallel: Sequence[int | None],
     switch_s: float | None,
-) -> list[tuple[Setting, Rehearsal]]:
-    """Rehearse each combination of the options. Raises UsageError and StoreError."""
+) -> list[tuple[Setting, SimulatedClass]]:
+    """Simulate each combination of the options. Raises UsageError and StoreError."""
     learnt, media_s = _durations(config, durations, switch_s)
-    coming = _coming(config, arrivals, students, media_s)
+    coming = coming_of(config, arrivals, students, media_s)
     stt = config.stt.parallel
     if stt == "auto":  # the plan's figures are of one video at a time
         stt = streams(config.stt) if durations == "measured" else 1
     takes = _server_slots(config)
     settings = [_setting(config, learnt, *each, stt, takes) for each in product(residency, parallel, batch)]
-    return [(setting, rehearse(coming, setting.policy, learnt)) for setting in settings]
+    return [(setting, simulate_class(coming, setting.policy, learnt)) for setting in settings]
 
 
-def show(console: Console, results: Sequence[tuple[Setting, Rehearsal]], *, plain: bool) -> None:
+def show(console: Console, results: Sequence[tuple[Setting, SimulatedClass]], *, plain: bool) -> None:
     """Print the phases of each setting and a comparison; for a single setting also its timetable."""
     longest = max(result.makespan_s for _, result in results)
     width = max(_NARROWEST, min(console.width, 100) - 2)
@@ -77,7 +78,7 @@ def show(console: Console, results: Sequence[tuple[Setting, Rehearsal]], *, plai
         console.print(Text(line), soft_wrap=True)
 
 
-def _timetable(result: Rehearsal) -> Table:
+def _timetable(result: SimulatedClass) -> Table:
     table = Table("from", "ready", "to", "loaded", "outcomes", box=None, header_style="bold")
     for phase in result.phases:
         times = (_clock(phase.asked), _clock(phase.loaded), _clock(phase.left))
@@ -85,7 +86,7 @@ def _timetable(result: Rehearsal) -> Table:
     return table
 
 
-def _comparison(results: Sequence[tuple[Setting, Rehearsal]]) -> Table:
+def _comparison(results: Sequence[tuple[Setting, SimulatedClass]]) -> Table:
     heads = ("setting", "done in", "mean wait", "worst", "switches")
     table = Table(*(Column(head, no_wrap=True) for head in heads), box=None, header_style="bold")
     for setting, result in results:
@@ -104,8 +105,8 @@ def _clock(at: float) -> str:
     return str(timedelta(seconds=round(at)))
 
 
-def plain_values(setting: Setting, result: Rehearsal) -> dict[str, Any]:
-    """One rehearsal as JSON values; times are in seconds from the start."""
+def plain_values(setting: Setting, result: SimulatedClass) -> dict[str, Any]:
+    """One simulation as JSON values; times are in seconds from the start."""
     policy = setting.policy
     values = asdict(result)
     for phase in values["phases"]:
@@ -120,14 +121,37 @@ def plain_values(setting: Setting, result: Rehearsal) -> dict[str, Any]:
     }
 
 
+def known_durations(config: Config) -> tuple[Durations, str]:
+    """What is known of this machine, and where from: its tasks, else its last rehearsal, else the plan."""
+    database = config.paths.state / DATABASE
+    if database.exists():
+        with open_reader(database) as db:
+            found = read_durations(db)
+        if found.paces != PLANNED.paces:
+            return found, "the tasks of this machine"
+    try:
+        rehearsal = last(config.paths.state)
+    except ConfigError:
+        return PLANNED, "the plan, since the report of the last rehearsal cannot be read"
+    return (PLANNED, "the plan") if rehearsal is None else (rehearsal.durations, "the last rehearsal")
+
+
+def foretell(config: Config, durations: Durations, coming: Sequence[Coming]) -> tuple[Policy, SimulatedClass]:
+    """Simulate a class with the policy of the configuration, from its first video. Raises UsageError."""
+    claimed = [replace(one, at=one.at + config.intake.settle_s) for one in coming]
+    stt = streams(config.stt) if config.stt.parallel == "auto" else config.stt.parallel
+    batch = str(config.batch.size)
+    policy = _setting(config, durations, "auto", None, batch, stt, _server_slots(config)).policy
+    return policy, simulate_class(claimed, policy, durations)
+
+
 def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Durations, float]:
     """The durations of the stages, and the length of a usual video in seconds."""
     if asked == "measured":
-        with open_reader(config.paths.state / DATABASE) as db:
-            found = read_durations(db)
-        if found.paces == PLANNED.paces:
+        found, _ = known_durations(config)
+        if found is PLANNED:
             raise UsageError(
-                "nothing was measured here yet: run a class first, or use --durations plan or 10,20,20"
+                "nothing was measured here yet: run introeval rehearse 5, or use --durations plan or 10,20,20"
             )
     elif asked == "plan":
         found = PLANNED
@@ -148,8 +172,8 @@ def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Dura
     return found, pace.media_s
 
 
-def _coming(config: Config, asked: str, students: int, media_s: float) -> list[Coming]:
-    """The uploads of the rehearsed class, with their times and video lengths in seconds."""
+def coming_of(config: Config, asked: str, students: int, media_s: float) -> list[Coming]:
+    """The uploads of the simulated class, with their times and video lengths in seconds."""
     kind, _, value = asked.partition(":")
     if asked == "at-once":
         return evenly(students, 0.0, media_s)
