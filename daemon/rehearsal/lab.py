@@ -98,7 +98,7 @@ class Lab:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self._environment(),
+                env=self.environment(),
                 pass_fds=(lock,),
                 start_new_session=True,  # ctrl+c is for the rehearsal, which stops it in order
             )
@@ -128,7 +128,8 @@ class Lab:
     def _arguments(self, *command: str) -> Sequence[str]:
         return ["--config", str(self.config_file), *command]
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """The variables of the daemon, which hold its whole configuration."""
         others = {name: value for name, value in os.environ.items() if not name.upper().startswith(_PREFIX)}
         return others | _as_variables(self.config)
 
@@ -139,7 +140,7 @@ class Lab:
         if (self.config.paths.state / CONTAINERS).exists():
             command = [sys.executable, "-m", "daemon", *self._arguments("setup", "--restore")]
             done = subprocess.run(
-                command, env=self._environment(), capture_output=True, text=True, check=False
+                command, env=self.environment(), capture_output=True, text=True, check=False
             )
             if done.returncode:
                 told = f"containers that a rehearsal took over are not as they were: {done.stderr.strip()}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from daemon.core.forecast.rehearsal import Look, Rehearsal
 from daemon.core.tasks.task import Stage
@@ -71,7 +72,7 @@ def _phases(rehearsal: Rehearsal, x: Callable[[float], float]) -> Iterator[Bar]:
 
 def _alive(stage: Stage, looks: Sequence[Look], x: Callable[[float], float]) -> Iterator[Bar]:
     began: float | None = None
-    for look, following in zip(looks, [*looks[1:], None], strict=True):
+    for look, following in zip_longest(looks, looks[1:]):
         if stage in look.alive and began is None:
             began = look.at
         ends = following is None or stage not in following.alive
