@@ -22,7 +22,7 @@ TEST_MODELS := whisper-tiny.en whisper-base smollm2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check coverage bench lint format lock clean install uninstall FORCE
+.PHONY: help setup run test check coverage bench docs lint format lock clean install uninstall FORCE
 
 # Scripts and the editable install hold absolute paths: a checkout that was moved or copied is set up anew.
 ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
@@ -69,6 +69,10 @@ coverage: setup ## how much of each room the unit tests run (a minute and a half
 bench: setup ## measure
 	$(BIN)/introeval models pull $(TEST_MODELS)
 	$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+docs: setup ## build the site into build/site
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -c docs . build/site
+	@echo "the site: build/site/index.html"
 
 lint: setup ## style, types and the rule of imports
 	$(BIN)/ruff check $(SOURCES)
