@@ -7,18 +7,8 @@ html_title = project
 
 root_doc = "docs/index"
 include_patterns = ["docs/**.md", "*.md"]
-exclude_patterns = [
-    ".*",
-    "build",
-    "daemon",
-    "inbox",
-    "introeval_tui",
-    "outbox",
-    "samples",
-    "systemd",
-    "tests",
-    "var",
-]
+exclude_patterns = [".*", "build", "daemon", "inbox", "introeval_tui", "outbox", "samples", "systemd"]
+exclude_patterns += ["tests", "var"]
 
 extensions = ["myst_parser"]
 myst_heading_anchors = 4

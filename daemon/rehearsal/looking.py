@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from daemon.config.load import Config
 from daemon.core.errors import EngineError
-from daemon.core.forecast.rehearsal import Look
+from daemon.core.forecast.rehearsal import Sighting
 from daemon.core.schedule.residency import MODELS
 from daemon.core.tasks.task import Stage
 from daemon.gpu.nvml import NvmlGpu
@@ -36,7 +36,7 @@ class Lookout:
         self._busy = _processor_time()
         self.gpu_name = ""
         self.blind = 0
-        self.looks: list[Look] = []
+        self.looks: list[Sighting] = []
 
     async def run(self) -> None:
         """Take looks until cancelled; their times are of the monotonic clock."""
@@ -53,7 +53,7 @@ class Lookout:
                     self.gpu_name = gpu.name
                     load = self._load()
                     self.looks.append(
-                        Look(at=at, alive=alive, cpu=load, gpu=gpu.utilisation, gpu_mb=gpu.used_mb)
+                        Sighting(at=at, alive=alive, cpu=load, gpu=gpu.utilisation, gpu_mb=gpu.used_mb)
                     )
                 await asyncio.sleep(_LOOK_S)
         finally:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from daemon.core.forecast.rehearsal import Look, Rehearsal
+from daemon.core.forecast.rehearsal import Rehearsal, Sighting
 from daemon.core.tasks.task import Stage
 
 LEFT, RIGHT = 64.0, 708.0
@@ -70,7 +70,7 @@ def _phases(rehearsal: Rehearsal, x: Callable[[float], float]) -> Iterator[Bar]:
         yield Bar(x(phase.ready), width, phase.group[0], label, f"{name}: {phase.left - phase.ready:.1f} s")
 
 
-def _alive(stage: Stage, looks: Sequence[Look], x: Callable[[float], float]) -> Iterator[Bar]:
+def _alive(stage: Stage, looks: Sequence[Sighting], x: Callable[[float], float]) -> Iterator[Bar]:
     began: float | None = None
     for look, following in zip_longest(looks, looks[1:]):
         if stage in look.alive and began is None:

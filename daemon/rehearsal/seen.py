@@ -12,7 +12,7 @@ from pathlib import Path
 from daemon.contracts.wire.status import DaemonStatus
 from daemon.core.errors import NotRunning
 from daemon.core.forecast.durations import PLANNED, Durations, MeasuredAttempt, learn
-from daemon.core.forecast.rehearsal import LoadedPhase, Look, with_canary
+from daemon.core.forecast.rehearsal import LoadedPhase, Sighting, with_canary
 from daemon.core.forecast.simulated import Coming
 from daemon.core.tasks.task import Stage
 from daemon.rehearsal.lab import Lab
@@ -38,7 +38,7 @@ class Seen:
     results: dict[str, float] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
     alarms: dict[str, None] = field(default_factory=dict)
-    looks: list[Look] = field(default_factory=list)
+    looks: list[Sighting] = field(default_factory=list)
     blind: int = 0
     gpu_name: str = ""
     attempts: dict[Stage, list[MeasuredAttempt]] = field(default_factory=dict)

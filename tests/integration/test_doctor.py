@@ -35,12 +35,14 @@ from daemon.doctor import (
     worst,
 )
 from daemon.doctor.facts import DockerSide, Facts, ServerFacts
+from daemon.rehearsal.lab import model_names
 from tests.docker.engine import Containers, Engine
 from tests.nvml import stub_card
 from tests.support.checkout import MODELS
 from tests.support.process_lab import ProcessLab
 from tests.support.rights import somebody_else
 from tests.support.waiting import wait_until
+from tests.unit.test_rehearsal import rehearsal
 
 NO_GPU = GpuState(absent="no NVIDIA driver is installed")
 RTX_3060_TI = GpuState(name="RTX 3060 Ti", used_mb=300, total_mb=8192, temperature_c=40)
@@ -357,6 +359,21 @@ def test_a_socket_without_a_daemon_is_told(tmp_path: Path) -> None:
 
 
 # All of it
+
+
+def test_the_last_rehearsal_is_quoted(tmp_path: Path) -> None:
+    known = facts(tmp_path)
+    models = model_names(known.config)
+    (none,) = machine.rehearsal(known)
+    assert (none.level, "introeval rehearse 5" in none.text) == (Level.OK, True)
+    whole = rehearsal(students=30, makespan_s=384.0, models=models, results=(1.0,) * 30)
+    (kept,) = machine.rehearsal(replace(known, rehearsal=whole))
+    assert (kept.level, kept.text) == (Level.OK, "rehearsed 30 in 6.4 min on 24 Nov")
+    slow = whole.model_copy(update={"makespan_s": 1000.0})
+    for other in (slow, whole.model_copy(update={"models": {}}), "the report x is damaged; remove it"):
+        (found,) = machine.rehearsal(replace(known, rehearsal=other))
+        assert found.level is Level.WARN
+        assert found.fix
 
 
 def test_the_worst_finding_counts() -> None:

@@ -66,7 +66,9 @@ def test_it_refuses_while_a_task_is_open(lab: ProcessLab) -> None:
 
 def test_it_refuses_while_a_class_is_open(lab: ProcessLab) -> None:
     with open_store(lab.database) as db:
-        classes.open_class(db, "Monday", deadline=None, rubric=None, archive_days=None, now=NOW, actor="anna")
+        classes.open_class(
+            db, "Monday", entries=None, deadline=None, rubric=None, archive_days=None, now=NOW, actor="anna"
+        )
     ended = invoke("rehearse", "5")
     assert ended.exit_code == 30
     assert "the class Monday is open" in ended.output

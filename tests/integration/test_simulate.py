@@ -97,10 +97,10 @@ def test_what_cannot_be_is_one_error_that_says_what_to_give(folder: Path, option
 
 
 def test_without_a_history_it_says_how_to_get_one(folder: Path) -> None:
-    for options in (("--durations", "measured"), ("--arrivals", "recorded:2026-02-03")):
-        done = invoke("simulate", *options)
-        assert isinstance(done.exception, StoreError)
-        assert "start the daemon once" in str(done.exception)
+    assert "introeval rehearse 5" in said("--durations", "measured", code=UsageError.exit_code)
+    done = invoke("simulate", "--arrivals", "recorded:2026-02-03")
+    assert isinstance(done.exception, StoreError)
+    assert "start the daemon once" in str(done.exception)
 
 
 @pytest.mark.anyio

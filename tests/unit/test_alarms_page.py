@@ -14,8 +14,8 @@ HEAD = """# The alarms from A to Z
 Written by `INTROEVAL_WRITE_DOCS=1 pytest tests/unit/test_alarms_page.py`. Do not edit it.
 
 `introeval status` shows the alarms of now, each with its cause; `introeval attention` sorts all that wants a
-person. An alarm clears by itself once its cause is gone. Here is who is affected by each, and what to do. "…" is
-what the alarm is about: after `_` a stage or a group, after a space a file or a folder.
+person. An alarm clears by itself once its cause is gone. Here is who is affected by each, and what to do.
+"…" is what the alarm is about: after `_` a stage or a group, after a space a file or a folder.
 
 | alarm | affects | what to do |
 | --- | --- | --- |

@@ -15,8 +15,8 @@ from daemon.core.forecast.durations import PLANNED
 from daemon.core.forecast.rehearsal import (
     Exclusion,
     LoadedPhase,
-    Look,
     Rehearsal,
+    Sighting,
     StageFigures,
     exclusion,
     one_by_one_s,
@@ -34,8 +34,8 @@ RESIDENCIES = (APART, PAIRED, TOGETHER)
 STAGES = st.frozensets(st.sampled_from(Stage))
 
 
-def look(at: float, *alive: Stage, gpu: float | None = None) -> Look:
-    return Look(at=at, alive=frozenset(alive), cpu=50.0, gpu=gpu, gpu_mb=None if gpu is None else 4000.0)
+def look(at: float, *alive: Stage, gpu: float | None = None) -> Sighting:
+    return Sighting(at=at, alive=frozenset(alive), cpu=50.0, gpu=gpu, gpu_mb=None if gpu is None else 4000.0)
 
 
 def phase(asked: float, ready: float, left: float, *group: Stage, switch_s: float = 1.0) -> LoadedPhase:

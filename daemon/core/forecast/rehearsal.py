@@ -26,7 +26,7 @@ class _Figures(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Look(_Figures):
+class Sighting(_Figures):
     """One look at the machine: the stages whose engines are alive, and the load of GPU and processor in
     percent; None where there is no GPU.
     """
@@ -100,7 +100,7 @@ class Rehearsal(_Figures):
     one_by_one_s: float
     exclusion: Exclusion
     phases: tuple[LoadedPhase, ...]
-    looks: tuple[Look, ...]
+    looks: tuple[Sighting, ...]
     handed_in: tuple[float, ...]
     results: tuple[float, ...]
     durations: Durations
@@ -171,7 +171,7 @@ def stage_figures(attempts: Mapping[Stage, Sequence[MeasuredAttempt]]) -> dict[S
     }
 
 
-def exclusion(looks: Sequence[Look], residency: Sequence[Group], blind: int = 0) -> Exclusion:
+def exclusion(looks: Sequence[Sighting], residency: Sequence[Group], blind: int = 0) -> Exclusion:
     """Judge the looks: engines that were alive together must be of one group."""
     groups = tuple(tuple(stage for stage in Stage if stage in group) for group in residency)
     mixed = Counter[Group]()
@@ -194,16 +194,16 @@ def one_by_one_s(students: int, durations: Durations, policy: Policy) -> float:
     return students * (sum(pace.seconds(pace.media_s, 1.0) for pace in paces) + durations.round_s(policy))
 
 
-def thinned(looks: Sequence[Look], most: int = _POINTS) -> tuple[Look, ...]:
+def thinned(looks: Sequence[Sighting], most: int = _POINTS) -> tuple[Sighting, ...]:
     """At most so many looks, each the mean of a stretch; the engines are those of its last look."""
     size = ceil(len(looks) / most) or 1
     return tuple(_mean(looks[start : start + size]) for start in range(0, len(looks), size))
 
 
-def _mean(looks: Sequence[Look]) -> Look:
+def _mean(looks: Sequence[Sighting]) -> Sighting:
     gpu = [look.gpu for look in looks if look.gpu is not None]
     memory = [look.gpu_mb for look in looks if look.gpu_mb is not None]
-    return Look(
+    return Sighting(
         at=round(fmean(look.at for look in looks), 1),
         alive=looks[-1].alive,
         cpu=round(fmean(look.cpu for look in looks), 1),
