@@ -202,7 +202,7 @@ class RateModelSettings(ModelSettings):
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.2
     confidence_from: Literal["words", "voice"] = "words"
     """What `confidence_level` is judged from. `voice` also shows the model pace, pauses and filler words for
-    it; the law on that is in `docs/outbox.md`."""
+    it; the law on that is in `docs/privacy.md`."""
     idle_ratings: Annotated[int, Field(ge=0, le=10)] | Auto = "auto"
     """How often each of a sample is rated again while nothing waits, to see how far its scores move with the
     seed; `auto`: 2, and 0 for the demonstration model and in `run --once`."""
