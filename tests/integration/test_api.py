@@ -105,6 +105,8 @@ async def test_what_is_not_there_is_a_problem_that_says_so(tmp_path: Path) -> No
         "/fairness/accept",
         *("/calibrations", "/calibrations/tasks", "/calibrations/{number}/apply", "/calibrations/remove"),
         *("/canary", "/canary/accept", "/canary/run"),
+        *("/classes", "/classes/{name}", "/classes/close", "/classes/{name}/roster", "/classes/{name}/release"),
+        *("/tasks/{task_id}/decide", "/tasks/{task_id}/decide/undo"),
         "/forget/{student}",
         "/{order}",
         "/attention/{key}/acknowledge",
