@@ -139,16 +139,7 @@ def every(db: Database) -> list[LabClass]:
 def roster(db: Database, class_id: int) -> Roster:
     """The roster of a class, in its order."""
     rows = RosterRow.select().where(RosterRow.class_id == class_id).order_by(RosterRow.place).execute(db)
-    return Roster(
-        RosterEntry(
-            student=row.student,
-            name=row.name,
-            group=row.group_name,
-            email=row.email,
-            aliases=json.loads(row.aliases),
-        )
-        for row in rows
-    )
+    return Roster(map(_entry, rows))
 
 
 @reads
@@ -163,12 +154,39 @@ def submitted_between(db: Database, begin: float, end: float) -> list[ClassTask]
     return list(_submitted(db.execute_sql(_OF_SPAN, (to_iso(begin), to_iso(end))).fetchall()))
 
 
+def listed_as(db: Database, student: str) -> list[tuple[int, int, RosterEntry]]:
+    """The entries of a student in all rosters, each with its class and its place there."""
+    found = []
+    for row in RosterRow.select().execute(db).iterator():
+        entry = _entry(row)
+        if Roster([entry]).find(student) is not None:
+            found.append((row.class_id, row.place, entry))
+    return found
+
+
+def strike(db: Database, student: str) -> None:
+    """Delete the entries of a student from all rosters. The places of the others stay."""
+    for class_id, place, _ in listed_as(db, student):
+        mine = (RosterRow.class_id == class_id) & (RosterRow.place == place)
+        RosterRow.delete().where(mine).execute(db)
+
+
 def name_of(db: Database, class_id: int | None) -> str | None:
     """The name of a task's class; None in the class of a day."""
     if class_id is None:
         return None
     (name,) = db.execute_sql(_NAME, (class_id,)).fetchone()
     return str(name)
+
+
+def _entry(row: RosterRow) -> RosterEntry:
+    return RosterEntry(
+        student=row.student,
+        name=row.name,
+        group=row.group_name,
+        email=row.email,
+        aliases=json.loads(row.aliases),
+    )
 
 
 def _found(db: Database, where: object) -> LabClass | None:

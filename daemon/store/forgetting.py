@@ -13,7 +13,7 @@ from daemon.core.errors import IllegalTransition, UnknownStudent
 from daemon.core.intake.naming import temporary_name
 from daemon.core.keeping.traces import Traces, names_student
 from daemon.core.tasks.task import FINAL
-from daemon.store import audit
+from daemon.store import audit, classes
 from daemon.store.database import Database, overwrite, reads, writes
 from daemon.store.models import ClaimRow, DocumentRow, EventRow, KeptFileRow, PhaseRow, TaskRow, UserRow
 
@@ -33,13 +33,14 @@ class StudentRecords:
     tasks: tuple[int, ...] = ()
     claims: tuple[str, ...] = ()
     reasons: tuple[int, ...] = ()
+    entries: int = 0  # of rosters
     videos: tuple[Path, ...] = ()
     documents: tuple[str, ...] = ()
 
     @property
     def known(self) -> bool:
         """Whether the database knows the student."""
-        return bool(self.tasks or self.claims or self.reasons)
+        return bool(self.tasks or self.claims or self.reasons or self.entries)
 
 
 @reads
@@ -53,16 +54,20 @@ def kept_of(db: Database, student: str, inbox: Path) -> StudentRecords:
     _check_nothing_open(student, rows, claims)
     claim_ids = tuple(claim.id for claim in claims)
     reasons, others = _reasons_of(db, student, claim_ids)
-    if not (rows or claims or reasons):
+    entries = [entry for _, _, entry in classes.listed_as(db, student)]
+    if not (rows or claims or reasons or entries):
         raise UnknownStudent(f"nothing is kept of a student {student!r}; run: introeval tasks")
     documents = [*chain(*(_documents(db, DocumentRow.task_id == row.id) for row in rows)), *reasons]
     own = frozenset([*(each.name for each in documents), *claim_ids, *_own_digests(db, student, rows)])
     return StudentRecords(
         student,
-        Traces(student, frozenset(_own_names(db, claims, others)), own),
+        Traces(
+            student, frozenset(_own_names(db, claims, others)), own | {each.email for each in entries} - {""}
+        ),
         tasks=tuple(row.id for row in rows),
         claims=claim_ids,
         reasons=tuple(reason.id for reason in reasons),
+        entries=len(entries),
         videos=tuple(Path(row.file_path) for row in rows if row.video != "gone"),
         # a full outbox can hold an unfinished document under its temporary name
         documents=tuple(name for d in documents for name in (d.name, temporary_name(d.name, d.id))),
@@ -99,6 +104,7 @@ def _delete(db: Database, student: str, inbox: Path, at: float, actor: str | Non
     for claim in kept.claims:
         first = f"rejected/{claim}".encode()
         KeptFileRow.delete().where(KeptFileRow.name.between(first, first + b"\xff")).execute(db)
+    classes.strike(db, student)
     UserRow.delete().where(UserRow.username == student).execute(db)
     for column in _ACTORS:  # a student's account may be an operator's
         column.model.update({column: None}).where(column == student).execute(db)

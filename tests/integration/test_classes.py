@@ -175,3 +175,17 @@ async def test_the_deadline_is_that_of_the_open_class_and_tells_who_is_late(lab:
         await run(lab, "class", "close")
         assert daemon.supervisor.orders.deadline is None
         assert "late" in (await run(lab, "class", "show", "intro")).stdout
+
+
+async def test_a_student_who_is_forgotten_is_on_no_roster(lab: Lab) -> None:
+    (lab.folder / "roster.csv").write_text(ROSTER)
+    async with lab.daemon() as daemon:
+        await run(lab, "class", "open", "intro", "--roster", str(lab.folder / "roster.csv"))
+        lab.hand_in("s001_me.mp4")
+        await worked_off(daemon)
+        (lab.folder / "roster.csv").unlink()
+        assert (await run(lab, "forget", "s001", "--yes")).exit_code == 0
+        assert (await run(lab, "forget", "s002", "--yes")).exit_code == 0  # who has handed in nothing
+        assert [line["student"] for line in (await shown(lab))["lines"]] == ["s003"]
+        database = lab.config.paths.state / "introeval.db"
+        assert b"ana@example.org" not in database.read_bytes()
