@@ -30,7 +30,6 @@ _AT_ONCE = 8
 _LINES_AT_ONCE = 100
 _GAP_S = 0.2
 _EVERY_S = 600.0
-_DAY_S = 86_400.0
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -57,8 +56,8 @@ class Retention:
         clocks: Callable[[], Reading],
     ) -> None:
         self._session, self._state = session, state
-        self._keep_s, self._record_s = days.archive_days * _DAY_S, days.record_days * _DAY_S
-        self._notices_s = days.notice_days * _DAY_S
+        self._keep_s, self._record_s = days.archive_days * keeping.DAY_S, days.record_days * keeping.DAY_S
+        self._notices_s = days.notice_days * keeping.DAY_S
         self._alarms, self._clocks = alarms, clocks
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -97,7 +96,7 @@ class Retention:
         """Delete a few videos, on the database thread, so that no task is reopened meanwhile. A crash leaves
         rows whose file is gone: the next round records that. Raises OSError, StoreError.
         """
-        tasks = keeping.expired(db, seen.witnessed - self._keep_s, _AT_ONCE)
+        tasks = keeping.expired(db, seen.witnessed, self._keep_s, _AT_ONCE)
         for task in tasks:
             remove_file(Path(task.path), self._state)
         videos.removed(db, [task.id for task in tasks])

@@ -8,6 +8,7 @@ from peewee import chunked
 from daemon.core.keeping.witness import Reading, Witness, look
 from daemon.core.tasks.task import FINAL, Task
 from daemon.store import settings
+from daemon.store.class_models import ClassRow
 from daemon.store.codec import to_task
 from daemon.store.database import Database, reads, writes
 from daemon.store.models import ClaimRow, KeptFileRow, TaskRow
@@ -15,6 +16,7 @@ from daemon.system.shelves import claim_of
 
 _WITNESS = "witness"
 _FINAL = tuple(status.value for status in FINAL)
+DAY_S = 86_400.0
 _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
 
 
@@ -32,10 +34,20 @@ def witness(db: Database, now: Reading) -> Witness:
 
 
 @reads
-def expired(db: Database, until: float, limit: int) -> list[Task]:
-    """At most `limit` final tasks whose video is archived since `until` (witnessed seconds) or longer."""
-    due = (TaskRow.video == "archive") & (TaskRow.kept_from <= until) & TaskRow.status.in_(_FINAL)
-    return [to_task(row) for row in TaskRow.select().where(due).limit(limit).execute(db)]
+def expired(db: Database, witnessed: float, keep_s: float, limit: int) -> list[Task]:
+    """At most `limit` final tasks whose video has been archived for `keep_s`, or for as long as their class
+    keeps it, in witnessed seconds.
+    """
+    archived = (TaskRow.video == "archive") & TaskRow.status.in_(_FINAL)
+    of = {
+        row.id: row.archive_days * DAY_S
+        for row in ClassRow.select().where(ClassRow.archive_days.is_null(False)).execute(db)
+    }
+    other = TaskRow.class_id.is_null() | TaskRow.class_id.not_in(list(of))
+    due = other & (TaskRow.kept_from <= witnessed - keep_s)
+    for class_id, class_keep_s in of.items():
+        due |= (TaskRow.class_id == class_id) & (TaskRow.kept_from <= witnessed - class_keep_s)
+    return [to_task(row) for row in TaskRow.select().where(archived & due).limit(limit).execute(db)]
 
 
 @writes

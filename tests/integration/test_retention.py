@@ -13,6 +13,7 @@ import pytest
 from daemon.app.parts import Daemon
 from daemon.config.records import RetentionSettings
 from daemon.contracts.values import ClaimStep
+from daemon.contracts.wire.classes import ClassWanted
 from daemon.contracts.wire.words import Verb
 from daemon.core.errors import IllegalTransition
 from daemon.core.keeping.witness import Reading
@@ -215,3 +216,20 @@ async def test_the_record_of_a_day_is_removed_in_steps_when_its_time_is_over(
     clocks.run(1.1)
     async with looked(lab, clocks):
         await until(lambda: kept() == ["new"])
+
+
+async def test_a_class_keeps_its_videos_for_a_time_of_its_own(tmp_path: Path, clocks: Clocks) -> None:
+    lab = Lab(tmp_path, settings={"retention.archive_days": 1})
+    async with lab.daemon() as daemon:
+        lab.hand_in("s001_me.mp4")
+        await worked_off(daemon)
+        await daemon.classes.open(ClassWanted(name="kept", archive_days=3), None)
+        lab.hand_in("s002_me.mp4")
+        await worked_off(daemon)
+    async with looked(lab, clocks):
+        pass
+    for days, left in ((1.5, {"s002"}), (2.0, set[str]())):
+        clocks.run(days)
+        async with looked(lab, clocks):
+            pass
+        assert archived(lab) == left

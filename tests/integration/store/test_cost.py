@@ -52,7 +52,7 @@ QUESTIONS: dict[str, Callable[[Database], Any]] = {
     "open claims": claims.still_open,
     "undelivered": lambda store: documents.undelivered(store, 100),
     "archivable": lambda store: videos.archivable(store, 100),
-    "expired": lambda store: keeping.expired(store, -1.0, 100),
+    "expired": lambda store: keeping.expired(store, -1.0, 0.0, 100),
     "a look at what is kept": lambda store: keeping.witness(store, Reading(NOW + 1, "boot", 1.0)),
     "what is not kept any more": lambda store: keeping.files_removed(store, [b"rejected/x"], ["x"], NOW - 1),
     "tries of a stage": lambda store: measured.tries(store, Stage.RATE, 5),
@@ -144,7 +144,8 @@ def test_no_table_of_history_is_scanned(store: Database, question: str) -> None:
     assert queries
     for query in queries:
         for *_, plan in connection.execute(f"EXPLAIN QUERY PLAN {query}"):
-            small = "status_counts" in query or "idx_undelivered" in plan or "idx_wanting" in plan
+            small = "status_counts" in query or '"classes"' in query  # one row for each class
+            small |= "idx_undelivered" in plan or "idx_wanting" in plan
             assert small or not plan.startswith("SCAN"), f"{plan}: {query}"
 
 

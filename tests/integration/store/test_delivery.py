@@ -55,14 +55,14 @@ def test_a_video_is_archived_when_the_last_revision_is_delivered(store: Database
     assert [one.id for one in videos.archivable(store, 9)] == [task.id]
     videos.archived(store, [(task.id, Path("/archive/anna/a.mp4"))], NOW + 10)
     assert videos.archivable(store, 9) == []
-    assert keeping.expired(store, 1e9, 9) == [], "its time has not begun"
+    assert keeping.expired(store, 1e9, 0.0, 9) == [], "its time has not begun"
     began = keeping.witness(store, Reading(NOW, "boot", 0.0)).witnessed
     now = keeping.witness(store, Reading(NOW + 50, "boot", 50.0)).witnessed
     assert now == began + 50
-    assert keeping.expired(store, began - 1, 9) == []
-    assert [one.path for one in keeping.expired(store, began, 9)] == ["/archive/anna/a.mp4"]
+    assert keeping.expired(store, began - 1, 0.0, 9) == []
+    assert [one.path for one in keeping.expired(store, began, 0.0, 9)] == ["/archive/anna/a.mp4"]
     videos.removed(store, [task.id])
-    assert keeping.expired(store, now, 9) == []
+    assert keeping.expired(store, now, 0.0, 9) == []
 
 
 def test_a_forgotten_student_leaves_nothing_and_gives_the_id_to_nobody(store: Database, path: Path) -> None:
