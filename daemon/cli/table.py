@@ -103,6 +103,8 @@ ROWS = {
         Row("ledger", "ledger:ledger", _L, "Show what each switch took, and who held the GPU's memory"),
         Row("decisions", "decisions:decisions", _L, "Repeat the recorded decisions, and show differences"),
         Row("audit", "audit:audit", _L, "Show and verify the audit, or write the bundle of a class"),
+        Row("backup", "backup:backup", _L, "Copy the state of a running lab into one file"),
+        Row("restore", "backup:restore", _L, "Put a backup into an empty state folder"),
         Row("forget", "forget:forget", _L, "Delete everything of a student"),
     )
 }

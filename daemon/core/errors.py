@@ -23,6 +23,7 @@ IntroEvalError
 ├── EngineError           an engine did not start, prove ready, answer or stop
 ├── LogUnreadable         a log cannot be read
 ├── CannotForget          a file of a student cannot be deleted or searched
+├── BackupError           a backup cannot be made or restored
 ├── SamplesMissing        the sample clips are not installed
 └── ExclusionError        the node was asked for work of a group that is not loaded
 
@@ -193,6 +194,12 @@ class CannotForget(IntroEvalError):
     """A file of the student could not be deleted or searched. Forgetting again continues from there."""
 
     exit_code = 22
+
+
+class BackupError(IntroEvalError):
+    """A backup cannot be made, is damaged, or cannot be restored here; nothing was changed."""
+
+    exit_code = 29
 
 
 class SamplesMissing(IntroEvalError):

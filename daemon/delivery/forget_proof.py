@@ -1,8 +1,8 @@
 """The proof that a student is forgotten: a search of everything that the program has written.
 
-It covers names and contents of files in the state folder and the outbox, the tables of the database, and the
-bytes of its files, which must not contain deleted rows. Only models are left out, and the content of videos
-and sounds. It follows no link, and reads files in chunks.
+It covers names and contents of files in the state folder and the outbox, the tables of the database, the
+bytes of its files, which must not contain deleted rows, and the backups that are where they were written.
+Only models are left out, and the content of videos and sounds. It follows no link, and reads files in chunks.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ from typing import BinaryIO
 from daemon.config.sections import PathSettings
 from daemon.core.intake.naming import printable
 from daemon.core.keeping.traces import Finder, Traces
+from daemon.delivery.backup import names_student, noted
 from daemon.store.search import search
 from daemon.system.folder import Folder
 from daemon.system.state_folder import DATABASE
@@ -41,6 +42,7 @@ def find(traces: Traces, paths: PathSettings) -> list[str]:
         with Folder.open(paths.state) as state:
             held = [name for name in _DATABASE_FILES if _holds(state, name, pattern, traces.longest())]
         found += [f"{paths.state / name.decode()}: deleted rows" for name in held]
+    found += [printable(str(each)) for each in noted(paths.state) if names_student(each, traces, paths)]
     return found[:MOST]
 
 

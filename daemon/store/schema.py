@@ -41,6 +41,11 @@ def check(database: SqliteDatabase, path: Path, migrations: Path = _MIGRATIONS) 
         )
 
 
+def check_not_newer(database: SqliteDatabase, path: Path) -> None:
+    """Check that a database is not of a newer program. Raises StoreError."""
+    _known(Runner(database, str(_MIGRATIONS)), path)
+
+
 def _known(runner: Runner, path: Path) -> list[str]:
     """The applied migrations. Raises StoreError when this program does not know one."""
     applied = [migration for migration in runner.status() if migration.applied is not None]
