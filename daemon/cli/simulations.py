@@ -13,7 +13,7 @@ from rich.text import Text
 
 from daemon.config.load import Config
 from daemon.core.errors import ConfigError, UsageError
-from daemon.core.forecast.durations import PLANNED, Durations, MeasuredSwitch, Pace
+from daemon.core.forecast.durations import PLANNED, Durations, MeasuredSwitch
 from daemon.core.forecast.explain import name, seconds
 from daemon.core.forecast.simulated import Coming, SimulatedClass, evenly, legend, picture, simulate_class
 from daemon.core.schedule.decision import Policy
@@ -34,11 +34,14 @@ _ENGINE_S = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One combination of options: its title and its policy, and what it takes for granted."""
+    """One combination of options: its title and its policy, what it takes for granted, and the source of the
+    durations where they were measured.
+    """
 
     title: str
     policy: Policy
     assumed: str = ""
+    source: str = ""
 
 
 def simulations(
@@ -53,13 +56,16 @@ def simulations(
     switch_s: float | None,
 ) -> list[tuple[Setting, SimulatedClass]]:
     """Simulate each combination of the options. Raises UsageError and StoreError."""
-    learnt, media_s = _durations(config, durations, switch_s)
-    coming = coming_of(config, arrivals, students, media_s)
+    learnt, source = _durations(config, durations, switch_s)
+    coming = coming_of(config, arrivals, students, learnt.paces[Stage.STT].media_s)
     stt = config.stt.parallel
     if stt == "auto":  # the plan's figures are of one video at a time
         stt = streams(config.stt) if durations == "measured" else 1
     takes = _server_slots(config)
-    settings = [_setting(config, learnt, *each, stt, takes) for each in product(residency, parallel, batch)]
+    settings = [
+        replace(_setting(config, learnt, *each, stt, takes), source=source)
+        for each in product(residency, parallel, batch)
+    ]
     return [(setting, simulate_class(coming, setting.policy, learnt)) for setting in settings]
 
 
@@ -74,6 +80,8 @@ def show(console: Console, results: Sequence[tuple[Setting, SimulatedClass]], *,
             console.print(_timetable(result))
     console.print(Text(legend(plain=plain), style="dim"))
     console.print(_comparison(results))
+    if source := results[0][0].source:
+        console.print(Text(f"durations measured by {source}"))
     for line in sorted({setting.assumed for setting, _ in results} - {""}):
         console.print(Text(line), soft_wrap=True)
 
@@ -114,6 +122,7 @@ def plain_values(setting: Setting, result: SimulatedClass) -> dict[str, Any]:
     return {
         "setting": setting.title,
         "assumed": setting.assumed,
+        "source": setting.source,
         "residency": [sorted(group) for group in policy.residency],
         "parallel": {stage.value: slots for stage, slots in policy.parallel.items()},
         "batch": policy.batch_size,
@@ -145,10 +154,11 @@ def foretell(config: Config, durations: Durations, coming: Sequence[Coming]) -> 
     return policy, simulate_class(claimed, policy, durations)
 
 
-def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Durations, float]:
-    """The durations of the stages, and the length of a usual video in seconds."""
+def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Durations, str]:
+    """The durations of the stages; and what measured them, if it was measured."""
+    source = ""
     if asked == "measured":
-        found, _ = known_durations(config)
+        found, source = known_durations(config)
         if found is PLANNED:
             raise UsageError(
                 "nothing was measured here yet: run introeval rehearse 5, or use --durations plan or 10,20,20"
@@ -168,8 +178,7 @@ def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Dura
         found = Durations(paces)
     if switch_s is not None:
         found = replace(found, switches=(MeasuredSwitch(None, frozenset(Stage), switch_s),))
-    pace: Pace = found.paces[Stage.STT]
-    return found, pace.media_s
+    return found, source
 
 
 def coming_of(config: Config, asked: str, students: int, media_s: float) -> list[Coming]:

@@ -138,7 +138,7 @@ class Lab:
         if not self._folder.exists():
             return
         if (self.config.paths.state / CONTAINERS).exists():
-            command = [sys.executable, "-m", "daemon", *self._arguments("setup", "--restore")]
+            command = [sys.executable, "-P", "-m", "daemon", *self._arguments("setup", "--restore")]
             done = subprocess.run(
                 command, env=self.environment(), capture_output=True, text=True, check=False
             )
