@@ -1,6 +1,7 @@
 """`introeval rehearse`: its options, the run with its progress, and the report."""
 
 import os
+import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -102,13 +103,16 @@ def _seen(config: "Config", lock: int, coming: "Sequence[Coming]") -> "Seen":
             say([f"alarm: {alarm}" for alarm in alarms], error=True)
 
         async def whole() -> "Seen":
+            stop = stopped_by_signals()
+            if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # a terminal that is closed ends it, too
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, stop.set)
             return await run(
                 lab,
                 lock,
                 list(zip(coming, synthetic_class(len(coming)), strict=True)),
                 lambda: ask_status(lab.config.paths.socket),
                 tell,
-                stopped_by_signals(),
+                stop,
             )
 
         return asyncio.run(whole())
@@ -142,7 +146,7 @@ def _report(
         foretold_s=foretold[0],
         foretold_from=foretold[1],
         again_s=simulated.makespan_s,
-        one_by_one_s=figures.one_by_one_s(len(coming), seen.durations, policy),
+        one_by_one_s=figures.one_by_one_s(len(coming), seen.durations, policy, seen.phases),
         exclusion=figures.exclusion(seen.looks, policy.residency, seen.blind),
         phases=tuple(seen.phases),
         looks=figures.thinned(seen.looks),

@@ -107,6 +107,8 @@ def test_thinned_looks_are_few_and_span_the_same_time(count: int, most: int) -> 
 def test_one_by_one_is_the_plans_class_with_a_round_of_switches_for_each() -> None:
     assert one_by_one_s(30, PLANNED, policy(APART)) == 30 * (10 + 20 + 20 + 3 * 5)
     assert one_by_one_s(30, PLANNED, policy(TOGETHER)) == 30 * 50
+    measured = [phase(0.0, 9.0, 20.0, Stage.STT, switch_s=3.0)]
+    assert one_by_one_s(30, PLANNED, policy(APART), measured) == 30 * (50 + 3 * 3) + 6, "the canary only once"
 
 
 def test_the_canary_counts_as_a_part_of_the_switch_that_met_it() -> None:

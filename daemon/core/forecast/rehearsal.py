@@ -5,6 +5,7 @@ Times are in seconds from the moment at which the first video was handed in.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from math import ceil
 from statistics import fmean
 
@@ -154,10 +155,14 @@ def percentile(values: Collection[float], share: float) -> float:
 
 def with_canary(phases: Sequence[LoadedPhase]) -> list[MeasuredSwitch]:
     """The switches as a class of the day meets them, with the canary; the latest first."""
+    return _switches(phases, canary=True)
+
+
+def _switches(phases: Sequence[LoadedPhase], *, canary: bool) -> list[MeasuredSwitch]:
     groups = [frozenset(phase.group) for phase in phases]
     left = [None, *groups]
     return [
-        MeasuredSwitch(leaving, entering, phase.ready - phase.asked)
+        MeasuredSwitch(leaving, entering, phase.switch_s + (phase.canary_s if canary else 0.0))
         for leaving, entering, phase in zip(left, groups, phases, strict=False)
     ][::-1]
 
@@ -188,10 +193,16 @@ def exclusion(looks: Sequence[Sighting], residency: Sequence[Group], blind: int 
     return Exclusion(looks=len(looks), blind=blind, groups=groups, broken=tuple(told))
 
 
-def one_by_one_s(students: int, durations: Durations, policy: Policy) -> float:
-    """The time of a class that is worked off one video at a time, each with a round of its own."""
+def one_by_one_s(
+    students: int, durations: Durations, policy: Policy, phases: Sequence[LoadedPhase] = ()
+) -> float:
+    """The time of a class that is worked off one video at a time, each with a round of its own, and the day's
+    canary once; the switches are those of `phases`.
+    """
     paces = durations.paces.values()
-    return students * (sum(pace.seconds(pace.media_s, 1.0) for pace in paces) + durations.round_s(policy))
+    switching_s = replace(durations, switches=_switches(phases, canary=False)).round_s(policy)
+    alone_s = sum(pace.seconds(pace.media_s, 1.0) for pace in paces)
+    return students * (alone_s + switching_s) + sum(phase.canary_s for phase in phases)
 
 
 def thinned(looks: Sequence[Sighting], most: int = _POINTS) -> tuple[Sighting, ...]:
