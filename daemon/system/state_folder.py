@@ -13,11 +13,12 @@ DATABASE = "introeval.db"
 DECISIONS = "decisions.jsonl"
 CONTAINERS = "containers.json"  # as they were before the takeover
 EVENTS = "events.jsonl"  # of earlier versions
+_DAEMON = "a daemon"
 _PRIVATE_UMASK = 0o027
 
 
 @contextlib.contextmanager
-def owned(state: Path, *, by: str = "a daemon") -> Iterator[int]:
+def owned(state: Path, *, by: str = _DAEMON) -> Iterator[int]:
     """Own the state folder until the end of the context; `by` names the owner to others who try.
 
     Gives the descriptor that holds the lock: a child that inherits it owns the folder, too. Raises
@@ -31,10 +32,9 @@ def owned(state: Path, *, by: str = "a daemon") -> Iterator[int]:
         except BlockingIOError:
             file.seek(0)
             pid, _, owner = file.read().strip().partition(" ")
-            raise AlreadyRunning(
-                f"{owner or 'a daemon'} (process {pid or 'unknown'}) runs on {state} already; "
-                "run: introeval status, or name another state folder"
-            ) from None
+            told = f"{owner or _DAEMON} (process {pid or 'unknown'}) runs on {state} already"
+            other = "wait until it has ended" if owner not in ("", _DAEMON) else "run: introeval status"
+            raise AlreadyRunning(f"{told}; {other}, or name another state folder") from None
         file.truncate(0)
         file.write(f"{os.getpid()} {by}")
         file.flush()

@@ -113,6 +113,7 @@ def test_no_daemon_starts_beside_it_and_ctrl_c_leaves_nothing(
     second = lab.run("run", "--once")
     assert second.returncode == 5
     assert second.stderr.startswith(f"introeval: a rehearsal (process {rehearsing.pid})")
+    assert "wait until it has ended" in second.stderr
     os.kill(rehearsing.pid, signal.SIGINT)
     assert rehearsing.wait(60) == 130
     assert left(lab) == {"models", "daemon.lock", "rehearsals"}
