@@ -6,6 +6,7 @@ it has no restart policy: with one it would come back by itself in the middle of
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Literal
 
 from daemon.containers.engine import NEVER, ContainerError, ContainerState, DockerEngine, EngineSilent
@@ -72,7 +73,7 @@ class Container:
         return [seen for seen in await self._ours() if seen.alive]
 
     async def restore(self, on_exit: OnExit) -> None:
-        """Restore the restart policy and, on `restore`, run the container again if it ran before us.
+        """Restore the restart policy; stop what did not run before us, and on `restore` run again what did.
 
         The record is dropped last, so that the start after a crash restores again. The policy is restored
         also on `stop`: it is the owner's, and starts nothing before the Docker engine itself restarts; the
@@ -84,6 +85,9 @@ class Container:
     async def _restore(self, before: Before, on_exit: OnExit) -> None:
         seen = await self._engine.inspect(before.id)
         if seen is not None:
+            if seen.alive and not before.ran:  # we were killed, and somebody restores in our place
+                await self._stop_and_verify(seen)
+                seen = replace(seen, policy=NEVER)
             if seen.policy != before.policy:
                 await self._engine.set_policy(seen.id, before.policy)
             if on_exit == "restore" and before.ran and not seen.alive:
