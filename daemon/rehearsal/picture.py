@@ -50,7 +50,7 @@ def picture(rehearsal: Rehearsal, height: float = 80.0) -> Picture:
     return Picture(
         phases=list(_phases(rehearsal, x)),
         alive={stage: list(_alive(stage, looks, x)) for stage in Stage},
-        load=_line([(x(k.at), _up(k.cpu if k.gpu is None else k.gpu, 100.0, height)) for k in looks]),
+        load=_line([(x(k.at), _up(k.gpu if rehearsal.has_gpu else k.cpu, 100.0, height)) for k in looks]),
         memory=_line([(x(k.at), _up(k.gpu_mb, most_mb, height)) for k in looks if k.gpu_mb]),
         most_mb=most_mb,
         handed_in=_steps(rehearsal.handed_in, rehearsal.students, x, height),

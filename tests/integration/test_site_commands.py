@@ -47,6 +47,18 @@ PAGES = [
 ]
 STUDENTS = ("s001", "s002", "s003")
 
+SHEETS = {
+    "grades.csv": "Identifier,Full name,Email address,Status,Grade,Maximum Grade,Grade can be changed,"
+    "Last modified (submission),Last modified (grade),Feedback comments\r\n"
+    "Participant 101,Ada Lovelace,ada@example.org,Submitted for grading,,10.00,Yes,-,-,\r\n"
+    "Participant 102,Alan Turing,alan@example.org,Submitted for grading,,10.00,Yes,-,-,\r\n"
+    "Participant 103,Grace Hopper,grace@example.org,Submitted for grading,,10.00,Yes,-,-,\r\n",
+    "gradebook.csv": "Student,ID,SIS User ID,SIS Login ID,Section,Week 3 (77)\r\n"
+    "    Points Possible,,,,,10\r\n"
+    '"Lovelace, Ada",501,,s001,A,\r\n"Turing, Alan",502,,s002,A,\r\n"Hopper, Grace",503,,s003,A,\r\n',
+}
+"""What a teacher downloads from Moodle and from Canvas, by the names that the pages give them."""
+
 
 def blocks(page: Path) -> list[tuple[str, str]]:
     """The language and the text of each block that is run."""
@@ -83,18 +95,30 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (folder / name).mkdir()
     (folder / "var" / "models").symlink_to(os.environ.get("INTROEVAL_TEST_MODELS", MODELS))
     (folder / "introeval.toml").write_text("[intake]\nsettle_s = 0.1\n")
-    for student in STUDENTS:
-        put(folder / "inbox" / f"{student}_intro.mp4", student)
+    for name, content in SHEETS.items():
+        put(folder / name, content)
+    hand_in(folder, "intro")
     command = [sys.executable, "-m", "tests.support.scripted_daemon", str(folder), "0"]
     with (folder / "var" / "output").open("wb") as output:
         daemon = subprocess.Popen(command, cwd=REPOSITORY, stdout=output, stderr=output)
     try:
-        wait_until(lambda: len(list(folder.glob("outbox/*/*.result.json"))) == len(STUDENTS), "the results")
-        wait_until(lambda: _idle(folder / "var" / "introeval.sock"), "the end of the work")
+        worked_off(folder, len(STUDENTS))
         yield folder
     finally:
         daemon.terminate()
         daemon.wait(60)
+
+
+def hand_in(folder: Path, name: str) -> None:
+    """Every student hands in a video of this name."""
+    for student in STUDENTS:
+        put(folder / "inbox" / f"{student}_{name}.mp4", f"{student} {name}")
+
+
+def worked_off(folder: Path, results: int) -> None:
+    """Wait until so many videos have a result in the outbox, and nothing is left to deliver."""
+    wait_until(lambda: len(list(folder.glob("outbox/*/*.result.json"))) >= results, "the results")
+    wait_until(lambda: _idle(folder / "var" / "introeval.sock"), "the end of the work")
 
 
 def _idle(socket: Path) -> bool:
@@ -114,6 +138,10 @@ def test_every_block_of_a_page_runs_as_it_stands_there(page: Path, lab: Path, pr
             [*command, text], cwd=lab, env=environ, capture_output=True, text=True, check=False, timeout=120
         )
         assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
+        if "introeval class open" in text:
+            before = len(list(lab.glob("outbox/*/*.result.json")))
+            hand_in(lab, page.stem)
+            worked_off(lab, before + len(STUDENTS))
 
 
 def test_what_is_not_run_is_said_on_some_page() -> None:
