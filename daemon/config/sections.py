@@ -122,7 +122,7 @@ class SttSettings(Settings):
     batch_size: Count | Auto = "auto"
     """Windows of 30 s at a time; halved when memory runs out."""
     parallel: Count | Auto = "auto"
-    """Videos at a time; `auto`: one on a GPU; on a processor one for each core, up to four."""
+    """Videos at a time; `auto`: on a GPU 16, to fill batches; on a processor one a core, up to four."""
     language: str = "en"
     """The expected language; a video in another one is not rated."""
     hotwords: str = ""

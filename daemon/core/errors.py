@@ -227,13 +227,15 @@ class Fault:
     """The cause of a failed attempt.
 
     `code` is a stable identifier for tools, `message` one line for people. `died` says that the
-    engine's process ended or hung with the task in hand, which makes the task a suspect.
+    engine's process ended or hung with the task in hand, which makes the task a suspect; `begun` is false
+    if the engine had not begun with it.
     """
 
     blame: Blame
     code: str
     message: str
     died: bool = False
+    begun: bool = True
 
 
 def two_parts(line: str) -> tuple[str, str]:

@@ -13,14 +13,15 @@ from daemon.core.schedule.scheduler import auto_batch_size
 from daemon.core.tasks.task import Stage
 
 _MOST_STREAMS = 4
+_QUEUED = 16  # videos of one or two windows: one batch of eight is in work while the next one is prepared
 
 
 def streams(stt: SttSettings) -> int:
-    """The number of videos that Whisper transcribes at once: one a core up to four; on a GPU one."""
+    """The number of videos that Whisper has at once: one a core up to four; on a GPU what fills batches."""
     if stt.parallel != "auto":
         return stt.parallel
     on_gpu = stt.device == "cuda" or (stt.device == "auto" and Path("/dev/nvidia0").exists())
-    return 1 if on_gpu else min(_MOST_STREAMS, len(os.sched_getaffinity(0)))
+    return _QUEUED if on_gpu else min(_MOST_STREAMS, len(os.sched_getaffinity(0)))
 
 
 def make_policy(config: Config, plan: Plan, durations: Durations) -> Policy:

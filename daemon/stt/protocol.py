@@ -3,7 +3,9 @@
 The worker first sends `{"ready": Ready}` or `{"refused": WorkerFault}`. Then, for each
 `{"id": n, "pcm": path, "takes": [seconds, ...]}` that it receives, any number of
 `{"id": n, "progress": 0..1}` and one of `{"id": n, "heard": HeardSpeech}` and
-`{"id": n, "refused": WorkerFault}`.
+`{"id": n, "refused": WorkerFault}`. `{"drop": n}` takes a request back; it may still be answered. The worker
+also sends `{"in_work": [n, ...]}`, the requests of which the model or the voice detector has a part,
+whenever these change.
 """
 
 from typing import Any

@@ -45,6 +45,11 @@ def segment_of(made: Any, shift_s: float) -> Segment:
     )
 
 
+def shifted(segment: Segment, by_s: float) -> Segment:
+    """A segment, moved by `by_s`."""
+    return segment.model_copy(update={"start_s": segment.start_s + by_s, "end_s": segment.end_s + by_s})
+
+
 def placed(segment: Segment, window: Window) -> Segment:
     """A segment of a window with its times in the recording."""
     start = window.place(segment.start_s)

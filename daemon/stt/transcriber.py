@@ -30,7 +30,7 @@ from daemon.stt.doubts import doubts
 from daemon.stt.protocol import HeardSpeech, Ready, WorkerFault
 from daemon.stt.start_faults import advised, last_words
 from daemon.stt.verdict import transcript, unscorable
-from daemon.stt.worker_session import WorkerSession
+from daemon.stt.worker_session import WorkerLost, WorkerSession
 from daemon.system.child import Child, ChildDied, memory_share
 from daemon.system.lock import gone
 from daemon.system.weights import Weights
@@ -39,14 +39,15 @@ PROBE = Path(__file__).with_name("probe.wav")
 
 
 class WhisperEngine:
-    """Transcribes up to `streams` videos at a time with a model whose bytes are verified before each load.
+    """Transcribes videos with a model whose bytes are verified before each load.
 
-    One stream for each core is the fastest; on a GPU it is one in all. `device`, `compute_type` and
-    `batch_size` may be "auto"; `language` is the expected one, or None; `hotwords` are names and terms that
-    Whisper should expect. The worker's lock is `state/engines/stt.lock`; its output goes to `log`. An attempt
-    may take `limit_s` and `limit_factor` times the length of its recording, and longer where the probe clip
-    took long; a start `start_limit_s`, and longer after one that this ended. A start on the processor of a
-    machine that `has_gpu`, with `device` "auto", is an alarm until the next start.
+    On a processor `streams` of them at a time: one for each core is the fastest. On a GPU their windows are
+    taken together, `batch_size` at a time. `device`, `compute_type` and `batch_size` may be "auto";
+    `language` is the expected one, or None; `hotwords` are names and terms that Whisper should expect. The
+    worker's lock is `state/engines/stt.lock`; its output goes to `log`. While a video waits, the worker may
+    be silent for `limit_s` and `limit_factor` times the length of its recording, and longer where the probe
+    clip took long; a start may take `start_limit_s`, and longer after one that this ended. A start on the
+    processor of a machine that `has_gpu`, with `device` "auto", is an alarm until the next start.
     """
 
     stage = Stage.STT
@@ -155,7 +156,7 @@ class WhisperEngine:
             await self._stop_and_verify()
             why = f"the Whisper worker is not ready after {limit_s:g} s"
             raise EngineError(advised(why, self._log)) from exc
-        except (ChildDied, OSError, wave.Error) as exc:
+        except (ChildDied, WorkerLost, OSError, wave.Error) as exc:
             await self._stop_and_verify()
             said = last_words(self._log, written)
             why = f"the Whisper worker does not start: {exc}" + (f" ({said})" if said else "")
@@ -180,23 +181,13 @@ class WhisperEngine:
         if session is None or ready is None or not self.alive:
             return Failed(work.ticket, Fault(Blame.ENGINE, "not_running", "the Whisper worker does not run"))
         takes_s = [take.duration_s for take in work.takes]
-        limit_s = self._attempt_limit.now * self._usual_s(max(takes_s))
         try:
-            async with asyncio.timeout(limit_s):
-                answer = await self._hear(
-                    session, work.pcm, takes_s, lambda done: progress(work.ticket, done)
-                )
-        except TimeoutError:
+            answer = await self._hear(session, work.pcm, takes_s, lambda done: progress(work.ticket, done))
+        except WorkerLost as exc:
             await self._stop_and_verify()
-            message = f"the Whisper worker gave no transcript within {limit_s:.0f} s and was killed"
-            return Failed(work.ticket, Fault(Blame.ENGINE, "worker_hung", message, died=True))
-        except ChildDied as exc:
-            await self._stop_and_verify()
-            message = f"{exc} in the middle of a video; see {self._log}"
-            return Failed(work.ticket, Fault(Blame.ENGINE, "worker_died", message, died=True))
-        except BaseException:
-            await self._stop_and_verify()  # its work on a video that is not wanted would delay the next one
-            raise
+            message = f"{exc}; see {self._log}"
+            fault = Fault(Blame.ENGINE, exc.code, message, died=exc.in_work, begun=exc.in_work)
+            return Failed(work.ticket, fault)
         if isinstance(answer, WorkerFault):
             blame = Blame.ENGINE if answer.code == "out_of_memory" else Blame.TASK
             return Failed(work.ticket, Fault(blame, answer.code, answer.message))
@@ -241,17 +232,13 @@ class WhisperEngine:
             "windows_redone": heard.redone,
         }
 
-    def _usual_s(self, duration_s: float) -> float:
-        return self._limit_s + self._limit_factor * duration_s
-
     async def _hear(
         self, session: WorkerSession, pcm: Path, takes_s: Sequence[float], progress: Callable[[float], None]
     ) -> HeardSpeech | WorkerFault:
-        """Ask the worker for a transcript of the clearest take, and learn from the time that it took."""
-        began = time.monotonic()
-        answer = await session.ask(pcm, progress, takes_s)
-        took = (time.monotonic() - began) / self._usual_s(max(takes_s))
-        self._attempt_limit = self._attempt_limit.passed(took)
+        """Ask the worker for a transcript of the clearest take, and learn from how long it was silent."""
+        usual_s = self._limit_s + self._limit_factor * max(takes_s)
+        answer, silent_s = await session.ask(pcm, progress, takes_s, self._attempt_limit.now * usual_s)
+        self._attempt_limit = self._attempt_limit.passed(silent_s / usual_s)
         return answer
 
     async def _prove(self) -> None:

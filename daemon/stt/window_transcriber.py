@@ -4,10 +4,10 @@ The spans of the voice detector give the windows, the figures of speaking, and t
 speech. Each window is encoded once, also to detect the language. Batched inference has no checks: it
 does not notice a text that repeats itself or is invented, nor continue where a window's answer broke off. So
 each window is checked afterwards, and transcribed again, alone, if it fails, with Whisper's own checks.
+All work of the model is asked of the queue, where windows of other recordings fill up the batches.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from daemon.core.content.document import Segment
 from daemon.stt import takes
-from daemon.stt.languages import Audio, Languages, OnePass
+from daemon.stt.languages import Languages, Spoken
 from daemon.stt.level import raised
+from daemon.stt.model_stream import Audio
 from daemon.stt.protocol import HeardSpeech, SpeechSpan
 from daemon.stt.segment_faults import badness, faults, genuine
-from daemon.stt.segments import placed, segment_of, sentences
+from daemon.stt.segments import placed, shifted
+from daemon.stt.window_queue import Recording, WindowStep
 from daemon.stt.windows import LIMIT, RATE, Samples, Window, pack, pieces_of
 
 MIN_SPEECH_S = 0.25
@@ -33,40 +35,26 @@ FindSpeech = Callable[[Audio, float], list[Samples]]
 
 
 class WindowTranscriber:
-    """Transcribes one recording after the other.
+    """Transcribes one recording.
 
-    `model` is a faster_whisper.WhisperModel, `one_pass` that model with its cache, `pipeline` a
-    BatchedInferencePipeline over it; `find_speech` gives the spans of an audio that have a voice, by a
-    threshold. `batch_size` is halved for good when memory runs out.
+    `find_speech` gives the spans of an audio that have a voice, by a threshold; `features` is the feature
+    extractor of the model; `recording` its place at the queue.
     """
 
     def __init__(
-        self,
-        model: Any,
-        one_pass: OnePass,
-        pipeline: Any,
-        find_speech: FindSpeech,
-        languages: Languages,
-        *,
-        batch_size: int,
-        expected: str | None,
-        hotwords: str | None = None,
+        self, find_speech: FindSpeech, features: Any, expected: str | None, recording: Recording
     ) -> None:
-        self._model = model
-        self._one_pass = one_pass
-        self._pipeline = pipeline
-        self._find_speech = find_speech
-        self._languages = languages
+        self._detector = find_speech
+        self._languages = Languages(features, expected, recording)
         self._expected = expected
-        self._hotwords = hotwords
-        self.batch_size = batch_size
+        self._recording = recording
 
     def transcribe(
         self, pcm: Path, progress: Callable[[float], None], takes_s: Sequence[float] = ()
     ) -> HeardSpeech:
         """Transcribe `pcm`, 16 kHz mono s16le; of several takes, with so many seconds each, the clearest.
 
-        Raises MemoryError if not even one window fits.
+        Raises MemoryError if not even one window fits, and Dropped when it is not wanted any more.
         """
         sounds = takes.parted(np.fromfile(pcm, dtype="<i2"), takes_s)
         chosen = self._clearest(sounds) if len(sounds) > 1 else 0
@@ -84,12 +72,11 @@ class WindowTranscriber:
         return tried[takes.clearest(heard, self._expected)]
 
     def _begun(self, audio: Audio) -> HeardSpeech:
-        """Transcribe the first window of a recording that has speech. Raises MemoryError."""
+        """Transcribe the first window of a recording that has speech."""
         speech = self._find_speech(audio, CLEAR)
         return self._of_speech(audio, speech, lambda done: None, first_only=True)
 
     def _heard(self, audio: Audio, progress: Callable[[float], None]) -> HeardSpeech:
-        """Transcribe a recording. Raises MemoryError."""
         speech = self._find_speech(audio, CLEAR)
         heard = self._of_speech(audio, speech, progress)
         if speech and heard.written <= MOST_WRITTEN:
@@ -99,6 +86,10 @@ class WindowTranscriber:
             return heard
         unheard_s = round((_length(more) - _length(speech)) / RATE, 2)
         return self._of_speech(audio, more, progress).model_copy(update={"unheard_s": unheard_s})
+
+    def _find_speech(self, audio: Audio, threshold: float) -> list[Samples]:
+        with self._recording.in_work():
+            return self._detector(audio, threshold)
 
     def _of_speech(
         self,
@@ -114,35 +105,20 @@ class WindowTranscriber:
         pieces: Sequence[Samples] = pieces_of(speech, len(audio))
         if first_only:
             pieces = pack(pieces)[0].pieces
-        while True:
-            try:
-                return self._transcribe(audio, pieces, progress).model_copy(update={"speech": spans})
-            except (RuntimeError, MemoryError) as exc:
-                if not is_out_of_memory(exc):
-                    raise
-                if self.batch_size == 1:
-                    raise MemoryError(str(exc)) from exc
-            finally:
-                self._one_pass.forget()
-            self.batch_size = max(1, self.batch_size // 2)
+        return self._transcribe(audio, pieces, progress).model_copy(update={"speech": spans})
 
     def _transcribe(
         self, audio: Audio, pieces: Sequence[Samples], progress: Callable[[float], None]
     ) -> HeardSpeech:
         """Transcribe the pieces, and again without those in another language, which give invented English."""
-        windows = pack(pieces)
-        clips = [_clip(audio, window) for window in windows]
-        spoken = self._languages.spoken(windows, clips, self.batch_size)
-        heard = self._windows(windows, clips, spoken.language, progress)
+        windows, clips, spoken = self._encoded(audio, pieces)
+        heard = self._windows(windows, clips, spoken, spoken.language, progress)
         others = self._languages.others(audio, spoken, heard.segments)
         foreign = {piece for stretch in others.values() for piece in stretch}
         rest = [piece for piece in pieces if piece not in foreign]
         if others and _length(rest) >= MIN_EXPECTED_S * RATE:
-            self._one_pass.forget()
-            windows = pack(rest)
-            clips = [_clip(audio, window) for window in windows]
-            spoken = self._languages.spoken(windows, clips, self.batch_size)
-            heard = self._windows(windows, clips, self._expected or spoken.language, progress)
+            windows, clips, spoken = self._encoded(audio, rest)
+            heard = self._windows(windows, clips, spoken, self._expected or spoken.language, progress)
             heard = heard.model_copy(update={"others": tuple(others)})
         return heard.model_copy(
             update={
@@ -152,17 +128,25 @@ class WindowTranscriber:
             }
         )
 
+    def _encoded(
+        self, audio: Audio, pieces: Sequence[Samples]
+    ) -> tuple[Sequence[Window], Sequence[Audio], Spoken]:
+        windows = pack(pieces)
+        clips = [_clip(audio, window) for window in windows]
+        return windows, clips, self._languages.spoken(windows, clips)
+
     def _windows(
         self,
         windows: Sequence[Window],
         clips: Sequence[Audio],
+        spoken: Spoken,
         language: str,
         progress: Callable[[float], None],
     ) -> HeardSpeech:
         believed = self._expected in (None, language)  # else it is not rated, and not worth a second attempt
         segments: list[Segment] = []
         redone = dropped = 0
-        for index, first in enumerate(self._batched(clips, language)):
+        for index, first in enumerate(self._recording.ask(WindowStep("write", language), spoken.windows)):
             best = first
             length_s = windows[index].length / RATE
             if believed and (found := faults(first, length_s)):
@@ -176,65 +160,21 @@ class WindowTranscriber:
         return HeardSpeech(
             segments=tuple(segments),
             language=language,
-            batch_size=self.batch_size,
+            batch_size=self._recording.batch_size,
             redone=redone,
             dropped=dropped,
         )
-
-    def _batched(self, clips: Sequence[Audio], language: str) -> Iterator[list[Segment]]:
-        """The segments of each clip, in order, with times from the clip's beginning.
-
-        The times are those of the words. With timestamps in the text the model often ends a window early for
-        the next one to continue there; batched inference does not, and would lose the rest.
-        """
-        edges = [0.0]
-        for clip in clips:
-            edges.append(edges[-1] + len(clip) / RATE)
-        made, _ = self._pipeline.transcribe(
-            np.concatenate(clips),
-            language=language,
-            batch_size=self.batch_size,
-            word_timestamps=True,
-            hotwords=self._hotwords,
-            clip_timestamps=[{"start": start, "end": end} for start, end in pairwise(edges)],
-        )
-        held: list[Segment] = []
-        index = 0
-        for segment in made:
-            # `seek` is the start of the segment's clip in frames of 10 ms, rounded down.
-            while index + 1 < len(clips) and segment.seek >= int(edges[index + 1] * 100):
-                yield held
-                held, index = [], index + 1
-            if segment.text.strip():
-                held += sentences(segment, -edges[index])
-        yield held
-        yield from ([] for _ in clips[index + 1 :])
 
     def _again(self, clip: Audio, first: list[Segment], found: set[str], language: str) -> list[Segment]:
         """Transcribe a window alone; if its answer only broke off, only from there on."""
         kept = first if found == {"unfinished"} else []
         from_s = kept[-1].end_s if kept else 0.0
-        made, _ = self._model.transcribe(
-            clip[round(from_s * RATE) :],
-            language=language,
-            hotwords=self._hotwords,
-            vad_filter=False,
-            condition_on_previous_text=False,
-            temperature=0.0,  # higher ones are random: the same recording would give another text
-        )
-        return [*kept, *(segment_of(segment, from_s) for segment in made)]
+        [made] = self._recording.ask(WindowStep("retry", language), [clip[round(from_s * RATE) :]])
+        return [*kept, *(shifted(segment, from_s) for segment in made)]
 
 
 def _floats(sound: NDArray[Any]) -> Audio:
     return sound.astype(np.float32) / 32768.0
-
-
-def is_out_of_memory(exc: BaseException) -> bool:
-    """Whether an error of CTranslate2 or the C++ library says that memory ran out."""
-    text = str(exc).lower()
-    return isinstance(exc, MemoryError) or any(
-        sign in text for sign in ("out of memory", "alloc_failed", "bad_alloc", "failed to allocate")
-    )
 
 
 def _length(spans: Sequence[Samples]) -> int:

@@ -12,15 +12,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
-from queue import SimpleQueue
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
-from daemon.stt.languages import Audio, Cut, Languages, OnePass
+from daemon.stt.model_stream import Audio, EncodedModel, ModelStream
 from daemon.stt.protocol import Ready, WorkerFault
-from daemon.stt.window_transcriber import WindowTranscriber, is_out_of_memory
+from daemon.stt.window_queue import Dropped, Recording, WindowQueue, is_out_of_memory
+from daemon.stt.window_transcriber import WindowTranscriber
 from daemon.stt.windows import LIMIT, PADDING, RATE, Samples
 from daemon.system.child import ParentChannel, attach
 
@@ -34,6 +35,7 @@ VAD: dict[str, Any] = {
     "max_speech_duration_s": (LIMIT - 2 * PADDING) / RATE,  # without it the part beyond a window is lost
 }
 NEEDED = ("model.bin", "config.json", "tokenizer.json")
+_MOST_THREADS = 1000  # one for each stream, and for each recording that is heard
 VOCABULARY = ("vocabulary.txt", "vocabulary.json")
 
 
@@ -56,46 +58,74 @@ def main() -> None:
     wire = attach(options.lock)
     os.environ["HF_HUB_OFFLINE"] = "1"  # a missing file is an error here, never a download
     try:
-        transcribers, ready = load(options)
+        model, streams, ready = load(options)
     except Unusable as exc:
         wire.send({"refused": WorkerFault(code="model", message=str(exc)).model_dump()})
         sys.exit(1)
     wire.send({"ready": ready.model_dump()})
-    serve(wire, transcribers)
+    serve(wire, streams, lambda recording: make_transcriber(model, recording, options), ready)
     os._exit(0)  # CTranslate2's destructors have nothing to save, and may hang on a sick GPU
 
 
-def serve(wire: ParentChannel, transcribers: Sequence[WindowTranscriber]) -> None:
-    """Answer each request with a free transcriber, until the parent closes our stdin."""
-    free: SimpleQueue[WindowTranscriber] = SimpleQueue()
-    for transcriber in transcribers:
-        free.put(transcriber)
+def serve(
+    wire: ParentChannel,
+    streams: Sequence[ModelStream],
+    transcriber: Callable[[Recording], WindowTranscriber],
+    ready: Ready,
+) -> None:
+    """Answer each request, in a thread of its own, until the parent closes our stdin."""
     speaking = Lock()
 
     def send(message: dict[str, Any]) -> None:
         with speaking:
             wire.send(message)
 
+    queue = WindowQueue(
+        ready.batch_size,
+        patient=ready.device == "cuda",  # a processor is as fast with few windows at a time
+        check=_end_if_lost,
+        tell=lambda owners: send({"in_work": owners}),
+    )
+
     def work(question: int, pcm: Path, takes_s: Sequence[float]) -> None:
-        transcriber = free.get()
         try:
-            said = answer(transcriber, pcm, takes_s, lambda done: send({"id": question, "progress": done}))
+            scribe = transcriber(Recording(queue, question))
+            said = answer(scribe, pcm, takes_s, lambda done: send({"id": question, "progress": done}))
             send({"id": question, **said})
+        except Dropped:
+            return
         finally:
-            free.put(transcriber)
+            queue.leave(question)
 
     # Never waited for: work under way when stdin closes is not wanted.
-    pool = ThreadPoolExecutor(len(transcribers))
+    pool = ThreadPoolExecutor(_MOST_THREADS)
+    for stream in streams:
+        pool.submit(queue.serve, stream).add_done_callback(_end_if_failed)
     while (request := wire.receive()) is not None:
-        asked = pool.submit(work, request["id"], Path(request["pcm"]), request["takes"])
-        asked.add_done_callback(_end_if_broken)
+        if "drop" in request:
+            queue.leave(request["drop"])
+            continue
+        queue.enter(request["id"])
+        asked = request["id"], Path(request["pcm"]), request["takes"]
+        pool.submit(work, *asked).add_done_callback(_end_if_failed)
 
 
-def _end_if_broken(done: Future[None]) -> None:
-    """End the process after an unexpected error, since it can't be trusted: the parent notices that."""
+def _end_if_lost(exc: Exception) -> None:
+    """End the process after an error of CUDA: its context is lost, and no later answer can be trusted."""
+    if ("cuda" in str(exc).lower() or "cudnn" in str(exc).lower()) and not is_out_of_memory(exc):
+        _end(exc)
+
+
+def _end_if_failed(done: Future[None]) -> None:
+    """End the process after an unexpected error, since it can't be trusted."""
     if (error := done.exception()) is not None:
-        traceback.print_exception(error)
-        os._exit(1)
+        _end(error)
+
+
+def _end(error: BaseException) -> NoReturn:
+    traceback.print_exception(error)
+    sys.stderr.flush()
+    os._exit(1)  # the parent notices that
 
 
 def answer(
@@ -108,30 +138,27 @@ def answer(
         message = f"not even one window fits into the memory: {exc}"
         refusal = WorkerFault(code="out_of_memory", message=message)
     except (RuntimeError, ValueError, LookupError, OSError) as exc:
-        if "cuda" in str(exc).lower() or "cudnn" in str(exc).lower():
-            raise  # the CUDA context is lost: no later answer of this process can be trusted
         refusal = WorkerFault(code="stt_error", message=f"{type(exc).__name__}: {exc}")
     else:
         return {"heard": heard.model_dump()}
     return {"refused": refusal.model_dump()}
 
 
-def load(options: argparse.Namespace) -> tuple[list[WindowTranscriber], Ready]:
-    """Load the model on its device. Gives a transcriber for each stream. Raises Unusable."""
+def load(options: argparse.Namespace) -> "tuple[WhisperModel, list[ModelStream], Ready]":
+    """Load the model on its device, with its streams. Raises Unusable."""
     check_whole(options.model)
     device, compute_type = choose_device(options.device, options.compute_type)
-    model = load_model(options.model, device, compute_type, options.streams)
-    batch_size = 8 if options.batch_size == "auto" else int(options.batch_size)
-    transcribers = [make_scribe(model, batch_size, options) for _ in range(options.streams)]
+    streams = 1 if device == "cuda" else options.streams
+    model = load_model(options.model, device, compute_type, streams)
     ready = Ready(
         device=device,
         compute_type=model.model.compute_type,
-        batch_size=batch_size,
+        batch_size=8 if options.batch_size == "auto" else int(options.batch_size),
         languages=model.model.is_multilingual,
         versions={name: version(name) for name in ("faster-whisper", "ctranslate2")},
         vad=VAD,
     )
-    return transcribers, ready
+    return model, [make_stream(model, options.hotwords or None) for _ in range(streams)], ready
 
 
 def check_whole(folder: Path) -> None:
@@ -177,31 +204,40 @@ def load_model(folder: Path, device: str, compute_type: str, streams: int) -> "W
         raise Unusable(f"Whisper does not load from {folder} on {device} as {compute_type}: {exc}") from exc
 
 
-def make_scribe(model: "WhisperModel", batch_size: int, options: argparse.Namespace) -> WindowTranscriber:
-    """Create the transcriber of one stream of the model."""
+def make_stream(model: "WhisperModel", hotwords: str | None) -> ModelStream:
+    """Create a stream of the model."""
     from faster_whisper import BatchedInferencePipeline
+    from faster_whisper.tokenizer import Tokenizer
 
-    one_pass = OnePass(model)
-    expected = options.language_expected or None
+    def tokenizer(language: str) -> Tokenizer:
+        several = model.model.is_multilingual
+        return Tokenizer(model.hf_tokenizer, several, "transcribe", language if several else "en")
+
+    pipeline = BatchedInferencePipeline(EncodedModel(model))
+    return ModelStream(model, pipeline, fetch, store, tokenizer, hotwords)
+
+
+def make_transcriber(
+    model: "WhisperModel", recording: Recording, options: argparse.Namespace
+) -> WindowTranscriber:
+    """Create the transcriber of a recording."""
     return WindowTranscriber(
-        model,
-        one_pass,
-        BatchedInferencePipeline(one_pass),
-        find_speech,
-        Languages(one_pass, crop, expected),
-        batch_size=batch_size,
-        expected=expected,
-        hotwords=options.hotwords or None,
+        find_speech, model.feature_extractor, options.language_expected or None, recording
     )
 
 
-def crop(encoded: Any, cuts: Sequence[Cut], frames: int) -> Any:
-    """The encoder's output for so many frames from each cut on, as a batch."""
+def fetch(encoded: Any) -> NDArray[Any]:
+    """The encoder's output as an array in main memory."""
     import ctranslate2
 
-    whole = np.array(encoded.to(ctranslate2.DataType.float32).to_device(ctranslate2.Device.cpu))
-    batch = np.stack([whole[window, frame : frame + frames] for window, frame in cuts])
-    return ctranslate2.StorageView.from_array(batch)
+    return np.array(encoded.to(ctranslate2.DataType.float32).to_device(ctranslate2.Device.cpu))
+
+
+def store(outputs: NDArray[Any]) -> Any:
+    """An array as the encoder's output."""
+    import ctranslate2
+
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(outputs))
 
 
 def find_speech(audio: Audio, threshold: float) -> list[Samples]:

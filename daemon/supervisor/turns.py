@@ -192,7 +192,7 @@ class Turns:
             return
         if not isinstance(outcome, Failed):
             self._phases.worked(task.stage)
-        elif outcome.fault.blame is Blame.ENGINE:
+        elif outcome.fault.blame is Blame.ENGINE and outcome.fault.begun:
             self._phases.failed(task.stage, outcome.fault)
         self._book.end(task, outcome, ended.seconds)
         if (

@@ -93,7 +93,7 @@ class Sabotage:
 def test_a_video_that_ends_its_worker_fails_alone(tmp_path: Path) -> None:
     poisons = {
         "s001": Poison(lambda pid: os.kill(pid, signal.SIGKILL), "worker_died", "SIGKILL"),
-        "s004": Poison(lambda pid: None, "worker_hung", "gave no transcript within"),
+        "s004": Poison(lambda pid: None, "worker_hung", "gave no sign within"),
     }
     lab = ProcessLab(tmp_path, SETTINGS)
     (tmp_path / "class").mkdir()

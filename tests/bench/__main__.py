@@ -16,6 +16,7 @@ import structlog
 
 from daemon.cli.lines import table
 from tests.bench import (
+    class_hearing,
     classroom,
     commands,
     damage,
@@ -36,6 +37,7 @@ from tests.bench.figures import Figure, Options, Skipped
 BENCHMARKS: dict[str, Callable[[Options], list[Figure]]] = {
     "stt": stt.measure,
     "hearing": hearing.measure,
+    "class_hearing": class_hearing.measure,
     "injection": injection.measure,
     "class": classroom.measure,
     "damage": damage.measure,

@@ -179,6 +179,26 @@ async def test_a_video_that_kills_its_engine_fails_and_its_neighbours_do_not(
     assert Counter(lab.log.tried(Stage.STT)) == {1: 1, 2: 3, 3: 1, 4: 1}
 
 
+async def test_a_death_costs_those_nothing_with_which_the_engine_had_not_begun(tmp_path: Path) -> None:
+    untouched = Fault(Blame.ENGINE, "worker_died", "the worker died", begun=False)
+    struck: set[int] = set()
+
+    def script(stage: Stage, ticket: Ticket) -> Fault | None:
+        if stage is not Stage.STT or ticket.task_id in struck:
+            return None
+        struck.add(ticket.task_id)
+        return DEATH if ticket.task_id == 2 else untouched
+
+    lab = Lab(tmp_path, script=script, settings={"stt.parallel": 4})
+    for number in range(4):
+        lab.hand_in(f"s{number:03d}_me.mp4")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        assert daemon.alarms.all == []
+    assert {r["outcome"] for r in lab.results().values()} == {"evaluated"}
+    assert lab.log.tried(Stage.STT)[-1] == 2  # it alone is a suspect, and comes last
+
+
 async def test_a_video_that_cannot_be_decoded_fails_before_its_turn(tmp_path: Path) -> None:
     damaged = Fault(Blame.PERMANENT, "damaged", "record it again")
     lab = Lab(tmp_path, media=ScriptedMedia({"bad": damaged}))

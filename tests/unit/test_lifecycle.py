@@ -140,6 +140,14 @@ def test_two_deaths_alone_fail_at_every_stage(status: Status, blame: Blame) -> N
     assert (event, after.status, after.deaths_alone, after.retry_count) == (Event.FAILED, Status.FAILED, 2, 0)
 
 
+def test_what_the_engine_had_not_begun_when_it_died_waits_as_if_nothing_had_been() -> None:
+    untouched = Fault(Blame.ENGINE, "worker_died", "it ended by SIGKILL", begun=False)
+    before = task(1, Status.STT_PROCESSING, attempt=1, retry_count=1)
+    event, after = after_fault(before, untouched, 100.0, POLICY)
+    assert (event, after) == (Event.RELEASED, advance(before, Event.RELEASED))
+    assert (after.suspicion, after.retry_count) == (0, 1)
+
+
 def test_a_suspect_that_succeeds_is_trusted_again() -> None:
     _, after = faults(task(1, Status.STT_PROCESSING), DEATH, DEATH)
     assert advance(again(after), Event.TRANSCRIBED).suspicion == 0

@@ -1,8 +1,9 @@
-"""The scribe on a scripted model: memory that runs out, loops, and answers that break off."""
+"""The scribe on a scripted model: loops, languages, and answers that break off."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,136 +11,78 @@ import numpy as np
 import pytest
 
 from daemon.core.content.document import Segment
-from daemon.stt.languages import Audio, Cut, Languages, OnePass
+from daemon.stt.model_stream import Audio, Encoded
 from daemon.stt.segment_faults import faults, genuine
 from daemon.stt.segments import sentences
-from daemon.stt.window_transcriber import WindowTranscriber, is_out_of_memory
+from daemon.stt.window_queue import Recording, WindowQueue, WindowStep
+from daemon.stt.window_transcriber import WindowTranscriber
 from daemon.stt.windows import RATE, Samples
 
 FRAMES = 3000
 
 
-def made(start: float, end: float, text: str, seek: int = 0, **gauges: float) -> SimpleNamespace:
+def segment(text: str, end: float = 10.0, start: float = 0.0, **gauges: float) -> Segment:
     defaults = {"avg_logprob": -0.2, "no_speech_prob": 0.01, "compression_ratio": 1.0}
-    return SimpleNamespace(start=start, end=end, text=text, seek=seek, words=None, **{**defaults, **gauges})
-
-
-def segment(text: str, end: float = 10.0, **gauges: float) -> Segment:
-    defaults = {"avg_logprob": -0.2, "no_speech_prob": 0.01, "compression_ratio": 1.0}
-    return Segment(start_s=0.0, end_s=end, text=text, **{**defaults, **gauges})
+    return Segment(start_s=start, end_s=end, text=text, **{**defaults, **gauges})
 
 
 @dataclass
 class Model:
-    """A scripted WhisperModel and its pipeline: `batched` and `alone` answer, and calls are recorded."""
+    """A scripted stream: `written` answers the windows of a batch, `alone` a retry; calls are recorded."""
 
-    batched: list[SimpleNamespace] = field(default_factory=list)
-    alone: list[SimpleNamespace] = field(default_factory=list)
-    languages: dict[str, float] | None = None
+    written: list[list[Segment]] = field(default_factory=list)
+    alone: list[Segment] = field(default_factory=list)
+    languages: dict[str, float] = field(default_factory=dict)
     guesses: list[float] = field(default_factory=list)
     alone_in: list[dict[str, float]] = field(default_factory=list)
-    room: int = 8
     encoded: list[int] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
     spoken: list[str] = field(default_factory=list)
     given: list[float] = field(default_factory=list)
-    hotwords: list[str | None] = field(default_factory=list)
 
-    @property
-    def model(self) -> Any:
-        return SimpleNamespace(is_multilingual=self.languages is not None, detect_language=self._detect)
+    def run(self, step: WindowStep, values: Sequence[Any]) -> Sequence[Any]:
+        match step.name:
+            case "encode":
+                self.encoded.append(len(values))
+                return [
+                    Encoded(np.zeros(1), self.languages, self._guessed(len(each.cuts))) for each in values
+                ]
+            case "write":
+                self.spoken.append(step.language)
+                return [
+                    self.written[place] if place < len(self.written) else [] for place in range(len(values))
+                ]
+            case "retry":
+                self.given += [len(clip) / RATE for clip in values]
+                return [self.alone for _ in values]
+            case _:
+                return [self.alone_in.pop(0) for _ in values]
 
-    @property
-    def feature_extractor(self) -> Any:
-        def extract(clip: Audio) -> Audio:
-            return np.zeros((2, len(clip) // 160 + 1), dtype=np.float32)
-
-        return _Extractor(extract)
-
-    def encode(self, features: Audio) -> Any:
-        if features.shape[-1] < FRAMES:
-            return "alone"
-        if len(features) > self.room:
-            raise RuntimeError("CUDA failed with error out of memory")
-        self.encoded.append(len(features))
-        return len(features)
-
-    def transcribe(self, clip: Audio, **options: Any) -> Any:
-        self.given.append(len(clip) / RATE)
-        self.hotwords.append(options["hotwords"])
-        return iter(self.alone), None
-
-    def _detect(self, encoded: Any) -> list[list[tuple[str, float]]]:
-        """`languages` for each window, `alone_in` for a stretch alone, `guesses` for cuts, else English."""
-        assert self.languages is not None
-        if encoded == "alone":
-            found = [self.alone_in.pop(0)]
-        elif isinstance(encoded, str):
-            count = int(encoded.split()[1])
-            found = [{"en": share} for share in (self.guesses + [0.9] * count)[:count]]
-            self.guesses = self.guesses[count:]
-        else:
-            found = [self.languages] * encoded
-        return [[(f"<|{code}|>", share) for code, share in likely.items()] for likely in found]
+    def _guessed(self, count: int) -> list[dict[str, float]]:
+        """`guesses` for the cuts in order, then English."""
+        found = [{"en": share} for share in (self.guesses + [0.9] * count)[:count]]
+        self.guesses = self.guesses[count:]
+        return found
 
 
 @dataclass
 class _Extractor:
-    call: Callable[[Audio], Audio]
     nb_max_frames: int = FRAMES
 
     def __call__(self, clip: Audio) -> Audio:
-        return self.call(clip)
-
-
-@dataclass
-class Pipeline:
-    model: OnePass
-
-    def transcribe(
-        self,
-        audio: Audio,
-        *,
-        language: str,
-        batch_size: int,
-        clip_timestamps: Any,
-        hotwords: str | None,
-        **_: Any,
-    ) -> Any:
-        scripted: Model = self.model._model
-        scripted.sizes.append(batch_size)
-        scripted.spoken.append(language)
-        scripted.hotwords.append(hotwords)
-        count = min(batch_size, len(clip_timestamps))
-        self.model.encode(np.zeros((count, 2, FRAMES), dtype=np.float32))
-        return iter(scripted.batched), None
+        return np.zeros((2, len(clip) // 160 + 1), dtype=np.float32)
 
 
 def scribe(
-    model: Model,
-    speech: list[Samples],
-    *,
-    more: list[Samples] | None = None,
-    batch_size: int = 8,
-    expected: str | None = "en",
-    hotwords: str | None = None,
+    model: Model, speech: list[Samples], *, more: list[Samples] | None = None, expected: str | None = "en"
 ) -> WindowTranscriber:
-    one_pass = OnePass(model)
-    return WindowTranscriber(
-        model,
-        one_pass,
-        Pipeline(one_pass),
-        lambda audio, threshold: more if more and threshold < 0.5 else speech,
-        Languages(one_pass, cropped, expected),
-        batch_size=batch_size,
-        expected=expected,
-        hotwords=hotwords,
-    )
+    queue = WindowQueue(8, patient=True, check=lambda exc: None)
+    Thread(target=queue.serve, args=(model,), daemon=True).start()
+    queue.enter(1)
 
+    def find_speech(audio: Audio, threshold: float) -> list[Samples]:
+        return more if more and threshold < 0.5 else speech
 
-def cropped(encoded: int, cuts: Sequence[Cut], frames: int) -> str:
-    """A scripted batch: its detection answers `Model.guesses`, in order."""
-    return f"guess {len(cuts)}"
+    return WindowTranscriber(find_speech, _Extractor(), expected, Recording(queue, 1))
 
 
 @pytest.fixture
@@ -157,7 +100,7 @@ def test_silence_asks_no_model(pcm: Path) -> None:
     model = Model()
     heard = scribe(model, []).transcribe(pcm, lambda done: None)
     assert heard.segments == ()
-    assert model.sizes == []
+    assert model.encoded == []
 
 
 def by_sound(audio: Audio, threshold: float) -> list[Samples]:
@@ -167,23 +110,23 @@ def by_sound(audio: Audio, threshold: float) -> list[Samples]:
 def test_of_two_takes_the_one_with_speech_is_transcribed(tmp_path: Path) -> None:
     path = tmp_path / "a.pcm"
     np.concatenate([np.zeros(20 * RATE), np.ones(30 * RATE)]).astype("<i2").tofile(path)
-    model = Model(batched=[made(0.4, 2.0, " Hello.")])
+    model = Model(written=[[segment("Hello.", 2.0, 0.4)]])
     ours = scribe(model, [])
-    ours._find_speech = by_sound
+    ours._detector = by_sound
     heard = ours.transcribe(path, lambda done: None, [20.0, 30.0])
     assert (heard.take, heard.segments[0].text) == (1, "Hello.")
-    assert len(model.sizes) == 1  # with speech in one alone there is nothing to compare
+    assert len(model.spoken) == 1  # with speech in one alone there is nothing to compare
 
 
 def test_of_two_takes_that_are_as_clear_the_first_is_transcribed(pcm: Path) -> None:
-    model = Model(batched=[made(0.4, 2.0, " Hello.")])
+    model = Model(written=[[segment("Hello.", 2.0, 0.4)]])
     heard = scribe(model, TEN_S).transcribe(pcm, lambda done: None, [60.0, 60.0])
     assert heard.take == 0
-    assert len(model.sizes) == 3  # a part of each, and the first
+    assert len(model.spoken) == 3  # a part of each, and the first
 
 
 def test_times_are_those_of_the_recording(pcm: Path) -> None:
-    model = Model(batched=[made(0.4, 2.0, " Hello."), made(2.0, 10.5, " I am Alex.")])
+    model = Model(written=[[segment("Hello.", 2.0, 0.4), segment("I am Alex.", 10.5, 2.0)]])
     heard = scribe(model, TEN_S).transcribe(pcm, lambda done: None)
     assert [(s.start_s, s.end_s, s.text) for s in heard.segments] == [
         (1.0, 2.6, "Hello."),
@@ -193,7 +136,7 @@ def test_times_are_those_of_the_recording(pcm: Path) -> None:
 
 def test_segments_go_to_their_windows(pcm: Path) -> None:
     speech = [(0, 20 * RATE), (60 * RATE, 80 * RATE)]
-    model = Model(batched=[made(0.0, 20.0, " one"), made(30.0, 50.4, " two", seek=3000)])
+    model = Model(written=[[segment("one", 20.0)], [segment("two", 20.4)]])
     done: list[float] = []
     heard = scribe(model, speech).transcribe(pcm, done.append)
     assert [(s.start_s, s.text) for s in heard.segments] == [(0.0, "one"), (59.6, "two")]
@@ -201,7 +144,7 @@ def test_segments_go_to_their_windows(pcm: Path) -> None:
 
 
 def test_the_language_costs_no_second_encoding(pcm: Path) -> None:
-    model = Model(batched=[made(0.0, 10.5, " Hello.")], languages={"en": 0.9, "de": 0.1})
+    model = Model(written=[[segment("Hello.", 10.5)]], languages={"en": 0.9, "de": 0.1})
     heard = scribe(model, TEN_S).transcribe(pcm, lambda done: None)
     assert model.encoded == [1]
     assert (heard.detected, heard.detected_probability) == ("en", 0.9)
@@ -218,36 +161,15 @@ def test_the_language_costs_no_second_encoding(pcm: Path) -> None:
 def test_another_language_is_believed_when_it_is_sure(
     pcm: Path, languages: dict[str, float], expected: str | None, spoken: str
 ) -> None:
-    model = Model(batched=[made(0.0, 10.5, " Hallo.")], languages=languages)
+    model = Model(written=[[segment("Hallo.", 10.5)]], languages=languages)
     heard = scribe(model, TEN_S, expected=expected).transcribe(pcm, lambda done: None)
     assert model.spoken == [spoken]
     assert heard.language == spoken
     assert heard.detected == max(languages, key=lambda code: languages[code])
 
 
-def test_the_batch_is_halved_when_memory_runs_out_and_stays_so(pcm: Path) -> None:
-    speech = [(second * RATE, (second + 29) * RATE) for second in (0, 30, 60, 90)]
-    model = Model(room=2)
-    ours = scribe(model, speech)
-    ours.transcribe(pcm, lambda done: None)
-    assert model.sizes == [8, 4, 2]
-    assert ours.batch_size == 2
-
-
-def test_no_room_for_one_window_is_a_memory_error(pcm: Path) -> None:
-    with pytest.raises(MemoryError):
-        scribe(Model(room=0), TEN_S).transcribe(pcm, lambda done: None)
-
-
-def test_another_error_of_the_model_is_passed_on(pcm: Path) -> None:
-    model = Model()
-    model.encode = lambda features: (_ for _ in ()).throw(RuntimeError("bad"))  # type: ignore[method-assign]
-    with pytest.raises(RuntimeError, match="bad"):
-        scribe(model, TEN_S).transcribe(pcm, lambda done: None)
-
-
 def test_an_answer_that_broke_off_is_taken_up_where_it_ended(pcm: Path) -> None:
-    model = Model(batched=[made(0.0, 4.0, " Hello.")], alone=[made(0.5, 6.5, "And more.")])
+    model = Model(written=[[segment("Hello.", 4.0)]], alone=[segment("And more.", 6.5, 0.5)])
     heard = scribe(model, TEN_S).transcribe(pcm, lambda done: None)
     assert [(s.start_s, s.text) for s in heard.segments] == [(0.6, "Hello."), (5.1, "And more.")]
     assert heard.redone == 1
@@ -256,15 +178,15 @@ def test_an_answer_that_broke_off_is_taken_up_where_it_ended(pcm: Path) -> None:
 
 def test_the_better_of_two_tries_is_kept(pcm: Path) -> None:
     model = Model(
-        batched=[made(0.0, 10.5, " Hello.", avg_logprob=-1.1)],
-        alone=[made(0.0, 10.5, "Yellow.", avg_logprob=-2.0)],
+        written=[[segment("Hello.", 10.5, avg_logprob=-1.1)]],
+        alone=[segment("Yellow.", 10.5, avg_logprob=-2.0)],
     )
     heard = scribe(model, TEN_S).transcribe(pcm, lambda done: None)
     assert [s.text for s in heard.segments] == ["Hello."]
 
 
 def test_another_language_gets_no_second_try(pcm: Path) -> None:
-    model = Model(batched=[made(0.0, 4.0, " Hallo.")], languages={"de": 0.9, "en": 0.1})
+    model = Model(written=[[segment("Hallo.", 4.0)]], languages={"de": 0.9, "en": 0.1})
     scribe(model, TEN_S).transcribe(pcm, lambda done: None)
     assert model.given == []
 
@@ -274,7 +196,7 @@ HALVES = [(RATE, 11 * RATE), (20 * RATE, 30 * RATE)]
 
 def test_a_half_in_another_language_is_left_out_and_named(pcm: Path) -> None:
     model = Model(
-        batched=[made(0.0, 10.5, " I am Alex."), made(11.5, 22.0, " My name is Elena.")],
+        written=[[segment("I am Alex.", 10.5), segment("My name is Elena.", 22.0, 11.5)]],
         languages={"en": 0.6, "es": 0.3},
         guesses=[0.9, 0.1],
         alone_in=[{"es": 0.8, "en": 0.05}, {"es": 0.1, "en": 0.6}],  # the stretch, and the piece beside it
@@ -282,24 +204,24 @@ def test_a_half_in_another_language_is_left_out_and_named(pcm: Path) -> None:
     heard = scribe(model, HALVES).transcribe(pcm, lambda done: None)
     assert [(each.start_s, each.end_s, each.language) for each in heard.others] == [(19.6, 30.4, "es")]
     assert model.encoded == [1, 1]  # the second time without the Spanish half
-    assert len(model.sizes) == 2
+    assert len(model.spoken) == 2
     assert [span.start_s for span in heard.spoken] == [1.0]
 
 
 def test_a_suspicion_that_proves_wrong_costs_no_second_transcription(pcm: Path) -> None:
     model = Model(
-        batched=[made(0.0, 22.0, " I am Alex.")],
+        written=[[segment("I am Alex.", 22.0)]],
         languages={"en": 0.6, "es": 0.3},
         guesses=[0.9, 0.1],
         alone_in=[{"en": 0.8, "es": 0.05}],
     )
     heard = scribe(model, HALVES).transcribe(pcm, lambda done: None)
     assert heard.others == ()
-    assert len(model.sizes) == 1
+    assert len(model.spoken) == 1
 
 
 def test_speech_that_only_the_lenient_detector_finds_is_transcribed_too(pcm: Path) -> None:
-    model = Model(batched=[made(0.0, 13.0, " I am Alex.")], languages={"en": 0.9})
+    model = Model(written=[[segment("I am Alex.", 13.0)]], languages={"en": 0.9})
     heard = scribe(model, [(RATE, 6 * RATE)], more=[(RATE, 21 * RATE)]).transcribe(pcm, lambda done: None)
     assert heard.unheard_s == 15.0
     assert [(span.start_s, span.end_s) for span in heard.speech] == [(1.0, 21.0)]
@@ -335,25 +257,12 @@ def test_faults_are_seen(segments: list[Segment], fault: str) -> None:
     assert faults(segments, 10.0) == {fault}
 
 
-def test_memory_that_runs_out_is_told_from_other_errors() -> None:
-    assert is_out_of_memory(RuntimeError("CUDA failed with error out of memory"))
-    assert is_out_of_memory(RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"))
-    assert is_out_of_memory(MemoryError())
-    assert not is_out_of_memory(RuntimeError("unspecified launch failure"))
-
-
-def test_hotwords_reach_the_model_both_times(pcm: Path) -> None:
-    model = Model(batched=[made(0.0, 2.0, " Hello.")], alone=[made(0.0, 8.0, " I am Mira.")])
-    writer = scribe(model, TEN_S, hotwords="Mira")
-    writer.transcribe(pcm, lambda done: None)
-    assert model.hotwords == ["Mira", "Mira"]
-
-
 def test_a_window_is_cut_behind_each_sentence_and_at_pauses() -> None:
     def word(start: float, end: float, text: str) -> SimpleNamespace:
         return SimpleNamespace(start=start, end=end, word=text)
 
-    whole = made(0.0, 9.0, " I am Ada. I like chess and I sing")
+    gauges = {"avg_logprob": -0.2, "no_speech_prob": 0.01, "compression_ratio": 1.0}
+    whole = SimpleNamespace(start=0.0, end=9.0, text=" I am Ada. I like chess and I sing", **gauges)
     whole.words = [
         *(word(0.2, 0.4, " I"), word(0.4, 0.6, " am"), word(0.6, 1.0, " Ada.")),
         *(word(1.2, 1.4, " I"), word(1.4, 1.8, " like"), word(1.8, 2.4, " chess")),

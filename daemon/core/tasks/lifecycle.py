@@ -59,7 +59,8 @@ def after_fault(task: Task, fault: Fault, now: float, policy: RetryPolicy) -> tu
     1. A requested cancel takes precedence.
     2. A permanent fault fails at once.
     3. An engine that died or failed with the task in hand makes it a suspect, to be retried alone:
-       if the task is the cause, it must not come first again and keep the others waiting.
+       if the task is the cause, it must not come first again and keep the others waiting. One that had not
+       begun with it changes nothing.
     4. Two deaths alone fail. An engine's fault short of a death is never counted.
     5. The task's own fault is counted; below the limit it is released with a backoff.
 
@@ -69,6 +70,8 @@ def after_fault(task: Task, fault: Fault, now: float, policy: RetryPolicy) -> tu
         return _to(task, Event.CANCELLED)
     if fault.blame is Blame.PERMANENT:  # 2
         return _to(task, Event.FAILED)
+    if not fault.begun:  # 3
+        return _to(task, Event.RELEASED)
     if fault.died or fault.blame is Blame.ENGINE:  # 3
         alone = task.deaths_alone + (fault.died and task.suspicion > 0)
         suspect = replace(task, suspicion=task.suspicion + 1, deaths_alone=alone, not_before=now)
