@@ -182,12 +182,16 @@ class WhisperEngine:
             return Failed(work.ticket, Fault(Blame.ENGINE, "not_running", "the Whisper worker does not run"))
         takes_s = [take.duration_s for take in work.takes]
         try:
-            answer = await self._hear(session, work.pcm, takes_s, lambda done: progress(work.ticket, done))
+            limit_s = self._attempt_limit.now * self._usual_s(takes_s)
+            answer, silent_s = await session.ask(
+                work.pcm, lambda done: progress(work.ticket, done), takes_s, limit_s
+            )
         except WorkerLost as exc:
             await self._stop_and_verify()
             message = f"{exc}; see {self._log}"
             fault = Fault(Blame.ENGINE, exc.code, message, died=exc.in_work, begun=exc.in_work)
             return Failed(work.ticket, fault)
+        self._was_silent(silent_s, takes_s)
         if isinstance(answer, WorkerFault):
             blame = Blame.ENGINE if answer.code == "out_of_memory" else Blame.TASK
             return Failed(work.ticket, Fault(blame, answer.code, answer.message))
@@ -232,14 +236,11 @@ class WhisperEngine:
             "windows_redone": heard.redone,
         }
 
-    async def _hear(
-        self, session: WorkerSession, pcm: Path, takes_s: Sequence[float], progress: Callable[[float], None]
-    ) -> HeardSpeech | WorkerFault:
-        """Ask the worker for a transcript of the clearest take, and learn from how long it was silent."""
-        usual_s = self._limit_s + self._limit_factor * max(takes_s)
-        answer, silent_s = await session.ask(pcm, progress, takes_s, self._attempt_limit.now * usual_s)
-        self._attempt_limit = self._attempt_limit.passed(silent_s / usual_s)
-        return answer
+    def _usual_s(self, takes_s: Sequence[float]) -> float:
+        return self._limit_s + self._limit_factor * max(takes_s)
+
+    def _was_silent(self, silent_s: float, takes_s: Sequence[float]) -> None:
+        self._attempt_limit = self._attempt_limit.passed(silent_s / self._usual_s(takes_s))
 
     async def _prove(self) -> None:
         assert self._session is not None
@@ -249,7 +250,8 @@ class WhisperEngine:
                 raise EngineError(f"{self._probe} is not 16 kHz mono 16-bit")
             pcm.write_bytes(clip.readframes(clip.getnframes()))
             duration_s = clip.getnframes() / clip.getframerate()
-        answer = await self._hear(self._session, pcm, [duration_s], lambda done: None)
+        answer, silent_s = await self._session.ask(pcm, lambda done: None, [duration_s])
+        self._was_silent(silent_s, [duration_s])
         if isinstance(answer, WorkerFault):
             raise EngineError(advised(f"Whisper fails on its probe clip: {answer.message}", self._log))
         if not any(segment.text for segment in answer.segments):

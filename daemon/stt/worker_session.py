@@ -28,7 +28,7 @@ class _Request:
 
     progress: Callable[[float], None]
     limit: asyncio.Timeout
-    limit_s: float
+    limit_s: float | None
     seen: float
     answer: asyncio.Future[HeardSpeech | WorkerFault] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
@@ -39,7 +39,7 @@ class _Request:
         """The worker lives."""
         self.longest_s = max(self.longest_s, now - self.seen)
         self.seen = now
-        if not self.limit.expired():
+        if self.limit_s is not None and not self.limit.expired():
             self.limit.reschedule(now + self.limit_s)
 
 
@@ -55,7 +55,11 @@ class WorkerSession:
         self._reading = asyncio.create_task(self._read())
 
     async def ask(
-        self, pcm: Path, progress: Callable[[float], None], takes_s: Sequence[float], limit_s: float
+        self,
+        pcm: Path,
+        progress: Callable[[float], None],
+        takes_s: Sequence[float],
+        limit_s: float | None = None,
     ) -> tuple[HeardSpeech | WorkerFault, float]:
         """Transcribe a recording, or the clearest of its takes. `progress` gets the share done, 0 to 1.
 
@@ -73,7 +77,9 @@ class WorkerSession:
                 answer = await asked.answer
             return answer, asked.longest_s
         except TimeoutError:
-            self._end("worker_hung", f"the Whisper worker gave no sign within {limit_s:.0f} s and was killed")
+            self._end(
+                "worker_hung", f"the Whisper worker gave no sign within {limit_s or 0:.0f} s and was killed"
+            )
             raise self._lost_with(question) from None
         except ChildDied as exc:
             self._end("worker_died", str(exc))
