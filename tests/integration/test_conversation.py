@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.stt.worker_session import WorkerSession
-from daemon.system.child import Child, ChildDied
+from daemon.stt.worker_session import WorkerLost, WorkerSession
+from daemon.system.child import Child
 
 pytestmark = pytest.mark.anyio
 
@@ -27,8 +27,8 @@ async def test_nonsense_is_told_to_whoever_waits(tmp_path: Path, said: str) -> N
     child = Child("worker", process)
     talk = WorkerSession(child)
     async with asyncio.timeout(20):
-        with pytest.raises(ChildDied):
-            await talk.ask(tmp_path / "a.pcm", lambda done: None)
+        with pytest.raises(WorkerLost):
+            await talk.ask(tmp_path / "a.pcm", lambda done: None, [1.0])
     await talk.aclose()
     child.kill()
     await child.stop()
