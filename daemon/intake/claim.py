@@ -20,6 +20,7 @@ from pathlib import Path, PurePath
 
 from daemon.contracts.ports import Media
 from daemon.contracts.values import Birth, Born, Claim, ClaimStep
+from daemon.core.classes.roster import Roster
 from daemon.core.errors import Blame, Fault, StoreError, two_parts
 from daemon.core.intake.naming import Named, Refusal, printable
 from daemon.core.intake.stability import SeenFile
@@ -44,7 +45,7 @@ from daemon.intake.moves import Fetched, Where
 from daemon.intake.newcomers import Newcomers
 from daemon.intake.places import ClaimPaths, claim_id_of, hidden
 from daemon.intake.room import DiskRoom
-from daemon.store import claims, users
+from daemon.store import claims, classes, users
 from daemon.store.births import create_tasks
 from daemon.store.session import Session
 from daemon.system.folder import Entry, Folder
@@ -81,7 +82,8 @@ class Claimer:
 
     async def take(self, ready: Sequence[SeenFile]) -> Taken:
         """Steps 1 and 2, in this order of files. Afterwards a scan finds none of them by its own name."""
-        new = await asyncio.to_thread(self._claims, ready)
+        roster = await self._session(classes.open_roster)
+        new = await asyncio.to_thread(self._claims, ready, roster)
         students = {claim.student for claim in new if claim.student is not None}
         self._newcomers.see(new, await self._session(users.known, students))
         await self._session(claims.add, new)
@@ -269,14 +271,14 @@ class Claimer:
         if some:
             await self._session(claims.step, [claim.id for claim in some], step)
 
-    def _claims(self, ready: Sequence[SeenFile]) -> list[Claim]:
+    def _claims(self, ready: Sequence[SeenFile], roster: Roster) -> list[Claim]:
         now = self._clock()
-        return [self._claim(entry, now) for entry in ready]
+        return [self._claim(entry, roster, now) for entry in ready]
 
-    def _claim(self, entry: SeenFile, now: float) -> Claim:
+    def _claim(self, entry: SeenFile, roster: Roster, now: float) -> Claim:
         relative = PurePath(os.fsdecode(entry.path)).relative_to(self._inbox)
         ownership, account = self._limits.ownership, account_name(entry.owner)
-        judged = refusal.judge(entry, relative, self._limits.names, ownership, account)
+        judged = refusal.judge(entry, relative, self._limits.names, roster, ownership, account)
         claim_id = self._next_id(now)
         return Claim(
             id=claim_id,

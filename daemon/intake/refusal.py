@@ -7,6 +7,7 @@ from daemon.contracts.values import Birth, Born, Claim, Document, Kind
 from daemon.core.content.document import Flag
 from daemon.core.content.receipt import Reason, part_bytes
 from daemon.core.intake.kinds import has_media_suffix
+from daemon.core.intake.known import Roll
 from daemon.core.intake.naming import Named, Refusal, Refused, printable, reason_name
 from daemon.core.intake.ownership import Ownership
 from daemon.core.intake.stability import SeenFile
@@ -22,17 +23,24 @@ _NOT_MEDIA = "not_media"  # the fault of a content that is no recording
 
 
 def judge(
-    entry: SeenFile, relative: PurePath, names: Names, ownership: Ownership, account: str
+    entry: SeenFile, relative: PurePath, names: Names, roll: Roll, ownership: Ownership, account: str
 ) -> Named | Refusal:
     """The student of an entry of the inbox that `account` owns, or why it is refused."""
     if entry.special:
         message = f"{printable(relative.name)} is a link or a special file; send the video itself"
         return Refusal(Refused.SPECIAL_FILE, message)
-    named = names.read(relative)
-    if isinstance(named, Named) and not ownership.allows(account, named.student):
-        told = f"{named.filename} belongs to the account {printable(account)}, not to {named.student}"
-        return Refusal(Refused.NOT_OWNER, f"{told}; submit it from your own account, under your own name")
-    return named
+    return owned(names.read(relative, roll), roll, ownership, account)
+
+
+def owned(named: Named | Refusal, roll: Roll, ownership: Ownership, account: str) -> Named | Refusal:
+    """The student, or the refusal if the file's account may not be theirs."""
+    if isinstance(named, Refusal) or ownership.allows(account, named.student):
+        return named
+    entry = roll.find(account)
+    if entry is not None and entry.student == named.student:
+        return named
+    told = f"{named.filename} belongs to the account {printable(account)}, not to {named.student}"
+    return Refusal(Refused.NOT_OWNER, f"{told}; submit it from your own account, under your own name")
 
 
 def again(born: Born) -> Refusal:

@@ -102,6 +102,7 @@ def set_roster(
 ) -> LabClass:
     """Replace the roster of a class. Raises UnknownClass."""
     before = named(db, name)
+    db.rosters.clear()
     RosterRow.delete().where(RosterRow.class_id == before.id).execute(db)
     rows = [
         (before.id, place, entry.student, entry.name, entry.group, entry.email, dumps(entry.aliases))
@@ -140,6 +141,22 @@ def roster(db: Database, class_id: int) -> Roster:
     """The roster of a class, in its order."""
     rows = RosterRow.select().where(RosterRow.class_id == class_id).order_by(RosterRow.place).execute(db)
     return Roster(map(_entry, rows))
+
+
+@reads
+def open_roster(db: Database) -> Roster:
+    """The roster of the open class; without one, that of nobody."""
+    opened_class = db.execute_sql(OPEN_CLASS).fetchone()
+    return Roster() if opened_class is None else roster_in_use(db, opened_class[0])
+
+
+def roster_in_use(db: Database, class_id: int | None) -> Roster:
+    """The roster of a task's class, remembered: each claim and each form asks for it. In a transaction."""
+    if class_id is None:
+        return Roster()
+    if class_id not in db.rosters:
+        db.rosters[class_id] = roster(db, class_id)
+    return db.rosters[class_id]
 
 
 @reads

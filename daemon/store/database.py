@@ -15,6 +15,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from peewee import PeeweeException, SqliteDatabase
 
 from daemon.contracts.values import Provenance
+from daemon.core.classes.roster import Roster
 from daemon.core.content.release import ReleaseRule
 from daemon.core.errors import StoreError
 from daemon.core.intake.naming import Resubmission
@@ -43,7 +44,7 @@ _HURRIED_TIMEOUT_MS = 1000
 class Database(SqliteDatabase):
     """An open database with verified pragmas, and the settings that births and results depend on. It is used
     and closed on the one thread that opened it; `hurried` may be set on any, and then each transaction that
-    begins waits one second at most for another program's lock.
+    begins waits one second at most for another program's lock. `rosters` are those in use, by class.
     """
 
     hurried = False
@@ -62,6 +63,7 @@ class Database(SqliteDatabase):
         self._expected = pragmas
         self.provenance, self.ownership = {}, Ownership()
         self.on_notice = lambda: None
+        self.rosters: dict[int, Roster] = {}
 
     def connect(self, reuse_if_open: bool = False) -> bool:
         """Open the calling thread's connection. Raises StoreError when a pragma has another value."""

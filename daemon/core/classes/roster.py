@@ -1,16 +1,28 @@
 """The roster: who should hand in to a class, and under which names systems know them."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from daemon.core.content.document import DocumentPart
+from daemon.core.intake.naming import is_safe
 
 MOST_ENTRIES = 10_000
+UNSEEN = " \t\r\n\v\f\ufeff\u2060" + "".join(
+    chr(code) for code in (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+)
+"""White space, and marks of the direction of writing, which come along when a name is copied."""
 
 Text = Annotated[str, Field(max_length=200)]
+
+
+def _safe(student: str) -> str:
+    if not is_safe(student):
+        raise ValueError("it can be no student's id: folders have its name")
+    return student
 
 
 class RosterEntry(DocumentPart):
@@ -18,7 +30,7 @@ class RosterEntry(DocumentPart):
     systems: a login, a number of an LMS.
     """
 
-    student: Annotated[str, Field(min_length=1, max_length=64)]
+    student: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_safe)]
     name: Text = ""
     group: Text = ""
     email: Text = ""
@@ -31,18 +43,41 @@ class Roster:
     def __init__(self, entries: Iterable[RosterEntry] = ()) -> None:
         self.entries = tuple(entries)
         self._by_id = {folded(entry.student): entry for entry in self.entries}
-        self._by_key: dict[str, RosterEntry | None] = {}  # None: a key of two
+        self._by_key: dict[str, list[RosterEntry]] = defaultdict(list)
+        self._by_name: dict[str, list[RosterEntry]] = defaultdict(list)
         for entry in self.entries:
-            for key in {folded(key) for key in (*entry.aliases, entry.email) if key}:
-                known = self._by_key.get(key, entry)
-                self._by_key[key] = entry if known is entry else None
+            local = entry.email.partition("@")[0]
+            for key in {folded(key) for key in (entry.student, *entry.aliases, entry.email, local) if key}:
+                self._by_key[key].append(entry)
+            for key in _orders(entry.name):
+                self._by_name[key].append(entry)
 
     def find(self, named: str) -> RosterEntry | None:
         """The entry of an id, else of another name that only one entry has; None for nobody's."""
-        key = folded(named)
-        return self._by_id.get(key) or self._by_key.get(key)
+        known = self.known_as(named)
+        return self._by_id.get(folded(named)) or (known[0] if len(known) == 1 else None)
+
+    def known_as(self, named: str) -> Sequence[RosterEntry]:
+        """The entries that have this id, address or other name."""
+        return self._by_key.get(folded(named), ())
+
+    def called(self, name: str) -> Sequence[RosterEntry]:
+        """The people of this whole name, whichever part of it comes first, and with or without spaces."""
+        return self._by_name.get("".join(words(name)), ())
 
 
 def folded(name: str) -> str:
-    """A name as it is compared: without its case, its width and the spaces around it."""
-    return unicodedata.normalize("NFKC", name).casefold().strip()
+    """A name as it is compared: without its case, its width, and what cannot be seen around it."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).strip(UNSEEN)
+
+
+def words(name: str) -> list[str]:
+    """The words of a person's name, as they are compared."""
+    text = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in folded(name))
+    return text.split()
+
+
+def _orders(name: str) -> set[str]:
+    """A name of two words and more without spaces, beginning with any of them: `annasmith`, `smithanna`."""
+    parts = words(name)
+    return {"".join(parts[at:] + parts[:at]) for at in range(len(parts))} if len(parts) > 1 else set()

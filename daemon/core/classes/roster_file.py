@@ -1,10 +1,27 @@
-"""Roster files: a CSV with the columns `student`, and optionally `name`, `group` and `email`."""
+"""Roster files: our own columns, or what Moodle and Canvas export."""
 
-import csv
-import io
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from daemon.core.classes.roster import RosterEntry
+from pydantic import ValidationError
+
+from daemon.core.classes.columns import Column, columns, participant_number
+from daemon.core.classes.roster import MOST_ENTRIES, UNSEEN, RosterEntry, folded
+from daemon.core.classes.sheet import Row, Sheet, SheetUnreadable
+from daemon.core.intake.naming import is_safe, printable
+
+MOST_BYTES = 20_000_000
+_MOST_FAULTS = 20
+_ROUNDED = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE)
+_AS_TEXT = re.compile(r'="(.*)"')  # keeps the zeros that a number begins with
+_TEST_STUDENTS = frozenset({"student, test", "test student"})
+_OTHER_KEYS = (Column.NUMBER, Column.LOGIN, Column.PARTICIPANT, Column.USER)
+"""What a platform knows a person by. The first that each row has is the id, the others are aliases: people
+name recordings by what they know of themselves, and downloads are named by any of these.
+"""
+_ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # Excel's own files
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +33,127 @@ class RosterFile:
 
 
 def read_roster(content: bytes) -> RosterFile:
-    """Read a roster file."""
-    rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace"), newline=""))
-    if "student" not in (rows.fieldnames or ()):
-        return RosterFile((), ("row 1: no column is named student",))
-    kept = ("student", "name", "group", "email")
-    entries = [{key: (row.get(key) or "").strip() for key in kept} for row in rows]
-    return RosterFile(tuple(RosterEntry.model_validate(entry) for entry in entries if entry["student"]))
+    """Read a roster file. One with faults has no entries: nobody may be missing without being noticed."""
+    try:
+        return _read(content)
+    except SheetUnreadable as exc:
+        return RosterFile((), (f"the file cannot be read: {exc}",))
+
+
+def _read(content: bytes) -> RosterFile:
+    if content.startswith(_ARCHIVES) or len(content) > MOST_BYTES:
+        raise SheetUnreadable("it is no CSV; open it in a spreadsheet, and save it as CSV (UTF-8)")
+    sheet = Sheet(content)
+    below = sheet.rows[folded(sheet.rows[0].cells[0]).startswith("sep=") :]  # a line for Excel
+    if not below:
+        raise SheetUnreadable("it is empty")
+    titles, body = [cell.strip() for cell in below[0].cells], below[1:]
+    found = columns(titles, body)
+    rows = [row for row in body if _is_person(row, found)]
+    id_column = _id_column(rows, found)
+    if id_column is None:
+        told = ", ".join(map(printable, titles[:8]))
+        return RosterFile((), (f"row 1: no column tells who a student is ({told}); name one: student",))
+    if len(rows) > MOST_ENTRIES:
+        return RosterFile((), (f"row {MOST_ENTRIES + 2}: a roster has at most {MOST_ENTRIES} students",))
+    reader = _Reader(titles, found, id_column)
+    entries = [entry for row in rows for entry in reader.read(row)]
+    if not rows:
+        reader.faults.append("row 2: there are no students below the titles")
+    if reader.faults:
+        more = len(reader.faults) - _MOST_FAULTS
+        return RosterFile((), (*reader.faults[:_MOST_FAULTS], *([f"and {more} more"] if more > 0 else [])))
+    return RosterFile(tuple(entries))
+
+
+class _Reader:
+    """Reads rows into entries, and collects the faults."""
+
+    def __init__(self, titles: Sequence[str], found: Mapping[Column, int], id_column: Column) -> None:
+        self._titles, self._found, self._id = titles, found, id_column
+        self._rows: dict[str, int] = {}
+        self.faults: list[str] = []
+
+    def read(self, row: Row) -> Iterator[RosterEntry]:
+        """The entry of a row; none for one with a fault."""
+        student = _key(row, self._id, self._found)
+        fault = _wrong_id(student)
+        first = self._rows.setdefault(folded(student), row.number)
+        if not fault and first != row.number:
+            fault = f"{printable(student)} is in row {first} already; remove one of them"
+        if fault:
+            self._complain(row, self._id, fault)
+            return
+        others = (_key(row, column, self._found) for column in _OTHER_KEYS if column in self._found)
+        try:
+            yield RosterEntry(
+                student=student,
+                name=_name(row, self._found),
+                group=_text(row, Column.GROUP, self._found),
+                email=_text(row, Column.EMAIL, self._found),
+                aliases=tuple(dict.fromkeys(key for key in others if key and key != student)),
+            )
+        except ValidationError as exc:
+            column = Column(str(exc.errors()[0]["loc"][0]).replace("aliases", Column.NUMBER))
+            self._complain(row, column, "the text is longer than 200 characters; shorten it")
+
+    def _complain(self, row: Row, column: Column, fault: str) -> None:
+        title = printable(self._titles[self._found[column]]) if column in self._found else column
+        self.faults.append(f"row {row.number}, column {title}: {fault}")
+
+
+def _id_column(rows: Sequence[Row], found: Mapping[Column, int]) -> Column | None:
+    """The column of the ids: the lab's own, else the first that each row has."""
+    if Column.STUDENT in found:
+        return Column.STUDENT
+    there = [column for column in (*_OTHER_KEYS, Column.EMAIL) if column in found]
+    filled = [column for column in there if all(_key(row, column, found) for row in rows)]
+    some = [column for column in there if any(_key(row, column, found) for row in rows)]
+    return next(iter((*filled, *some, *there)), None)
+
+
+def _is_person(row: Row, found: Mapping[Column, int]) -> bool:
+    """Whether a row is of somebody: Canvas has rows of points, which have no number, and a test student."""
+    if not any(cell.strip() for cell in row.cells):
+        return False
+    if Column.USER not in found or Column.NAME not in found or Column.STUDENT in found:
+        return True
+    is_test = folded(row.cell(found[Column.NAME])) in _TEST_STUDENTS and not _key(row, Column.NUMBER, found)
+    return not is_test and any(_key(row, column, found) for column in _OTHER_KEYS)
+
+
+def _key(row: Row, column: Column, found: Mapping[Column, int]) -> str:
+    """What a row says in a column of ids; of an address what stands before the `@`."""
+    text = unicodedata.normalize("NFKC", _text(row, column, found))
+    if column is Column.PARTICIPANT:
+        return participant_number(text)
+    return text.partition("@")[0] if column is Column.EMAIL else text
+
+
+def _name(row: Row, found: Mapping[Column, int]) -> str:
+    if Column.NAME in found:
+        last, comma, first = _text(row, Column.NAME, found).partition(",")
+        return f"{first.strip()} {last.strip()}" if comma and first.strip() else last
+    return f"{_text(row, Column.FIRST, found)} {_text(row, Column.LAST, found)}".strip()
+
+
+def _text(row: Row, column: Column, found: Mapping[Column, int]) -> str:
+    """A cell on one line in NFC, without what cannot be seen at its ends."""
+    if column not in found:
+        return ""
+    cell = row.cell(found[column])
+    wrapped = _AS_TEXT.fullmatch(cell)
+    text = " ".join((wrapped[1] if wrapped else cell).split())
+    return unicodedata.normalize("NFC", text.strip(UNSEEN))
+
+
+def _wrong_id(student: str) -> str:
+    """Why a text cannot be an id; empty if it can."""
+    if not student:
+        return "it is empty; give each student an id"
+    if _ROUNDED.fullmatch(student):
+        return f"a spreadsheet has rounded {student}; format the column as text, and export it again"
+    if len(student) > 64 or not is_safe(student):
+        told = "it begins with a letter or a digit, has no '/', and at most 64 characters"
+        return f"{printable(student[:80])} can be no id; {told}"
+    return ""

@@ -15,7 +15,8 @@ UNDERSCORED = (
 class Shipped:
     """The pattern of a learning platform, searched in the whole path. `student` says what its group is.
 
-    A match whose group `word` is of nobody (`video_12_345_`) is none.
+    Its group `name` is the person's, and so is `word`; where that is of nobody (`video_12_345_`), there is no
+    match.
     """
 
     platform: str
@@ -29,7 +30,7 @@ SHIPPED = (
         "Moodle",
         "Anna Smith_12345_assignsubmission_file_/intro.mp4",
         "12345, the number before `_assignsubmission`; also in one name, without the folder",
-        re.compile(r"(?:^|[_/])(?P<student>\d+)_assignsubmission_[a-z]+"),
+        re.compile(r"(?:^|/)(?:(?P<name>[^/]*)_)?(?P<student>\d+)_assignsubmission_[a-z]+"),
     ),
     Shipped(
         "Blackboard",
@@ -53,13 +54,13 @@ SHIPPED = (
         "Brightspace (D2L)",
         "12345-67890 - Anna Smith - Nov 26, 2026 1015 AM/intro.mp4",
         "12345, the first number; also in one name, without the folder",
-        re.compile(r"(?:^|/)(?P<student>\d{2,})-\d+ - [^/]+ - "),
+        re.compile(r"(?:^|/)(?P<student>\d{2,})-\d+ - (?P<name>[^/]+?) - "),
     ),
     Shipped(
         "Sakai",
         "Smith, Anna(asmith)/Submission attachment(s)/intro.mp4",
         "asmith, the user in brackets",
-        re.compile(r"(?:^|/)[^/(]+, [^/(]*\((?P<student>[^/()]+)\)/"),
+        re.compile(r"(?:^|/)(?P<name>[^/(]+, [^/(]*)\((?P<student>[^/()]+)\)/"),
     ),
     Shipped(
         "Microsoft Teams",

@@ -6,12 +6,12 @@ file is refused with what was read: a wrong person would be graded with no warni
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePath
 
-from daemon.core.intake import kinds, vocabulary
+from daemon.core.intake import kinds, known, vocabulary
 from daemon.core.intake.naming import Named, Refusal, Refused, is_safe, printable
 from daemon.core.intake.platforms import SHIPPED, UNDERSCORED
 
@@ -30,6 +30,7 @@ _HEAD = re.compile(r"_| - ")
 _COPY = re.compile(r"^(copy of|kopie von|copie de|copia de) ", re.IGNORECASE)
 _FULL_NAME = re.compile(r"([A-Z][a-z]+)_([A-Z][a-z]+)(?=_|$)")
 _NAME_AND_YEAR = re.compile(r"[A-Za-z]{3,}[-. ]?(19|20)\d\d")
+_NO_ROLL = known.EmptyRoll()
 _NOBODY = "{} names nobody: it is made of words, dates, counters or courses that many files have"
 
 
@@ -39,6 +40,10 @@ class _Doubt:
 
     why: str
     fix: str = ""
+
+
+class _Enrolled(str):
+    """The id of one whom the roster knows."""
 
 
 class Names:
@@ -52,15 +57,21 @@ class Names:
         self._id = re.compile(student_pattern)
         self._own = [re.compile(pattern) for pattern in patterns]
         self._decides = not vocabulary.admits_words(self._id)
-        self.read: Callable[[PurePath], Named | Refusal] = lru_cache(_REMEMBERED)(self._read)
-        """The student and the file name of a path below the inbox, or why there are none."""
+        self._remembered = lru_cache(_REMEMBERED)(self._read)
+
+    def read(self, relative: PurePath, roll: known.Roll = _NO_ROLL) -> Named | Refusal:
+        """The student and the file name of a path below the inbox, or why there are none.
+
+        Whom the roster knows has the id that it gives, whatever the rule for ids.
+        """
+        return self._remembered(relative, roll)
 
     def lane(self, relative: PurePath) -> str:
         """The student whose turn a path takes; empty where it has none."""
         named = self.read(relative)
         return named.student if isinstance(named, Named) else ""
 
-    def _read(self, relative: PurePath) -> Named | Refusal:
+    def _read(self, relative: PurePath, roll: known.Roll) -> Named | Refusal:
         filename = printable(relative.name)
         kind = kinds.other_kind(relative.name)
         if kinds.is_archive(relative.name):
@@ -69,40 +80,41 @@ class Names:
         if kind is not None:
             fix = "send the video or the sound itself, as mp4, mov, mkv, webm or m4a"
             return Refusal(Refused.NO_MEDIA_TYPE, f"{filename} is {kind}, no recording; {fix}")
-        student = self._student([_narrowed(part) for part in relative.parts])
+        student = self._student([_narrowed(part) for part in relative.parts], roll)
         if isinstance(student, str):
-            return Named(student, filename)
+            return Named(str(student), filename)
         usual = f"put it into the folder <student>/ or call it <student>_{filename}"
         message = (
             f"{printable(str(relative))} does not name its student: {student.why}; {student.fix or usual}"
         )
         return Refusal(Refused.NO_STUDENT, f"{message}, and send it again")
 
-    def _student(self, parts: Sequence[str]) -> str | _Doubt:
-        found = self._of_patterns("/".join(parts))
+    def _student(self, parts: Sequence[str], roll: known.Roll) -> str | _Doubt:
+        found = self._of_patterns("/".join(parts), roll)
         if found is not None:
-            return found if isinstance(found, _Doubt) else self._checked(found)
-        stem = PurePath(parts[-1]).stem
-        found = self._of_ids(parts[:-1], stem) if self._decides else self._of_folders(parts[:-1], stem)
+            return found if isinstance(found, (_Doubt, _Enrolled)) else self._checked(found)
+        folders, stem = parts[:-1], PurePath(parts[-1]).stem
+        found = self._of_ids(folders, stem) if self._decides else self._of_folders(folders, stem)
+        enrolled = known.of_words(folders, stem, roll)
+        students = {entry.student: text for text, entry in enrolled.items()}
+        rivals = [folder for folder in folders if folder not in enrolled and self._is_somebody(folder)]
+        if students and len(students) + len(rivals) > 1:
+            return _either(*students.values(), *rivals)
+        if students:
+            return _Enrolled(*students)
         return found if isinstance(found, _Doubt) else self._checked(found)
 
-    def _of_patterns(self, path: str) -> str | _Doubt | None:
+    def _of_patterns(self, path: str, roll: known.Roll) -> str | _Doubt | None:
         """The student by the first pattern that matches; None if none does."""
         if self._own and len(path) > LONGEST_PATH:
             return _Doubt(f"its path has more than {LONGEST_PATH} characters", "shorten the names")
         for pattern in self._own:
             if (match := pattern.fullmatch(path)) and match["student"]:
-                return match["student"]
+                entry = roll.find(match["student"]) or known.only(roll.called(match["student"]))
+                return match["student"] if entry is None else _Enrolled(entry.student)
         for shipped in SHIPPED:
-            if not (match := shipped.pattern.search(path)):
-                continue
-            groups, student = match.groupdict(), match["student"]
-            if "word" in groups and vocabulary.is_of_nobody(groups["word"]):
-                continue
-            before = groups.get("before", "").rpartition("_")
-            if before[1] and not _is_numbered(student) and not vocabulary.is_of_nobody(before[2]):
-                return _either(student, f"{before[2]}_{student}")
-            return student
+            if (match := shipped.pattern.search(path)) and (found := _of_platform(match, roll)) is not None:
+                return found
         return None
 
     def _of_ids(self, folders: Sequence[str], stem: str) -> str | _Doubt:
@@ -141,6 +153,12 @@ class Names:
                 return _either(student, by_name)
         return student
 
+    def _is_somebody(self, folder: str) -> bool:
+        """Whether a folder that the roster does not know is a student's by its looks."""
+        return (
+            self._is_id(folder) if self._decides else isinstance(_id_in(folder), str) and _is_numbered(folder)
+        )
+
     def _is_id(self, text: str) -> bool:
         return bool(self._id.fullmatch(text)) and is_safe(text)
 
@@ -157,6 +175,23 @@ class Names:
             return _Doubt(f"{_quoted(student)} was read, and {told} may not be in a student's id", fix)
         told = f"which begins with a letter or a digit and matches {printable(self._id.pattern)}"
         return _Doubt(f"{_quoted(student)} was read, which is no student's id, {told}")
+
+
+def _of_platform(match: re.Match[str], roll: known.Roll) -> str | _Doubt | None:
+    """The student of a match of a platform's pattern; None if it is none."""
+    groups, student = match.groupdict(), match["student"]
+    if "word" in groups and vocabulary.is_of_nobody(groups["word"]):
+        return None
+    name = groups.get("word") or groups.get("name") or ""
+    entry = known.of_platform(student, name, roll)
+    if isinstance(entry, str):
+        return _Doubt(entry, "correct the roster")
+    if entry is not None:
+        return _Enrolled(entry.student)
+    before = groups.get("before", "").rpartition("_")
+    if before[1] and not _is_numbered(student) and not vocabulary.is_of_nobody(before[2]):
+        return _either(student, f"{before[2]}_{student}")
+    return student
 
 
 def _of_name(stem: str) -> str | _Doubt:
