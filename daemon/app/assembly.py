@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+from daemon.api.operators import operators
 from daemon.app.configured import canary_keys, is_demo
 from daemon.app.engines import Site, prompt_tokens
 from daemon.app.parts import Daemon
@@ -172,6 +173,7 @@ def _connect(daemon: Daemon, metrics: Metrics, site: Site) -> None:
 
     intake.born.connect(born)
     intake.refusals.connect(refused)
+    intake.opened.connect(lambda told, account: events.add("order", told, actor=account))
     supervisor.tasks_ended.connect(delivery.hint)
     daemon.calibrations.revised.connect(delivery.hint)
     daemon.classes.decided.connect(delivery.hint)
@@ -266,5 +268,6 @@ def _make_intake(config: Config, place: Place, session: Session, media: Media, a
             names=Names(config.intake.student_pattern, config.intake.patterns),
             done_marker=config.intake.done_marker,
             ownership=ownership(config),
+            may_set_roster=operators(config.api.operators),
         ),
     )

@@ -5,6 +5,7 @@ exactly one outcome a task; they never raise for a bad attempt, which is a `Fail
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,7 @@ from daemon.contracts.values import (
 )
 from daemon.contracts.wire.status import EngineReport
 from daemon.core.errors import Fault
+from daemon.core.intake.package import Member
 from daemon.core.schedule.decision import Decision, Policy, View
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
@@ -153,6 +155,26 @@ class Media(Protocol):
 
     async def aclose(self) -> None:
         """End the children."""
+        ...
+
+
+class Package(Protocol):
+    """An archive, opened in a child with limits. A bad one is a Fault, never an exception."""
+
+    async def members(self) -> list[Member] | Fault:
+        """Its files; one more than a package may have where there are more."""
+        ...
+
+    async def unpack(self, member: Member, target: Path) -> Fault | None:
+        """Unpack a member into a file, which appears whole and durable, or not at all. Raises OSError."""
+        ...
+
+
+class Packages(Protocol):
+    """Opens packages."""
+
+    def open(self, path: Path) -> AbstractAsyncContextManager[Package | Fault]:
+        """Open a package; a Fault of the engine where that is not possible now. Raises OSError."""
         ...
 
 

@@ -188,11 +188,11 @@ class ClaimStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One file on its way out of the inbox.
+    """One file on its way out of the inbox, or out of a package that was handed in.
 
-    `path` is absolute, as the file system's bytes. `student` is None for a file to be refused,
-    and `reason` then says why. `owner` is the user id that owned the file; `account` is its name, or
-    None where it is not to be recorded.
+    `path` is absolute, as the file system's bytes; a member's goes on below its package. `student` is None
+    for a file to be refused, and `reason` then says why. `owner` is the user id that owned the file;
+    `account` is its name, or None where it is not to be recorded.
     """
 
     id: str
@@ -213,6 +213,16 @@ class Claim:
     def lane(self) -> str:
         """The student whose turn in the inbox this claim takes."""
         return self.student or ""
+
+    @property
+    def is_deposit(self) -> bool:
+        """Whether the file is of no one student: a package of recordings, or a roster."""
+        return self.student is None and self.reason is None
+
+    @property
+    def is_member(self) -> bool:
+        """Whether it came in a package, so that nothing of it is in the inbox itself."""
+        return self.inode == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,21 +13,18 @@ the others for a group. After a crash between any two steps the rows tell how to
 
 import asyncio
 import os
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 
-from daemon.contracts.ports import Media
+from daemon.contracts.ports import Media, Packages
 from daemon.contracts.values import Birth, Born, Claim, ClaimStep
-from daemon.core.classes.roster import Roster
 from daemon.core.errors import Blame, Fault, StoreError, two_parts
-from daemon.core.intake.naming import Named, Refusal, printable
 from daemon.core.intake.stability import SeenFile
 from daemon.core.timestamps import to_iso
 from daemon.intake import refusal
-from daemon.intake.accounts import account_name
 from daemon.intake.alarm import IntakeAlarm, reason_of, shown
+from daemon.intake.deposits import Deposits
 from daemon.intake.files import Digest, Files, Halted
 from daemon.intake.landed import (
     Landed,
@@ -42,6 +39,7 @@ from daemon.intake.landed import (
 from daemon.intake.limits import Limits
 from daemon.intake.mover import Mover
 from daemon.intake.moves import Fetched, Where
+from daemon.intake.new_claims import NewClaims
 from daemon.intake.newcomers import Newcomers
 from daemon.intake.places import ClaimPaths, claim_id_of, hidden
 from daemon.intake.room import DiskRoom
@@ -54,8 +52,9 @@ _TIDIED_AT_ONCE = 400
 
 
 class Claimer:
-    """Claims files of one inbox into one state folder. `on_born` is called with each group of new tasks, and
-    `on_refused` with claims and reasons, once they are durable. Every method may raise StoreError or OSError.
+    """Claims files of one inbox into one state folder. `on_born` is called with each group of new tasks,
+    `on_refused` with claims and reasons, and `on_opened` with what was done with a package or a roster and
+    whose it was, once they are durable. Every method may raise StoreError or OSError.
     An unfinished claim then stays open, and can be fetched and settled again.
     """
 
@@ -68,22 +67,25 @@ class Claimer:
         media: Media,
         on_born: Callable[[Sequence[Born]], None],
         on_refused: Callable[[Sequence[tuple[Claim, str]]], None] = lambda refused: None,
+        on_opened: Callable[[str, str | None], None] = lambda told, account: None,
+        packages: Packages,
         clock: Callable[[], float],
         limits: Limits,
         files: Files,
         room: DiskRoom,
     ) -> None:
         self._inbox, self._places, self._session, self._media = inbox, places, session, media
-        self._on_born, self._on_refused = on_born, on_refused
+        self._on_born, self._on_refused, self._on_opened = on_born, on_refused, on_opened
         self._clock, self._limits, self._files = clock, limits, files
+        self._new = NewClaims(inbox, limits, clock)
+        self._deposits = Deposits(self._new, places, session, packages, room, limits, clock)
         self._mover = Mover(inbox, places, files, room, limits.max_size_bytes)
         self._newcomers = Newcomers()
-        self._last_us = 0
 
     async def take(self, ready: Sequence[SeenFile]) -> Taken:
         """Steps 1 and 2, in this order of files. Afterwards a scan finds none of them by its own name."""
         roster = await self._session(classes.open_roster)
-        new = await asyncio.to_thread(self._claims, ready, roster)
+        new = await asyncio.to_thread(self._new.of_files, ready, roster)
         students = {claim.student for claim in new if claim.student is not None}
         self._newcomers.see(new, await self._session(users.known, students))
         await self._session(claims.add, new)
@@ -130,6 +132,8 @@ class Claimer:
             return Landed(claim, Where.AWAY, alarm=not_moved(claim, exc))
         if fetched.where is Where.AWAY:
             return Landed(claim, Where.AWAY, alarm=away(claim))
+        if claim.is_deposit and claim.step is ClaimStep.SPOOLED and fetched.where is Where.TAKEN:
+            return await self._deposits.open(claim, halted)
         if claim.student is None or fetched.where not in (Where.TAKEN, Where.ASIDE):
             return Landed(claim, fetched.where)
         try:
@@ -158,11 +162,12 @@ class Claimer:
         done = [each for each in done if each.claim.id not in changed | stuck.keys()]
         reasons = [(each.claim, reason) for each in done if (reason := reason_to_refuse(each)) is not None]
         await self._refuse(reasons)
+        opened, more = await self._open([each for each in done if each.claim.is_deposit and each.is_ours])
         births = [each.birth for each in done if each.birth is not None]
         born, duplicates, unborn = await self._create_tasks(births)
         if self._limits.done_marker:
             await asyncio.to_thread(self._mover.drop_markers, durable, self._limits.done_marker)
-        return Settled(born, len(reasons) + duplicates, waiting | stuck | unborn)
+        return Settled(born, len(reasons) + duplicates + opened, waiting | stuck | unborn, more)
 
     async def _bring_in(self, taken: Sequence[Claim]) -> tuple[list[Claim], set[str], dict[str, IntakeAlarm]]:
         """Step 5. Gives the claims whose copy is durable, the ids of those whose file had changed since, and
@@ -173,11 +178,32 @@ class Claimer:
         unwritten = await asyncio.to_thread(self._mover.sync, taken)
         stuck = {claim.id: not_moved(claim, exc) for claim, exc in unwritten}
         durable = [claim for claim in taken if claim.id not in stuck]
-        await self._step([claim for claim in durable if claim.student is not None], ClaimStep.SPOOLED)
+        await self._step([claim for claim in durable if claim.reason is None], ClaimStep.SPOOLED)
         leaving = await asyncio.to_thread(self._mover.leave, durable)
         await self._step(leaving.changed, ClaimStep.LOST)
         stuck |= {claim.id: not_moved(claim, exc) for claim, exc in leaving.failed}
         return durable, {claim.id for claim in leaving.changed}, stuck
+
+    async def _open(self, deposits: Sequence[Landed]) -> tuple[int, tuple[Claim, ...]]:
+        """Record what was found in packages and rosters. Gives the number of refusals, and the claims to
+        fetch next: a deposit is opened once it has left the inbox.
+        """
+        more = [replace(each.claim, step=ClaimStep.SPOOLED) for each in deposits if each.opened is None]
+        refused = 0
+        for each in deposits:
+            if each.opened is None:
+                continue
+            reason = each.opened.reason or await self._deposits.record(each.claim, each.opened)
+            if reason is not None:
+                await asyncio.to_thread(self._mover.refuse, [each.claim])
+                await self._refuse([(each.claim, reason)])
+                refused += 1
+                continue
+            self._on_refused(each.opened.refused)
+            self._on_opened(each.opened.told, each.claim.account)
+            more += each.opened.members
+            refused += len(each.opened.refused)
+        return refused, tuple(more)
 
     async def _create_tasks(self, births: Sequence[Birth]) -> tuple[int, int, dict[str, IntakeAlarm]]:
         """Step 6. Gives the number of new tasks, that of refused duplicates, and by id the alarms of claims
@@ -270,32 +296,3 @@ class Claimer:
     async def _step(self, some: Sequence[Claim], step: ClaimStep) -> None:
         if some:
             await self._session(claims.step, [claim.id for claim in some], step)
-
-    def _claims(self, ready: Sequence[SeenFile], roster: Roster) -> list[Claim]:
-        now = self._clock()
-        return [self._claim(entry, roster, now) for entry in ready]
-
-    def _claim(self, entry: SeenFile, roster: Roster, now: float) -> Claim:
-        relative = PurePath(os.fsdecode(entry.path)).relative_to(self._inbox)
-        ownership, account = self._limits.ownership, account_name(entry.owner)
-        judged = refusal.judge(entry, relative, self._limits.names, roster, ownership, account)
-        claim_id = self._next_id(now)
-        return Claim(
-            id=claim_id,
-            path=entry.path,
-            filename=printable(relative.name),
-            student=judged.student if isinstance(judged, Named) else None,
-            device=entry.device,
-            inode=entry.inode,
-            size_bytes=entry.size_bytes,
-            mtime_ns=entry.mtime_ns,
-            claimed_at=self._last_us / 1_000_000,  # ascending within a group, whichever file is read first
-            reason=str(judged) if isinstance(judged, Refusal) else None,
-            owner=entry.owner,
-            account=None if ownership.rule == "ignore" else account,
-        )
-
-    def _next_id(self, now: float) -> str:
-        """20 hex digits that sort by time: 13 of microseconds (until the year 2112), 7 random ones."""
-        self._last_us = max(int(now * 1_000_000), self._last_us + 1)
-        return f"{self._last_us:013x}{secrets.randbits(28):07x}"

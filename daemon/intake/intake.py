@@ -31,6 +31,7 @@ from daemon.intake.scan import InboxUnavailable, Scan, Scanner
 from daemon.intake.slow import answered
 from daemon.intake.watcher import Poll, Watcher, Watching
 from daemon.store.session import Session
+from daemon.stt.packages import PackageReader
 from daemon.system.place import Place
 from daemon.system.waits import happens, waking
 
@@ -43,7 +44,7 @@ class Intake:
     """Claims the videos of one inbox until it is told to stop.
 
     `born` is sent with new tasks, and with an empty list after refusals, whose reasons are to be delivered.
-    `refusals` is sent with refused claims and their reasons.
+    `refusals` is sent with refused claims and reasons, `opened` with what became of a deposit, and of whom.
     `on_alarms` is called with all present alarms at each change. `clock` gives seconds since the epoch,
     `ticks` monotonic seconds. Raises OSError when the state folder can't be created.
     """
@@ -77,14 +78,11 @@ class Intake:
         self._empty_s = settle_s if limits.done_marker else max(settle_s, empty_s)
         self.born = Signal[[Sequence[Born]]]()
         self.refusals = Signal[[Sequence[tuple[Claim, str]]]]()
+        self.opened = Signal[[str, str | None]]()
         self._alarms = IntakeAlarms(on_alarms)
+        own, names, marker = limits.ownership, limits.names, limits.done_marker
         self._scanner = Scanner(
-            inbox,
-            ignore=ignore,
-            done_marker=limits.done_marker,
-            place=place,
-            ownership=limits.ownership,
-            names=limits.names,
+            inbox, ignore=ignore, done_marker=marker, place=place, ownership=own, names=names
         )
         self._watcher = Watcher(inbox, self.hint, poll=poll)
         self._candidates = Candidates(inbox, files, rescan_s)
@@ -95,6 +93,8 @@ class Intake:
             media=media,
             on_born=self.born,
             on_refused=self.refusals,
+            on_opened=self.opened,
+            packages=PackageReader(self._state / "log" / "media.log", limits.max_size_bytes),
             clock=clock,
             limits=limits,
             files=files,
@@ -184,12 +184,10 @@ class Intake:
         try:
             claims = await self._claimer.open_claims()
         except StoreError as exc:
-            self._delays.put_all(IntakeAlarm("store", shown(self._inbox), *two_parts(str(exc))))
-            self._alarms.put("claims", self._delays.alarms)
+            self._store_fails(exc)
             return
         self._delays.put_all(None)
-        inside = {claim.id for claim in self._pipeline.claims}
-        self._pipeline.put(claim for claim in claims if claim.id not in inside)
+        self._pipeline.put(claims)
         self._alarms.put("claims", self._delays.alarms)
 
     async def _look(self) -> None:
@@ -255,14 +253,17 @@ class Intake:
         try:
             taken = await answered(self._claimer.take(files), lambda: self._inbox, self._alarms)
         except StoreError as exc:
-            self._delays.put_all(IntakeAlarm("store", shown(self._inbox), *two_parts(str(exc))))
-            self._alarms.put("claims", self._delays.alarms)
+            self._store_fails(exc)
             return False
         for entry, error in taken.denied:
             self._candidates.deny(entry, error, self._ticks())
         self._pipeline.put(taken.claims)
         self._alarms.put("names", self._claimer.alarms)
         return True
+
+    def _store_fails(self, exc: StoreError) -> None:
+        self._delays.put_all(IntakeAlarm("store", shown(self._inbox), *two_parts(str(exc))))
+        self._alarms.put("claims", self._delays.alarms)
 
     async def _has_room(self) -> bool:
         """Whether the disk of the state folder has enough free space; without it no file is taken."""

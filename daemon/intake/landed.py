@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from daemon.contracts.values import Birth, Claim
+from daemon.core.classes.roster import RosterEntry
 from daemon.core.errors import two_parts
 from daemon.core.intake.stability import SeenFile
 from daemon.intake import refusal
@@ -21,16 +22,31 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """What was found in a package or a roster: claims of unpacked members, refused ones with their reasons,
+    and the entries of a roster; in words `told`. `reason` is why it is refused whole.
+    """
+
+    members: tuple[Claim, ...] = ()
+    refused: tuple[tuple[Claim, str], ...] = ()
+    entries: tuple[RosterEntry, ...] = ()
+    told: str = ""
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Landed:
     """A claim whose file was fetched: where it is, and the birth if it becomes a task.
 
-    With an alarm the claim stays open, since the file can't be judged now.
+    With an alarm the claim stays open, since the file can't be judged now. `opened` is what was found in a
+    package or a roster.
     """
 
     claim: Claim
     where: Where
     birth: Birth | None = None
     alarm: IntakeAlarm | None = None
+    opened: Opened | None = None
 
     @property
     def is_ours(self) -> bool:
@@ -48,18 +64,21 @@ class Tidied:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The outcome of a group: the numbers of tasks and refusals, and by claim id the alarms of the others."""
+    """The outcome of a group: the numbers of tasks and refusals, and by claim id the alarms of the others.
+    `more` are claims that are to be fetched next: packages that were brought in, and members of those.
+    """
 
     born: int = 0
     refused: int = 0
     delayed: Mapping[str, IntakeAlarm] = field(default_factory=dict)
+    more: tuple[Claim, ...] = ()
 
 
 def reason_to_refuse(landed: Landed) -> str | None:
     """Why a claim is refused; None if it is not."""
     if landed.where is Where.VANISHED:
         return str(refusal.vanished(landed.claim))
-    return (landed.claim.reason or "") if landed.is_ours and landed.claim.student is None else None
+    return landed.claim.reason if landed.is_ours else None
 
 
 def away(claim: Claim) -> IntakeAlarm:

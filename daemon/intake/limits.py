@@ -1,5 +1,6 @@
 """The limits of what is claimed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from daemon.contracts.values import Claim
@@ -10,13 +11,16 @@ from daemon.core.intake.students import Names
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of a video, and how its name and owner are judged."""
+    """The limits of a video, and how its name and owner are judged. `may_set_roster` says whether a roster of
+    an account counts, by its number: a student could take others off it.
+    """
 
     max_duration_s: float = 900.0
     max_size_bytes: int = 4096 * 1024 * 1024
     names: Names = field(default_factory=Names)
     done_marker: str = ""
     ownership: Ownership = field(default_factory=Ownership)
+    may_set_roster: Callable[[int], bool] = lambda owner: False
 
     def too_large(self, claim: Claim) -> Fault:
         """The fault of a file that is larger than allowed."""

@@ -97,7 +97,12 @@ class Mover:
         copy helps. The first file of a group takes most of the time. Raises OSError for the folders.
         """
         failed: list[tuple[Claim, OSError]] = []
-        with Folder.open(self._places.spool) as spool, Folder.open(self._places.rejected) as rejected:
+        places = self._places
+        with contextlib.ExitStack() as opened:
+            folders = [
+                opened.enter_context(Folder.open(path))
+                for path in (places.spool, places.rejected, places.received)
+            ]
             for claim in claims:
                 if claim.id not in self._copied:
                     continue
@@ -108,7 +113,7 @@ class Mover:
                     except OSError as exc:
                         failed.append((claim, exc))
                         self._files.unlink(target)
-            self._files.sync([spool, rejected])
+            self._files.sync(folders)
         return failed
 
     def leave(self, claims: Sequence[Claim]) -> Leaving:
@@ -131,12 +136,13 @@ class Mover:
         return Leaving(tuple(changed), tuple(failed))
 
     def refuse(self, claims: Sequence[Claim]) -> None:
-        """Move spooled files to the refused files, durably. Raises OSError."""
-        with Folder.open(self._places.spool) as spool, Folder.open(self._places.rejected) as rejected:
+        """Move taken files to the refused files, durably. Raises OSError."""
+        with Folder.open(self._places.rejected) as rejected:
             for claim in claims:
-                source = Entry(spool, os.fsencode(self._places.spooled(claim).name))
-                self._files.rename(source, Entry(rejected, os.fsencode(self._places.refused(claim).name)))
-            self._files.sync([rejected, spool])
+                with self._target(claim) as source:
+                    refused = Entry(rejected, os.fsencode(self._places.refused(claim).name))
+                    self._files.rename(source, refused)
+                    self._files.sync([rejected, source.folder])
 
     def drop_markers(self, claims: Iterable[Claim], marker: str) -> None:
         """Remove the done-markers of taken files, unless there is a new file of that name."""
@@ -182,6 +188,8 @@ class Mover:
         return False
 
     def _hidden(self, claim: Claim, reach: Reach) -> Entry | None:
+        if claim.is_member:
+            return None
         try:
             folder = reach(claim.path)
         except (*NO_SUCH_PLACE, PermissionError):
@@ -200,7 +208,7 @@ class Mover:
     ) -> Fetched:
         too_large = stat.S_ISREG(found.st_mode) and claim.size_bytes > self._max_bytes
         digest = None
-        if claim.student is None or too_large:
+        if claim.reason is not None or too_large:
             try:
                 self._files.rename(source, target)
             except OSError as exc:
@@ -237,9 +245,11 @@ class Mover:
         """Find the file of a claim that has no hidden name and is not at its place."""
         with Folder.open(self._places.rejected) as rejected:
             refused = Entry(rejected, os.fsencode(self._places.refused(claim).name))
-            if claim.student is not None and self._files.stat(refused) is not None:
+            if claim.reason is None and self._files.stat(refused) is not None:
                 self._files.rename(refused, target)  # a duplicate, and then a crash: it is judged again
                 return Where.TAKEN
+        if claim.is_member:
+            return self._search_unpacked(claim, target)
         try:
             folder = reach(claim.path)
         except NO_SUCH_PLACE:
@@ -256,6 +266,15 @@ class Mover:
             return Where.VANISHED
         # A share that is not mounted looks empty, but then the claim's device is missing.
         return Where.LOST if reach.device(claim.path) == claim.device else Where.AWAY
+
+    def _search_unpacked(self, claim: Claim, target: Entry) -> Where:
+        """Bring an unpacked file into the spool."""
+        with Folder.open(self._places.unpacked) as unpacked:
+            source = Entry(unpacked, os.fsencode(self._places.member(claim).name))
+            if self._files.stat(source) is None:
+                return Where.VANISHED
+            self._files.rename(source, target)
+        return Where.TAKEN
 
     def _give_name(self, source: Entry, names: Sequence[bytes]) -> None:
         """Rename an entry in its folder to the first of `names` that is free.

@@ -48,8 +48,9 @@ class Pipeline:
         return InWork.of(self.claims)
 
     def put(self, claims: Iterable[Claim]) -> None:
-        """Add claims, none of which may be in the pipeline already."""
-        self._waiting += claims
+        """Add claims that are not in the pipeline already."""
+        inside = {claim.id for claim in self.claims}
+        self._waiting += [claim for claim in claims if claim.id not in inside]
         self._fill()
 
     def begin(self, tasks: asyncio.TaskGroup, stop: asyncio.Event) -> None:
@@ -107,6 +108,7 @@ class Pipeline:
             told = f"{path} cannot be written: {reason_of(exc)}"
             settled = self._all_delayed(IntakeAlarm("not_written", path, told))
         group, self._settling = [each.claim for each in self._settling], ()
+        self.put(settled.more)
         self._on_settled(group, settled)
 
     def _all_delayed(self, alarm: IntakeAlarm) -> Settled:

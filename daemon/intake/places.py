@@ -20,13 +20,15 @@ class ClaimPaths:
 
     spool: Path
     rejected: Path
+    received: Path
+    unpacked: Path
 
     @classmethod
     def below(cls, state: Path) -> "ClaimPaths":
         """The folders in a state folder; missing ones are created. Raises OSError."""
-        places = cls(state / "spool", state / "rejected")
-        make_folder(places.spool)
-        make_folder(places.rejected)
+        places = cls(state / "spool", state / "rejected", state / "received", state / "unpacked")
+        for folder in (places.spool, places.rejected, places.received, places.unpacked):
+            make_folder(folder)
         return places
 
     def spooled(self, claim: Claim) -> Path:
@@ -37,8 +39,18 @@ class ClaimPaths:
         """The path of a file that is refused."""
         return self.rejected / rejected_name(claim.id, claim.filename)
 
+    def kept(self, claim: Claim) -> Path:
+        """The path of a package or a roster, which is kept whole."""
+        return self.received / rejected_name(claim.id, claim.filename)
+
+    def member(self, claim: Claim) -> Path:
+        """The path of an unpacked file until its claim is durable: in the spool it would be adopted."""
+        return self.unpacked / self.spooled(claim).name
+
     def target(self, claim: Claim) -> Path:
         """The path to which the claim brings its file."""
+        if claim.is_deposit:
+            return self.kept(claim)
         return self.refused(claim) if claim.student is None else self.spooled(claim)
 
 

@@ -4,15 +4,17 @@ import os
 from pathlib import Path, PurePath
 
 from daemon.contracts.values import Birth, Born, Claim, Document, Kind
+from daemon.core.classes.roster_file import MOST_BYTES
 from daemon.core.content.document import Flag
 from daemon.core.content.receipt import Reason, part_bytes
-from daemon.core.intake.kinds import has_media_suffix
-from daemon.core.intake.known import Roll
+from daemon.core.intake import package
+from daemon.core.intake.kinds import has_media_suffix, is_package, is_roster
+from daemon.core.intake.known import KnownStudents
 from daemon.core.intake.naming import Named, Refusal, Refused, printable, reason_name
 from daemon.core.intake.ownership import Ownership
 from daemon.core.intake.stability import SeenFile
-from daemon.core.intake.students import Names
 from daemon.core.tasks.task import SHARED_NAME
+from daemon.intake.limits import Limits
 
 SHARED = Flag(
     code=SHARED_NAME,
@@ -23,16 +25,20 @@ _NOT_MEDIA = "not_media"  # the fault of a content that is no recording
 
 
 def judge(
-    entry: SeenFile, relative: PurePath, names: Names, roll: Roll, ownership: Ownership, account: str
-) -> Named | Refusal:
-    """The student of an entry of the inbox that `account` owns, or why it is refused."""
+    entry: SeenFile, relative: PurePath, limits: Limits, roll: KnownStudents, account: str
+) -> Named | Refusal | None:
+    """The student of an entry of the inbox that `account` owns, or why it is refused; None for a deposit."""
+    name = printable(relative.name)
     if entry.special:
-        message = f"{printable(relative.name)} is a link or a special file; send the video itself"
-        return Refusal(Refused.SPECIAL_FILE, message)
-    return owned(names.read(relative, roll), roll, ownership, account)
+        return Refusal(Refused.SPECIAL_FILE, f"{name} is a link or a special file; send the video itself")
+    if is_roster(relative):
+        return _roster(entry, name, limits, account)
+    if is_package(relative.name):
+        return _package(entry, name, limits)
+    return owned(limits.names.read(relative, roll), roll, limits.ownership, account)
 
 
-def owned(named: Named | Refusal, roll: Roll, ownership: Ownership, account: str) -> Named | Refusal:
+def owned(named: Named | Refusal, roll: KnownStudents, ownership: Ownership, account: str) -> Named | Refusal:
     """The student, or the refusal if the file's account may not be theirs."""
     if isinstance(named, Refusal) or ownership.allows(account, named.student):
         return named
@@ -41,6 +47,23 @@ def owned(named: Named | Refusal, roll: Roll, ownership: Ownership, account: str
         return named
     told = f"{named.filename} belongs to the account {printable(account)}, not to {named.student}"
     return Refusal(Refused.NOT_OWNER, f"{told}; submit it from your own account, under your own name")
+
+
+def _roster(entry: SeenFile, name: str, limits: Limits, account: str) -> Refusal | None:
+    if not limits.may_set_roster(entry.owner):
+        told = f"{name} belongs to the account {printable(account)}, who may not change a class"
+        return Refusal(Refused.NOT_OWNER, f"{told}; ask an operator to run: introeval class roster FILE")
+    if entry.size_bytes > MOST_BYTES:
+        told = f"{name} has {entry.size_bytes / 1e6:.1f} MB, and {MOST_BYTES / 1e6:.0f} are allowed"
+        return Refusal(Refused.ROSTER, f"{told}; send the roster as CSV")
+    return None
+
+
+def _package(entry: SeenFile, name: str, limits: Limits) -> Refusal | None:
+    if entry.size_bytes <= package.MOST_TIMES * limits.max_size_bytes:
+        return None
+    told = f"{name} has {entry.size_bytes / 1e6:.0f} MB"
+    return Refusal(Refused.ARCHIVE, f"{told}, more than an archive may have; send it in parts")
 
 
 def again(born: Born) -> Refusal:

@@ -74,6 +74,15 @@ def refuse(db: Database, refusals: Sequence[tuple[Claim, Document]]) -> None:
     step(db, [claim.id for claim, _ in refusals], ClaimStep.DONE)
 
 
+@writes
+def open_package(db: Database, whole: Claim, members: Sequence[Claim], reasons: Sequence[Document]) -> None:
+    """Close the claim of a package, with the claims of its members and the reasons for what is refused."""
+    add(db, members)
+    for document in reasons:
+        add_document(db, document, created_at=whole.claimed_at)
+    step(db, [whole.id], ClaimStep.DONE)
+
+
 def respell(db: Database, claims: Sequence[Claim]) -> None:
     """Store the students of claims, which are about to be closed, as these spell them."""
     for claim in claims:

@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from daemon.contracts.values import Claim, ClaimStep
 from daemon.core.classes.roster import Roster, RosterEntry
 from daemon.core.classes.standing import ClassTask
 from daemon.core.errors import IllegalTransition, UnknownClass
 from daemon.core.tasks.task import Outcome
 from daemon.core.timestamps import from_iso, to_iso
-from daemon.store import audit
+from daemon.store import audit, claims
 from daemon.store.class_models import ClassRow, RosterRow
 from daemon.store.codec import dumps, flag_codes
 from daemon.store.database import Database, reads, writes
@@ -112,6 +113,18 @@ def set_roster(
     after = named(db, name)
     _told(db, "class roster", after, now, actor, _state(before))
     return after
+
+
+@writes
+def take_roster(db: Database, claim: Claim, entries: Sequence[RosterEntry], now: float) -> None:
+    """Replace the roster of the open class by the file of a claim, which is done with. Raises
+    IllegalTransition without an open class.
+    """
+    one = opened(db)
+    if one is None:
+        raise IllegalTransition("no class is open; to open one, run: introeval class open NAME")
+    set_roster(db, one.name, entries, now, claim.account)
+    claims.step(db, [claim.id], ClaimStep.DONE)
 
 
 @reads

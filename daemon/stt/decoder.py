@@ -24,7 +24,7 @@ from daemon.stt.answers import LONGEST, Probed, Sound, lacking, understood
 from daemon.stt.media_faults import unreadable
 from daemon.stt.memory import bytes_on_disk
 from daemon.stt.slots import FairSlots
-from daemon.system.child import Child, ChildDied, ChildMessage
+from daemon.system.child import Child, ChildDied
 
 log = structlog.get_logger()
 
@@ -37,7 +37,6 @@ _MOST_READING_S = 600.0
 _READING_SHARE = 0.1  # of the time of reading that is processor time
 _PATIENCE = 10.0  # times the limit is allowed by the wall clock, on a busy or slow machine
 _DECODE_SHARE = 0.1  # of a video's duration
-_SHORTEST_LOOK_S = 0.05
 _ROUNDING_S = 0.001
 _SOUND_PER_S = 32_000  # bytes, as in `pcm`, which is not imported since it loads numpy
 
@@ -137,7 +136,8 @@ class MediaReader:
                 reading_s = min(bytes_on_disk(descriptors[0]) / _BYTES_PER_S, _MOST_READING_S)
                 limit_s += _READING_SHARE * reading_s
                 async with asyncio.timeout(_PATIENCE * limit_s + reading_s):
-                    message = await _answer(child, "decode" if part else "probe", descriptors, limit_s)
+                    request = {"do": "decode" if part else "probe"}
+                    message = await child.ask(request, *descriptors, cpu_limit_s=limit_s)
                 spent = message.pop("spent", False)
                 answer = understood(message, shape, self._max_duration_s + _ROUNDING_S)
                 if isinstance(answer, Sound):
@@ -193,21 +193,6 @@ class MediaReader:
             self._told = True
             log.warning("the media decoder's cage is incomplete", lacks=lacks)
         return child
-
-
-async def _answer(child: Child, task: str, descriptors: list[int], limit_s: float) -> ChildMessage:
-    """Ask a child. Raises ChildDied, and TimeoutError after `limit_s` seconds of processor time."""
-    began_s = child.cpu_s()
-    await child.send({"do": task}, *descriptors)
-    receiving = asyncio.create_task(child.receive())
-    try:
-        while (left_s := limit_s - (child.cpu_s() - began_s)) > 0:
-            done, _ = await asyncio.wait({receiving}, timeout=max(left_s, _SHORTEST_LOOK_S))
-            if done:
-                return receiving.result()
-        raise TimeoutError
-    finally:
-        receiving.cancel()
 
 
 def _opened(path: Path, part: Path | None) -> list[BinaryIO] | Fault:

@@ -30,6 +30,7 @@ _DESCRIPTORS = 4  # at most with one message
 _LINE_LIMIT = 64 * 1024 * 1024
 
 _MEMORY_LOOK_S = 0.5
+_SHORTEST_LOOK_S = 0.05
 _LEAST_MEMORY = 3_000_000_000
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -163,6 +164,20 @@ class Child:
         if not isinstance(message, dict):
             raise ChildDied(f"the {self.name} sent something that is no message: {line[:80]!r}")
         return message
+
+    async def ask(self, message: ChildMessage, *descriptors: int, cpu_limit_s: float) -> ChildMessage:
+        """The answer to a message. Raises ChildDied, and TimeoutError after so much processor time."""
+        began_s = self.cpu_s()
+        await self.send(message, *descriptors)
+        receiving = asyncio.create_task(self.receive())
+        try:
+            while (left_s := cpu_limit_s - (self.cpu_s() - began_s)) > 0:
+                done, _ = await asyncio.wait({receiving}, timeout=max(left_s, _SHORTEST_LOOK_S))
+                if done:
+                    return receiving.result()
+            raise TimeoutError
+        finally:
+            receiving.cancel()
 
     async def stop(self, grace_s: float = 5.0) -> None:
         """Close its stdin, wait at most `grace_s` seconds, then kill it. Returns once it is reaped."""

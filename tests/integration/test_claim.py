@@ -70,6 +70,7 @@ def claimer(
         ClaimPaths.below(lab.state),
         session=FusedSession(lab.database, fuse),
         media=lab.media,
+        packages=lab.packages,
         on_born=lab.on_born,
         clock=lambda: NOW,
         limits=Limits(**{"max_size_bytes": 10_000, **limits}),  # type: ignore[arg-type]

@@ -1,19 +1,22 @@
 """What the tests of the intake stand on: a store on its own thread, media without a decoder, and crashes."""
 
-from collections.abc import Callable, Iterator, Sequence
+import zipfile
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from daemon.contracts.values import Born, Decoded, Probe
 from daemon.core.errors import Blame, Fault
+from daemon.core.intake.package import MOST_MEMBERS, Member
 from daemon.intake.alarm import IntakeAlarm
 from daemon.intake.files import Files
 from daemon.intake.intake import Intake
 from daemon.intake.limits import Limits
 from daemon.store import Database, open_store
 from daemon.store.session import Session
+from daemon.stt.unpacker import listed, unpacked
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -41,6 +44,32 @@ class FakeMedia:
         raise NotImplementedError
 
     async def aclose(self) -> None:
+        return None
+
+
+class OpenPackages:
+    """Opens packages in this process. A name that begins with `bomb` brings the unpacker down."""
+
+    @asynccontextmanager
+    async def open(self, path: Path) -> AsyncIterator["OpenedPackage"]:
+        with zipfile.ZipFile(path) as archive:
+            yield OpenedPackage(archive)
+
+
+class OpenedPackage:
+    """A package that is read in this process."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+
+    async def members(self) -> list[Member] | Fault:
+        return [Member(**each) for each in listed(self._archive, MOST_MEMBERS)]
+
+    async def unpack(self, member: Member, target: Path) -> Fault | None:
+        if member.name.startswith("bomb"):
+            return Fault(Blame.PERMANENT, "damaged", "the unpacker broke off; make it anew", died=True)
+        with target.open("wb") as file:
+            unpacked(self._archive, member.at, file)
         return None
 
 
@@ -127,8 +156,10 @@ class IntakeLab:
         self.inbox.mkdir(exist_ok=True)
         self.state.mkdir()
         self.media = FakeMedia()
+        self.packages = OpenPackages()
         self.database = DatabaseThread(self.state / "introeval.db")
         self.born: list[Born] = []
+        self.told: list[str] = []
         self.alarms: list[tuple[IntakeAlarm, ...]] = []
 
     def drop(self, name: str, content: bytes = b"10 seconds of speech") -> Path:

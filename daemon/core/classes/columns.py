@@ -10,7 +10,7 @@ from daemon.core.classes.roster import folded
 from daemon.core.classes.sheet import Row
 
 
-class Column(StrEnum):
+class RosterColumn(StrEnum):
     """The columns that tell who somebody is."""
 
     STUDENT = "student"  # an id of the lab's own
@@ -28,43 +28,44 @@ class Column(StrEnum):
 # Moodle's titles are translated: into German, French, Spanish, Italian, Dutch, Portuguese, Polish, Swedish,
 # Danish, Finnish, Czech, Turkish, Russian, Japanese, Chinese.
 _TITLES = {
-    Column.NUMBER: (
+    RosterColumn.NUMBER: (
         "id number|idnumber|id-nummer|matrikelnummer|matrikelnr|matrikelnr.|matriculation number"
         "|matric number|student number|student id|sis user id|numéro d'identification"
         "|numéro d’identification"
         "|numéro d'étudiant|número de id|número de identificación|codice identificativo|matricola"
         "|studentnummer|número de identificação|número id|numer id|numer albumu|id-nummer|tunnistenumero"
-        "|identifikační číslo|kimlik numarası|id-номер|идентификационный номер|idナンバー|学生番号|学号|id号码"
+        "|identifikační číslo|kimlik numarası|id-номер|идентификационный номер|idナンバー"
+        "|学生番号|学号|id号码"
     ),
-    Column.LOGIN: (
+    RosterColumn.LOGIN: (
         "username|user name|login|login id|sis login id|anmeldename|benutzername|nom d'utilisateur"
         "|nom d’utilisateur|nombre de usuario|nome utente|gebruikersnaam|nome de utilizador|nome de usuário"
         "|nazwa użytkownika|användarnamn|brugernavn|käyttäjätunnus|uživatelské jméno|kullanıcı adı|логин"
         "|ユーザ名|ユーザー名|用户名"
     ),
-    Column.USER: "id|user id|canvas id",
-    Column.NAME: (
+    RosterColumn.USER: "id|user id|canvas id",
+    RosterColumn.NAME: (
         "full name|fullname|student name|vollständiger name|nom complet|nombre completo|nome completo"
         "|nome e cognome|cognome e nome|nombre y apellidos|nombre / apellido(s)|volledige naam"
         "|imię i nazwisko|fullständigt namn|fulde navn|koko nimi|celé jméno|ad soyad|tam adı|полное имя"
         "|имя / фамилия|фио|フルネーム|姓名|全名"
     ),
-    Column.FIRST: (
+    RosterColumn.FIRST: (
         "first name|firstname|given name|name|vorname|prénom|nombre|nome|voornaam|naam|nome próprio|imię"
         "|förnamn|namn|fornavn|navn|etunimi|nimi|křestní jméno|jméno|adı|ad|имя|名"
     ),
-    Column.LAST: (
+    RosterColumn.LAST: (
         "last name|lastname|surname|family name|nachname|familienname|nom|nom de famille|apellido"
         "|apellidos|apellido(s)|cognome|achternaam|apelido|sobrenome|último nome|nazwisko|efternamn"
         "|efternavn|sukunimi|příjmení|soyadı|soyad|фамилия|姓|姓氏"
     ),
-    Column.EMAIL: (
+    RosterColumn.EMAIL: (
         "email address|email|e-mail|e-mail address|mail|e-mail-adresse|adresse de courriel|courriel"
         "|dirección de correo|correo electrónico|indirizzo email|e-mailadres|endereço de email"
         "|endereço de correio eletrónico|adres e-mail|e-postadress|e-mailadresse|sähköpostiosoite"
         "|e-mailová adresa|e-posta adresi|адрес электронной почты|メールアドレス|电子邮件地址|邮箱"
     ),
-    Column.GROUP: (
+    RosterColumn.GROUP: (
         "group|groups|section|sections|gruppe|gruppen|groupe|groupes|grupo|grupos|gruppo|gruppi|groep"
         "|groepen|grupa|grupy|grupp|grupper|ryhmä|ryhmät|skupina|skupiny|grup|gruplar|группа|группы"
         "|グループ|小组|组"
@@ -76,20 +77,20 @@ _NUMBERED = re.compile(r"(\D+?)\s*(\d+)")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
-def columns(titles: Sequence[str], body: Sequence[Row]) -> dict[Column, int]:
+def columns(titles: Sequence[str], body: Sequence[Row]) -> dict[RosterColumn, int]:
     """Where the columns are that tell who somebody is, by the titles of a table and the rows below."""
     titles = [folded(title) for title in titles]
-    found: dict[Column, int] = {}
+    found: dict[RosterColumn, int] = {}
     for at, title in enumerate(titles):
         column = _COLUMN_OF.get(title)
         if column is not None:
             found.setdefault(column, at)
     if "student" in titles:
-        of_canvas = Column.USER in found and not _OF_CANVAS.isdisjoint(titles)
-        found[Column.NAME if of_canvas else Column.STUDENT] = titles.index("student")
-    elif 0 not in found.values() or found.get(Column.USER) == 0:
+        of_canvas = RosterColumn.USER in found and not _OF_CANVAS.isdisjoint(titles)
+        found[RosterColumn.NAME if of_canvas else RosterColumn.STUDENT] = titles.index("student")
+    elif 0 not in found.values() or found.get(RosterColumn.USER) == 0:
         _find_participant(len(titles), body, found)
-    if Column.EMAIL not in found:
+    if RosterColumn.EMAIL not in found:
         _find_addresses(len(titles), body, found)
     return _with_whole_name(found)
 
@@ -100,27 +101,29 @@ def participant_number(text: str) -> str:
     return match[2] if match else ""
 
 
-def _find_participant(width: int, body: Sequence[Row], found: dict[Column, int]) -> None:
+def _find_participant(width: int, body: Sequence[Row], found: dict[RosterColumn, int]) -> None:
     """Moodle's worksheet has "Participant 12345" in its first column, and the whole name in the second."""
     words = {match and match[1] for row in body for match in [_NUMBERED.fullmatch(row.cell(0))]}
     if len(words) == 1 and None not in words:
-        found[Column.PARTICIPANT] = 0
-        if found.get(Column.USER) == 0:
-            del found[Column.USER]
+        found[RosterColumn.PARTICIPANT] = 0
+        if found.get(RosterColumn.USER) == 0:
+            del found[RosterColumn.USER]
         if 1 not in found.values() and width > 1:
-            found[Column.NAME] = 1
+            found[RosterColumn.NAME] = 1
 
 
-def _find_addresses(width: int, body: Sequence[Row], found: dict[Column, int]) -> None:
+def _find_addresses(width: int, body: Sequence[Row], found: dict[RosterColumn, int]) -> None:
     for at in sorted(set(range(width)) - set(found.values())):
         if body and all(_ADDRESS.fullmatch(row.cell(at)) for row in body):
-            found[Column.EMAIL] = at
+            found[RosterColumn.EMAIL] = at
             return
 
 
-def _with_whole_name(found: Mapping[Column, int]) -> dict[Column, int]:
+def _with_whole_name(found: Mapping[RosterColumn, int]) -> dict[RosterColumn, int]:
     """A first or a last name alone is the whole name: in some languages it has the same title."""
-    parts: Sequence[Column] = [column for column in (Column.FIRST, Column.LAST) if column in found]
-    if len(parts) == 1 and Column.NAME not in found:
-        return {Column.NAME if column in parts else column: at for column, at in found.items()}
+    parts: Sequence[RosterColumn] = [
+        column for column in (RosterColumn.FIRST, RosterColumn.LAST) if column in found
+    ]
+    if len(parts) == 1 and RosterColumn.NAME not in found:
+        return {RosterColumn.NAME if column in parts else column: at for column, at in found.items()}
     return dict(found)

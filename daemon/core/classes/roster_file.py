@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from daemon.core.classes.columns import Column, columns, participant_number
+from daemon.core.classes.columns import RosterColumn, columns, participant_number
 from daemon.core.classes.roster import MOST_ENTRIES, UNSEEN, RosterEntry, folded
 from daemon.core.classes.sheet import Row, Sheet, SheetUnreadable
 from daemon.core.intake.naming import is_safe, printable
@@ -17,7 +17,7 @@ _MOST_FAULTS = 20
 _ROUNDED = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE)
 _AS_TEXT = re.compile(r'="(.*)"')  # keeps the zeros that a number begins with
 _TEST_STUDENTS = frozenset({"student, test", "test student"})
-_OTHER_KEYS = (Column.NUMBER, Column.LOGIN, Column.PARTICIPANT, Column.USER)
+_OTHER_KEYS = (RosterColumn.NUMBER, RosterColumn.LOGIN, RosterColumn.PARTICIPANT, RosterColumn.USER)
 """What a platform knows a person by. The first that each row has is the id, the others are aliases: people
 name recordings by what they know of themselves, and downloads are named by any of these.
 """
@@ -69,7 +69,9 @@ def _read(content: bytes) -> RosterFile:
 class _Reader:
     """Reads rows into entries, and collects the faults."""
 
-    def __init__(self, titles: Sequence[str], found: Mapping[Column, int], id_column: Column) -> None:
+    def __init__(
+        self, titles: Sequence[str], found: Mapping[RosterColumn, int], id_column: RosterColumn
+    ) -> None:
         self._titles, self._found, self._id = titles, found, id_column
         self._rows: dict[str, int] = {}
         self.faults: list[str] = []
@@ -89,55 +91,57 @@ class _Reader:
             yield RosterEntry(
                 student=student,
                 name=_name(row, self._found),
-                group=_text(row, Column.GROUP, self._found),
-                email=_text(row, Column.EMAIL, self._found),
+                group=_text(row, RosterColumn.GROUP, self._found),
+                email=_text(row, RosterColumn.EMAIL, self._found),
                 aliases=tuple(dict.fromkeys(key for key in others if key and key != student)),
             )
         except ValidationError as exc:
-            column = Column(str(exc.errors()[0]["loc"][0]).replace("aliases", Column.NUMBER))
+            column = RosterColumn(str(exc.errors()[0]["loc"][0]).replace("aliases", RosterColumn.NUMBER))
             self._complain(row, column, "the text is longer than 200 characters; shorten it")
 
-    def _complain(self, row: Row, column: Column, fault: str) -> None:
+    def _complain(self, row: Row, column: RosterColumn, fault: str) -> None:
         title = printable(self._titles[self._found[column]]) if column in self._found else column
         self.faults.append(f"row {row.number}, column {title}: {fault}")
 
 
-def _id_column(rows: Sequence[Row], found: Mapping[Column, int]) -> Column | None:
+def _id_column(rows: Sequence[Row], found: Mapping[RosterColumn, int]) -> RosterColumn | None:
     """The column of the ids: the lab's own, else the first that each row has."""
-    if Column.STUDENT in found:
-        return Column.STUDENT
-    there = [column for column in (*_OTHER_KEYS, Column.EMAIL) if column in found]
+    if RosterColumn.STUDENT in found:
+        return RosterColumn.STUDENT
+    there = [column for column in (*_OTHER_KEYS, RosterColumn.EMAIL) if column in found]
     filled = [column for column in there if all(_key(row, column, found) for row in rows)]
     some = [column for column in there if any(_key(row, column, found) for row in rows)]
     return next(iter((*filled, *some, *there)), None)
 
 
-def _is_person(row: Row, found: Mapping[Column, int]) -> bool:
+def _is_person(row: Row, found: Mapping[RosterColumn, int]) -> bool:
     """Whether a row is of somebody: Canvas has rows of points, which have no number, and a test student."""
     if not any(cell.strip() for cell in row.cells):
         return False
-    if Column.USER not in found or Column.NAME not in found or Column.STUDENT in found:
+    if RosterColumn.USER not in found or RosterColumn.NAME not in found or RosterColumn.STUDENT in found:
         return True
-    is_test = folded(row.cell(found[Column.NAME])) in _TEST_STUDENTS and not _key(row, Column.NUMBER, found)
+    is_test = folded(row.cell(found[RosterColumn.NAME])) in _TEST_STUDENTS and not _key(
+        row, RosterColumn.NUMBER, found
+    )
     return not is_test and any(_key(row, column, found) for column in _OTHER_KEYS)
 
 
-def _key(row: Row, column: Column, found: Mapping[Column, int]) -> str:
+def _key(row: Row, column: RosterColumn, found: Mapping[RosterColumn, int]) -> str:
     """What a row says in a column of ids; of an address what stands before the `@`."""
     text = unicodedata.normalize("NFKC", _text(row, column, found))
-    if column is Column.PARTICIPANT:
+    if column is RosterColumn.PARTICIPANT:
         return participant_number(text)
-    return text.partition("@")[0] if column is Column.EMAIL else text
+    return text.partition("@")[0] if column is RosterColumn.EMAIL else text
 
 
-def _name(row: Row, found: Mapping[Column, int]) -> str:
-    if Column.NAME in found:
-        last, comma, first = _text(row, Column.NAME, found).partition(",")
+def _name(row: Row, found: Mapping[RosterColumn, int]) -> str:
+    if RosterColumn.NAME in found:
+        last, comma, first = _text(row, RosterColumn.NAME, found).partition(",")
         return f"{first.strip()} {last.strip()}" if comma and first.strip() else last
-    return f"{_text(row, Column.FIRST, found)} {_text(row, Column.LAST, found)}".strip()
+    return f"{_text(row, RosterColumn.FIRST, found)} {_text(row, RosterColumn.LAST, found)}".strip()
 
 
-def _text(row: Row, column: Column, found: Mapping[Column, int]) -> str:
+def _text(row: Row, column: RosterColumn, found: Mapping[RosterColumn, int]) -> str:
     """A cell on one line in NFC, without what cannot be seen at its ends."""
     if column not in found:
         return ""

@@ -95,6 +95,16 @@ def is_archive(name: str) -> bool:
     return other_kind(name) == "an archive"
 
 
+def is_package(name: str) -> bool:
+    """Whether a file is an archive that is opened."""
+    return PurePath(name).suffix.lower() == ".zip"
+
+
+def is_roster(relative: PurePath) -> bool:
+    """Whether a path below the inbox is that of a roster for the open class."""
+    return len(relative.parts) == 1 and relative.name.casefold() == "roster.csv"
+
+
 def has_media_suffix(name: str) -> bool:
     """Whether a file is a recording by its suffix: one that can't be read is damaged, not of another kind."""
     return PurePath(name).suffix.lower() in MEDIA_SUFFIXES

@@ -30,7 +30,7 @@ class Enrolled(Protocol):
         ...
 
 
-class Roll(Protocol):
+class KnownStudents(Protocol):
     """A roster, as far as names of files need it."""
 
     def __hash__(self) -> int: ...
@@ -48,7 +48,7 @@ class Roll(Protocol):
         ...
 
 
-class EmptyRoll:
+class NobodyKnown:
     """A roster of nobody."""
 
     def find(self, named: str) -> None:
@@ -64,7 +64,7 @@ class EmptyRoll:
         return ()
 
 
-def of_platform(number: str, name: str, roll: Roll) -> Enrolled | str | None:
+def of_platform(number: str, name: str, roll: KnownStudents) -> Enrolled | str | None:
     """Who a download is of, by the number and the name that a platform wrote, or why that is doubtful.
 
     1. Who has the number, unless the name is another: the number may be of another system.
@@ -83,7 +83,7 @@ def of_platform(number: str, name: str, roll: Roll) -> Enrolled | str | None:
     return f"in the roster {number} and the name {printable(name)} are not of one and the same: {students}"
 
 
-def of_words(folders: Sequence[str], stem: str, roll: Roll) -> dict[str, Enrolled]:
+def of_words(folders: Sequence[str], stem: str, roll: KnownStudents) -> dict[str, Enrolled]:
     """The people whom folders or the beginning of a file's name name, by what names them."""
     named = {text: entry for text in folders if (entry := _named(text, roll)) is not None}
     if not (vocabulary.is_of_device(stem) or _begins_with_date(stem)):
@@ -93,7 +93,7 @@ def of_words(folders: Sequence[str], stem: str, roll: Roll) -> dict[str, Enrolle
     return named
 
 
-def _named(text: str, roll: Roll) -> Enrolled | None:
+def _named(text: str, roll: KnownStudents) -> Enrolled | None:
     entry = roll.find(text)
     if entry is None:
         return only(roll.called(text))

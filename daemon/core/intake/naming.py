@@ -33,6 +33,7 @@ class Refused(StrEnum):
     HANDED_IN = "handed_in"
     VANISHED = "vanished"
     NOT_OWNER = "not_owner"
+    ROSTER = "roster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def read_spool_name(name: str) -> tuple[str, str, str] | None:
 
 
 def rejected_name(claim_id: str, filename: str) -> str:
-    """The name of a refused file in the rejected folder."""
+    """The name of a refused file, or of a package or a roster, in the folder of those."""
     return f"{claim_id}-{slug(filename)}{suffix(filename)}"
 
 

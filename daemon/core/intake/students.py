@@ -30,7 +30,7 @@ _HEAD = re.compile(r"_| - ")
 _COPY = re.compile(r"^(copy of|kopie von|copie de|copia de) ", re.IGNORECASE)
 _FULL_NAME = re.compile(r"([A-Z][a-z]+)_([A-Z][a-z]+)(?=_|$)")
 _NAME_AND_YEAR = re.compile(r"[A-Za-z]{3,}[-. ]?(19|20)\d\d")
-_NO_ROLL = known.EmptyRoll()
+_NO_ROLL = known.NobodyKnown()
 _NOBODY = "{} names nobody: it is made of words, dates, counters or courses that many files have"
 
 
@@ -59,7 +59,7 @@ class Names:
         self._decides = not vocabulary.admits_words(self._id)
         self._remembered = lru_cache(_REMEMBERED)(self._read)
 
-    def read(self, relative: PurePath, roll: known.Roll = _NO_ROLL) -> Named | Refusal:
+    def read(self, relative: PurePath, roll: known.KnownStudents = _NO_ROLL) -> Named | Refusal:
         """The student and the file name of a path below the inbox, or why there are none.
 
         Whom the roster knows has the id that it gives, whatever the rule for ids.
@@ -71,7 +71,7 @@ class Names:
         named = self.read(relative)
         return named.student if isinstance(named, Named) else ""
 
-    def _read(self, relative: PurePath, roll: known.Roll) -> Named | Refusal:
+    def _read(self, relative: PurePath, roll: known.KnownStudents) -> Named | Refusal:
         filename = printable(relative.name)
         kind = kinds.other_kind(relative.name)
         if kinds.is_archive(relative.name):
@@ -89,7 +89,7 @@ class Names:
         )
         return Refusal(Refused.NO_STUDENT, f"{message}, and send it again")
 
-    def _student(self, parts: Sequence[str], roll: known.Roll) -> str | _Doubt:
+    def _student(self, parts: Sequence[str], roll: known.KnownStudents) -> str | _Doubt:
         found = self._of_patterns("/".join(parts), roll)
         if found is not None:
             return found if isinstance(found, (_Doubt, _Enrolled)) else self._checked(found)
@@ -104,7 +104,7 @@ class Names:
             return _Enrolled(*students)
         return found if isinstance(found, _Doubt) else self._checked(found)
 
-    def _of_patterns(self, path: str, roll: known.Roll) -> str | _Doubt | None:
+    def _of_patterns(self, path: str, roll: known.KnownStudents) -> str | _Doubt | None:
         """The student by the first pattern that matches; None if none does."""
         if self._own and len(path) > LONGEST_PATH:
             return _Doubt(f"its path has more than {LONGEST_PATH} characters", "shorten the names")
@@ -177,7 +177,7 @@ class Names:
         return _Doubt(f"{_quoted(student)} was read, which is no student's id, {told}")
 
 
-def _of_platform(match: re.Match[str], roll: known.Roll) -> str | _Doubt | None:
+def _of_platform(match: re.Match[str], roll: known.KnownStudents) -> str | _Doubt | None:
     """The student of a match of a platform's pattern; None if it is none."""
     groups, student = match.groupdict(), match["student"]
     if "word" in groups and vocabulary.is_of_nobody(groups["word"]):
