@@ -231,7 +231,7 @@ def _added_video(tar: tarfile.TarFile, state: Path, path: Path | None) -> Backup
 
 def _add_claims(tar: tarfile.TarFile, state: Path, copied: Database) -> Iterator[BackupFile]:
     """Add the files of claims that are no tasks yet."""
-    places = ClaimPaths(state / SPOOL, state / REJECTED)
+    places = ClaimPaths.below(state)
     for claim in still_open(copied):
         with contextlib.suppress(FileNotFoundError):  # it is still in the inbox, or was refused meanwhile
             yield _added(tar, state, places.target(claim))
