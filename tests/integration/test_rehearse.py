@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from daemon.cli.common import Chosen
-from daemon.config.load import load
+from daemon.config.load import Config, load
 from daemon.core.errors import UsageError
 from daemon.rehearsal.lab import Lab
 from daemon.store import classes, open_store
@@ -23,6 +23,8 @@ SLOW = "settle_s = 600\n"  # nothing is claimed, so no engine starts
 LAB_SETTINGS = """
 [alerts]
 webhook = "http://127.0.0.1:9/alarm"
+[hooks]
+command = ["/bin/false"]
 [rate]
 temperature = 0.3
 [batch]
@@ -84,10 +86,12 @@ def test_its_daemon_has_the_labs_engines_and_neither_its_folders_nor_its_hooks(l
     real = load(lab.folder / "introeval.toml")
     rehearsed = Lab(real)
     assert load(None, rehearsed.environment()) == rehearsed.config
-    for section in ("batch", "stt", "gpu", "extract", "embedded", "prompts", "retry"):
+    engines = {"runtime", "batch", "stt", "gpu", "extract", "embedded", "prompts", "retry"}
+    for section in engines:
         assert getattr(rehearsed.config, section) == getattr(real, section)
     assert rehearsed.config.rate.temperature == 0.3
-    assert rehearsed.config.alerts.webhook == ""
+    for section in Config.model_fields.keys() - engines - {"paths", "intake", "rate", "docker"}:
+        assert getattr(rehearsed.config, section) == getattr(Config(), section)
     below = lab.folder / "var" / "rehearsals"
     assert all(path.is_relative_to(below) for path in dict(rehearsed.config.paths).values())
 
