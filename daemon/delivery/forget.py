@@ -26,7 +26,7 @@ from daemon.system.folder import Folder
 from daemon.system.place import Place
 from daemon.system.shelves import COPY_PREFIX, claim_of, remove_all, remove_file
 
-_OF_CLAIMS = (b"spool", b"rejected")
+_OF_CLAIMS = (b"spool", b"rejected", b"received", b"unpacked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _delete_files(kept: StudentRecords, paths: PathSettings, outbox: Folder) -> 
             if name.startswith(COPY_PREFIX):
                 copies += remove_all(state, name)
         for name in _OF_CLAIMS:
-            files += _remove_those_of(state, name, frozenset(kept.claims))
+            files += _remove_those_of(state, name, frozenset((*kept.claims, *kept.deposits)))
         files += sum(remove_all(outbox, folder) for folder in folders)
         if state.stat(b"archive") is not None:
             with state.inner(b"archive") as archive:

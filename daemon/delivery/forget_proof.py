@@ -23,7 +23,7 @@ from daemon.system.state_folder import DATABASE
 MOST = 50
 """At most so many places are named."""
 _MODELS = b"models"
-_MEDIA = (b"spool", b"archive", b"rejected", b"decoded")
+_MEDIA = (b"spool", b"archive", b"rejected", b"received", b"unpacked", b"decoded")
 _SOUND = b".pcm"  # the probe clip of an engine
 _DATABASE_FILES = (DATABASE.encode(), f"{DATABASE}-wal".encode())
 _INDEX = f"{DATABASE}-shm".encode()  # only numbers; SQLite creates it again at every start

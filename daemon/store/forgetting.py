@@ -10,6 +10,7 @@ from peewee import Expression, chunked
 
 from daemon.contracts.values import Kind
 from daemon.core.errors import IllegalTransition, UnknownStudent
+from daemon.core.intake.kinds import is_package
 from daemon.core.intake.naming import temporary_name
 from daemon.core.keeping.traces import Traces, names_student
 from daemon.core.tasks.task import FINAL
@@ -25,13 +26,15 @@ _ACTORS = (EventRow.actor, TaskRow.acknowledged_by, DocumentRow.acknowledged_by)
 @dataclass(frozen=True, slots=True)
 class StudentRecords:
     """All that is kept of a student: ids of tasks, claims and documents about refusals, paths of videos, and
-    names of files of the outbox. After the deletion `traces` must not be found anywhere.
+    names of files of the outbox. `deposits` are claims of packages with a video of theirs, and of rosters.
+    After the deletion `traces` must not be found anywhere.
     """
 
     student: str
     traces: Traces
     tasks: tuple[int, ...] = ()
     claims: tuple[str, ...] = ()
+    deposits: tuple[str, ...] = ()
     reasons: tuple[int, ...] = ()
     entries: int = 0  # of rosters
     videos: tuple[Path, ...] = ()
@@ -66,6 +69,7 @@ def kept_of(db: Database, student: str, inbox: Path) -> StudentRecords:
         ),
         tasks=tuple(row.id for row in rows),
         claims=claim_ids,
+        deposits=tuple(_deposits_of(db, claims)),
         reasons=tuple(reason.id for reason in reasons),
         entries=len(entries),
         videos=tuple(Path(row.file_path) for row in rows if row.video != "gone"),
@@ -121,6 +125,15 @@ def _claims_of(db: Database, student: str, inbox: Path) -> Iterator[ClaimRow]:
         relative = path.relative_to(inbox) if path.is_relative_to(inbox) else PurePath(path.name)
         if names_student(relative, student):
             yield claim
+
+
+def _deposits_of(db: Database, claims: Iterable[ClaimRow]) -> Iterator[str]:
+    paths = [bytes(claim.path) for claim in claims]
+    deposits = ClaimRow.student.is_null() & ClaimRow.reason.is_null()
+    for one in ClaimRow.select().where(deposits).execute(db).iterator():
+        inside = bytes(one.path) + b"/"
+        if not is_package(one.filename) or any(path.startswith(inside) for path in paths):
+            yield one.id
 
 
 def _documents(db: Database, condition: Expression) -> list[DocumentRow]:

@@ -10,7 +10,7 @@ from daemon.system.state_folder import DATABASE
 
 COPY_PREFIX = f"{DATABASE}.before-".encode()
 """The prefix of the copies of the database that are made before an update."""
-REJECTED = b"rejected"
+_OF_CLAIMS = (b"rejected", b"received")
 _CLAIM_LENGTH = 20  # a refused file's name begins with its claim's id
 
 
@@ -25,11 +25,14 @@ def folder_of(path: Path, root: Path) -> Folder:
 
 
 def loose_files(state: Path) -> list[bytes]:
-    """Refused files and copies of the database, as paths below the state folder. Raises OSError."""
+    """Refused files, packages, rosters and copies of the database, as paths below the state folder. Raises
+    OSError.
+    """
     with Folder.open(state) as root:
         found = [name for name in root.names() if name.startswith(COPY_PREFIX)]
-        with contextlib.suppress(FileNotFoundError), root.inner(REJECTED) as rejected:
-            found += [REJECTED + b"/" + name for name in rejected.names() if not _is_folder(rejected, name)]
+        for shelf in _OF_CLAIMS:
+            with contextlib.suppress(FileNotFoundError), root.inner(shelf) as folder:
+                found += [shelf + b"/" + name for name in folder.names() if not _is_folder(folder, name)]
     return found
 
 

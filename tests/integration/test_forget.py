@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import sqlite3
+import zipfile
 from contextlib import closing
 from pathlib import Path
 
@@ -308,3 +309,20 @@ def test_a_search_in_chunks_finds_what_a_search_of_the_whole_finds(pieces: list[
         patch.setattr(forget_proof, "_CHUNK", chunk)
         found = forget_proof._reads(io.BytesIO(text), traces.in_text(), traces.longest(), None)
     assert found is traces.in_text().found(text)
+
+
+async def test_a_package_goes_with_each_student_who_is_in_it(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    for name, students in (("first.zip", ("s021", "s022")), ("second.zip", ("s023",))):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for student in students:
+                archive.writestr(f"{student}/video.mp4", student)
+        lab.hand_in(name, packed.getvalue())
+    async with lab.daemon() as daemon:
+        await until(lambda: daemon.born == 3)
+        await worked_off(daemon)
+        assert (await forgotten(lab, "s021")).left == []
+    (kept,) = names(lab.config.paths.state / "received")
+    assert kept.endswith("-second.zip")
+    assert len(names(lab.config.paths.state / "archive")) == 2

@@ -42,10 +42,15 @@ def package(*names: str, content: bytes = b"10 seconds of ") -> bytes:
 
 def open_class(here: IntakeLab, entries: list[RosterEntry]) -> None:
     here.database.now(
-        classes.open_class, "intro", deadline=None, rubric=None, archive_days=None, now=1.0, actor="roe"
+        classes.open_class,
+        "intro",
+        deadline=None,
+        rubric=None,
+        archive_days=None,
+        entries=entries or None,
+        now=1.0,
+        actor="roe",
     )
-    if entries:
-        here.database.now(classes.set_roster, "intro", entries, 1.0, "roe")
 
 
 async def taken_in(here: IntakeLab, **settings: Any) -> Outcome:
