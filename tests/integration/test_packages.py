@@ -137,7 +137,7 @@ FIFO = (stat.S_IFIFO | 0o777) << 16
         (member("s001/\x07.mp4"), "is no name of a file"),
         (member("s001/" + "x" * 300 + ".mp4"), "its name is too long"),
         (member("/".join("abcdefghi") + "/s001_x.mp4"), "folders deep"),
-        (member("s001/x.zip"), "is an archive, which is not opened"),
+        (member("s001/x.zip"), "is an archive that is not opened"),
         (member("intro.mp4"), "does not name its student"),
         (bomb, "times its size, which no recording does"),
         (member("s001/x.mp4", bytes(13_000_000)), "MB, and 12.0 are allowed"),

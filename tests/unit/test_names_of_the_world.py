@@ -252,9 +252,52 @@ A new name under which three or more different videos come within a minute raise
 `intake_many_at_once`. If it has no number, as `Robotics` has none, no such video replaces another, whatever
 `[intake] resubmission` says, and each result has the flag `shared_name` and needs review.
 
-The suffix decides only for what is certainly no recording: archives, documents, pictures, links, programs and
+The suffix decides only for what is certainly no recording: archives but zips, documents, pictures, links, programs and
 projects of editors are refused. Anything else of a student is claimed, and the decoder reads it. Half-done
 downloads, and what cameras, meeting tools, systems and sync clients put beside a video, are ignored.
+
+## With a roster
+
+While a class with a roster is open, whom the roster knows has the id that it gives, whatever
+`student_pattern` says, and however case and width are written. It knows a student by id, login, number,
+address, what stands before the `@`, and the whole name where one student alone has it: `Anna Smith/`,
+`Smith_Anna_intro.mp4`.
+
+In the name of a download the number and the name must be of the same student, since numbers of two systems
+can be alike; else the file is refused. Without a roster, or for somebody who is not on it, the number is
+the id.
+
+The id of a student in a roster file is:
+
+- Our own: the column `student` is the id, beside it optionally `name`, `group`, `email`.
+- Moodle's participants, grading worksheet or grades, by titles in 16 languages, and by "Participant 12345"
+  in the first column in any: the first that each row has of ID number, username, participant's number and
+  what stands before the `@`.
+- Canvas's grade book (`Student`, `ID`, `SIS User ID`, `SIS Login ID`, `Section`), without the rows of
+  points and the test student: the first that each row has of SIS user id, SIS login id and Canvas's number.
+
+Comma, semicolon or tab; UTF-8, UTF-16 with its mark, Windows-1252 or Latin-1; at most 10,000 students. Each
+fault is a line with its row and column, and a file with one is not taken. The other names of a student are
+aliases: downloads with Canvas's number find the student whose id is the matriculation number.
+
+Give it by `introeval class open NAME --roster FILE`, `introeval class roster FILE`, or drop it into the
+inbox as `roster.csv`. There it counts only if its owner's account may change a class by command: root, the
+daemon's, or a member of `[api] operators`. `[intake] shared_accounts` does not count, since on some shares
+all students' files have such an account. On a share where the daemon's own account owns every file, give it
+by command.
+
+## Packages
+
+A zip is opened: the download of a platform, or a recording in a zip of its own. Each recording in it is
+claimed by itself, with its path in the zip as if that lay in the zip's folder; a single one may also be
+named by the zip (`s001_intro.zip`). The account of the zip counts for `[intake] owner`. The zip itself is
+kept in the state folder's `received/` for `[retention] archive_days`, and so is a roster.
+
+It is read by a child process that can open no file and reach no network. What may not be taken has a reason
+each in the outbox, and the rest of the zip goes on: names that lead out of it, links, encrypted files,
+archives in it, files that unpack to a hundred times their size, more than eight folders. Refused whole is a
+zip that is damaged, whose files overlap, that has more than 2000 files, or more than 16 times `[intake]
+max_size_mb`.
 
 ## Learning platforms
 

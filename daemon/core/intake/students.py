@@ -76,7 +76,7 @@ class Names:
         kind = kinds.other_kind(relative.name)
         if kinds.is_archive(relative.name):
             fix = "unpack it, and send the recording that is in it, one file for each student"
-            return Refusal(Refused.ARCHIVE, f"{filename} is an archive, which is not opened; {fix}")
+            return Refusal(Refused.ARCHIVE, f"{filename} is an archive that is not opened; {fix}")
         if kind is not None:
             fix = "send the video or the sound itself, as mp4, mov, mkv, webm or m4a"
             return Refusal(Refused.NO_MEDIA_TYPE, f"{filename} is {kind}, no recording; {fix}")
