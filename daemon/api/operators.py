@@ -26,6 +26,14 @@ def operators(name: str) -> Callable[[int], bool]:
     return may_change
 
 
+def may_hand_in_rosters(name: str) -> Callable[[int], bool]:
+    """Make the check whether a roster in the inbox counts, by the user id that owns it: as `operators`, but
+    the daemon's own only where no group is named, since a share can make all files its own.
+    """
+    may_change, own = operators(name), os.geteuid()
+    return lambda uid: may_change(uid) and (uid == 0 or uid != own or not name)
+
+
 def kept_for(name: str) -> ReservedFor:
     """Root, the daemon's user and the listed members of the group `name`, for whom connections are kept.
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from daemon.api.operators import operators
+from daemon.api.operators import may_hand_in_rosters
 from daemon.app.configured import canary_keys, is_demo
 from daemon.app.engines import Site, prompt_tokens
 from daemon.app.parts import Daemon
@@ -268,6 +268,6 @@ def _make_intake(config: Config, place: Place, session: Session, media: Media, a
             names=Names(config.intake.student_pattern, config.intake.patterns),
             done_marker=config.intake.done_marker,
             ownership=ownership(config),
-            may_set_roster=operators(config.api.operators),
+            may_set_roster=may_hand_in_rosters(config.api.operators),
         ),
     )

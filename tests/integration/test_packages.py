@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from daemon.api.operators import may_hand_in_rosters
 from daemon.core.classes.roster import RosterEntry
 from daemon.core.intake.ownership import Ownership
 from daemon.intake.intake import Intake
@@ -293,6 +294,15 @@ async def test_a_roster_that_is_not_taken_changes_nothing(
     assert why in told
     assert [entry.student for entry in here.database.now(classes.open_roster).entries] == ["old"] * is_open
     assert (found.open, found.inbox, len(found.rejected)) == ([], [], 1)
+
+
+def test_on_a_share_that_makes_all_files_the_daemons_own_no_roster_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4321)
+    in_a_lab, alone = may_hand_in_rosters("root"), may_hand_in_rosters("")
+    assert [in_a_lab(uid) for uid in (0, 4321, 4322)] == [True, False, False]
+    assert [alone(uid) for uid in (0, 4321, 4322)] == [True, True, False]
 
 
 @pytest.mark.parametrize("after", [False, True])

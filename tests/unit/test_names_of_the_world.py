@@ -252,9 +252,10 @@ A new name under which three or more different videos come within a minute raise
 `intake_many_at_once`. If it has no number, as `Robotics` has none, no such video replaces another, whatever
 `[intake] resubmission` says, and each result has the flag `shared_name` and needs review.
 
-The suffix decides only for what is certainly no recording: archives but zips, documents, pictures, links, programs and
-projects of editors are refused. Anything else of a student is claimed, and the decoder reads it. Half-done
-downloads, and what cameras, meeting tools, systems and sync clients put beside a video, are ignored.
+The suffix decides only for what is certainly no recording: archives but zips, documents, pictures, links,
+programs and projects of editors are refused. Anything else of a student is claimed, and the decoder reads it.
+Half-done downloads, and what cameras, meeting tools, systems and sync clients put beside a video, are
+ignored.
 
 ## With a roster
 
@@ -281,10 +282,10 @@ fault is a line with its row and column, and a file with one is not taken. The o
 aliases: downloads with Canvas's number find the student whose id is the matriculation number.
 
 Give it by `introeval class open NAME --roster FILE`, `introeval class roster FILE`, or drop it into the
-inbox as `roster.csv`. There it counts only if its owner's account may change a class by command: root, the
-daemon's, or a member of `[api] operators`. `[intake] shared_accounts` does not count, since on some shares
-all students' files have such an account. On a share where the daemon's own account owns every file, give it
-by command.
+inbox as `roster.csv`. There it counts only if its owner's account may change a class by command: root, a
+member of `[api] operators`, and where that is empty the daemon's own account. Neither the daemon's account
+in a lab with operators nor one of `[intake] shared_accounts` counts: a share can give either the files of
+all students. There, give it by command.
 
 ## Packages
 
