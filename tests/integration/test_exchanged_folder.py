@@ -90,6 +90,7 @@ def test_no_race_moves_what_lies_elsewhere(disk: Path, target: str) -> None:
             session=here.database.session,
             media=here.media,
             on_born=here.on_born,
+            packages=here.packages,
             clock=lambda: 1_700_000_000.0,
             limits=Limits(max_size_bytes=10_000),
             files=Files(),

@@ -14,7 +14,6 @@ import pytest
 
 from daemon.contracts.values import Decoded, Probe
 from daemon.core.errors import Blame, Fault
-from daemon.stt import decoder
 from daemon.stt.decoder import MediaReader
 from daemon.stt.media import probe
 from daemon.stt.media_faults import MediaFault
@@ -145,12 +144,12 @@ async def test_all_passes_of_a_video_have_one_limit_that_is_a_small_part_of_its_
 ) -> None:
     limits = []
 
-    async def noted(child: Child, task: str, descriptors: list[int], limit_s: float) -> ChildMessage:
-        limits.append((task, limit_s))
-        return await answer(child, task, descriptors, limit_s)
+    async def noted(child: Child, request: ChildMessage, *files: int, cpu_limit_s: float) -> ChildMessage:
+        limits.append((request["do"], cpu_limit_s))
+        return await ask(child, request, *files, cpu_limit_s=cpu_limit_s)
 
-    answer = decoder._answer
-    monkeypatch.setattr(decoder, "_answer", noted)
+    ask = Child.ask
+    monkeypatch.setattr(Child, "ask", noted)
     path = film(tmp_path / "a.mp4", *[silence(20)] * 3)
     media = MediaReader(tmp_path / "media.log", probe_limit_s=10.0, decode_limit_s=30.0)
     assert isinstance(await media.decode(path, tmp_path / "a.pcm"), Decoded)
