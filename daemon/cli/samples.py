@@ -12,12 +12,9 @@ from daemon.core.intake.kinds import has_media_suffix, ignored
 from daemon.store.models import TaskRow
 from daemon.store.opening import connect
 
-_PROGRAM = Path(__file__).resolve().parents[1]
-SAMPLES = next(
-    (found for found in (_PROGRAM.parent / "samples", _PROGRAM / "samples") if found.is_dir()),
-    _PROGRAM / "samples",
-)
-"""The folder of the clips: in a checkout, or in the installed program."""
+_INSTALLED = Path(__file__).resolve().parents[1] / "samples"
+SAMPLES = _INSTALLED if _INSTALLED.is_dir() else _INSTALLED.parents[1] / "samples"
+"""The folder of the clips: in the installed program, else in the checkout."""
 
 CLIP_S = 18.6
 """The mean length in seconds of the clips in which somebody speaks."""

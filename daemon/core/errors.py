@@ -203,7 +203,7 @@ class BackupError(IntroEvalError):
 
 
 class SamplesMissing(IntroEvalError):
-    """There are no sample clips: they are part of a checkout, not of an installed package."""
+    """The sample clips, which come with the program, are not there."""
 
     exit_code = 23
 
