@@ -25,6 +25,7 @@ from daemon.store import calibration, classes, codec, history
 from daemon.store.database import Database, writes
 from daemon.store.documents import add_document
 from daemon.store.found import find
+from daemon.store.heard_names import with_roster_name
 from daemon.store.models import TaskRow
 
 _ANSWERS: dict[Event, type[StageOutcome]] = {
@@ -128,6 +129,7 @@ def _columns_of(db: Database, outcome: StageOutcome, row: TaskRow, change: Chang
             said = {"error_code": outcome.code, "error_message": codec.printable_text(outcome.message)}
             return {**payload, **said, **_merged(row, Stage.STT, (), outcome.provenance)}
         case Extracted():
+            outcome = with_roster_name(db, row, outcome)
             form = outcome.profile
             payload = {
                 "mistral_result": codec.dumps(form and form.model_dump()),

@@ -72,6 +72,24 @@ async def test_a_class_says_who_has_handed_in_and_who_is_missing(lab: Lab) -> No
         assert len((await shown(lab, "intro"))["lines"]) == 4
 
 
+async def test_a_name_is_spelled_as_on_the_roster_and_anothers_needs_review(lab: Lab) -> None:
+    (lab.folder / "roster.csv").write_text("student,name\ns001,Adda Lund\ns002,Grace Hopper\ns003,\n")
+    async with lab.daemon() as daemon:
+        await run(lab, "class", "open", "intro", "--roster", str(lab.folder / "roster.csv"))
+        for name in ("s001_me.mp4", "s002_me.mp4", "s003_me.mp4"):
+            lab.hand_in(name)
+        await worked_off(daemon)
+        results = {result["student_id"]: result for result in lab.results().values()}
+    own, anothers, unknown = (results[student] for student in ("s001", "s002", "s003"))
+    assert own["profile"]["name"] == "Adda"
+    assert own["provenance"]["extract"]["name_heard"] == "Ada"
+    assert "Ada" in own["profile_evidence"]["name"][0]["quote"].split()
+    assert (own["flags"], unknown["flags"]) == ([], [])
+    assert anothers["profile"]["name"] == unknown["profile"]["name"] == "Ada"
+    assert [flag["code"] for flag in anothers["flags"]] == ["name_differs"]
+    assert (own["outcome"], anothers["outcome"]) == ("evaluated", "needs_review")
+
+
 async def test_a_decision_is_the_next_revision_with_what_the_model_said(lab: Lab) -> None:
     async with lab.daemon() as daemon:
         lab.hand_in("s001_me.mp4")

@@ -18,6 +18,7 @@ IN_WORDS = {
     "low_confidence": "the speech was not heard with certainty, so words may be wrong",
     "mixed_language": "a part is not in the expected language and was left out",
     "moved_by_order": "a score is another one with the words to the grader left in",
+    "name_differs": "another name was said than the student's on the roster",
     "no_evidence": "the rating quotes nothing that was said",
     "no_valid_form": "the model gave no valid form",
     "no_valid_rating": "the model gave no valid rating",
@@ -34,7 +35,7 @@ IN_WORDS = {
 }
 """A sentence for each code of a flag."""
 
-_OWNER = frozenset({"other_account", "shared_name"})
+_OWNER = frozenset({"name_differs", "other_account", "shared_name"})
 _GRADER = frozenset({"addresses_evaluator", "moved_by_order"})
 
 

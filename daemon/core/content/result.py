@@ -31,6 +31,9 @@ from daemon.core.timestamps import to_iso
 SUCCEEDED = frozenset({Event.TRANSCRIBED, Event.UNSCORABLE, Event.EXTRACTED, Event.RATED})
 """The events by which an attempt gives its stage's outcome."""
 
+NAME_HEARD = "name_heard"
+"""The key, in the provenance of the form, of the name that was heard where the roster spells it otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
@@ -87,7 +90,7 @@ def compose(dossier: Dossier) -> Result:
         set_aside=dossier.set_aside,
         speaking=speaking,
         profile=dossier.profile if rated else None,
-        profile_evidence=profile_places(dossier.profile, dossier.transcript) if rated else {},
+        profile_evidence=profile_places(_as_heard(dossier), dossier.transcript) if rated else {},
         evaluation=dossier.evaluation if rated else None,
         timings=_timings(dossier),
         provenance=_sorted(dossier.provenance),
@@ -155,6 +158,14 @@ def _outcome(dossier: Dossier) -> Outcome:
             raise IllegalTransition(
                 f"task {dossier.task.id} was {event}, which is no end: it has no result yet"
             )
+
+
+def _as_heard(dossier: Dossier) -> Profile | None:
+    """The form with the name that is in the transcript."""
+    heard = dossier.provenance.get(Stage.EXTRACT.value, {}).get(NAME_HEARD)
+    if heard is None or dossier.profile is None:
+        return dossier.profile
+    return dossier.profile.model_copy(update={"name": heard})
 
 
 def _timings(dossier: Dossier) -> Timings:

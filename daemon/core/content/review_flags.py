@@ -8,7 +8,7 @@ REVIEW_FLAGS = frozenset(
         *("no_valid_form", "no_valid_rating", "evidence_not_found", "no_evidence", "repeats_itself"),
         *("addresses_evaluator", "moved_by_order", "unsure_score"),
         *("low_confidence", "mixed_language", "quiet"),
-        *(OTHER_ACCOUNT, SHARED_NAME),
+        *(OTHER_ACCOUNT, SHARED_NAME, "name_differs"),
     }
 )
 """Their codes."""
