@@ -1,7 +1,7 @@
 """The tables of what is handed over, what is kept, and who is told. See `daemon.config.sections`."""
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
@@ -22,10 +22,14 @@ class ReviewSettings(Settings):
 
 
 class RetentionSettings(Settings):
-    """How long videos, refused files, copies of the database and the record of each day are kept."""
+    """How long each kind of thing is kept. The files of the outbox are yours, and no time deletes them."""
 
     archive_days: NotNegative = 30.0
-    """Days after the delivery or the refusal; 0 keeps none. Results are kept until `introeval forget`."""
+    """Days for videos after the delivery, for refused files, and for copies of the database that are made
+    before an update; 0 keeps none. A class may have its own for its videos."""
+    result_days: Positive | Literal["forever"] = "forever"
+    """Days after the delivery for which the database keeps a task's transcript, form, ratings, results and
+    history, and after a class was closed its roster. Nothing of an open class is deleted."""
     record_days: NotNegative = 30.0
     """Days for which `introeval events` and `introeval replay` can go back."""
     notice_days: NotNegative = 30.0

@@ -6,6 +6,7 @@ wrong deletes nothing. Files are deleted a few at once, since the database threa
 
 import asyncio
 import contextlib
+import math
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -18,7 +19,7 @@ from daemon.core.alarms import trouble
 from daemon.core.errors import StoreError
 from daemon.core.keeping.witness import Reading, Witness, complaint
 from daemon.monitoring.alarms import Alarms
-from daemon.store import claims, keeping, notices, recording, videos
+from daemon.store import claims, expiring, keeping, notices, recording, videos
 from daemon.store.database import Database
 from daemon.store.session import Session
 from daemon.system.shelves import claim_of, loose_files, remove_file
@@ -43,8 +44,8 @@ def read_clocks() -> Reading:
 
 
 class Retention:
-    """Keeps files for `archive_days`, a video's from its archiving on, the record for `record_days`, and what
-    no hook has taken for `notice_days`.
+    """Keeps files for `archive_days`, a video's from its archiving on, results for `result_days`, the record
+    for `record_days`, and what no hook has taken for `notice_days`.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Retention:
         self._session, self._state = session, state
         self._keep_s, self._record_s = days.archive_days * keeping.DAY_S, days.record_days * keeping.DAY_S
         self._notices_s = days.notice_days * keeping.DAY_S
+        self._results_s = math.inf if days.result_days == "forever" else days.result_days * keeping.DAY_S
         self._alarms, self._clocks = alarms, clocks
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -79,6 +81,7 @@ class Retention:
             lines = await self._session(
                 recording.expire, seen.witnessed, seen.witnessed - self._record_s, _LINES_AT_ONCE
             )
+            results = await self._session(self._remove_results, seen)
             untaken = await self._session(notices.expire, seen.witnessed, seen.witnessed - self._notices_s)
         except OSError as exc:
             self._alarms.set(trouble("retention", f"an expired file can't be deleted: {exc.strerror}"))
@@ -88,9 +91,11 @@ class Retention:
             log.info("videos removed: their time in the archive is over", tasks=removed)
         if files:
             log.info("refused files and copies of the database removed: their time is over", files=files)
+        if results:
+            log.info("results removed from the database: their time is over", tasks=results)
         if untaken:
             log.warning("notices dropped: their receiver has not taken them in time", notices=untaken)
-        return _AT_ONCE in (len(removed), files) or lines >= _LINES_AT_ONCE
+        return _AT_ONCE in (len(removed), files, len(results)) or lines >= _LINES_AT_ONCE
 
     def _remove_videos(self, db: Database, seen: Witness) -> list[int]:
         """Delete a few videos, on the database thread, so that no task is reopened meanwhile. A crash leaves
@@ -100,6 +105,17 @@ class Retention:
         for task in tasks:
             remove_file(Path(task.path), self._state)
         videos.removed(db, [task.id for task in tasks])
+        return [task.id for task in tasks]
+
+    def _remove_results(self, db: Database, seen: Witness) -> list[int]:
+        """As `_remove_videos`: a few finished tasks with all that is kept of them, and rosters."""
+        expiring.begin(db, seen.witnessed)
+        until = seen.witnessed - self._results_s
+        tasks = expiring.finished(db, until, _AT_ONCE)
+        for task in tasks:
+            remove_file(Path(task.path), self._state)
+        expiring.delete(db, tasks, seen.wall)
+        expiring.delete_rosters(db, until, seen.wall)
         return [task.id for task in tasks]
 
     def _remove_files(self, db: Database, there: Iterable[bytes], seen: Witness) -> int:

@@ -8,7 +8,9 @@ from daemon.store.fields import InstantField
 
 
 class ClassRow(Model):
-    """A class that was opened. `deadline` and the times are in UTC; `archive_days` None: as configured."""
+    """A class that was opened. `deadline` and the times are in UTC; `archive_days` None: as configured.
+    `kept_from` is since when it is closed, in witnessed seconds.
+    """
 
     id = AutoField()
     name = TextField()
@@ -18,6 +20,7 @@ class ClassRow(Model):
     deadline: Any = InstantField(null=True)
     rubric = TextField(null=True)
     archive_days = FloatField(null=True)
+    kept_from = FloatField(null=True)
 
     class Meta:
         table_name = "classes"

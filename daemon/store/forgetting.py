@@ -15,12 +15,13 @@ from daemon.core.intake.naming import temporary_name
 from daemon.core.keeping.traces import Traces, names_student
 from daemon.core.tasks.task import FINAL
 from daemon.store import audit, classes
+from daemon.store.class_models import ClassRow
 from daemon.store.database import Database, overwrite, reads, writes
 from daemon.store.models import ClaimRow, DocumentRow, EventRow, KeptFileRow, PhaseRow, TaskRow, UserRow
 
 _FINAL = tuple(status.value for status in FINAL)
 _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
-_ACTORS = (EventRow.actor, TaskRow.acknowledged_by, DocumentRow.acknowledged_by)
+_ACTORS = (EventRow.actor, TaskRow.acknowledged_by, DocumentRow.acknowledged_by, ClassRow.opened_by)
 
 
 @dataclass(frozen=True, slots=True)

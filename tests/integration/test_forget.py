@@ -20,10 +20,11 @@ from daemon.api import client
 from daemon.cli.run import log_to_file
 from daemon.contracts.wire.base import Forgotten
 from daemon.core.alarms import trouble
+from daemon.core.classes.roster import RosterEntry
 from daemon.core.errors import IllegalTransition, NotForgotten, UnknownStudent
 from daemon.core.keeping.traces import Traces
 from daemon.delivery import forget_proof
-from daemon.store import audit, forgetting, open_store, recording
+from daemon.store import audit, classes, forgetting, open_store, recording
 from daemon.system.state_folder import DATABASE
 from tests.integration.test_cli_daemon import run
 from tests.support.inprocess import Lab, worked_off
@@ -86,6 +87,34 @@ async def test_what_is_anothers_stays_though_its_name_looks_alike(tmp_path: Path
     why = [json.loads(path.read_text())["filename"] for path in (lab.outbox / "_rejected").iterdir()]
     assert sorted(why) == ["ada_me.mp4", "notes.txt"]
     assert len(names(lab.config.paths.state / "rejected")) == 2
+
+
+async def test_a_student_of_a_roster_is_forgotten_with_address_and_notices_also_without_a_video(
+    tmp_path: Path,
+) -> None:
+    hooks = {"hooks.command": ["/bin/false"]}
+    lab = Lab(tmp_path, settings=hooks)
+    entries = [
+        RosterEntry(student="s001", name="Ana Silva", email="ana@example.org", aliases=("asilva",)),
+        RosterEntry(student="s0010", name="Bea Roth", email="bea@example.org"),
+        RosterEntry(student="s002", name="Cem Aydin", email="cem@example.org"),
+    ]
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await daemon.session(
+            classes.open_class, "day", deadline=None, rubric=None, archive_days=None, entries=entries,
+            now=1.0, actor="s001",
+        )  # fmt: skip
+        await worked_off(daemon)
+        assert (await forgotten(lab, "s001")).left == []
+        assert (await forgotten(lab, "s002")).tasks == 0
+        left = (await daemon.session(classes.roster, 1)).entries
+        assert [entry.student for entry in left] == ["s0010"]
+    with closing(sqlite3.connect(lab.config.paths.state / DATABASE)) as database:
+        assert database.execute("SELECT count(*) FROM notices").fetchone() == (0,)
+        assert database.execute("SELECT opened_by FROM classes").fetchone() == (None,)
+    for file in lab.config.paths.state.glob(f"{DATABASE}*"):
+        assert not any(word in file.read_bytes() for word in (b"Ana Silva", b"ana@example.org", b"Cem Aydin"))
 
 
 async def test_copies_of_the_database_and_files_without_a_row_go_and_no_link_is_followed(

@@ -15,15 +15,16 @@ from daemon.config.records import RetentionSettings
 from daemon.contracts.values import ClaimStep
 from daemon.contracts.wire.classes import ClassWanted
 from daemon.contracts.wire.words import Verb
+from daemon.core.classes.roster import RosterEntry
 from daemon.core.errors import IllegalTransition
 from daemon.core.keeping.witness import Reading
 from daemon.delivery.retention import Retention, read_clocks
 from daemon.monitoring.alarms import Alarms
-from daemon.store import claims, keeping, open_reader, open_store, recording
+from daemon.store import audit, claims, classes, expiring, keeping, open_reader, open_store, recording, videos
 from daemon.store.session import Session
 from daemon.system.shelves import loose_files
 from daemon.system.state_folder import DATABASE
-from tests.integration.stores import claim
+from tests.integration.stores import birth, born, claim, completed, deliver_all
 from tests.support.inprocess import Lab, worked_off
 from tests.support.waiting import until
 
@@ -99,6 +100,71 @@ async def test_a_video_is_removed_when_its_time_is_over_and_not_before(
         assert archived(lab) == {"s000", "lara"}, "that of the open task, and the one whose time is not over"
         with pytest.raises(IllegalTransition):
             await daemon.supervisor.ask(Verb.RETRY, 2)
+
+
+async def test_results_go_when_their_time_is_over_and_leave_nothing_of_the_student_but_the_outbox(
+    tmp_path: Path, clocks: Clocks
+) -> None:
+    lab = Lab(tmp_path, settings={"retention.archive_days": 1, "retention.result_days": 3})
+    for name in ("sidonia_me.mp4", "thaddea_me.mp4"):
+        lab.hand_in(name)
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    delivered = set(lab.results())
+    async with looked(lab, clocks):
+        pass
+    clocks.run(2)
+    async with lab.daemon() as daemon:
+        await until(lambda: not archived(lab))
+        await daemon.supervisor.ask(Verb.RATE, 2)
+        await daemon.supervisor.ask(Verb.HOLD, 2)
+    for _ in range(2):  # a look counts no more than a day
+        clocks.run(0.9)
+        async with looked(lab, clocks):
+            pass
+    clocks.run(0.9)
+    async with lab.daemon() as daemon:
+        await until(lambda: 1 not in tasks_of(lab))
+        assert tasks_of(lab) == [2], "an open task keeps what it has"
+        assert [entry.what for entry in await daemon.session(audit.entries)].count("results expired") == 1
+    with closing(sqlite3.connect(lab.config.paths.state / DATABASE)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for table in ("users", "claims", "documents", "task_events", "processing_tasks"):
+            rows = database.execute(f"SELECT * FROM {table}").fetchall()
+            assert "sidonia" not in str(rows), table
+            assert "thaddea" in str(rows) or table == "task_events"
+    assert set(lab.results()) >= delivered
+
+
+def tasks_of(lab: Lab) -> list[int]:
+    with closing(sqlite3.connect(lab.config.paths.state / DATABASE)) as database:
+        return [id_ for (id_,) in database.execute("SELECT id FROM processing_tasks ORDER BY id")]
+
+
+async def test_of_an_open_class_nothing_expires_and_of_a_closed_one_its_roster_does(
+    tmp_path: Path, clocks: Clocks
+) -> None:
+    with open_store(tmp_path / DATABASE) as store:
+        entries = [RosterEntry(student="anna", name="Anna Kern", email="anna@example.org")]
+        one = classes.open_class(
+            store, "day", deadline=None, rubric=None, archive_days=5.0, entries=entries, now=0.0, actor=None
+        )
+        (task,) = born(store, birth("a"))
+        completed(store, task)
+        deliver_all(store)
+        videos.archived(store, [(task.id, tmp_path / "a.mp4")], 0.0)
+        witnessed = keeping.witness(store, clocks()).witnessed
+        expiring.begin(store, witnessed)
+        assert keeping.expired(store, witnessed + 4 * DAY, DAY, 9) == [], "the class has days of its own"
+        assert len(keeping.expired(store, witnessed + 5 * DAY, DAY, 9)) == 1
+        assert expiring.finished(store, witnessed + 90 * DAY, 9) == []
+        assert expiring.delete_rosters(store, witnessed + 90 * DAY, 0.0) == 0
+        classes.close_class(store, 1.0, None)
+        expiring.begin(store, witnessed + DAY)
+        assert [each.id for each in expiring.finished(store, witnessed, 9)] == [task.id]
+        assert expiring.delete_rosters(store, witnessed, 0.0) == 0
+        assert expiring.delete_rosters(store, witnessed + DAY, 0.0) == 1
+        assert len(classes.roster(store, one.id).entries) == 0
 
 
 @pytest.mark.parametrize("boots", [False, True])

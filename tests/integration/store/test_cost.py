@@ -11,6 +11,7 @@ import pytest
 from daemon.contracts.task_query import AttentionQuery
 from daemon.contracts.values import ClaimStep
 from daemon.core.keeping.witness import Reading
+from daemon.core.notices import Receiver
 from daemon.core.tasks.task import FINAL, OPEN, Event, Outcome, Phase, Stage, Status
 from daemon.monitoring import attention
 from daemon.monitoring.attention import Live
@@ -20,9 +21,11 @@ from daemon.store import (
     births,
     claims,
     documents,
+    expiring,
     keeping,
     lists,
     measured,
+    notices,
     open_store,
     phases,
     recovery,
@@ -53,6 +56,9 @@ QUESTIONS: dict[str, Callable[[Database], Any]] = {
     "undelivered": lambda store: documents.undelivered(store, 100),
     "archivable": lambda store: videos.archivable(store, 100),
     "expired": lambda store: keeping.expired(store, -1.0, 0.0, 100),
+    "expired results": lambda store: expiring.finished(store, -1.0, 100),
+    "the time of what has ended": lambda store: expiring.begin(store, 1.0),
+    "the next notice": lambda store: notices.first(store, Receiver.WEBHOOK),
     "a look at what is kept": lambda store: keeping.witness(store, Reading(NOW + 1, "boot", 1.0)),
     "what is not kept any more": lambda store: keeping.files_removed(store, [b"rejected/x"], ["x"], NOW - 1),
     "tries of a stage": lambda store: measured.tries(store, Stage.RATE, 5),
