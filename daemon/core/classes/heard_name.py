@@ -12,7 +12,7 @@ Likeness = Callable[[str, str], float]
 
 ENOUGH = 0.62
 MARGIN = 0.05
-"""Tuned on half of 200 names of many languages, as Whisper `base` heard them of synthetic voices: decision 18."""
+"""Tuned on half of 200 names of many languages, as Whisper `base` heard synthetic voices: decision 18."""
 _SHORTEST_WORD = 3
 _LETTERS = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"}
