@@ -4,14 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 from daemon.core.classes.roster import Roster, RosterEntry, folded
-from daemon.core.content.release import ReleaseRule, held_because
+from daemon.core.classes.rules import CountingRule, ReleaseRule
+from daemon.core.content.release import held_because
 from daemon.core.tasks.task import Outcome
-
-CountingRule = Literal["newest", "first"]
-"""Which of several videos of one student counts."""
 
 
 class Standing(StrEnum):

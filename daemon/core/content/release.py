@@ -7,13 +7,11 @@
 """
 
 from collections.abc import Collection
-from typing import Literal
 
+from daemon.core.classes.rules import ReleaseRule as ReleaseRule
 from daemon.core.content.reasons import in_words
 from daemon.core.content.review_flags import REVIEW_FLAGS
 from daemon.core.tasks.task import Outcome
-
-ReleaseRule = Literal["all", "flagged", "none"]
 
 NO_GRADES = frozenset({"demo_model", "not_for_grades"})
 """The codes of flags that say that the rater's figures are no grades."""
