@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from daemon.config.sections import Count, NotNegative, Positive, Settings
-from daemon.core.classes.rules import CountingRule, ReleaseRule
+from daemon.core.class_rules import CountingRule, ReleaseRule
 from daemon.core.notices import NoticeFilter, NoticeKind, Receiver
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from daemon.core.class_rules import CountingRule, ReleaseRule
 from daemon.core.classes.roster import Roster, RosterEntry, folded
-from daemon.core.classes.rules import CountingRule, ReleaseRule
 from daemon.core.content.release import held_because
 from daemon.core.tasks.task import Outcome
 

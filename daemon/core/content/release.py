@@ -8,7 +8,7 @@
 
 from collections.abc import Collection
 
-from daemon.core.classes.rules import ReleaseRule as ReleaseRule
+from daemon.core.class_rules import ReleaseRule as ReleaseRule
 from daemon.core.content.reasons import in_words
 from daemon.core.content.review_flags import REVIEW_FLAGS
 from daemon.core.tasks.task import Outcome
