@@ -33,6 +33,7 @@ from daemon.monitoring.events import RING, Events
 from daemon.monitoring.fitness import Accepting
 from daemon.monitoring.hooks import Hooks
 from daemon.monitoring.progress import Progress
+from daemon.monitoring.pseudonyms import Pseudonyms
 from daemon.placement.placement import Placement
 from daemon.placement.rubric_check import check_rubric
 from daemon.store import Database, open_store, recording
@@ -79,6 +80,8 @@ async def running(
         session = Session(db, executor, alarms.on)
         site.fitness.know(await session(cards))
         events = Events(time.time, kept=await session(recording.last_events, RING))
+        if config.logs.hash_ids:
+            events.pseudonym = Pseudonyms(config.paths.state)
         for alarm in alarms.all:
             events.alarm(alarm, lasts=True)
         alarms.changed.connect(events.alarm)

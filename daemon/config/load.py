@@ -15,7 +15,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError, model_validator
 
-from daemon.config.records import AlertSettings, HookSettings, RetentionSettings, ReviewSettings
+from daemon.config.records import AlertSettings, HookSettings, LogSettings, RetentionSettings, ReviewSettings
 from daemon.config.sections import (
     ApiSettings,
     BatchSettings,
@@ -73,6 +73,7 @@ class Config(Settings):
     retention: RetentionSettings = RetentionSettings()
     alerts: AlertSettings = AlertSettings()
     hooks: HookSettings = HookSettings()
+    logs: LogSettings = LogSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     prompts: PromptSettings = PromptSettings()
     outbox: OutboxSettings = OutboxSettings()

@@ -75,3 +75,12 @@ class HookSettings(Settings):
         """The notices to keep for sending."""
         told = {Receiver.COMMAND: self.command, Receiver.WEBHOOK: self.webhook}
         return NoticeFilter(tuple(each for each, where in told.items() if where), frozenset(self.events))
+
+
+class LogSettings(Settings):
+    """The log. It names tasks by their numbers, and neither students nor files."""
+
+    hash_ids: bool = False
+    """Whether a line about a task also has a keyed hash of its student's id as `student`, so that the lines
+    of one student can be followed without a name. The key is `log.key` in the state folder, and `introeval
+    forget` replaces it."""

@@ -1,7 +1,7 @@
 """Forgetting a student: every video, transcript and result, in the database, the state folder and the outbox.
 
-Copies of the database made before updates contain every student, and are deleted as well. A search for what
-is left follows, so that the deletion is proved.
+Copies of the database made before updates contain every student, and are deleted as well; so is the key of
+the log's pseudonyms. A search for what is left follows, so that the deletion is proved.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from daemon.core.intake.naming import is_safe, outbox_folder, printable
 from daemon.core.keeping.traces import Traces
 from daemon.delivery import forget_proof
 from daemon.monitoring.events import Events
+from daemon.monitoring.pseudonyms import KEY_FILE
 from daemon.monitoring.record import Record
 from daemon.store import audit
 from daemon.store.database import Database, overwrite
@@ -148,6 +149,8 @@ def proved(kept: StudentRecords, deleted: Deleted, paths: PathSettings) -> Forgo
 
 def _delete_files(kept: StudentRecords, paths: PathSettings, outbox: Folder) -> Deleted:
     files = sum(remove_file(path, paths.state) for path in kept.videos)
+    if kept.known:
+        remove_file(paths.state / KEY_FILE, paths.state)
     files += sum(remove_file(paths.outbox / name, paths.outbox) for name in kept.documents)
     copies = 0
     student = os.fsencode(kept.student)

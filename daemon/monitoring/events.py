@@ -44,7 +44,7 @@ class Events:
 
     `kept` are those of earlier runs. `written_id` is the newest that is in the database: `Record` sets it.
     `seq` grows with every event and with every call of `changed`: a client that has seen it need not ask for
-    tasks again.
+    tasks again. `pseudonym` is what the log calls a student; None: nothing.
     """
 
     def __init__(self, clock: Callable[[], float], size: int = RING, kept: Iterable[EventLine] = ()) -> None:
@@ -57,6 +57,7 @@ class Events:
         self._dropped = self._ring[0].id - 1 if self._ring else self.last_id  # the newest id that has left
         self.closed = False
         self.tallies: list[EventTally] = []
+        self.pseudonym: Callable[[str], str] | None = None
 
     def add(
         self,
@@ -113,7 +114,8 @@ class Events:
         """Add an event of a task, which is given as it is now. The log names the task and not the student,
         and leaves out the `why`, which may name the file.
         """
-        log.info(message, task_id=task.id, status=task.status.value)
+        shown = {} if self.pseudonym is None else {"student": self.pseudonym(task.student)}
+        log.info(message, task_id=task.id, status=task.status.value, **shown)
         told = f"task {task.id} of {task.student} {message}" + (f": {why}" if why else "")
         status = task.status.value
         self.add("task", told, task_id=task.id, student=task.student, status=status, actor=actor)
