@@ -12,7 +12,7 @@ from daemon.store import audit
 from daemon.store.session import Session
 from daemon.system.waits import waking
 
-_LEFT_OUT = frozenset({"paths", "alerts"})
+_LEFT_OUT = frozenset({"paths", "alerts", "hooks"})
 _SECRET = "url"
 """Addresses can have a password, which no entry can lose."""
 

@@ -132,7 +132,13 @@ async def test_what_is_in_force_is_an_entry_at_a_start_and_whenever_it_changes(t
     (rubric / "rate.v3.j2").write_text(template)
     lab = Lab(
         tmp_path,
-        settings={"prompts.folder": str(rubric), "rate.seed": 1, "alerts.webhook": "http://a:secret@b"},
+        settings={
+            "prompts.folder": str(rubric),
+            "rate.seed": 1,
+            "alerts.webhook": "http://a:secret@b",
+            "hooks.webhook": "http://a:secret@b",
+            "hooks.secret_file": "key",
+        },
     )
     for _ in range(2):
         async with lab.daemon():
