@@ -112,6 +112,8 @@ class Deposits:
                     roster = await self._session(classes.open_roster)
                     found = await asyncio.to_thread(self._sort, claim, listed, roster)
                 await self._unpack_with(opened, claim, found, halted)
+        if not (found.members or found.refused):
+            return _refused(claim, "there is no file in it; pack the recordings, and send it again")
         if found.waiting:
             await asyncio.to_thread(self._drop, found.members)
             return _refused(claim, f"the unpacker broke off {_MOST_DEATHS} times; make the archive anew")

@@ -10,12 +10,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from daemon.core.errors import Blame, Fault
 from daemon.core.intake.package import LONGEST_NAME, MOST_MEMBERS, Member
 from daemon.stt.answers import lacking
 from daemon.system.child import Child, ChildDied, ChildMessage
+
+log = structlog.get_logger()
 
 _CHILD = "daemon.stt.unpacker"
 _START_S = 120.0
@@ -139,7 +142,9 @@ class PackageReader:
                 return
             try:
                 async with asyncio.timeout(_START_S):
-                    lacking(await child.receive())
+                    lacks = lacking(await child.receive())
+                if lacks:
+                    log.warning("the unpacker's cage is incomplete", lacks=lacks)
             except (ChildDied, TimeoutError) as exc:
                 yield _not_started(str(exc) or f"it was not ready within {_START_S:.0f} s", self._log)
             else:

@@ -326,3 +326,36 @@ async def test_a_kill_at_any_step_takes_a_roster_once(tmp_path: Path, after: boo
         at += 1
         if at >= len(fuse.steps):
             return
+
+
+def overlapping(count: int) -> bytes:
+    """An archive whose entries all are of the same bytes."""
+    one = package("s001/a.mp4", content=os.urandom(5000))
+    directory = one.rindex(b"PK\x01\x02")
+    end = one.rindex(b"PK\x05\x06")
+    entry = one[directory:end]
+    tail = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, count * len(entry), directory, 0)
+    return one[:directory] + entry * count + tail
+
+
+async def test_files_that_overlap_are_refused_whole(here: IntakeLab) -> None:
+    here.drop("class.zip", overlapping(50))
+    (told,) = reasons(await taken_in(here, limits=Limits(max_size_bytes=1_000_000)))
+    assert "its files overlap" in told
+
+
+async def test_a_package_without_files_says_so(here: IntakeLab) -> None:
+    here.drop("class.zip", package("__MACOSX/._x"))
+    (told,) = reasons(await taken_in(here))
+    assert "there is no file in it" in told
+
+
+async def test_a_wrong_checksum_refuses_one_recording_and_the_rest_goes_on(here: IntakeLab) -> None:
+    packed = bytearray(package("s001/a.mp4", "s002/b.mp4"))
+    at = packed.index(b"PK\x03\x04") + 14
+    packed[at] ^= 1  # of the first member; the directory has it, too
+    packed[packed.index(b"PK\x01\x02") + 16] ^= 1
+    here.drop("class.zip", bytes(packed))
+    found = await taken_in(here)
+    assert students(found) == [("s002", "b.mp4")]
+    assert "Bad CRC-32" in reasons(found)[0]

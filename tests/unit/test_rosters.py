@@ -263,3 +263,30 @@ def test_whom_the_roster_knows_needs_no_id_of_the_labs_rule() -> None:
     path = PurePath("Anna Smith_12345_assignsubmission_file_/intro.mp4")
     assert names.read(path, roster) == Named("s001", "intro.mp4")
     assert isinstance(names.read(path), Refusal)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("Matrikelnummer;Name;Vorname\n17;Müller;Jörg\n", "17 Jörg Müller"),
+        ("Numéro d'étudiant;Prénom;Nom\n17;Zoë;Roux\n", "17 Zoë Roux"),
+        ("Matricola;Nome;Cognome\n17;Ada;Rossi\n", "17 Ada Rossi"),
+        ("username,First name / Last name\nada,Ada Lund\n", "ada Ada Lund"),
+        ("id,name\n17,Ada Lund\n", "17 Ada Lund"),
+        ("Course CS101 in autumn\n\nStudent,Name\ns1,Ada Lund\n", "s1 Ada Lund"),
+        (
+            "Identifier,Status,Grade\nParticipant 17,No submission,\nParticipant 18,No submission,\n",
+            "17 |18 ",
+        ),
+        ("student\ns1\n", "s1 "),
+    ],
+)
+def test_titles_say_what_is_a_name_and_what_is_none(content: str, expected: str) -> None:
+    entries = read_roster(content.encode()).entries
+    assert "|".join(f"{entry.student} {entry.name}" for entry in entries) == expected
+
+
+def test_a_student_without_an_id_is_a_fault_and_never_left_out() -> None:
+    assert read_roster(b"id,name\n17,Ada\n,Ben\n").faults[0].startswith("row 3, column id: it is empty")
+    canvas = "Student,ID,SIS User ID,SIS Login ID,Section\n Points Possible,,,,\nAda,1,m1,a,x\nBen,,,,x\n"
+    assert read_roster(canvas.encode()).faults[0].startswith("row 4, column SIS User ID: it is empty")

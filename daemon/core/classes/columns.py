@@ -51,11 +51,11 @@ _TITLES = {
         "|имя / фамилия|фио|フルネーム|姓名|全名"
     ),
     RosterColumn.FIRST: (
-        "first name|firstname|given name|name|vorname|prénom|nombre|nome|voornaam|naam|nome próprio|imię"
-        "|förnamn|namn|fornavn|navn|etunimi|nimi|křestní jméno|jméno|adı|ad|имя|名"
+        "first name|firstname|given name|vorname|prénom|voornaam|nome próprio|imię|förnamn|fornavn|etunimi"
+        "|křestní jméno|adı|имя|名"
     ),
     RosterColumn.LAST: (
-        "last name|lastname|surname|family name|nachname|familienname|nom|nom de famille|apellido"
+        "last name|lastname|surname|family name|nachname|familienname|nom de famille|apellido"
         "|apellidos|apellido(s)|cognome|achternaam|apelido|sobrenome|último nome|nazwisko|efternamn"
         "|efternavn|sukunimi|příjmení|soyadı|soyad|фамилия|姓|姓氏"
     ),
@@ -71,6 +71,11 @@ _TITLES = {
         "|グループ|小组|组"
     ),
 }
+_NAMES = frozenset("name|nom|nombre|nome|naam|namn|navn|nimi|jméno|ad|имя|名".split("|"))
+"""Titles of the whole name, or of the first or the last where the other has a column of its own."""
+_STATES = frozenset(
+    "status|statut|estado|estatus|stato|stav|stan|durum|tila|состояние|статус|状態|状态".split("|")
+)
 _COLUMN_OF = {title: column for column, titles in _TITLES.items() for title in titles.split("|")}
 _OF_CANVAS = frozenset({"sis user id", "sis login id", "section"})
 _NUMBERED = re.compile(r"(\D+?)\s*(\d+)")
@@ -82,17 +87,27 @@ def columns(titles: Sequence[str], body: Sequence[Row]) -> dict[RosterColumn, in
     titles = [folded(title) for title in titles]
     found: dict[RosterColumn, int] = {}
     for at, title in enumerate(titles):
-        column = _COLUMN_OF.get(title)
+        column = _column_of(title)
         if column is not None:
             found.setdefault(column, at)
+    names = (at for at, title in enumerate(titles) if title in _NAMES and at not in found.values())
+    for at in list(names)[:1]:
+        parts = {RosterColumn.FIRST, RosterColumn.LAST} - found.keys()
+        found.setdefault(parts.pop() if len(parts) == 1 else RosterColumn.NAME, at)
     if "student" in titles:
         of_canvas = RosterColumn.USER in found and not _OF_CANVAS.isdisjoint(titles)
         found[RosterColumn.NAME if of_canvas else RosterColumn.STUDENT] = titles.index("student")
     elif 0 not in found.values() or found.get(RosterColumn.USER) == 0:
-        _find_participant(len(titles), body, found)
+        _find_participant(titles, body, found)
     if RosterColumn.EMAIL not in found:
         _find_addresses(len(titles), body, found)
     return _with_whole_name(found)
+
+
+def _column_of(title: str) -> RosterColumn | None:
+    """The column of a title; the whole name's of one such as `First name / Last name`."""
+    parts = {_COLUMN_OF.get(part.strip()) for part in title.split("/")}
+    return RosterColumn.NAME if parts == {RosterColumn.FIRST, RosterColumn.LAST} else _COLUMN_OF.get(title)
 
 
 def participant_number(text: str) -> str:
@@ -101,14 +116,18 @@ def participant_number(text: str) -> str:
     return match[2] if match else ""
 
 
-def _find_participant(width: int, body: Sequence[Row], found: dict[RosterColumn, int]) -> None:
-    """Moodle's worksheet has "Participant 12345" in its first column, and the whole name in the second."""
+def _find_participant(titles: Sequence[str], body: Sequence[Row], found: dict[RosterColumn, int]) -> None:
+    """Moodle's worksheet has "Participant 12345" in its first column, and the whole name in the second, or
+    the state of the submission where the names are hidden.
+    """
     words = {match and match[1] for row in body for match in [_NUMBERED.fullmatch(row.cell(0))]}
     if len(words) == 1 and None not in words:
         found[RosterColumn.PARTICIPANT] = 0
         if found.get(RosterColumn.USER) == 0:
             del found[RosterColumn.USER]
-        if 1 not in found.values() and width > 1:
+        cells = {row.cell(1) for row in body}
+        is_name = titles[1:] and titles[1] not in _STATES and len(cells) > len(body) / 2
+        if is_name and 1 not in found.values():
             found[RosterColumn.NAME] = 1
 
 

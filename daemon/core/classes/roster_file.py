@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 
 from pydantic import ValidationError
 
@@ -44,12 +45,8 @@ def _read(content: bytes) -> RosterFile:
     if content.startswith(_ARCHIVES) or len(content) > MOST_BYTES:
         raise SheetUnreadable("it is no CSV; open it in a spreadsheet, and save it as CSV (UTF-8)")
     sheet = Sheet(content)
-    below = sheet.rows[folded(sheet.rows[0].cells[0]).startswith("sep=") :]  # a line for Excel
-    if not below:
-        raise SheetUnreadable("it is empty")
-    titles, body = [cell.strip() for cell in below[0].cells], below[1:]
-    found = columns(titles, body)
-    rows = [row for row in body if _is_person(row, found)]
+    titles, body, found = _below_headings(sheet.rows)
+    rows = _people(titles, body, found)
     id_column = _id_column(rows, found)
     if id_column is None:
         told = ", ".join(map(printable, titles[:8]))
@@ -64,6 +61,17 @@ def _read(content: bytes) -> RosterFile:
         more = len(reader.faults) - _MOST_FAULTS
         return RosterFile((), (*reader.faults[:_MOST_FAULTS], *([f"and {more} more"] if more > 0 else [])))
     return RosterFile(tuple(entries))
+
+
+def _below_headings(rows: Sequence[Row]) -> tuple[list[str], Sequence[Row], dict[RosterColumn, int]]:
+    """The titles, the rows below and the columns, without a heading above, or a line for Excel."""
+    for at, row in enumerate(rows):
+        titles, body = [cell.strip() for cell in row.cells], rows[at + 1 :]
+        found = columns(titles, body)
+        is_heading = sum(map(bool, titles)) <= 1 or folded(titles[0]).startswith("sep=")
+        if not is_heading or _ids(found):
+            return titles, body, found
+    raise SheetUnreadable("it has no titles of columns, as in: student,name,group,email")
 
 
 class _Reader:
@@ -108,22 +116,31 @@ def _id_column(rows: Sequence[Row], found: Mapping[RosterColumn, int]) -> Roster
     """The column of the ids: the lab's own, else the first that each row has."""
     if RosterColumn.STUDENT in found:
         return RosterColumn.STUDENT
-    there = [column for column in (*_OTHER_KEYS, RosterColumn.EMAIL) if column in found]
+    there = _ids(found)
     filled = [column for column in there if all(_key(row, column, found) for row in rows)]
     some = [column for column in there if any(_key(row, column, found) for row in rows)]
     return next(iter((*filled, *some, *there)), None)
 
 
-def _is_person(row: Row, found: Mapping[RosterColumn, int]) -> bool:
-    """Whether a row is of somebody: Canvas has rows of points, which have no number, and a test student."""
-    if not any(cell.strip() for cell in row.cells):
-        return False
-    if RosterColumn.USER not in found or RosterColumn.NAME not in found or RosterColumn.STUDENT in found:
-        return True
-    is_test = folded(row.cell(found[RosterColumn.NAME])) in _TEST_STUDENTS and not _key(
-        row, RosterColumn.NUMBER, found
-    )
-    return not is_test and any(_key(row, column, found) for column in _OTHER_KEYS)
+def _ids(found: Mapping[RosterColumn, int]) -> list[RosterColumn]:
+    """The columns that can tell who somebody is, the best first."""
+    return [each for each in (RosterColumn.STUDENT, *_OTHER_KEYS, RosterColumn.EMAIL) if each in found]
+
+
+def _people(titles: Sequence[str], body: Sequence[Row], found: Mapping[RosterColumn, int]) -> list[Row]:
+    """The rows of somebody. Canvas has rows of points above them, without a number, and a test student."""
+    rows = [row for row in body if any(cell.strip() for cell in row.cells)]
+    if RosterColumn.STUDENT in found or "student" not in map(folded, titles):
+        return rows
+
+    def has_number(row: Row) -> bool:
+        return any(_key(row, column, found) for column in _OTHER_KEYS)
+
+    def is_test(row: Row) -> bool:
+        name = folded(row.cell(found[RosterColumn.NAME]))
+        return name in _TEST_STUDENTS and not _key(row, RosterColumn.NUMBER, found)
+
+    return [row for row in dropwhile(lambda row: not has_number(row), rows) if not is_test(row)]
 
 
 def _key(row: Row, column: RosterColumn, found: Mapping[RosterColumn, int]) -> str:

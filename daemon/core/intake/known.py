@@ -12,7 +12,10 @@ from daemon.core.intake.naming import printable
 
 _LEAST_DIGITS = 5
 """Of a number of a platform that counts in a name that a person gave: `3_intro.mp4` is no participant 3."""
-_PLACEHOLDER = re.compile(r"(participant|teilnehmer|partecipante|deelnemer|anon)", re.IGNORECASE)
+_PLACEHOLDER = re.compile(
+    r"participa|teilnehm|partecipant|deelnem|uczestni|deltag|deltak|osallistuj|ucastni|katilim|katılım|участни"
+    r"|参加者|参与者|anon"
+)
 """What platforms write for a name where the students are hidden."""
 
 
