@@ -230,6 +230,7 @@ class Birth:
     """A spooled claim that becomes a task, which fails at once when there is a fault.
 
     `sha256` is empty for a file too large to be read. `kept` is False for one that was left in the inbox.
+    `groups` are what the lab's pattern says of its path: a group, a lab.
     """
 
     claim: Claim
@@ -240,6 +241,7 @@ class Birth:
     fault: Fault | None = None
     flags: tuple[Flag, ...] = ()
     kept: bool = True
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

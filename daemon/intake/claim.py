@@ -271,7 +271,8 @@ class Claimer:
         duration_s, fault = await self._judge(claim, path)
         shared = claim.student is not None and self._newcomers.shares_name(claim.student)
         flags = (refusal.SHARED,) if shared else ()
-        return Birth(claim, path, digest.sha256, digest.found.st_size, duration_s, fault, flags)
+        groups, size = self._new.groups(claim), digest.found.st_size
+        return Birth(claim, path, digest.sha256, size, duration_s, fault, flags, groups=groups)
 
     def _digest(self, path: Path, halted: Halted) -> Digest:
         with Folder.open(path.parent) as folder:

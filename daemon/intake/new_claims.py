@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from daemon.contracts.values import Claim, ClaimStep
 from daemon.core.classes.roster import Roster
 from daemon.core.intake import package
+from daemon.core.intake.kinds import is_package
 from daemon.core.intake.naming import Named, Refusal, Refused, printable
 from daemon.core.intake.stability import SeenFile
 from daemon.intake import refusal
@@ -60,6 +61,17 @@ class NewClaims:
             owner=whole.owner,
             account=whole.account,
         )
+
+    def groups(self, claim: Claim) -> dict[str, str]:
+        """What the lab's pattern says of a claim's path; a member's goes on where its package lies."""
+        relative = PurePath(os.fsdecode(claim.path))
+        if not relative.is_relative_to(self.inbox):
+            return {}
+        parts = relative.relative_to(self.inbox).parts
+        if claim.is_member:
+            at = next((at for at, part in enumerate(parts) if is_package(part)), len(parts))
+            parts = (*parts[:at], *parts[at + 1 :])
+        return self._limits.names.groups(PurePath(*parts))
 
     def _of_file(self, entry: SeenFile, roster: Roster, now: float) -> Claim:
         relative = PurePath(os.fsdecode(entry.path)).relative_to(self.inbox)

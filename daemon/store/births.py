@@ -79,7 +79,7 @@ def _create_task(db: Database, birth: Birth, now: float, class_id: int | None) -
     if other is not None:
         birth = replace(birth, flags=(*birth.flags, _other_account(*other)))
     task = _insert(db, birth, student, now, class_id)
-    detail = {"claim": birth.claim.id, "account": birth.claim.account}
+    detail = {**birth.groups, "claim": birth.claim.id, "account": birth.claim.account}
     history.record(db, task, "claimed", now, before=None, detail=detail)
     if birth.fault is not None:
         failed = replace(task, status=Status.FAILED)

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import os
 import stat
 import struct
@@ -15,6 +16,7 @@ import pytest
 from daemon.api.operators import may_hand_in_rosters
 from daemon.core.classes.roster import RosterEntry
 from daemon.core.intake.ownership import Ownership
+from daemon.core.intake.students import Names
 from daemon.intake.intake import Intake
 from daemon.intake.limits import Limits
 from daemon.store import audit, classes
@@ -359,3 +361,14 @@ async def test_a_wrong_checksum_refuses_one_recording_and_the_rest_goes_on(here:
     found = await taken_in(here)
     assert students(found) == [("s002", "b.mp4")]
     assert "Bad CRC-32" in reasons(found)[0]
+
+
+async def test_the_groups_of_a_labs_pattern_stand_in_the_history(here: IntakeLab) -> None:
+    here.drop("lab 3/B2/class.zip", package("7-anna.mp4"))
+    here.drop("lab 4/8-ben.mp4")
+    pattern = r"(?P<lab>[^/]+)/((?P<group>[^/]+)/)?[0-9]+-(?P<student>[a-z]+)[.].*"
+    found = await taken_in(here, limits=Limits(max_size_bytes=10_000, names=Names(patterns=[pattern])))
+    assert students(found) == [("anna", "7-anna.mp4"), ("ben", "8-ben.mp4")]
+    details = here.database.now(lambda db: db.execute_sql("SELECT detail FROM task_events").fetchall())
+    said = [json.loads(detail) for (detail,) in details]
+    assert sorted((each["lab"], each.get("group")) for each in said) == [("lab 3", "B2"), ("lab 4", None)]

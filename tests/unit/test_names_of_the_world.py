@@ -235,7 +235,8 @@ A name that can be read in two ways, or that is of nobody, is refused. The reaso
 read. In this order:
 
 1. Your own regular expressions, `[intake] patterns`. One must match the whole path and have a group
-   `student`. At the start each is timed on long names; one that takes more than 10 ms is an error.
+   `student`; what its groups `group` and `lab` match stands in the task's history. At the start each is timed
+   on long names; one that takes more than 10 ms is an error.
 2. The names of learning platforms, below.
 3. Folders. Words, dates, courses (`CS101`), sections and groups are passed over. The only folder left is the
    student's, or the only one with a number of two digits or more. Deeper folders are the student's own.

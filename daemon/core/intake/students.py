@@ -66,6 +66,13 @@ class Names:
         """
         return self._remembered(relative, roll)
 
+    def groups(self, relative: PurePath) -> dict[str, str]:
+        """What the lab's own pattern for a path says beside the student: its groups `group` and `lab`."""
+        path = "/".join(_narrowed(part) for part in relative.parts)
+        matches = (pattern.fullmatch(path) for pattern in self._own if len(path) <= LONGEST_PATH)
+        found = next((match.groupdict() for match in matches if match and match["student"]), {})
+        return {name: printable(found[name]) for name in ("group", "lab") if found.get(name)}
+
     def lane(self, relative: PurePath) -> str:
         """The student whose turn a path takes; empty where it has none."""
         named = self.read(relative)
