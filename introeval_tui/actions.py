@@ -23,6 +23,8 @@ _DOES = {
     "in_turn": "Put back into its turn",
     "deliver": "Deliver again",
     ACKNOWLEDGE: "Acknowledge",
+    "decide": "Accept",
+    "undo": "Take back the decision on",
 }
 _COSTS = {
     "rate": "A new revision of the result is made; the current one is kept.",
@@ -32,6 +34,8 @@ _COSTS = {
     "next": "They go before all that do not run yet; the loaded engines may be left for them.",
     "in_turn": "They wait for their turn again.",
     "deliver": "Their results are written to the outbox again.",
+    "decide": "The rating is taken as it is, and may leave for a grade book; it is delivered anew.",
+    "undo": "The next revision has what the model gave.",
     ACKNOWLEDGE: "They no longer want a person; nothing else changes.",
 }
 _ONLY = {
@@ -44,6 +48,8 @@ _ONLY = {
     "in_turn": "only a task that was put first can be put back",
     "deliver": "only a task with a result can be delivered again",
     ACKNOWLEDGE: "nothing in it wants a person",
+    "decide": "only a rating on which nobody has decided can be accepted; V opens the review",
+    "undo": "nobody has decided on it",
 }
 _NOT_NOW = {
     "pause": "the daemon is paused already",
@@ -57,7 +63,7 @@ ORDERS = frozenset(_NOT_NOW)
 _WORK = {"stt": "transcription", "extract": "form", "rate": "rating"}
 UNDOES = {"hold": "release", "next": "in_turn"}
 """The request that undoes another, with the same key."""
-_ASKED_FIRST = frozenset({"cancel", "rate"})
+_ASKED_FIRST = frozenset({"cancel", "rate", "decide", "undo"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,7 @@ class Pending:
             return self.answered
         if self.verb == "cancel":
             return task.status in FINAL
-        if self.verb in ("retry", "rate"):
+        if self.verb in ("retry", "rate", "decide", "undo"):
             return task.revision > self.revision or task.status not in FINAL
         if self.verb in ("hold", "release"):
             return task.held is (self.verb == "hold") or task.status in FINAL
@@ -86,7 +92,12 @@ def path_of(verb: str, item: Target) -> str:
     """The path of the request `verb` for an item."""
     if verb == ACKNOWLEDGE:
         return f"/attention/{quote(item.key, safe=':')}/acknowledge"
-    return f"/tasks/{item.task_id}/{verb}"
+    return f"/tasks/{item.task_id}/{'decide/undo' if verb == 'undo' else verb}"
+
+
+def body_of(verb: str, item: Target) -> bytes:
+    """The body of the request: of a decision the revision that it is on."""
+    return b'{"revision": %d}' % item.task.revision if verb == "decide" and item.task is not None else b""
 
 
 def meant(verb: str, items: Sequence[Target]) -> str:
@@ -97,7 +108,7 @@ def meant(verb: str, items: Sequence[Target]) -> str:
 
 def able(verb: str, items: Sequence[Target]) -> list[Target]:
     """The items for which the daemon accepts the request now."""
-    return [item for item in items if verb in item.can]
+    return [item for item in items if item.allows(verb)]
 
 
 def why_not(verb: str, items: Sequence[Target], now: float) -> str:

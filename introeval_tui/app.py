@@ -52,6 +52,18 @@ class Dashboard(Listener):
             board.add_class(next(name for least, name in reversed(points) if length >= least))
         return board
 
+    def begin(self) -> None:
+        """Start polling; open the review that was asked for."""
+        super().begin()
+        if self.setup.review is not None:
+            self.open_review(self.setup.review, every=self.setup.review_every)
+
+    def open_review(self, name: str, task_id: int | None = None, *, every: bool = False) -> None:
+        """Open the review of a class, at a task if one is given."""
+        from introeval_tui.screens.review import ReviewScreen
+
+        _ = self.push_screen(ReviewScreen(name, task_id, every=every))
+
     def why_not(self, action: str) -> str:
         """Why an action for the whole daemon cannot be done now, in one line; empty when it can."""
         scene = self.scene
@@ -100,7 +112,7 @@ class Dashboard(Listener):
         done = 0
         for item in items:
             try:
-                await self.asks.post(actions.path_of(verb, item))
+                await self.asks.post(actions.path_of(verb, item), actions.body_of(verb, item))
             except (DaemonSilent, RequestRefused) as exc:
                 self.pending.pop(item.key, None)
                 self.say(f"{verb} {item.name}: {exc}", "bold red")

@@ -34,10 +34,12 @@ def open_dashboard(
     mouse: bool = True,
     refresh_s: float = 1.0,
     tape: "Tape | None" = None,
+    review: str | None = None,
+    review_every: bool = False,
 ) -> int:
     """Run the dashboard until it is closed, and return the exit code. Raises SettingsError.
 
-    With a `tape` it shows a day that is replayed.
+    With a `tape` it shows a day that is replayed; `review` names a class whose review it opens with.
     """
     from introeval_tui.app import Dashboard
     from introeval_tui.link.setup import Setup
@@ -45,7 +47,7 @@ def open_dashboard(
     keys: dict[str, str] = {}
     if (file := settings_file()).exists():
         keys = read_keys(file, _known_ids())
-    setup = Setup(socket, read_only, ascii_only or only_ascii(), refresh_s, keys)
+    setup = Setup(socket, read_only, ascii_only or only_ascii(), refresh_s, keys, review, review_every)
     dashboard = _replayed(setup, tape) if tape else Dashboard(setup)
     said = dashboard.run(mouse=mouse)
     return dashboard.return_code or 0 if said is None else said
@@ -64,7 +66,10 @@ def _known_ids() -> set[str]:
     from introeval_tui.app import Dashboard
     from introeval_tui.replayed import Replayed
     from introeval_tui.screens.board import Board
+    from introeval_tui.screens.class_screen import ClassScreen
     from introeval_tui.screens.detail import DetailScreen
+    from introeval_tui.screens.review import ReviewScreen
 
-    every: list[object] = [each for of in (Dashboard, Replayed, Board, DetailScreen) for each in of.BINDINGS]
+    screens = (Dashboard, Replayed, Board, DetailScreen, ClassScreen, ReviewScreen)
+    every: list[object] = [each for of in screens for each in of.BINDINGS]
     return {binding.id for binding in every if isinstance(binding, Binding) and binding.id}

@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Path, Request, Response
+from fastapi import Depends, FastAPI, Path, Query, Request, Response
 from starlette.exceptions import HTTPException
 
 from daemon.api.errors import TaskId, as_json, problems
 from daemon.api.protocols import LiveAnswers, Schooling
 from daemon.contracts.wire.classes import ClassList, ClassShown, ClassWanted, DecisionWanted, RosterWanted
+from daemon.contracts.wire.review import MOST_LINES, ReviewPage
 from daemon.contracts.wire.tasks import TaskDetail
 from daemon.core.timestamps import from_text, to_iso
 
@@ -33,6 +34,18 @@ def add_classes(
     async def get_class(name: ClassName) -> Response:
         """A class with its students: by its name, that of a day such as 2026-11-26, or `current`."""
         return as_json(await classes.show(name))
+
+    @api.get("/classes/{name}/review", response_model=ReviewPage, responses=problems(404, 422, 503))
+    async def get_review(
+        name: ClassName,
+        every: bool = False,
+        offset: Annotated[int, Query(ge=0, le=10_000)] = 0,
+        limit: Annotated[int, Query(ge=1, le=MOST_LINES)] = MOST_LINES,
+    ) -> Response:
+        """The results of a class that a person has to decide on, the most doubtful first, each whole with its
+        doubts. `every`: also those that are decided or released.
+        """
+        return as_json(await classes.review(name, every=every, offset=offset, limit=limit))
 
     @api.post("/classes", response_model=ClassShown, responses=problems(403, 409, 422, 503))
     async def post_class(actor: Actor, wanted: ClassWanted) -> Response:

@@ -16,6 +16,7 @@ from daemon.contracts.wire.calibration import (
 )
 from daemon.contracts.wire.canary import CanaryLine
 from daemon.contracts.wire.classes import ClassList, ClassShown, ClassWanted, DecisionWanted
+from daemon.contracts.wire.review import ReviewPage
 from daemon.contracts.wire.status import DaemonStatus, GpuHistory
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
 from daemon.contracts.wire.words import LogSource, Order, PlaceName, Verb
@@ -185,6 +186,10 @@ class Schooling(Protocol):
 
     async def show(self, name: str) -> ClassShown:
         """A class with its students. Raises UnknownClass."""
+        ...
+
+    async def review(self, name: str, *, every: bool, offset: int, limit: int) -> ReviewPage:
+        """Results to decide on, or with `every` all of a class, most doubtful first. Raises UnknownClass."""
         ...
 
     async def open(self, wanted: ClassWanted, actor: str | None) -> ClassShown:

@@ -9,6 +9,7 @@ from daemon.app.engines import Site, prompt_tokens
 from daemon.app.parts import Daemon
 from daemon.calibration.calibrations import Calibrations
 from daemon.classes.classes import Classes
+from daemon.classes.head import ClassHead
 from daemon.config.load import Config
 from daemon.contracts.ports import Media, Node
 from daemon.contracts.values import Born, Claim
@@ -107,6 +108,7 @@ async def assemble(
         places=places.all,
         demo=is_demo(config),
         doubted=lambda: site.fitness.doubted,
+        open_class=ClassHead(session, events, config.review),
     )
     daemon = Daemon(
         config=config,

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from datetime import date
 from pathlib import Path
 
-from daemon.classes import shown
+from daemon.classes import review, shown
 from daemon.config.records import ReviewSettings
 from daemon.contracts.signal import Signal
 from daemon.contracts.wire.classes import ClassList, ClassShown, ClassWanted, DecisionWanted
+from daemon.contracts.wire.review import ReviewPage
 from daemon.core.classes.roster import RosterEntry
 from daemon.core.classes.standing import Standing
 from daemon.core.errors import IllegalTransition
@@ -52,6 +53,13 @@ class Classes:
     async def show(self, name: str) -> ClassShown:
         """A class with its students. Raises UnknownClass, StoreError."""
         return await self._session.read(shown.class_shown, name, self._rules, self._clock())
+
+    async def review(self, name: str, *, every: bool, offset: int, limit: int) -> ReviewPage:
+        """Results to decide on, or with `every` all of a class, most doubtful first. Raises UnknownClass."""
+        span = slice(offset, offset + limit)
+        return await self._session.read(
+            review.review_page, name, self._rules, self._clock(), span, every=every
+        )
 
     async def open(self, wanted: ClassWanted, actor: str | None) -> ClassShown:
         """Open a class. Raises IllegalTransition for a name that cannot be one, and while another is open, or

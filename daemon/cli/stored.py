@@ -16,6 +16,7 @@ from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
 from daemon.contracts.wire.canary import CanaryLine
 from daemon.contracts.wire.classes import ClassList, ClassShown
+from daemon.contracts.wire.review import MOST_LINES, ReviewPage
 from daemon.contracts.wire.status import DaemonStatus, PhaseSpan
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskLine, TaskPage
 from daemon.contracts.wire.words import LogSource
@@ -126,6 +127,22 @@ def class_shown(config: Config, unreached: NotRunning, name: str) -> ClassShown:
 
     with _told(config, unreached) as db:
         return shown.class_shown(db, name, config.review, time.time())
+
+
+def review_pages(config: Config, unreached: NotRunning, name: str, *, every: bool) -> Iterator[ReviewPage]:
+    """The results of a class in the order of doubt. Raises UnknownClass."""
+    from daemon.classes import review
+
+    with _told(config, unreached) as db:
+        offset, now = 0, time.time()
+        while True:
+            span = slice(offset, offset + MOST_LINES)
+            page = review.review_page(db, name, config.review, now, span, every=every)
+            lines = [line.model_copy(update={"task": _unaskable(line.task)}) for line in page.lines]
+            yield page.model_copy(update={"lines": lines})
+            offset += MOST_LINES
+            if offset >= page.total:
+                return
 
 
 def logs(config: Config, source: LogSource, task_id: int | None, lines: int) -> list[LogLine]:

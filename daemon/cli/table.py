@@ -54,6 +54,7 @@ ROWS = {
         Row("class show", "classes:show", _C, "Show who has handed in, who is missing, what to look at"),
         Row("class roster", "classes:roster", _C, "Replace the roster of a class"),
         Row("class release", "classes:release", _C, "Accept the results of a class that are not flagged"),
+        Row("review", "reviewing:review", _C, "Review the results of a class, the most doubtful first"),
         Row("attention", "attention:attention", _C, "Show what wants a person, the most urgent first"),
         Row("wait", "read_commands:wait", _C, "Wait until every video is claimed, rated and delivered"),
         Row("deadline", "write_commands:deadline", _C, "Set the deadline of the class"),

@@ -19,8 +19,13 @@ def open_or_print(
     mouse: bool = True,
     refresh_s: float = 1.0,
     once: bool = False,
+    review: str | None = None,
+    review_every: bool = False,
 ) -> int:
-    """Run the dashboard until it is closed, or print one frame, and return the exit code."""
+    """Run the dashboard until it is closed, or print one frame, and return the exit code.
+
+    `review` names a class whose review it opens with.
+    """
     gc.disable()  # until the first paint; the dashboard switches it on again
     from introeval_tui import start
     from introeval_tui.settings import SettingsError
@@ -33,7 +38,13 @@ def open_or_print(
         return 0
     try:
         return start.open_dashboard(
-            where, read_only=read_only, ascii_only=ascii_only, mouse=mouse, refresh_s=refresh_s
+            where,
+            read_only=read_only,
+            ascii_only=ascii_only,
+            mouse=mouse,
+            refresh_s=refresh_s,
+            review=review,
+            review_every=review_every,
         )
     except SettingsError as exc:
         raise ConfigError(str(exc)) from exc

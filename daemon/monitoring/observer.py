@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from daemon.contracts.wire.status import (
     GpuHistory,
     GpuState,
     Inbox,
+    OpenClass,
     PlaceLine,
     Rates,
     Switching,
@@ -87,13 +88,14 @@ class Observer:
         places: Sequence[PlaceSource] = (),
         demo: bool = False,
         doubted: Callable[[], bool] = lambda: False,
+        open_class: Callable[[], Awaitable[OpenClass | None]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.events = events
         self._config, self._session, self._work, self._inlet = config, session, work, inlet
         self._alarms, self._progress, self._metrics = alarms, progress, metrics
         self._engines, self._forecast, self._gpu = engines, forecast, gpu
-        self._places, self._clock = places, clock
+        self._places, self._clock, self._open_class = places, clock, open_class
         self._wanting, self._demo, self._doubted = wanting, demo, doubted
         self._etas: Mapping[int, float] = {}
         self._lately: tuple[float, list[str], Speed] | None = None
@@ -138,6 +140,7 @@ class Observer:
             refused=figures.refused,
             undelivered=figures.undelivered,
             clock=forecast.clock(orders.deadline, figures.outcomes) if forecast else None,
+            open_class=await self._open_class(),
             rates=Rates(tasks_per_h=figures.speed.tasks_per_h, mean_s=figures.speed.mean_s),
             engines=self._engines(),
             gpu=self._gpu.latest if self._gpu else GpuState(absent="it is not watched"),
@@ -275,13 +278,8 @@ class Observer:
         return Switching(to=sorted(to or ()), since=to_iso(phase.switching_since), usual_s=usual_s)
 
     def _inbox(self) -> Inbox:
-        inlet = self._inlet
-        return Inbox(
-            path=str(self._config.paths.inbox),
-            waiting=inlet.waiting,
-            available=inlet.available,
-            polling=inlet.polling,
-        )
+        path, inlet = str(self._config.paths.inbox), self._inlet
+        return Inbox(path=path, waiting=inlet.waiting, available=inlet.available, polling=inlet.polling)
 
     def _place(self, place: PlaceSource) -> PlaceLine:
         state = place.state

@@ -231,6 +231,7 @@ def task_line(row: Listed, terms: Terms, now: float) -> TaskLine:
         flag_codes=list(row.flag_codes),
         reason=why.reason if why else "",
         acknowledged=row.acknowledged,
+        decided_by=row.decided_by,
         demo="demo_model" in row.flag_codes,
         can=[verb.value for verb in offered(row, terms, now)],
     )

@@ -12,11 +12,12 @@ from daemon.core.errors import IllegalTransition
 from daemon.core.intake.naming import result_name
 from daemon.core.notices import NoticeKind
 from daemon.core.tasks import lifecycle
-from daemon.core.tasks.task import FINAL, Status
+from daemon.core.tasks.offers import Ruling, check
 from daemon.store import audit, codec, documents, history
 from daemon.store.database import Database, writes
 from daemon.store.found import find
 from daemon.store.models import TaskRow
+from daemon.store.reports import listed
 
 
 @writes
@@ -26,7 +27,7 @@ def decide(db: Database, task_id: int, wanted: Wanted, now: float, actor: str | 
     Raises UnknownTask, and IllegalTransition for a task that is open, failed or cancelled, and as `decided`.
     """
     row = find(db, task_id)
-    _verify(row)
+    check(listed(row), Ruling.DECIDE, db.terms, now)
     return _revise(db, row, decided(_results(db, task_id)[-1], wanted, actor, now), "decided", now, actor)
 
 
@@ -36,22 +37,13 @@ def take_back(db: Database, task_id: int, now: float, actor: str | None) -> Resu
     IllegalTransition where nobody has decided.
     """
     row = find(db, task_id)
-    _verify(row)
+    check(listed(row), Ruling.UNDO, db.terms, now)
     found = _results(db, task_id)
     own = next((each for each in reversed(found) if each.decision is None), None)
-    if row.decision is None or own is None:
-        raise IllegalTransition(f"nobody has decided on task {task_id}, so there is nothing to take back")
+    if own is None:
+        raise IllegalTransition(f"task {task_id} has no result of a model to go back to; decide on it anew")
     next_ = taken_back(own, found[-1].revision, now, db.release)
     return _revise(db, row, next_, "decision_taken_back", now, actor)
-
-
-def _verify(row: TaskRow) -> None:
-    status = Status(row.status)
-    if status not in FINAL:
-        raise IllegalTransition(f"task {row.id} is still open; wait for its result, or cancel it")
-    if status is not Status.COMPLETED:
-        told = f"task {row.id} is {status}, so there is no result to decide on"
-        raise IllegalTransition(f"{told}; to begin it anew, run: introeval retry {row.id}")
 
 
 def _results(db: Database, task_id: int) -> list[Result]:

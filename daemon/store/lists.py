@@ -29,6 +29,7 @@ _COLUMNS = [
         *("priority", "duration_s", "held", "cancel_requested", "upload_timestamp", "last_updated"),
         *("not_before", "ended_at", "delivered_at", "estimated_completion", "outcome", "error_code"),
         *("error_message", "flags", "judged_by", "video", "acknowledged_at", "first_at"),
+        "decision",
     )
 ] + [
     # Whether there is a transcript and a form, and the rating, without their texts.

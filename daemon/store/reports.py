@@ -217,6 +217,7 @@ def listed(row: TaskRow) -> Listed:
         error_message=row.error_message,
         rating=_rating(row.llama_result),
         flag_codes=codec.flag_codes(row.flags),
+        decided_by=None if row.decision is None else str(json.loads(row.decision)["by"]),
         has_transcript=row.stt_result is not None,
         form_tried=row.mistral_result is not None,
         has_form=row.mistral_result not in (None, "null"),

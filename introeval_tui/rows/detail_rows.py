@@ -14,6 +14,7 @@ from daemon.contracts.wire.states import state_word
 from introeval_tui.rows import words
 from introeval_tui.rows.answer_rows import ResultJson, paragraph
 from introeval_tui.rows.cells import Piece, Row, clean, fit, row, spread, wrap
+from introeval_tui.rows.decision_rows import history_rows as decision_rows
 from introeval_tui.rows.format import ahead, clock, day, parse, size, took
 from introeval_tui.rows.state import Scene
 from introeval_tui.rows.target import of_task
@@ -27,6 +28,8 @@ _CAN = {
     "rate": "rate again",
     "acknowledge": "seen",
     "deliver": "deliver again",
+    "decide": "accept",
+    "undo": "undo",
     "release": "release",
     "hold": "hold",
     "next": "put first",
@@ -108,17 +111,17 @@ def _next(task: "TaskLine", scene: Scene, keys: Mapping[str, str]) -> list[Piece
     if scene.forbidden:
         return [(f" {scene.forbidden}", "dim")]
     pieces: list[Piece] = [(" next:", "dim")]
-    can = of_task(task).can
+    item = of_task(task)
     for verb, what in _CAN.items():
-        if verb in can and verb in keys:
+        if item.allows(verb) and verb in keys:
             pieces += [(f" {keys[verb]}", "bold cyan"), (f" {what}  ", "dim")]
     return pieces if len(pieces) > 1 else [(" next: nothing to do", "dim")]
 
 
-def overview_rows(detail: "TaskDetail", scene: Scene, width: int) -> list[Row]:
-    """The task's history, facts, documents and flags."""
+def overview_rows(detail: "TaskDetail", results: Sequence[ResultJson], scene: Scene, width: int) -> list[Row]:
+    """The task's history, decisions, facts, documents and flags."""
     rows = history_rows(detail, scene, width)
-    rows.append(row(width))
+    rows += [*decision_rows(results, scene, width), row(width)]
     facts = [
         ("sha256", detail.sha256),
         ("revision", str(detail.revision)),

@@ -8,6 +8,7 @@ from daemon.contracts.wire.states import STATES
 from introeval_tui.rows import words
 from introeval_tui.rows.cells import Piece, Row, clean, fit, row, spread
 from introeval_tui.rows.class_clock import class_clock, outcomes
+from introeval_tui.rows.class_rows import open_class_row
 from introeval_tui.rows.format import ahead, bar, clock, coarse, gigabytes, parse
 from introeval_tui.rows.gpu import gpu_line
 from introeval_tui.rows.state import Link, Scene
@@ -38,7 +39,7 @@ _COUNTED = {
 
 
 def top_rows(scene: Scene, width: int) -> list[Row]:
-    """The 7 rows above the table in a narrow terminal, also before the first answer."""
+    """The 7 rows above the table in a narrow terminal, also before the first answer; 8 with an open class."""
     status = scene.known.status
     if status is None:
         return [title(scene, width), *(row(width) for _ in range(6))]
@@ -46,11 +47,14 @@ def top_rows(scene: Scene, width: int) -> list[Row]:
     if ended := end_rows(status, width):
         work = ended
     machine = [gpu_line(status.gpu, width), _counts(status, width), _engines(status, width)]
-    return dimmed(scene, [title(scene, width), *work, *machine, _class(status, scene, width)])
+    rows = [title(scene, width), *work, *machine, _class(status, scene, width)]
+    return dimmed(scene, [*rows, *_open_class(status, width)])
 
 
 def wide_rows(scene: Scene, width: int) -> list[Row]:
-    """The 4 rows above the table in a wide terminal, where other panels show GPU and engines."""
+    """The 4 rows above the table in a wide terminal, where other panels show GPU and engines; 5 with an open
+    class.
+    """
     status = scene.known.status
     if status is None:
         return [title(scene, width), *(row(width) for _ in range(3))]
@@ -60,7 +64,17 @@ def wide_rows(scene: Scene, width: int) -> list[Row]:
     else:
         phases = [*_stt(status, half), *_eval(status, width - half)]
         rows = [phases, _counts(status, width), _class(status, scene, width)]
-    return dimmed(scene, [title(scene, width), *rows])
+    return dimmed(scene, [title(scene, width), *rows, *_open_class(status, width)])
+
+
+def has_class(scene: Scene) -> bool:
+    """Whether a class is open, which has a row of its own."""
+    return scene.known.status is not None and scene.known.status.open_class is not None
+
+
+def _open_class(status: "DaemonStatus", width: int) -> list[Row]:
+    said = status.open_class
+    return [] if said is None else [open_class_row(said, width)]
 
 
 def end_rows(status: "DaemonStatus", width: int) -> list[Row]:

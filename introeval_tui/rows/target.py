@@ -27,6 +27,14 @@ class Target:
         """Its name in a sentence: the id of a task, else what it is."""
         return f"{self.task_id:04d}" if self.task_id is not None else self.what
 
+    def allows(self, verb: str) -> bool:
+        """Whether the daemon accepts the request now: of decisions here only to take a model's rating."""
+        if verb == "decide" and (
+            self.task is None or self.task.rating is None or self.task.decided_by is not None
+        ):
+            return False
+        return verb in self.can
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:

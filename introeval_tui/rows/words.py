@@ -56,6 +56,7 @@ _ENGINE = {
     "denied": Look("✗", "denied", "bold red"),
     "failed": Look("✗", "failed", "bold red"),
 }
+_DECIDED = Look("✓", "decided", "bold green")
 FINAL = frozenset({"completed", "failed", "cancelled"})
 RUNNING = frozenset({"stt_processing", "eval_processing", "llama_processing"})
 
@@ -66,6 +67,10 @@ def look(task: "TaskLine", now: float) -> Look:
         return Look(_HELD[0], "held", _HELD[1])
     if _backs_off(task, now):
         return Look(_BACKOFF[0], "backoff", _BACKOFF[1])
+    if task.decided_by is not None and task.status in FINAL:
+        return _DECIDED
+    if task.acknowledged and task.status in FINAL:
+        return outcome(task.outcome, task.status)._replace(style="dim")
     return outcome(task.outcome, task.status)
 
 
@@ -93,8 +98,10 @@ def reason(task: "TaskLine", now: float) -> str:
         return f"DEMO, no grade{': ' if task.reason else ''}{task.reason}"
     if "not_for_grades" in task.flag_codes and task.status == "completed":
         return f"NO GRADE, see its rater's card{': ' if task.reason else ''}{task.reason}"
+    if task.decided_by is not None and task.status in FINAL:
+        return f"{'-' if task.rating is None else task.rating}/10, by {task.decided_by or 'somebody'}"
     if task.reason:
-        return task.reason
+        return f"seen: {task.reason}" if task.acknowledged else task.reason
     if task.rating is not None and task.delivered_at:
         return f"{task.rating}/10"
     if task.status == "failed":

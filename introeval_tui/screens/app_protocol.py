@@ -57,3 +57,7 @@ class DashboardApp(Protocol):
     def set_deadline(self, said: str) -> None:
         """Send a deadline written as HH:MM; an empty text removes the deadline."""
         ...
+
+    def open_review(self, name: str, task_id: int | None = None, *, every: bool = False) -> None:
+        """Open the review of a class, at a task if one is given."""
+        ...

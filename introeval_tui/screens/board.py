@@ -37,6 +37,8 @@ class Board(Sheet):
         # line has the focus: else the letters after a fast "/" would be taken for actions.
         Binding("slash", "filter", "filter: id, student, file", id="filter", priority=True),
         Binding("exclamation_mark", "attention", "what wants a person", id="attention"),
+        Binding("V", "review", "review the class", id="review"),
+        Binding("L", "class", "the class: who is missing", id="class"),
         Binding("v", "view", "the next list", id="view"),
         Binding("s", "sort", "sort by the next column", id="sort"),
         Binding("S", "reverse", "reverse the order", id="reverse"),
@@ -152,6 +154,16 @@ class Board(Sheet):
         """Show what wants a person, or the open tasks again."""
         away = self.query_now.view is ListView.ATTENTION
         self.show_view(ListView.OPEN if away else ListView.ATTENTION)
+
+    def action_review(self) -> None:
+        """Open the review of the open class, or of today's."""
+        self.dashboard.open_review("current")
+
+    def action_class(self) -> None:
+        """Show the open class, or that of today."""
+        from introeval_tui.screens.class_screen import ClassScreen
+
+        _ = self.app.push_screen(ClassScreen("current"))
 
     def action_sort(self) -> None:
         """Sort by the next column."""

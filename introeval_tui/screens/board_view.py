@@ -101,7 +101,9 @@ class Sheet(KeyedScreen):
         wide, high = width >= _WIDE, height >= _HIGH
         listed = self.query_now.view is ListView.ATTENTION
         alarms = 0 if listed else len(panels.alarm_rows(scene, width, _ALARMS[high]))
-        room = height - (4 if wide else 7) - alarms - 1
+        has_class = header.has_class(scene)
+        self.set_class(has_class, "-class")
+        room = height - (4 if wide else 7) - has_class - alarms - 1
         needed = self.above + self.rows_each * self.chosen.listing.total + attention.REASON * self.below
         if not self.chosen.listing.total:
             needed = 1 + len(empty_states.empty_rows(scene, self.query_now, width))
@@ -152,7 +154,7 @@ class Sheet(KeyedScreen):
 
     def _top(self, width: int, height: int) -> list[Row]:
         scene = self.dashboard.scene
-        return header.wide_rows(scene, width) if height < 7 else header.top_rows(scene, width)
+        return header.wide_rows(scene, width) if height < 6 else header.top_rows(scene, width)
 
     def _tasks(self, width: int, height: int) -> list[Row]:
         scene, chosen = self.dashboard.scene, self.chosen

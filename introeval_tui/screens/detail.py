@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import TYPE_CHECKING
 
 from textual import work
@@ -12,6 +13,7 @@ from introeval_tui.link.client import DaemonSilent, RequestRefused
 from introeval_tui.rows import answer_rows, detail_rows, header
 from introeval_tui.rows.answer_rows import ResultJson
 from introeval_tui.rows.cells import Row, fit, row, spread
+from introeval_tui.rows.format import parse
 from introeval_tui.rows.target import Target, of_task
 from introeval_tui.rows.words import FINAL
 from introeval_tui.screens.keyed import KeyedScreen
@@ -51,6 +53,7 @@ class DetailScreen(KeyedScreen):
         Binding("g,home", "scroll_by(-1000000)", "the top", id="detail_first", show=False),
         Binding("G,end", "scroll_by(1000000)", "the end", id="detail_last", show=False),
         *VERBS,
+        Binding("V", "review", "review this result", id="detail_review"),
         Binding("y", "copy", "copy the id", id="detail_copy"),
     ]
 
@@ -82,6 +85,8 @@ class DetailScreen(KeyedScreen):
         """Why an action cannot be done now, in one line; empty when it can."""
         if action in ("source", "wrap", "times", "follow") and self.tab != "Log":
             return "that is for the log; l shows it"
+        if action == "review" and not (self.results and self.line and "decide" in self.line.can):
+            return "there is no result to decide on"
         return super().why_not(action)
 
     def compose(self) -> ComposeResult:
@@ -172,7 +177,7 @@ class DetailScreen(KeyedScreen):
             return [row(width, (fit(f" {self.trouble or '…'}", width), "dim"))]
         result = self.results[-1] if self.results else None
         if self.tab == "Overview":
-            return detail_rows.overview_rows(detail, scene, width)
+            return detail_rows.overview_rows(detail, self.results, scene, width)
         if self.tab == "Log":
             return detail_rows.log_rows(self.log_lines, width, wrapped=self._wrap, times=self._times)
         if self.tab == "Transcript":
@@ -194,6 +199,13 @@ class DetailScreen(KeyedScreen):
         if self.tab == "Log":
             where = f" {self.source} log, follow {'on' if self._follow else 'off'}{where}"
         return spread(width, self.foot(width - len(where)), [(where, "dim")] if where else [])
+
+    def action_review(self) -> None:
+        """Open the review of the task's class at this task."""
+        if self.dashboard.can_be_done(self.why_not("review")) and self.line is not None:
+            claimed = parse(self.line.claimed_at) or 0.0
+            name = self.results[-1].get("class_name") or time.strftime("%Y-%m-%d", time.localtime(claimed))
+            self.dashboard.open_review(name, self.task_id, every=True)
 
     def action_leave(self) -> None:
         """Go back to the list."""

@@ -17,10 +17,19 @@ NOTES = (
 _FOOT = {
     "help": "help",
     "leave": "back",
+    "save": "save",
+    "accept": "take",
+    "score": "-9 score",
+    "feedback": "feedback",
+    "reason": "reason",
+    "undo": "undo",
+    "drop": "drop",
+    "ahead": "next",
     "open": "detail",
     "retry": "retry",
     "rate": "rate",
     "deliver": "deliver",
+    "decide": "accept",
     "hold": "hold",
     "cancel": "cancel",
     "acknowledge": "seen",
@@ -28,6 +37,7 @@ _FOOT = {
     "wrap": "wrap",
     "times": "times",
     "attention": "attention",
+    "standing": "standing",
     "filter": "filter",
     "mark": "mark",
     "pause": "pause",
@@ -38,6 +48,8 @@ _FOOT = {
     "drain": "drain",
     "retry_failed": "retry failed",
     "go": "go",
+    "review": "review",
+    "class": "class",
     "palette": "all",
 }
 """The entries of the footer by the id of their binding, the most important first; the last is "quit"."""
@@ -74,8 +86,13 @@ TRY_NOW = "try now"
 _GROUPS = {
     "the selected or marked tasks": (
         *("open", "log", "retry", "rate", "deliver", "hold", "next", "cancel", "acknowledge", "mark"),
-        "copy",
+        *("decide", "undo", "copy"),
     ),
+    "the result": (
+        *("accept", "score", "overall_rating", "clarity_of_speech", "content_quality", "confidence_level"),
+        *("feedback", "reason", "save", "drop"),
+    ),
+    "the class": ("review", "class", "standing", "missing", "every", "ahead", "previous"),
     "the whole daemon": ("pause", "drain", "go", "retry_failed", "deadline"),
     "the list": ("attention", "view", "filter", "sort", "reverse", "export", "back"),
     "the log": ("follow", "source", "wrap", "times"),
@@ -89,6 +106,8 @@ VERBS = [
     Binding("a", "verb('rate')", "rate again", id="rate"),
     Binding("d", "verb('deliver')", "deliver again", id="deliver"),
     Binding("c", "verb('acknowledge')", "seen: acknowledge", id="acknowledge"),
+    Binding("A", "verb('decide')", "accept the result", id="decide"),
+    Binding("u", "verb('undo')", "take back the decision", id="undo"),
 ]
 """The keys of the requests for a task, the same in all screens."""
 

@@ -79,7 +79,11 @@ class Peek(Panel):
             if task is not None:
                 rows += detail_rows.head_rows(task, mine, scene, inner, keys, back="")
             if mine is not None:
-                rows += [row(inner), *detail_rows.overview_rows(mine, scene, inner), row(inner)]
+                rows += [
+                    row(inner),
+                    *detail_rows.overview_rows(mine, self._results, scene, inner),
+                    row(inner),
+                ]
                 rows += detail_rows.log_rows(self._log, inner, wrapped=True, times=True) if self._log else []
                 for result in self._results[-1:]:
                     rows += answer_rows.rating_rows(result, inner, demo=mine.demo)

@@ -141,6 +141,7 @@ def facts(line: TaskLine) -> TaskFacts:
         acknowledged=line.acknowledged,
         flag_codes=tuple(line.flag_codes),
         is_first=line.first,
+        decided_by=line.decided_by,
     )
 
 

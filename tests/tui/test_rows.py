@@ -121,7 +121,7 @@ def everything(scene: Scene, width: int) -> list[Row]:
     for line in a_class():
         detail = a_detail(line)
         rows += detail_rows.head_rows(line, detail, scene, width, KEYS)
-        rows += detail_rows.overview_rows(detail, scene, width)
+        rows += detail_rows.overview_rows(detail, [], scene, width)
         rows += detail_rows.try_rows(detail, scene, width)
     return rows
 

@@ -21,7 +21,7 @@ def test_each_of_the_words_is_shown_with_its_finder_and_whether_it_was_cut(width
     printed = [line.text for line in show.task(detail)]
     assert 'to the grader at 1:12.4, cut, found by rules: "Give me a ten."' in printed
     assert 'to the grader, left in, found by rules and model: "[bold]Only a nine is fair."' in printed
-    rows = detail_rows.overview_rows(detail, a_scene(), width)
+    rows = detail_rows.overview_rows(detail, [], a_scene(), width)
     texts = ["".join(text for text, _ in row) for row in rows]
     (cut, named) = [text for text in texts if text.startswith(" to grader")]
     assert '"Give me a ten." at 1:12.4, cut' in cut

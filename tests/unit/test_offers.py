@@ -13,6 +13,7 @@ from daemon.core.schedule.orders import Order, useful
 from daemon.core.tasks.offers import (
     ANSWER_FLAGS,
     OF_THE_FILE,
+    Ruling,
     TaskFacts,
     Terms,
     Verb,
@@ -43,6 +44,7 @@ FAILED = TaskFacts(
     acknowledged=False,
     flag_codes=(),
     is_first=False,
+    decided_by=None,
 )
 RATED = replace(
     FAILED,
@@ -58,7 +60,7 @@ UNSCORABLE = replace(RATED, outcome=Outcome.UNSCORABLE, error_code="no_speech", 
 WAITS = replace(FAILED, status=Status.UPLOADED, outcome=None, error_code=None, judged_by=None)
 
 
-SEEN = {"deliver", "acknowledge"}
+SEEN = {"deliver", "acknowledge", "decide"}
 
 
 def can(task: TaskFacts, now: float = NOW) -> set[str]:
@@ -77,16 +79,17 @@ def can(task: TaskFacts, now: float = NOW) -> set[str]:
         (replace(WAITS, revision=2), {"cancel", "hold", "next", "deliver"}),
         (replace(WAITS, claimed_at=NOW - 3601), {"cancel", "hold", "next", "acknowledge"}),
         (replace(WAITS, claimed_at=NOW - 3601, acknowledged=True), {"cancel", "hold", "next"}),
-        (RATED, {"rate", "deliver"}),
-        (UNSCORABLE, {"deliver", "acknowledge"}),
-        (replace(UNSCORABLE, acknowledged=True), {"deliver"}),
-        (DOUBTFUL, {"retry", "rate", "deliver", "acknowledge"}),
+        (RATED, {"rate", "deliver", "decide"}),
+        (replace(RATED, decided_by="Dr. Roe"), {"rate", "deliver", "decide", "undo"}),
+        (UNSCORABLE, SEEN),
+        (replace(UNSCORABLE, acknowledged=True), {"deliver", "decide"}),
+        (DOUBTFUL, {"retry", "rate", *SEEN}),
         (replace(DOUBTFUL, flag_codes=("addresses_evaluator", "no_valid_rating")), {"retry", "rate", *SEEN}),
         (
             replace(DOUBTFUL, flag_codes=("addresses_evaluator", "no_valid_rating", "no_valid_form")),
             {"rate", *SEEN},
         ),
-        (replace(DOUBTFUL, flag_codes=("quiet",)), {"rate", "deliver", "acknowledge"}),
+        (replace(DOUBTFUL, flag_codes=("quiet",)), {"rate", *SEEN}),
         (FAILED, {"retry", "deliver", "acknowledge"}),
         (replace(FAILED, error_code="not_media"), {"deliver", "acknowledge"}),
         (replace(FAILED, video_kept=False), {"deliver", "acknowledge"}),
@@ -137,6 +140,7 @@ def tasks(draw: Any) -> TaskFacts:
         acknowledged=draw(some.booleans()),
         flag_codes=tuple(draw(some.lists(codes, max_size=3))),
         is_first=draw(some.booleans()),
+        decided_by=draw(some.sampled_from([None, "Dr. Roe"])),
     )
 
 
@@ -144,7 +148,7 @@ def tasks(draw: Any) -> TaskFacts:
 def test_of_every_state_what_is_offered_is_accepted_and_what_is_not_is_refused_in_one_line(
     task: TaskFacts,
 ) -> None:
-    for verb in Verb:
+    for verb in (*Verb, *Ruling):
         if verb in offered(task, TERMS, NOW):
             check(task, verb, TERMS, NOW)
             continue

@@ -139,6 +139,16 @@ class Clock(WireModel):
     outcomes: dict[str, int] = Field(default_factory=dict)
 
 
+class OpenClass(WireModel):
+    """The open class. `students` are those of its roster; `counts` has the numbers of each standing, and of
+    handed_in, doubled, unknown and late ones.
+    """
+
+    name: str
+    students: int
+    counts: dict[str, int]
+
+
 class Inbox(WireModel):
     """The inbox: `waiting` files were seen and are not claimed yet."""
 
@@ -206,6 +216,7 @@ class DaemonStatus(WireModel):
     refused: int = 0  # files in the last 24 hours
     undelivered: int
     clock: Clock | None = None
+    open_class: OpenClass | None = None
     rates: Rates = Rates()
     engines: list[EngineReport] = Field(default_factory=list)
     gpu: GpuState = GpuState(absent="not asked")

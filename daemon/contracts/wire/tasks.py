@@ -40,6 +40,7 @@ class TaskLine(WireModel):
     flag_codes: list[str] = Field(default_factory=list)
     reason: str = ""
     acknowledged: bool = False
+    decided_by: str | None = None  # who answers for the decision on its result
     demo: bool = False  # its rating is of a demonstration model
     can: list[str] = Field(default_factory=list)
 

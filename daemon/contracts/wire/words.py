@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from daemon.core.schedule.orders import Order as Order
+from daemon.core.tasks.offers import Ruling as Ruling
 from daemon.core.tasks.offers import Verb as Verb
 
 

@@ -26,6 +26,7 @@ class Wanted(DocumentPart):
     """What a person wants of a result. Without a change it is accepted as it is; a change needs a reason.
 
     `by` is who answers for it; empty: the account. `profile` has the fields of the form to replace.
+    `revision` is that of the result that the person has seen; None: whichever is the present one.
     """
 
     scores: dict[Criterion, Score] = Field(default_factory=dict)
@@ -34,6 +35,7 @@ class Wanted(DocumentPart):
     profile: dict[str, Any] = Field(default_factory=dict)
     by: Annotated[str, Field(max_length=200)] = ""
     reason: Words = ""
+    revision: int | None = None
 
     @property
     def changes(self) -> bool:
@@ -44,9 +46,12 @@ class Wanted(DocumentPart):
 def decided(result: Result, wanted: Wanted, account: str | None, at: float) -> Result:
     """The next revision of a result, by a person's decision. What the model said stays in it.
 
-    Raises IllegalTransition for a result that cannot be decided on, a change without a reason, and for one
-    without a rating that is not given all four scores.
+    Raises IllegalTransition for a result that cannot be decided on, another revision than the person has
+    seen, a change without a reason, and for one without a rating that is not given all four scores.
     """
+    if wanted.revision not in (None, result.revision):
+        told = f"task {result.task_id} has another result since, revision {result.revision}"
+        raise IllegalTransition(f"{told}; look at it again, then decide")
     if result.outcome is Outcome.CANCELLED:
         raise IllegalTransition(f"task {result.task_id} is cancelled; to go on with it, run: introeval retry")
     if wanted.changes and not wanted.reason.strip():

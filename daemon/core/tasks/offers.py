@@ -25,6 +25,13 @@ class Verb(StrEnum):
     ACKNOWLEDGE = "acknowledge"
 
 
+class Ruling(StrEnum):
+    """A person's word on the result of one task."""
+
+    DECIDE = "decide"
+    UNDO = "undo"
+
+
 WANTING = (Outcome.FAILED, Outcome.UNSCORABLE, Outcome.NEEDS_REVIEW)
 """The outcomes that want a person."""
 
@@ -72,6 +79,7 @@ class TaskFacts:
 
     `form_tried`: extraction gave an outcome, also one without a form. `judged_by`: the terms under which it
     failed. `video_kept`: False where no copy is left, or ever was. `is_first`: a person put it first.
+    `decided_by`: who answers for the decision on its result.
     """
 
     id: int
@@ -90,14 +98,15 @@ class TaskFacts:
     acknowledged: bool
     flag_codes: tuple[str, ...]
     is_first: bool
+    decided_by: str | None
 
 
-def offered(task: TaskFacts, terms: Terms, now: float) -> list[Verb]:
+def offered(task: TaskFacts, terms: Terms, now: float) -> list[Verb | Ruling]:
     """The requests that are accepted for a task."""
-    return [verb for verb in Verb if refusal(task, verb, terms, now) is None]
+    return [verb for verb in (*Verb, *Ruling) if refusal(task, verb, terms, now) is None]
 
 
-def check(task: TaskFacts, verb: Verb, terms: Terms, now: float) -> None:
+def check(task: TaskFacts, verb: Verb | Ruling, terms: Terms, now: float) -> None:
     """Raise IllegalTransition, with what to do instead, for a request that is not accepted."""
     told = refusal(task, verb, terms, now)
     if told is not None:
@@ -113,7 +122,7 @@ def check_revision(task: TaskFacts) -> None:
         raise IllegalTransition(told)
 
 
-def refusal(task: TaskFacts, verb: Verb, terms: Terms, now: float) -> str | None:
+def refusal(task: TaskFacts, verb: Verb | Ruling, terms: Terms, now: float) -> str | None:
     """Why a request is not accepted for a task, in one line; None where it is."""
     match verb:
         case Verb.RETRY:
@@ -121,15 +130,17 @@ def refusal(task: TaskFacts, verb: Verb, terms: Terms, now: float) -> str | None
         case Verb.RATE:
             return _no_rating(task)
         case Verb.CANCEL | Verb.HOLD | Verb.RELEASE:
-            return _no_order(task, verb)
+            return _no_order(task, Verb(verb))
         case Verb.NEXT | Verb.IN_TURN:
-            return _no_place(task, verb)
+            return _no_place(task, Verb(verb))
         case Verb.DELIVER:
             if task.status in FINAL or task.revision > 1:
                 return None
             return f"task {task.id} has no result yet; wait for it"
         case Verb.ACKNOWLEDGE:
             return _no_acknowledging(task, terms, now)
+        case Ruling.DECIDE | Ruling.UNDO:
+            return _no_ruling(task, Ruling(verb))
 
 
 def waits_long(task: Task | TaskFacts, terms: Terms, now: float) -> bool:
@@ -210,4 +221,18 @@ def _no_acknowledging(task: TaskFacts, terms: Terms, now: float) -> str | None:
         return f"{this} is {task.outcome or task.status} and wants nobody; see: introeval attention"
     if task.acknowledged:
         return f"{this} is acknowledged already; see: introeval attention"
+    return None
+
+
+def _no_ruling(task: TaskFacts, verb: Ruling) -> str | None:
+    this = f"task {task.id}"
+    if task.status not in FINAL:
+        return f"{this} is still open; wait for its result, or cancel it"
+    if task.status is not Status.COMPLETED:
+        told = f"{this} is {task.status}, so there is no result to decide on"
+        return f"{told}; to begin it anew, run: introeval retry {task.id}"
+    if verb is Ruling.UNDO and task.decided_by is None:
+        return (
+            f"nobody has decided on {this}, so there is nothing to take back; see: introeval task {task.id}"
+        )
     return None

@@ -1,0 +1,243 @@
+"""The keys of a review: each result is accepted or changed, and nothing is saved before Enter."""
+
+from collections.abc import Callable
+
+from textual.binding import Binding
+
+from daemon.contracts.wire.scores import CRITERIA
+from introeval_tui.rows.quotes import LETTERS
+from introeval_tui.rows.reviewing import DECIDE, UNDO
+from introeval_tui.screens.review_sheet import ReviewSheet
+from introeval_tui.widgets.panel import Panel
+
+_LONGEST = 4000  # characters of a feedback, as the daemon allows
+_CHOOSES = ("accept", "score", "criterion", "feedback", "reason", "save")
+
+
+class ReviewScreen(ReviewSheet):
+    """The keys of a review."""
+
+    BINDINGS = [
+        Binding("escape,backspace", "leave", "back to the list", id="leave"),
+        Binding("a", "accept", "take the model's result", id="accept"),
+        *(
+            Binding(LETTERS[name], f"criterion('{name}')", f"score the {name.replace('_', ' ')}", id=name)
+            for name in CRITERIA
+        ),
+        Binding("1", "score(1)", "a score of 1; likewise to 9, and 0 for 10", id="score"),
+        *(Binding(str(points % 10), f"score({points})", show=False) for points in range(2, 11)),
+        # With priority the app runs these itself, and passes no key on before the line has the focus.
+        Binding("enter", "save", "save what is chosen, and go on", id="save", priority=True),
+        Binding("r", "reason", "say the reason", id="reason", priority=True),
+        Binding("e", "feedback", "edit the feedback in your editor", id="feedback"),
+        Binding("x", "drop", "drop what is chosen and not saved", id="drop"),
+        Binding("u", "undo", "take back the last decision", id="undo"),
+        Binding("n,right", "go(1)", "the next, undecided", id="ahead"),
+        Binding("p,left", "go(-1)", "the one before", id="previous"),
+        Binding("v", "every", "all results, or only those to decide on", id="every"),
+        Binding("down,j", "scroll(1)", "down", id="review_down", show=False),
+        Binding("up,k", "scroll(-1)", "up", id="review_up", show=False),
+        Binding("pagedown,space", "scroll_page(1)", "a page down", id="review_page_down", show=False),
+        Binding("pageup", "scroll_page(-1)", "a page up", id="review_page_up", show=False),
+        Binding("q", "close", "quit", id="quit"),
+    ]
+
+    # --- what can be done
+
+    def why_not(self, action: str) -> str:
+        """Why an action cannot be done now, in one line; empty when it can."""
+        name, review = action.partition("(")[0], self.review
+        if name in _CHOOSES:
+            return self.dashboard.scene.forbidden or self._why_not_choose(name)
+        if name == "drop" and not review.choice.changes and not review.choice.accepts:
+            return "nothing is chosen for this one"
+        if name == "undo":
+            nothing = "" if review.undoable is not None else "no decision is here to take back"
+            return self.dashboard.scene.forbidden or nothing
+        if name == "go" and len(review.lines) < 2:
+            return "there is no other result"
+        return super().why_not(action)
+
+    def _why_not_choose(self, name: str) -> str:
+        line, choice = self.review.current, self.review.choice
+        if line is None:
+            return "there is no result to decide on"
+        if DECIDE not in line.task.can:
+            return "there is nothing to decide on in this one"
+        if line.task.id in self.review.sent:
+            return "its decision is on its way to the daemon"
+        if name == "accept" and (choice.changes or choice.accepts):
+            return "Enter saves what is chosen, x drops it"
+        if name == "accept" and not line.result.get("evaluation"):
+            return "it has no rating to take; give all four scores"
+        if name == "accept" and line.task.decided_by is not None:
+            return "it is decided; u takes that back"
+        if name in ("save", "reason") and not (choice.changes or choice.accepts):
+            return "nothing is chosen: a takes the model's, a digit gives a score"
+        if name == "save" and choice.changes and self.review.missing:
+            return "it has no rating: give all four scores first"
+        return ""
+
+    def _may(self, action: str) -> bool:
+        return self.dashboard.can_be_done(self.why_not(action))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """Whether an action is available: while a line is open, its keys are letters."""
+        return action not in ("save", "reason") or not self.has_class("-line")
+
+    # --- keys
+
+    def action_accept(self) -> None:
+        """Choose to take the model's result."""
+        if self._may("accept"):
+            self.review.accept()
+            self.draw()
+
+    def action_criterion(self, name: str) -> None:
+        """Choose the criterion that the next digit is for."""
+        self.review.criterion = name
+        self.draw()
+
+    def action_score(self, points: int) -> None:
+        """Choose a score."""
+        if self._may("score"):
+            self.review.score(points)
+            self.draw()
+
+    def action_feedback(self) -> None:
+        """Edit the feedback in the person's editor."""
+        from introeval_tui.screens.editor import EditorFailed, edited
+
+        line = self.review.current
+        if not self._may("feedback") or line is None:
+            return
+        own = (line.result.get("evaluation") or {}).get("feedback", "")
+        try:
+            text = edited(self.app, self.review.choice.feedback or own)
+        except EditorFailed as exc:
+            self.dashboard.say(str(exc), "bold red")
+            return
+        if not 0 < len(text) <= _LONGEST:
+            told = "is empty" if not text else f"has {len(text)} characters, of at most {_LONGEST}"
+            self.dashboard.say(f"the feedback {told}: nothing is changed")
+        else:
+            self.review.write(text)
+        self.draw()
+
+    async def action_reason(self) -> None:
+        """Open the line for the reason."""
+        if self._may("reason"):
+            await self._ask_reason(self._explain)
+
+    async def action_save(self) -> None:
+        """Save what is chosen and go on; a change without a reason asks for it first."""
+        if not self._may("save"):
+            return
+        if self.review.choice.changes and not self.review.choice.reason:
+            await self._ask_reason(self._explain_and_save)
+        else:
+            self._save()
+
+    async def _ask_reason(self, done: Callable[[str], None]) -> None:
+        from introeval_tui.widgets.prompt_line import PromptLine
+
+        known = self.review.choice.reason or self.review.last_reason
+        line = PromptLine("reason: ", known, done=done)
+        await self.mount(line)
+        line.take_focus()
+
+    def _explain(self, reason: str) -> None:
+        self.review.explain(reason.strip())
+        self.draw()
+
+    def _explain_and_save(self, reason: str) -> None:
+        self._explain(reason)
+        if self.review.choice.reason:
+            self._save()
+        else:
+            self.dashboard.say("a change needs a reason; Enter asks for it again")
+
+    def _save(self) -> None:
+        if (line := self.review.current) is not None and self._may("save"):
+            self.post(line.task.id, DECIDE)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self.review.go_on()
+        self.moved()
+
+    def action_drop(self) -> None:
+        """Drop what is chosen and not saved."""
+        if self._may("drop"):
+            self.review.drop()
+            self.draw()
+
+    def action_undo(self) -> None:
+        """Take back the decision on the result that is shown, else the last one, and show it."""
+        task_id = self.review.undoable
+        if self._may("undo") and task_id is not None:
+            self.show(task_id)
+            self.post(task_id, UNDO)
+            self.draw()
+
+    def action_go(self, by: int) -> None:
+        """Show another result; nothing is saved."""
+        if self._may("go"):
+            self.review.move(by)
+            self.moved()
+
+    def action_every(self) -> None:
+        """Show all results of the class, or only those to decide on."""
+        self._every = not self._every
+        self.review.lines, self.review.at, self.review.total = [], 0, 0
+        self.load()
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll the transcript."""
+        self._first = max(0, min(self._first + by, self._shown.most))
+        self.draw()
+
+    def action_scroll_page(self, by: int) -> None:
+        """Scroll the transcript by a page."""
+        self.action_scroll(by * self._shown.page)
+
+    def action_leave(self) -> None:
+        """Go back; asks first where something is not saved."""
+        self._end(lambda: self.dismiss())
+
+    def action_close(self) -> None:
+        """Quit the dashboard; asks first where something is not saved."""
+        self._end(self.app.exit)
+
+    def _end(self, then: Callable[[], object]) -> None:
+        from introeval_tui.screens.dialogs import Question
+
+        review = self.review
+        lost = [f"{len(review.unsaved)} are chosen and not saved."] if review.unsaved else []
+        lost += [f"{len(review.sent)} wait for the daemon's answer."] if review.sent else []
+        if not lost:
+            then()
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                then()
+
+        _ = self.app.push_screen(
+            Question(
+                ["Leave the review?", *lost, "What is not saved is lost."],
+                ascii_only=self.dashboard.setup.ascii_only,
+            ),
+            answered,
+        )
+
+    def on_panel_pointed(self, event: Panel.Pointed) -> None:
+        """Go back, or do what a key of the footer does."""
+        if event.piece.strip() == "< esc":
+            self.action_leave()
+        else:
+            self.press(event.piece)
+
+    def on_panel_wheeled(self, event: Panel.Wheeled) -> None:
+        """Scroll with the wheel."""
+        self.action_scroll(event.by)
