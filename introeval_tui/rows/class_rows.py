@@ -49,9 +49,11 @@ def _numbers(counts: Mapping[str, int], students: int, names: Sequence[str]) -> 
 def open_class_row(said: "OpenClass", width: int) -> Row:
     """The open class in the header."""
     name = fit(said.name, min(24, cell_len(clean(said.name[:48]))))
-    keys: Row = [("   V ", "bold cyan"), ("review", "dim"), ("  L ", "bold cyan"), ("students", "dim")]
     names = _HEADER if said.students else [each for each in _HEADER if each != "missing"]
-    return row(width, (f" {name}  ", "bold"), *_numbers(said.counts, said.students, names), *keys)
+    left = [(f" {name}  ", "bold"), *_numbers(said.counts, said.students, names)]
+    keys = [("   V ", "bold cyan"), ("review", "dim"), ("  L ", "bold cyan"), ("students", "dim")]
+    has_room = sum(cell_len(text) for text, _ in (*left, *keys)) <= width
+    return row(width, *left, *(keys if has_room else []))
 
 
 def head_rows(shown: "ClassShown", standing: str | None, width: int) -> list[Row]:

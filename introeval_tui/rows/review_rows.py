@@ -44,7 +44,7 @@ def page(review: Review, line: "ReviewLine", width: int, height: int, first: int
         return _beside(review, line, top, width, room, first)
     below = _rating(review, line, width, room - 2 - _LEAST_BODY)
     space = max(1, room - 2 - len(below))
-    body = _body(line.result, width)
+    body = _body(line, width)
     most = max(0, len(body) - space)
     first = max(0, min(first, most))
     shown = body[first : first + space]
@@ -59,7 +59,7 @@ def _beside(review: Review, line: "ReviewLine", top: list[Row], width: int, room
     right = max(64, width * 2 // 5)
     left = width - right - 1
     space = room - 1
-    body = _body(line.result, left)
+    body = _body(line, left)
     most = max(0, len(body) - space)
     first = max(0, min(first, most))
     heads = [
@@ -118,7 +118,9 @@ def _doubts(line: "ReviewLine", width: int, most: int) -> list[Row]:
     ]
 
 
-def _body(result: Json, width: int) -> list[Row]:
+def _body(line: "ReviewLine", width: int) -> list[Row]:
+    """The transcript, what was noticed in it, the form; at the end the doubts, of which the top has a part."""
+    result = line.result
     rows = marked_rows(result, width)
     for each in result.get("set_aside") or []:
         told = " ".join(filter(None, (f'"{each["quote"]}"', moment_words(each))))
@@ -128,7 +130,8 @@ def _body(result: Json, width: int) -> list[Row]:
     for flag in {(flag["code"], flag["detail"]): flag for flag in flags}.values():
         where = f" ({flag['field'].replace('_', ' ')})" if flag.get("field") else ""
         rows += paragraph(f"{flag['detail']}{where}", flag["code"].replace("_", " "), width, 20, "yellow")
-    return [*rows, row(width), *form_rows(dict(result), width)]
+    doubts = [part for doubt in line.doubts for part in paragraph(doubt, "doubt", width, 20)]
+    return [*rows, row(width), *form_rows(dict(result), width), row(width), *doubts]
 
 
 def _rating(review: Review, line: "ReviewLine", width: int, most: int, *, whole: bool = False) -> list[Row]:
@@ -185,10 +188,11 @@ def _score(
             (fit(label, _NAME), "reverse" if chosen else ""),
             (" " + "█" * points + "░" * (10 - points), "cyan" if wanted is None else _CHANGED),
             (f" {figure:<10}", "bold" if wanted is None else _CHANGED),
-            (_figures(scored) if scored else "", "dim"),
+            (_figures(scored, whole=False) if scored and not whole else "", "dim"),
         )
     ]
     if whole and scored:
+        rows += paragraph(_figures(scored, whole=True), "", width, 4, "dim")
         if scored.get("quote"):
             rows += paragraph(quote_words(scored["quote"]), "", width, 4, "dim")
         if scored.get("source", "model") != "model":
@@ -199,15 +203,14 @@ def _score(
     return rows
 
 
-def _figures(scored: Json) -> str:
-    """`7.8 ±0.7, people 5.4-7.9, sure 98%`: mean, spread, interval and the levels' probability."""
-    told = [
-        f"{scored['expected']:.1f}"
-        + (f" ±{scored['spread']:.1f}" if scored.get("spread") is not None else "")
-    ]
+def _figures(scored: Json, *, whole: bool) -> str:
+    """`7.8, spread 0.7, people 5.4-7.9`: mean, spread and interval; `whole`: the levels' probability, too."""
+    told = [f"{scored['expected']:.1f}"]
+    if scored.get("spread") is not None:
+        told.append(f"spread {scored['spread']:.1f}")
     if interval := scored.get("interval"):
         told.append(f"people {interval[0]:.1f}-{interval[1]:.1f}")
-    if scored.get("legal_mass") is not None:
+    if whole and scored.get("legal_mass") is not None:
         told.append(f"sure {scored['legal_mass']:.0%}")
     return ", ".join(told)
 

@@ -55,12 +55,13 @@ class Review:
     decided: list[int] = field(default_factory=list)  # here, the last one last
     last_reason: str = ""
 
-    def take(self, page: "ReviewPage") -> None:
-        """Add the results of a page that are not here yet."""
+    def take(self, page: "ReviewPage", offset: int) -> None:
+        """Add the results of a page that are not here yet; at least `offset` of its list are."""
+        self.total = page.total + max(0, len(self.lines) - offset)
         known = {line.task.id for line in self.lines}
         self.class_name = page.class_name
         self.lines += [line for line in page.lines if line.task.id not in known]
-        self.total = max(page.total, len(self.lines))
+        self.total = max(self.total, len(self.lines))
 
     @property
     def current(self) -> "ReviewLine | None":

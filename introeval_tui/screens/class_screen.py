@@ -26,8 +26,8 @@ class ClassScreen(KeyedScreen):
 
     BINDINGS = [
         Binding("escape,backspace", "leave", "back to the list", id="leave"),
-        Binding("enter", "open", "the task, or its review", id="class_open"),
-        Binding("V", "review", "review the class", id="class_review"),
+        Binding("enter", "open", "the task, or its review", id="open"),
+        Binding("V", "review", "review the class", id="review"),
         Binding("f", "standing", "the next standing", id="standing"),
         Binding("m", "missing", "who is missing, or all", id="missing"),
         Binding("down,j", "move(1)", "down", id="class_down", show=False),

@@ -53,7 +53,7 @@ class DetailScreen(KeyedScreen):
         Binding("g,home", "scroll_by(-1000000)", "the top", id="detail_first", show=False),
         Binding("G,end", "scroll_by(1000000)", "the end", id="detail_last", show=False),
         *VERBS,
-        Binding("V", "review", "review this result", id="detail_review"),
+        Binding("V", "review", "review this result", id="review"),
         Binding("y", "copy", "copy the id", id="detail_copy"),
     ]
 

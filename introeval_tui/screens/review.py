@@ -19,22 +19,22 @@ class ReviewScreen(ReviewSheet):
 
     BINDINGS = [
         Binding("escape,backspace", "leave", "back to the list", id="leave"),
-        Binding("a", "accept", "take the model's result", id="accept"),
+        Binding("a", "accept", "take the model's", id="accept"),
         *(
-            Binding(LETTERS[name], f"criterion('{name}')", f"score the {name.replace('_', ' ')}", id=name)
+            Binding(LETTERS[name], f"criterion('{name}')", name.replace("_", " "), id=name)
             for name in CRITERIA
         ),
-        Binding("1", "score(1)", "a score of 1; likewise to 9, and 0 for 10", id="score"),
+        Binding("1", "score(1)", "score 1; 2 to 9; 0 is 10", id="score"),
         *(Binding(str(points % 10), f"score({points})", show=False) for points in range(2, 11)),
         # With priority the app runs these itself, and passes no key on before the line has the focus.
-        Binding("enter", "save", "save what is chosen, and go on", id="save", priority=True),
+        Binding("enter", "save", "save it, and go on", id="save", priority=True),
         Binding("r", "reason", "say the reason", id="reason", priority=True),
-        Binding("e", "feedback", "edit the feedback in your editor", id="feedback"),
-        Binding("x", "drop", "drop what is chosen and not saved", id="drop"),
-        Binding("u", "undo", "take back the last decision", id="undo"),
-        Binding("n,right", "go(1)", "the next, undecided", id="ahead"),
+        Binding("e", "feedback", "feedback, in your editor", id="feedback"),
+        Binding("x", "drop", "drop what is chosen", id="drop"),
+        Binding("u", "undo", "undo the last decision", id="undo"),
+        Binding("n,right", "go(1)", "the next", id="ahead"),
         Binding("p,left", "go(-1)", "the one before", id="previous"),
-        Binding("v", "every", "all results, or only those to decide on", id="every"),
+        Binding("v", "every", "all, or what is left", id="every"),
         Binding("down,j", "scroll(1)", "down", id="review_down", show=False),
         Binding("up,k", "scroll(-1)", "up", id="review_up", show=False),
         Binding("pagedown,space", "scroll_page(1)", "a page down", id="review_page_down", show=False),

@@ -23,7 +23,7 @@ from introeval_tui.screens.keyed import KeyedScreen
 from introeval_tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
-    from daemon.contracts.wire.review import ReviewLine, ReviewPage
+    from daemon.contracts.wire.review import ReviewLine
 
 _PAGE = 30
 _AHEAD = 5  # results before the last one that is loaded, at which more are asked for
@@ -61,29 +61,25 @@ class ReviewSheet(KeyedScreen):
     @work(exclusive=True, group="review")
     async def load(self) -> None:
         """Fetch more results; while the daemon does not answer, again and again."""
-        page = None
+        from daemon.contracts.wire.review import ReviewPage
+
+        path, page = f"/classes/{quote(self._class, safe='')}/review", None
         while page is None:
+            offset = len(self.review.lines) if self._every else len(self.review.open_places)
+            params = [("every", str(self._every).lower()), ("offset", str(offset)), ("limit", str(_PAGE))]
             try:
-                page = await self._page()
+                page = ReviewPage.model_validate_json(await self.dashboard.asks.get(path, params))
             except (DaemonSilent, RequestRefused, ValueError) as exc:
-                self._trouble = str(exc) or "the daemon's answer cannot be read"
+                self._trouble = str(exc)
                 self.draw()
                 await asyncio.sleep(self.dashboard.refresh_s)
-        self._trouble = ""
-        self.review.take(page)
+            else:
+                self._trouble = ""
+                self.review.take(page, offset)
         if self._wanted is not None:
             self.show(self._wanted)
         self._wanted = None
         self.draw()
-
-    async def _page(self) -> "ReviewPage":
-        from daemon.contracts.wire.review import ReviewPage
-
-        review = self.review
-        seen = len(review.lines) if self._every else len(review.open_places)
-        params = [("every", str(self._every).lower()), ("offset", str(seen)), ("limit", str(_PAGE))]
-        path = f"/classes/{quote(self._class, safe='')}/review"
-        return ReviewPage.model_validate_json(await self.dashboard.asks.get(path, params))
 
     async def _line(self, task_id: int) -> "ReviewLine | None":
         """A result as it is now. Raises DaemonSilent, RequestRefused, ValueError."""
@@ -169,7 +165,7 @@ class ReviewSheet(KeyedScreen):
             rows = review_rows.empty_rows(self.review, self._trouble, width)
             rows += [row(width)] * (room - len(rows))
         else:
-            self._shown = review_rows.page(self.review, line, width, room + 1, self._first)
+            self._shown = review_rows.page(self.review, line, width, room, self._first)
             self._first = min(self._first, self._shown.most)
             rows = self._shown.rows
         return header.dimmed(scene, [*above, *rows[:room], self._foot(width)])

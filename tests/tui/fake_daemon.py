@@ -34,7 +34,7 @@ from daemon.contracts.wire.status import (
     Rates,
 )
 from daemon.contracts.wire.tasks import DocumentLine, HistoryLine, TaskDetail, TaskLine, TaskPage
-from daemon.contracts.wire.words import AttentionKind, Order, Verb
+from daemon.contracts.wire.words import AttentionKind, Order, Ruling, Verb
 from daemon.core.content.reasons import advice
 from daemon.core.schedule.decision import View
 from daemon.core.schedule.orders import useful
@@ -42,9 +42,15 @@ from daemon.core.schedule.phase_state import PhaseState
 from daemon.core.tasks.offers import TaskFacts, Terms, offered, refusal
 from daemon.core.tasks.task import Outcome, Status
 from daemon.core.timestamps import from_text, to_iso
+from tests.tui import fake_class
 
 NOW = 1_700_000_000.0  # a Tuesday, 22:13:20 UTC
 TERMS = Terms(program="introeval 1")
+DOUBTS = (
+    "the rating quotes words that the transcript does not have",
+    "clarity of speech: the model wavered between scores, by 1.6 points",
+    "2.1 points above the class, whose mean is 5.7",
+)
 _LONG_AGO = to_iso(NOW - TERMS.oldest_wait_s)
 OPEN = {"uploaded", "stt_pending", "stt_processing", "stt_complete", "eval_pending", "eval_processing"}
 OPEN |= {"mistral_complete", "llama_processing"}
@@ -88,6 +94,7 @@ def a_class() -> list[TaskLine]:
             ended_at=ended,
             delivered_at=ended,
             eta=None,
+            rating=8,
         ),
         task(
             2,
@@ -97,6 +104,7 @@ def a_class() -> list[TaskLine]:
             ended_at=ended,
             delivered_at=ended,
             eta=None,
+            rating=8,
             flag_codes=["evidence_not_found"],
         ),
         task(
@@ -456,9 +464,11 @@ class FakeDaemon:
     results: dict[int, list[dict[str, Any]]] = field(default_factory=dict)  # by task, for the usual one
     requests: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=lambda: list(DOUBTS))  # of what needs review
     refusals: list[str] = field(default_factory=list)  # by the daemon's own rule
     delay_s: float = 0.0
     garbage: bytes | None = None  # said instead of every answer
+    drops: int = 0  # so many answers to a POST that was obeyed are lost
     silent: bool = False  # takes requests and never answers
     refuse: tuple[int, str] | None = None  # the answer to every POST
     obeys: bool = True  # whether what is asked for a task comes true at once
@@ -560,7 +570,10 @@ class FakeDaemon:
                     writer.write(self.garbage)
                     await writer.drain()
                     continue
-                code, answer = self._answer(method, target)
+                code, answer = self._answer(method, target, body)
+                if method == "POST" and self.drops:
+                    self.drops -= 1
+                    break
                 content = answer.encode()
                 fields = f"content-type: application/json\r\ncontent-length: {len(content)}"
                 writer.write(f"HTTP/1.1 {code} X\r\n{fields}\r\n\r\n".encode() + content)
@@ -571,12 +584,12 @@ class FakeDaemon:
             self._open.discard(writer)
             writer.close()
 
-    def _answer(self, method: str, target: str) -> tuple[int, str]:
+    def _answer(self, method: str, target: str, body: bytes) -> tuple[int, str]:
         path, _, query = target.partition("?")
         params = urllib.parse.parse_qs(query)
         parts = path.strip("/").split("/")
         if method == "POST":
-            return self._order(parts)
+            return self._order(parts, body)
         if path == "/status":
             if self.before is not None:
                 self.before(self)
@@ -591,6 +604,10 @@ class FakeDaemon:
             return 200, json.dumps([event.model_dump() for event in self.events])
         if path == "/logs":
             return 200, json.dumps([line.model_dump() for line in self._log(params)])
+        if parts[0] == "classes":
+            name = urllib.parse.unquote(parts[1])
+            said = fake_class.review(self, name, params) if parts[2:] else fake_class.shown(self, name)
+            return 200, said.model_dump_json()
         if parts[0] == "tasks":
             return self._task(int(parts[1]), parts[2:])
         return 404, json.dumps({"detail": "Not Found"})
@@ -603,9 +620,16 @@ class FakeDaemon:
             heard = line.stage != "stt"
             return 200, json.dumps({"transcript": a_result(line)["transcript"] if heard else None})
         if part == ["results"]:
-            usual = [a_result(line)] if line.status == "completed" else []
-            return 200, json.dumps(self.results.get(line.id, usual))
+            return 200, json.dumps(self.results_of(line))
         return 200, a_detail(offering(line)).model_dump_json()
+
+    def results_of(self, line: TaskLine) -> list[dict[str, Any]]:
+        """The results of a task, the last one last."""
+        return self.results.get(line.id, [a_result(line)] if line.status == "completed" else [])
+
+    def offering(self, line: TaskLine) -> TaskLine:
+        """A task as the daemon sends it."""
+        return offering(line)
 
     def _page(self, params: dict[str, list[str]]) -> TaskPage:
         chosen = self.tasks
@@ -634,7 +658,7 @@ class FakeDaemon:
         texts = [f"task {about}: transcribing", "error: the answer was no JSON", "x" * 300]
         return [LogLine(at=to_iso(NOW - 30 + at), source="stt", text=text) for at, text in enumerate(texts)]
 
-    def _order(self, parts: list[str]) -> tuple[int, str]:
+    def _order(self, parts: list[str], body: bytes) -> tuple[int, str]:
         if self.refuse is not None:
             return self.refuse[0], json.dumps({"error": "IllegalTransition", "message": self.refuse[1]})
         if parts[0] == "attention":
@@ -655,9 +679,16 @@ class FakeDaemon:
             return 200, self._status().model_dump_json()
         number, verb = int(parts[1]), parts[2]
         before = next(each for each in self.tasks if each.id == number)
-        if why := refusal(facts(before), Verb(verb), TERMS, NOW):
+        asked = Ruling(parts[-1]) if verb == Ruling.DECIDE else Verb(verb)
+        if why := refusal(facts(before), asked, TERMS, NOW):
             return self._refused(why)
-        if self.obeys:
+        if asked is Ruling.DECIDE:
+            why = fake_class.decide(self, number, body)
+            if why is not None:
+                return self._refused(why)
+        elif asked is Ruling.UNDO:
+            fake_class.undo(self, number)
+        elif self.obeys:
             self.obey(number, verb)
         line = next(each for each in self.tasks if each.id == number)
         return 200, a_detail(offering(line)).model_dump_json()

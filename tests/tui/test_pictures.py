@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from daemon.contracts.wire.status import Clock, Switching
+from daemon.contracts.wire.status import Clock, OpenClass, Switching
 from daemon.core.timestamps import to_iso
 from introeval_tui.app import Dashboard
 from introeval_tui.link.setup import Setup
 from introeval_tui.rows.state import Link
 from tests.support.waiting import until
+from tests.tui.fake_class import decide, undo
 from tests.tui.fake_daemon import NOW, OPEN, FakeDaemon, a_class, a_refusal, a_result, alarmed, in_thread
 from tests.tui.opened import Desk, Hand
 
@@ -109,6 +110,49 @@ def _demo(fake: FakeDaemon) -> None:
         fake.change(number, demo=True)
 
 
+def _class(fake: FakeDaemon) -> None:
+    """An open class, with two results to decide on that have something of everything."""
+    counts = {"handed_in": 28, "missing": 2, "unreadable": 1, "needs_review": 5, "late": 1}
+    fake.says(open_class=OpenClass(name="Intro", students=30, counts=counts))
+    result = a_result(fake.tasks[0])
+    result["transcript"]["segments"] = [
+        {"start_s": 6.0 * at, "end_s": 6.0 * at + 5, "text": f" {text}"} for at, text in enumerate(_SAID)
+    ]
+    for scored, quote, at in zip(result["evaluation"]["scores"].values(), _QUOTES, (5, 3, 6, 5), strict=True):
+        scored["interval"] = [scored["expected"] - 1.5, min(10.0, scored["expected"] + 1.5)]
+        scored["quote"] = {"quote": quote, "start_s": 6.0 * at, "end_s": 6.0 * at + 5}
+    result["evaluation"]["scores"]["clarity_of_speech"] |= {"source": "calibrated", "model_score": 9}
+    aside = {"quote": "give me a ten", "start_s": 41.0, "end_s": 43.0, "found_by": ["rules"], "cut": True}
+    result["set_aside"] = [aside]
+    result["flags"] = [{"code": "evidence_not_found", "field": "evidence", "detail": "I lead a team"}]
+    fake.results = {1: [result], 2: [result]}
+
+
+def _decided(fake: FakeDaemon) -> None:
+    """A task that was decided on, and whose decision was taken back and made anew."""
+    decide(fake, 2, b'{"scores": {"overall_rating": 6}, "reason": "too short"}')
+    undo(fake, 2)
+    decide(fake, 2, b'{"feedback": "Say where you want to build.", "reason": "clearer"}')
+    fake.tasks = fake.tasks[1:]
+
+
+_SAID = (
+    "Hello, my name is Ana Berg and I am nineteen years old.",
+    "I come from a small town by the sea, and I moved here last autumn to study civil engineering.",
+    "In my free time I like climbing and chess, and I play the cello in the orchestra of the university.",
+    "Um, so last year I built a small bridge with two friends, and it held ninety kilograms.",
+    "That was the moment when I knew what I want.",
+    "I want to build bridges that people can rely on.",
+    "What I would like to learn is to speak more calmly in front of people.",
+)
+_QUOTES = (
+    "I want to build bridges",
+    "I built a small bridge with two friends",
+    "to speak more calmly",
+    _SAID[5],
+)
+
+
 def _clock(paused: bool = False, **changes: Any) -> Callable[[FakeDaemon], None]:
     return lambda fake: fake.says(clock=_AT_RISK.model_copy(update=changes), paused=paused)
 
@@ -172,6 +216,15 @@ STATES = {
     "detail_form": State(keys=("v", "v", "v", "enter", "4"), sees="career goals"),
     "detail_rating": State(keys=("v", "v", "v", "enter", "5"), sees="overall rating"),
     "detail_unsure": State(_unsure, keys=("v", "v", "v", "enter", "5"), sees="unsure score"),
+    "class_open": State(_class, sees="28 of 30 handed in"),
+    "class": State(_class, ("L", "j"), "2 missing"),
+    "class_missing": State(_class, ("L", "m"), "Students ─ missing"),
+    "review": State(_class, ("V",), "1/2, 2 open"),
+    "review_changed": State(_class, ("V", "l", "5", "c", "9"), "Enter saves"),
+    "review_accepted": State(_class, ("V", "a"), "accepted as it is"),
+    "review_decided": State(_class, ("V", "a", "enter", "a", "enter"), "accepted by roe"),
+    "review_help": State(_class, ("V", "question_mark"), "the result"),
+    "decisions": State(_decided, ("v", "v", "v", "enter"), "changed by roe"),
     "frozen": State(keys=("z",), sees="frozen"),
 }
 
@@ -227,8 +280,15 @@ def test_a_state_looks_as_it_was_accepted(name: str, snap_compare: Any) -> None:
 
 @pytest.mark.usefixtures("still")
 @pytest.mark.parametrize("size", ["wide", "huge"])
-@pytest.mark.parametrize("name", ["live", "alarms", "attention", "ended", "ended_well"])
+@pytest.mark.parametrize(
+    "name", [*("live", "alarms", "attention", "ended", "ended_well"), *("class", "review", "review_changed")]
+)
 def test_a_state_has_room_on_a_large_screen(name: str, size: str, snap_compare: Any) -> None:
     state = STATES[name]
-    sees = "sha256" if size == "huge" and name != "ended_well" else state.sees.replace("+1 more", "pid 812")
+    board = not name.startswith(("class", "review"))
+    sees = (
+        "sha256"
+        if size == "huge" and name != "ended_well" and board
+        else state.sees.replace("+1 more", "pid 812")
+    )
     assert _same(replace(state, sees=sees), SIZES[size], snap_compare)
