@@ -25,6 +25,7 @@ _WIDE = 110  # as the breakpoints of the app
 _NAME = 20  # cells of a criterion
 _LEAST_BODY = 5  # rows of the transcript
 _CHANGED = "bold yellow"
+_REASON = " reason: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def _doubts(line: "ReviewLine", width: int, most: int) -> list[Row]:
 
 
 def _body(line: "ReviewLine", width: int) -> list[Row]:
-    """The transcript, what was noticed in it, the form; at the end the doubts, of which the top has a part."""
+    """The transcript, what was noticed in it, the form, and whole the doubts, of which the top has a part."""
     result = line.result
     rows = marked_rows(result, width)
     for each in result.get("set_aside") or []:
@@ -220,6 +221,11 @@ def _state(review: Review, width: int) -> Row:
     line, choice = review.current, review.choice
     if line is None:
         return row(width)
+    if (asked := review.asked) is not None:
+        said, room = clean(asked.text), max(1, width - len(_REASON) - 3)
+        shown = said if cell_len(said) < room else "…" + said[-room + 2 :]
+        style = "reverse" if asked.fresh and shown else ""
+        return row(width, (_REASON, "bold yellow"), (shown, style), ("█", "dim"))
     if choice.accepts:
         return row(width, (" Enter saves: ", "bold yellow"), ("accepted as it is", ""))
     if choice.changes:

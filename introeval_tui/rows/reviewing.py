@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from daemon.contracts.wire.review import ReviewLine, ReviewPage
 
 DECIDE, UNDO = "decide", "undo"
+_LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,27 @@ class Choice:
 
 
 @dataclass(slots=True)
+class ReasonLine:
+    """The line in which a reason is written; `saves`: its Enter saves the choice. What it begins with is
+    replaced by the first letter.
+    """
+
+    text: str
+    saves: bool
+    fresh: bool = True
+
+    def write(self, more: str) -> None:
+        """Add letters at the end."""
+        self.text = (("" if self.fresh else self.text) + " ".join(more.splitlines()))[:_LONGEST_REASON]
+        self.fresh = False
+
+    def rub_out(self, *, whole: bool = False) -> None:
+        """Remove the last letter, or all."""
+        self.text = "" if whole else self.text[:-1]
+        self.fresh = False
+
+
+@dataclass(slots=True)
 class Review:
     """The results that are loaded, of `total`; the place in them; the choices by task; the requests that were
     sent and are not answered, by task.
@@ -54,6 +76,7 @@ class Review:
     sent: dict[int, tuple[str, Choice]] = field(default_factory=dict)
     decided: list[int] = field(default_factory=list)  # here, the last one last
     last_reason: str = ""
+    asked: ReasonLine | None = None
 
     def take(self, page: "ReviewPage", offset: int) -> None:
         """Add the results of a page that are not here yet; at least `offset` of its list are."""
@@ -130,6 +153,10 @@ class Review:
         if line is not None:
             own = (line.result.get("evaluation") or {}).get("feedback", "")
             self._choose(replace(self.choice, accepts=False, feedback=None if feedback == own else feedback))
+
+    def ask(self, *, saves: bool) -> None:
+        """Begin the line for the reason, with the one that is given or was given last."""
+        self.asked = ReasonLine(self.choice.reason or self.last_reason, saves)
 
     def explain(self, reason: str) -> None:
         """Give the reason for the choice; it is offered for the next ones, too."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+from textual import events
 from textual.binding import Binding
 
 from daemon.contracts.wire.scores import CRITERIA
 from introeval_tui.rows.quotes import LETTERS
-from introeval_tui.rows.reviewing import DECIDE, UNDO
+from introeval_tui.rows.reviewing import DECIDE, UNDO, ReasonLine
 from introeval_tui.screens.review_sheet import ReviewSheet
 from introeval_tui.widgets.panel import Panel
 
@@ -26,9 +27,8 @@ class ReviewScreen(ReviewSheet):
         ),
         Binding("1", "score(1)", "score 1; 2 to 9; 0 is 10", id="score"),
         *(Binding(str(points % 10), f"score({points})", show=False) for points in range(2, 11)),
-        # With priority the app runs these itself, and passes no key on before the line has the focus.
-        Binding("enter", "save", "save it, and go on", id="save", priority=True),
-        Binding("r", "reason", "say the reason", id="reason", priority=True),
+        Binding("enter", "save", "save it, and go on", id="save"),
+        Binding("r", "reason", "say the reason", id="reason"),
         Binding("e", "feedback", "feedback, in your editor", id="feedback"),
         Binding("x", "drop", "drop what is chosen", id="drop"),
         Binding("u", "undo", "undo the last decision", id="undo"),
@@ -81,11 +81,37 @@ class ReviewScreen(ReviewSheet):
     def _may(self, action: str) -> bool:
         return self.dashboard.can_be_done(self.why_not(action))
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        """Whether an action is available: while a line is open, its keys are letters."""
-        return action not in ("save", "reason") or not self.has_class("-line")
+    async def on_key(self, event: events.Key) -> None:
+        """Do what a key of this screen is for, here and now: keys that come faster than the app passes them
+        on must each find what the one before has done.
+        """
+        asked = self.review.asked
+        active = self.active_bindings.get(event.key)
+        if asked is not None:
+            self._write(asked, event)
+        elif active is not None and active.node is self:
+            await self.run_action(active.binding.action)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
 
-    # --- keys
+    def on_paste(self, event: events.Paste) -> None:
+        """Take a pasted text as the reason that is asked for."""
+        if self.review.asked is not None:
+            self.review.asked.write(event.text)
+            self.draw()
+
+    def _write(self, asked: ReasonLine, event: events.Key) -> None:
+        if event.key == "enter":
+            self._explain(asked)
+        elif event.key == "escape":
+            self.review.asked = None
+        elif event.key in ("backspace", "ctrl+h", "ctrl+u", "ctrl+w"):
+            asked.rub_out(whole=event.key in ("ctrl+u", "ctrl+w"))
+        elif event.is_printable and event.character is not None:
+            asked.write(event.character)
+        self.draw()
 
     def action_accept(self) -> None:
         """Choose to take the model's result."""
@@ -124,38 +150,29 @@ class ReviewScreen(ReviewSheet):
             self.review.write(text)
         self.draw()
 
-    async def action_reason(self) -> None:
-        """Open the line for the reason."""
+    def action_reason(self) -> None:
+        """Ask for the reason."""
         if self._may("reason"):
-            await self._ask_reason(self._explain)
+            self.review.ask(saves=False)
+            self.draw()
 
-    async def action_save(self) -> None:
+    def action_save(self) -> None:
         """Save what is chosen and go on; a change without a reason asks for it first."""
         if not self._may("save"):
             return
         if self.review.choice.changes and not self.review.choice.reason:
-            await self._ask_reason(self._explain_and_save)
+            self.review.ask(saves=True)
+            self.draw()
         else:
             self._save()
 
-    async def _ask_reason(self, done: Callable[[str], None]) -> None:
-        from introeval_tui.widgets.prompt_line import PromptLine
-
-        known = self.review.choice.reason or self.review.last_reason
-        line = PromptLine("reason: ", known, done=done)
-        await self.mount(line)
-        line.take_focus()
-
-    def _explain(self, reason: str) -> None:
-        self.review.explain(reason.strip())
-        self.draw()
-
-    def _explain_and_save(self, reason: str) -> None:
-        self._explain(reason)
-        if self.review.choice.reason:
-            self._save()
-        else:
+    def _explain(self, asked: ReasonLine) -> None:
+        self.review.asked = None
+        self.review.explain(asked.text.strip())
+        if asked.saves and not self.review.choice.reason:
             self.dashboard.say("a change needs a reason; Enter asks for it again")
+        elif asked.saves:
+            self._save()
 
     def _save(self) -> None:
         if (line := self.review.current) is not None and self._may("save"):
@@ -233,7 +250,9 @@ class ReviewScreen(ReviewSheet):
 
     def on_panel_pointed(self, event: Panel.Pointed) -> None:
         """Go back, or do what a key of the footer does."""
-        if event.piece.strip() == "< esc":
+        if self.review.asked is not None:
+            self.dashboard.say("Enter takes the reason, Esc gives it up")
+        elif event.piece.strip() == "< esc":
             self.action_leave()
         else:
             self.press(event.piece)

@@ -38,6 +38,7 @@ class Played:
         fake.status, fake.tasks = a_status(seq=fake.status.seq + 1, pid=fake.status.pid), a_class()
         fake.delay_s, fake.garbage, fake.silent, fake.refuse, fake.obeys = 0.0, None, False, None, True
         fake.requests.clear()
+        fake.results.clear()
         return fake
 
     def was_asked(self, beginning: str) -> None:
@@ -156,4 +157,4 @@ class RealDaemon:
     @property
     def results(self) -> int:
         """How many results are delivered."""
-        return len(list((self.folder / "outbox").glob("*/*.result.json")))
+        return len(list((self.folder / "outbox").glob("[!.]*/*.result.json")))

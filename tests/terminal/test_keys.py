@@ -152,9 +152,15 @@ def test_every_key_of_the_board(desk: Desk, daemon: Played) -> None:
     key("v", "─ done ─", "> 0001")
     key("d")
     daemon.was_asked("POST /tasks/1/deliver")
+    _decisions(key, daemon)
     key("a", "Rate again 0001")
     terminal.type("y")
     daemon.was_asked("POST /tasks/1/rate")
+    key("V", "1/1, 1 open")
+    terminal.type("Escape")
+    key("L", "class intro")
+    terminal.type("Escape")
+    terminal.sees("─ done ─")
     key("v", "─ all ─")
     key("v", "─ open ─")
     key("E", "tasks are in introeval-")
@@ -167,6 +173,18 @@ def test_every_key_of_the_board(desk: Desk, daemon: Played) -> None:
     key("q")
     assert terminal.ended() == 0
     assert key.pressed == (_keys(Board.BINDINGS) | _keys(Dashboard.BINDINGS)) - {"ctrl+c"}  # see test_endings
+
+
+def _decisions(key: Keyboard, daemon: Played) -> None:
+    terminal = key.terminal
+    key("A", "Accept 0001 of s001?")
+    terminal.type("y")
+    daemon.was_asked("POST /tasks/1/decide")
+    terminal.sees("✓ decided")
+    key("u", "Take back the decision on 0001")
+    terminal.type("y")
+    daemon.was_asked("POST /tasks/1/decide/undo")
+    terminal.sees_no("✓ decided")
 
 
 def _whole_daemon(key: Keyboard, daemon: Played) -> None:
@@ -287,6 +305,10 @@ def test_every_key_of_a_task(desk: Desk, daemon: Played) -> None:
     key("d")
     daemon.was_asked("POST /tasks/1/deliver")
     key("y", "copied: 1")
+    key("V", "1/2, 2 open")
+    terminal.type("Escape")
+    terminal.sees("esc:back", "Overview")
+    _decisions(key, daemon)
     key("a", "Rate again 0001")
     terminal.type("y")
     daemon.was_asked("POST /tasks/1/rate")
