@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from daemon.core.agreement.anchors import ASKED
+from daemon.core.classes.cells import cell
 from daemon.core.content.document import CRITERIA, Criterion
 
 ID = "task"
 _SCORE = re.compile(r"(10|[1-9])([.,]0+)?")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _DELIMITERS = ",;\t"
 
 
@@ -33,7 +33,7 @@ def write_sheet(rows: Iterable[Mapping[str, str]], scores: Mapping[int, Mapping[
     writer = csv.DictWriter(out, [*(listed[0] if listed else (ID,)), *ASKED])
     writer.writeheader()
     for row in listed:
-        writer.writerow({key: _safe(text) for key, text in row.items()} | dict(scores.get(int(row[ID]), {})))
+        writer.writerow({key: cell(" ".join(text.split())) for key, text in row.items()} | dict(scores.get(int(row[ID]), {})))
     return out.getvalue()
 
 
@@ -79,8 +79,3 @@ def _read_row(
         elif said:
             told = f"{said[:20]!r} is no score; give a whole number from 1 to 10, or nothing"
             yield f"row {number}, column {criterion}: {told}"
-
-
-def _safe(text: str) -> str:
-    flat = " ".join(text.split())
-    return f"'{flat}" if flat.startswith(_FORMULA) else flat

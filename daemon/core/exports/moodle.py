@@ -1,0 +1,156 @@
+"""Moodle's grading worksheet, filled in, and its archive of feedback files.
+
+By the importers of Moodle (`assignfeedback_offline`, `assignfeedback_file`): a row is found by the number at
+the end of its first cell, grade and feedback by the localised titles of their columns. A maximum stands right
+of the grade. A feedback is HTML. Of the path of a feedback file each folder is split at its underscores; the
+second part is the participant's number, and the third and fourth name a plugin.
+"""
+
+import io
+import re
+import unicodedata
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from daemon.core.classes.sheet import Row, Sheet
+from daemon.core.content.document import Criterion, Evaluation
+from daemon.core.errors import UsageError
+from daemon.core.exports.grades import is_number, scaled
+from daemon.core.exports.members import Claim, Exported, Member, Note, not_leaving, placed
+
+FEEDBACK_FILE = "feedback.html"
+
+_NUMBER = re.compile(r"\d+$")
+_UNSAFE = re.compile(r'[_/\\:*?"<>|&`\'\s]+')
+_LONGEST_NAME = 80
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member, so that the same results give the same bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Titles:
+    """The titles that the columns of a worksheet may have; a worksheet may lack that of the feedback."""
+
+    grade: Sequence[str]
+    feedback: Sequence[str]
+
+
+class Worksheet:
+    """A grading worksheet and whose its rows are. Raises SheetUnreadable, UsageError."""
+
+    def __init__(self, content: bytes, titles: Titles, members: Sequence[Member]) -> None:
+        self._sheet, self._members = Sheet(content), members
+        self._grade = _column(self._sheet.titles, titles.grade)
+        if self._grade is None:
+            told = f"no column of the worksheet is titled {' or '.join(titles.grade)}; there are: "
+            told += ", ".join(filter(None, self._sheet.titles))
+            raise UsageError(f"{told}; name it in the configuration as exports.grade_titles")
+        self._feedback = _column(self._sheet.titles, titles.feedback)
+        self._rows = {row.number: row for row in self._sheet.body}
+        self._whose, self._unplaced = placed(list(self._claims(self._grade)), members)
+
+    def filled(self, criterion: Criterion) -> Exported:
+        """The worksheet with the grades and the feedback of those who are released."""
+        assert self._grade is not None
+        cells: dict[tuple[int, int], str] = {}
+        replaced = []
+        leaving = {number: member for number, member in self._whose.items() if member.released}
+        maximum = self._maximum(self._grade)
+        for number, member in leaving.items():
+            new = {self._grade: scaled(member.score(criterion), maximum)}
+            if self._feedback is not None:
+                new[self._feedback] = feedback(member)
+            for column, text in new.items():
+                cells[number, column] = text
+                before = self._rows[number].cell(column)
+                if before and before != text:
+                    told = f"row {number}: {self._sheet.titles[column]} was {before!r}"
+                    replaced.append(Note(member.student, member.name, told))
+        withheld = [*not_leaving(self._members, leaving.values()), *self._unplaced]
+        entered = tuple(member.student for member in leaving.values())
+        return Exported(self._sheet.changed(cells), entered, tuple(withheld), tuple(replaced))
+
+    def folders(self) -> dict[str, Member]:
+        """The folder of each member's feedback files. No name of it is of use to Moodle but the number."""
+        return {
+            f"{_folder_name(member.name)}_{_participant(self._rows[number])}_assignsubmission_file_": member
+            for number, member in self._whose.items()
+        }
+
+    def _claims(self, grade: int) -> Iterable[Claim]:
+        """The columns left of the grade tell whose a row is: the number, the name, and those in which no two
+        rows have the same. The state and the group of a row are none.
+        """
+        telling = [column for column in range(2, grade) if _is_distinct(self._rows.values(), column)]
+        for row in self._rows.values():
+            participant = _participant(row)
+            if not participant:
+                told = f"row {row.number}: the first cell ends in no number"
+                raise UsageError(f"{told}; give Moodle's grading worksheet as it was downloaded")
+            keys = (participant, row.cell(0), *(row.cell(column) for column in telling))
+            yield Claim(row, keys, row.cell(1) if grade > 1 else "")
+
+    def _maximum(self, grade: int) -> str:
+        """The maximum grade; 10 where no column has one. Raises UsageError for a scale of words."""
+        found = {row.cell(grade + 1) for row in self._rows.values()} - {""}
+        if len(found) == 1 and is_number(one := found.pop()) and float(one.replace(",", ".")) > 0:
+            return one
+        told = {row.cell(grade) for row in self._rows.values()} - {"", "-"}
+        if words := sorted(text for text in told if not is_number(text)):
+            raise UsageError(
+                f"a grade of the worksheet is {words[0]!r}: it has a scale of words, and no points can be "
+                "entered; set the assignment to points in Moodle"
+            )
+        return "10"
+
+
+def feedback(member: Member) -> str:
+    """The feedback and the suggestions as HTML on one line, which no spreadsheet takes for a formula."""
+    rating = member.result.evaluation if member.result else None
+    assert isinstance(rating, Evaluation)
+    told = f"<p>{_html(rating.feedback)}</p>"
+    suggestions = "".join(f"<li>{_html(text)}</li>" for text in rating.suggestions)
+    return told + (f"<ul>{suggestions}</ul>" if suggestions else "")
+
+
+def archive(pages: Mapping[str, bytes]) -> bytes:
+    """A zip of files by their path. The same files give the same bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        for path, content in sorted(pages.items()):
+            member = zipfile.ZipInfo(path, _EPOCH)
+            member.external_attr, member.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
+            packed.writestr(member, content)
+    return out.getvalue()
+
+
+def _column(titles: Sequence[str], wanted: Iterable[str]) -> int | None:
+    """The one column with one of these titles. Raises UsageError where there are two."""
+    names = {title.strip().casefold() for title in wanted}
+    found = [column for column, title in enumerate(titles) if title.casefold() in names]
+    if len(found) > 1:
+        raise UsageError(f"two columns of the worksheet are titled {titles[found[0]]}; rename one")
+    return found[0] if found else None
+
+
+def _participant(row: Row) -> str:
+    number = _NUMBER.search(row.cell(0))
+    return number.group() if number else ""
+
+
+def _is_distinct(rows: Iterable[Row], column: int) -> bool:
+    cells = [cell for row in rows if (cell := row.cell(column))]
+    return len(set(cells)) == len(cells)
+
+
+def _html(text: str) -> str:
+    return escape(" ".join(text.split()), quote=False)
+
+
+def _folder_name(name: str) -> str:
+    """A name as a part of a path: without what splits, hides or ends it."""
+    plain = "".join(
+        c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c)[0] != "C" or c == " "
+    )
+    return _UNSAFE.sub(" ", plain).strip(" .~")[:_LONGEST_NAME].strip(" .~") or "Participant"
