@@ -9,7 +9,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from daemon.calibration.report import report
 from daemon.contracts.signal import Signal
 from daemon.contracts.wire.calibration import (
     AnchorSheet,
@@ -28,6 +27,7 @@ from daemon.core.errors import IllegalTransition, StoreError, UnknownTask
 from daemon.core.timestamps import to_iso
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.events import Events
+from daemon.publishing.calibration_report import calibration_report
 from daemon.store import reports, revising
 from daemon.store.calibration import InUse, in_use
 from daemon.store.database import Database, reads
@@ -135,7 +135,7 @@ class Calibrations:
             file, page = self._folder / f"{number}.json", self._folder / f"{number}.html"
             content = (calibration.model_dump_json(indent=2) + "\n").encode()
             with whole_file(page, _MODE) as written:
-                written.write(report(calibration).encode())
+                written.write(calibration_report(calibration))
             with whole_file(file, _MODE) as written:
                 written.write(content)
         except OSError as exc:

@@ -72,6 +72,8 @@ ROWS = {
         Row("next", "write_commands:next_", _T, "Put open tasks before all others"),
         Row("rate", "write_commands:rate", _R, "Rate again, and show what changed"),
         Row("decide", "deciding:decide", _R, "Accept the result of a task, or change it"),
+        Row("export", "exporting:export", _R, "Write the released results for Moodle, Canvas, or a table"),
+        Row("report", "reporting:report", _R, "Write the report of a class, or a page for each student"),
         Row("compare", "compare:compare", _R, "Compare two results of each task"),
         Row("calibrate", "calibrate:calibrate", _R, "Hold the scores against yours, and correct them"),
         Row("rubric show", "rubric:show", _R, "Show the templates in use, and a prompt made of them"),

@@ -15,7 +15,14 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError, model_validator
 
-from daemon.config.records import AlertSettings, HookSettings, LogSettings, RetentionSettings, ReviewSettings
+from daemon.config.records import (
+    AlertSettings,
+    ExportSettings,
+    HookSettings,
+    LogSettings,
+    RetentionSettings,
+    ReviewSettings,
+)
 from daemon.config.sections import (
     ApiSettings,
     BatchSettings,
@@ -70,6 +77,7 @@ class Config(Settings):
     rate: RateModelSettings = RateModelSettings()
     docker: DockerSettings = DockerSettings()
     review: ReviewSettings = ReviewSettings()
+    exports: ExportSettings = ExportSettings()
     retention: RetentionSettings = RetentionSettings()
     alerts: AlertSettings = AlertSettings()
     hooks: HookSettings = HookSettings()

@@ -20,6 +20,18 @@ class ReviewSettings(Settings):
     """Which of several videos of one student counts: the `newest` or the `first`, but for cancelled ones."""
 
 
+class ExportSettings(Settings):
+    """What a class gives to other systems, and to its students."""
+
+    grade_titles: tuple[str, ...] = ("Grade",)
+    """The titles that the column of the grade may have in Moodle's grading worksheet: it is in Moodle's
+    language."""
+    feedback_titles: tuple[str, ...] = ("Feedback comments",)
+    """The same of the column of the feedback."""
+    contact: str = ""
+    """A sentence on each student's page that says whom to ask for a person's look."""
+
+
 class RetentionSettings(Settings):
     """How long each kind of thing is kept. The files of the outbox are yours, and no time deletes them."""
 

@@ -33,7 +33,10 @@ def write_sheet(rows: Iterable[Mapping[str, str]], scores: Mapping[int, Mapping[
     writer = csv.DictWriter(out, [*(listed[0] if listed else (ID,)), *ASKED])
     writer.writeheader()
     for row in listed:
-        writer.writerow({key: cell(" ".join(text.split())) for key, text in row.items()} | dict(scores.get(int(row[ID]), {})))
+        writer.writerow(
+            {key: cell(" ".join(text.split())) for key, text in row.items()}
+            | dict(scores.get(int(row[ID]), {}))
+        )
     return out.getvalue()
 
 

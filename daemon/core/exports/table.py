@@ -63,15 +63,16 @@ def _flat(value: Any) -> object:
 def _paths(model: type[BaseModel]) -> Iterator[str]:
     """The path of each field; a part of the document is opened, and so are the scores of each criterion."""
     for name, field in model.model_fields.items():
-        union = get_args(field.annotation) if isinstance(field.annotation, UnionType) else ()
-        parts = [each for each in (field.annotation, *union) if _is_part(each)]
+        part = _part(field.annotation)
         if name == _SCORES:
             yield from (f"{name}.{key}.{path}" for key in CRITERIA for path in _paths(Scored))
-        elif parts:
-            yield from (f"{name}.{path}" for path in _paths(parts[0]))
+        elif part is not None:
+            yield from (f"{name}.{path}" for path in _paths(part))
         else:
             yield name
 
 
-def _is_part(annotation: object) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+def _part(annotation: Any) -> type[BaseModel] | None:
+    """The part of the document that a field has, always or but for null."""
+    either = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    return next((one for one in either if isinstance(one, type) and issubclass(one, BaseModel)), None)

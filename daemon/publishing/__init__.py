@@ -1,0 +1,1 @@
+"""Pages for people: HTML files without scripts or outside resources, of values alone."""
