@@ -1,7 +1,7 @@
 """Readers of what goes to Moodle and Canvas, by the rules of their own importers.
 
-Moodle: `mod/assign/feedback/offline/importgradeslib.php`, `mod/assign/feedback/file/importziplib.php`. Canvas:
-`lib/gradebook_importer.rb`. Written anew from their rules; each raises Refused where the importer stops.
+Moodle: `mod/assign/feedback/offline/importgradeslib.php`, `mod/assign/feedback/file/importziplib.php`.
+Canvas: `lib/gradebook_importer.rb`. Written anew from their rules. Where one stops, it raises Refused.
 """
 
 import csv

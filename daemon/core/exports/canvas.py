@@ -6,15 +6,15 @@ found by `ID`, else by the ids of the SIS. Only the assignments that the file ha
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from daemon.core.classes.columns import columns
 from daemon.core.classes.sheet import Row, Sheet
 from daemon.core.content.document import Criterion
 from daemon.core.errors import UsageError
 from daemon.core.exports.grades import is_number, scaled
 from daemon.core.exports.members import Claim, Exported, Member, Note, not_leaving, placed
 
-_KEYS = ("ID", "SIS User ID", "SIS Login ID", "Integration ID")
 _LAST = "Section"
 _ASSIGNMENT = re.compile(r"(?P<title>.*)\s\((?P<id>\d+)\)", re.DOTALL)
 _NOT_GIVEN = {"N/A": "the assignment is not given to this student in Canvas", "EX": "excused in Canvas"}
@@ -27,11 +27,12 @@ def graded(content: bytes, wanted: str | None, members: Sequence[Member], criter
     SheetUnreadable, UsageError.
     """
     sheet = Sheet(content)
+    found = columns(sheet.titles, sheet.body)
     section = _section(sheet.titles)
     column = _assignment(sheet.titles, section, wanted)
     points = _points(sheet, column)
     students = [row for row in sheet.body if _is_student(row)]
-    whose, notes = placed(list(_claims(sheet.titles, students)), members)
+    whose, notes = placed([Claim.of(row, found) for row in students], members)
     cells: dict[tuple[int, int], str] = {}
     replaced = []
     rows = {row.number: row for row in students}
@@ -54,7 +55,7 @@ def graded(content: bytes, wanted: str | None, members: Sequence[Member], criter
 
 
 def _section(titles: Sequence[str]) -> int:
-    if not {_KEYS[0], _LAST} <= set(titles):
+    if not {"ID", _LAST} <= set(titles):
         raise UsageError(
             "this is no grade book of Canvas: it has no columns ID and Section; export it there again"
         )
@@ -99,10 +100,3 @@ def _points(sheet: Sheet, column: int) -> str:
 def _is_student(row: Row) -> bool:
     """Whether a row is a student's: not that of the points, nor that of what is posted by hand."""
     return bool(row.cell(0)) and "Points Possible" not in row.cell(0)
-
-
-def _claims(titles: Sequence[str], rows: Iterable[Row]) -> Iterable[Claim]:
-    keys = [titles.index(title) for title in _KEYS if title in titles]
-    names = range(min(keys))
-    for row in rows:
-        yield Claim(row, tuple(row.cell(at) for at in keys), " ".join(row.cell(at) for at in names))

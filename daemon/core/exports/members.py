@@ -4,10 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from daemon.core.classes.columns import Column, participant_number
 from daemon.core.classes.roster import folded
 from daemon.core.classes.sheet import Row
 from daemon.core.classes.standing import Standing, StudentStanding
 from daemon.core.content.document import Criterion, Result
+
+_KEYS = (Column.STUDENT, Column.NUMBER, Column.LOGIN, Column.USER, Column.EMAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,16 @@ class Claim:
     keys: tuple[str, ...]
     name: str
 
+    @classmethod
+    def of(cls, row: Row, columns: Mapping[Column, int]) -> "Claim":
+        """What a row says, with the columns that tell who somebody is."""
+        cells = {column: row.cell(at) for column, at in columns.items()}
+        keys = [text for column, text in cells.items() if column in _KEYS and text]
+        if Column.PARTICIPANT in cells:
+            keys.append(participant_number(cells[Column.PARTICIPANT]))
+        names = (Column.NAME,) if Column.NAME in cells else (Column.FIRST, Column.LAST)
+        return cls(row, tuple(keys), " ".join(cells.get(name, "") for name in names).strip())
+
 
 def placed(claims: Sequence[Claim], members: Sequence[Member]) -> tuple[dict[int, Member], list[Note]]:
     """The member of each row by its number, and a note for each row that is nobody's or not surely one's.
@@ -121,7 +134,7 @@ class _People:
         self._members = members
         for at, member in enumerate(members):
             entry = member.standing.entry
-            known = (*entry.aliases, entry.email) if entry else ()
+            known = (*entry.aliases, entry.email, entry.email.partition("@")[0]) if entry else ()
             for key in (member.student, *known, *(task.student for task in member.standing.tasks)):
                 self._by_key[folded(key)].add(at)
             self._by_name[_words(member.name)].add(at)

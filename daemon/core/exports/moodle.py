@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from daemon.core.classes.sheet import Row, Sheet
+from daemon.core.classes.columns import Column, columns, participant_number
+from daemon.core.classes.sheet import Sheet
 from daemon.core.content.document import Criterion, Evaluation
 from daemon.core.errors import UsageError
 from daemon.core.exports.grades import is_number, scaled
@@ -22,7 +23,6 @@ from daemon.core.exports.members import Claim, Exported, Member, Note, not_leavi
 
 FEEDBACK_FILE = "feedback.html"
 
-_NUMBER = re.compile(r"\d+$")
 _UNSAFE = re.compile(r'[_/\\:*?"<>|&`\'\s]+')
 _LONGEST_NAME = 80
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member, so that the same results give the same bytes
@@ -48,7 +48,11 @@ class Worksheet:
             raise UsageError(f"{told}; name it in the configuration as exports.grade_titles")
         self._feedback = _column(self._sheet.titles, titles.feedback)
         self._rows = {row.number: row for row in self._sheet.body}
-        self._whose, self._unplaced = placed(list(self._claims(self._grade)), members)
+        found = columns(self._sheet.titles, self._sheet.body)
+        if self._rows and Column.PARTICIPANT not in found:
+            told = "the first column of the worksheet has no participant's number in each row"
+            raise UsageError(f"{told}; give Moodle's grading worksheet as it was downloaded")
+        self._whose, self._unplaced = placed([Claim.of(row, found) for row in self._sheet.body], members)
 
     def filled(self, criterion: Criterion) -> Exported:
         """The worksheet with the grades and the feedback of those who are released."""
@@ -74,22 +78,9 @@ class Worksheet:
     def folders(self) -> dict[str, Member]:
         """The folder of each member's feedback files. No name of it is of use to Moodle but the number."""
         return {
-            f"{_folder_name(member.name)}_{_participant(self._rows[number])}_assignsubmission_file_": member
+            _folder(member.name, participant_number(self._rows[number].cell(0))): member
             for number, member in self._whose.items()
         }
-
-    def _claims(self, grade: int) -> Iterable[Claim]:
-        """The columns left of the grade tell whose a row is: the number, the name, and those in which no two
-        rows have the same. The state and the group of a row are none.
-        """
-        telling = [column for column in range(2, grade) if _is_distinct(self._rows.values(), column)]
-        for row in self._rows.values():
-            participant = _participant(row)
-            if not participant:
-                told = f"row {row.number}: the first cell ends in no number"
-                raise UsageError(f"{told}; give Moodle's grading worksheet as it was downloaded")
-            keys = (participant, row.cell(0), *(row.cell(column) for column in telling))
-            yield Claim(row, keys, row.cell(1) if grade > 1 else "")
 
     def _maximum(self, grade: int) -> str:
         """The maximum grade; 10 where no column has one. Raises UsageError for a scale of words."""
@@ -134,23 +125,14 @@ def _column(titles: Sequence[str], wanted: Iterable[str]) -> int | None:
     return found[0] if found else None
 
 
-def _participant(row: Row) -> str:
-    number = _NUMBER.search(row.cell(0))
-    return number.group() if number else ""
-
-
-def _is_distinct(rows: Iterable[Row], column: int) -> bool:
-    cells = [cell for row in rows if (cell := row.cell(column))]
-    return len(set(cells)) == len(cells)
-
-
 def _html(text: str) -> str:
     return escape(" ".join(text.split()), quote=False)
 
 
-def _folder_name(name: str) -> str:
-    """A name as a part of a path: without what splits, hides or ends it."""
+def _folder(name: str, participant: str) -> str:
+    """The name of a folder, of which a person's name is a part: without what splits, hides or ends it."""
     plain = "".join(
         c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c)[0] != "C" or c == " "
     )
-    return _UNSAFE.sub(" ", plain).strip(" .~")[:_LONGEST_NAME].strip(" .~") or "Participant"
+    shown = _UNSAFE.sub(" ", plain).strip(" .~")[:_LONGEST_NAME].strip(" .~")
+    return f"{shown or 'Participant'}_{participant}_assignsubmission_file_"
