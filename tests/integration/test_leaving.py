@@ -15,7 +15,7 @@ import structlog
 from daemon.cli.common import Chosen
 from daemon.cli.exit_codes import ExitCode
 from daemon.contracts.values import Ticket
-from daemon.core.classes.sheet import Sheet
+from daemon.core.classes.sheet import TableFile
 from daemon.core.errors import Blame, Fault
 from daemon.core.tasks.task import Stage
 from tests.support.commands import Ended, invoke
@@ -125,7 +125,7 @@ def _check_moodle(lab: Lab, exported: Ended) -> None:
     graded = {number for number, (grade, _) in given.items() if grade is not None}
     assert len(graded) == 28
     assert {given[number][0] for number in graded} == {EVALUATION.overall_rating * 2}
-    sheet = Sheet(filled)
+    sheet = TableFile(filled)
     emptied = sheet.changed({(row.number, at): "" for row in sheet.body for at in (4, 9)})
     assert emptied == worksheet()
     feedback = moodle_feedback((lab.folder / "feedback.zip").read_bytes(), range(501, 531))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from daemon.core.classes.cells import cell, text_of
 from daemon.core.classes.roster import Roster, RosterEntry
-from daemon.core.classes.sheet import Sheet
+from daemon.core.classes.sheet import TableFile
 from daemon.core.classes.standing import ClassTask, standings
 from daemon.core.content.document import CRITERIA, Result, Source, Timings
 from daemon.core.errors import UsageError
@@ -132,7 +132,7 @@ def test_moodle_takes_each_grade_for_its_student(members: list[Member], maximum:
 def test_all_of_a_worksheet_but_grade_and_feedback_is_as_it_was(members: list[Member], end: str) -> None:
     sheet = worksheet(members, end=end)
     filled = moodle.Worksheet(sheet, TITLES, members).filled("overall_rating").content
-    emptied = Sheet(filled)
+    emptied = TableFile(filled)
     assert emptied.changed({(row.number, at): "" for row in emptied.body for at in (4, 8)}) == sheet
 
 
@@ -193,7 +193,7 @@ def test_what_canvas_gets_is_as_it_was_but_for_the_grade() -> None:
     members = [member(at, name, None) for at, name in enumerate(TRICKY)]
     before = grade_book(members, ";")
     kept = canvas.graded(before, "12", members, "overall_rating").content
-    assert kept == Sheet(before).changed({}, (0, 1, 2, 3, 4, 6))
+    assert kept == TableFile(before).changed({}, (0, 1, 2, 3, 4, 6))
     assert kept.splitlines()[0] == b"Student;ID;SIS User ID;SIS Login ID;Section;Introduction (12)"
 
 

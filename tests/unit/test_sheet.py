@@ -2,12 +2,13 @@
 
 import csv
 import io
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.classes.sheet import Sheet, SheetUnreadable
+from daemon.core.classes.sheet import SheetUnreadable, TableFile
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0\r"), max_size=12)
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16")
@@ -21,7 +22,7 @@ def tables(draw: st.DrawFn) -> tuple[list[list[str]], str, bytes]:
     rows[0] = [f"title {at}" for at in range(columns)]
     delimiter = draw(st.sampled_from(",;\t"))
     out = io.StringIO(newline="")
-    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    quoting: Literal[0, 1] = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
     end = draw(st.sampled_from(["\n", "\r\n"]))
     csv.writer(out, delimiter=delimiter, quoting=quoting, lineterminator=end).writerows(rows)
     return rows, delimiter, out.getvalue().encode(draw(st.sampled_from(ENCODINGS)))
@@ -30,7 +31,7 @@ def tables(draw: st.DrawFn) -> tuple[list[list[str]], str, bytes]:
 @given(tables())
 def test_a_table_is_read_as_csv_and_written_back_as_it_was(table: tuple[list[list[str]], str, bytes]) -> None:
     rows, delimiter, content = table
-    sheet = Sheet(content)
+    sheet = TableFile(content)
     assert [list(row.cells) for row in sheet.rows] == rows
     assert sheet.delimiter == delimiter
     assert sheet.changed({}) == content
@@ -42,8 +43,8 @@ def test_a_changed_cell_changes_no_other(
 ) -> None:
     rows, _, content = table
     at = data.draw(st.integers(0, len(rows) - 1)), data.draw(st.integers(0, len(rows[0]) - 1))
-    sheet = Sheet(content)
-    new = Sheet(sheet.changed({(at[0] + 1, at[1]): text}))
+    sheet = TableFile(content)
+    new = TableFile(sheet.changed({(at[0] + 1, at[1]): text}))
     expected = [list(row) for row in rows]
     expected[at[0]][at[1]] = text
     assert [list(row.cells) for row in new.rows] == expected
@@ -53,12 +54,12 @@ def test_a_changed_cell_changes_no_other(
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
 def test_one_byte_a_letter_is_kept_and_what_is_new_is_plain_there(encoding: str) -> None:
     content = "Name;Note\r\n\r\nGrün;\r\n".encode(encoding)
-    changed = Sheet(content).changed({(3, 1): "très “bon”"})
+    changed = TableFile(content).changed({(3, 1): "très “bon”"})
     assert changed == content[:-2] + b"tr&#232;s &#8220;bon&#8221;\r\n"
 
 
 def test_only_some_columns_are_kept() -> None:
-    assert Sheet(b'a,"b",c\r\n1,2\r\n').changed({}, (0, 2)) == b"a,c\r\n1\r\n"
+    assert TableFile(b'a,"b",c\r\n1,2\r\n').changed({}, (0, 2)) == b"a,c\r\n1\r\n"
 
 
 @pytest.mark.parametrize(
@@ -66,4 +67,4 @@ def test_only_some_columns_are_kept() -> None:
 )
 def test_what_is_no_table_is_refused(content: bytes) -> None:
     with pytest.raises(SheetUnreadable):
-        Sheet(content)
+        TableFile(content)

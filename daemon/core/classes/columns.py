@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from daemon.core.classes.roster import folded
-from daemon.core.classes.sheet import Row
+from daemon.core.classes.sheet import TableRow
 
 
 class RosterColumn(StrEnum):
@@ -82,7 +82,7 @@ _NUMBERED = re.compile(r"(\D+?)\s*(\d+)")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
-def columns(titles: Sequence[str], body: Sequence[Row]) -> dict[RosterColumn, int]:
+def columns(titles: Sequence[str], body: Sequence[TableRow]) -> dict[RosterColumn, int]:
     """Where the columns are that tell who somebody is, by the titles of a table and the rows below."""
     titles = [folded(title) for title in titles]
     found: dict[RosterColumn, int] = {}
@@ -116,7 +116,9 @@ def participant_number(text: str) -> str:
     return match[2] if match else ""
 
 
-def _find_participant(titles: Sequence[str], body: Sequence[Row], found: dict[RosterColumn, int]) -> None:
+def _find_participant(
+    titles: Sequence[str], body: Sequence[TableRow], found: dict[RosterColumn, int]
+) -> None:
     """Moodle's worksheet has "Participant 12345" in its first column, and the whole name in the second, or
     the state of the submission where the names are hidden.
     """
@@ -131,7 +133,7 @@ def _find_participant(titles: Sequence[str], body: Sequence[Row], found: dict[Ro
             found[RosterColumn.NAME] = 1
 
 
-def _find_addresses(width: int, body: Sequence[Row], found: dict[RosterColumn, int]) -> None:
+def _find_addresses(width: int, body: Sequence[TableRow], found: dict[RosterColumn, int]) -> None:
     for at in sorted(set(range(width)) - set(found.values())):
         if body and all(_ADDRESS.fullmatch(row.cell(at)) for row in body):
             found[RosterColumn.EMAIL] = at

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from daemon.core.classes.columns import RosterColumn, columns, participant_number
 from daemon.core.classes.roster import MOST_ENTRIES, UNSEEN, RosterEntry, folded
-from daemon.core.classes.sheet import Row, Sheet, SheetUnreadable
+from daemon.core.classes.sheet import SheetUnreadable, TableFile, TableRow
 from daemon.core.intake.naming import is_safe, printable
 
 MOST_BYTES = 20_000_000
@@ -44,7 +44,7 @@ def read_roster(content: bytes) -> RosterFile:
 def _read(content: bytes) -> RosterFile:
     if content.startswith(_ARCHIVES) or len(content) > MOST_BYTES:
         raise SheetUnreadable("it is no CSV; open it in a spreadsheet, and save it as CSV (UTF-8)")
-    sheet = Sheet(content)
+    sheet = TableFile(content)
     titles, body, found = _below_headings(sheet.rows)
     rows = _people(titles, body, found)
     id_column = _id_column(rows, found)
@@ -63,7 +63,9 @@ def _read(content: bytes) -> RosterFile:
     return RosterFile(tuple(entries))
 
 
-def _below_headings(rows: Sequence[Row]) -> tuple[list[str], Sequence[Row], dict[RosterColumn, int]]:
+def _below_headings(
+    rows: Sequence[TableRow],
+) -> tuple[list[str], Sequence[TableRow], dict[RosterColumn, int]]:
     """The titles, the rows below and the columns, without a heading above, or a line for Excel."""
     for at, row in enumerate(rows):
         titles, body = [cell.strip() for cell in row.cells], rows[at + 1 :]
@@ -84,7 +86,7 @@ class _Reader:
         self._rows: dict[str, int] = {}
         self.faults: list[str] = []
 
-    def read(self, row: Row) -> Iterator[RosterEntry]:
+    def read(self, row: TableRow) -> Iterator[RosterEntry]:
         """The entry of a row; none for one with a fault."""
         student = _key(row, self._id, self._found)
         fault = _wrong_id(student)
@@ -107,12 +109,12 @@ class _Reader:
             column = RosterColumn(str(exc.errors()[0]["loc"][0]).replace("aliases", RosterColumn.NUMBER))
             self._complain(row, column, "the text is longer than 200 characters; shorten it")
 
-    def _complain(self, row: Row, column: RosterColumn, fault: str) -> None:
+    def _complain(self, row: TableRow, column: RosterColumn, fault: str) -> None:
         title = printable(self._titles[self._found[column]]) if column in self._found else column
         self.faults.append(f"row {row.number}, column {title}: {fault}")
 
 
-def _id_column(rows: Sequence[Row], found: Mapping[RosterColumn, int]) -> RosterColumn | None:
+def _id_column(rows: Sequence[TableRow], found: Mapping[RosterColumn, int]) -> RosterColumn | None:
     """The column of the ids: the lab's own, else the first that each row has."""
     if RosterColumn.STUDENT in found:
         return RosterColumn.STUDENT
@@ -127,23 +129,25 @@ def _ids(found: Mapping[RosterColumn, int]) -> list[RosterColumn]:
     return [each for each in (RosterColumn.STUDENT, *_OTHER_KEYS, RosterColumn.EMAIL) if each in found]
 
 
-def _people(titles: Sequence[str], body: Sequence[Row], found: Mapping[RosterColumn, int]) -> list[Row]:
+def _people(
+    titles: Sequence[str], body: Sequence[TableRow], found: Mapping[RosterColumn, int]
+) -> list[TableRow]:
     """The rows of somebody. Canvas has rows of points above them, without a number, and a test student."""
     rows = [row for row in body if any(cell.strip() for cell in row.cells)]
     if RosterColumn.STUDENT in found or "student" not in map(folded, titles):
         return rows
 
-    def has_number(row: Row) -> bool:
+    def has_number(row: TableRow) -> bool:
         return any(_key(row, column, found) for column in _OTHER_KEYS)
 
-    def is_test(row: Row) -> bool:
+    def is_test(row: TableRow) -> bool:
         name = folded(row.cell(found[RosterColumn.NAME]))
         return name in _TEST_STUDENTS and not _key(row, RosterColumn.NUMBER, found)
 
     return [row for row in dropwhile(lambda row: not has_number(row), rows) if not is_test(row)]
 
 
-def _key(row: Row, column: RosterColumn, found: Mapping[RosterColumn, int]) -> str:
+def _key(row: TableRow, column: RosterColumn, found: Mapping[RosterColumn, int]) -> str:
     """What a row says in a column of ids; of an address what stands before the `@`."""
     text = unicodedata.normalize("NFKC", _text(row, column, found))
     if column is RosterColumn.PARTICIPANT:
@@ -151,14 +155,14 @@ def _key(row: Row, column: RosterColumn, found: Mapping[RosterColumn, int]) -> s
     return text.partition("@")[0] if column is RosterColumn.EMAIL else text
 
 
-def _name(row: Row, found: Mapping[RosterColumn, int]) -> str:
+def _name(row: TableRow, found: Mapping[RosterColumn, int]) -> str:
     if RosterColumn.NAME in found:
         last, comma, first = _text(row, RosterColumn.NAME, found).partition(",")
         return f"{first.strip()} {last.strip()}" if comma and first.strip() else last
     return f"{_text(row, RosterColumn.FIRST, found)} {_text(row, RosterColumn.LAST, found)}".strip()
 
 
-def _text(row: Row, column: RosterColumn, found: Mapping[RosterColumn, int]) -> str:
+def _text(row: TableRow, column: RosterColumn, found: Mapping[RosterColumn, int]) -> str:
     """A cell on one line in NFC, without what cannot be seen at its ends."""
     if column not in found:
         return ""

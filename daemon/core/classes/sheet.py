@@ -22,7 +22,7 @@ class SheetUnreadable(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """A row: its cells as they are meant and as they are written, and its line end. `number` counts the rows
     as a spreadsheet does, from 1.
     """
@@ -37,7 +37,7 @@ class Row:
         return self.cells[column].strip() if column < len(self.cells) else ""
 
 
-class Sheet:
+class TableFile:
     """A table with its encoding, its byte order mark, its delimiter and its quoting.
 
     A line that is empty is no row, and is kept. Raises SheetUnreadable.
@@ -59,7 +59,7 @@ class Sheet:
         return tuple(cell.strip() for cell in self.rows[0].cells)
 
     @property
-    def body(self) -> tuple[Row, ...]:
+    def body(self) -> tuple[TableRow, ...]:
         """The rows below the titles."""
         return self.rows[1:]
 
@@ -128,7 +128,7 @@ def _parsed(text: str, delimiter: str, *, strict: bool = True) -> Iterator[tuple
         begin = reader.line_num
 
 
-def _rows(text: str, delimiter: str) -> Iterator[Row]:
+def _rows(text: str, delimiter: str) -> Iterator[TableRow]:
     """The rows, with the places of their cells. `csv` reads them; the places must agree with what it read."""
     field = re.compile(_FIELD.format(delimiter))
     for number, (written, cells) in enumerate(_parsed(text, delimiter), 1):
@@ -140,7 +140,7 @@ def _rows(text: str, delimiter: str) -> Iterator[Row]:
         end = written[max(at - 1, 0) :]
         if delimiter.join(pieces) + end != written or [_meant(piece) for piece in pieces] != cells:
             raise SheetUnreadable(f"row {number}: its quotes are of no kind that can be kept; save it as CSV")
-        yield Row(number, tuple(cells), tuple(pieces), end)
+        yield TableRow(number, tuple(cells), tuple(pieces), end)
 
 
 def _meant(written: str) -> str:

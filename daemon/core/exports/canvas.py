@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from daemon.core.classes.columns import columns
-from daemon.core.classes.sheet import Row, Sheet
+from daemon.core.classes.sheet import TableFile, TableRow
 from daemon.core.content.document import Criterion
 from daemon.core.errors import UsageError
 from daemon.core.exports.grades import is_number, scaled
@@ -26,7 +26,7 @@ def graded(content: bytes, wanted: str | None, members: Sequence[Member], criter
     `wanted` is `Title (id)`, the title or the id; None where the export has but one assignment. Raises
     SheetUnreadable, UsageError.
     """
-    sheet = Sheet(content)
+    sheet = TableFile(content)
     found = columns(sheet.titles, sheet.body)
     section = _section(sheet.titles)
     column = _assignment(sheet.titles, section, wanted)
@@ -83,7 +83,7 @@ def _assignment(titles: Sequence[str], section: int, wanted: str | None) -> int:
     raise UsageError(f"{told}: {listed}; name one with --assignment")
 
 
-def _points(sheet: Sheet, column: int) -> str:
+def _points(sheet: TableFile, column: int) -> str:
     """The points of an assignment. Raises UsageError where they are not told."""
     for row in sheet.body:
         if "Points Possible" in row.cell(0):
@@ -97,6 +97,6 @@ def _points(sheet: Sheet, column: int) -> str:
     raise UsageError("the grade book has no row Points Possible; export it from Canvas again")
 
 
-def _is_student(row: Row) -> bool:
+def _is_student(row: TableRow) -> bool:
     """Whether a row is a student's: not that of the points, nor that of what is posted by hand."""
     return bool(row.cell(0)) and "Points Possible" not in row.cell(0)

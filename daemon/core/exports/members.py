@@ -4,13 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from daemon.core.classes.columns import Column, participant_number
+from daemon.core.classes.columns import RosterColumn, participant_number
 from daemon.core.classes.roster import folded
-from daemon.core.classes.sheet import Row
+from daemon.core.classes.sheet import TableRow
 from daemon.core.classes.standing import Standing, StudentStanding
 from daemon.core.content.document import Criterion, Result
 
-_KEYS = (Column.STUDENT, Column.NUMBER, Column.LOGIN, Column.USER, Column.EMAIL)
+_KEYS = (RosterColumn.STUDENT, RosterColumn.NUMBER, RosterColumn.LOGIN, RosterColumn.USER, RosterColumn.EMAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +71,20 @@ class Exported:
 class Claim:
     """What a row says of whom it is: keys (a number, an id, an e-mail) and a name."""
 
-    row: Row
+    row: TableRow
     keys: tuple[str, ...]
     name: str
 
     @classmethod
-    def of(cls, row: Row, columns: Mapping[Column, int]) -> "Claim":
+    def of(cls, row: TableRow, columns: Mapping[RosterColumn, int]) -> "Claim":
         """What a row says, with the columns that tell who somebody is."""
         cells = {column: row.cell(at) for column, at in columns.items()}
         keys = [text for column, text in cells.items() if column in _KEYS and text]
-        if Column.PARTICIPANT in cells:
-            keys.append(participant_number(cells[Column.PARTICIPANT]))
-        names = (Column.NAME,) if Column.NAME in cells else (Column.FIRST, Column.LAST)
+        if RosterColumn.PARTICIPANT in cells:
+            keys.append(participant_number(cells[RosterColumn.PARTICIPANT]))
+        names = (
+            (RosterColumn.NAME,) if RosterColumn.NAME in cells else (RosterColumn.FIRST, RosterColumn.LAST)
+        )
         return cls(row, tuple(keys), " ".join(cells.get(name, "") for name in names).strip())
 
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from daemon.core.classes.columns import Column, columns, participant_number
-from daemon.core.classes.sheet import Sheet
+from daemon.core.classes.columns import RosterColumn, columns, participant_number
+from daemon.core.classes.sheet import TableFile
 from daemon.core.content.document import Criterion, Evaluation
 from daemon.core.errors import UsageError
 from daemon.core.exports.grades import is_number, scaled
@@ -40,7 +40,7 @@ class Worksheet:
     """A grading worksheet and whose its rows are. Raises SheetUnreadable, UsageError."""
 
     def __init__(self, content: bytes, titles: Titles, members: Sequence[Member]) -> None:
-        self._sheet, self._members = Sheet(content), members
+        self._sheet, self._members = TableFile(content), members
         self._grade = _column(self._sheet.titles, titles.grade)
         if self._grade is None:
             told = f"no column of the worksheet is titled {' or '.join(titles.grade)}; there are: "
@@ -49,7 +49,7 @@ class Worksheet:
         self._feedback = _column(self._sheet.titles, titles.feedback)
         self._rows = {row.number: row for row in self._sheet.body}
         found = columns(self._sheet.titles, self._sheet.body)
-        if self._rows and Column.PARTICIPANT not in found:
+        if self._rows and RosterColumn.PARTICIPANT not in found:
             told = "the first column of the worksheet has no participant's number in each row"
             raise UsageError(f"{told}; give Moodle's grading worksheet as it was downloaded")
         self._whose, self._unplaced = placed([Claim.of(row, found) for row in self._sheet.body], members)
