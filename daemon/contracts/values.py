@@ -124,7 +124,6 @@ StageOutcome = Transcribed | Unscorable | Extracted | Rated | Failed
 OnProgress = Callable[[Ticket, float], None]
 """Called with the share of an attempt that is done, from 0 to 1."""
 
-
 Fitness = Callable[[Provenance], tuple[Flag, ...]]
 """Gives the flags that the fairness card of the rater in a provenance puts on its ratings."""
 
@@ -229,8 +228,8 @@ class Claim:
 class Birth:
     """A spooled claim that becomes a task, which fails at once when there is a fault.
 
-    `sha256` is empty for a file too large to be read. `kept` is False for one that was left in the inbox.
-    `groups` are what the lab's pattern says of its path: a group, a lab.
+    `sha256` is empty for a file too large to be read; `kept` is False if it was left in the inbox. `groups`
+    has the group and the lab, if the path says them.
     """
 
     claim: Claim
