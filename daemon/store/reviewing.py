@@ -7,7 +7,7 @@ from typing import Any
 from peewee import chunked, fn
 
 from daemon.contracts.values import Kind
-from daemon.core.classes.doubt import Rated
+from daemon.core.classes.doubt import Doubtable
 from daemon.store.codec import flag_codes, read_evaluation
 from daemon.store.database import Database, reads
 from daemon.store.models import DocumentRow, TaskRow
@@ -16,13 +16,13 @@ _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
 
 
 @reads
-def rated(db: Database, ids: Sequence[int]) -> list[Rated]:
+def rated(db: Database, ids: Sequence[int]) -> list[Doubtable]:
     """The ratings of tasks, with the codes of their flags."""
-    found: list[Rated] = []
+    found: list[Doubtable] = []
     for some in chunked(ids, _AT_ONCE):
         columns = (TaskRow.id, TaskRow.flags, TaskRow.llama_result)
         rows = TaskRow.select(*columns).where(TaskRow.id.in_(some)).execute(db)
-        found += [Rated(row.id, flag_codes(row.flags), read_evaluation(row.llama_result)) for row in rows]
+        found += [Doubtable(row.id, flag_codes(row.flags), read_evaluation(row.llama_result)) for row in rows]
     return found
 
 

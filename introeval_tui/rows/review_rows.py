@@ -13,7 +13,7 @@ from introeval_tui.rows.cells import Piece, Row, clean, fit, row, spread, wrap
 from introeval_tui.rows.decision_rows import decided_words
 from introeval_tui.rows.format import took
 from introeval_tui.rows.quotes import LETTERS, marked_rows
-from introeval_tui.rows.reviewing import Choice, Review
+from introeval_tui.rows.reviewing import Draft, Review
 from introeval_tui.rows.table import rule
 
 if TYPE_CHECKING:
@@ -170,9 +170,7 @@ def _cut(rows: list[Row], most: int, width: int) -> list[Row]:
     return [*rows[: most - 1], row(width, (fit(last, width - 3) + " …", ""))]
 
 
-def _score(
-    name: str, evaluation: Json, choice: Choice, width: int, *, chosen: bool, whole: bool
-) -> list[Row]:
+def _score(name: str, evaluation: Json, choice: Draft, width: int, *, chosen: bool, whole: bool) -> list[Row]:
     own, wanted = evaluation.get(name), choice.score_of(name)
     value = own if wanted is None else wanted
     points = value if isinstance(value, int) and 0 <= value <= 10 else 0
@@ -242,7 +240,7 @@ def _state(review: Review, width: int) -> Row:
     return row(width, (f"{others} a takes the model's, a digit changes the score of the lit line", "dim"))
 
 
-def _changes(choice: Choice) -> str:
+def _changes(choice: Draft) -> str:
     told = [f"{name.replace('_', ' ')} {points}" for name, points in choice.scores]
     return ", ".join([*told, "feedback"] if choice.feedback is not None else told)
 

@@ -15,7 +15,7 @@ _LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Draft:
     """A person's choice for one result: to accept it as it is, or to change it for a reason."""
 
     accepts: bool = False
@@ -72,8 +72,8 @@ class Review:
     lines: "list[ReviewLine]" = field(default_factory=list)
     at: int = 0
     criterion: str = CRITERIA[0]
-    choices: dict[int, Choice] = field(default_factory=dict)
-    sent: dict[int, tuple[str, Choice]] = field(default_factory=dict)
+    choices: dict[int, Draft] = field(default_factory=dict)
+    sent: dict[int, tuple[str, Draft]] = field(default_factory=dict)
     decided: list[int] = field(default_factory=list)  # here, the last one last
     last_reason: str = ""
     asked: ReasonLine | None = None
@@ -92,10 +92,10 @@ class Review:
         return self.lines[self.at] if self.lines else None
 
     @property
-    def choice(self) -> Choice:
+    def choice(self) -> Draft:
         """The choice for the result that is shown."""
         line = self.current
-        return Choice() if line is None else self.choices.get(line.task.id, Choice())
+        return Draft() if line is None else self.choices.get(line.task.id, Draft())
 
     @property
     def open_places(self) -> list[int]:
@@ -123,16 +123,16 @@ class Review:
 
     # --- choosing
 
-    def _choose(self, choice: Choice) -> None:
+    def _choose(self, choice: Draft) -> None:
         if (line := self.current) is not None:
-            if choice == Choice():
+            if choice == Draft():
                 self.choices.pop(line.task.id, None)
             else:
                 self.choices[line.task.id] = choice
 
     def accept(self) -> None:
         """Choose to take the model's."""
-        self._choose(Choice(accepts=True))
+        self._choose(Draft(accepts=True))
 
     def score(self, points: int) -> None:
         """Choose a score for the chosen criterion; the one that it has takes the choice back."""
@@ -165,7 +165,7 @@ class Review:
 
     def drop(self) -> None:
         """Take back all that is chosen for the result that is shown."""
-        self._choose(Choice())
+        self._choose(Draft())
 
     @property
     def missing(self) -> list[str]:
@@ -180,14 +180,14 @@ class Review:
     def send(self, task_id: int, verb: str) -> bytes:
         """Count what is chosen for a task as sent; the body of the request."""
         place = self.find(task_id)
-        choice = self.choices.pop(task_id, Choice()) if verb == DECIDE else Choice()
+        choice = self.choices.pop(task_id, Draft()) if verb == DECIDE else Draft()
         self.sent[task_id] = verb, choice
         revision = 0 if place is None else self.lines[place].task.revision
         return choice.body(revision) if verb == DECIDE else b""
 
     def saved(self, line: "ReviewLine") -> None:
         """Take the answer to what was sent: the result as it is now."""
-        verb, _ = self.sent.pop(line.task.id, ("", Choice()))
+        verb, _ = self.sent.pop(line.task.id, ("", Draft()))
         self._put(line)
         self.decided = [id_ for id_ in self.decided if id_ != line.task.id]
         if verb == DECIDE:
@@ -195,7 +195,7 @@ class Review:
 
     def refused(self, task_id: int, line: "ReviewLine | None") -> None:
         """Take back what was sent and not saved: it is chosen again, for the result as it is now."""
-        verb, choice = self.sent.pop(task_id, ("", Choice()))
+        verb, choice = self.sent.pop(task_id, ("", Draft()))
         if line is not None:
             self._put(line)
         if verb == DECIDE:

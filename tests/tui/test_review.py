@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import Key
 
 from introeval_tui.screens.board import Board
 from introeval_tui.screens.review import ReviewScreen
@@ -174,6 +175,19 @@ async def test_it_opens_by_itself_and_loads_more_before_the_end(tmp_path: Path) 
             await until(lambda n=number: fake.tasks[n].decided_by == "roe")  # type: ignore[misc]
         await desk.sees("0 open")
         assert len(saved(fake)) == 100
+
+
+async def test_keys_of_one_burst_each_find_what_the_one_before_has_done(fake: FakeDaemon) -> None:
+    async with opened(fake) as desk:
+        await reviewing(desk)
+        names = {"\r": "enter"}
+        for letter in "5\rok\ra\rl4\r\r":  # the second reason is the one that is offered
+            desk.app.post_message(Key(names.get(letter, letter), letter))
+        await until(lambda: len(saved(fake)) == 3)
+    first, second, third = saved(fake)
+    assert (first[1]["scores"], first[1]["reason"]) == ({"overall_rating": 5}, "ok")
+    assert "scores" not in second[1]
+    assert (third[1]["scores"], third[1]["reason"]) == ({"clarity_of_speech": 4}, "ok")
 
 
 async def test_nothing_is_asked_while_nothing_changes(fake: FakeDaemon) -> None:

@@ -29,7 +29,7 @@ _LEAST_DEVIATION = 0.5  # points: in a class of equal ratings half a point is no
 
 
 @dataclass(frozen=True, slots=True)
-class Rated:
+class Doubtable:
     """A result, as far as it can be doubted. `evaluation` is None where there is no rating."""
 
     id: int
@@ -58,7 +58,7 @@ class Doubted:
         return sum(doubt.weight for doubt in self.doubts)
 
 
-def in_order(results: Iterable[Rated]) -> list[Doubted]:
+def in_order(results: Iterable[Doubtable]) -> list[Doubted]:
     """All results of a class, the most doubtful first."""
     every = list(results)
     overall = [_overall(each.evaluation) for each in every if each.evaluation is not None]
@@ -70,7 +70,7 @@ def _order(doubt: Doubt) -> tuple[float, str]:
     return -doubt.weight, doubt.reason
 
 
-def _doubts(result: Rated, overall: list[float]) -> Iterable[Doubt]:
+def _doubts(result: Doubtable, overall: list[float]) -> Iterable[Doubt]:
     for code in sorted(set(result.flag_codes)):  # 1
         yield Doubt(_OF_FLAG.get(code, 1.0), IN_WORDS.get(code, code.replace("_", " ")))
     if result.evaluation is None:
