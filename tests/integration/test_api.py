@@ -111,6 +111,7 @@ async def test_what_is_not_there_is_a_problem_that_says_so(tmp_path: Path) -> No
             "/classes/close",
             "/classes/{name}/roster",
             "/classes/{name}/release",
+            "/classes/{name}/review",
         ),
         *("/tasks/{task_id}/decide", "/tasks/{task_id}/decide/undo"),
         "/forget/{student}",

@@ -14,10 +14,11 @@ from daemon.contracts.values import Document, Extracted, Kind, Rated, Ticket
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.status import AlarmLine
 from daemon.contracts.wire.words import AttentionKind, Verb
-from daemon.core.content.document import Flag
+from daemon.core.classes.decision import Wanted
+from daemon.core.content.document import CRITERIA, Flag
 from daemon.core.errors import Blame, Fault, IllegalTransition
 from daemon.core.schedule.decision import QueueOrder
-from daemon.core.tasks.offers import Terms
+from daemon.core.tasks.offers import Ruling, Terms
 from daemon.core.tasks.task import TRANSITIONS, Event, Outcome, Status, Task
 from daemon.core.timestamps import to_iso
 from daemon.monitoring import attention
@@ -27,6 +28,7 @@ from daemon.store import (
     Database,
     claims,
     commits,
+    deciding,
     documents,
     open_store,
     recovery,
@@ -51,7 +53,9 @@ from tests.integration.stores import (
 LATER = NOW + 100.0
 FILE_FAULT = Fault(Blame.PERMANENT, "no_audio", "the video has no sound")
 TO_RATING = WAY[:-1]
-ASKS: dict[Verb, Callable[[Database, int, float], Any]] = {
+ALL_FIVE = Wanted(scores=dict.fromkeys(CRITERIA, 5), reason="I listened")
+
+ASKS: dict[Verb | Ruling, Callable[[Database, int, float], Any]] = {
     Verb.RETRY: reopening.retry,
     Verb.RATE: reopening.rate_again,
     Verb.CANCEL: reopening.request_cancel,
@@ -61,7 +65,10 @@ ASKS: dict[Verb, Callable[[Database, int, float], Any]] = {
     Verb.RELEASE: lambda store, task_id, now: reopening.hold(store, task_id, now, held=False),
     Verb.DELIVER: reopening.deliver_again,
     Verb.ACKNOWLEDGE: lambda store, task_id, now: reopening.acknowledge(store, task_id, now, "ann"),
+    Ruling.DECIDE: lambda store, task_id, now: deciding.decide(store, task_id, ALL_FIVE, now, "ann"),
+    Ruling.UNDO: lambda store, task_id, now: deciding.take_back(store, task_id, now, "ann"),
 }
+STAYS = (Verb.DELIVER, Ruling.DECIDE)
 
 SHIPPED = Path(schema.__file__).parent / "migrations"
 OLDER = """
@@ -137,6 +144,9 @@ def in_every_state(store: Database) -> Iterator[Task]:
     yield silent
     (task,) = born(store, birth("seen", "seen", fault=FILE_FAULT))
     yield reopening.acknowledge(store, task.id, NOW, "ann")
+    settled = doubtful(store, "settled", "quiet")
+    deciding.decide(store, settled.id, ALL_FIVE, NOW, "ann")
+    yield settled
     yield reopening.retry(store, doubtful(store, "retried", "no_evidence").id, NOW)
     assert answered.id != silent.id
 
@@ -154,12 +164,12 @@ def test_in_every_state_the_store_accepts_exactly_what_is_offered(store: Databas
             with store.atomic("IMMEDIATE") as transaction:
                 if verb.value in line.can:
                     ask(store, line.id, now)
-                    assert (verb.value in task_detail(store, line.id, now).can) is (verb is Verb.DELIVER)
+                    assert (verb.value in task_detail(store, line.id, now).can) is (verb in STAYS)
                 else:
                     with pytest.raises(IllegalTransition, match=f"task {line.id}"):
                         ask(store, line.id, now)
                 transaction.rollback()
-    assert seen == {verb.value for verb in Verb}, "each was offered somewhere"
+    assert seen == {verb.value for verb in ASKS}, "each was offered somewhere"
 
 
 def shown(store: Database, *alarms: AlarmLine, now: float = LATER, **wanted: Any) -> AttentionPage:
