@@ -8,7 +8,7 @@ from daemon.config.records import ReviewSettings
 from daemon.contracts.wire.status import GpuPoint, PhaseSpan
 from daemon.core.classes.standing import count, standings
 from daemon.core.content.document import Result
-from daemon.core.exports.members import Member
+from daemon.core.exports.members import ClassMember
 from daemon.core.timestamps import from_iso
 from daemon.monitoring import queries
 from daemon.store import documents, recording
@@ -25,7 +25,7 @@ class ClassResults:
 
     name: str
     counts: Mapping[str, int]
-    members: tuple[Member, ...]
+    members: tuple[ClassMember, ...]
 
 
 @reads
@@ -41,7 +41,9 @@ def class_results(db: Database, name: str, rules: ReviewSettings, now: float) ->
         name=found.name if isinstance(found, LabClass) else found.isoformat(),
         counts=count(lines),
         members=tuple(
-            Member(line, None if line.counts is None else _result(db, line.counts.id, line.counts.revision))
+            ClassMember(
+                line, None if line.counts is None else _result(db, line.counts.id, line.counts.revision)
+            )
             for line in lines
         ),
     )
@@ -55,7 +57,7 @@ def _result(db: Database, task_id: int, revision: int) -> Result | None:
 
 
 @reads
-def machine_time(db: Database, members: Sequence[Member]) -> tuple[list[PhaseSpan], list[GpuPoint]]:
+def machine_time(db: Database, members: Sequence[ClassMember]) -> tuple[list[PhaseSpan], list[GpuPoint]]:
     """The phases of the time in which a class was worked on, and the readings of the GPU, oldest first."""
     counting = [(member.standing.counts, member.result) for member in members]
     spans = [

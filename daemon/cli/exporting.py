@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from daemon.classes.outgoing import ClassResults
     from daemon.core.content.document import Criterion
-    from daemon.core.exports.members import Exported, Member, Note
+    from daemon.core.exports.members import ClassMember, Exported, Note
 
 
-class Target(StrEnum):
+class ExportTarget(StrEnum):
     """What a class is exported to."""
 
     MOODLE = "moodle"
@@ -33,7 +33,7 @@ class Target(StrEnum):
 
 
 def export(
-    to: Annotated[Target, typer.Option(help="Moodle's worksheet, Canvas's grade book, or a table.")],
+    to: Annotated[ExportTarget, typer.Option(help="Moodle's worksheet, Canvas's grade book, or a table.")],
     name: ClassArgument = None,
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The worksheet or the grade book, as downloaded.")
@@ -55,11 +55,11 @@ def export(
     on its own scale, and every other byte stays. The new file is beside it, as NAME-graded.csv. What is held
     back, and who could not be matched, is said at the end, and the exit code is 3.
     """
-    if (sheet is None) is not (to is Target.CSV):
+    if (sheet is None) is not (to is ExportTarget.CSV):
         raise UsageError(
             "--sheet FILE goes with --to moodle and --to canvas, which need it, and not with csv"
         )
-    if (feedback and to is not Target.MOODLE) or (assignment and to is not Target.CANVAS):
+    if (feedback and to is not ExportTarget.MOODLE) or (assignment and to is not ExportTarget.CANVAS):
         raise UsageError("--feedback goes with --to moodle, and --assignment with --to canvas")
     with opened(name) as (_, results):
         exported, more = _made(to, results, sheet, assignment, feedback, _criterion(criterion))
@@ -72,7 +72,7 @@ def export(
 
 
 def _made(
-    to: Target,
+    to: ExportTarget,
     results: "ClassResults",
     sheet: Path | None,
     assignment: str | None,
@@ -87,7 +87,7 @@ def _made(
         return table.every_field(results.members), {}
     content = read(sheet, "the file that you downloaded")
     try:
-        if to is Target.CANVAS:
+        if to is ExportTarget.CANVAS:
             return canvas.graded(content, assignment, results.members, criterion), {}
         settings = configuration().exports
         titles = moodle.Titles(settings.grade_titles, settings.feedback_titles)
@@ -98,7 +98,7 @@ def _made(
         raise UsageError(f"{sheet} cannot be used: {exc}") from exc
 
 
-def _feedback(place: Path, name: str, folders: "Mapping[str, Member]") -> dict[Path, bytes]:
+def _feedback(place: Path, name: str, folders: "Mapping[str, ClassMember]") -> dict[Path, bytes]:
     """A page for each student who gets one: as files in a folder, or as one zip."""
     from daemon.core.exports.moodle import FEEDBACK_FILE, archive
     from daemon.publishing.student_page import has_page, student_page

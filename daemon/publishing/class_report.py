@@ -6,7 +6,7 @@ from statistics import median
 from daemon.contracts.wire.status import GpuPoint, PhaseSpan
 from daemon.core.classes.standing import Standing
 from daemon.core.content.document import CRITERIA, Speaking
-from daemon.core.exports.members import Member
+from daemon.core.exports.members import ClassMember
 from daemon.publishing.charts import histogram, time_lines
 from daemon.publishing.pages import in_words, page
 
@@ -35,7 +35,7 @@ def class_report(
     name: str,
     made_at: str,
     counts: Mapping[str, int],
-    members: Sequence[Member],
+    members: Sequence[ClassMember],
     phases: Sequence[PhaseSpan],
     points: Sequence[GpuPoint],
 ) -> bytes:

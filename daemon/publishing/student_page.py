@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from daemon.core.content.document import CRITERIA, Evaluation, Evidence, Result, Segment, Speaking
 from daemon.core.content.reasons import IN_WORDS
-from daemon.core.exports.members import Member
+from daemon.core.exports.members import ClassMember
 from daemon.core.tasks.task import Outcome, Stage
 from daemon.publishing.pages import clock, in_words, page
 
@@ -25,14 +25,14 @@ _UNWORKED = (
 )
 
 
-def has_page(member: Member) -> bool:
+def has_page(member: ClassMember) -> bool:
     """Whether a student gets a page: the result is released, or tells what to do as it could not be rated."""
     result = member.result
     unrated = result is not None and result.outcome in (Outcome.UNSCORABLE, Outcome.FAILED)
     return member.released or unrated
 
 
-def student_page(member: Member, class_name: str, contact: str) -> bytes:
+def student_page(member: ClassMember, class_name: str, contact: str) -> bytes:
     """The page of a student that has one. `contact` says in a sentence whom to ask for a person's look.
 
     It is smaller than MOST_BYTES: of a transcript that is too long for it the end is left out.

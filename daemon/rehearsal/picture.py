@@ -14,7 +14,7 @@ _LETTERS = 7.0  # px that a letter of a label takes at most
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class TimelineBar:
     """A bar from `x` to `x` + `width`; `kind` is its class in the style sheet, `title` what it stands for."""
 
     x: float
@@ -28,8 +28,8 @@ class Bar:
 class Picture:
     """All that the template draws. Paths are in the picture's units, from 0 at the top of their own lane."""
 
-    phases: Sequence[Bar]
-    alive: dict[Stage, Sequence[Bar]]
+    phases: Sequence[TimelineBar]
+    alive: dict[Stage, Sequence[TimelineBar]]
     load: str
     memory: str
     most_mb: float
@@ -59,18 +59,20 @@ def picture(rehearsal: Rehearsal, height: float = 80.0) -> Picture:
     )
 
 
-def _phases(rehearsal: Rehearsal, x: Callable[[float], float]) -> Iterator[Bar]:
+def _phases(rehearsal: Rehearsal, x: Callable[[float], float]) -> Iterator[TimelineBar]:
     for phase in rehearsal.phases:
         name = " and ".join(phase.group)
         canary = f", canary {phase.canary_s:.1f} s" if phase.canary_s else ""
         switch = f"switch to {name}: {phase.switch_s:.1f} s{canary}"
-        yield Bar(x(phase.asked), x(phase.ready) - x(phase.asked), "switch", "", switch)
+        yield TimelineBar(x(phase.asked), x(phase.ready) - x(phase.asked), "switch", "", switch)
         width = x(phase.left) - x(phase.ready)
         label = name if width > len(name) * _LETTERS else ""
-        yield Bar(x(phase.ready), width, phase.group[0], label, f"{name}: {phase.left - phase.ready:.1f} s")
+        yield TimelineBar(
+            x(phase.ready), width, phase.group[0], label, f"{name}: {phase.left - phase.ready:.1f} s"
+        )
 
 
-def _alive(stage: Stage, looks: Sequence[Sighting], x: Callable[[float], float]) -> Iterator[Bar]:
+def _alive(stage: Stage, looks: Sequence[Sighting], x: Callable[[float], float]) -> Iterator[TimelineBar]:
     began: float | None = None
     for look, following in zip_longest(looks, looks[1:]):
         if stage in look.alive and began is None:
@@ -78,7 +80,7 @@ def _alive(stage: Stage, looks: Sequence[Sighting], x: Callable[[float], float])
         ends = following is None or stage not in following.alive
         if began is not None and ends:
             until = look.at if following is None else following.at
-            yield Bar(x(began), max(x(until) - x(began), 1.0), stage, "", f"{stage} alive")
+            yield TimelineBar(x(began), max(x(until) - x(began), 1.0), stage, "", f"{stage} alive")
             began = None
 
 

@@ -16,7 +16,7 @@ from daemon.core.content.document import CRITERIA, Result, Source, Timings
 from daemon.core.errors import UsageError
 from daemon.core.exports import canvas, moodle, table
 from daemon.core.exports.grades import scaled
-from daemon.core.exports.members import Member
+from daemon.core.exports.members import ClassMember
 from daemon.core.tasks.task import Outcome
 from tests.support.grade_books import ENGLISH, GERMAN, canvas_reads, moodle_feedback, moodle_reads
 from tests.support.scripted import EVALUATION
@@ -44,7 +44,7 @@ NAME = st.one_of(
 
 def member(
     at: int, name: str, score: int | None, *, decided: bool = False, flags: tuple[str, ...] = ()
-) -> Member:
+) -> ClassMember:
     """The student number `at`, with this overall rating; None for one who is missing."""
     entry = RosterEntry(
         student=f"s{at:05}", name=name, email=f"s{at}@example.org", aliases=(str(70_000 + at),)
@@ -57,7 +57,7 @@ def member(
             )
         ]
     (standing,) = standings(Roster([entry]), tasks, "flagged", "newest", None)
-    return Member(standing, None if score is None else result(at, entry.student, score))
+    return ClassMember(standing, None if score is None else result(at, entry.student, score))
 
 
 def result(at: int, student: str, score: int) -> Result:
@@ -78,13 +78,18 @@ def result(at: int, student: str, score: int) -> Result:
 
 
 @st.composite
-def classes(draw: st.DrawFn) -> list[Member]:
+def classes(draw: st.DrawFn) -> list[ClassMember]:
     people = draw(st.lists(st.tuples(NAME, st.one_of(st.none(), st.integers(1, 10))), min_size=1, max_size=8))
     return [member(at, name, score) for at, (name, score) in enumerate(people)]
 
 
 def worksheet(
-    members: list[Member], maximum: str = "10.00", *, german: bool = False, end: str = "\r\n", grade: str = ""
+    members: list[ClassMember],
+    maximum: str = "10.00",
+    *,
+    german: bool = False,
+    end: str = "\r\n",
+    grade: str = "",
 ) -> bytes:
     site = GERMAN if german else ENGLISH
     out = io.StringIO(newline="")
@@ -99,13 +104,15 @@ def worksheet(
     return b"\xef\xbb\xbf" + out.getvalue().encode()
 
 
-def numbers(members: list[Member]) -> dict[int, Member]:
+def numbers(members: list[ClassMember]) -> dict[int, ClassMember]:
     return {int(one.standing.entry.aliases[0]): one for one in members if one.standing.entry}
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(classes(), st.sampled_from(["10.00", "100.00", "15", "7,50", "20,0"]), st.booleans())
-def test_moodle_takes_each_grade_for_its_student(members: list[Member], maximum: str, german: bool) -> None:
+def test_moodle_takes_each_grade_for_its_student(
+    members: list[ClassMember], maximum: str, german: bool
+) -> None:
     if german is ("." in maximum):
         maximum = maximum.translate(str.maketrans(".,", ",."))
     sheet = worksheet(members, maximum, german=german)
@@ -129,7 +136,7 @@ def test_moodle_takes_each_grade_for_its_student(members: list[Member], maximum:
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(classes(), st.sampled_from(["\n", "\r\n"]))
-def test_all_of_a_worksheet_but_grade_and_feedback_is_as_it_was(members: list[Member], end: str) -> None:
+def test_all_of_a_worksheet_but_grade_and_feedback_is_as_it_was(members: list[ClassMember], end: str) -> None:
     sheet = worksheet(members, end=end)
     filled = moodle.Worksheet(sheet, TITLES, members).filled("overall_rating").content
     emptied = TableFile(filled)
@@ -138,7 +145,7 @@ def test_all_of_a_worksheet_but_grade_and_feedback_is_as_it_was(members: list[Me
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(classes())
-def test_moodle_gives_each_feedback_file_to_its_student(members: list[Member]) -> None:
+def test_moodle_gives_each_feedback_file_to_its_student(members: list[ClassMember]) -> None:
     folders = moodle.Worksheet(worksheet(members), TITLES, members).folders()
     packed = moodle.archive(
         {f"{folder}/feedback.html": one.student.encode() for folder, one in folders.items()}
@@ -149,7 +156,9 @@ def test_moodle_gives_each_feedback_file_to_its_student(members: list[Member]) -
     assert not any(re.match(r"[.~]", folder) for folder in folders)
 
 
-def grade_book(members: list[Member], delimiter: str = ",", points: str = "20", grade: str = "") -> bytes:
+def grade_book(
+    members: list[ClassMember], delimiter: str = ",", points: str = "20", grade: str = ""
+) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=delimiter)
     head = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
@@ -173,7 +182,7 @@ def grade_book(members: list[Member], delimiter: str = ",", points: str = "20", 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(classes(), st.sampled_from([(",", "20"), (";", "12,5"), (";", "10,00"), (",", "100.00")]))
-def test_canvas_takes_each_grade_for_its_student(members: list[Member], kind: tuple[str, str]) -> None:
+def test_canvas_takes_each_grade_for_its_student(members: list[ClassMember], kind: tuple[str, str]) -> None:
     delimiter, points = kind
     exported = canvas.graded(
         grade_book(members, delimiter, points), "Introduction", members, "overall_rating"

@@ -13,14 +13,16 @@ from daemon.core.classes.sheet import TableFile, TableRow
 from daemon.core.content.document import Criterion
 from daemon.core.errors import UsageError
 from daemon.core.exports.grades import is_number, scaled
-from daemon.core.exports.members import Claim, Exported, Member, Note, not_leaving, placed
+from daemon.core.exports.members import ClassMember, Exported, Note, SheetClaim, not_leaving, placed
 
 _LAST = "Section"
 _ASSIGNMENT = re.compile(r"(?P<title>.*)\s\((?P<id>\d+)\)", re.DOTALL)
 _NOT_GIVEN = {"N/A": "the assignment is not given to this student in Canvas", "EX": "excused in Canvas"}
 
 
-def graded(content: bytes, wanted: str | None, members: Sequence[Member], criterion: Criterion) -> Exported:
+def graded(
+    content: bytes, wanted: str | None, members: Sequence[ClassMember], criterion: Criterion
+) -> Exported:
     """An export of a grade book with the grades of one assignment, and without the columns of others.
 
     `wanted` is `Title (id)`, the title or the id; None where the export has but one assignment. Raises
@@ -32,7 +34,7 @@ def graded(content: bytes, wanted: str | None, members: Sequence[Member], criter
     column = _assignment(sheet.titles, section, wanted)
     points = _points(sheet, column)
     students = [row for row in sheet.body if _is_student(row)]
-    whose, notes = placed([Claim.of(row, found) for row in students], members)
+    whose, notes = placed([SheetClaim.of(row, found) for row in students], members)
     cells: dict[tuple[int, int], str] = {}
     replaced = []
     rows = {row.number: row for row in students}

@@ -14,7 +14,7 @@ _KEYS = (RosterColumn.STUDENT, RosterColumn.NUMBER, RosterColumn.LOGIN, RosterCo
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ClassMember:
     """A student of a class, with the result that counts where there is one."""
 
     standing: StudentStanding
@@ -68,7 +68,7 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class SheetClaim:
     """What a row says of whom it is: keys (a number, an id, an e-mail) and a name."""
 
     row: TableRow
@@ -76,7 +76,7 @@ class Claim:
     name: str
 
     @classmethod
-    def of(cls, row: TableRow, columns: Mapping[RosterColumn, int]) -> "Claim":
+    def of(cls, row: TableRow, columns: Mapping[RosterColumn, int]) -> "SheetClaim":
         """What a row says, with the columns that tell who somebody is."""
         cells = {column: row.cell(at) for column, at in columns.items()}
         keys = [text for column, text in cells.items() if column in _KEYS and text]
@@ -88,7 +88,9 @@ class Claim:
         return cls(row, tuple(keys), " ".join(cells.get(name, "") for name in names).strip())
 
 
-def placed(claims: Sequence[Claim], members: Sequence[Member]) -> tuple[dict[int, Member], list[Note]]:
+def placed(
+    claims: Sequence[SheetClaim], members: Sequence[ClassMember]
+) -> tuple[dict[int, ClassMember], list[Note]]:
     """The member of each row by its number, and a note for each row that is nobody's or not surely one's.
 
     1. A key that two members have says nothing.
@@ -97,11 +99,11 @@ def placed(claims: Sequence[Claim], members: Sequence[Member]) -> tuple[dict[int
     4. A member has one row: where two rows are the same member's, neither counts.
     """
     people = _People(members)
-    found: dict[int, Member] = {}
+    found: dict[int, ClassMember] = {}
     notes: list[Note] = []
     for claim in claims:
         whose = people.find(claim)
-        if isinstance(whose, Member):
+        if isinstance(whose, ClassMember):
             found[claim.row.number] = whose
         else:
             notes.append(Note("", claim.name, f"row {claim.row.number}: {whose}"))
@@ -114,7 +116,7 @@ def placed(claims: Sequence[Claim], members: Sequence[Member]) -> tuple[dict[int
     return {number: member for number, member in found.items() if number not in twice}, notes
 
 
-def not_leaving(members: Iterable[Member], in_table: Iterable[Member]) -> list[Note]:
+def not_leaving(members: Iterable[ClassMember], in_table: Iterable[ClassMember]) -> list[Note]:
     """A note for each member whose result does not leave: it is held back, or the table has no row for it."""
     there = {member.student for member in in_table}
     notes = []
@@ -130,7 +132,7 @@ def not_leaving(members: Iterable[Member], in_table: Iterable[Member]) -> list[N
 
 
 class _People:
-    def __init__(self, members: Sequence[Member]) -> None:
+    def __init__(self, members: Sequence[ClassMember]) -> None:
         self._by_key: dict[str, set[int]] = defaultdict(set)
         self._by_name: dict[str, set[int]] = defaultdict(set)
         self._members = members
@@ -143,7 +145,7 @@ class _People:
         for index in (self._by_key, self._by_name):
             index.pop("", None)
 
-    def find(self, claim: Claim) -> Member | str:
+    def find(self, claim: SheetClaim) -> ClassMember | str:
         """The member of a row, or why it is nobody's."""
         keyed = [whose for key in claim.keys if len(whose := self._of(self._by_key, folded(key))) == 1]
         found = set().union(*keyed)

@@ -19,7 +19,7 @@ from daemon.core.classes.sheet import TableFile
 from daemon.core.content.document import Criterion, Evaluation
 from daemon.core.errors import UsageError
 from daemon.core.exports.grades import is_number, scaled
-from daemon.core.exports.members import Claim, Exported, Member, Note, not_leaving, placed
+from daemon.core.exports.members import ClassMember, Exported, Note, SheetClaim, not_leaving, placed
 
 FEEDBACK_FILE = "feedback.html"
 
@@ -39,7 +39,7 @@ class Titles:
 class Worksheet:
     """A grading worksheet and whose its rows are. Raises SheetUnreadable, UsageError."""
 
-    def __init__(self, content: bytes, titles: Titles, members: Sequence[Member]) -> None:
+    def __init__(self, content: bytes, titles: Titles, members: Sequence[ClassMember]) -> None:
         self._sheet, self._members = TableFile(content), members
         self._grade = _column(self._sheet.titles, titles.grade)
         if self._grade is None:
@@ -52,7 +52,7 @@ class Worksheet:
         if self._rows and RosterColumn.PARTICIPANT not in found:
             told = "the first column of the worksheet has no participant's number in each row"
             raise UsageError(f"{told}; give Moodle's grading worksheet as it was downloaded")
-        self._whose, self._unplaced = placed([Claim.of(row, found) for row in self._sheet.body], members)
+        self._whose, self._unplaced = placed([SheetClaim.of(row, found) for row in self._sheet.body], members)
 
     def filled(self, criterion: Criterion) -> Exported:
         """The worksheet with the grades and the feedback of those who are released."""
@@ -75,7 +75,7 @@ class Worksheet:
         entered = tuple(member.student for member in leaving.values())
         return Exported(self._sheet.changed(cells), entered, tuple(withheld), tuple(replaced))
 
-    def folders(self) -> dict[str, Member]:
+    def folders(self) -> dict[str, ClassMember]:
         """The folder of each member's feedback files. No name of it is of use to Moodle but the number."""
         return {
             _folder(member.name, participant_number(self._rows[number].cell(0))): member
@@ -96,7 +96,7 @@ class Worksheet:
         return "10"
 
 
-def feedback(member: Member) -> str:
+def feedback(member: ClassMember) -> str:
     """The feedback and the suggestions as HTML on one line, which no spreadsheet takes for a formula."""
     rating = member.result.evaluation if member.result else None
     assert isinstance(rating, Evaluation)

@@ -15,13 +15,13 @@ from pydantic import BaseModel
 
 from daemon.core.classes.cells import cell
 from daemon.core.content.document import CRITERIA, Result, Scored
-from daemon.core.exports.members import Exported, Member, not_leaving
+from daemon.core.exports.members import ClassMember, Exported, not_leaving
 
 _STUDENT = ("student", "name", "group", "email", "late")
 _SCORES = "scores"
 
 
-def every_field(members: Iterable[Member]) -> Exported:
+def every_field(members: Iterable[ClassMember]) -> Exported:
     """The table of the results that are released, as UTF-8 with a byte order mark, which Excel asks for."""
     listed = list(members)
     leaving = [member for member in listed if member.released]
@@ -38,7 +38,7 @@ def columns() -> tuple[str, ...]:
     return (*_STUDENT, *(path for path in _paths(Result) if path != "student_id"))
 
 
-def _values(member: Member) -> Iterator[object]:
+def _values(member: ClassMember) -> Iterator[object]:
     assert member.result is not None
     entry = member.standing.entry
     yield from (member.student, member.name, entry.group if entry else "", entry.email if entry else "")
