@@ -27,6 +27,7 @@ _COLOURS = {
 _EVENT_COLOURS = {"alarm": "red", "cleared": "green", "order": "cyan", "phase": "bold"}
 _WELL = (PlaceState.KNOWN, PlaceState.UNSEEN)
 _TIME = len("2026-11-27 10:45:01 ")
+_STUDENT = 15  # of a long id, where the reason needs the room
 _WIDE = 100
 
 
@@ -133,7 +134,7 @@ def _row(line: TaskLine, *, narrow: bool) -> tuple[str, ...]:
     reason = line.reason or line.error_message or ", ".join(line.flag_codes)
     return (
         str(line.id),
-        line.student,
+        f"{line.student[: _STUDENT - 1]}…" if narrow and len(line.student) > _STUDENT else line.student,
         state + (" (demo)" if line.demo else " (no grade)" if "not_for_grades" in line.flag_codes else ""),
         done,
         (reason if narrow else f"{line.filename}: {reason}") if reason else line.filename,
