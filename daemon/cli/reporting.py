@@ -26,6 +26,7 @@ def report(
     students: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write a page for each student there instead.")
     ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Print each page as PDF, too, with Chromium.")] = False,
     force: Force = False,
     as_json: AsJson = False,
 ) -> int:
@@ -41,6 +42,10 @@ def report(
             files = {out: _report(db, results)}
         else:
             files, left = _pages(students, results)
+    if pdf:
+        from daemon.publishing.paper import printed
+
+        files |= {path.with_suffix(".pdf"): printed(page) for path, page in files.items()}
     write(files, force=force)
     where = out if students is None else students
     if as_json:
@@ -70,10 +75,12 @@ def _report(db: "Database", results: "ClassResults") -> bytes:
 
 def _pages(folder: Path, results: "ClassResults") -> "tuple[dict[Path, bytes], list[Note]]":
     from daemon.core.exports.members import not_leaving
-    from daemon.core.intake.naming import slug
+    from daemon.core.intake.naming import outbox_folder
     from daemon.publishing.student_page import has_page, student_page
 
     contact = configuration().exports.contact
     having = [member for member in results.members if has_page(member)]
-    pages = {folder / f"{slug(m.student)}.html": student_page(m, results.name, contact) for m in having}
+    pages = {
+        folder / f"{outbox_folder(m.student)}.html": student_page(m, results.name, contact) for m in having
+    }
     return pages, not_leaving([member for member in results.members if not has_page(member)], ())

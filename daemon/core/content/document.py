@@ -6,7 +6,7 @@ end in `_s`, points in time are UTC in ISO 8601.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -195,6 +195,10 @@ class HumanDecision(DocumentPart):
     before: dict[str, Any] = Field(default_factory=dict)
 
 
+VERSION: Final = 2
+"""The version of the schema of `Result`."""
+
+
 class Result(DocumentPart):
     """One JSON file of the outbox: all that became of one revision of one task.
 
@@ -204,7 +208,7 @@ class Result(DocumentPart):
     `released`: by its decision, or the lab's rule, it may leave for a grade book.
     """
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[2] = VERSION
     task_id: int
     student_id: str
     revision: int

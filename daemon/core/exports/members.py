@@ -122,7 +122,9 @@ def not_leaving(members: Iterable[ClassMember], in_table: Iterable[ClassMember])
     notes = []
     for member in members:
         if not member.released:
-            held = member.standing.held or "its result is not there yet; wait for it"
+            counts = member.standing.counts
+            again = f"; run: introeval rate {counts.id}" if counts else ""
+            held = member.standing.held or f"its result is of an earlier version{again}"
             notes.append(Note(member.student, member.name, held))
         elif member.student not in there:
             notes.append(
