@@ -144,7 +144,7 @@ def _model(config: Config, name: str, *, whisper: bool) -> Weights:
 
 def _whisper(config: Config, site: Site) -> WhisperEngine:
     state = config.paths.state
-    more = {"has_gpu": _has_gpu(site), "on_alarm": site.on_alarm}
+    more = {"has_gpu": _has_gpu(site), "on_alarm": site.on_alarm, "fitting": _fitting_batch(site)}
     return whisper_engine(config, state, state / "log" / "stt.log", **more)
 
 
@@ -242,6 +242,15 @@ def _has_gpu(site: Site) -> Callable[[], Awaitable[bool]]:
         return (await site.read_gpu()).absent is None
 
     return has_gpu
+
+
+def _fitting_batch(site: Site) -> Callable[[], Awaitable[int]]:
+    async def fitting() -> int:
+        gpu = await site.read_gpu()
+        known = gpu.total_mb is not None and gpu.used_mb is not None
+        return site.placement.whisper_batch((gpu.total_mb or 0) - (gpu.used_mb or 0) if known else None)
+
+    return fitting
 
 
 def _limits(model: ModelSettings, times: float = 1.0) -> AnswerLimits:

@@ -120,7 +120,7 @@ class SttSettings(Settings):
     compute_type: str = "auto"
     """CTranslate2's type, e.g. `int8`, `float16`. `auto`: `int8_float16` on a GPU, `int8` on a processor."""
     batch_size: Count | Auto = "auto"
-    """Windows of 30 s at a time; halved when memory runs out."""
+    """Windows of 30 s at a time; `auto`: 16 if the GPU holds them, else 8; halved when memory runs out."""
     parallel: Count | Auto = "auto"
     """Videos at a time; `auto`: on a GPU 16, to fill batches; on a processor one a core, up to four."""
     language: str = "en"

@@ -51,7 +51,7 @@ def room(facts: Facts) -> list[Finding]:
 def _memory(facts: Facts) -> Finding:
     """Whether the models fit into the machine's memory, and Whisper onto the GPU, if there is one."""
     plan = Placement(facts.config, facts.gpu.total_mb).plan
-    need, has = max(plan.needs.values()), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / MB
+    need, has = plan.machine_mb, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / MB
     text = f"the models need {need / 1024:.1f} of the machine's {has / 1024:.1f} GB"
     card = None if facts.config.stt.device == "cpu" else facts.gpu.total_mb
     if card is not None and plan.asked.whisper_mb > capacity_mb(card):

@@ -7,12 +7,13 @@ the scheduler's policy, the memory guard) read it each time, so that nothing has
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from daemon.config.load import Config
 from daemon.config.sections import ModelSettings
 from daemon.contracts.signal import Signal
 from daemon.core.content.answers import FORM_TOKENS, RATING_TOKENS
-from daemon.core.schedule.memory import WHISPER_BATCH, ModelNeed, known_model
+from daemon.core.schedule.memory import WHISPER_BATCH, WHISPER_BATCHES, ModelNeed, known_model
 from daemon.core.schedule.phase_state import Group
 from daemon.core.schedule.residency import (
     CONTEXTS,
@@ -48,23 +49,26 @@ class Placement:
         self._whisper_on_gpu = card_mb is not None and config.stt.device != "cpu"
         self._least: dict[Stage, int] = {}  # tokens needed, since a smaller context did not hold a prompt
         chosen = config.gpu.residency
-        batch = WHISPER_BATCH if config.stt.batch_size == "auto" else config.stt.batch_size
         here = config.paths.state / "models"
+        self._whisper_mb = partial(whisper_need_mb, here, config.stt.model, config.stt.compute_type)
+        self._whisper_batch = None if config.stt.batch_size == "auto" else config.stt.batch_size
+        embedded = config.runtime != "docker"
         self._plan = make_plan(
             PlanInputs(
                 # The embedded models run on the processor, whatever the card holds.
-                card_mb=card_mb if config.runtime == "docker" else None,
-                whisper_mb=whisper_need_mb(here, config.stt.model, config.stt.compute_type, batch),
+                card_mb=None if embedded else card_mb,
+                whisper_card_mb=card_mb if embedded and self._whisper_on_gpu else None,
+                whisper_mb=self._whisper_mb(self._whisper_batch or WHISPER_BATCH),
                 models={
                     stage: known_model(model.model)
-                    if config.runtime == "docker"
+                    if not embedded
                     else gguf_need(here, config.embedded.of(stage))
                     for stage, model in self._models.items()
                 },
                 wishes={stage: _wish(model) for stage, model in self._models.items()},
                 residency=None if chosen == "auto" else tuple(frozenset(group) for group in chosen),
                 # The embedded servers take half of the cores each; a remote server may be on another machine.
-                all_cores=config.runtime == "docker" and all(m.container for m in self._models.values()),
+                all_cores=not embedded and all(m.container for m in self._models.values()),
             )
         )
 
@@ -104,6 +108,17 @@ class Placement:
             for stage in group
             if (self._whisper_on_gpu if stage is Stage.STT else on_card)
         )
+
+    def whisper_batch(self, free_mb: float | None) -> int:
+        """The windows that Whisper takes at a time: as configured, else as many as the card's free memory
+        holds. Where it shares the card with models, what it was planned with.
+        """
+        if self._whisper_batch is not None:
+            return self._whisper_batch
+        shared = self._plan.asked.card_mb is not None and frozenset({Stage.STT}) not in self._plan.groups
+        if free_mb is None or not self._whisper_on_gpu or shared:
+            return WHISPER_BATCH
+        return next((each for each in WHISPER_BATCHES if self._whisper_mb(each) <= free_mb), 1)
 
     def expect(self, longest: Mapping[Stage, int]) -> bool:
         """Plan for prompts of so many tokens, answers included. Whether the plan changed."""

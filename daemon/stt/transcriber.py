@@ -42,12 +42,13 @@ class WhisperEngine:
     """Transcribes videos with a model whose bytes are verified before each load.
 
     On a processor `streams` of them at a time: one for each core is the fastest. On a GPU their windows are
-    taken together, `batch_size` at a time. `device`, `compute_type` and `batch_size` may be "auto";
-    `language` is the expected one, or None; `hotwords` are names and terms that Whisper should expect. The
-    worker's lock is `state/engines/stt.lock`; its output goes to `log`. While a video waits, the worker may
-    be silent for `limit_s` and `limit_factor` times the length of its recording, and longer where the probe
-    clip took long; a start may take `start_limit_s`, and longer after one that this ended. A start on the
-    processor of a machine that `has_gpu`, with `device` "auto", is an alarm until the next start.
+    taken together, `batch_size` at a time. `device`, `compute_type` and `batch_size` may be "auto"; the batch
+    is then what `fitting` gives, else 8. `language` is the expected one, or None; `hotwords` are names and
+    terms that Whisper should expect. The worker's lock is `state/engines/stt.lock`; its output goes to `log`.
+    While a video waits, the worker may be silent for `limit_s` and `limit_factor` times the length of its
+    recording, and longer where the probe clip took long; a start may take `start_limit_s`, and longer after
+    one that this ended. A start on the processor of a machine that `has_gpu`, with `device` "auto", is an
+    alarm until the next start.
     """
 
     stage = Stage.STT
@@ -68,6 +69,7 @@ class WhisperEngine:
         limit_s: float = 30.0,
         limit_factor: float = 6.0,
         start_limit_s: float = 180.0,
+        fitting: Callable[[], Awaitable[int]] | None = None,
         has_gpu: Callable[[], Awaitable[bool]] | None = None,
         on_alarm: OnAlarm = lambda code, message: None,
     ) -> None:
@@ -86,6 +88,7 @@ class WhisperEngine:
         self._limit_factor = limit_factor
         self._start_limit = LearntLimit(start_limit_s)
         self._attempt_limit = LearntLimit(1.0)  # times `limit_s` and `limit_factor`
+        self._fitting = fitting
         self._has_gpu = has_gpu
         self._on_alarm = on_alarm
         self._child: Child | None = None
@@ -125,10 +128,13 @@ class WhisperEngine:
             self._digest = await asyncio.to_thread(self._weights.verify)
         except ModelError as exc:
             raise EngineError(str(exc)) from exc
+        batch_size = self._batch_size
+        if batch_size == "auto" and self._fitting is not None:
+            batch_size = await self._fitting()
         arguments = [
             *("--model", str(self._model), "--lock", str(self.lock)),
             *("--device", self._device, "--compute-type", self._compute_type),
-            *("--batch-size", str(self._batch_size), "--language-expected", self._language or ""),
+            *("--batch-size", str(batch_size), "--language-expected", self._language or ""),
             *("--streams", str(self._streams), f"--hotwords={self._hotwords}"),
         ]
         limit_s, began = self._start_limit.now, time.monotonic()

@@ -58,6 +58,38 @@ def test_the_embedded_models_need_nothing_of_the_card_and_whisper_does(tmp_path:
     assert on_processor.need_mb(frozenset({Stage.STT})) == 0.0
 
 
+@pytest.mark.parametrize(
+    ("text", "card_gb", "free_gb", "batch"),
+    [
+        ("", 8, 7.5, 16),
+        ('[stt]\nmodel = "large-v2"\ncompute_type = "float16"\n', 8, 7.0, 8),
+        ("", 8, 1.3, 2),
+        ("", 8, 0.2, 1),
+        ("", 8, None, 8),
+        ("", None, None, 8),
+        ("[stt]\nbatch_size = 3\n", 8, 7.5, 3),
+        ('[stt]\ndevice = "cpu"\n', 8, 7.5, 8),
+        ('runtime = "docker"\n', 80, 78.0, 8),  # shares the card with both models
+        ('runtime = "docker"\n', 8, 7.5, 16),
+    ],
+)
+def test_whisper_takes_as_many_windows_as_the_free_memory_holds(
+    tmp_path: Path, text: str, card_gb: float | None, free_gb: float | None, batch: int
+) -> None:
+    placement = Placement(config(tmp_path, text), card_gb and card_gb * GB)
+    assert placement.whisper_batch(free_gb and free_gb * GB) == batch
+
+
+def test_the_arithmetic_says_that_whisper_is_on_the_card_and_the_embedded_models_are_not(
+    tmp_path: Path,
+) -> None:
+    plan = Placement(config(tmp_path, ""), 8 * GB).plan
+    on_card, on_machine = plan.lines[-len(plan.groups) :]
+    assert on_card == f"stt: {plan.asked.whisper_mb / GB:.1f} GB of 7.6 GB of the GPU"
+    assert on_machine.endswith("of the machine's memory, on the processor")
+    assert plan.machine_mb == plan.needs[EXTRACT | RATE]
+
+
 @pytest.mark.parametrize(("chars", "num_ctx"), [(1_500, 2048), (9_000, 4096), (20_000, 8192), (60_000, 8192)])
 def test_the_context_is_the_smallest_that_holds_the_longest_prompt(
     tmp_path: Path, chars: int, num_ctx: int

@@ -54,7 +54,8 @@ class Wish:
 @dataclass(frozen=True, slots=True)
 class PlanInputs:
     """Everything known before anything is loaded. `card_mb` is None without a GPU; then `all_cores` says
-    that each model's server computes on all of the machine's cores.
+    that each model's server computes on all of the machine's cores. `whisper_card_mb` is the card's memory
+    where Whisper alone uses it.
 
     `longest` is the longest prompt with its answer, in tokens, of the stages where it was counted.
     """
@@ -65,6 +66,7 @@ class PlanInputs:
     wishes: Mapping[Stage, Wish]
     residency: Residency | None = None
     all_cores: bool = False
+    whisper_card_mb: float | None = None
     longest: Mapping[Stage, int] = field(default_factory=dict)
 
 
@@ -93,6 +95,11 @@ class Plan:
         return self.capacity_mb is None or max(self.needs.values()) <= self.capacity_mb
 
     @property
+    def machine_mb(self) -> float:
+        """The most of the machine's own memory that a group takes, in MB, where there is no GPU for all."""
+        return max(map(self._beside_card_mb, self.groups))
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """The arithmetic, for people: a line for each engine and each group."""
         return (*map(self._stage_line, Stage), *map(self._group_line, self.groups))
@@ -106,6 +113,10 @@ class Plan:
         if stage is Stage.STT:
             return self.asked.whisper_mb
         return self.asked.models[stage].mb(self.slots(stage), self.num_ctx[stage])
+
+    def _beside_card_mb(self, group: Group) -> float:
+        on_card = self.asked.whisper_mb if Stage.STT in group and self.asked.whisper_card_mb else 0.0
+        return self.needs[group] - on_card
 
     def _stage_line(self, stage: Stage) -> str:
         if stage is Stage.STT:
@@ -121,7 +132,10 @@ class Plan:
         need, offered, card = self.needs[group], self.capacity_mb, self.asked.card_mb
         names = "+".join(stage for stage in Stage if stage in group)
         if offered is None or card is None:
-            return f"{names}: {_gb(need)} of the machine's memory, on the processor"
+            alone, beside = self.asked.whisper_card_mb, self._beside_card_mb(group)
+            on_card = f"{_gb(need - beside)} of {_gb(capacity_mb(alone))} of the GPU" if alone else ""
+            on_machine = f"{_gb(beside)} of the machine's memory, on the processor"
+            return f"{names}: " + " and ".join([on_card] * (need > beside) + [on_machine] * (beside > 0))
         verdict = "fits" if need <= offered else "does not fit: part of it will run on the processor"
         return f"{names}: {_gb(need)} of {_gb(offered)} ({_gb(card)} less {_gb(card - offered)}): {verdict}"
 
