@@ -23,7 +23,7 @@ from daemon.store import classes, deciding, reports
 from daemon.store.session import Session
 
 _TAKEN = frozenset({shown.CURRENT, "today", "yesterday", "close", "list", "open", "show"})
-_NAME = re.compile(r"[\w][\w .,()+-]*")
+_NAME = re.compile(r"\w[^/\\\s]*( [^/\\\s]+)*")  # it also names files
 
 
 class Classes:
@@ -162,8 +162,8 @@ def _checked(name: str) -> str:
     try:
         date.fromisoformat(name)
     except ValueError:
-        if name.casefold() not in _TAKEN and _NAME.fullmatch(name):
+        if name.casefold() not in _TAKEN and _NAME.fullmatch(name) and name.isprintable():
             return name
     raise IllegalTransition(
-        f"{printable(name)} cannot name a class; use letters, digits, spaces and .,()+-_, and no day"
+        f"{printable(name)} cannot name a class; begin with a letter, and use no slash, day or command"
     )

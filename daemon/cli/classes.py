@@ -12,6 +12,7 @@ import typer
 from daemon.cli.common import configuration, deadline_of
 from daemon.cli.declare import AsJson
 from daemon.cli.lines import Line, say, table, width
+from daemon.core.classes.standing import Standing
 from daemon.core.errors import NotRunning
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def listed(as_json: AsJson = False) -> None:
 def show(
     name: ClassArgument = None,
     standing: Annotated[
-        str | None, typer.Option(metavar="STANDING", help="Only these students: missing, needs_review, ...")
+        Standing | None, typer.Option(metavar="STANDING", help="Only these: missing, needs_review, held, ...")
     ] = None,
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A table for other programs.")] = False,

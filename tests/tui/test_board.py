@@ -392,6 +392,7 @@ async def test_an_export_has_what_the_result_says_of_the_student(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     fake.change(1, rating=8)
+    fake.change(2, rating=None)
     async with opened(fake) as desk:
         await desk.press("v", "v", "v")
         await desk.sees("─ done ─", "8/10")

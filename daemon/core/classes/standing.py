@@ -74,11 +74,16 @@ def standings(
 
 
 def count(lines: Iterable[StudentStanding]) -> Mapping[str, int]:
-    """The numbers of a class: of each standing, and `handed_in`, `doubled`, `unknown` and `late`."""
+    """The numbers of a class: of each standing, and `handed_in`, `doubled`, `unknown` and `late`.
+
+    Where there is a roster, `handed_in` counts those who are on it.
+    """
+    lines = list(lines)
+    listed = any(line.entry is not None for line in lines)
     counted: Counter[str] = Counter()
     for line in lines:
         counted[line.standing.value] += 1
-        counted["handed_in"] += bool(line.tasks)
+        counted["handed_in"] += bool(line.tasks) and (line.entry is not None or not listed)
         counted["doubled"] += len(line.tasks) > 1
         counted["unknown"] += line.entry is None
         counted["late"] += line.late
