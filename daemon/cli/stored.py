@@ -6,7 +6,7 @@ Each raises `unreached`, the daemon's own error, when there is no database eithe
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from daemon import __version__
 from daemon.config.load import Config
@@ -15,17 +15,19 @@ from daemon.contracts.task_query import AttentionQuery, TaskQuery
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.base import EventLine, LogLine
 from daemon.contracts.wire.canary import CanaryLine
-from daemon.contracts.wire.classes import ClassList, ClassShown
-from daemon.contracts.wire.review import MOST_LINES, ReviewPage
 from daemon.contracts.wire.status import DaemonStatus, PhaseSpan
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskLine, TaskPage
 from daemon.contracts.wire.words import LogSource
 from daemon.core.errors import NotRunning, StoreError
 from daemon.monitoring import attention, queries
 from daemon.monitoring.attention import Live
-from daemon.store import Database, open_reader, phases, recording
+from daemon.store import Database, open_reader
 from daemon.store.found import open_tasks
 from daemon.system.state_folder import DATABASE
+
+if TYPE_CHECKING:
+    from daemon.contracts.wire.classes import ClassList, ClassShown
+    from daemon.contracts.wire.review import ReviewPage
 
 L = TypeVar("L", bound=TaskLine)
 
@@ -34,6 +36,8 @@ _AT_ONCE = 1000  # events of a page
 
 def status(config: Config, unreached: NotRunning) -> DaemonStatus:
     """The status, which says itself that no daemon runs."""
+    from daemon.store import phases
+
     with _database(config, unreached) as db:
         return DaemonStatus(
             version=__version__,
@@ -90,6 +94,8 @@ def refused(config: Config, unreached: NotRunning, limit: int) -> list[RefusedLi
 
 def events(config: Config, unreached: NotRunning, limit: int) -> list[EventLine]:
     """The last events, oldest first."""
+    from daemon.store import recording
+
     with _told(config, unreached) as db:
         return recording.last_events(db, limit)
 
@@ -98,6 +104,8 @@ def kept_events(
     config: Config, unreached: NotRunning, since: float, until: float, *, after: int
 ) -> Iterator[EventLine]:
     """The events from `since` to before `until` with a greater id than `after`, oldest first."""
+    from daemon.store import recording
+
     with _told(config, unreached) as db:
         while lines := recording.events_between(db, since, until, after, _AT_ONCE):
             yield from lines
@@ -113,7 +121,7 @@ def canaries(config: Config, unreached: NotRunning) -> list[CanaryLine]:
         return canary_store.lines(db, canary_keys(config))
 
 
-def class_list(config: Config, unreached: NotRunning) -> ClassList:
+def class_list(config: Config, unreached: NotRunning) -> "ClassList":
     """The classes that were opened."""
     from daemon.classes import shown
 
@@ -121,7 +129,7 @@ def class_list(config: Config, unreached: NotRunning) -> ClassList:
         return shown.class_list(db)
 
 
-def class_shown(config: Config, unreached: NotRunning, name: str) -> ClassShown:
+def class_shown(config: Config, unreached: NotRunning, name: str) -> "ClassShown":
     """A class with its students. Raises UnknownClass."""
     from daemon.classes import shown
 
@@ -129,9 +137,10 @@ def class_shown(config: Config, unreached: NotRunning, name: str) -> ClassShown:
         return shown.class_shown(db, name, config.review, time.time())
 
 
-def review_pages(config: Config, unreached: NotRunning, name: str, *, every: bool) -> Iterator[ReviewPage]:
+def review_pages(config: Config, unreached: NotRunning, name: str, *, every: bool) -> "Iterator[ReviewPage]":
     """The results of a class in the order of doubt. Raises UnknownClass."""
     from daemon.classes import review
+    from daemon.contracts.wire.review import MOST_LINES
 
     with _told(config, unreached) as db:
         offset, now = 0, time.time()

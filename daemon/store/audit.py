@@ -8,9 +8,9 @@ import json
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from daemon.contracts.values import Kind
-from daemon.core.keeping.bundle import DeliveredResult, used
 from daemon.core.keeping.chain import (
     BEGIN,
     FORGET,
@@ -30,6 +30,9 @@ from daemon.core.timestamps import to_iso
 from daemon.store.database import Database, reads, writes
 from daemon.store.insert import insert
 from daemon.store.models import AuditRow, DocumentRow, SettingRow, TaskRow
+
+if TYPE_CHECKING:
+    from daemon.core.keeping.bundle import DeliveredResult
 
 BY_ITSELF = "(introeval)"
 """The account of what the daemon did without an order. No account has parentheses."""
@@ -115,7 +118,7 @@ class ClassRecord:
 
     chain: list[ChainEntry]
     mine: frozenset[int]
-    results: list[DeliveredResult]
+    results: "list[DeliveredResult]"
 
 
 @reads
@@ -129,6 +132,8 @@ def of_class(
     its day. One about a calibration belongs also to the classes whose results it corrected, an order to
     forget to those of what it emptied, and what came in force to all later ones.
     """
+    from daemon.core.keeping.bundle import DeliveredResult
+
     came = (
         (TaskRow.upload_timestamp >= begin) & (TaskRow.upload_timestamp < end)
         if class_id is None
@@ -202,8 +207,10 @@ def _belongs(entry: ChainEntry, subjects: Collection[str], *, on_day: bool) -> b
     return on_day or subject in subjects
 
 
-def _calibrations(results: Iterable[DeliveredResult]) -> Iterator[str]:
+def _calibrations(results: "Iterable[DeliveredResult]") -> Iterator[str]:
     """The subjects of the entries about the calibrations that the results name."""
+    from daemon.core.keeping.bundle import used
+
     for said in used(results).get(Stage.RATE.value, ()):
         if calibration := said.get("calibration"):
             yield f"calibration {calibration['number']}"

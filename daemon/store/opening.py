@@ -9,7 +9,7 @@ from daemon.core.intake.naming import Resubmission
 from daemon.core.intake.ownership import Ownership
 from daemon.core.notices import NoticeFilter
 from daemon.core.tasks.offers import Terms
-from daemon.store import recording, schema
+from daemon.store import schema
 from daemon.store.database import BUSY_TIMEOUT_S, Database, border
 from daemon.system.state_folder import EVENTS
 
@@ -36,6 +36,8 @@ def open_store(
 
     `provenance` goes into every result, beside that of its stages. Raises StoreError.
     """
+    from daemon.store import recording  # a command that only reads needs none
+
     db = connect(path)
     db.provenance, db.resubmission = dict(provenance or {}), resubmission
     db.ownership, db.terms = ownership or Ownership(), terms or Terms()
