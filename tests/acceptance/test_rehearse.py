@@ -44,7 +44,7 @@ def test_five_are_rehearsed_whole_and_apart_as_simulated_and_nothing_but_the_rep
 
 
 @pytest.mark.docker
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_containers_that_a_killed_rehearsal_took_over_are_put_back_by_the_next_one(
     tmp_path: Path, containers: Containers
 ) -> None:
@@ -61,7 +61,7 @@ def test_containers_that_a_killed_rehearsal_took_over_are_put_back_by_the_next_o
     lab = ProcessLab(tmp_path / "lab")
     (lab.folder / "introeval.toml").write_text("\n".join(tables))
     first = lab.start("rehearse", "2", output=subprocess.DEVNULL)
-    wait_until(lambda: boxes["extract"].status == "running", "the extractor", 120)
+    wait_until(lambda: boxes["extract"].status == "running", "the extractor", 300)
     daemon = next(each for each in psutil.Process(first.pid).children() if "run" in each.cmdline())
     first.kill()
     daemon.kill()

@@ -101,14 +101,14 @@ def test_ctrl_c_ends_a_pull_at_once_and_leaves_no_container_running(lab: SetupLa
     seen = lab.setup_in_terminal()
     seen.expect(": Downloading")
     seen.sendintr()
-    seen.expect(pexpect.EOF, timeout=30)
+    seen.expect(pexpect.EOF, timeout=60)
     seen.close()
     assert seen.exitstatus == 130
     served.go.set()
     seen = lab.setup_in_terminal()
     seen.expect("mistral: pulling b179c9523d0e")
     seen.sendintr()
-    seen.expect(pexpect.EOF, timeout=20)
+    seen.expect(pexpect.EOF, timeout=60)
     seen.close()
     assert seen.exitstatus == 130
     assert lab.inspect("mistral")["State"]["Status"] == "exited"
