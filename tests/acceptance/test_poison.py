@@ -110,9 +110,9 @@ def test_a_video_that_ends_its_worker_fails_alone(tmp_path: Path) -> None:
         error = results[student]["error"]
         assert (results[student]["outcome"], error["code"], error["stage"]) == ("failed", poison.code, "stt")
         assert poison.says in error["message"]
-        # Once in its turn, and twice alone on a fresh worker; once more where a worker ended before it had begun.
+        # Once in its turn, and twice alone on a fresh worker; once more where one ended before it was begun.
         assert error["attempts"] in (3, 4)
-        assert len(set(poison.struck)) == 3
+        assert 3 <= len(set(poison.struck)) <= error["attempts"]
     rest = {student: result["outcome"] for student, result in results.items() if student not in poisons}
     assert rest.keys() == {"s002", "s003"}
     assert set(rest.values()) <= {"evaluated", "needs_review"}
