@@ -4,15 +4,13 @@ import asyncio
 import json
 import os
 import pwd
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
-import structlog
 
 from daemon.app.parts import Daemon
 from daemon.cli import attention, read_commands, write_commands
@@ -28,16 +26,7 @@ from daemon.core.tasks.task import Outcome, Stage
 from daemon.store import audit
 from tests.support.inprocess import Lab, worked_off
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(autouse=True)
-def _own_output() -> Iterator[None]:
-    """The daemon beside a command in this process does not print where the command does."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
-    yield
-    structlog.reset_defaults()
-    Chosen.file = None
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("own_output")]
 
 
 ME = pwd.getpwuid(os.getuid()).pw_name

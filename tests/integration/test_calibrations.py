@@ -3,13 +3,10 @@
 import asyncio
 import csv
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-import structlog
 
 from daemon.app.parts import Daemon
 from daemon.cli.common import Chosen
@@ -23,7 +20,7 @@ from tests.support.inprocess import Lab, worked_off
 from tests.support.scripted import EVALUATION, ScriptedEngine
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("own_output")]
 CLASS = 12
 OWN = {"model": "m", "digest": "sha256:1", "prompt_sha256": "p1", "parameters": {"temperature": 0.2}}
 
@@ -45,15 +42,6 @@ class ScoringEngine(ScriptedEngine):
         return await self._try(
             work.ticket, Rated(work.ticket, rating(expected), provenance={**self.origin, "seed": 1})
         )
-
-
-@pytest.fixture(autouse=True)
-def _own_output() -> Iterator[None]:
-    """The daemon beside the command in this process does not print where the command does."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
-    yield
-    structlog.reset_defaults()
-    Chosen.file = None
 
 
 async def run(lab: Lab, *arguments: str) -> Ended:

@@ -2,13 +2,10 @@
 
 import asyncio
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from daemon.cli.common import Chosen
 from daemon.store import audit
@@ -17,17 +14,8 @@ from tests.support.commands import Ended, invoke
 from tests.support.inprocess import Lab, worked_off
 from tests.support.scripted import EVALUATION
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("own_output")]
 ROSTER = "student,name,group,email\ns001,Ana Berg,A,ana@example.org\ns002,Ben Cole,A,\ns003,Cho Dane,B,\n"
-
-
-@pytest.fixture(autouse=True)
-def _own_output() -> Iterator[None]:
-    """The daemon beside the command in this process does not print where the command does."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
-    yield
-    structlog.reset_defaults()
-    Chosen.file = None
 
 
 @pytest.fixture

@@ -4,14 +4,12 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from daemon.cli.common import Chosen
 from daemon.contracts.values import Ticket
@@ -33,17 +31,8 @@ from tests.support.commands import Ended, invoke
 from tests.support.inprocess import Lab, worked_off
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("own_output")]
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(autouse=True)
-def _own_output() -> Iterator[None]:
-    """The daemon beside the command in this process does not print where the command does."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
-    yield
-    structlog.reset_defaults()
-    Chosen.file = None
 
 
 async def run(lab: Lab, *arguments: str, typed: str = "") -> Ended:

@@ -5,12 +5,9 @@ import csv
 import io
 import json
 import re
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from daemon.cli.common import Chosen
 from daemon.cli.exit_codes import ExitCode
@@ -24,7 +21,7 @@ from tests.support.grade_books import canvas_reads, moodle_feedback, moodle_read
 from tests.support.inprocess import Lab, worked_off
 from tests.support.scripted import EVALUATION, ScriptedEngine
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("own_output")]
 FAILING, MISSING = 3, 30  # the number of the task, and of the student
 NAMES = {
     at: f"{first} Student{at}"
@@ -44,15 +41,6 @@ def broken(stage: Stage, ticket: Ticket) -> Fault | None:
     if stage is Stage.STT and ticket.task_id == FAILING:
         return Fault(Blame.PERMANENT, "no_sound", "the video has no sound; record it again with a microphone")
     return None
-
-
-@pytest.fixture(autouse=True)
-def _own_output() -> Iterator[None]:
-    """The daemon beside the command in this process does not print where the command does."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
-    yield
-    structlog.reset_defaults()
-    Chosen.file = None
 
 
 async def run(lab: Lab, *arguments: str) -> Ended:
