@@ -35,7 +35,9 @@ def class_shown(db: Database, name: str, rules: ReviewSettings, now: float) -> C
     lines = standings(roster, tasks, rules.release, rules.counts, deadline)
     head = line(found) if isinstance(found, LabClass) else ClassLine(name=found.isoformat())
     return ClassShown(
-        **head.model_dump(), counts=dict(count(lines)), lines=[_student(each) for each in lines]
+        **head.model_dump(),
+        counts=dict(count(lines)),
+        lines=[_student(each, listed=bool(roster.entries)) for each in lines],
     )
 
 
@@ -70,13 +72,13 @@ def line(one: LabClass) -> ClassLine:
     )
 
 
-def _student(one: StudentStanding) -> StudentLine:
+def _student(one: StudentStanding, *, listed: bool) -> StudentLine:
     standing = StudentLine(
         student=one.student,
         standing=one.standing,
         held=one.held,
         late=one.late,
-        unknown=one.entry is None,
+        unknown=listed and one.entry is None,
         tasks=[task.id for task in one.tasks],
     )
     of_roster = {} if one.entry is None else one.entry.model_dump()

@@ -55,13 +55,17 @@ def report(
         say(
             [
                 Line(
-                    f"{'the report is' if students is None else f'{len(files)} pages are'} in {where}",
+                    f"{'the report is' if students is None else _pages_are(len(files))} in {where}",
                     "green",
                 )
             ]
         )
         say(Line(f"  {note.student} {note.name}: {note.reason}", indent=4) for note in left)
     return ExitCode.SOME_FAILED if left else ExitCode.DONE
+
+
+def _pages_are(count: int) -> str:
+    return "1 page is" if count == 1 else f"{count} pages are"
 
 
 def _report(db: "Database", results: "ClassResults") -> bytes:

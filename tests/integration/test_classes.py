@@ -56,7 +56,10 @@ async def test_a_class_says_who_has_handed_in_and_who_is_missing(lab: Lab) -> No
         assert "intro" in (await run(lab, "class", "close")).stdout
         lab.hand_in("s008_after.mp4")
         await worked_off(daemon)
-        assert {line["student"] for line in (await shown(lab, "today"))["lines"]} == {"s008", "s009"}
+        today = await shown(lab, "today")
+        assert {line["student"] for line in today["lines"]} == {"s008", "s009"}
+        assert not today["counts"]["unknown"], "there is no roster to be on"
+        assert not any(line["unknown"] for line in today["lines"])
         assert len((await shown(lab, "intro"))["lines"]) == 4
 
 

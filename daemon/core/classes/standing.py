@@ -76,7 +76,7 @@ def standings(
 def count(lines: Iterable[StudentStanding]) -> Mapping[str, int]:
     """The numbers of a class: of each standing, and `handed_in`, `doubled`, `unknown` and `late`.
 
-    Where there is a roster, `handed_in` counts those who are on it.
+    Where there is a roster, `handed_in` counts those who are on it, and `unknown` the others.
     """
     lines = list(lines)
     listed = any(line.entry is not None for line in lines)
@@ -85,7 +85,7 @@ def count(lines: Iterable[StudentStanding]) -> Mapping[str, int]:
         counted[line.standing.value] += 1
         counted["handed_in"] += bool(line.tasks) and (line.entry is not None or not listed)
         counted["doubled"] += len(line.tasks) > 1
-        counted["unknown"] += line.entry is None
+        counted["unknown"] += line.entry is None and listed
         counted["late"] += line.late
     names = [*(standing.value for standing in Standing), "handed_in", "doubled", "unknown", "late"]
     return {name: counted[name] for name in names}
