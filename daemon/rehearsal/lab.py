@@ -27,6 +27,7 @@ from daemon.system.state_folder import CONTAINERS, DATABASE
 
 REHEARSALS = "rehearsals"
 _NOW = "now"
+_SOCKET = "rehearsal.sock"
 _PREFIX = "INTROEVAL_"
 _STOP_MARGIN_S = 60.0  # beyond the attempts' grace: engines are stopped, containers restored
 
@@ -145,6 +146,7 @@ class Lab:
             if done.returncode:
                 told = f"containers that a rehearsal took over are not as they were: {done.stderr.strip()}"
                 raise EngineError(f"{told}; once that is fixed, run: introeval rehearse")
+        self.config.paths.socket.unlink(missing_ok=True)
         shutil.rmtree(self._folder)
 
 
@@ -162,7 +164,7 @@ def _of_lab(config: Config, folder: Path) -> Config:
             inbox=folder / "inbox",
             outbox=folder / "outbox",
             state=folder / "state",
-            socket=folder / "socket",
+            socket=config.paths.state / _SOCKET,  # not deeper: a socket's path may have 107 bytes
         ),
         intake=IntakeSettings(settle_s=config.intake.settle_s, owner="ignore"),
         batch=config.batch,

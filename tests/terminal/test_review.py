@@ -79,7 +79,8 @@ def test_thirty_results_are_decided_with_at_most_six_keys_each(desk: Desk, real:
     assert {result["revision"] for result in results} == {2}
     for _ in range(CLASS):
         terminal.type("u")
-    wait_until(lambda: not decided(real), lambda: f"{len(decided(real))} decided")
+    terminal.sees(f"{CLASS} open")
+    assert not decided(real)
     terminal.type("q")
     assert terminal.ended() == 0
 
