@@ -117,7 +117,7 @@ async def _rated(node: Node, question: FairnessQuestion) -> Rated | None:
     """The rating; None where there is none for a reason that is not the engine's."""
     said = question.said
     transcript = Transcript(text=said.text, language="en", language_probability=1.0)
-    work = RateWork(Ticket(0, 1, 1), transcript, said.speaking, said.profile)
+    work = RateWork(Ticket(0, 1, 1), transcript, said.speaking, said.profile, scores_only=True)
     fault = None
     for attempt in range(_TRIES):
         if attempt:

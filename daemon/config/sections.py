@@ -254,7 +254,7 @@ class PromptSettings(Settings):
     """The prompts and the rubric."""
 
     folder: Path | None = None
-    """Templates in this folder replace the built-in ones of the same name, e.g. `rate.v3.j2`; to check and
+    """Templates in this folder replace the built-in ones of the same name, e.g. `rate.v4.j2`; to check and
     choose one: `introeval rubric use FOLDER`."""
 
 

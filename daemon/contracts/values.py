@@ -54,9 +54,8 @@ class ExtractWork:
 
 @dataclass(frozen=True, slots=True)
 class RateWork:
-    """A transcript to rate, with the figures of its sound; `profile` is None without a valid form.
-
-    `set_aside` is that of the extraction; `reseed` is that of ExtractWork.
+    """A transcript to rate, with the figures of its sound; `profile` is None without a valid form, `set_aside`
+    the extraction's, `reseed` that of ExtractWork. `scores_only` asks for no feedback.
     """
 
     ticket: Ticket
@@ -65,6 +64,7 @@ class RateWork:
     profile: Profile | None
     reseed: int = 0
     set_aside: tuple[SetAside, ...] = ()
+    scores_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

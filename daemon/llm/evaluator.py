@@ -136,10 +136,13 @@ class Evaluator:
             return prompt
 
     def _heard(self, ticket: Ticket, progress: OnProgress) -> OnToken:
-        """Report progress by the tokens of a usual answer; 1 is reported at the end only."""
+        """Report progress by the tokens of the usual answers together; 1 is reported at the end only."""
+        heard = 0
 
-        def on_token(tokens: int) -> None:
-            progress(ticket, min(0.95, tokens / self._usual_tokens))
+        def on_token(_: int) -> None:
+            nonlocal heard
+            heard += 1
+            progress(ticket, min(0.95, heard / self._usual_tokens))
 
         return on_token
 

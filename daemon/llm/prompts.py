@@ -21,6 +21,7 @@ from daemon.llm.template_check import (
     HELLO,
     NO_FORM,
     RAISED,
+    SCORES,
     VARIABLES,
     PromptName,
     faults,
@@ -58,9 +59,8 @@ class Prompt:
         Only values that the check has tried are rendered, so that this cannot fail.
         """
         asked = [{"to_the_grader": True}] if "to_the_grader" in self.names else []
-        longest = max(
-            len(self.render(HELLO, question="rating", speaking=DELIVERY, **each)) for each in ({}, *asked)
-        )
+        last = {"question": "feedback", "speaking": DELIVERY, "scores": SCORES}
+        longest = max(len(self.render(HELLO, **last, **each)) for each in ({}, *asked))
         return longest + (form_chars if "profile" in self.names else 0)
 
     def render(self, transcript: str, **values: Any) -> str:

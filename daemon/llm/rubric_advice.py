@@ -13,7 +13,8 @@ _UNUSED = {
     "speaking": "the rater knows nothing of pace, pauses and filler words",
     "profile": "the rater does not see the form",
     "to_the_grader": "the model is not asked which sentences speak to the grader; only rules look for them",
-    "question": "the model is not told whether it is asked for the confidence or for the rest",
+    "question": "the model is not told whether it is asked for the confidence, the rest or the feedback",
+    "scores": "the feedback is written without knowing the scores",
 }
 _DELIMITED = re.compile(rf"<(\w+)>\s*{re.escape(WORDS)}\s*</\1>")
 

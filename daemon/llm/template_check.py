@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from daemon.core.content.levels import LEVELS_IN_WORDS
 
 PromptName = Literal["extract", "rate"]
-Question = Literal["confidence", "rating"]
+Question = Literal["confidence", "rating", "feedback"]
 
 ENVIRONMENT = ImmutableSandboxedEnvironment(
     undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True
@@ -38,7 +38,9 @@ VARIABLES: Mapping[PromptName, Mapping[str, str]] = {
     "rate": {
         "transcript": _SAID,
         "levels": "the scale of every score, as in: 1 to 9; a template must use it",
-        "question": "what is asked: 'confidence' for the confidence alone, then 'rating' for the rest",
+        "question": "what is asked: 'confidence' for the confidence alone, then 'rating' for the other "
+        "scores, then 'feedback' for the words to the student",
+        "scores": "the scores that were given, as one line of JSON; None but where the feedback is asked for",
         "complaint": "why the last answer to this prompt was not valid, or None at the first question",
         "speaking": "the delivery in words: pace, pauses and filler words; None where the "
         "question is to be answered from the words alone",
@@ -53,6 +55,7 @@ FORM = (
     '{"name": "Mira", "age": null, "hobbies": ["chess"], "career_goals": null, "strengths": [], '
     '"experience": null}'
 )
+SCORES = '{"confidence_level": 6, "clarity_of_speech": 7, "content_quality": 5, "overall_rating": 6}'
 NO_FORM = "none, since no valid form could be read"
 HELLO = "Hello."
 _NO_SCALE = (
@@ -65,7 +68,8 @@ _TRIALS: Mapping[str, tuple[Any, ...]] = {
     "complaint": (None, "age: Input should be a valid integer"),
     "to_the_grader": (False, True),
     "levels": (LEVELS_IN_WORDS,),
-    "question": ("rating", "confidence"),
+    "question": ("rating", "confidence", "feedback"),
+    "scores": (None, SCORES),
     "speaking": (DELIVERY, None),
     "profile": (FORM, NO_FORM),
 }

@@ -202,6 +202,6 @@ class Canary:
         elif stage is Stage.EXTRACT:
             stream = self._node.extract([ExtractWork(_TICKET, TRANSCRIPT)])
         else:
-            stream = self._node.rate([RateWork(_TICKET, TRANSCRIPT, SPEAKING, PROFILE)])
+            stream = self._node.rate([RateWork(_TICKET, TRANSCRIPT, SPEAKING, PROFILE, scores_only=True)])
         (outcome,) = [outcome async for outcome in stream]
         return outcome

@@ -78,7 +78,8 @@ class Rechecks:
         return now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
 
     async def _rate(self, again: Again) -> None:
-        work = RateWork(_TICKET, again.transcript, again.speaking, again.profile, reseed=_SEEDS + again.times)
+        said, seed = (again.transcript, again.speaking, again.profile), _SEEDS + again.times
+        work = RateWork(_TICKET, *said, reseed=seed, scores_only=True)
         expected: Expected = {}
         try:
             (outcome,) = [each async for each in self._node.rate([work])]

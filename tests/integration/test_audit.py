@@ -20,7 +20,7 @@ from tests.integration.test_cli_daemon import run
 from tests.support.inprocess import Lab, worked_off
 
 pytestmark = pytest.mark.anyio
-TEMPLATE = OURS / "rate.v3.j2"
+TEMPLATE = OURS / "rate.v4.j2"
 TODAY = time.strftime("%Y-%m-%d")
 
 
@@ -129,7 +129,7 @@ async def test_what_is_in_force_is_an_entry_at_a_start_and_whenever_it_changes(t
     rubric = tmp_path / "rubric"
     rubric.mkdir()
     template = TEMPLATE.read_text()
-    (rubric / "rate.v3.j2").write_text(template)
+    (rubric / "rate.v4.j2").write_text(template)
     lab = Lab(
         tmp_path,
         settings={
@@ -148,7 +148,7 @@ async def test_what_is_in_force_is_an_entry_at_a_start_and_whenever_it_changes(t
     with structlog.testing.capture_logs() as logged:
         async with lab.daemon() as daemon:
             await worked_off(daemon)
-            (rubric / "rate.v3.j2").write_text(template + "Be just.\n")
+            (rubric / "rate.v4.j2").write_text(template + "Be just.\n")
             daemon.rubric.renew()
     entries = json.loads((await run(lab, "audit", "--json")).stdout)
     first, seed, delivered, changed = entries
@@ -156,6 +156,6 @@ async def test_what_is_in_force_is_an_entry_at_a_start_and_whenever_it_changes(t
     assert (first["before"], first["after"]["rate.seed"]) == (None, 1)
     assert "secret" not in json.dumps(entries)
     assert (seed["before"], seed["after"]) == ({"rate.seed": 1}, {"rate.seed": 2})
-    assert changed["after"] == {"rubric.rate": digest(rubric / "rate.v3.j2")}
+    assert changed["after"] == {"rubric.rate": digest(rubric / "rate.v4.j2")}
     (head,) = [line for line in logged if line["event"] == "the audit at the end of the class"]
     assert (head["entry"], head["hash"]) == (3, delivered["hash"])

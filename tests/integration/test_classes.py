@@ -113,7 +113,7 @@ async def test_the_rubric_of_a_class_is_asked_from_its_opening_to_its_close(tmp_
     lab = RubricLab(tmp_path)
     own = lab.folder / "own"
     own.mkdir()
-    (own / "rate.v3.j2").write_text("Grade as pirates do. {{ levels }} {{ transcript }}")
+    (own / "rate.v4.j2").write_text("Grade as pirates do. {{ levels }} {{ transcript }}")
     async with lab.daemon() as daemon:
         await run(lab, "class", "open", "pirates", "--rubric", str(own))
         lab.hand_in("s001_me.mp4")
@@ -136,7 +136,7 @@ async def test_the_rubric_of_a_class_is_asked_from_its_opening_to_its_close(tmp_
 
 
 async def test_a_class_whose_rubric_cannot_be_used_is_not_opened(lab: Lab) -> None:
-    (lab.folder / "rate.v3.j2").write_text("{{ nothing }}")
+    (lab.folder / "rate.v4.j2").write_text("{{ nothing }}")
     async with lab.daemon():
         refused = await run(lab, "class", "open", "a", "--rubric", str(lab.folder))
         assert refused.exit_code == 4

@@ -47,7 +47,7 @@ INFORMAL = {each.said.text for each in questions(PEOPLE) if each.change == "info
 PROVENANCE: Provenance = {
     "model": "scripted",
     "digest": "sha256:1",
-    "prompt": "rate.v3",
+    "prompt": "rate.v4",
     "prompt_sha256": "p",
     "schema_sha256": "s",
     "parameters": {"temperature": 0.2, "num_ctx": 2048},

@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "introeval.toml").write_text(SETTINGS)
     (tmp_path / "rubric").mkdir()
     ours = load_prompt("rate").source
-    (tmp_path / "rubric" / "rate.v3.j2").write_text(ours.replace("You are a teacher.", "You are a coach."))
+    (tmp_path / "rubric" / "rate.v4.j2").write_text(ours.replace("You are a teacher.", "You are a coach."))
     monkeypatch.setattr(Chosen, "file", tmp_path / "introeval.toml")
     return tmp_path
 
@@ -81,7 +81,7 @@ def test_a_rubric_that_cannot_be_used_is_not_chosen(folder: Path, name: str, sou
 
 
 def test_a_rubric_that_students_could_write_is_refused_or_told(folder: Path) -> None:
-    template = folder / "rubric" / "rate.v3.j2"
+    template = folder / "rubric" / "rate.v4.j2"
     template.chmod(0o646)
     told = json.loads(rubric("check", folder / "rubric", "--json").stdout)
     assert told["folder"] == [f"everybody on this machine may change {template}; run: chmod o-w {template}"]
@@ -102,10 +102,10 @@ def test_a_folder_that_the_daemon_may_not_read_does_not_fall_back_to_ours_in_sil
 def test_a_configuration_with_a_rubric_that_cannot_be_used_is_not_valid(folder: Path) -> None:
     assert rubric("use", folder / "rubric").exit_code == 0
     assert invoke("config").exit_code == 0
-    (folder / "rubric" / "rate.v3.j2").write_text("{{ transcript }}\n{{ mood }}")
+    (folder / "rubric" / "rate.v4.j2").write_text("{{ transcript }}\n{{ mood }}")
     refused = invoke("config").exception
     assert isinstance(refused, ConfigError)
-    assert "rate.v3.j2, line 2: mood is not a variable of rate; it may name complaint" in str(refused)
+    assert "rate.v4.j2, line 2: mood is not a variable of rate; it may name complaint" in str(refused)
 
 
 def test_an_empty_folder_is_told_how_to_begin(folder: Path) -> None:
@@ -152,7 +152,7 @@ def test_what_is_weak_about_a_rubric_is_told_and_does_not_stop_it(
     assert done.exit_code == 0
     told = json.loads(done.stdout)
     assert weak in " ".join(told["templates"][1]["weak"])
-    assert told["folder"] == ["rate.v3.j2 is not used, since rate.v4.j2 is newer"]
+    assert told["folder"] == ["rate.v4.j2 is not used, since rate.v5.j2 is newer"]
 
 
 def test_a_short_rubric_with_what_differs_at_its_end_is_not_weak_in_its_order(folder: Path) -> None:
@@ -175,7 +175,7 @@ def test_diff_shows_the_lines_and_what_rests_on_each(folder: Path) -> None:
         "-You are a teache",
         "+You are a coach.",
     ]
-    assert (rate["before"]["title"], rate["after"]["title"]) == ("rate.v3", "rate.v3")
+    assert (rate["before"]["title"], rate["after"]["title"]) == ("rate.v4", "rate.v4")
     assert "extract: the same text" in rubric("diff", "ours", folder / "rubric").stdout
 
 

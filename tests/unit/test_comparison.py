@@ -67,7 +67,7 @@ def test_a_rating_that_is_missing_is_a_change_of_outcome() -> None:
     ("asked", "named"),
     [
         ({"prompt_sha256": "r2"}, ["rate.prompt_sha256"]),
-        ({"prompt": "rate.v3", "prompt_sha256": "r2"}, ["rate.prompt", "rate.prompt_sha256"]),
+        ({"prompt": "rate.v4", "prompt_sha256": "r2"}, ["rate.prompt", "rate.prompt_sha256"]),
         ({"parameters": {"seed": 2}}, ["rate.parameters"]),
         ({"seed": 4}, ["rate.seed"]),
         ({"profile_sha256": "p"}, ["rate.profile_sha256"]),

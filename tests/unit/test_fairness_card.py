@@ -54,7 +54,7 @@ def card(rate: Rate, people: Sequence[Introduction] = PEOPLE) -> Card:
     about = {
         "identity": "ab12",
         "model": "scripted",
-        "prompt": "rate.v3",
+        "prompt": "rate.v4",
         "prompt_sha256": "p",
         "base": "invented people",
     }

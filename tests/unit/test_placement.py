@@ -169,7 +169,7 @@ def test_the_form_counts_in_the_raters_prompt_where_its_template_names_it(tmp_pa
     without, form = prompt_tokens(ours, 900, 0), prompt_tokens(ours, 900, FORM_CHARS)
     assert form[Stage.RATE] - without[Stage.RATE] == pytest.approx(tokens_of(FORM_CHARS), abs=1)
     assert form[Stage.EXTRACT] == without[Stage.EXTRACT]
-    (tmp_path / "rate.v3.j2").write_text("Rate this, {{ levels }}: {{ transcript }}")
+    (tmp_path / "rate.v4.j2").write_text("Rate this, {{ levels }}: {{ transcript }}")
     labs = Rubric(tmp_path)
     assert prompt_tokens(labs, 900, FORM_CHARS) == prompt_tokens(labs, 900, 0)
     assert tokens_of(0) < without[Stage.RATE] <= 2048 < form[Stage.RATE]

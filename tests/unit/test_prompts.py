@@ -86,7 +86,7 @@ def test_a_labs_folder_takes_the_place_of_ours_by_name(tmp_path: Path) -> None:
 
 
 def test_a_labs_rubric_may_name_the_form_or_leave_it_out(tmp_path: Path) -> None:
-    (tmp_path / "rate.v3.j2").write_text("{{ levels }} {{ transcript }}\n{{ profile }}")
+    (tmp_path / "rate.v4.j2").write_text("{{ levels }} {{ transcript }}\n{{ profile }}")
     assert (
         load_prompt("rate", tmp_path).render(ONE, profile='{"name": "Bo"}')
         == f'1 to 9 {ONE}\n{{"name": "Bo"}}'

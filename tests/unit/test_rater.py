@@ -8,7 +8,7 @@ import pytest
 from daemon.contracts.values import Rated, RateWork, Ticket
 from daemon.core.content.document import CRITERIA, Evidence
 from daemon.core.content.levels import ALTERNATIVES, Token
-from daemon.core.content.scoring import ConfidenceAnswer, RatingAnswer
+from daemon.core.content.scoring import ConfidenceAnswer, FeedbackAnswer, RatingAnswer
 from daemon.core.content.shown_form import delivery_in_words
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Options, Request
@@ -33,12 +33,15 @@ def tells(text: str) -> tuple[Token, ...]:
     return tuple(spelled)
 
 
-async def rated(model: AskedModel, students: int = 1, **more: Any) -> list[Rated]:
+async def rated(
+    model: AskedModel, students: int = 1, *, scores_only: bool = False, **more: Any
+) -> list[Rated]:
     rater = IntroductionRater(model, Rubric(), lambda: OPTIONS, **more)
     await rater.start()
     outcomes = []
     for student in range(1, students + 1):
-        work = RateWork(Ticket(student, 1, 1), TRANSCRIPT, SPEAKING, PROFILE)
+        ticket = Ticket(student, 1, 1)
+        work = RateWork(ticket, TRANSCRIPT, SPEAKING, PROFILE, scores_only=scores_only)
         outcomes.append(await rater.rate(work, lambda ticket, share: None))
     assert all(isinstance(outcome, Rated) for outcome in outcomes)
     return [outcome for outcome in outcomes if isinstance(outcome, Rated)]
@@ -56,36 +59,67 @@ def shows_voice(request: Request) -> bool:
 async def test_the_confidence_is_asked_first_and_from_the_words_alone() -> None:
     model = AskedModel(Stage.RATE)
     (outcome,) = await rated(model)
-    confidence, rating = about_students(model)
-    assert (confidence.schema, rating.schema) == (
+    confidence, rating, feedback = about_students(model)
+    assert [each.schema for each in (confidence, rating, feedback)] == [
         ConfidenceAnswer.schema_for(SAID),
         RatingAnswer.schema_for(SAID),
-    )
-    assert not shows_voice(confidence)
-    assert shows_voice(rating)
+        FeedbackAnswer.json_schema(),
+    ]
+    assert [shows_voice(each) for each in (confidence, rating, feedback)] == [False, True, True]
     assert outcome.provenance["confidence_from"] == "words"
 
 
 async def test_the_voice_is_shown_for_the_confidence_only_where_it_is_asked_for() -> None:
     model = AskedModel(Stage.RATE)
     (outcome,) = await rated(model, voice=True)
-    assert [shows_voice(request) for request in about_students(model)] == [True, True]
+    assert [shows_voice(request) for request in about_students(model)] == [True, True, True]
     assert outcome.provenance["confidence_from"] == "voice"
 
 
-async def test_both_questions_ask_for_the_alternatives_of_each_token_and_with_the_same_seed() -> None:
+async def test_only_the_scores_ask_for_the_alternatives_of_each_token_and_all_with_the_same_seed() -> None:
     model = AskedModel(Stage.RATE)
     await rated(model)
     asked = about_students(model)
-    assert [request.alternatives for request in asked] == [ALTERNATIVES] * 2
-    assert [request.options for request in asked] == [OPTIONS] * 2
+    assert [request.alternatives for request in asked] == [ALTERNATIVES, ALTERNATIVES, 0]
+    assert [request.options for request in asked] == [OPTIONS] * 3
+
+
+async def test_the_feedback_is_asked_for_last_and_told_the_scores() -> None:
+    model = AskedModel(Stage.RATE)
+    (outcome,) = await rated(model)
+    assert outcome.evaluation is not None
+    rating, feedback = model.asked_further
+    assert '"clarity_of_speech": 6, "content_quote": 1' not in rating
+    assert '"clarity_of_speech": 6, "content_quote": 1' in feedback
+    assert outcome.evaluation.feedback == "You speak clearly and calmly. Say more about your plans."
+
+
+async def test_scores_alone_are_the_same_scores_without_feedback() -> None:
+    full, scores = AskedModel(Stage.RATE, tells=tells), AskedModel(Stage.RATE, tells=tells)
+    (whole,) = await rated(full)
+    (bare,) = await rated(scores, scores_only=True)
+    assert whole.evaluation is not None
+    assert bare.evaluation is not None
+    assert bare.evaluation.scores == whole.evaluation.scores
+    assert bare.provenance == whole.provenance
+    assert (bare.evaluation.feedback, bare.evaluation.suggestions) == ("", ())
+    assert about_students(scores) == about_students(full)[:2]
+
+
+async def test_without_valid_feedback_there_is_no_rating() -> None:
+    model = AskedModel(Stage.RATE)
+    model.rating["feedback"] = ["You speak clearly and calmly."] * 2
+    (outcome,) = await rated(model)
+    assert outcome.evaluation is None
+    assert [flag.code for flag in outcome.flags] == ["no_valid_rating"]
+    assert "two different sentences" in outcome.flags[0].detail
 
 
 async def test_before_each_student_the_server_is_brought_to_the_same_state() -> None:
     model = AskedModel(Stage.RATE)
     await rated(model, students=3)
     order = ["warm up" if request.start else opening(request) for request in model.requests]
-    each = ["warm up", "confidence_quote", "feedback"]
+    each = ["warm up", "confidence_quote", "clarity_quote", "feedback"]
     assert order == ["warm up", *each * 3], "the proof of the first start comes before all"
     last = model.warmed[-1]
     assert model.warmed[1:] == [last] * 3

@@ -165,16 +165,18 @@ async def test_words_that_move_nothing_are_flagged_alone() -> None:
 async def test_nobody_else_is_asked_more() -> None:
     model = AskedModel(Stage.RATE)
     result = await rated(model, CLEAN)
-    assert [opening(each) for each in model.requests if not each.start] == ["confidence_quote", "feedback"]
+    asked = [opening(each) for each in model.requests if not each.start]
+    assert asked == ["confidence_quote", "clarity_quote", "feedback"]
     assert result.evaluation is not None
     assert all(each.with_set_aside is None for each in result.evaluation.scores.values())
 
 
-async def test_a_flagged_student_is_asked_both_questions_once_more_on_the_same_state_of_the_cache() -> None:
+async def test_a_flagged_student_is_asked_for_the_scores_once_more_on_the_same_state_of_the_cache() -> None:
     model = AskedModel(Stage.RATE)
     await rated(model, f"{CLEAN} {ORDER}")
     order = ["warm up" if each.start else opening(each) for each in model.requests]
-    assert order[-6:] == ["warm up", "confidence_quote", "feedback"] * 2
+    scores = ["warm up", "confidence_quote", "clarity_quote"]
+    assert order[-7:] == [*scores, "feedback", *scores]
     assert len({each.prompt for each in model.requests if each.start}) == 2  # the proof, and the shared part
 
 

@@ -1,7 +1,8 @@
 """The rater's answers, and the evaluation that is made of them.
 
 A score is a level, after the number of the sentence that it rests on. The confidence is asked for alone, so
-that the voice can be kept out of it.
+that the voice can be kept out of it. The scores come before the words: reasons that a model writes first can
+collapse the distribution of its score (arXiv 2503.03064), and what needs the scores alone asks for no more.
 """
 
 from collections.abc import Iterator, Mapping
@@ -47,7 +48,7 @@ class ConfidenceAnswer(ScoresAnswer):
 
 
 class RatingAnswer(ScoresAnswer):
-    """The rest of the rating. `feedback` has one sentence an item, which bounds their number."""
+    """The other scores."""
 
     quotes: ClassVar[Mapping[str, str]] = {
         "clarity_of_speech": "clarity_quote",
@@ -55,14 +56,19 @@ class RatingAnswer(ScoresAnswer):
         "overall_rating": "overall_quote",
     }
 
-    feedback: Annotated[list[Sentence], Field(min_length=2, max_length=3)]
-    suggestions: Annotated[list[Sentence], Field(min_length=2, max_length=3)]
     clarity_quote: Number
     clarity_of_speech: Level
     content_quote: Number
     content_quality: Level
     overall_quote: Number
     overall_rating: Level
+
+
+class FeedbackAnswer(AnswerModel):
+    """The words to the student. `feedback` has one sentence an item, which bounds their number."""
+
+    feedback: Annotated[list[Sentence], Field(min_length=2, max_length=3)]
+    suggestions: Annotated[list[Sentence], Field(min_length=2, max_length=3)]
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -73,11 +79,16 @@ class RatingAnswer(ScoresAnswer):
 
 
 def evaluation_of(
-    rating: RatingAnswer, confidence: ConfidenceAnswer, figures: Mapping[str, Figure], transcript: str
+    rating: RatingAnswer,
+    confidence: ConfidenceAnswer,
+    feedback: FeedbackAnswer | None,
+    figures: Mapping[str, Figure],
+    transcript: str,
 ) -> tuple[Evaluation, tuple[Flag, ...]]:
     """The rating with its quotes not located yet, and flags where it repeats itself or a score is unsure.
 
-    `figures` has that of each criterion; `transcript` is the text whose sentences the answers number.
+    `feedback` is None where the scores alone were asked for. `figures` has that of each criterion;
+    `transcript` is the text whose sentences the answers number.
     """
     said = sentences(transcript)
     scores = {}
@@ -95,8 +106,8 @@ def evaluation_of(
         )
     evaluation = Evaluation(
         **{criterion: scores[criterion].model_score for criterion in CRITERIA},
-        feedback=" ".join(_closed(sentence) for sentence in distinct(rating.feedback)),
-        suggestions=tuple(_closed(sentence) for sentence in distinct(rating.suggestions)),
+        feedback=" ".join(map(_closed, distinct(feedback.feedback if feedback else ()))),
+        suggestions=tuple(map(_closed, distinct(feedback.suggestions if feedback else ()))),
         evidence=tuple(dict.fromkeys(each.quote for each in scores.values() if each.quote is not None)),
         scores=scores,
     )
