@@ -54,8 +54,8 @@ class ExtractWork:
 
 @dataclass(frozen=True, slots=True)
 class RateWork:
-    """A transcript to rate, with the figures of its sound; `profile` is None without a valid form, `set_aside`
-    the extraction's, `reseed` that of ExtractWork. `scores_only` asks for no feedback.
+    """A transcript to rate, with the figures of its sound; `profile` is None without a valid form.
+    `set_aside` is the extraction's, `reseed` that of ExtractWork. `scores_only` asks for no feedback.
     """
 
     ticket: Ticket

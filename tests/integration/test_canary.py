@@ -39,6 +39,7 @@ TEXTS = {
     "feedback": ["You speak clearly and calmly.", "Your plans stay in the dark."],
     "suggestions": ["Tell us about your last holiday.", "Practise until you need no pauses."],
 }
+LEVELS = ("confidence_level", "overall_rating")
 CLARA = "Clara Hill"
 
 
@@ -88,14 +89,9 @@ class Model:
         return Answer(said if self.valid else "{}", Finish.STOP)
 
     def _answer(self, wanted: dict[str, Any], level: int) -> dict[str, Any]:
-        if "confidence_level" in wanted:
-            return {"confidence_quote": 1, "confidence_level": level}
-        if "feedback" in wanted:
-            scores = {"clarity_of_speech": 7, "content_quality": 6, "overall_rating": level}
-            quotes = {"clarity_quote": 1, "content_quote": 1, "overall_quote": 1}
-            texts = TEXTS
-            return {key: {**texts, **quotes, **scores}[key] for key in wanted}
-        return {**FORM, "name": self.name}
+        scores = {"clarity_of_speech": 7, "content_quality": 6}
+        known = {**FORM, "name": self.name, **TEXTS, **scores, **dict.fromkeys(LEVELS, level)}
+        return {key: known.get(key, 1) for key in wanted}
 
 
 @dataclass
@@ -175,7 +171,9 @@ async def test_it_is_asked_once_a_day_before_the_first_student_and_not_after_a_r
     await lab.classes("s001", "s002", "s003")
     assert lab.whisper.tickets == [0, 1, 2, 3]
     assert [prompt.count("Clara Hill") > 0 for prompt in lab.models[Stage.EXTRACT].asked] == [True] * 4
-    assert len(lab.rater.asked) == 2 * 4
+    assert len(lab.rater.asked) == 2 + 3 * 3, (
+        "of the canary the scores, and of each student the feedback as well"
+    )
     await lab.classes("s004")
     assert lab.whisper.tickets == [4]
     assert len(lab.rater.asked) == 2 * 5

@@ -350,7 +350,7 @@ async def test_a_transcript_becomes_a_rating_that_quotes_it(generation: str) -> 
     assert outcome.evaluation is not None
     assert 1 <= outcome.evaluation.overall_rating <= 10
     assert all(each.quote in SAID for each in outcome.evaluation.evidence)
-    assert server.requests[-1]["format"] == RatingAnswer.schema_for(SAID)
+    assert server.requests[-2]["format"] == RatingAnswer.schema_for(SAID)
 
 
 async def test_what_is_never_whole_is_asked_three_times_and_left_to_a_person() -> None:

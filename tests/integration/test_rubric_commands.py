@@ -42,7 +42,7 @@ def test_show_gives_each_template_with_its_variables_and_a_sample(folder: Path) 
     assert (
         set(shown[1]["variables"])
         == set(shown[1]["used"])
-        == {"complaint", "levels", "profile", "question", "speaking", "transcript"}
+        == {"complaint", "levels", "profile", "question", "scores", "speaking", "transcript"}
     )
     assert f"Delivery: {DELIVERY}" in shown[1]["sample"]
     text = rubric("show", "--stage", "rate").stdout
@@ -147,7 +147,7 @@ def test_the_environment_is_not_overruled_in_silence(folder: Path, monkeypatch: 
 def test_what_is_weak_about_a_rubric_is_told_and_does_not_stop_it(
     folder: Path, source: str, weak: str
 ) -> None:
-    (folder / "rubric" / "rate.v4.j2").write_text(source)
+    (folder / "rubric" / "rate.v5.j2").write_text(source)
     done = rubric("check", folder / "rubric", "--json")
     assert done.exit_code == 0
     told = json.loads(done.stdout)
