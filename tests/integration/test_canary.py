@@ -176,7 +176,7 @@ async def test_it_is_asked_once_a_day_before_the_first_student_and_not_after_a_r
     )
     await lab.classes("s004")
     assert lab.whisper.tickets == [4]
-    assert len(lab.rater.asked) == 2 * 5
+    assert len(lab.rater.asked) == 2 + 3 * 4
     assert {each["outcome"] for each in lab.results().values()} == {"evaluated"}
 
 
