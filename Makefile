@@ -39,7 +39,7 @@ $(STAMP): requirements.txt pyproject.toml
 		echo "IntroEval needs Python 3.11 or newer; '$(PYTHON)' is not. Install one and say: make PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "'$(PYTHON)' lacks its venv module. Install it (Debian, Ubuntu: apt-get install python3-venv) and try again." >&2; exit 1; }
-	@echo "Setting up $(VENV): 250 MB of packages the first time, about a minute and a half."
+	@echo "Setting up $(VENV): 300 MB of packages the first time, about a minute and a half."
 	@$(PYTHON) -m venv $(if $(filter $(CURDIR),$(shell cat $(STAMP) 2>/dev/null)),,--clear) $(VENV)
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --require-hashes -r requirements.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-input --quiet --no-index --no-deps --no-build-isolation -e .

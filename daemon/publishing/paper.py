@@ -12,9 +12,14 @@ _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _LIMIT_S = 120.0
 
 
+def chromium() -> str | None:
+    """The path of this machine's Chromium; None without one."""
+    return next((found for name in _PROGRAMS if (found := shutil.which(name))), None)
+
+
 def printed(page: bytes) -> bytes:
     """The PDF of a page. Raises UsageError where no Chromium is there, or it does not print."""
-    program = next((found for name in _PROGRAMS if (found := shutil.which(name))), None)
+    program = chromium()
     if program is None:
         raise UsageError("a PDF is printed by Chromium, which is not here; run: apt install chromium")
     with tempfile.TemporaryDirectory() as folder:

@@ -1,16 +1,14 @@
 """The reports of rehearsals: kept in the state folder, as JSON and as one HTML page without a script."""
 
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
-import jinja2
 from pydantic import ValidationError
 
 from daemon.core.errors import ConfigError
 from daemon.core.forecast.rehearsal import Rehearsal
+from daemon.publishing.rehearsal_report import rehearsal_report
 from daemon.rehearsal.lab import REHEARSALS
-from daemon.rehearsal.picture import picture
 from daemon.system.durable import whole_file
 
 
@@ -19,9 +17,10 @@ def keep(state: Path, rehearsal: Rehearsal) -> Path:
     folder = state / REHEARSALS
     made = datetime.fromisoformat(rehearsal.made_at).astimezone(UTC)
     stem = folder / f"{made:%Y-%m-%dT%H%M%S}-{rehearsal.students}"
-    for suffix, text in ((".json", rehearsal.model_dump_json(indent=1)), (".html", page(rehearsal))):
+    figures, page = rehearsal.model_dump_json(indent=1).encode(), rehearsal_report(rehearsal)
+    for suffix, content in ((".json", figures), (".html", page)):
         with whole_file(stem.with_suffix(suffix)) as file:
-            file.write(text.encode())
+            file.write(content)
     return stem.with_suffix(".html")
 
 
@@ -34,20 +33,3 @@ def last(state: Path) -> Rehearsal | None:
         return Rehearsal.model_validate_json(newest.read_bytes())
     except ValidationError as exc:
         raise ConfigError(f"the report {newest} is of another version or damaged; remove it") from exc
-
-
-def page(rehearsal: Rehearsal) -> str:
-    """The report as HTML."""
-    return _template().render(r=rehearsal, drawn=picture(rehearsal))
-
-
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("daemon.rehearsal"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2")

@@ -26,8 +26,8 @@ from daemon.core.forecast.rehearsal import (
 )
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
-from daemon.rehearsal.picture import LEFT, RIGHT, picture
-from daemon.rehearsal.reports import keep, last, page
+from daemon.publishing.rehearsal_report import LEFT, RIGHT, picture, rehearsal_report
+from daemon.rehearsal.reports import keep, last
 from tests.unit.scheduling import APART, PAIRED, RATE, STT, TOGETHER, policy
 
 RESIDENCIES = (APART, PAIRED, TOGETHER)
@@ -152,7 +152,7 @@ class Page(HTMLParser):
 
 
 def test_the_page_runs_and_loads_nothing_and_says_what_counts() -> None:
-    text = page(rehearsal(alarms=("<script>alert(1)</script> holds the GPU",)))
+    text = rehearsal_report(rehearsal(alarms=("<script>alert(1)</script> holds the GPU",))).decode()
     shown = Page(text)
     assert shown.loads == []
     assert "url(" not in text

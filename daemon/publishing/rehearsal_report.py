@@ -1,4 +1,4 @@
-"""The picture of a rehearsal as numbers of an SVG: phases, engines seen alive, load, results."""
+"""The report of a rehearsal, and the numbers of its SVG: phases, engines seen alive, load, results."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from itertools import zip_longest
 
 from daemon.core.forecast.rehearsal import Rehearsal, Sighting
 from daemon.core.tasks.task import Stage
+from daemon.publishing.pages import page
 
 LEFT, RIGHT = 64.0, 708.0
 _STEPS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
@@ -38,6 +39,11 @@ class Picture:
     ticks: Sequence[tuple[float, str]]
 
 
+def rehearsal_report(rehearsal: Rehearsal) -> bytes:
+    """The report of a rehearsal."""
+    return page("rehearsal.html.j2", r=rehearsal, drawn=picture(rehearsal))
+
+
 def picture(rehearsal: Rehearsal, height: float = 80.0) -> Picture:
     """The picture; each of the two charts is `height` high."""
     end = max(rehearsal.makespan_s, 1.0)
@@ -68,7 +74,7 @@ def _phases(rehearsal: Rehearsal, x: Callable[[float], float]) -> Iterator[Timel
         width = x(phase.left) - x(phase.ready)
         label = name if width > len(name) * _LETTERS else ""
         yield TimelineBar(
-            x(phase.ready), width, phase.group[0], label, f"{name}: {phase.left - phase.ready:.1f} s"
+            x(phase.ready), width, _kind(phase.group[0]), label, f"{name}: {phase.left - phase.ready:.1f} s"
         )
 
 
@@ -80,8 +86,12 @@ def _alive(stage: Stage, looks: Sequence[Sighting], x: Callable[[float], float])
         ends = following is None or stage not in following.alive
         if began is not None and ends:
             until = look.at if following is None else following.at
-            yield TimelineBar(x(began), max(x(until) - x(began), 1.0), stage, "", f"{stage} alive")
+            yield TimelineBar(x(began), max(x(until) - x(began), 1.0), _kind(stage), "", f"{stage} alive")
             began = None
+
+
+def _kind(stage: Stage) -> str:
+    return "stt" if stage is Stage.STT else "eval"
 
 
 def _up(value: float | None, most: float, height: float) -> float:
