@@ -1,6 +1,5 @@
 """The results of a class, as they leave for a grade book, a report and the students."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ from daemon.classes.shown import members
 from daemon.config.records import ReviewSettings
 from daemon.contracts.wire.status import GpuPoint, PhaseSpan
 from daemon.core.classes.standing import count, standings
-from daemon.core.content.document import VERSION, Result
+from daemon.core.content.document import Result, read_result
 from daemon.core.exports.members import ClassMember
 from daemon.core.timestamps import from_iso
 from daemon.monitoring import queries
@@ -51,11 +50,11 @@ def class_results(db: Database, name: str, rules: ReviewSettings, now: float) ->
 
 
 def _result(db: Database, task_id: int, revision: int) -> Result | None:
-    """The result of the present revision; None while it is in work, and of one of an earlier version."""
+    """The result of the present revision; None while it is in work."""
     for content in documents.results(db, task_id)[-1:]:
-        said = json.loads(content)
-        if (said["schema_version"], said["revision"]) == (VERSION, revision):
-            return Result.model_validate(said)
+        result = read_result(content)
+        if result.revision == revision:
+            return result
     return None
 
 

@@ -2,11 +2,9 @@
 
 import json
 
-from pydantic import ValidationError
-
 from daemon.contracts.values import Document, Kind
 from daemon.core.classes.decision import Wanted, decided, taken_back
-from daemon.core.content.document import Result
+from daemon.core.content.document import DocumentPart, Result, read_result
 from daemon.core.content.result import to_bytes
 from daemon.core.errors import IllegalTransition
 from daemon.core.intake.naming import result_name
@@ -24,11 +22,18 @@ from daemon.store.reports import listed
 def decide(db: Database, task_id: int, wanted: Wanted, now: float, actor: str | None) -> Result:
     """Record a person's decision on the present result of a task.
 
-    Raises UnknownTask, and IllegalTransition for a task that is open, failed or cancelled, and as `decided`.
+    Raises UnknownTask, and IllegalTransition for a task that is open or cancelled, and as `decided`.
     """
     row = find(db, task_id)
     check(listed(row), Ruling.DECIDE, db.terms, now)
-    return _revise(db, row, decided(_results(db, task_id)[-1], wanted, actor, now), "decided", now, actor)
+    return _revise(
+        db,
+        row,
+        decided(read_result(documents.results(db, task_id)[-1]), wanted, actor, now),
+        "decided",
+        now,
+        actor,
+    )
 
 
 @writes
@@ -38,7 +43,7 @@ def take_back(db: Database, task_id: int, now: float, actor: str | None) -> Resu
     """
     row = find(db, task_id)
     check(listed(row), Ruling.UNDO, db.terms, now)
-    found = _results(db, task_id)
+    found = [read_result(content) for content in documents.results(db, task_id)]
     own = next((each for each in reversed(found) if each.decision is None), None)
     if own is None:
         raise IllegalTransition(f"task {task_id} has no result of a model to go back to; decide on it anew")
@@ -46,29 +51,20 @@ def take_back(db: Database, task_id: int, now: float, actor: str | None) -> Resu
     return _revise(db, row, next_, "decision_taken_back", now, actor)
 
 
-def _results(db: Database, task_id: int) -> list[Result]:
-    """The results of a task that are of the present version. Raises IllegalTransition for an older last."""
-    last, *older = reversed(documents.results(db, task_id))
-    try:
-        found = [Result.model_validate_json(last)]
-    except ValidationError as exc:
-        told = f"the result of task {task_id} is of an earlier version; run: introeval rate {task_id}"
-        raise IllegalTransition(told) from exc
-    for content in older:
-        if json.loads(content)["schema_version"] != found[0].schema_version:
-            break
-        found.append(Result.model_validate_json(content))
-    return found[::-1]
+def _column(result: Result, part: DocumentPart | None) -> str | None:
+    """What a stage gave, as its column has it: nothing where the task ended before it."""
+    return None if part is None and result.error is not None else codec.dumps(part and part.model_dump())
 
 
 def _revise(db: Database, row: TaskRow, next_: Result, event: str, now: float, actor: str | None) -> Result:
-    task = lifecycle.revised(codec.to_task(row))
+    task = lifecycle.revised(codec.to_task(row), next_.outcome)
     decision = next_.decision
     TaskRow.update(
+        status=task.status.value,
         revision=task.revision,
         outcome=next_.outcome.value,
-        mistral_result=codec.dumps(next_.profile and next_.profile.model_dump()),
-        llama_result=codec.dumps(next_.evaluation and next_.evaluation.model_dump()),
+        mistral_result=_column(next_, next_.profile),
+        llama_result=_column(next_, next_.evaluation),
         decision=None if decision is None else codec.dumps(decision.model_dump()),
         acknowledged_at=None if decision is None else now,
         acknowledged_by=None if decision is None else actor,

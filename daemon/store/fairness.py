@@ -68,7 +68,8 @@ def chosen(found: list[KeptCard], wanted: str) -> KeptCard:
 @reads
 def said_between(db: Database, since: float, until: float) -> list[Introduction]:
     """The introductions claimed in a span of time that were rated, oldest first."""
-    mine = TaskRow.upload_timestamp.between(since, until) & TaskRow.outcome.in_(_RATED)
+    by_model = TaskRow.outcome.in_(_RATED) & TaskRow.error_code.is_null()
+    mine = TaskRow.upload_timestamp.between(since, until) & by_model
     rows = TaskRow.select(TaskRow.stt_result, TaskRow.mistral_result).where(mine).order_by(TaskRow.id)
     found = []
     for row in rows.execute(db):

@@ -76,7 +76,8 @@ def spreads(db: Database) -> list[Spread]:
 
 def _rated(db: Database, since: float) -> list[Any]:
     done = (TaskRow.status == Status.COMPLETED.value) & (TaskRow.upload_timestamp >= since)
-    rows = TaskRow.select().where(done & TaskRow.llama_result.is_null(False)).execute(db)
+    by_model = TaskRow.llama_result.is_null(False) & TaskRow.error_code.is_null()
+    rows = TaskRow.select().where(done & by_model).execute(db)
     return [row for row in rows if codec.read_evaluation(row.llama_result) is not None]
 
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from peewee import Expression, fn
-from pydantic import ValidationError
 
 from daemon.contracts.values import Document, Kind
 from daemon.core.content import result
-from daemon.core.content.document import Evaluation, Result
+from daemon.core.content.document import Evaluation, read_result
 from daemon.core.errors import IllegalTransition
 from daemon.core.intake.naming import result_name
 from daemon.core.tasks import lifecycle
@@ -57,12 +56,8 @@ def revise(db: Database, rating: Rating, event: str, now: float, actor: str | No
     task_id = rating.task_id
     row = find(db, task_id)
     check_revision(listed(row))
-    task = lifecycle.revised(codec.to_task(row))
-    try:
-        last = Result.model_validate_json(documents.results(db, task_id)[-1])
-    except ValidationError as exc:
-        told = f"the result of task {task_id} is of an earlier version; run: introeval rate {task_id}"
-        raise IllegalTransition(told) from exc
+    last = read_result(documents.results(db, task_id)[-1])
+    task = lifecycle.revised(codec.to_task(row), last.outcome)
     next_ = result.revised(last, rating.evaluation, rating.origin, now, db.release)
     TaskRow.update(
         revision=task.revision,

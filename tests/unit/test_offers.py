@@ -90,9 +90,10 @@ def can(task: TaskFacts, now: float = NOW) -> set[str]:
             {"rate", *SEEN},
         ),
         (replace(DOUBTFUL, flag_codes=("quiet",)), {"rate", *SEEN}),
-        (FAILED, {"retry", "deliver", "acknowledge"}),
-        (replace(FAILED, error_code="not_media"), {"deliver", "acknowledge"}),
-        (replace(FAILED, video_kept=False), {"deliver", "acknowledge"}),
+        (replace(UNSCORABLE, outcome=Outcome.EVALUATED, decided_by="Dr. Roe"), {"deliver", "decide", "undo"}),
+        (FAILED, {"retry", *SEEN}),
+        (replace(FAILED, error_code="not_media"), SEEN),
+        (replace(FAILED, video_kept=False), SEEN),
         (replace(FAILED, status=Status.CANCELLED, outcome=Outcome.CANCELLED), {"retry", "deliver"}),
     ],
 )
@@ -122,7 +123,7 @@ codes = some.sampled_from([*sorted(ANSWER_FLAGS), "quiet", "demo_model", "same_c
 def tasks(draw: Any) -> TaskFacts:
     status = draw(some.sampled_from(Status))
     outcome = draw(some.sampled_from(outcomes.get(status, [None])))
-    failed = outcome is Outcome.FAILED
+    failed = outcome is Outcome.FAILED or (outcome is Outcome.EVALUATED and draw(some.booleans()))
     return TaskFacts(
         id=draw(some.integers(1, 9999)),
         status=status,

@@ -4,7 +4,7 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 _DELIMITERS = ",;\t"
@@ -63,14 +63,22 @@ class TableFile:
         """The rows below the titles."""
         return self.rows[1:]
 
-    def changed(self, cells: Mapping[tuple[int, int], str], columns: Iterable[int] | None = None) -> bytes:
-        """The table with other texts in the cells at (number of the row, column), and only these columns.
+    def changed(
+        self,
+        cells: Mapping[tuple[int, int], str],
+        columns: Iterable[int] | None = None,
+        without: Collection[int] = (),
+    ) -> bytes:
+        """The table with other texts in the cells at (number of the row, column), only these columns, and
+        without the rows of these numbers.
 
         A text that the encoding lacks is written as HTML does it.
         """
         kept = None if columns is None else tuple(columns)
         parts = [self._mark]
         for row in self._lines:
+            if row.number in without:
+                continue
             written = [
                 self._encoded(self._quoted(cells[row.number, column], old))
                 if (row.number, column) in cells

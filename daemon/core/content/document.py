@@ -5,6 +5,7 @@ is generated from these classes and published in the package, beside that of ver
 end in `_s`, points in time are UTC in ISO 8601.
 """
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -228,6 +229,11 @@ class Result(DocumentPart):
     class_name: str | None = None
     decision: HumanDecision | None = None
     released: bool = False
+
+
+def read_result(content: bytes) -> Result:
+    """A result of any version as one of the present: version 1 has no key that version 2 has not."""
+    return Result.model_validate({**json.loads(content), "schema_version": VERSION})
 
 
 VERSION_1 = Path(__file__).parents[1] / "result.v1.schema.json"

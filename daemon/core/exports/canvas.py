@@ -2,7 +2,8 @@
 
 By Canvas's importer: the titles of the students' columns are English in every language, and the last is
 `Section`. An assignment is found by `Title (id)`; another title would make a new assignment. A student is
-found by `ID`, else by the ids of the SIS. Only the assignments that the file has are changed.
+found by `ID`, else by the ids of the SIS. Only what the file has is changed: so it has no other assignment,
+and no row of a student without a new grade, whose grade may be another in Canvas since it was exported.
 """
 
 import re
@@ -23,7 +24,7 @@ _NOT_GIVEN = {"N/A": "the assignment is not given to this student in Canvas", "E
 def graded(
     content: bytes, wanted: str | None, members: Sequence[ClassMember], criterion: Criterion
 ) -> Exported:
-    """An export of a grade book with the grades of one assignment, and without the columns of others.
+    """An export of a grade book with the grades of one assignment, and nothing else to import.
 
     `wanted` is `Title (id)`, the title or the id; None where the export has but one assignment. Raises
     SheetUnreadable, UsageError.
@@ -53,7 +54,8 @@ def graded(
     kept = (*range(section + 1), column)
     there = tuple(member.student for number, member in entered.items() if (number, column) in cells)
     withheld = (*not_leaving(members, entered.values()), *notes)
-    return Exported(sheet.changed(cells, kept), there, withheld, tuple(replaced))
+    others = {row.number for row in students if (row.number, column) not in cells}
+    return Exported(sheet.changed(cells, kept, others), there, withheld, tuple(replaced))
 
 
 def _section(titles: Sequence[str]) -> int:

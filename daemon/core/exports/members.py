@@ -122,10 +122,7 @@ def not_leaving(members: Iterable[ClassMember], in_table: Iterable[ClassMember])
     notes = []
     for member in members:
         if not member.released:
-            counts = member.standing.counts
-            again = f"; run: introeval rate {counts.id}" if counts else ""
-            held = member.standing.held or f"its result is of an earlier version{again}"
-            notes.append(Note(member.student, member.name, held))
+            notes.append(Note(member.student, member.name, member.standing.held))
         elif member.student not in there:
             notes.append(
                 Note(member.student, member.name, "the table has no row that is surely this student's")

@@ -7,7 +7,7 @@ retries, suspicion and failure.
 from dataclasses import dataclass, replace
 
 from daemon.core.errors import Blame, Fault, IllegalTransition
-from daemon.core.tasks.task import FINAL, STAGE_OF, Event, Status, Task, next_status
+from daemon.core.tasks.task import ENDS_AS, FINAL, STAGE_OF, Event, Outcome, Status, Task, next_status
 
 _BACKOFF_FIRST_S = 5.0
 BACKOFF_MOST_S = 60.0
@@ -43,14 +43,16 @@ def advance(task: Task, event: Event, *, batch_id: int | None = None) -> Task:
     return after
 
 
-def revised(task: Task) -> Task:
-    """The task after its result was composed anew, without work: the next revision of a completed task.
+def revised(task: Task, outcome: Outcome) -> Task:
+    """The task after its result was composed anew, without work: the next revision of a task that ended.
 
-    Raises IllegalTransition for any other.
+    A failed one that a person rates is completed, and failed again once that is taken back. Raises
+    IllegalTransition for a task that is open or cancelled.
     """
-    if task.status is not Status.COMPLETED:
-        raise IllegalTransition(f"a task that is {task.status} has no rating to revise")
-    return replace(task, revision=task.revision + 1)
+    status = ENDS_AS.get(outcome, Status.COMPLETED)
+    if not {task.status, status} <= {Status.COMPLETED, Status.FAILED}:
+        raise IllegalTransition(f"a task that is {task.status} has no result to revise")
+    return replace(task, status=status, revision=task.revision + 1)
 
 
 def after_fault(task: Task, fault: Fault, now: float, policy: RetryPolicy) -> tuple[Event, Task]:

@@ -77,9 +77,10 @@ class Terms:
 class TaskFacts:
     """A task, as far as requests for it are judged.
 
-    `form_tried`: extraction gave an outcome, also one without a form. `judged_by`: the terms under which it
-    failed. `video_kept`: False where no copy is left, or ever was. `is_first`: a person put it first.
-    `decided_by`: who answers for the decision on its result.
+    `form_tried`: extraction gave an outcome, also one without a form. `error_code` stays where a person rates
+    what came to nothing; `judged_by`: the terms under which it failed. `video_kept`: False where no copy is
+    left, or ever was. `is_first`: a person put it first. `decided_by`: who answers for the decision on its
+    result.
     """
 
     id: int
@@ -155,9 +156,8 @@ def _no_retry(task: TaskFacts, terms: Terms) -> str | None:
     if task.status not in FINAL:
         return f"{this} is still open; wait for its result, or cancel it"
     if task.outcome is Outcome.EVALUATED:
-        return (
-            f"{this} is evaluated: there is nothing to retry; to rate it again, run: introeval rate {task.id}"
-        )
+        again = f"to rate it again, run: introeval rate {task.id}"
+        return _no_rating(task) or f"{this} is evaluated: there is nothing to retry; {again}"
     if task.outcome is Outcome.UNSCORABLE:
         return f"{this} is unscorable, and the same recording stays so; have the student record it again"
     if task.outcome is Outcome.NEEDS_REVIEW:
@@ -175,7 +175,10 @@ def _no_retry(task: TaskFacts, terms: Terms) -> str | None:
 def _no_rating(task: TaskFacts) -> str | None:
     this = f"task {task.id}"
     if task.outcome in (Outcome.EVALUATED, Outcome.NEEDS_REVIEW):
-        return None
+        if task.error_code is None:
+            return None
+        take_back = f"to take that back, run: introeval decide {task.id} --undo"
+        return f"{this} came to nothing and was rated by a person alone; {take_back}"
     if task.status not in FINAL:
         return f"{this} is still open; wait for its result"
     if task.outcome is Outcome.UNSCORABLE:
@@ -228,8 +231,8 @@ def _no_ruling(task: TaskFacts, verb: Ruling) -> str | None:
     this = f"task {task.id}"
     if task.status not in FINAL:
         return f"{this} is still open; wait for its result, or cancel it"
-    if task.status is not Status.COMPLETED:
-        told = f"{this} is {task.status}, so there is no result to decide on"
+    if task.status is Status.CANCELLED:
+        told = f"{this} is cancelled, so there is no result to decide on"
         return f"{told}; to begin it anew, run: introeval retry {task.id}"
     if verb is Ruling.UNDO and task.decided_by is None:
         return (

@@ -30,7 +30,9 @@ from daemon.store import (
     commits,
     deciding,
     documents,
+    fairness,
     open_store,
+    rechecks,
     recovery,
     reopening,
     reports,
@@ -147,8 +149,36 @@ def in_every_state(store: Database) -> Iterator[Task]:
     settled = doubtful(store, "settled", "quiet")
     deciding.decide(store, settled.id, ALL_FIVE, NOW, "ann")
     yield settled
+    (rated,) = born(store, birth("rated", "rated", fault=FILE_FAULT))
+    deciding.decide(store, rated.id, ALL_FIVE, NOW, "ann")
+    yield rated
     yield reopening.retry(store, doubtful(store, "retried", "no_evidence").id, NOW)
     assert answered.id != silent.id
+
+
+def test_no_model_rates_on_the_side_what_only_a_person_has_rated(store: Database) -> None:
+    (silent,) = born(store, birth("silent", "silent", fault=FILE_FAULT))
+    for task in (silent, unscorable(store, "unscorable")):
+        deciding.decide(store, task.id, ALL_FIVE, NOW, "ann")
+    assert rechecks.next_one(store, 0.0, 3) is None
+    assert fairness.said_between(store, 0.0, LATER) == []
+
+
+def test_what_came_to_nothing_is_rated_by_a_person_and_once_that_is_taken_back_is_as_it_was(
+    store: Database,
+) -> None:
+    for task in list(in_every_state(store)):
+        before = reports.task(store, task.id).task
+        if before.outcome not in (Outcome.FAILED, Outcome.UNSCORABLE):
+            continue
+        made = deciding.decide(store, task.id, ALL_FIVE, LATER, "ann")
+        decided = task_detail(store, task.id, NOW)
+        assert (made.outcome, made.error, made.released) == (Outcome.EVALUATED, None, True)
+        assert (decided.status, decided.outcome, decided.rating) == ("completed", "evaluated", 5)
+        assert not {"retry", "rate"} & set(decided.can), "no model has rated it, and none is to"
+        deciding.take_back(store, task.id, LATER, "ann")
+        after = reports.task(store, task.id).task
+        assert after == replace(before, revision=3, last_updated=LATER, acknowledged=False)
 
 
 @pytest.mark.parametrize("now", [NOW + 60, NOW + 4000])

@@ -7,11 +7,12 @@ import pytest
 
 from daemon.contracts.values import Rated, Ticket
 from daemon.core.agreement.calibration import Anchor, Calibration, corrections, rater_identity
+from daemon.core.classes.decision import Wanted
 from daemon.core.content.document import CRITERIA, Evaluation, Scored
 from daemon.core.errors import IllegalTransition, StoreError, UnknownTask
 from daemon.core.tasks.task import Event, Task
 from daemon.core.timestamps import to_iso
-from daemon.store import Database, audit, commits, documents, reopening, reports, revising
+from daemon.store import Database, audit, commits, deciding, documents, reopening, reports, revising
 from daemon.store.calibration import InUse, in_use
 from daemon.store.models import DocumentRow
 from daemon.store.revising import Rating
@@ -194,9 +195,20 @@ def test_each_use_and_removal_is_in_the_audit(store: Database) -> None:
     assert details[2]["before"] == {**named, "tasks": [task.id]}
 
 
-def test_a_result_of_an_earlier_version_is_not_revised_and_says_what_to_do(store: Database) -> None:
+@pytest.mark.parametrize("kind", ["revised", "decided"])
+def test_a_result_of_version_1_is_revised_and_decided_on_as_any_other(store: Database, kind: str) -> None:
     task = rated(store, "anna")
-    old = json.dumps({**last(store, task.id), "schema_version": 1}).encode()
-    DocumentRow.update(content=old).where(DocumentRow.task_id == task.id).execute(store)
-    with pytest.raises(IllegalTransition, match=f"run: introeval rate {task.id}"):
-        revising.revise(store, Rating(task.id, scored(), ORIGIN), "decided", LATER)
+    new = ("schema_version", "set_aside", "profile_evidence", "class_name", "decision", "released")
+    old = {key: value for key, value in last(store, task.id).items() if key not in new}
+    content = json.dumps({**old, "schema_version": 1}).encode()
+    DocumentRow.update(content=content).where(DocumentRow.task_id == task.id).execute(store)
+    if kind == "revised":
+        revising.revise(store, Rating(task.id, scored(8.0), ORIGIN), "calibrated", LATER)
+    else:
+        deciding.decide(store, task.id, Wanted(), LATER, "ann")
+    after = last(store, task.id)
+    assert (after["schema_version"], after["revision"], after["released"]) == (2, 2, kind == "decided")
+    assert after["transcript"] == old["transcript"]
+    if kind == "decided":
+        deciding.take_back(store, task.id, LATER, "ann")
+        assert last(store, task.id)["evaluation"] == old["evaluation"]
