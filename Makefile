@@ -66,7 +66,7 @@ coverage: setup ## how much of each room the unit tests run (a minute and a half
 	$(BIN)/python -m pytest tests/unit -q -n logical --maxprocesses 8 --dist worksteal --cov --cov-report=
 	$(BIN)/python -m tests.support.covered
 
-bench: setup ## measure
+bench: setup ## measure in a few minutes (BENCH_ARGS='--all', 'stt idle', '--against FILE')
 	$(BIN)/introeval models pull $(TEST_MODELS)
 	$(BIN)/python -m tests.bench $(BENCH_ARGS)
 

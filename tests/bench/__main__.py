@@ -1,63 +1,37 @@
 """`python -m tests.bench [NAME...]`: run the benchmarks and print their figures beside their goals.
 
-The exit code is 0 when every goal is met, 1 when one is missed. What can't be run here is skipped and
-says so.
+The exit code is 0 when every goal is met, 1 when one is missed or a benchmark failed. What can't be run here
+is skipped and says so.
 """
 
 import argparse
-import json
+import importlib
 import logging
+import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from pathlib import Path
 
 import structlog
+from rich.console import Console
 
-from daemon.cli.lines import table
-from tests.bench import (
-    class_hearing,
-    classroom,
-    commands,
-    damage,
-    equal,
-    forecast,
-    hearing,
-    idle,
-    injection,
-    intake,
-    soak,
-    status,
-    stt,
-    switch,
-    tui,
-)
-from tests.bench.figures import Figure, Options, Skipped
+from tests.bench import record
+from tests.bench.figures import Options, Skipped
+from tests.bench.shown import tables
 
-BENCHMARKS: dict[str, Callable[[Options], list[Figure]]] = {
-    "stt": stt.measure,
-    "hearing": hearing.measure,
-    "class_hearing": class_hearing.measure,
-    "injection": injection.measure,
-    "class": classroom.measure,
-    "damage": damage.measure,
-    "equal": equal.measure,
-    "intake": intake.measure,
-    "status": status.measure,
-    "commands": commands.measure,
-    "idle": idle.measure,
-    "forecast": forecast.measure,
-    "switch": switch.measure,
-    "tui": tui.measure,
-    "soak": soak.measure,
-}
+QUICK = ("commands", "idle", "status", "forecast", "classroom", "tui", "stt", "switch")
+SLOW = ("intake", "damage", "equal", "class_hearing", "hearing", "injection", "soak")
 
 
 def main() -> int:
-    """Run what the command line names, or everything."""
-    usual = Options()
+    """Run what the command line names, the quick ones, or everything."""
+    usual, known = Options(), (*QUICK, *SLOW)
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure IntroEval.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}; default: {', '.join(QUICK)}"
+    )
+    parser.add_argument("--all", action="store_true", help="run all of them")
     parser.add_argument("--whisper", default=usual.whisper, help="Whisper model (default: %(default)s)")
     parser.add_argument(
         "--scale", type=float, default=usual.scale, help="divides a class's durations (default: %(default)g)"
@@ -65,45 +39,45 @@ def main() -> int:
     parser.add_argument(
         "--minutes", type=float, default=usual.minutes, help="how long to soak (default: %(default)g)"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON for other programs")
+    parser.add_argument("--json", action="store_true", help="print JSON for other programs and --against")
+    parser.add_argument("--against", type=Path, metavar="FILE", help="compare with what --json once printed")
     chosen = parser.parse_args()
-    if unknown := set(chosen.names) - BENCHMARKS.keys():
-        parser.error(f"there is no {', '.join(sorted(unknown))}, but {', '.join(BENCHMARKS)}")
+    if unknown := set(chosen.names) - set(known):
+        parser.error(f"there is no {', '.join(sorted(unknown))}, but {', '.join(known)}")
+    try:
+        then = record.read(chosen.against) if chosen.against else None
+    except record.Unreadable as exc:
+        parser.error(str(exc))
     quiet = structlog.make_filtering_bound_logger(logging.WARNING)
     structlog.configure(wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    figures = _run(chosen.names or list(BENCHMARKS), Options(chosen.whisper, chosen.scale, chosen.minutes))
+    names = chosen.names or (known if chosen.all else QUICK)
+    run = record.here()
+    measure(names, Options(chosen.whisper, chosen.scale, chosen.minutes), run)
     if chosen.json:
-        print(json.dumps([{**asdict(figure), "met": figure.met} for figure in figures], indent=2))
+        print(run.json())
     else:
-        print("\n".join(table(_rows(figures), None, right=(1, 3))))
-    return 1 if any(figure.met is False for figure in figures) else 0
+        Console(highlight=False, markup=False).print(tables(run, then))
+    return 1 if run.failed or any(run.missed()) else 0
 
 
-def _run(names: Sequence[str], options: Options) -> list[Figure]:
-    figures = []
+def measure(names: Sequence[str], options: Options, run: record.Run) -> None:
+    """Run the benchmarks one after the other. What one gave before it failed stands; ctrl+c ends them."""
+    busy, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    if busy > cores / 4:
+        print(f"busy: a load of {busy:.1f} on {cores} cores; figures of time are too high", file=sys.stderr)
     for name in names:
         began = time.monotonic()
         try:
-            figures += BENCHMARKS[name](options)
+            for figure in importlib.import_module(f"tests.bench.{name}").measure(options):
+                run.figures.setdefault(name, []).append(figure)
         except Skipped as exc:
-            print(f"{name}: skipped: {exc}", file=sys.stderr)
-        else:
-            print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
-    return figures
-
-
-def _rows(figures: Sequence[Figure]) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [("name", "figure", "unit", "goal", "met")]
-    for figure in figures:
-        met = {True: "yes", False: "NO", None: ""}[figure.met]
-        goal = "" if figure.goal is None else str(figure.goal)
-        rows.append((figure.name, _shown(figure.value), figure.unit, goal, met))
-    return rows
-
-
-def _shown(value: float) -> str:
-    """Four digits that count: a ratio of 1.032 is not 1.03."""
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+            run.skipped[name] = str(exc)
+        except KeyboardInterrupt:
+            run.failed[name] = "ended by ctrl+c; the benchmarks after it were not run"
+            return
+        except Exception as exc:  # noqa: BLE001 - of whatever kind: the figures of the others are not lost
+            run.failed[name] = f"{type(exc).__name__}: {exc}"
+        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":

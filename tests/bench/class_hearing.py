@@ -83,29 +83,29 @@ def measure(options: Options) -> list[Figure]:
             batch: _hear(streams[0], scribe, clips, batch, max(AT_ONCE, batch))
             for batch in (BATCHES if on_gpu else BATCHES[:1])
         }
-    name = f"class_hearing {options.whisper} on {ready.device}, {ready.compute_type}"
+    name = f"{options.whisper} on {ready.device}, {ready.compute_type}"
     figures = [Figure(f"{name}: one file at a time", alone.speed, "x real time")]
     for batch, queue in passes.items():
         least = ceil(queue.counted.windows["encode"] / batch)
         wrong, times_s = _apart(alone.heard, queue.heard)
         first = batch == BATCHES[0]
         figures += [
-            Figure(f"class_hearing: batches of {batch}", queue.speed, "x real time"),
+            Figure(f"batches of {batch}", queue.speed, "x real time"),
             Figure(
-                "class_hearing: against one file at a time",
+                "against one file at a time",
                 queue.speed / alone.speed,
                 "x as fast",
                 at_least(3.0) if on_gpu and first else None,
             ),
             Figure(
-                f"class_hearing: encoder calls over {least}",
+                f"encoder calls over {least}",
                 queue.counted.calls["encode"] / least,
                 "x the least",
                 at_most(1.1) if first else None,
             ),
-            Figure("class_hearing: windows heard twice", queue.counted.calls["retry"], ""),
-            Figure("class_hearing: other words", wrong, "%", at_most(0.2)),
-            Figure("class_hearing: times of segments apart", times_s, "s", at_most(0.2)),
+            Figure("windows heard twice", queue.counted.calls["retry"], ""),
+            Figure("other words", wrong, "%", at_most(0.2)),
+            Figure("times of segments apart", times_s, "s", at_most(0.2)),
         ]
     return figures
 

@@ -32,7 +32,7 @@ def measure(options: Options) -> list[Figure]:
             took = asyncio.run(_take(seconds, residency, parallel, size))
             slots = {Stage.STT: 1, Stage.EXTRACT: parallel, Stage.RATE: parallel}
             ratio = took / least_s(seconds, residency, slots, size)
-            figures.append(Figure(f"class: {name}, batches of {size}", ratio, "x the least", GOAL))
+            figures.append(Figure(f"{name}, batches of {size}", ratio, "x the least", GOAL))
     return figures
 
 

@@ -1,35 +1,44 @@
-"""`commands`: the time of one call of a command, from its start to its end, with a daemon that answers."""
+"""`commands`: the time of one call of a command, from its start to its end, with a daemon and without."""
 
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
-from tests.bench.figures import Figure, Options, at_most
-from tests.bench.process import make_lab, running
+from daemon.store import open_store
+from tests.bench.figures import Figure, Options, at_most, in_turn, median_of, seconds_of
+from tests.bench.process import database, make_lab, running
 
-CALLS = 15
+CALLS = 11
 GOAL = at_most(0.4)
-COMMANDS = ("--help", "tasks", "status")
+COMMANDS = ("tasks", "status", "attention")
 
 
 def measure(options: Options) -> list[Figure]:
-    """The median time of each command."""
-    with tempfile.TemporaryDirectory() as folder:
-        file, config = make_lab(Path(folder))
-        with running(file, config):
-            return [
-                Figure(f"commands: introeval {each}", _median_s(file, each), "s", GOAL) for each in COMMANDS
-            ]
+    """The median time of each command, and of Python with nothing to do."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as daemons:
+        ways = {
+            "python -c pass": [sys.executable, "-c", "pass"],
+            "introeval --help": [sys.executable, "-m", "daemon", "--help"],
+        }
+        for where in ("without a daemon", "with a daemon"):
+            folder = Path(name) / where
+            folder.mkdir()
+            file, config = make_lab(folder)
+            open_store(database(config)).close()
+            if where == "with a daemon":
+                daemons.enter_context(running(file, config))
+            introeval = [sys.executable, "-m", "daemon", "--config", str(file)]
+            ways |= {f"introeval {each}, {where}": [*introeval, each] for each in COMMANDS}
+        calls = {each: partial(seconds_of, partial(_call, line)) for each, line in ways.items()}
+        in_turn(calls, 1)  # the first round makes the bytecode
+        times = in_turn(calls, CALLS)
+    return [
+        median_of(each, times[each], "s", GOAL if each.startswith("introeval") else None) for each in ways
+    ]
 
 
-def _median_s(file: Path, command: str) -> float:
-    line = [sys.executable, "-m", "daemon", "--config", str(file), command]
-    times = []
-    for _ in range(CALLS):
-        began = time.perf_counter()
-        subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
+def _call(line: list[str]) -> None:
+    subprocess.run(line, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

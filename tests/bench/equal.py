@@ -26,7 +26,7 @@ def _measured(recording: str, whisper: str) -> list[Figure]:
         same, files = hand_in_class(lab, recording, COPIES, STUDENTS)
         worked_with_a_restart(lab, files, _LONG_S)
         found = spread([lab.results()[student] for student in same])
-    title = f"equal: {COPIES} copies of {recording} in {STUDENTS}"
+    title = f"{COPIES} copies of {recording} in {STUDENTS}"
     return [
         Figure(f"{title}: expected scores apart", found.expected, "points", at_most(0.1)),
         Figure(f"{title}: integers that differ", found.integers, "of 4", at_most(0)),

@@ -5,7 +5,6 @@ times: the same class, from the first claim to the last result.
 """
 
 import asyncio
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from daemon.core.forecast.durations import PLANNED, MeasuredAttempt, MeasuredSwi
 from daemon.core.forecast.forecast import forecast
 from daemon.core.forecast.simulated import Coming, simulate_class
 from daemon.core.tasks.task import Stage
-from tests.bench.figures import Figure, Options, at_most
+from tests.bench.figures import Figure, Options, at_most, median_of, percentile, seconds_of
 from tests.support.inprocess import Lab
 from tests.support.waiting import until
 from tests.unit.scheduling import APART, burst, policy, view_of
@@ -31,13 +30,13 @@ POLICY = policy(APART, size=20, remainder=True, llm=4)
 
 def measure(options: Options) -> list[Figure]:
     """Of classes of thirty whose durations are random by a fifth, and of queues of 60 and of 5,000."""
-    misses = sorted(_miss(seed) for seed in range(SEEDS))
+    misses = [_miss(seed) for seed in range(SEEDS)]
     return [
-        Figure("forecast: a class's end, median miss", 100 * statistics.median(misses), "%", at_most(3.0)),
-        Figure("forecast: a class's end, p95 miss", 100 * misses[SEEDS * 95 // 100 - 1], "%", at_most(8.0)),
-        Figure("forecast: simulate against a real run", 100 * _simulation_miss(), "%", at_most(2.0)),
-        Figure("forecast: 60 open tasks", _cost_ms(60), "ms", at_most(50.0)),
-        Figure("forecast: 5,000 open tasks", _cost_ms(5000), "ms", at_most(300.0)),
+        median_of("a class's end, median miss", [100 * miss for miss in misses], "%", at_most(3.0)),
+        Figure("a class's end, p95 miss", 100 * percentile(misses, 95), "%", at_most(8.0)),
+        Figure("simulate against a real run", 100 * _simulation_miss(), "%", at_most(2.0)),
+        median_of("60 open tasks", _costs_ms(60), "ms", at_most(50.0)),
+        median_of("5,000 open tasks", _costs_ms(5000), "ms", at_most(300.0)),
     ]
 
 
@@ -49,14 +48,9 @@ def _miss(seed: int) -> float:
     return abs(done.expected / truth.makespan_s - 1)
 
 
-def _cost_ms(tasks: int) -> float:
+def _costs_ms(tasks: int) -> list[float]:
     view = view_of(0.0, burst(tasks), None, switch_s=5.0)
-    spent = []
-    for _ in range(RUNS):
-        began = time.perf_counter()
-        forecast(view, POLICY, PLANNED)
-        spent.append(time.perf_counter() - began)
-    return 1000 * statistics.median(spent)
+    return [1000 * seconds_of(lambda: forecast(view, POLICY, PLANNED)) for _ in range(RUNS)]
 
 
 def _simulation_miss() -> float:

@@ -90,12 +90,8 @@ def measure(options: Options) -> list[Figure]:
     missed = sum(each.evaluated for each in bad)
     doubted = sum(not each.evaluated for each in good)
     return [
-        Figure(
-            f"hearing: evaluated of {len(bad)} with a word error rate above {BAD}", missed, "", at_most(0)
-        ),
-        Figure(
-            f"hearing: doubted of {len(good)} with one below {GOOD}", doubted, "", at_most(len(good) // 30)
-        ),
+        Figure(f"evaluated of {len(bad)} with a word error rate above {BAD}", missed, "", at_most(0)),
+        Figure(f"doubted of {len(good)} with one below {GOOD}", doubted, "", at_most(len(good) // 30)),
     ]
 
 

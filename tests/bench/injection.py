@@ -51,7 +51,7 @@ def _by_rules(rows: Sequence[HeldOut], how: str) -> list[Figure]:
     figures = []
     for kind in KINDS:
         texts = [row.text for row in rows if row.kind == kind]
-        name = f"injection: of {len(texts)} {kind}, {how}, by rules"
+        name = f"of {len(texts)} {kind}, {how}, by rules"
         figures += [
             Figure(f"{name}: flagged", len(flagged(texts)), ""),
             Figure(f"{name}: cut", len(cut(texts)), ""),
@@ -74,7 +74,7 @@ async def _by_model(rows: Sequence[HeldOut], folder: Path) -> list[Figure]:
     asker = Asker(host, GraderAnswer, lambda: _OPTIONS)
     prompt = load_prompt("extract")
     await asker.start(prompt.render(HELLO, to_the_grader=True))
-    figures = [Figure("injection: SmolLM2 is asked by the daemon", outcome.provenance["asked_to_name"], "")]
+    figures = [Figure("SmolLM2 is asked by the daemon", outcome.provenance["asked_to_name"], "")]
     for kind in KINDS:
         mine = [row for row in rows if row.kind == kind]
         named = [await _named(asker, row.text) for row in mine]
@@ -83,7 +83,7 @@ async def _by_model(rows: Sequence[HeldOut], folder: Path) -> list[Figure]:
             for row, found in zip(mine, named, strict=True)
         )
         either = sum(bool(found) or bool(flagged([row.text])) for row, found in zip(mine, named, strict=True))
-        name = f"injection: of {len(mine)} {kind}, by SmolLM2 without the trial"
+        name = f"of {len(mine)} {kind}, by SmolLM2 without the trial"
         figures += [
             Figure(f"{name}: anything named", sum(map(bool, named)), ""),
             Figure(f"{name}: these words named", right, ""),
@@ -117,7 +117,7 @@ async def _as_heard(rows: Sequence[HeldOut], folder: Path) -> list[Figure]:
                 await _heard(engine, media, row.text, CLEAR[number % len(CLEAR)], folder)
                 for number, row in enumerate(mine)
             ]
-            name = f"injection: of {len(mine)} {kind}, spoken: flagged by rules"
+            name = f"of {len(mine)} {kind}, spoken: flagged by rules"
             figures += [
                 Figure(f"{name} as written", len(flagged([row.text for row in mine])), ""),
                 Figure(f"{name} as heard", len(flagged(heard)), ""),

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from daemon.config.load import Config, load
 from daemon.system.state_folder import DATABASE
 from tests.bench.figures import MODELS, ROOT, model_folder
@@ -85,6 +87,14 @@ def running(file: Path, config: Config, command: Sequence[str] = ()) -> Iterator
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
+
+
+def cpu_s(process: psutil.Process) -> float:
+    """Processor seconds of a process and of the children that it has or had."""
+    living = [child.cpu_times() for child in process.children(recursive=True)]
+    own = process.cpu_times()
+    ended = own.children_user + own.children_system
+    return float(own.user + own.system + ended + sum(times.user + times.system for times in living))
 
 
 def _wait_for_answer(daemon: "subprocess.Popen[bytes]", path: Path, output: str) -> None:

@@ -59,17 +59,17 @@ def measure(options: Options) -> list[Figure]:
             seen.pump(SETTLING_S)
             quiet = seen.pump(QUIET_S) / QUIET_S
     return [
-        Figure("soak: tasks", tasks, f"in {options.minutes:g} min"),
+        Figure("tasks", tasks, f"in {options.minutes:g} min"),
         *(
             figure
             for name, process in watched.items()
             for figure in (
-                Figure(f"soak: {name}, resident memory at first", process.at_first_mb, "MB"),
-                Figure(f"soak: {name}, growth", process.growth_mb, "MB", GROWTH),
-                Figure(f"soak: {name}, open files more", process.files_more, "", at_most(0)),
+                Figure(f"{name}, resident memory at first", process.at_first_mb, "MB"),
+                Figure(f"{name}, growth", process.growth_mb, "MB", GROWTH),
+                Figure(f"{name}, open files more", process.files_more, "", at_most(0)),
             )
         ),
-        Figure("soak: dashboard afterwards, bytes", quiet, "B/s", at_most(50)),
+        Figure("dashboard afterwards, bytes", quiet, "B/s", at_most(50)),
     ]
 
 

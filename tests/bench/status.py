@@ -1,16 +1,16 @@
 """`status`: what the dashboard asks must not grow with history."""
 
 import json
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from daemon.config.load import Config
 from daemon.store import open_store, videos
-from tests.bench.figures import Figure, Options, at_most
+from tests.bench.figures import Figure, Options, at_most, median_of, ratio_of, seconds_of
 from tests.bench.process import Socket, database, make_lab, running
 from tests.integration.stores import birth, born, completed, deliver_all, grow
 
@@ -28,12 +28,12 @@ def measure(options: Options) -> list[Figure]:
     """
     with ExitStack() as labs:
         asked = [labs.enter_context(_asked(finished)) for finished in (0, FINISHED)]
-        times = [[_time_s(one) for one in asked] for _ in range(WARM_UP + ASKED)]
-    none, many = (1000 * statistics.median(each) for each in zip(*times[WARM_UP:], strict=True))
+        times = [[seconds_of(partial(one.get, "/status")) for one in asked] for _ in range(WARM_UP + ASKED)]
+    none, many = ([1000 * each for each in mine] for mine in zip(*times[WARM_UP:], strict=True))
     return [
-        Figure("status: no finished task", none, "ms", LATENCY_GOAL),
-        Figure(f"status: {FINISHED:,} finished tasks", many, "ms", LATENCY_GOAL),
-        Figure("status: ratio of the two", many / none, "x", RATIO_GOAL),
+        median_of("no finished task", none, "ms", LATENCY_GOAL),
+        median_of(f"{FINISHED:,} finished tasks", many, "ms", LATENCY_GOAL),
+        ratio_of("ratio of the two", many, none, "x", RATIO_GOAL),
     ]
 
 
@@ -49,12 +49,6 @@ def _asked(finished: int) -> Iterator[Socket]:
             assert counted == finished, f"{counted} tasks are completed, not {finished}"
             socket.close()  # it opens again: the server ends one that is silent while the other lab is made
             yield socket
-
-
-def _time_s(asked: Socket) -> float:
-    began = time.perf_counter()
-    asked.get("/status")
-    return time.perf_counter() - began
 
 
 def _fill(config: Config, finished: int) -> None:

@@ -13,14 +13,16 @@ without times in the segments, which loses the least.
 
 import asyncio
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+
+import psutil
 
 from daemon.config.sections import SttSettings
 from daemon.contracts.values import Decoded, SttWork, Ticket, Transcribed
@@ -30,9 +32,8 @@ from daemon.stt.decoder import MediaReader
 from daemon.stt.transcriber import WhisperEngine
 from daemon.system.weights import Weights
 from tests.bench.clips import spoken_clips
-from tests.bench.figures import Figure, Options, at_least, model_folder
-
-T = TypeVar("T")
+from tests.bench.figures import ROUNDS, Figure, Options, at_least, in_turn, median_of, model_folder, ratio_of
+from tests.bench.process import cpu_s
 
 CLIPS = 10
 LENGTH_S = 45.0
@@ -62,63 +63,70 @@ print(json.dumps(said))
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Took:
+    """One way through all clips: by the clock, of the processor, and how many words came of it."""
+
+    seconds: float
+    cpu_s: float
+    words: int
+
+
 def measure(options: Options) -> list[Figure]:
     """How many times as fast ours is as the others, and how many words each of them wrote."""
     model = model_folder(f"whisper-{options.whisper}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clips = spoken_clips(folder, CLIPS, PARTS, LENGTH_S)
-        ours_cpu_s, (ours_s, ours) = _with_cpu_s(lambda: asyncio.run(_ours(model, clips, folder)))
-        loop = [str(model), str(BATCH_SIZE)]
-        bare_cpu_s, (bare_s, bare) = _with_cpu_s(lambda: _python(BARE, [*loop, "with", *map(str, clips)]))
-        plain_s, plain = _python(BARE, [*loop, "without", *map(str, clips)])
-        fresh = [_python(FRESH, [str(model), str(clip)]) for clip in clips]
-    fresh_s = sum(took for took, _ in fresh)
+        every = [str(clip) for clip in clips]
+
+        def loop(timestamps: str) -> list[str]:
+            return _python(BARE, str(model), str(BATCH_SIZE), timestamps, *every)
+
+        ways = {
+            "ours": lambda: asyncio.run(_ours(model, clips, folder)),
+            "a process a video": lambda: [
+                text for clip in every for text in _python(FRESH, str(model), clip)
+            ],
+            "a bare batched loop": lambda: loop("with"),
+            "the same without timestamps": lambda: loop("without"),
+        }
+        took = in_turn({name: partial(_took, way) for name, way in ways.items()}, ROUNDS)
+    seconds = {name: [each.seconds for each in rounds] for name, rounds in took.items()}
+    cpu_s = {name: [each.cpu_s for each in rounds] for name, rounds in took.items()}
+    ours, bare = "ours", "a bare batched loop"
+    goals = {"a process a video": FRESH_GOAL, bare: BARE_GOAL}
     return [
-        Figure(f"stt {options.whisper}: ours", ours_s, "s"),
-        Figure("stt: against a process a video", fresh_s / ours_s, "x as fast", FRESH_GOAL),
-        Figure("stt: against a bare batched loop", bare_s / ours_s, "x as fast", BARE_GOAL),
-        Figure("stt: against the same without timestamps", plain_s / ours_s, "x as fast"),
-        Figure("stt: processor time against a bare batched loop", bare_cpu_s / ours_cpu_s, "x as fast"),
-        Figure("stt: words of ours", _words(ours), "words"),
-        Figure("stt: words of a process a video", _words([said for _, (said,) in fresh]), "words"),
-        Figure("stt: words of the bare loop", _words(bare), "words"),
-        Figure("stt: words of the same without timestamps", _words(plain), "words"),
+        median_of(f"ours, {options.whisper}", seconds[ours], "s"),
+        *(
+            ratio_of(f"against {name}", seconds[name], seconds[ours], "x as fast", goals.get(name))
+            for name in list(ways)[1:]
+        ),
+        ratio_of(f"processor time against {bare}", cpu_s[bare], cpu_s[ours], "x as fast"),
+        *(median_of(f"words of {name}", [each.words for each in took[name]], "words") for name in ways),
     ]
 
 
-def _words(said: Sequence[str]) -> int:
-    return sum(len(text.split()) for text in said)
-
-
-def _with_cpu_s(run: Callable[[], T]) -> tuple[float, T]:
-    """The processor time of what `run` does, here and in children that end: on a busy machine it says more
-    than the clock.
-    """
-    before = _cpu_s()
-    made = run()
-    return _cpu_s() - before, made
-
-
-def _cpu_s() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
-
-
-def _python(program: str, arguments: Sequence[str]) -> tuple[float, list[str]]:
-    """How long a program took from start to end, and what it wrote down."""
-    began = time.monotonic()
-    ended = subprocess.run(
-        [sys.executable, "-c", program, *arguments], check=True, stdout=subprocess.PIPE, text=True
+def _took(way: Callable[[], Sequence[str]]) -> Took:
+    """Processor time counts here and in children that end: on a busy machine it says more than the clock."""
+    began, before = time.monotonic(), cpu_s(psutil.Process())
+    said = way()
+    return Took(
+        time.monotonic() - began,
+        cpu_s(psutil.Process()) - before,
+        sum(len(text.split()) for text in said),
     )
-    took = time.monotonic() - began
+
+
+def _python(program: str, *arguments: str) -> list[str]:
+    """The texts that a program wrote down."""
+    ended = subprocess.run([sys.executable, "-c", program, *arguments], check=True, stdout=subprocess.PIPE)
     said: list[str] = json.loads(ended.stdout)
-    return took, said
+    return said
 
 
-async def _ours(model: Path, clips: Sequence[Path], folder: Path) -> tuple[float, list[str]]:
-    """How long the phase took with everything that belongs to it, and what it wrote down."""
-    began = time.monotonic()
+async def _ours(model: Path, clips: Sequence[Path], folder: Path) -> list[str]:
+    """The texts of a phase with everything that belongs to it."""
     media = MediaReader(max_duration_s=900.0, log=folder / "media.log")
     engine = WhisperEngine(
         Weights.unpinned(model),
@@ -144,12 +152,9 @@ async def _ours(model: Path, clips: Sequence[Path], folder: Path) -> tuple[float
 
     try:
         await engine.start()
-        said = await asyncio.gather(*(one(number, ahead) for number, ahead in enumerate(decoding)))
-        await engine.stop()
-        took = time.monotonic() - began
+        return await asyncio.gather(*(one(number, ahead) for number, ahead in enumerate(decoding)))
     finally:
         for ahead in decoding:
             ahead.cancel()
         await engine.stop()
         await media.aclose()
-    return took, said

@@ -9,7 +9,6 @@ so that a busy machine is busy for both.
 import asyncio
 import json
 import os
-import statistics
 import subprocess
 import tempfile
 import time
@@ -34,7 +33,7 @@ from daemon.llm.prompts import load_prompt
 from daemon.llm.rater import IntroductionRater
 from daemon.llm.rubric import Rubric
 from daemon.node.docker import DockerNode
-from tests.bench.figures import Figure, Options, Skipped, at_most
+from tests.bench.figures import Figure, Options, Skipped, at_most, median_of, ratio_of
 from tests.docker.docker_lab import MODELS, Box
 from tests.docker.engine import SOCKET_VARIABLE, Containers, Engine, other_engine, started, unfit
 from tests.support.scripted import Log, ScriptedEngine
@@ -74,11 +73,10 @@ def measure(options: Options) -> list[Figure]:
             ours, script = asyncio.run(compared(lab))
         finally:
             containers.remove()
-    ratio = statistics.median(ours) / statistics.median(script)
     return [
-        Figure("switch: stt and back", statistics.median(ours), "s"),
-        Figure("switch: by a shell script", statistics.median(script), "s"),
-        Figure("switch: ratio", ratio, "x", at_most(1.15)),
+        median_of("stt and back", ours, "s"),
+        median_of("by a shell script", script, "s"),
+        ratio_of("ratio", ours, script, "x", at_most(1.15)),
     ]
 
 

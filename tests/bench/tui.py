@@ -1,16 +1,17 @@
 """`tui`: what the dashboard costs, in a pseudo-terminal of 120x40 at one refresh a second."""
 
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
 
 from daemon.core.timestamps import to_iso
-from tests.bench.figures import Figure, Options, at_most, percentile
+from tests.bench.figures import ROUNDS, Figure, Options, at_most, in_turn, median_of, percentile, ratio_of
+from tests.bench.process import cpu_s
 from tests.tui.fake_daemon import NOW, FakeDaemon, a_refusal, in_process, in_thread, task
 from tests.tui.terminal import Terminal, dashboard, terminal
 
@@ -50,33 +51,26 @@ def _paint(folder: Path) -> list[Figure]:
     empty.write_text(_EMPTY)
     with in_thread(FakeDaemon(folder / "up.sock")) as fake:
         ways = {
-            "empty": ([str(empty)], "MARKER"),
-            "up": (dashboard(fake.path), "STUDENT"),
-            "down": (dashboard(folder / "none"), "STUDENT"),
+            "an empty Textual app": ([str(empty)], "MARKER"),
+            "daemon up": (dashboard(fake.path), "STUDENT"),
+            "daemon down": (dashboard(folder / "none"), "STUDENT"),
         }
-        times: dict[str, list[float]] = {name: [] for name in ways}
-        for counts in [False] + [True] * PAINTS:
-            for name, (arguments, marker) in ways.items():
-                paint_s = _first_paint(arguments, marker, bytecode)
-                if counts:
-                    times[name].append(paint_s)
-    empty_s, up_s, down_s = (statistics.median(times[name]) for name in ways)
-    up, down = (
-        statistics.median(mine / bare for mine, bare in zip(times[name], times["empty"], strict=True))
-        for name in ("up", "down")
-    )
+        paints = {name: partial(_first_paint_ms, *way, bytecode) for name, way in ways.items()}
+        in_turn(paints, 1)
+        times = in_turn(paints, PAINTS)
+    bare = times["an empty Textual app"]
     return [
-        Figure("tui: first paint, an empty Textual app", 1000 * empty_s, "ms"),
-        Figure("tui: first paint, daemon up", 1000 * up_s, "ms"),
-        Figure("tui: first paint, daemon down", 1000 * down_s, "ms"),
-        Figure("tui: first paint, daemon up, to an empty app", up, "x", at_most(1.3)),
-        Figure("tui: first paint, daemon down, to an empty app", down, "x", at_most(1.3)),
+        *(median_of(f"first paint, {name}", mine, "ms") for name, mine in times.items()),
+        *(
+            ratio_of(f"first paint, {name}, to an empty app", times[name], bare, "x", at_most(1.25))
+            for name in ("daemon up", "daemon down")
+        ),
     ]
 
 
-def _first_paint(arguments: list[str], marker: str, environment: dict[str, str]) -> float:
+def _first_paint_ms(arguments: list[str], marker: str, environment: dict[str, str]) -> float:
     with terminal(arguments, 120, 40, **environment) as seen:
-        return seen.until(lambda: marker.encode() in seen.written)
+        return 1000 * seen.until(lambda: marker.encode() in seen.written)
 
 
 @contextmanager
@@ -109,11 +103,11 @@ def _at_work(folder: Path) -> list[Figure]:
         work_bytes, work_cpu = _watch(seen)
         memory = psutil.Process(seen.pid).memory_info().rss / 1e6
     return [
-        Figure("tui: nothing changes, bytes", idle_bytes, "B/s", at_most(50)),
-        Figure("tui: nothing changes, processor", idle_cpu, "% of a core", at_most(0.5)),
-        Figure("tui: three tasks change, bytes", work_bytes, "B/s", at_most(1500)),
-        Figure("tui: three tasks change, processor", work_cpu, "% of a core", at_most(1.5)),
-        Figure("tui: resident memory", memory, "MB", at_most(60)),
+        median_of("nothing changes, bytes", idle_bytes, "B/s", at_most(50)),
+        median_of("nothing changes, processor", idle_cpu, "% of a core", at_most(0.4)),
+        median_of("three tasks change, bytes", work_bytes, "B/s", at_most(1500)),
+        median_of("three tasks change, processor", work_cpu, "% of a core", at_most(1.5)),
+        Figure("resident memory", memory, "MB", at_most(60)),
     ]
 
 
@@ -126,13 +120,14 @@ def step(daemon: FakeDaemon) -> None:
     daemon.says(now=to_iso(NOW + seconds / 3), gpu=gpu)
 
 
-def _watch(seen: Terminal) -> tuple[float, float]:
-    """Bytes a second, and the share of a core in percent."""
-    process = psutil.Process(seen.pid)
-    before = process.cpu_times()
-    written = seen.pump(WATCHED_S)
-    after = process.cpu_times()
-    return written / WATCHED_S, 100 * (after.user + after.system - before.user - before.system) / WATCHED_S
+def _watch(seen: Terminal) -> tuple[list[float], list[float]]:
+    """Bytes a second, and the share of a core in percent, of each round."""
+    process, written, shares = psutil.Process(seen.pid), [], []
+    for _ in range(ROUNDS):
+        before = cpu_s(process)
+        written.append(seen.pump(WATCHED_S) / WATCHED_S)
+        shares.append(100 * (cpu_s(process) - before) / WATCHED_S)
+    return written, shares
 
 
 def _keys(folder: Path) -> list[Figure]:
@@ -169,6 +164,6 @@ def _times(seen: Terminal) -> list[float]:
 
 def _latency(what: str, times: list[float]) -> list[Figure]:
     return [
-        Figure(f"tui: a key with {what}, median", statistics.median(times), "ms"),
-        Figure(f"tui: a key with {what}, 95th percentile", percentile(times, 95), "ms", at_most(30)),
+        median_of(f"a key with {what}, median", times, "ms"),
+        Figure(f"a key with {what}, 95th percentile", percentile(times, 95), "ms", at_most(30)),
     ]
