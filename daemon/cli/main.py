@@ -1,5 +1,6 @@
 """The command line. An error is printed as one line, and its type gives the exit code."""
 
+import gc
 import io
 import os
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 from daemon.cli.exit_codes import ExitCode
 from daemon.core.errors import IntroEvalError, UsageError
 
+_GARBAGE = 100_000  # objects to a collection: what the imports of a command make is no garbage
 _TYPE = re.compile(r"Input should be ([^;,]*)(, unable to parse [^;]*)?")
 _NEAR = re.compile(r"\(Possible options: ([^)]*)\)")
 _KINDS = {"a valid integer": "a whole number", "a valid number": "a number"}
@@ -17,6 +19,8 @@ _KINDS = {"a valid integer": "a whole number", "a valid number": "a number"}
 
 def main() -> None:
     """Run the command line of this process, and end it with the exit code."""
+    gc.set_threshold(_GARBAGE)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would search all packages for them
     if instruction := os.environ.get("_INTROEVAL_COMPLETE"):
         from daemon.cli.completion import answer
 

@@ -26,7 +26,7 @@ from daemon.app.parts import Daemon
 from daemon.app.run import running
 from daemon.cli.exit_codes import ExitCode
 from daemon.config.load import Config
-from daemon.contracts.values import Kind
+from daemon.contracts.documents import Kind
 from daemon.core.errors import Paused
 from daemon.core.tasks.task import FINAL, Status
 from daemon.store import Database, measured, reports

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from daemon.config.records import (
     AlertSettings,
@@ -67,26 +67,26 @@ class Config(Settings):
 
     runtime: Literal["embedded", "docker"] = "embedded"
     """Who hosts the language models: `embedded`, a small one on the processor, or `docker`, the lab's."""
-    paths: PathSettings = PathSettings()
-    intake: IntakeSettings = IntakeSettings()
-    batch: BatchSettings = BatchSettings()
-    retry: RetrySettings = RetrySettings()
-    stt: SttSettings = SttSettings()
-    gpu: GpuSettings = GpuSettings()
-    extract: ModelSettings = ModelSettings()
-    rate: RateModelSettings = RateModelSettings()
-    docker: DockerSettings = DockerSettings()
-    review: ReviewSettings = ReviewSettings()
-    exports: ExportSettings = ExportSettings()
-    retention: RetentionSettings = RetentionSettings()
-    alerts: AlertSettings = AlertSettings()
-    hooks: HookSettings = HookSettings()
-    logs: LogSettings = LogSettings()
-    embedded: EmbeddedSettings = EmbeddedSettings()
-    prompts: PromptSettings = PromptSettings()
-    outbox: OutboxSettings = OutboxSettings()
-    api: ApiSettings = ApiSettings()
-    run: RunSettings = RunSettings()
+    paths: PathSettings = Field(default_factory=PathSettings)
+    intake: IntakeSettings = Field(default_factory=IntakeSettings)
+    batch: BatchSettings = Field(default_factory=BatchSettings)
+    retry: RetrySettings = Field(default_factory=RetrySettings)
+    stt: SttSettings = Field(default_factory=SttSettings)
+    gpu: GpuSettings = Field(default_factory=GpuSettings)
+    extract: ModelSettings = Field(default_factory=ModelSettings)
+    rate: RateModelSettings = Field(default_factory=RateModelSettings)
+    docker: DockerSettings = Field(default_factory=DockerSettings)
+    review: ReviewSettings = Field(default_factory=ReviewSettings)
+    exports: ExportSettings = Field(default_factory=ExportSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    alerts: AlertSettings = Field(default_factory=AlertSettings)
+    hooks: HookSettings = Field(default_factory=HookSettings)
+    logs: LogSettings = Field(default_factory=LogSettings)
+    embedded: EmbeddedSettings = Field(default_factory=EmbeddedSettings)
+    prompts: PromptSettings = Field(default_factory=PromptSettings)
+    outbox: OutboxSettings = Field(default_factory=OutboxSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
+    run: RunSettings = Field(default_factory=RunSettings)
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -96,6 +96,10 @@ class Config(Settings):
                 if one != other and below.is_relative_to(path):
                     raise ValueError(f"paths.{other} ({below}) must not lie in paths.{one} ({path})")
         return self
+
+
+_EMPTY: dict[str, Any] = {name: {} for name in Config.model_fields if name != "runtime"}
+"""All tables: as parts of the whole they are checked by one validator, where each default needs its own."""
 
 
 def load(
@@ -129,7 +133,7 @@ def load(
         ours = table.get(section)
         table[section] = {**ours, **given} if isinstance(ours, dict) and isinstance(given, dict) else given
     try:
-        config = Config(**table)
+        config = Config(**_EMPTY | table)
     except ValidationError as exc:
         where = str(file) if file else "the environment"
         raise ConfigError("\n".join(f"{where}: {_explain(error)}" for error in exc.errors())) from exc

@@ -3,7 +3,7 @@
 import re
 import time
 
-from daemon.core.intake.students import LONGEST_PATH
+from daemon.core.intake.naming import LONGEST_PATH
 
 _LONGEST_S = 0.01
 _LENGTHS = (*range(4, 33, 4), *range(48, LONGEST_PATH, 48), LONGEST_PATH)

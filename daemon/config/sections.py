@@ -6,11 +6,10 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from daemon.config.patterns import checked, naming_student
-from daemon.core.intake.naming import Resubmission
+from daemon.core.intake.naming import STUDENT_PATTERN, Resubmission
 from daemon.core.intake.ownership import OwnerRule
-from daemon.core.intake.students import STUDENT_PATTERN
 from daemon.core.model_ref import parse
-from daemon.core.schedule.decision import QueueOrder
+from daemon.core.schedule.queue import QueueOrder
 from daemon.core.tasks.task import Stage
 
 Auto = Literal["auto"]
@@ -28,11 +27,12 @@ ModelName = Annotated[str, AfterValidator(_model_name)]
 
 
 class Settings(BaseModel):
-    """Base of the tables: frozen, and an unknown key is an error."""
+    """Base of the tables: frozen, and an unknown key is an error.
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True
-    )
+    Built when first used: each command reads the configuration, which builds them all in one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, defer_build=True)
 
 
 class PathSettings(Settings):

@@ -269,25 +269,6 @@ class Change:
     outcome: StageOutcome | None = None
 
 
-class Kind(StrEnum):
-    """The kind of a document in the outbox."""
-
-    RESULT = "result"
-    RECEIPT = "receipt"
-    REASON = "reason"
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """The frozen bytes of one file of the outbox, and its path below the outbox."""
-
-    id: int
-    kind: Kind
-    name: str
-    content: bytes
-    task_id: int | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Orders:
     """The operator's orders for the whole daemon. `go_at`, in epoch seconds, covers older claims; by

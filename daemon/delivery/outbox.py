@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from daemon.contracts.values import Document
+from daemon.contracts.documents import Document
 from daemon.core.errors import ConfigError, DeliveryError, PlaceError
 from daemon.core.intake.naming import temporary_name
 from daemon.system.folder import Folder

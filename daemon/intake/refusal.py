@@ -3,7 +3,8 @@
 import os
 from pathlib import Path, PurePath
 
-from daemon.contracts.values import Birth, Born, Claim, Document, Kind
+from daemon.contracts.documents import Document, Kind
+from daemon.contracts.values import Birth, Born, Claim
 from daemon.core.classes.roster_file import MOST_BYTES
 from daemon.core.content.document import Flag
 from daemon.core.content.receipt import Reason, part_bytes

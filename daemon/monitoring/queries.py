@@ -12,8 +12,7 @@ from daemon.contracts.wire.status import PhaseSpan
 from daemon.contracts.wire.tasks import DocumentLine, HistoryLine, RefusedLine, TaskDetail, TaskLine, TaskPage
 from daemon.contracts.wire.words import TaskOrder
 from daemon.core.content.reasons import advice
-from daemon.core.schedule.decision import QueueOrder
-from daemon.core.schedule.scheduler import in_order
+from daemon.core.schedule.queue import QueueOrder, in_order
 from daemon.core.tasks.offers import Terms, offered
 from daemon.core.tasks.task import ENDS_AS, FINAL, STAGE_OF, Outcome, Status, Task
 from daemon.core.timestamps import to_iso

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from daemon.contracts.values import Kind
+from daemon.contracts.documents import Kind
 from daemon.core.keeping.chain import (
     BEGIN,
     FORGET,

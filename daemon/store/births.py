@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from daemon.contracts.values import Birth, Born, Change, ClaimStep, Document, Failed, Kind, Ticket
+from daemon.contracts.documents import Document, Kind
+from daemon.contracts.values import Birth, Born, Change, ClaimStep, Failed, Ticket
 from daemon.core.content.document import Flag
 from daemon.core.content.receipt import part_bytes, receipt
 from daemon.core.intake.naming import Refused, receipt_name

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from peewee import chunked
 
-from daemon.contracts.values import Claim, ClaimStep, Document
+from daemon.contracts.documents import Document
+from daemon.contracts.values import Claim, ClaimStep
 from daemon.core.errors import StoreError
 from daemon.store.database import Database, reads, writes
 from daemon.store.documents import add_document

@@ -4,12 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from daemon.contracts.documents import Document, Kind
 from daemon.contracts.values import (
     Change,
-    Document,
     Extracted,
     Failed,
-    Kind,
     Provenance,
     Rated,
     StageOutcome,

@@ -10,11 +10,10 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from peewee import PeeweeException, SqliteDatabase
 
-from daemon.contracts.values import Provenance
 from daemon.core.classes.roster import Roster
 from daemon.core.content.release import ReleaseRule
 from daemon.core.errors import StoreError
@@ -23,6 +22,9 @@ from daemon.core.intake.ownership import Ownership
 from daemon.core.notices import NoticeFilter
 from daemon.core.tasks.offers import Terms
 from daemon.core.tasks.task import Task
+
+if TYPE_CHECKING:
+    from daemon.contracts.values import Provenance
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,7 +51,7 @@ class Database(SqliteDatabase):
 
     hurried = False
     estimate: Estimate | None = None
-    provenance: Provenance
+    provenance: "Provenance"
     resubmission: Resubmission = "all"
     ownership: Ownership
     terms = Terms()

@@ -2,7 +2,7 @@
 
 import json
 
-from daemon.contracts.values import Document, Kind
+from daemon.contracts.documents import Document, Kind
 from daemon.core.classes.decision import Wanted, decided, taken_back
 from daemon.core.content.document import DocumentPart, Result, read_result
 from daemon.core.content.result import to_bytes

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from hashlib import sha256
 
-from daemon.contracts.values import Document, Kind
+from daemon.contracts.documents import Document, Kind
 from daemon.contracts.wire.words import Verb
 from daemon.core.keeping.chain import DELIVERED
 from daemon.core.notices import NoticeKind

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 from peewee import Expression, chunked
 
-from daemon.contracts.values import Kind
+from daemon.contracts.documents import Kind
 from daemon.core.errors import IllegalTransition, UnknownStudent
 from daemon.core.intake.kinds import is_package
 from daemon.core.intake.naming import temporary_name

@@ -1,8 +1,8 @@
 """Opening the SQLite file: for the daemon, or to read while a daemon runs or not."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from daemon.contracts.values import Provenance
 from daemon.core.content.release import ReleaseRule
 from daemon.core.errors import StoreError
 from daemon.core.intake.naming import Resubmission
@@ -12,6 +12,9 @@ from daemon.core.tasks.offers import Terms
 from daemon.store import schema
 from daemon.store.database import BUSY_TIMEOUT_S, Database, border
 from daemon.system.state_folder import EVENTS
+
+if TYPE_CHECKING:
+    from daemon.contracts.values import Provenance
 
 # Always `secure_delete`: an update overwrites the old bytes, so that forgetting a student finds none later.
 _PRAGMAS: dict[str, str | int] = {
@@ -25,7 +28,7 @@ _PRAGMAS: dict[str, str | int] = {
 def open_store(
     path: Path,
     *,
-    provenance: Provenance | None = None,
+    provenance: "Provenance | None" = None,
     resubmission: Resubmission = "all",
     ownership: Ownership | None = None,
     terms: Terms | None = None,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from daemon.contracts.values import Kind
+from daemon.contracts.documents import Kind
 from daemon.core.tasks.offers import Verb, check
 from daemon.core.tasks.reopening import rated_again, retried
 from daemon.core.tasks.task import STAGE_OF, Stage, Status, Task, phase_of

@@ -9,7 +9,7 @@ from typing import Any
 
 from peewee import Expression, fn
 
-from daemon.contracts.values import Kind
+from daemon.contracts.documents import Kind
 from daemon.core.content.document import Flag, Profile, SetAside, Speaking, Transcript
 from daemon.core.tasks.offers import TaskFacts
 from daemon.core.tasks.task import Event, Outcome, Phase, Stage, Status

@@ -6,7 +6,7 @@ from typing import Any
 
 from peewee import chunked, fn
 
-from daemon.contracts.values import Kind
+from daemon.contracts.documents import Kind
 from daemon.core.classes.doubt import Doubtable
 from daemon.store.codec import flag_codes, read_evaluation
 from daemon.store.database import Database, reads

@@ -7,7 +7,7 @@ from typing import Any
 
 from peewee import Expression, fn
 
-from daemon.contracts.values import Document, Kind
+from daemon.contracts.documents import Document, Kind
 from daemon.core.content import result
 from daemon.core.content.document import Evaluation, read_result
 from daemon.core.errors import IllegalTransition

@@ -22,7 +22,8 @@ from daemon.core.schedule.decision import (
     View,
     Why,
 )
-from daemon.core.schedule.scheduler import decide, in_order
+from daemon.core.schedule.queue import in_order
+from daemon.core.schedule.scheduler import decide
 from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Task
 from daemon.supervisor.attempts import AttemptEnded, Attempts
 from daemon.supervisor.consistency import ConsistencyCheck

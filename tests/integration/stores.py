@@ -5,13 +5,13 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from daemon.contracts.documents import Kind
 from daemon.contracts.values import (
     Birth,
     Change,
     Claim,
     Extracted,
     Failed,
-    Kind,
     Rated,
     StageOutcome,
     Ticket,

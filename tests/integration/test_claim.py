@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.contracts.values import Claim, ClaimStep, Document, Kind
+from daemon.contracts.documents import Document, Kind
+from daemon.contracts.values import Claim, ClaimStep
 from daemon.core.tasks.task import Status
 from daemon.intake.claim import Claimer
 from daemon.intake.files import Digest, Files, Halted

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.contracts.values import Document, Kind
+from daemon.contracts.documents import Document, Kind
 from daemon.core.errors import ConfigError, DeliveryError
 from daemon.delivery.outbox import Outbox
 from tests.support.places import mark_of, outlet

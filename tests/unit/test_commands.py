@@ -132,6 +132,22 @@ def test_no_help_and_no_usage_error_of_a_command_imports_its_work() -> None:
     assert not imported(f"for words in {asked}: run(words)") & HEAVY
 
 
+def test_what_reads_the_database_imports_no_work_of_the_daemon() -> None:
+    work = {"daemon.contracts.values", "daemon.core.schedule.scheduler", "daemon.core.intake.students"}
+    assert not imported("import daemon.cli.reading, daemon.cli.show, daemon.cli.stored") & work
+
+
+def test_the_tables_of_the_configuration_are_built_as_parts_of_the_whole(tmp_path: Path) -> None:
+    (tmp_path / "introeval.toml").touch()
+    code = (
+        "import sys; from pathlib import Path; from daemon.config.load import Config, load\n"
+        "load(Path(sys.argv[1]), {})\n"
+        "built = [each for each in Config.__mro__[1].__subclasses__() if each.__pydantic_complete__]\n"
+        "sys.exit(built != [Config])"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "introeval.toml")], check=True)
+
+
 @pytest.mark.parametrize("words", ["tui", "tui --socket here"])
 def test_the_dashboard_is_opened_without_the_parser_of_the_commands(words: str) -> None:
     opening = "from daemon.cli import tui; tui.open_or_print = lambda socket: 0"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
+from sphinx.pycode import ModuleAnalyzer
 
 from daemon.config.load import SYSTEM_PATHS, Config
 from daemon.config.sections import Settings
@@ -26,6 +27,12 @@ the nearest known one. Every key has a default. Environment variables override t
 error, too.
 """
 NONE = "none"
+TEXTS = {
+    key: " ".join(" ".join(lines).split())
+    for module in ("load", "records", "sections")
+    for key, lines in ModuleAnalyzer.for_module(f"daemon.config.{module}").find_attr_docs().items()
+}
+"""The text below each key, by its class and name."""
 
 
 def test_the_page_names_every_key_with_its_default_and_meaning() -> None:
@@ -40,12 +47,12 @@ def test_every_key_and_table_is_explained() -> None:
     for name, table in Config.model_fields.items():
         section = table.annotation
         if name == "runtime":
-            assert table.description
+            assert text_of(Config, name)
         else:
             assert isinstance(section, type)
             assert section.__doc__
             keys = section.model_fields if issubclass(section, Settings) else {}
-            unsaid = {key for key, field in keys.items() if not field.description}
+            unsaid = {key for key in keys if not text_of(section, key)}
             assert unsaid == (inherited if name == "rate" else set())
 
 
@@ -61,22 +68,28 @@ def test_the_defaults_of_the_page_are_valid_toml() -> None:
 def rendered() -> str:
     lines = [HEAD]
     runtime = Config.model_fields["runtime"]
-    lines += ["| key | default | meaning |", "| --- | --- | --- |", row("runtime", runtime), ""]
+    lines += ["| key | default | meaning |", "| --- | --- | --- |", row(Config, "runtime", runtime), ""]
     for name, table in Config.model_fields.items():
         section = table.annotation
         if not isinstance(section, type) or not issubclass(section, Settings):
             continue
         lines += [f"## `[{name}]`", "", " ".join((section.__doc__ or "").split()), ""]
         lines += ["| key | default | meaning |", "| --- | --- | --- |"]
-        lines += [row(key, field) for key, field in section.model_fields.items()]
+        lines += [row(section, key, field) for key, field in section.model_fields.items()]
         lines.append("")
     system = ", ".join(f"`{key}` `{path}`" for key, path in SYSTEM_PATHS.items())
     lines.append(f"Where the file was found below `/etc`, the defaults of `[paths]` are: {system}.")
     return "\n".join(lines) + "\n"
 
 
-def row(key: str, field: FieldInfo) -> str:
-    return f"| `{key}` | `{shown(field.default)}` | {' '.join((field.description or '').split())} |"
+def row(section: type, key: str, field: FieldInfo) -> str:
+    return f"| `{key}` | `{shown(field.default)}` | {text_of(section, key)} |"
+
+
+def text_of(section: type, key: str) -> str:
+    """The text below a key, in the class that declares it last."""
+    declares = next(each for each in section.__mro__ if key in vars(each).get("__annotations__", {}))
+    return TEXTS.get((declares.__name__, key), "")
 
 
 def shown(default: Any) -> str:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from daemon.config.patterns import checked
 from daemon.core.intake.kinds import ignored
-from daemon.core.intake.naming import Named, Refusal, Refused
+from daemon.core.intake.naming import LONGEST_PATH, Named, Refusal, Refused
 from daemon.core.intake.platforms import SHIPPED
-from daemon.core.intake.students import LONGEST_PATH, Names
+from daemon.core.intake.students import Names
 
 ROOT = Path(__file__).resolve().parents[2]
 WORLD = json.loads((ROOT / "tests" / "data" / "names.json").read_text())

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from daemon.core.intake import naming
-from daemon.core.intake.naming import Named, printable, slug
-from daemon.core.intake.students import STUDENT_PATTERN, Names
+from daemon.core.intake.naming import STUDENT_PATTERN, Named, printable, slug
+from daemon.core.intake.students import Names
 
 # Every name that Linux allows, as Python sees it: undecodable bytes are lone surrogates.
 names = (

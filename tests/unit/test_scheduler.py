@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from daemon.core.schedule.decision import Action, Admit, OpenBatch, Policy, Release, Start, Switch, View, Why
 from daemon.core.schedule.phase_state import NOTHING, Batch, Group
-from daemon.core.schedule.scheduler import auto_batch_size, batch_limit, decide, in_order
+from daemon.core.schedule.queue import in_order
+from daemon.core.schedule.scheduler import auto_batch_size, batch_limit, decide
 from daemon.core.tasks.task import Stage, Status, Task
 from tests.unit.scheduling import (
     ALL,

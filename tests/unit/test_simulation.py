@@ -14,7 +14,6 @@ from daemon.core.schedule.decision import (
     Decision,
     OpenBatch,
     Policy,
-    QueueOrder,
     Release,
     Start,
     Switch,
@@ -22,6 +21,7 @@ from daemon.core.schedule.decision import (
     Why,
 )
 from daemon.core.schedule.phase_state import Group
+from daemon.core.schedule.queue import QueueOrder
 from daemon.core.schedule.scheduler import auto_batch_size
 from daemon.core.schedule.simulation import simulate
 from daemon.core.schedule.timetable import Attempt, Input, Mark, SwitchResult, Timetable, TimetableEntry, What

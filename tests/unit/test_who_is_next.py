@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from daemon.core.schedule.decision import OpenBatch, QueueOrder, Start, Switch, View, Why
+from daemon.core.schedule.decision import OpenBatch, Start, Switch, View, Why
 from daemon.core.schedule.phase_state import Batch, Group
-from daemon.core.schedule.scheduler import decide, in_order
+from daemon.core.schedule.queue import QueueOrder, in_order
+from daemon.core.schedule.scheduler import decide
 from daemon.core.schedule.simulation import simulate
 from daemon.core.schedule.timetable import Attempt, Input, SwitchResult, Timetable, What
 from daemon.core.tasks.task import FINAL, Stage, Status, Task

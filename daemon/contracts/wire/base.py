@@ -4,9 +4,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class WireModel(BaseModel):
-    """Base of all messages. Unknown fields are ignored: a newer daemon may send more than a client knows."""
+    """Base of all messages. Unknown fields are ignored: a newer daemon may send more than a client knows.
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    Built when first used: a command uses few of them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class EventLine(WireModel):

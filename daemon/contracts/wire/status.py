@@ -217,9 +217,9 @@ class DaemonStatus(WireModel):
     undelivered: int
     clock: Clock | None = None
     open_class: OpenClass | None = None
-    rates: Rates = Rates()
+    rates: Rates = Field(default_factory=Rates)
     engines: list[EngineReport] = Field(default_factory=list)
-    gpu: GpuState = GpuState(absent="not asked")
+    gpu: GpuState = Field(default_factory=lambda: GpuState(absent="not asked"))
     inbox: Inbox | None = None
     places: list[PlaceLine] = Field(default_factory=list)
     disk: Disk | None = None

@@ -20,9 +20,9 @@ CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 
 
 class DocumentPart(BaseModel):
-    """Base of all parts: frozen, with no unknown key."""
+    """Base of all parts: frozen, with no unknown key. Built when first used: most commands use none."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Flag(DocumentPart):

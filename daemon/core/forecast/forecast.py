@@ -13,7 +13,7 @@ from daemon.core.forecast.durations import Durations
 from daemon.core.forecast.uncertainty import LikelyRange, Uncertainty, behind
 from daemon.core.schedule.decision import Policy, View
 from daemon.core.schedule.phase_state import Group
-from daemon.core.schedule.scheduler import in_order
+from daemon.core.schedule.queue import in_order
 from daemon.core.schedule.simulation import simulate
 from daemon.core.schedule.timetable import Attempt, Mark, SwitchResult, Timetable
 from daemon.core.tasks.task import FINAL, RUNNING, Event, Stage, Task

@@ -13,6 +13,9 @@ from typing import Literal
 Resubmission = Literal["all", "newest", "reject"]
 """The effect of another video of the same student: see `[intake] resubmission`."""
 
+STUDENT_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+LONGEST_PATH = 300
+"""Characters of a path that a lab's own patterns are tried on: it bounds the time that one can take."""
 CLAIM_PREFIX = ".introeval-"
 _SLUG_LENGTH = 80
 _OF_DEVICES = frozenset(

@@ -12,12 +12,16 @@ from functools import lru_cache
 from pathlib import PurePath
 
 from daemon.core.intake import kinds, known, vocabulary
-from daemon.core.intake.naming import Named, Refusal, Refused, is_safe, printable
+from daemon.core.intake.naming import (
+    LONGEST_PATH,
+    STUDENT_PATTERN,
+    Named,
+    Refusal,
+    Refused,
+    is_safe,
+    printable,
+)
 from daemon.core.intake.platforms import SHIPPED, UNDERSCORED
-
-STUDENT_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-LONGEST_PATH = 300
-"""Characters of a path that a lab's own patterns are tried on: it bounds the time that one can take."""
 
 _REMEMBERED = 50_000  # paths: the whole inbox is read at each look
 _FEWEST_DIGITS = 2  # of an id that stands without a `_` behind it, or beside other folders

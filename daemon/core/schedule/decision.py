@@ -5,15 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from daemon.core.schedule.phase_state import Group, PhaseState
+from daemon.core.schedule.queue import QueueOrder
 from daemon.core.tasks.task import Stage, Task
-
-
-class QueueOrder(StrEnum):
-    """The order in which open tasks are served; see R8 of the scheduler."""
-
-    FAIR = "fair"
-    FIRST_COME = "first_come"
-    SHORTEST = "shortest"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ a steady stream does not keep it waiting for ever.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from daemon.core.schedule.decision import (
     Action,
@@ -40,7 +40,6 @@ from daemon.core.schedule.decision import (
     Decision,
     OpenBatch,
     Policy,
-    QueueOrder,
     Release,
     Start,
     Switch,
@@ -48,13 +47,13 @@ from daemon.core.schedule.decision import (
     Why,
 )
 from daemon.core.schedule.phase_state import NOTHING, Group
+from daemon.core.schedule.queue import in_order, is_new_rating
 from daemon.core.tasks.lifecycle import BACKOFF_MOST_S
 from daemon.core.tasks.task import PENDING, RUNNING, Stage, Status, Task
 
 _SMALLEST, _LARGEST = 10, 40
 _SWITCH_SHARE = 0.10
 _NEW_RATINGS = 10  # R6: a present class must not wait for the old tasks
-_LENGTHS = 10.0  # R8: within a class, which comes in minutes, the shorter one goes first
 
 
 def decide(view: View, policy: Policy) -> Decision:
@@ -88,28 +87,6 @@ def decide(view: View, policy: Policy) -> Decision:
     return _stop(releases, view)
 
 
-def in_order(tasks: Iterable[Task], order: QueueOrder = QueueOrder.FAIR) -> list[Task]:
-    """Open tasks in the order in which they are served, by R7 and R8.
-
-    `tasks` must hold every open task that is not held: a rank depends on the student's and account's others.
-    """
-    of_student: Counter[str] = Counter()
-    of_account: Counter[str] = Counter()
-    ranked = []
-    for task in sorted(tasks, key=lambda t: (t.claimed_at, t.id)):
-        before = of_student[task.student], of_account[task.account] if task.account is not None else 0
-        if order is QueueOrder.FIRST_COME:
-            before = 0, 0
-        length_s = _LENGTHS * task.duration_s if order is QueueOrder.SHORTEST else 0.0
-        first = -task.first_at if task.is_first else 0.0
-        rank = (first, _is_new_rating(task), *before, task.claimed_at + length_s, task.claimed_at, task.id)
-        ranked.append((*rank, task))
-        of_student[task.student] += 1
-        if task.account is not None:
-            of_account[task.account] += 1
-    return [entry[-1] for entry in sorted(ranked)]  # no two have the same id, so no tasks are compared
-
-
 def auto_batch_size(parallel: int, switches_s: float, work_s: float) -> int:
     """R5: the smallest multiple of `parallel` from 10 to 40 with at most 10 % spent on switches.
 
@@ -126,11 +103,6 @@ def batch_limit(policy: Policy, taken: int, waiting: int) -> int:
     if policy.remainder_goes_along and policy.batch_size < total <= policy.batch_size * 3 // 2:
         return total
     return policy.batch_size
-
-
-def _is_new_rating(task: Task) -> bool:
-    """Whether an old task is being evaluated again. A video that is transcribed again does not count."""
-    return task.revision > 1 and task.stage is not Stage.STT
 
 
 def _may_start(task: Task) -> bool:
@@ -160,7 +132,7 @@ def _ready(view: View, policy: Policy) -> list[Task]:
     ready = [t for t in queue if _may_start(t) and _ready_at(t, view, policy) <= view.now]
     if len(policy.residency) == 1 or not any(t.stage is Stage.STT for t in ready):
         return ready
-    new = [t.id for t in ready if _is_new_rating(t) and not t.is_first and t.id not in view.phase.rerated]
+    new = [t.id for t in ready if is_new_rating(t) and not t.is_first and t.id not in view.phase.rerated]
     surplus = set(new[max(0, _NEW_RATINGS - len(view.phase.rerated)) :])
     return [t for t in ready if t.id not in surplus]
 
@@ -219,7 +191,7 @@ def _goes_before(task: Task, suspect: Task, policy: Policy) -> bool:
     """
     if len(policy.residency) > 1 or task.is_first:
         return True
-    return task.claimed_at <= suspect.not_before and _is_new_rating(task) <= _is_new_rating(suspect)
+    return task.claimed_at <= suspect.not_before and is_new_rating(task) <= is_new_rating(suspect)
 
 
 def _linger_until(view: View, policy: Policy) -> float:

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
+from daemon.contracts.documents import Document, Kind
 from daemon.contracts.task_query import AttentionQuery, TaskQuery
-from daemon.contracts.values import Document, Extracted, Kind, Rated, Ticket
+from daemon.contracts.values import Extracted, Rated, Ticket
 from daemon.contracts.wire.attention import AttentionPage
 from daemon.contracts.wire.status import AlarmLine
 from daemon.contracts.wire.words import AttentionKind, Verb
 from daemon.core.classes.decision import Wanted
 from daemon.core.content.document import CRITERIA, Flag
 from daemon.core.errors import Blame, Fault, IllegalTransition
-from daemon.core.schedule.decision import QueueOrder
+from daemon.core.schedule.queue import QueueOrder
 from daemon.core.tasks.offers import Ruling, Terms
 from daemon.core.tasks.task import TRANSITIONS, Event, Outcome, Status, Task
 from daemon.core.timestamps import to_iso

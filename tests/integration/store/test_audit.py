@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from daemon.contracts.values import Kind
+from daemon.contracts.documents import Kind
 from daemon.contracts.wire.words import Verb
 from daemon.core.errors import IllegalTransition, StoreError
 from daemon.core.keeping.chain import broken

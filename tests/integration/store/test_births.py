@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.contracts.values import ClaimStep, Document, Kind
+from daemon.contracts.documents import Document, Kind
+from daemon.contracts.values import ClaimStep
 from daemon.core.content.document import Flag
 from daemon.core.errors import StoreError
 from daemon.core.intake.naming import reason_name

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.contracts.values import Document, Kind
+from daemon.contracts.documents import Document, Kind
 from daemon.core.errors import IllegalTransition
 from daemon.core.intake.naming import reason_name
 from daemon.core.keeping.witness import Reading

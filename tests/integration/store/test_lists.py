@@ -12,7 +12,7 @@ from daemon.contracts.wire.tasks import TaskPage
 from daemon.contracts.wire.words import TaskOrder
 from daemon.core.content.document import Flag
 from daemon.core.forecast.class_roll import Members
-from daemon.core.schedule.decision import QueueOrder
+from daemon.core.schedule.queue import QueueOrder
 from daemon.core.tasks.task import Event, Outcome, Stage, Status
 from daemon.monitoring.queries import queue, task_page
 from daemon.store import Database, lists, measured, open_store, recovery, reopening, reports
