@@ -157,7 +157,7 @@ async def _all_running(
                 await delivering
                 await daemon.record.flush()
                 daemon.events.close()
-                server.should_exit = True
+                server.end()
                 await serving
 
 

@@ -52,7 +52,7 @@ def playing(
         try:
             yield socket, tape
         finally:
-            server.should_exit = True
+            server.end()
             serving.result(_STOP_S)
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -71,7 +72,7 @@ async def served(path: Path, events: Events, patience_s: float = 10.0) -> AsyncI
             yield server
         finally:
             events.close()
-            server.should_exit = True
+            server.end()
             async with asyncio.timeout(10):
                 await serving
 
@@ -142,3 +143,19 @@ async def test_a_reader_that_reads_nothing_is_cut_off(tmp_path: Path, events: Ev
                     await asyncio.sleep(0.001)
         events.add("order", "the last")
         await until(lambda: "the last" in alive.messages[-1:])
+
+
+async def test_a_server_without_requests_does_not_tick(
+    tmp_path: Path, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, delays = asyncio.get_running_loop(), []
+    later = loop.call_later
+
+    def noted(delay: float, *called: Any, **named: Any) -> asyncio.TimerHandle:
+        delays.append(delay)
+        return later(delay, *called, **named)
+
+    monkeypatch.setattr(loop, "call_later", noted)
+    async with served(tmp_path / "s", events) as server:
+        await until(lambda: server.started)
+        assert 0.1 not in delays  # seconds to uvicorn's next tick
