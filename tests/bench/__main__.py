@@ -20,8 +20,8 @@ from tests.bench import record
 from tests.bench.figures import Options, Skipped
 from tests.bench.shown import tables
 
-QUICK = ("commands", "idle", "status", "forecast", "classroom", "tui", "stt", "switch")
-SLOW = ("intake", "damage", "equal", "class_hearing", "hearing", "injection", "soak")
+QUICK = ("commands", "idle", "status", "forecast", "tui", "stt", "switch")
+SLOW = ("classroom", "intake", "damage", "equal", "class_hearing", "hearing", "injection", "soak")
 
 
 def main() -> int:

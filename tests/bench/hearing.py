@@ -2,7 +2,8 @@
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,38 +96,59 @@ def measure(options: Options) -> list[Figure]:
     ]
 
 
+@asynccontextmanager
+async def listening(folder: Path, streams: int) -> AsyncIterator["Ear"]:
+    """Whisper `base` on the processor, in a folder of its own."""
+    weights = Weights.unpinned(MODELS / "whisper-base")
+    engine = WhisperEngine(weights, folder, folder / "stt.log", device="cpu", streams=streams, limit_s=600.0)
+    media = MediaReader(folder / "media.log")
+    await engine.start()
+    try:
+        yield Ear(engine, media, folder)
+    finally:
+        await engine.stop()
+        await media.aclose()
+
+
+@dataclass(frozen=True)
+class Ear:
+    """What speaks a text and hears it."""
+
+    engine: WhisperEngine
+    media: MediaReader
+    folder: Path
+
+    async def hears(
+        self, text: str, voice: str, condition: str = "clean", number: int = 0
+    ) -> Transcribed | Unscorable:
+        """A text in a voice, after what the condition does to it; `number` is its seed and its file."""
+        wav = await asyncio.to_thread(speak, voice, text, self.folder / f"{number}.wav")
+        decoded = await self.media.decode(wav, wav.with_suffix(".pcm"))
+        assert isinstance(decoded, Decoded)
+        sound = np.fromfile(decoded.pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
+        pcm = write_pcm(spoiled(sound, condition, number), decoded.pcm)
+        work = SttWork(Ticket(1, 1, 1), pcm, (Take(len(sound) / RATE),))
+        outcome = await self.engine.transcribe(work, lambda ticket, done: None)
+        assert isinstance(outcome, (Transcribed, Unscorable)), outcome
+        return outcome
+
+
 async def _all_heard() -> list[Heard]:
+    numbers = iter(range(len(SPOKEN)))
+    found: list[Heard] = []
+
+    async def work(ear: Ear) -> None:
+        for number in numbers:
+            text, voice, condition = SPOKEN[number]
+            found.append(_judged(text, await ear.hears(text, voice, condition, number)))
+
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        weights = Weights.unpinned(MODELS / "whisper-base")
-        engine = WhisperEngine(weights, folder, folder / "stt.log", device="cpu", streams=2, limit_s=600.0)
-        media = MediaReader(folder / "media.log")
-        numbers = iter(range(len(SPOKEN)))
-        found: list[Heard] = []
-
-        async def work(numbers: Iterator[int]) -> None:
-            for number in numbers:
-                found.append(await _heard(engine, media, folder, number))
-
-        await engine.start()
-        try:
-            await asyncio.gather(work(numbers), work(numbers))
-        finally:
-            await engine.stop()
-            await media.aclose()
-        return found
+        async with listening(Path(name), streams=2) as ear:
+            await asyncio.gather(work(ear), work(ear))
+    return found
 
 
-async def _heard(engine: WhisperEngine, media: MediaReader, folder: Path, number: int) -> Heard:
-    text, voice, condition = SPOKEN[number]
-    wav = await asyncio.to_thread(speak, voice, text, folder / f"{number}.wav")
-    decoded = await media.decode(wav, wav.with_suffix(".pcm"))
-    assert isinstance(decoded, Decoded)
-    sound = np.fromfile(decoded.pcm, dtype="<i2").astype(np.float32) / np.float32(32768)
-    pcm = write_pcm(spoiled(sound, condition, number), decoded.pcm)
-    work = SttWork(Ticket(1, 1, 1), pcm, (Take(len(sound) / RATE),))
-    outcome = await engine.transcribe(work, lambda ticket, done: None)
-    assert isinstance(outcome, (Transcribed, Unscorable)), outcome
+def _judged(text: str, outcome: Transcribed | Unscorable) -> Heard:
     wrong, words = errors(text, outcome.transcript.text if outcome.transcript else "")
     doubted = isinstance(outcome, Unscorable) or any(flag.code in REVIEW_FLAGS for flag in outcome.flags)
     return Heard(wrong / words, not doubted)

@@ -5,9 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from daemon.contracts.values import Decoded, Extracted, ExtractWork, SttWork, Take, Ticket, Transcribed
+from daemon.contracts.values import Extracted, ExtractWork, Ticket, Transcribed
 from daemon.core.content.answers import FORM_TOKENS, GraderAnswer
 from daemon.core.content.document import Transcript
 from daemon.core.content.sentences import steady
@@ -20,13 +18,11 @@ from daemon.llm.extractor import FormExtractor
 from daemon.llm.prompts import load_prompt
 from daemon.llm.rubric import Rubric
 from daemon.llm.template_check import HELLO
-from daemon.stt.decoder import MediaReader
-from daemon.stt.transcriber import WhisperEngine
 from daemon.system.weights import Weights
-from tests.bench.figures import MODELS, Figure, Options, model_folder
-from tests.bench.hearing import CLEAR
+from tests.bench.figures import Figure, Options, model_folder
+from tests.bench.hearing import CLEAR, listening
 from tests.support.injections import HeldOut, cut, flagged, held_out, unstopped
-from tests.support.voices import MISSING, RATE, speak
+from tests.support.voices import MISSING
 
 KINDS = ("direct", "indirect", "innocent")
 ASKED = 4  # each so many texts the small model is asked about one
@@ -105,18 +101,12 @@ async def _named(asker: Asker, text: str) -> tuple[str, ...]:
 async def _as_heard(rows: Sequence[HeldOut], folder: Path) -> list[Figure]:
     """What rules find in the words that Whisper `base` writes of synthetic voices."""
     english = [row for row in rows if row.language == "en"]
-    weights = Weights.unpinned(MODELS / "whisper-base")
-    engine = WhisperEngine(weights, folder, folder / "stt.log", device="cpu", streams=1, limit_s=600.0)
-    media = MediaReader(folder / "media.log")
     figures = []
-    await engine.start()
-    try:
+    async with listening(folder, streams=1) as ear:
         for kind in KINDS:
             mine = [row for row in english if row.kind == kind][::SPOKEN]
-            heard = [
-                await _heard(engine, media, row.text, CLEAR[number % len(CLEAR)], folder)
-                for number, row in enumerate(mine)
-            ]
+            outcomes = [await ear.hears(row.text, CLEAR[at % len(CLEAR)]) for at, row in enumerate(mine)]
+            heard = [each.transcript.text for each in outcomes if isinstance(each, Transcribed)]
             name = f"of {len(mine)} {kind}, spoken: flagged by rules"
             figures += [
                 Figure(f"{name} as written", len(flagged([row.text for row in mine])), ""),
@@ -125,16 +115,4 @@ async def _as_heard(rows: Sequence[HeldOut], folder: Path) -> list[Figure]:
                     f"{name} as heard, without punctuation", len(flagged(list(map(unstopped, heard)))), ""
                 ),
             ]
-    finally:
-        await engine.stop()
-        await media.aclose()
     return figures
-
-
-async def _heard(engine: WhisperEngine, media: MediaReader, text: str, voice: str, folder: Path) -> str:
-    wav = await asyncio.to_thread(speak, voice, text, folder / "said.wav")
-    decoded = await media.decode(wav, wav.with_suffix(".pcm"))
-    assert isinstance(decoded, Decoded)
-    seconds = len(np.fromfile(decoded.pcm, dtype="<i2")) / RATE
-    outcome = await engine.transcribe(SttWork(_TICKET, decoded.pcm, (Take(seconds),)), lambda *_: None)
-    return outcome.transcript.text if isinstance(outcome, Transcribed) else ""

@@ -175,10 +175,15 @@ class IntakeLab:
             self.inbox,
             self.state,
             session=session or self.database.session,
-            media=self.media,
             on_alarms=self.alarms.append,
             files=files,
-            **{"settle_s": 0.05, "rescan_s": 0.5, "limits": Limits(max_size_bytes=10_000), **settings},
+            **{
+                "media": self.media,
+                "settle_s": 0.05,
+                "rescan_s": 0.5,
+                "limits": Limits(max_size_bytes=10_000),
+                **settings,
+            },
         )
         intake.born.connect(self.on_born)
         return intake
