@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Query, Request, Response
 
-from daemon.api.errors import Instant, TaskId, as_json, problems
+from daemon.api.errors import TaskId, as_json, problems
 from daemon.api.protocols import Calibrating
 from daemon.contracts.wire.calibration import (
     AnchorSheet,
@@ -22,10 +22,12 @@ def add_calibrating(
     """Add the routes to `api`. `ordered_by` gives the account of an operator, and refuses others."""
     Actor = Annotated[str, Depends(ordered_by)]
 
-    @api.get("/calibrations/tasks", response_model=AnchorSheet, responses=problems(403, 422, 503))
-    async def get_anchors(actor: Actor, since: Instant, until: Instant) -> Response:
-        """The tasks of a class that a person is to score, without the model's figures."""
-        return as_json(await calibrations.tasks(since, until))
+    @api.get("/calibrations/tasks", response_model=AnchorSheet, responses=problems(403, 404, 422, 503))
+    async def get_anchors(actor: Actor, name: Annotated[str, Query(max_length=64)]) -> Response:
+        """The tasks that a person is to score, without the model's figures: of the class of this name, of a
+        day such as 2026-11-26, or of the `current` one.
+        """
+        return as_json(await calibrations.tasks(name))
 
     @api.get("/calibrations", response_model=CalibrationsKept, responses=problems(403, 409, 503))
     async def get_calibrations(actor: Actor) -> Response:

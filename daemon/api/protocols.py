@@ -156,8 +156,8 @@ class AcceptRater(Protocol):
 class Calibrating(Protocol):
     """Calibrates ratings by people's scores."""
 
-    async def tasks(self, since: float, until: float) -> AnchorSheet:
-        """The tasks of a class to score. Raises StoreError."""
+    async def tasks(self, name: str) -> AnchorSheet:
+        """The tasks of a class to score. Raises UnknownClass, StoreError."""
         ...
 
     async def kept(self) -> CalibrationsKept:
@@ -165,7 +165,7 @@ class Calibrating(Protocol):
         ...
 
     async def make(self, wanted: CalibrationWanted, actor: str | None) -> CalibrationMade:
-        """Make a calibration. Raises UnknownTask, IllegalTransition, StoreError."""
+        """Make a calibration. Raises UnknownClass, UnknownTask, IllegalTransition, StoreError."""
         ...
 
     async def apply(self, number: int, actor: str | None) -> CalibrationUsed:

@@ -31,6 +31,7 @@ from daemon.publishing.calibration_report import calibration_report
 from daemon.store import reports, revising
 from daemon.store.calibration import InUse, in_use
 from daemon.store.database import Database, reads
+from daemon.store.membership import Membership, membership
 from daemon.store.revising import Rating, Revised
 from daemon.store.session import Session
 from daemon.system.durable import make_folder, whole_file
@@ -52,20 +53,20 @@ class Calibrations:
         self._making = asyncio.Lock()
         self.revised = Signal[[]]()
 
-    async def tasks(self, since: float, until: float) -> AnchorSheet:
-        """The tasks of a class to score. Raises StoreError."""
-        return await self._session.read(_sheet, since, until)
+    async def tasks(self, name: str) -> AnchorSheet:
+        """The tasks of a class to score. Raises UnknownClass, StoreError."""
+        return await self._session.read(_sheet, name, self._clock())
 
     async def make(self, wanted: CalibrationWanted, actor: str | None) -> CalibrationMade:
         """Make a calibration of people's scores, and write its file and its report.
 
-        Raises UnknownTask, and IllegalTransition for scores that no calibration can be made of.
+        Raises UnknownClass, UnknownTask, and IllegalTransition for scores that no calibration can be made of.
         """
-        found = await self._session(revising.ratings_of, wanted.since, wanted.until)
-        ratings = {rating.task_id: rating for rating in found}
+        of = await self._session(membership, wanted.name, self._clock())
+        ratings = {rating.task_id: rating for rating in await self._session(revising.ratings_of, of)}
         async with self._making:
             now = self._clock()
-            made = await asyncio.to_thread(self._make, wanted, ratings, actor, now)
+            made = await asyncio.to_thread(self._make, of, wanted.raters, ratings, actor, now)
             use = InUse(made.calibration, made.sha256)
             await self._session(revising.calibration_made, use, now, actor)
         told = f"calibration {made.calibration.number} is made of {len(made.calibration.anchors)} tasks"
@@ -111,10 +112,15 @@ class Calibrations:
         )
 
     def _make(
-        self, wanted: CalibrationWanted, ratings: Mapping[int, Rating], actor: str | None, now: float
+        self,
+        of: Membership,
+        scored: Sequence[RaterScores],
+        ratings: Mapping[int, Rating],
+        actor: str | None,
+        now: float,
     ) -> CalibrationMade:
-        anchors = list(_anchors(wanted.raters, ratings))
-        raters = [each.rater for each in wanted.raters]
+        anchors = list(_anchors(scored, ratings))
+        raters = [each.rater for each in scored]
         if len(set(raters)) < len(raters):
             raise IllegalTransition("two raters have one name, so they cannot be told apart; rename one")
         try:
@@ -124,9 +130,10 @@ class Calibrations:
                 number=number,
                 made_at=to_iso(now),
                 made_by=actor,
-                day=wanted.day,
-                begins_at=to_iso(wanted.since),
-                ends_at=to_iso(wanted.until),
+                day=of.name,
+                begins_at=to_iso(of.begin),
+                ends_at=to_iso(of.end),
+                class_id=of.class_id,
                 raters=tuple(raters),
                 identity=_one_identity([ratings[anchor.task_id] for anchor in anchors]),
                 anchors=tuple(anchors),
@@ -154,7 +161,7 @@ class Calibrations:
             return InUse(Calibration.model_validate_json(content), hashlib.sha256(content).hexdigest())
         except (OSError, ValidationError) as exc:
             told = f"calibration {number} cannot be read from {path}"
-            raise IllegalTransition(f"{told}; to make one, run: introeval calibrate DAY") from exc
+            raise IllegalTransition(f"{told}; to make one, run: introeval calibrate NAME") from exc
 
 
 def _draws(n: int) -> Iterator[list[int]]:
@@ -164,8 +171,8 @@ def _draws(n: int) -> Iterator[list[int]]:
 
 
 @reads
-def _sheet(db: Database, begin: float, end: float) -> AnchorSheet:
-    found = revising.ratings_of(db, begin, end)
+def _sheet(db: Database, name: str, now: float) -> AnchorSheet:
+    found = revising.ratings_of(db, membership(db, name, now))
     usual = _usual(found)
     mine = {each.task_id: each for each in found if rater_identity(each.origin) == usual}
     overall = {id_: each.evaluation.scores["overall_rating"] for id_, each in mine.items()}

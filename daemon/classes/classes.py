@@ -20,9 +20,10 @@ from daemon.core.timestamps import from_text
 from daemon.llm.rubric import Rubric
 from daemon.monitoring.events import Events
 from daemon.store import classes, deciding, reports
+from daemon.store.membership import CURRENT
 from daemon.store.session import Session
 
-_TAKEN = frozenset({shown.CURRENT, "today", "yesterday", "close", "list", "open", "show"})
+_TAKEN = frozenset({CURRENT, "today", "yesterday", "close", "list", "open", "show"})
 _NAME = re.compile(r"\w[^/\\\s]*( [^/\\\s]+)*")  # it also names files
 
 
@@ -121,7 +122,7 @@ class Classes:
 
     async def set_roster(self, name: str, entries: list[RosterEntry], actor: str | None) -> ClassShown:
         """Replace the roster of a class; `current` is the open one. Raises as `close`, and UnknownClass."""
-        if name == shown.CURRENT:
+        if name == CURRENT:
             opened = await self._session(classes.opened)
             if opened is None:
                 raise IllegalTransition("no class is open; to open one, run: introeval class open NAME")

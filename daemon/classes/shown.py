@@ -1,6 +1,6 @@
 """A class as it is shown: read from the database, by the daemon or without one."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date
 
 from daemon.config.records import ReviewSettings
 from daemon.contracts.wire.classes import ClassLine, ClassList, ClassShown, StudentLine
@@ -10,9 +10,7 @@ from daemon.core.timestamps import to_iso
 from daemon.store import classes
 from daemon.store.classes import LabClass
 from daemon.store.database import Database, reads
-
-CURRENT = "current"
-"""The name by which the open class is asked for, or without one that of today."""
+from daemon.store.membership import membership
 
 
 @reads
@@ -43,19 +41,10 @@ def class_shown(db: Database, name: str, rules: ReviewSettings, now: float) -> C
 
 def members(db: Database, name: str, now: float) -> tuple[LabClass | date, Roster, list[ClassTask]]:
     """A class or a day with its roster and its tasks. Raises UnknownClass."""
-    found: LabClass | None = None
-    day = datetime.fromtimestamp(now).astimezone().date()
-    if name == CURRENT:
-        found = classes.opened(db)
-    else:
-        try:
-            day = date.fromisoformat(name)
-        except ValueError:
-            found = classes.named(db, name)
-    if found is not None:
-        return found, classes.roster(db, found.id), classes.submitted(db, found.id)
-    begin, end = (datetime.combine(day + timedelta(n), time()).timestamp() for n in (0, 1))
-    return day, Roster(), classes.submitted_between(db, begin, end)
+    of = membership(db, name, now)
+    if of.class_id is None:
+        return date.fromisoformat(of.name), Roster(), classes.submitted_between(db, of.begin, of.end)
+    return classes.named(db, of.name), classes.roster(db, of.class_id), classes.submitted(db, of.class_id)
 
 
 def line(one: LabClass) -> ClassLine:

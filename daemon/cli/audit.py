@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.common import configuration, span
+from daemon.cli.common import configuration
 from daemon.cli.declare import AsJson
 from daemon.cli.lines import Line, say, table, width
 from daemon.core.errors import AuditBroken, StoreError, UsageError
@@ -78,21 +78,16 @@ def _verify(file: Path, day: str | None, head: str | None, *, as_json: bool) -> 
 
 def _write(day: str, to: Path | None, head: str | None, *, as_json: bool) -> None:
     from daemon import __version__
-    from daemon.cli.time_parsing import is_day
     from daemon.core.keeping import bundle
     from daemon.store import audit as entries
-    from daemon.store import classes
+    from daemon.store.membership import membership
     from daemon.system.durable import whole_file
 
     settings = configuration()
     name = _named(day)
     with _database(settings) as db:
-        if is_day(name):
-            record = entries.of_class(db, name, *span(name, None, None))
-        else:
-            one = classes.named(db, name)
-            until = time.time() if one.closed_at is None else one.closed_at
-            record = entries.of_class(db, name, one.opened_at, until, class_id=one.id)
+        of = membership(db, name, time.time())
+        record = entries.of_class(db, name, of.begin, of.end, class_id=of.class_id)
     _check_chain(record.chain)
     _check_head(head, [entry.hash for entry in record.chain])
     texts = _texts(settings, record.results)

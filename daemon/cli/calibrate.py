@@ -7,15 +7,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from daemon.cli.common import configuration, span
+from daemon.cli.common import configuration
 from daemon.cli.declare import AsJson
 from daemon.cli.exit_codes import ExitCode
 from daemon.cli.forget import confirmed
 from daemon.cli.lines import Line, say, table, width
+from daemon.cli.time_parsing import day_name
 from daemon.core.errors import UnknownTask, UsageError
 
 if TYPE_CHECKING:
@@ -24,11 +26,11 @@ if TYPE_CHECKING:
     from daemon.core.agreement.measures import Measured
     from daemon.core.content.document import Criterion
 
-Day = Annotated[str | None, typer.Argument(metavar="DAY", help="Today, yesterday, or 2026-11-27.")]
-
 
 def calibrate(
-    day: Day = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A class, or a day: today, 2026-11-27.")
+    ] = None,
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FILE", help="Write a CSV to score in, and exit.")
     ] = None,
@@ -47,34 +49,33 @@ def calibrate(
     Ten to twenty tasks are shown without the model's figures, and you score them: here, or in a spreadsheet
     with --to and --from. Then the agreement is printed, with 90 % intervals. Once the calibration is used,
     the results of the class are revised, and every later rating by this model, prompt and parameters is
-    corrected. --remove takes that back. Without a day, those made so far are listed.
+    corrected. --remove takes that back. Without a name, those made so far are listed.
     """
-    if [day is not None, use is not None, remove].count(True) > 1:
-        raise UsageError("give one of: a day, --use NUMBER, --remove")
-    if day is None:
+    if [name is not None, use is not None, remove].count(True) > 1:
+        raise UsageError("give one of: a class or a day, --use NUMBER, --remove")
+    if name is None:
         if to or scored or apply:
-            raise UsageError("--to, --from and --apply need a day")
+            raise UsageError("--to, --from and --apply need a class or a day")
         if use is None and not remove:
             _list(as_json=as_json)
             return ExitCode.DONE
         _show(None, _used("remove" if remove else f"{use}/apply"), as_json=as_json)
         return ExitCode.DONE
-    since, until = span(day, None, None)
-    sheet = _sheet(day, since, until)
-    named = datetime.fromtimestamp(since).astimezone().date().isoformat()
+    named = day_name(name, datetime.now().astimezone())
+    sheet = _sheet(named)
     if to is not None:
         if scored or apply:
             raise UsageError("--to only writes the sheet; give it without --from and --apply")
         _write(to, sheet, {})
         told = f"{len(sheet.tasks)} tasks are in {to}; fill in the scores"
-        print(f"{told}, then run: introeval calibrate {named} --from {to}")
+        print(f"{told}, then run: introeval calibrate {quote(named)} --from {to}")
         return ExitCode.DONE
     if not scored and not sys.stdin.isatty():
         raise UsageError("scores are asked for at a terminal; for a spreadsheet, add: --to FILE")
     raters = _read(scored, sheet) if scored else _ask(sheet, named)
     if not raters:
         return ExitCode.NO
-    made = _made({"day": named, "since": since, "until": until, "raters": raters})
+    made = _made({"name": named, "raters": raters})
     if not as_json:
         _show(made, None, as_json=False)
     if not apply and not as_json and sys.stdin.isatty():
@@ -106,15 +107,15 @@ def _list(*, as_json: bool) -> None:
         say([Line("no calibration was made; to make one, run: introeval calibrate today")])
 
 
-def _sheet(day: str, since: float, until: float) -> "AnchorSheet":
-    """The tasks to score. Raises UnknownTask where there are none."""
+def _sheet(name: str) -> "AnchorSheet":
+    """The tasks to score. Raises UnknownClass, and UnknownTask where there are none."""
     from daemon.api import client
     from daemon.contracts.wire.calibration import AnchorSheet
 
-    answer = client.get(configuration().paths.socket, "/calibrations/tasks", since=since, until=until)
+    answer = client.get(configuration().paths.socket, "/calibrations/tasks", name=name)
     sheet = AnchorSheet.model_validate(answer)
     if not sheet.tasks:
-        raise UnknownTask(f"no task of {day} has a rating that can be calibrated; see: introeval tasks")
+        raise UnknownTask(f"no task of {name} has a rating that can be calibrated; see: introeval tasks")
     if sheet.others:
         told = f"{sheet.others} tasks were rated by another model or prompt, and are left out"
         say(
@@ -137,7 +138,7 @@ def _used(what: str) -> "CalibrationUsed":
     return CalibrationUsed.model_validate(client.post(configuration().paths.socket, f"/calibrations/{what}"))
 
 
-def _ask(sheet: "AnchorSheet", day: str) -> list[dict[str, Any]]:
+def _ask(sheet: "AnchorSheet", name: str) -> list[dict[str, Any]]:
     """Ask for the scores at the terminal. Gives none when stopped; a file then has those so far."""
     from daemon.cli.scoring import asked
 
@@ -146,10 +147,10 @@ def _ask(sheet: "AnchorSheet", day: str) -> list[dict[str, Any]]:
         return [{"rater": pwd.getpwuid(os.getuid()).pw_name, "scores": scores}]
     told = "stopped: no calibration is made"
     if any(scores.values()):
-        file = Path(f"calibration-{day}-{datetime.now().astimezone():%H%M%S}.csv")
+        file = Path(f"calibration-{name}-{datetime.now().astimezone():%H%M%S}.csv")
         _write(file, sheet, scores)
         told += f"; the scores so far are in {file}: fill in the others, "
-        told += f"then run: introeval calibrate {day} --from {file}"
+        told += f"then run: introeval calibrate {quote(name)} --from {quote(str(file))}"
     say([Line(told, "yellow")], error=True)
     return []
 

@@ -3,13 +3,15 @@
 import asyncio
 import sys
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.common import configuration, span
+from daemon.cli.common import configuration
 from daemon.cli.declare import AsJson
 from daemon.cli.exit_codes import ExitCode
+from daemon.cli.time_parsing import day_name
 from daemon.core.errors import AlreadyRunning, NotRunning, UsageError
 
 if TYPE_CHECKING:
@@ -25,8 +27,9 @@ CARD = typer.Argument(metavar="CARD", help="The begin of a card's identity; by d
 
 
 def fairness(
-    day: Annotated[
-        str | None, typer.Option("--class", metavar="DAY", help="Take the introductions of a day's class.")
+    of: Annotated[
+        str | None,
+        typer.Option("--class", metavar="NAME", help="Take those of a class, or a day: today, 2026-11-27."),
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Take half of the introductions, and keep no card.")
@@ -52,7 +55,7 @@ def fairness(
     from daemon.system.state_folder import DATABASE, owned, write_privately
 
     settings = configuration()
-    base, name = _introductions(settings, day)
+    base, name = _introductions(settings, of)
     write_privately()
     try:
         with owned(settings.paths.state):
@@ -110,21 +113,22 @@ def accept(
     print(f"accepted by {asked.by}; to rate again what was flagged, run: introeval rate --all")
 
 
-def _introductions(config: "Config", day: str | None) -> "tuple[Sequence[Introduction], str]":
-    """The introductions to ask about, and what they are. Raises UsageError."""
+def _introductions(config: "Config", of: str | None) -> "tuple[Sequence[Introduction], str]":
+    """The introductions to ask about, and what they are. Raises UnknownClass, UsageError."""
     from daemon.app.fairness import bundled
     from daemon.store import fairness as kept_cards
     from daemon.store import open_reader
+    from daemon.store.membership import membership
     from daemon.system.state_folder import DATABASE
 
-    if day is None:
+    if of is None:
         return bundled(), "invented people"
-    begin, end = span(day, None, None)
+    name = day_name(of, datetime.now().astimezone())
     with open_reader(config.paths.state / DATABASE) as db:
-        said = kept_cards.said_between(db, begin, end)
+        said = kept_cards.said_in(db, membership(db, name, time.time()))
     if not said:
-        raise UsageError(f"nothing of {day} was rated; see: introeval tasks")
-    return said, f"the class of {day}"
+        raise UsageError(f"nothing of {of} was rated; see: introeval tasks")
+    return said, f"the class {name}"
 
 
 def _measured(config: "Config", base: "Sequence[Introduction]", name: str) -> "tuple[Card, bool]":

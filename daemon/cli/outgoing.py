@@ -26,9 +26,9 @@ def opened(name: str | None) -> "Iterator[tuple[Database, ClassResults]]":
     Raises StoreError, UnknownClass.
     """
     from daemon.classes.outgoing import class_results
-    from daemon.classes.shown import CURRENT
     from daemon.cli.time_parsing import day_name
     from daemon.store import open_reader
+    from daemon.store.membership import CURRENT
     from daemon.system.state_folder import DATABASE
 
     config = configuration()

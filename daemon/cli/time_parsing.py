@@ -37,15 +37,6 @@ def day_name(text: str, now: datetime) -> str:
     return day(text, now).date().isoformat() if text in ("today", "yesterday") else text
 
 
-def is_day(text: str) -> bool:
-    """Whether a text is a date."""
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
-
-
 def day(text: str, now: datetime) -> datetime:
     """The begin of a day: `today`, `yesterday` or a date, in the time zone of `now`. Raises ValueError."""
     back = {"today": 0, "yesterday": 1}.get(text)

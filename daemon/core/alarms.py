@@ -101,7 +101,7 @@ KINDS = {
     ),
     "calibration_other": AlarmKind(
         "the results from now on: they carry the model's own figures",
-        "run: introeval calibrate DAY, or introeval calibrate --remove",
+        "run: introeval calibrate NAME, or introeval calibrate --remove",
     ),
     "alert_queue_depth": AlarmKind("the students whose videos wait", _STATUS),
     "alert_oldest_wait": AlarmKind("the student whose video waits", _STATUS, private=True),

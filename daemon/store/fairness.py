@@ -15,6 +15,7 @@ from daemon.core.timestamps import to_iso
 from daemon.store import audit, settings
 from daemon.store.codec import read_profile, read_stt
 from daemon.store.database import Database, reads, writes
+from daemon.store.membership import Membership
 from daemon.store.models import SettingRow, TaskRow
 
 _KEY = "fairness "
@@ -66,11 +67,14 @@ def chosen(found: list[KeptCard], wanted: str) -> KeptCard:
 
 
 @reads
-def said_between(db: Database, since: float, until: float) -> list[Introduction]:
-    """The introductions claimed in a span of time that were rated, oldest first."""
+def said_in(db: Database, of: Membership) -> list[Introduction]:
+    """The introductions of a class that a model has rated, oldest first."""
     by_model = TaskRow.outcome.in_(_RATED) & TaskRow.error_code.is_null()
-    mine = TaskRow.upload_timestamp.between(since, until) & by_model
-    rows = TaskRow.select(TaskRow.stt_result, TaskRow.mistral_result).where(mine).order_by(TaskRow.id)
+    rows = (
+        TaskRow.select(TaskRow.stt_result, TaskRow.mistral_result)
+        .where(of.condition & by_model)
+        .order_by(TaskRow.id)
+    )
     found = []
     for row in rows.execute(db):
         transcript, speaking = read_stt(row.stt_result)

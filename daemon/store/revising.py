@@ -20,6 +20,7 @@ from daemon.store import audit, codec, documents, history
 from daemon.store.calibration import KEY, InUse, as_rated, in_use, put_to_use
 from daemon.store.database import Database, reads, writes
 from daemon.store.found import find
+from daemon.store.membership import Membership
 from daemon.store.models import TaskRow
 from daemon.store.reports import listed
 
@@ -73,16 +74,17 @@ def revise(db: Database, rating: Rating, event: str, now: float, actor: str | No
 
 
 @reads
-def ratings_of(db: Database, begin: float, end: float) -> list[Rating]:
-    """The ratings with expected scores of the tasks claimed in a span of time, by id."""
-    return list(_ratings(db, (TaskRow.upload_timestamp >= begin) & (TaskRow.upload_timestamp < end)))
+def ratings_of(db: Database, of: Membership) -> list[Rating]:
+    """The ratings with expected scores of the tasks of a class, by id."""
+    return list(_ratings(db, of.condition))
 
 
 @writes
 def calibrate(db: Database, use: InUse, now: float, actor: str | None) -> Revised:
     """Use a calibration from now on, and revise the results of its class that it holds for."""
     made = use.calibration
-    found = ratings_of(db, from_iso(made.begins_at), from_iso(made.ends_at))
+    begin, end = from_iso(made.begins_at), from_iso(made.ends_at)
+    found = ratings_of(db, Membership(made.day, begin, end, made.class_id))
     others = [use.differs(rating.origin) for rating in found]
     before = in_use(db)
     put_to_use(db, use)
@@ -102,7 +104,7 @@ def remove_calibration(db: Database, now: float, actor: str | None) -> Revised:
     """
     use = in_use(db)
     if use is None:
-        raise IllegalTransition("no calibration is in use; to make one, run: introeval calibrate DAY")
+        raise IllegalTransition("no calibration is in use; to make one, run: introeval calibrate NAME")
     put_to_use(db, None)
     named = fn.json_extract(TaskRow.provenance, f"$.{_RATE}.{KEY}.sha256")
     corrected = list(_ratings(db, named == use.sha256))

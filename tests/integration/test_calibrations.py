@@ -128,6 +128,14 @@ async def test_a_calibration_revises_its_class_and_corrects_every_later_rating(t
         later = await one_more(lab, daemon, 100)
         assert later["evaluation"]["scores"]["overall_rating"]["source"] == "calibrated"
         assert later["revision"] == 1
+        assert (await run(lab, "class", "open", "Week 3, Mon")).exit_code == 0
+        mine = await one_more(lab, daemon, 200)
+        file = lab.folder / "week3.csv"
+        written = await run(lab, "calibrate", "Week 3, Mon", "--to", str(file))
+        assert "introeval calibrate 'Week 3, Mon' --from" in " ".join(written.stdout.split())
+        assert [row["task"] for row in csv.DictReader(file.read_text("utf-8-sig").splitlines())] == [
+            str(mine["task_id"])
+        ]
         lines = await daemon.session(audit.entries)
     assert [line.what for line in lines if "calibration" in line.what] == [
         "calibration_made",

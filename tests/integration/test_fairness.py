@@ -18,7 +18,7 @@ from daemon.config.load import load
 from daemon.contracts.values import Failed, Provenance, Rated, RateWork, StageOutcome, Ticket
 from daemon.contracts.wire.status import DaemonStatus, EngineReport
 from daemon.core.content.document import CRITERIA, Evaluation, Flag, Scored, Transcript
-from daemon.core.errors import AlreadyRunning, Blame, EngineError, Fault, IllegalTransition
+from daemon.core.errors import AlreadyRunning, Blame, EngineError, Fault, IllegalTransition, UnknownClass
 from daemon.core.fairness.card import Card
 from daemon.core.fairness.changes import Introduction
 from daemon.core.fairness.kept import KeptCard
@@ -35,6 +35,7 @@ from daemon.monitoring.fitness import CardFlags
 from daemon.node import LocalNode
 from daemon.store import audit, open_reader, open_store
 from daemon.store import fairness as kept_cards
+from daemon.store.membership import Membership
 from daemon.system.state_folder import DATABASE, owned
 from tests.integration.test_api_routes import ask
 from tests.support.inprocess import Lab, worked_off
@@ -245,13 +246,15 @@ async def test_the_introductions_of_a_class_are_those_that_were_rated(made: Made
         lab.hand_in(f"{student}_me.mp4")
     async with lab.daemon() as daemon:
         await worked_off(daemon)
-        said = await daemon.session(kept_cards.said_between, 0.0, time.time())
-        nobody = await daemon.session(kept_cards.said_between, 0.0, 1.0)
+        said = await daemon.session(kept_cards.said_in, Membership("", 0.0, time.time()))
+        nobody = await daemon.session(kept_cards.said_in, Membership("", 0.0, 1.0))
     assert [each.text for each in said] == [TRANSCRIPT.text] * 2
     assert said[0].speaking == SPEAKING
     assert nobody == []
     words = ("--config", str(lab.folder / "introeval.toml"), "fairness", "--class", "2001-01-01")
     assert await asyncio.to_thread(run, words) == 64
+    unknown = await asyncio.to_thread(run, (*words[:-1], "Week 3"))
+    assert unknown == UnknownClass.exit_code
 
 
 async def test_doctor_says_that_nobody_has_measured_it_and_then_what_the_card_says(made: Made) -> None:

@@ -40,13 +40,9 @@ class RaterScores(WireModel):
 
 
 class CalibrationWanted(WireModel):
-    """The scores of a class's raters. The class are the tasks claimed from `since` to before `until`, in
-    seconds since the epoch; `day` is its name.
-    """
+    """The scores of a class's raters. `name` is that of the class, a day such as 2026-11-26, or `current`."""
 
-    day: Annotated[str, Field(max_length=64)]
-    since: Annotated[float, Field(ge=0, le=4e9)]
-    until: Annotated[float, Field(ge=0, le=4e9)]
+    name: Annotated[str, Field(min_length=1, max_length=64)]
     raters: Annotated[list[RaterScores], Field(min_length=1)]
 
 

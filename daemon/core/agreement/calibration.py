@@ -49,7 +49,8 @@ class Correction(DocumentPart):
 class Calibration(DocumentPart):
     """One file of the state folder. `identity` is that of the model, prompt and parameters it holds for.
 
-    The class are the tasks claimed from `begins_at` to before `ends_at`.
+    `day` is the name of the class, or its day. Its tasks are those with its `class_id`; where that is null,
+    those of no class that were claimed from `begins_at` to before `ends_at`.
     """
 
     version: Literal[1] = 1
@@ -59,6 +60,7 @@ class Calibration(DocumentPart):
     day: str
     begins_at: str
     ends_at: str
+    class_id: int | None = None
     raters: tuple[str, ...]
     identity: dict[str, Any]
     anchors: tuple[Anchor, ...]

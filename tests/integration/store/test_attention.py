@@ -39,6 +39,7 @@ from daemon.store import (
     reports,
     schema,
 )
+from daemon.store.membership import Membership
 from daemon.store.opening import connect
 from tests.integration.stores import (
     NOW,
@@ -162,7 +163,7 @@ def test_no_model_rates_on_the_side_what_only_a_person_has_rated(store: Database
     for task in (silent, unscorable(store, "unscorable")):
         deciding.decide(store, task.id, ALL_FIVE, NOW, "ann")
     assert rechecks.next_one(store, 0.0, 3) is None
-    assert fairness.said_between(store, 0.0, LATER) == []
+    assert fairness.said_in(store, Membership("", 0.0, LATER)) == []
 
 
 def test_what_came_to_nothing_is_rated_by_a_person_and_once_that_is_taken_back_is_as_it_was(

@@ -9,11 +9,12 @@ from daemon.contracts.values import Rated, Ticket
 from daemon.core.agreement.calibration import Anchor, Calibration, corrections, rater_identity
 from daemon.core.classes.decision import Wanted
 from daemon.core.content.document import CRITERIA, Evaluation, Scored
-from daemon.core.errors import IllegalTransition, StoreError, UnknownTask
+from daemon.core.errors import IllegalTransition, StoreError, UnknownClass, UnknownTask
 from daemon.core.tasks.task import Event, Task
 from daemon.core.timestamps import to_iso
-from daemon.store import Database, audit, commits, deciding, documents, reopening, reports, revising
+from daemon.store import Database, audit, classes, commits, deciding, documents, reopening, reports, revising
 from daemon.store.calibration import InUse, in_use
+from daemon.store.membership import Membership, membership
 from daemon.store.models import DocumentRow
 from daemon.store.revising import Rating
 from tests.integration.stores import NOW, RATING, WAY, birth, born, change, completed, deliver_all, walk
@@ -97,7 +98,7 @@ def test_only_a_rated_task_has_a_rating_to_revise(store: Database) -> None:
     ):
         with pytest.raises(error):
             revising.revise(store, Rating(task_id, scored(), ORIGIN), "decided", LATER)
-    assert [each.task_id for each in revising.ratings_of(store, 0, LATER)] == []
+    assert [each.task_id for each in revising.ratings_of(store, Membership("", 0, LATER))] == []
     revising.revise(store, Rating(old.id, scored(), ORIGIN), "decided", LATER)
     assert last(store, old.id)["revision"] == 2
 
@@ -212,3 +213,18 @@ def test_a_result_of_version_1_is_revised_and_decided_on_as_any_other(store: Dat
     if kind == "decided":
         deciding.take_back(store, task.id, LATER, "ann")
         assert last(store, task.id)["evaluation"] == old["evaluation"]
+
+
+def test_a_class_has_its_own_tasks_and_a_day_those_of_no_class(store: Database) -> None:
+    alone = rated(store, "anna")
+    opened = {"deadline": None, "rubric": None, "archive_days": None, "entries": None}
+    classes.open_class(store, "Week 3", **opened, now=NOW, actor="ann")
+    mine = rated(store, "ben")
+    day = to_iso(NOW)[:10]
+    of = {name: membership(store, name, LATER) for name in ("Week 3", "current", day)}
+    found = {name: [each.task_id for each in revising.ratings_of(store, of[name])] for name in of}
+    assert found == {"Week 3": [mine.id], "current": [mine.id], day: [alone.id]}
+    made = use().calibration.model_copy(update={"day": "Week 3", "class_id": of["Week 3"].class_id})
+    assert revising.calibrate(store, InUse(made, "sha-3"), LATER, "ann").tasks == (mine.id,)
+    with pytest.raises(UnknownClass, match="introeval class list"):
+        membership(store, "Week 4", LATER)
