@@ -1,6 +1,7 @@
 """The records of a student, and their deletion."""
 
 import json
+import os
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -11,7 +12,7 @@ from peewee import Expression, chunked
 from daemon.contracts.documents import Kind
 from daemon.core.errors import IllegalTransition, UnknownStudent
 from daemon.core.intake.kinds import is_package
-from daemon.core.intake.naming import temporary_name
+from daemon.core.intake.naming import printable, temporary_name
 from daemon.core.keeping.traces import Traces, names_student
 from daemon.core.tasks.task import FINAL
 from daemon.store import audit, classes
@@ -27,7 +28,7 @@ _ACTORS = (EventRow.actor, TaskRow.acknowledged_by, DocumentRow.acknowledged_by,
 @dataclass(frozen=True, slots=True)
 class StudentRecords:
     """All that is kept of a student: ids of tasks, claims and documents about refusals, paths of videos, and
-    names of files of the outbox. `deposits` are claims of packages with a video of theirs, and of rosters.
+    names of files of the outbox. `deposits` are claims of packages with a file of theirs, and of rosters.
     After the deletion `traces` must not be found anywhere.
     """
 
@@ -70,7 +71,7 @@ def kept_of(db: Database, student: str, inbox: Path) -> StudentRecords:
         ),
         tasks=tuple(row.id for row in rows),
         claims=claim_ids,
-        deposits=tuple(_deposits_of(db, claims)),
+        deposits=tuple(_deposits_of(db, claims, reasons, inbox)),
         reasons=tuple(reason.id for reason in reasons),
         entries=len(entries),
         videos=tuple(Path(row.file_path) for row in rows if row.video != "gone"),
@@ -122,19 +123,27 @@ def _delete(db: Database, student: str, inbox: Path, at: float, actor: str | Non
 def _claims_of(db: Database, student: str, inbox: Path) -> Iterator[ClaimRow]:
     yield from ClaimRow.select().where(ClaimRow.student == student).execute(db)
     for claim in ClaimRow.select().where(ClaimRow.student.is_null()).execute(db).iterator():
-        path = Path(bytes(claim.path).decode(errors="surrogateescape"))
-        relative = path.relative_to(inbox) if path.is_relative_to(inbox) else PurePath(path.name)
-        if names_student(relative, student):
+        if names_student(_below(claim, inbox), student):
             yield claim
 
 
-def _deposits_of(db: Database, claims: Iterable[ClaimRow]) -> Iterator[str]:
+def _deposits_of(
+    db: Database, claims: Iterable[ClaimRow], reasons: Iterable[DocumentRow], inbox: Path
+) -> Iterator[str]:
+    """The claims of packages with a file of these claims or of these refusals in them, and of rosters."""
+    refused = [json.loads(bytes(row.content)).get("path") or "" for row in reasons]
     paths = [bytes(claim.path) for claim in claims]
     deposits = ClaimRow.student.is_null() & ClaimRow.reason.is_null()
     for one in ClaimRow.select().where(deposits).execute(db).iterator():
-        inside = bytes(one.path) + b"/"
-        if not is_package(one.filename) or any(path.startswith(inside) for path in paths):
+        inside, below = bytes(one.path) + b"/", printable(f"{_below(one, inbox)}/")
+        taken = any(path.startswith(inside) for path in paths)
+        if not is_package(one.filename) or taken or any(path.startswith(below) for path in refused):
             yield one.id
+
+
+def _below(claim: ClaimRow, inbox: Path) -> PurePath:
+    path = Path(os.fsdecode(bytes(claim.path)))
+    return path.relative_to(inbox) if path.is_relative_to(inbox) else PurePath(path.name)
 
 
 def _documents(db: Database, condition: Expression) -> list[DocumentRow]:

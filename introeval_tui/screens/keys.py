@@ -32,6 +32,7 @@ _FOOT = {
     "deliver": "deliver",
     "decide": "accept",
     "hold": "hold",
+    "next": "next",
     "cancel": "cancel",
     "acknowledge": "seen",
     "source": "source",

@@ -340,6 +340,23 @@ def test_a_search_in_chunks_finds_what_a_search_of_the_whole_finds(pieces: list[
     assert found is traces.in_text().found(text)
 
 
+async def test_a_package_goes_with_the_student_of_whom_all_in_it_was_refused(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    for name, student in (("first.zip", "s021"), ("second.zip", "s022")):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr(f"{student}/essay.txt", student)
+        lab.hand_in(name, packed.getvalue())
+    received = lab.config.paths.state / "received"
+    async with lab.daemon() as daemon:
+        await until(lambda: len(list(lab.config.paths.outbox.rglob("*.reason.json"))) == 2)
+        await worked_off(daemon)
+        assert len(names(received)) == 2
+        assert (await forgotten(lab, "s021")).left == []
+    (kept,) = names(received)
+    assert kept.endswith("-second.zip")
+
+
 async def test_a_package_goes_with_each_student_who_is_in_it(tmp_path: Path) -> None:
     lab = Lab(tmp_path)
     for name, students in (("first.zip", ("s021", "s022")), ("second.zip", ("s023",))):
