@@ -1,5 +1,6 @@
-"""Shared by all commands: the configuration that `--config` names."""
+"""Shared by all commands: the configuration that `--config` names, and how often garbage is searched for."""
 
+import gc
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,21 @@ from daemon.core.errors import UsageError
 
 if TYPE_CHECKING:
     from daemon.config.load import Config
+
+
+_COLLECTS = gc.get_threshold()
+_SELDOM = 100_000  # new objects: the imports of a command make half as many, and none of them is garbage
+
+
+def collect_rarely() -> None:
+    """Search for garbage so seldom that a short command never does."""
+    gc.set_threshold(_SELDOM)
+
+
+def collect_as_usual() -> None:
+    """Search for garbage as Python does by itself, in what is made from now on: for what runs long."""
+    gc.freeze()
+    gc.set_threshold(*_COLLECTS)
 
 
 class Chosen:

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from daemon.cli import common
 from daemon.cli.exit_codes import ExitCode
 from daemon.core.errors import IntroEvalError, UsageError
 
-_GARBAGE = 100_000  # objects to a collection: what the imports of a command make is no garbage
 _TYPE = re.compile(r"Input should be ([^;,]*)(, unable to parse [^;]*)?")
 _NEAR = re.compile(r"\(Possible options: ([^)]*)\)")
 _KINDS = {"a valid integer": "a whole number", "a valid number": "a number"}
@@ -19,7 +19,7 @@ _KINDS = {"a valid integer": "a whole number", "a valid number": "a number"}
 
 def main() -> None:
     """Run the command line of this process, and end it with the exit code."""
-    gc.set_threshold(_GARBAGE)
+    common.collect_rarely()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would search all packages for them
     if instruction := os.environ.get("_INTROEVAL_COMPLETE"):
         from daemon.cli.completion import answer
@@ -32,6 +32,7 @@ def main() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         code = _unread()
+    gc.freeze()  # on the way out Python would search all of it for garbage, an eighth of a command's time
     sys.exit(code)
 
 

@@ -20,6 +20,7 @@ import structlog
 
 from daemon.app.parts import Daemon
 from daemon.app.run import running
+from daemon.cli.common import collect_as_usual
 from daemon.cli.run import log_to_file
 from daemon.config.load import Config
 from daemon.core.alarms import trouble_of
@@ -169,6 +170,7 @@ def run_daemon(read: ReadConfig) -> int:
     """Run until SIGTERM or SIGINT, and return the exit code. Raises what the first start raises."""
     write_privately()
     faulthandler.enable()  # on the watchdog's SIGABRT the log then gets the stack of each thread
+    collect_as_usual()
     asyncio.run(Service(read, systemd.Notifier(os.environ, os.getpid())).run())
     return 0
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from daemon.cli.common import configuration
+from daemon.cli.common import collect_as_usual, configuration
 from daemon.core.errors import ConfigError, NotRunning
 
 _DUMB = "this terminal cannot draw the dashboard; this is one frame as text"
@@ -26,6 +26,7 @@ def open_or_print(
 
     `review` names a class whose review it opens with.
     """
+    collect_as_usual()
     gc.disable()  # until the first paint; the dashboard switches it on again
     from introeval_tui import start
     from introeval_tui.settings import SettingsError
