@@ -36,10 +36,11 @@ Empty().run()
 """
 
 
-def measure(options: Options) -> list[Figure]:
+def measure(options: Options) -> Iterator[Figure]:
     """First paint, bytes, processor, memory, and how fast a key is answered."""
     with tempfile.TemporaryDirectory() as folder:
-        return [*_paint(Path(folder)), *_at_work(Path(folder)), *_keys(Path(folder))]
+        for part in (_paint, _at_work, _keys):
+            yield from part(Path(folder))
 
 
 def _paint(folder: Path) -> list[Figure]:
