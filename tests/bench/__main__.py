@@ -7,7 +7,6 @@ is skipped and says so.
 import argparse
 import importlib
 import logging
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -62,9 +61,6 @@ def main() -> int:
 
 def measure(names: Sequence[str], options: Options, run: record.Run) -> None:
     """Run the benchmarks one after the other. What one gave before it failed stands; ctrl+c ends them."""
-    busy, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
-    if busy > cores / 4:
-        print(f"busy: a load of {busy:.1f} on {cores} cores; figures of time are too high", file=sys.stderr)
     for name in names:
         began = time.monotonic()
         try:

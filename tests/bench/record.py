@@ -28,6 +28,7 @@ class Run:
 
     at: str
     commit: str
+    load: float  # of the last minute, before it began
     machine: dict[str, str]
     versions: dict[str, str]
     figures: dict[str, list[Figure]] = field(default_factory=dict)
@@ -99,6 +100,7 @@ def here() -> Run:
     return Run(
         at=datetime.now().astimezone().isoformat(timespec="minutes"),
         commit=_asked("git", "-C", str(ROOT), "describe", "--always", "--dirty"),
+        load=os.getloadavg()[0],
         machine={
             "processor": _processor(),
             "cores": str(len(os.sched_getaffinity(0))),

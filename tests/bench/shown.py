@@ -13,9 +13,10 @@ _RIGHT = frozenset({"value", "spread", "then", "ratio"})
 
 def tables(run: Run, then: Run | None = None) -> RenderableType:
     """The figures of each benchmark with their goals, or beside those of an earlier run."""
-    parts: list[RenderableType] = [
-        "; ".join([run.at, f"commit {run.commit}", *(f"{key} {value}" for key, value in run.machine.items())])
-    ]
+    machine = "; ".join(f"{key} {value}" for key, value in run.machine.items())
+    parts: list[RenderableType] = [f"{run.at}, commit {run.commit}", machine]
+    if run.load > int(run.machine["cores"]) / 4:
+        parts.append(f"busy: the load was {run.load:.1f} before it began; figures of time are too high")
     alike = True
     if then is not None:
         apart = differences(then.machine, run.machine)

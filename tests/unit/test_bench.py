@@ -23,7 +23,7 @@ VERSIONS = {"Python": "3.11.7", "textual": "8.2.1"}
 
 
 def run_of(*figures: Figure) -> Run:
-    return Run("2026-11-27T10:00+00:00", "abc1234", MACHINE, VERSIONS, {"stt": list(figures)})
+    return Run("2026-11-27T10:00+00:00", "abc1234", 0.1, MACHINE, VERSIONS, {"stt": list(figures)})
 
 
 def said(run: Run, then: Run | None = None) -> list[str]:
@@ -99,6 +99,12 @@ def test_the_table_fits_80_columns_and_names_what_was_missed() -> None:
     (row,) = [line.split() for line in lines if line.startswith("  ours")]
     assert row == ["ours", "2", "s", "±8", "%", "<=", "1.5", "NO"]
     assert "missed: stt: ours: 2 s, goal <= 1.5" in lines
+
+
+def test_a_busy_machine_is_said() -> None:
+    busy = replace(run_of(), load=1.5)
+    assert any(line.startswith("busy: the load was 1.5") for line in said(busy))
+    assert not any("busy" in line for line in said(run_of()))
 
 
 def test_the_comparison_says_ratio_and_verdict() -> None:

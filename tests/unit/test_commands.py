@@ -148,6 +148,18 @@ def test_the_tables_of_the_configuration_are_built_as_parts_of_the_whole(tmp_pat
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "introeval.toml")], check=True)
 
 
+def test_a_command_searches_no_garbage_and_what_runs_long_does_as_usual() -> None:
+    code = (
+        "import gc, sys; usual = gc.get_threshold()\n"
+        "from daemon.cli import common, main\n"
+        "before, sys.argv = gc.get_stats(), ['introeval', 'schema']\n"
+        "try: main()\n"
+        "except SystemExit: searched = gc.get_stats() != before\n"
+        "common.collect_as_usual(); sys.exit(searched or gc.get_threshold() != usual)"
+    )
+    subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=True)
+
+
 @pytest.mark.parametrize("words", ["tui", "tui --socket here"])
 def test_the_dashboard_is_opened_without_the_parser_of_the_commands(words: str) -> None:
     opening = "from daemon.cli import tui; tui.open_or_print = lambda socket: 0"
