@@ -1,5 +1,6 @@
 """Builds the parts of a daemon from its configuration, and connects them."""
 
+import os
 import time
 from collections.abc import Sequence
 
@@ -13,9 +14,10 @@ from daemon.classes.head import ClassHead
 from daemon.config.load import Config
 from daemon.contracts.ports import Media, Node
 from daemon.contracts.values import Born, Claim
-from daemon.core.forecast.durations import PLANNED
+from daemon.core.forecast.durations import PLANNED, Durations
 from daemon.core.intake.ownership import Ownership
 from daemon.core.intake.students import Names
+from daemon.core.schedule.decision import Policy
 from daemon.core.schedule.phase_state import Group
 from daemon.core.schedule.residency import MODELS
 from daemon.core.tasks.lifecycle import RetryPolicy
@@ -80,12 +82,13 @@ async def assemble(
     rechecks = Rechecks(node, session, alarms, time.time, times)
     rechecks.ended.connect(site.rubric.end_class)  # they fix the text as a class does
     supervisor = _make_supervisor(config, node, canary, rechecks, media, journal, site, alarms)
-    forecaster = Forecaster(
-        supervisor,
-        session,
-        lambda durations: make_policy(config, site.placement.plan, durations),
-        time.time,
-    )
+
+    def plan(durations: Durations) -> Policy:
+        site.placement.learnt(durations.curves)
+        return make_policy(config, site.placement.plan, durations)
+
+    await session(measured.on_machine, (await gpu.reading()).name or f"{os.cpu_count()} cores, no GPU")
+    forecaster = Forecaster(supervisor, session, plan, time.time)
     intake = _make_intake(config, places.inbox, session, media, alarms)
     metrics = Metrics()
     recorder = GpuRecorder(gpu.reading, lambda: supervisor.view.phase.group or ())

@@ -267,6 +267,6 @@ def _server(
         weights,
         engines=state / "engines",
         log=state / "log" / f"{stage}.log",
-        parallel=placement.plan.parallel[stage],
+        parallel=lambda: placement.plan.parallel[stage],
         limits=_limits(model, ON_PROCESSOR),
     )

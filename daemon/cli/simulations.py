@@ -219,7 +219,7 @@ def _setting(
     """Make one combination of the options. `takes`: see `_server_slots`. Raises UsageError."""
     if size != "auto" and not (size.isdigit() and int(size)):
         raise UsageError(f"--batch {size}: use auto, or a number from 1")
-    plan = _plan(config, groups, takes)
+    plan = _plan(config, groups, takes, durations)
     llm = plan.parallel if slots is None else dict.fromkeys(plan.parallel, slots)
     policy = Policy(
         residency=plan.groups,
@@ -274,7 +274,7 @@ def _title(policy: Policy) -> str:
     return ", ".join(parts)
 
 
-def _plan(config: Config, groups: str, takes: Mapping[Stage, int | None]) -> Plan:
+def _plan(config: Config, groups: str, takes: Mapping[Stage, int | None], durations: Durations) -> Plan:
     """The plan for this machine, with `groups` unless they are auto."""
     if groups != "auto":
         config = config.model_copy(
@@ -283,6 +283,7 @@ def _plan(config: Config, groups: str, takes: Mapping[Stage, int | None]) -> Pla
     placement = Placement(config, NvmlGpu().read().total_mb)
     for stage, slots in takes.items():
         placement.describe(stage, placement.plan.asked.models[stage], slots)
+    placement.learnt(durations.curves)
     return placement.plan
 
 

@@ -179,7 +179,9 @@ class ModelSettings(Settings):
     seed: int = 1
     """The seed for sampling, the same for every student. A retry because of an answer takes others."""
     parallel: Count | Auto = "auto"
-    """Requests at a time; `auto` depends on the GPU's memory, and is at most what the server takes."""
+    """Requests at a time; `auto`: up to 8, as far as the GPU's memory and the server hold them and more were
+    seen to be faster.
+    """
     num_ctx: Count | Auto = "auto"
     """Tokens of context; `auto`: the smallest of 2048, 4096, 8192 that holds the phase's longest prompt."""
     load_timeout_s: Positive = 180.0

@@ -1,6 +1,7 @@
 """The embedded host: llama.cpp's server in a child process, started and stopped like a container."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from daemon.contracts.wire.status import EngineReport
@@ -16,8 +17,9 @@ from daemon.system.weights import Weights
 class EmbeddedServer:
     """A ModelHost for one GGUF file, whose bytes are verified before each load.
 
-    `engines` is the folder of the lock files, `log` the file of the child's stderr. `parallel` requests
-    are served at once, each with the options' whole context. Loading and answers stand under `limits`.
+    `engines` is the folder of the lock files, `log` the file of the child's stderr. So many requests as
+    `parallel` gives at a start are served at once, each with the options' whole context. Loading and answers
+    stand under `limits`.
     """
 
     def __init__(
@@ -27,7 +29,7 @@ class EmbeddedServer:
         *,
         engines: Path,
         log: Path,
-        parallel: int = 1,
+        parallel: Callable[[], int] = lambda: 1,
         limits: AnswerLimits | None = None,
     ) -> None:
         self.lock = engines / f"{stage}.lock"
@@ -98,7 +100,7 @@ class EmbeddedServer:
             "daemon.llm.server",
             [
                 f"--model={self._model}",
-                f"--parallel={self._parallel}",
+                f"--parallel={self._parallel()}",
                 f"--ctx={num_ctx}",
                 f"--lock={self.lock}",
             ],

@@ -13,6 +13,7 @@ from daemon.config.load import Config
 from daemon.config.sections import ModelSettings
 from daemon.contracts.signal import Signal
 from daemon.core.content.answers import FORM_TOKENS, RATING_TOKENS
+from daemon.core.schedule.batch_curve import BatchCurve
 from daemon.core.schedule.memory import WHISPER_BATCH, WHISPER_BATCHES, ModelNeed, known_model
 from daemon.core.schedule.phase_state import Group
 from daemon.core.schedule.residency import (
@@ -139,6 +140,10 @@ class Placement:
         return self._replan(
             replace(asked, models={**asked.models, stage: need}, wishes={**asked.wishes, stage: wish})
         )
+
+    def learnt(self, curves: Mapping[Stage, BatchCurve]) -> bool:
+        """Plan with what several requests at a time were seen to gain. Whether the plan changed."""
+        return self._replan(replace(self._plan.asked, curves=curves))
 
     def lower(self, group: Group) -> bool:
         """Step down after a loaded group did not fit, for good. False when there is no lower plan."""

@@ -1,5 +1,6 @@
 """Measured durations for the forecast. The cost of each query is bounded by an index, not by history."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -9,11 +10,13 @@ from peewee import chunked, fn
 
 from daemon.core.forecast.class_roll import Members
 from daemon.core.forecast.durations import MeasuredAttempt, MeasuredSwitch
+from daemon.core.schedule.batch_curve import spent_beside
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Event, Outcome, Stage
 from daemon.core.timestamps import from_iso, to_iso
+from daemon.store import settings
 from daemon.store.database import Database, reads, writes
-from daemon.store.models import PhaseRow, TaskRow
+from daemon.store.models import EventRow, PhaseRow, TaskRow
 
 _OUTCOME_OF = {Stage.STT: Event.TRANSCRIBED, Stage.EXTRACT: Event.EXTRACTED, Stage.RATE: Event.RATED}
 # From transition to transition: an attempt holds its slot also while its outcome is committed.
@@ -21,21 +24,52 @@ _ATTEMPTS = """
     SELECT (
         SELECT began.at FROM task_events AS began WHERE began.task_id = ended.task_id
         AND began.event = 'started' AND began.revision = ended.revision AND began.attempt = ended.attempt
-    ), ended.at, (SELECT duration_s FROM processing_tasks WHERE id = ended.task_id)
-    FROM task_events AS ended WHERE event = ? AND seconds IS NOT NULL ORDER BY id DESC LIMIT ?
+    ), ended.at, ended.id, duration_s, json_extract(provenance, ?)
+    FROM task_events AS ended JOIN processing_tasks ON processing_tasks.id = ended.task_id
+    WHERE event = ? AND seconds IS NOT NULL ORDER BY ended.id DESC LIMIT ?
 """
+_ENGINE = (
+    "model",
+    "digest",
+    "server_version",
+    "ctranslate2",
+    "runtime",
+    "device",
+    "compute_type",
+    "degraded",
+)
+_CPU = "cpu"
+_MACHINES = "machines"  # the first event of each, and its name
 _MORE = 0.2  # of the attempts asked for are read in addition: they ran beside the oldest of those
+_MOST_MACHINES = 20
 _DIRECT_S = 2.0  # at most between the end of a phase and a switch that began from it
 
 
+@writes
+def on_machine(db: Database, name: str) -> None:
+    """Record on which machine, or card, the events from now on are measured."""
+    known = settings.get(db, _MACHINES, [])
+    if not known or known[-1][1] != name:
+        newest = EventRow.select(fn.MAX(EventRow.id)).scalar(db) or 0
+        settings.put(db, _MACHINES, [*known, [newest + 1 if known else 0, name]][-_MOST_MACHINES:])
+
+
 @reads
-def tries(db: Database, stage: Stage, last: int = 50) -> list[MeasuredAttempt]:
-    """The latest attempts that gave the stage's outcome, newest first."""
-    rows = db.execute_sql(_ATTEMPTS, (_OUTCOME_OF[stage].value, last + round(_MORE * last))).fetchall()
-    spans = [(from_iso(began), from_iso(ended)) for began, ended, _ in rows]
+def tries(db: Database, stage: Stage, last: int = 120) -> list[MeasuredAttempt]:
+    """The latest attempts that gave the stage's outcome, newest first: those on this machine, with the engine
+    of the newest.
+    """
+    asked = (f"$.{stage.value}", _OUTCOME_OF[stage].value, last + round(_MORE * last))
+    rows = db.execute_sql(_ATTEMPTS, asked).fetchall()
+    spans = [(from_iso(began), from_iso(ended)) for began, ended, *_ in rows]
+    machines = settings.get(db, _MACHINES, [])
+    engines = [(_machine(machines, event), _engine(origin)) for *_, event, _, origin in rows]
     return [
-        MeasuredAttempt(ended - began, media_s, _at_once((began, ended), spans))
-        for (began, ended), (_, _, media_s) in zip(spans[:last], rows[:last], strict=True)
+        MeasuredAttempt(
+            ended - began, row[3], spent_beside((began, ended), spans), on_processor=_CPU in engine[1]
+        )
+        for (began, ended), row, engine in zip(spans[:last], rows[:last], engines[:last], strict=True)
+        if engine == (machines and machines[-1][1], engines[0][1])
     ]
 
 
@@ -121,13 +155,15 @@ def set_estimates(db: Database, estimates: Mapping[int, float | None]) -> None:
     )
 
 
-def _at_once(span: tuple[float, float], spans: Sequence[tuple[float, float]]) -> float:
-    """The mean number of attempts that ran during `span`, itself included; at least 1."""
-    began, ended = span
-    if ended <= began:
-        return 1.0
-    together = sum(max(0.0, min(ended, other[1]) - max(began, other[0])) for other in spans)
-    return max(1.0, together / (ended - began))
+def _machine(machines: Sequence[tuple[int, str]], event: int) -> Any:
+    """The machine on which an event was measured, as `on_machine` recorded it."""
+    return machines and next((name for first, name in reversed(machines) if first <= event), None)
+
+
+def _engine(origin: str | None) -> Sequence[Any]:
+    """What in a stage's provenance decides its speed."""
+    known = json.loads(origin or "{}")
+    return [known.get(key) for key in _ENGINE]
 
 
 def _group(name: str) -> Group:

@@ -59,7 +59,11 @@ async def _by_model(rows: Sequence[HeldOut], folder: Path) -> list[Figure]:
     """Whether SmolLM2 is asked by the daemon, and what it names where it is asked all the same."""
     weights = Weights.unpinned(next(model_folder("smollm2").glob("*.gguf")))
     host = EmbeddedServer(
-        Stage.EXTRACT, weights, engines=folder / "engines", log=folder / "log" / "extract.log", parallel=1
+        Stage.EXTRACT,
+        weights,
+        engines=folder / "engines",
+        log=folder / "log" / "extract.log",
+        parallel=lambda: 1,
     )
     engine = FormExtractor(host, Rubric(), lambda: _OPTIONS)
     await engine.start()

@@ -54,7 +54,7 @@ def host(
         Weights.unpinned(model),
         engines=folder / "engines",
         log=folder / "log" / f"{stage}.log",
-        parallel=parallel,
+        parallel=lambda: parallel,
     )
 
 

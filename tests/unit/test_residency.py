@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.forecast.durations import crowding
-from daemon.core.schedule import benchmark
+from daemon.core.schedule import batch_curve
+from daemon.core.schedule.batch_curve import FIRST_GUESS, BatchCurve
 from daemon.core.schedule.memory import KNOWN, MB, ModelNeed, capacity_mb, known_model, whisper_mb
 from daemon.core.schedule.residency import (
     CONTEXTS,
@@ -54,7 +54,7 @@ def test_8_gb_gives_one_model_at_a_time_with_several_requests() -> None:
 def test_24_gb_gives_both_models_together() -> None:
     plan = make_plan(asked(RTX_3090))
     assert plan.groups == SIDE_BY_SIDE
-    assert plan.parallel == {EXTRACT: 4, RATE: 4}
+    assert plan.parallel == {EXTRACT: 8, RATE: 8}
 
 
 def test_80_gb_gives_no_switching_and_the_largest_context() -> None:
@@ -72,13 +72,13 @@ def test_the_cards_give_the_same_with_the_servers_set_up_for_four(card: float, g
 
 
 def test_two_models_with_two_requests_each_win_over_one_with_four() -> None:
-    plan = make_plan(asked(12_288, num_ctx=2048))
+    plan = make_plan(asked(12_288, num_ctx=2048, parallel=4))
     assert plan.groups == SIDE_BY_SIDE
     assert plan.parallel == {EXTRACT: 2, RATE: 2}
 
 
 def test_one_model_with_four_requests_wins_over_two_with_one_each() -> None:
-    plan = make_plan(asked(12_288))  # the weights of both would fit, with one request each
+    plan = make_plan(asked(12_288, parallel=4))  # the weights of both would fit, with one request each
     assert plan.groups == ONE_BY_ONE
     assert plan.parallel == {EXTRACT: 4, RATE: 4}
 
@@ -152,8 +152,8 @@ def steps(plan: Plan | None) -> list[Plan]:
 def test_a_plan_is_lowered_by_requests_then_by_context_then_by_models_at_a_time() -> None:
     shown = [(len(p.groups), p.parallel[RATE], p.num_ctx[RATE]) for p in steps(make_plan(asked(RTX_3090)))]
     assert shown == [
-        (2, 4, 4096), (2, 2, 4096), (2, 1, 4096), (2, 1, 2048),
-        (3, 4, 4096), (3, 2, 4096), (3, 1, 4096), (3, 1, 2048),
+        (2, 8, 4096), (2, 4, 4096), (2, 2, 4096), (2, 1, 4096), (2, 1, 2048),
+        (3, 8, 4096), (3, 4, 4096), (3, 2, 4096), (3, 1, 4096), (3, 1, 2048),
     ]  # fmt: skip
 
 
@@ -260,8 +260,7 @@ def test_what_fits_on_a_card_fits_on_a_larger_one(wanted: PlanInputs, more: floa
 def test_a_larger_card_is_never_slower(card: float, more: float, wish: Wish) -> None:
     def units(card_mb: float) -> float:
         plan = make_plan(replace(asked(card_mb), wishes=dict.fromkeys(MODELS, wish)))
-        faster = {1: 1.0, 2: 1.73}
-        each = {stage: 1 / faster.get(plan.parallel[stage] // 2 + 1, 2.84) for stage in MODELS}
+        each = {stage: 1 / FIRST_GUESS.speedup(plan.parallel[stage]) for stage in MODELS}
         return sum(max((each[s] for s in group if s in MODELS), default=0) for group in plan.groups)
 
     if make_plan(replace(asked(card), wishes=dict.fromkeys(MODELS, wish))).fits:
@@ -279,7 +278,40 @@ def test_lowering_ends_and_each_step_takes_less_or_has_fewer_engines_at_a_time(w
             assert len(after.groups) > len(before.groups)
 
 
-def test_the_figures_of_the_benchmark_stand_in_one_place() -> None:
-    files = Path(benchmark.__file__).parents[1].rglob("*.py")
-    assert [file.name for file in files if "1.73" in file.read_text()] == ["benchmark.py"]
-    assert [round(crowding(n) - benchmark.longer(n), 9) for n in (1, 2, 4)] == [0.0, 0.0, 0.0]
+def test_the_figures_of_the_first_guess_stand_in_one_place() -> None:
+    files = Path(batch_curve.__file__).parents[1].rglob("*.py")
+    assert [file.name for file in files if "1.73" in file.read_text()] == ["batch_curve.py"]
+
+
+# What several requests at a time were seen to gain
+
+NO_MORE_THAN_FOUR = BatchCurve((1.0, 0.9, 0.7, 0.3))
+EIGHT = BatchCurve((1.0, 0.98, 0.95, 0.9))
+
+
+def test_up_to_eight_at_a_time_where_the_memory_holds_them() -> None:
+    assert make_plan(asked(RTX_3060_TI, num_ctx=2048)).parallel == {EXTRACT: 8, RATE: 8}
+    assert make_plan(asked(RTX_3060_TI, num_ctx=4096)).parallel == {EXTRACT: 4, RATE: 4}
+    assert make_plan(asked(RTX_3060_TI, num_ctx=2048, slots=4)).parallel == {EXTRACT: 4, RATE: 4}
+
+
+def test_no_more_at_a_time_than_was_seen_to_help() -> None:
+    seen = {EXTRACT: NO_MORE_THAN_FOUR, RATE: EIGHT}
+    apart = replace(asked(RTX_3090), residency=ONE_BY_ONE, curves=seen)
+    assert make_plan(apart).parallel == {EXTRACT: 4, RATE: 8}
+    taken = {stage: Wish(slots=8) for stage in MODELS}
+    assert make_plan(replace(apart, wishes=taken)).parallel == {EXTRACT: 4, RATE: 8}
+    configured = {stage: Wish(parallel=6) for stage in MODELS}
+    assert make_plan(replace(apart, wishes=configured)).parallel == {EXTRACT: 6, RATE: 6}
+
+
+def test_on_the_processor_several_at_a_time_only_once_they_were_seen_to_help() -> None:
+    assert make_plan(asked(None, slots=8)).parallel == {EXTRACT: 1, RATE: 1}
+    assert make_plan(replace(asked(None, slots=8), curves={RATE: EIGHT})).parallel == {EXTRACT: 1, RATE: 8}
+
+
+def test_what_was_seen_decides_between_one_model_with_more_requests_and_two_with_fewer() -> None:
+    gains_little = dict.fromkeys(MODELS, BatchCurve((1.0, 0.55, 0.28, 0.15)))
+    wanted = asked(12_288, num_ctx=2048)
+    assert make_plan(wanted).groups == ONE_BY_ONE
+    assert make_plan(replace(wanted, curves=gains_little)).groups == SIDE_BY_SIDE

@@ -2,8 +2,7 @@
 show yet is assumed as planned.
 
 stt depends on the length of the video, the models on their stage, a switch on the group it leaves and the
-one it loads. An attempt also depends on how many run beside it, in the shape of `benchmark`, as far as
-the history shows it.
+one it loads. An attempt also depends on how many run beside it, as `batch_curve` learns it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,14 +10,20 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean, median
 
-from daemon.core.schedule.benchmark import longer
+from daemon.core.schedule.batch_curve import (
+    FIRST_GUESS,
+    ONE_AFTER_ANOTHER,
+    BatchCurve,
+    Spent,
+    learn_curve,
+    spent,
+)
 from daemon.core.schedule.decision import Policy
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
 
 _OUTLIER = 4.0  # times the median; longer ones are cut: a hang says nothing of the next attempt
 _USUAL_SPREAD = 0.2
-_AT_TWO, _AT_FOUR = longer(2), longer(4)
 _BELIEF = 2.0  # the assumption before any measurement weighs as much as so many attempts
 _LEAST_LEFT = 0.1  # of the expected duration: what still runs is not expected to end at once
 _PLANNED_S = {Stage.STT: 10.0, Stage.EXTRACT: 20.0, Stage.RATE: 20.0}
@@ -27,13 +32,14 @@ _PLANNED_SWITCH_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class MeasuredAttempt:
-    """An attempt that gave its stage's outcome: its seconds, the video's, and how many ran at once on
-    average, itself included.
+    """An attempt that gave its stage's outcome: its seconds, the video's, and how it spent them beside others
+    (empty: alone). `on_processor`: its engine has no GPU.
     """
 
     seconds: float
     media_s: float
-    at_once: float = 1.0
+    spent: Spent = ()
+    on_processor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +55,23 @@ class MeasuredSwitch:
 class Pace:
     """The duration of an attempt at one stage.
 
-    `mean_s` for a video of `media_s` seconds, `per_s` more for each further second; both at a crowding of
-    `crowd` (see `crowding`), and the share `slowdown` more for each 1 of crowding above it. `ratios`,
-    sorted, are the past durations over what this would have predicted for them.
+    Alone it is `mean_s` for a video of `media_s` seconds, and `per_s` more for each further second; beside
+    others as `curve` says. `ratios`, sorted, are the past durations over what this would have predicted.
     """
 
     mean_s: float
     media_s: float
     per_s: float
-    crowd: float
-    slowdown: float
     ratios: tuple[float, ...]
+    curve: BatchCurve = FIRST_GUESS
+
+    def alone(self, media_s: float) -> float:
+        """The expected duration, in seconds, of an attempt with none beside it."""
+        return max(0.0, self.mean_s + self.per_s * (media_s - self.media_s if media_s > 0 else 0.0))
 
     def seconds(self, media_s: float, at_once: float) -> float:
         """The expected duration of an attempt, in seconds."""
-        alone = self.mean_s + self.per_s * (media_s - self.media_s if media_s > 0 else 0.0)
-        return max(0.0, alone) * max(_LEAST_LEFT, 1.0 + self.slowdown * (crowding(at_once) - self.crowd))
+        return self.alone(media_s) / self.curve.share(at_once)
 
     def left(self, media_s: float, at_once: float, elapsed_s: float) -> float:
         """The expected rest, in seconds, of an attempt that has run for `elapsed_s`: the mean over the past
@@ -87,6 +94,12 @@ class Durations:
 
     paces: Mapping[Stage, Pace]
     switches: Sequence[MeasuredSwitch] = ()
+
+    @property
+    def curves(self) -> Mapping[Stage, BatchCurve]:
+        """What several attempts at a time gain, of the stages where any had others beside them."""
+        guesses = FIRST_GUESS, ONE_AFTER_ANOTHER
+        return {stage: pace.curve for stage, pace in self.paces.items() if pace.curve not in guesses}
 
     @property
     def is_planned(self) -> bool:
@@ -113,6 +126,10 @@ class Durations:
             return 0.0
         return sum(self.switch_s(groups[place - 1], group) for place, group in enumerate(groups))
 
+    def share(self, stage: Stage, at_once: int) -> float:
+        """The speed of one of so many attempts at a stage, as a share of its speed alone."""
+        return self.paces[stage].curve.share(at_once)
+
     def work_s(self, policy: Policy) -> float:
         """The seconds that one more task keeps the node busy in a full round, without its switches.
 
@@ -129,7 +146,9 @@ class Durations:
 def learn_pace(attempts: Sequence[MeasuredAttempt], *, by_media: bool) -> Pace:
     """Fit one stage. `by_media`: it depends on the length of the video. `attempts` must not be empty."""
     highest = _OUTLIER * median(t.seconds for t in attempts)
-    seconds = [min(t.seconds, highest) for t in attempts]
+    spans = [_cut(t, highest) for t in attempts]
+    curve = learn_curve(spans, ONE_AFTER_ANOTHER if attempts[0].on_processor else FIRST_GUESS)
+    seconds = [sum(s * share for s, share in zip(span, curve.shares, strict=True)) for span in spans]
     mean_s, media_s = fmean(seconds), fmean(t.media_s for t in attempts)
     per_s = 0.0
     if by_media and media_s > 0:
@@ -142,11 +161,7 @@ def learn_pace(attempts: Sequence[MeasuredAttempt], *, by_media: bool) -> Pace:
         per_s = min(max(per_s, 0.0), assumed)
     flat = [mean_s + per_s * (t.media_s - media_s) for t in attempts]
     ratios = [s / f if f > 0 else 1.0 for s, f in zip(seconds, flat, strict=True)]
-    crowd = fmean(crowding(t.at_once) for t in attempts)
-    denser = [crowding(t.at_once) - crowd for t in attempts]
-    slowdown = _slowdown(denser, ratios, crowd)
-    settled = [r / max(_LEAST_LEFT, 1.0 + slowdown * more) for r, more in zip(ratios, denser, strict=True)]
-    return Pace(mean_s, media_s, per_s, crowd, slowdown, tuple(sorted(settled)))
+    return Pace(mean_s, media_s, per_s, tuple(sorted(ratios)), curve)
 
 
 def learn(
@@ -162,26 +177,13 @@ def learn(
     return Durations(paces, tuple(switches))
 
 
-def crowding(at_once: float) -> float:
-    """The share by which an attempt takes longer beside others than alone, in the benchmark's figures."""
-    if at_once <= 2.0:
-        return _AT_TWO * (at_once - 1.0)
-    return _AT_TWO + (_AT_FOUR - _AT_TWO) / 2.0 * (at_once - 2.0)
+def _cut(attempt: MeasuredAttempt, highest_s: float) -> Spent:
+    """The seconds of an attempt at each level, cut to `highest_s` in all."""
+    if not attempt.spent:
+        return spent(min(attempt.seconds, highest_s), 1.0)
+    share = min(1.0, highest_s / attempt.seconds) if attempt.seconds > 0 else 1.0
+    return tuple(seconds * share for seconds in attempt.spent)
 
 
-def _slowdown(denser: Sequence[float], ratios: Sequence[float], crowd: float) -> float:
-    """The share of the mean by which an attempt takes longer for each 1 of crowding; the benchmark's, as far
-    as the history does not show it.
-    """
-    assumed = 1.0 / (1.0 + crowd)
-    highest = 1.0 / (_AT_TWO + crowd)  # two at once take twice as long
-    belief = _BELIEF * _AT_TWO**2
-    rise = sum(more * (ratio - 1.0) for more, ratio in zip(denser, ratios, strict=True))
-    slowdown = (rise + belief * assumed) / (sum(more * more for more in denser) + belief)
-    return min(max(slowdown, 0.0), highest)
-
-
-PLANNED = Durations(
-    {stage: Pace(seconds, 60.0, 0.0, 0.0, 1.0, (1.0,)) for stage, seconds in _PLANNED_S.items()}
-)
+PLANNED = Durations({stage: Pace(seconds, 60.0, 0.0, (1.0,)) for stage, seconds in _PLANNED_S.items()})
 """The durations assumed without measurements: 10, 20 and 20 s for the stages, and 5 s a switch."""

@@ -67,7 +67,8 @@ def forecast(
     chosen = sorted(queue, key=lambda task: task.status not in RUNNING)[:exactly]
     running = [task for task in chosen if task.status in RUNNING]
     since = {task.id: started[task.id] for task in running if started and task.id in started}
-    world = _Expected(policy, durations, _at_once(queue, policy), view.now, since)
+    busy = Counter(task.stage for task in running)
+    world = _Expected(policy, durations, _at_once(queue, policy), busy, view.now, since)
     under_way = None
     if view.phase.switching_since is not None:
         usual = durations.switch_s(None, view.phase.last_group)
@@ -79,6 +80,7 @@ def forecast(
         tries=world.attempt,
         loads=world.load,
         under_way=under_way,
+        share=durations.share,
     )
     ends = world.spans(timetable, running)
     task_s = durations.work_s(policy) + durations.round_s(policy) / policy.batch_size
@@ -123,18 +125,20 @@ class _Expected:
     policy: Policy
     durations: Durations
     at_once: Mapping[Stage, float]
+    running: Mapping[Stage, int]
     now: float
     started: Mapping[int, float]
     left: dict[int, float] = field(default_factory=dict)
 
     def attempt(self, task: Task) -> Attempt:
-        pace, at_once = self.durations.paces[task.stage], self.at_once[task.stage]
+        pace = self.durations.paces[task.stage]
         # Only the present attempt is under way; all later ones of the task begin anew.
         since = None if task.id in self.left else self.started.get(task.id)
         if since is None:
-            return Attempt(pace.seconds(task.duration_s, at_once))
+            return Attempt(pace.alone(task.duration_s))
+        at_once = self.running[task.stage]
         self.left[task.id] = pace.left(task.duration_s, at_once, self.now - since)
-        return Attempt(self.left[task.id])
+        return Attempt(self.left[task.id] * pace.curve.share(at_once))
 
     def load(self, leaving: Group | None, entering: Group | None) -> SwitchResult:
         return SwitchResult(self.durations.switch_s(leaving, entering))

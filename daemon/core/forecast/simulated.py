@@ -9,7 +9,7 @@ from daemon.core.schedule.decision import Policy, View
 from daemon.core.schedule.phase_state import Group, PhaseState
 from daemon.core.schedule.simulation import simulate
 from daemon.core.schedule.timetable import Attempt, Input, Mark, SwitchResult, Timetable, What
-from daemon.core.tasks.task import FINAL, Event, Stage, Task
+from daemon.core.tasks.task import FINAL, Event, Task
 
 _DONE = {Event.TRANSCRIBED, Event.UNSCORABLE, Event.EXTRACTED, Event.RATED}
 _BLOCKS = {"switch": "░", "idle": " ", "stt": "▁", "extract": "▄", "rate": "▆", "both": "█"}
@@ -56,10 +56,9 @@ def simulate_class(coming: Sequence[Coming], policy: Policy, durations: Duration
     """Run a class, from an idle node to the last result, with expected durations."""
     tasks = [_task(place, one) for place, one in enumerate(coming, 1)]
     switch_s = durations.round_s(policy) / len(policy.residency)
-    at_once = {stage: float(min(policy.parallel[stage], len(tasks))) for stage in Stage}
 
     def attempt(task: Task) -> Attempt:
-        return Attempt(durations.paces[task.stage].seconds(task.duration_s, at_once[task.stage]))
+        return Attempt(durations.paces[task.stage].alone(task.duration_s))
 
     def loads(leaving: Group | None, entering: Group | None) -> SwitchResult:
         return SwitchResult(durations.switch_s(leaving, entering))
@@ -67,7 +66,12 @@ def simulate_class(coming: Sequence[Coming], policy: Policy, durations: Duration
     first = [task for task in tasks if task.claimed_at <= 0.0]
     script = [Input(task.claimed_at, What.ARRIVE, task) for task in tasks if task.claimed_at > 0.0]
     timetable = simulate(
-        View(0.0, first, PhaseState(switch_s=switch_s)), policy, tries=attempt, loads=loads, script=script
+        View(0.0, first, PhaseState(switch_s=switch_s)),
+        policy,
+        tries=attempt,
+        loads=loads,
+        script=script,
+        share=durations.share,
     )
     waits = timetable.waits.values()
     phases = tuple(_phases(timetable))

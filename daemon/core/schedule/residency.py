@@ -5,8 +5,8 @@ All of it is arithmetic on the card's memory and the engines' needs (`daemon.cor
 1. A group fits when the needs of its engines together are at most what the card offers.
 2. Of the plans that fit, the one in which the language models finish a class first is chosen: side by side
    they take as long as the slower one, one after the other as long as both. Several requests at a time are
-   faster as in `benchmark`. So two models with two requests each win over one with four, and one with
-   four over two with one each.
+   faster as `batch_curve` learnt it, and no more are sent than were seen to help. By its first guess two
+   models with two requests each win over one with four, and one with four over two with one each.
 3. Everything stays resident only where that leaves a third of the card free, with as many requests as
    configured and the largest context: no later switch would clear the card, widen a context, or make room
    for a batch of Whisper that is larger than estimated. That is why 24 GB give both language models, and
@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from daemon.core.schedule.benchmark import speedup
+from daemon.core.schedule.batch_curve import FIRST_GUESS, LEVELS, ONE_AFTER_ANOTHER, BatchCurve
 from daemon.core.schedule.memory import ModelNeed, capacity_mb
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
@@ -34,7 +34,7 @@ SIDE_BY_SIDE: Residency = (frozenset({Stage.STT}), frozenset(MODELS))
 ONE_BY_ONE: Residency = tuple(frozenset({stage}) for stage in Stage)
 
 _USUAL_CONTEXT = 4096  # tokens, until a prompt was counted
-_MOST_PARALLEL = 4
+_MOST_PARALLEL = LEVELS[-1]
 _SETTLED = 2 / 3  # of a card may stay taken: see rule 3
 
 
@@ -57,7 +57,8 @@ class PlanInputs:
     that each model's server computes on all of the machine's cores. `whisper_card_mb` is the card's memory
     where Whisper alone uses it.
 
-    `longest` is the longest prompt with its answer, in tokens, of the stages where it was counted.
+    `longest` is the longest prompt with its answer, in tokens, of the stages where it was counted; `curves`
+    are what was learnt of several requests at a time, of the stages where it was.
     """
 
     card_mb: float | None
@@ -68,6 +69,21 @@ class PlanInputs:
     all_cores: bool = False
     whisper_card_mb: float | None = None
     longest: Mapping[Stage, int] = field(default_factory=dict)
+    curves: Mapping[Stage, BatchCurve] = field(default_factory=dict)
+
+    def curve(self, stage: Stage) -> BatchCurve:
+        """What several requests at a time gain at a stage: as learnt, else as guessed for where it runs."""
+        return self.curves.get(stage, ONE_AFTER_ANOTHER if self.card_mb is None else FIRST_GUESS)
+
+    def widest(self, stage: Stage) -> int:
+        """The most requests at a time that are worth it: as configured, else the fewest of the fastest. Never
+        more than the server has slots.
+        """
+        wish = self.wishes[stage]
+        slots = wish.slots or _MOST_PARALLEL
+        return (
+            min(wish.parallel, slots) if wish.parallel else self.curve(stage).best(min(slots, _MOST_PARALLEL))
+        )
 
 
 @dataclass(frozen=True)
@@ -154,8 +170,7 @@ def make_plan(asked: PlanInputs) -> Plan:
     """The best plan that fits, by the rules of this module; when none does, the smallest."""
     if asked.card_mb is None:
         groups = asked.residency or (ONE_BY_ONE if asked.all_cores else SIDE_BY_SIDE)
-        # On the processor a second request makes both slower.
-        return _plan(asked, groups, {s: _widest(asked.wishes[s], 1) for s in MODELS})
+        return _plan(asked, groups, {stage: asked.widest(stage) for stage in MODELS})
     plans = [plan for residency in _residencies(asked) for plan in _wider_first(asked, residency)]
     return min((plan for plan in plans if plan.fits), key=_rank, default=plans[-1])
 
@@ -209,7 +224,7 @@ def _residencies(asked: PlanInputs) -> tuple[Residency, ...]:
 
 def _wider_first(asked: PlanInputs, residency: Residency) -> Iterator[Plan]:
     """The plans of one residency, the one with the fewest requests at a time last."""
-    ladders = [tuple(_ladder(asked.wishes[stage])) for stage in MODELS]
+    ladders = [tuple(_ladder(asked, stage)) for stage in MODELS]
     for parallel in product(*ladders):
         plan = _plan(asked, residency, dict(zip(MODELS, parallel, strict=True)))
         if residency != TOGETHER or asked.residency or _may_settle(plan):
@@ -218,7 +233,7 @@ def _wider_first(asked: PlanInputs, residency: Residency) -> Iterator[Plan]:
 
 def _may_settle(plan: Plan) -> bool:
     """Rule 3."""
-    wanted = all(plan.parallel[s] == _widest(plan.asked.wishes[s], _MOST_PARALLEL) for s in MODELS)
+    wanted = all(plan.parallel[stage] == plan.asked.widest(stage) for stage in MODELS)
     return wanted and sum(plan.needs.values()) <= _SETTLED * (plan.asked.card_mb or 0.0)
 
 
@@ -234,30 +249,23 @@ def _plan(asked: PlanInputs, residency: Residency, parallel: Mapping[Stage, int]
     return Plan(asked, residency, parallel, contexts)
 
 
-def _ladder(wish: Wish) -> Iterator[int]:
+def _ladder(asked: PlanInputs, stage: Stage) -> Iterator[int]:
     """The numbers of requests to try, the highest first. With fixed slots, fewer requests save nothing."""
-    n = _widest(wish, _MOST_PARALLEL)
+    n = asked.widest(stage)
     yield n
-    while wish.slots is None and n > 1:
+    while asked.wishes[stage].slots is None and n > 1:
         n = _step_down(n)
         yield n
 
 
-def _widest(wish: Wish, usual: int) -> int:
-    """As many requests as configured, but never more than the server has slots."""
-    wished = wish.parallel or usual
-    return wished if wish.slots is None else min(wished, wish.slots)
-
-
 def _step_down(n: int) -> int:
-    return next(step for step in (8, 4, 2, 1) if step < n)
+    return next(step for step in reversed(LEVELS) if step < n)
 
 
 def _rank(plan: Plan) -> tuple[float, int, float]:
     """Rule 2: the time of the models, in units of one request alone; then switches; then memory."""
-    seconds = [
-        max((1 / speedup(plan.parallel[s]) for s in g if s in MODELS), default=0.0) for g in plan.groups
-    ]
+    faster = {stage: plan.asked.curve(stage).speedup(plan.parallel[stage]) for stage in MODELS}
+    seconds = [max((1 / faster[s] for s in group if s in MODELS), default=0.0) for group in plan.groups]
     return sum(seconds), len(plan.groups), sum(plan.needs.values())
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from daemon.core.errors import Blame, Fault
-from daemon.core.schedule.agenda import Agenda, AttemptEnds, Due, SwitchEnds, Wake
+from daemon.core.schedule.agenda import Agenda, AttemptEnds, Due, Share, SwitchEnds, Wake, undisturbed
 from daemon.core.schedule.decision import (
     Action,
     Admit,
@@ -46,7 +46,6 @@ from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Task
 
 _MOST_DECISIONS = 6  # after one event; one or two with actions are normal, and one without
 
-
 AttemptResults = Callable[[Task], Attempt]
 """Gives the course of the attempt that `task` has just begun."""
 SwitchResults = Callable[[Group | None, Group | None], SwitchResult]
@@ -66,14 +65,15 @@ def simulate(
     until: float = math.inf,
     watch: OnDecision | None = None,
     under_way: SwitchResult | None = None,
+    share: Share = undisturbed,
 ) -> Timetable:
     """Run the simulation from `view` until nothing more can happen, or until the time `until`.
 
     A switch that is under way in `view` continues to `last_group` as `under_way` says; without that it counts
-    as not begun. Raises RuntimeError when the scheduler does not settle at an instant, which would be an
-    error of its rules.
+    as not begun. `share` slows attempts beside others; the seconds that `tries` gives are those alone.
+    Raises RuntimeError when the scheduler does not settle at an instant, an error of its rules.
     """
-    world = _World(view, policy, tries, loads, retry or RetryPolicy())
+    world = _World(view, policy, tries, loads, retry or RetryPolicy(), Agenda(share))
     for event in sorted(script, key=lambda event: event.at):
         world.agenda.put(event.at, event)
     if view.phase.switching and under_way is not None:
@@ -91,9 +91,9 @@ class _World:
     tries: AttemptResults
     loads: SwitchResults
     retry: RetryPolicy
+    agenda: Agenda
     tasks: dict[int, Task] = field(default_factory=dict)
     entries: list[TimetableEntry] = field(default_factory=list)
-    agenda: Agenda = field(default_factory=Agenda)
     phase: PhaseState = field(init=False)
     batches: int = 0
     life: int = 0
@@ -158,8 +158,7 @@ class _World:
         self._expect(task)
 
     def _expect(self, task: Task) -> None:
-        result = self.tries(task)
-        self.agenda.put(self.now + result.seconds, AttemptEnds(task.id, task.revision, task.attempt, result))
+        self.agenda.begin(task.stage, task.id, self.tries(task), self.now)
 
     def _batch_for(self, task: Task) -> int | None:
         if task.stage is not Stage.STT or not self.policy.has_batches(self.phase.group):
@@ -199,8 +198,6 @@ class _World:
 
     def _end_attempt(self, due: AttemptEnds) -> None:
         task = self.tasks[due.task_id]
-        if task.status not in RUNNING or (task.revision, task.attempt) != (due.revision, due.attempt):
-            return
         fault = due.result.fault
         if fault is None:
             self._apply(EngineWorked(self.policy.group_of(task.stage)))
@@ -286,6 +283,9 @@ class _World:
         return self._keep(event, advance(self.tasks[task_id], event, batch_id=batch_id))
 
     def _keep(self, event: Event, after: Task) -> Task:
+        before = self.tasks[after.id]
+        if before.status in RUNNING:
+            self.agenda.end(before.stage, before.id, self.now)
         self.tasks[after.id] = after
         self._log(event, after)
         return after
