@@ -22,6 +22,7 @@ from daemon.contracts.wire.status import GpuState
 from daemon.core.errors import ModelError
 from daemon.core.schedule.memory import ModelNeed, known_model
 from daemon.core.schedule.residency import MODELS
+from daemon.core.schedule.server_setup import ServerSetup
 from daemon.core.tasks.task import Stage
 from daemon.gpu.guard import VramGuard
 from daemon.llm.client import ModelHost
@@ -208,8 +209,8 @@ def _host(
     if not model.container:
         return RemoteHost(stage, server, model.url, site.on_alarm)
 
-    def described(need: ModelNeed | None, slots: int) -> None:
-        holds = slots if model.api == "ollama" else None  # only Ollama has the variable for it
+    def described(need: ModelNeed | None, setup: ServerSetup) -> None:
+        holds = setup if model.api == "ollama" else None  # only Ollama has the variable for it
         site.placement.describe(stage, need or known_model(model.model), holds)
 
     def lower() -> bool:

@@ -11,6 +11,7 @@ from daemon.app.engines import containers_file
 from daemon.cli.common import configuration
 from daemon.cli.console import ERR
 from daemon.cli.lines import say
+from daemon.cli.simulations import known_durations
 from daemon.config.load import Config
 from daemon.containers.container import Container
 from daemon.containers.engine import DockerEngine
@@ -109,6 +110,8 @@ async def _wanted(config: Config, engine: DockerEngine) -> list[WantedContainer]
     placement = Placement(
         config.model_copy(update={"runtime": "docker"}), (await NvmlGpu().reading()).total_mb
     )
+    placement.learnt(known_durations(config)[0].curves)
+    servers = placement.set_up()
     gpu = await has_nvidia(engine)
     wanted = []
     for stage, model in ((Stage.EXTRACT, config.extract), (Stage.RATE, config.rate)):
@@ -125,7 +128,7 @@ async def _wanted(config: Config, engine: DockerEngine) -> list[WantedContainer]
                 model=model.model,
                 port=published_port(model.url),
                 volume=f"{model.container}-models",
-                parallel=placement.plan.parallel[stage],
+                server=servers[stage],
                 num_ctx=placement.plan.num_ctx[stage],
                 gpu=gpu,
             )

@@ -1,6 +1,5 @@
 """Classes simulated under several settings, compared: the work of `introeval simulate`."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
@@ -11,17 +10,17 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from daemon.cli.simulated_plans import plan_of, server_setups
 from daemon.config.load import Config
 from daemon.core.errors import ConfigError, UsageError
 from daemon.core.forecast.durations import PLANNED, Durations, MeasuredSwitch
 from daemon.core.forecast.explain import name, seconds
 from daemon.core.forecast.simulated import Coming, SimulatedClass, evenly, legend, picture, simulate_class
 from daemon.core.schedule.decision import Policy
-from daemon.core.schedule.residency import Plan, Residency
+from daemon.core.schedule.residency import Plan
+from daemon.core.schedule.server_setup import ServerSetup
 from daemon.core.tasks.task import Stage
 from daemon.forecast import read_durations
-from daemon.gpu.nvml import NvmlGpu
-from daemon.placement.placement import Placement
 from daemon.placement.policy import batch_size, streams
 from daemon.rehearsal.reports import last
 from daemon.store import measured, open_reader
@@ -29,7 +28,6 @@ from daemon.system.state_folder import DATABASE
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _NARROWEST = 20
-_ENGINE_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def simulations(
     stt = config.stt.parallel
     if stt == "auto":  # the plan's figures are of one video at a time
         stt = streams(config.stt) if durations == "measured" else 1
-    takes = _server_slots(config)
+    takes = server_setups(config)
     settings = [
         replace(_setting(config, learnt, *each, stt, takes), source=source)
         for each in product(residency, parallel, batch)
@@ -150,7 +148,7 @@ def foretell(config: Config, durations: Durations, coming: Sequence[Coming]) -> 
     claimed = [replace(one, at=one.at + config.intake.settle_s) for one in coming]
     stt = streams(config.stt) if config.stt.parallel == "auto" else config.stt.parallel
     batch = str(config.batch.size)
-    policy = _setting(config, durations, "auto", None, batch, stt, _server_slots(config)).policy
+    policy = _setting(config, durations, "auto", None, batch, stt, server_setups(config)).policy
     return policy, simulate_class(claimed, policy, durations)
 
 
@@ -214,12 +212,12 @@ def _setting(
     slots: int | None,
     size: str,
     stt: int,
-    takes: Mapping[Stage, int | None],
+    takes: Mapping[Stage, ServerSetup | None],
 ) -> Setting:
-    """Make one combination of the options. `takes`: see `_server_slots`. Raises UsageError."""
+    """Make one combination of the options. `takes`: see `server_setups`. Raises UsageError."""
     if size != "auto" and not (size.isdigit() and int(size)):
         raise UsageError(f"--batch {size}: use auto, or a number from 1")
-    plan = _plan(config, groups, takes, durations)
+    plan = plan_of(config, groups, takes, durations)
     llm = plan.parallel if slots is None else dict.fromkeys(plan.parallel, slots)
     policy = Policy(
         residency=plan.groups,
@@ -240,30 +238,6 @@ def _assumed(plan: Plan, unknown: Sequence[Stage]) -> str:
     return f"assumed, as there is no container yet: requests at a time: {told}; to create it: introeval setup"
 
 
-def _server_slots(config: Config) -> dict[Stage, int | None]:
-    """The requests at a time that the server in each stage's container takes; None without a container.
-
-    Empty where no container decides it: the embedded servers take as many as are planned.
-    """
-    models = {Stage.EXTRACT: config.extract, Stage.RATE: config.rate}
-    names = {stage: m.container for stage, m in models.items() if m.container and m.api == "ollama"}
-    if config.runtime != "docker":
-        return {}
-    from daemon.containers.engine import ContainerError, DockerEngine  # the Docker SDK is slow to import
-
-    async def look() -> dict[Stage, int | None]:
-        engine = DockerEngine(config.docker.base_url, timeout_s=_ENGINE_S)
-        try:
-            seen = {stage: await engine.inspect(name) for stage, name in names.items()}
-        except ContainerError:
-            return dict.fromkeys(names)
-        finally:
-            await engine.aclose()
-        return {stage: state.slots if state is not None else None for stage, state in seen.items()}
-
-    return asyncio.run(look())
-
-
 def _title(policy: Policy) -> str:
     parts = ["/".join("+".join(stage for stage in Stage if stage in group) for group in policy.residency)]
     if len(policy.residency) > 1:
@@ -272,26 +246,3 @@ def _title(policy: Policy) -> str:
     if llm != {1}:
         parts.append(f"{' and '.join(map(str, sorted(llm)))} at once")
     return ", ".join(parts)
-
-
-def _plan(config: Config, groups: str, takes: Mapping[Stage, int | None], durations: Durations) -> Plan:
-    """The plan for this machine, with `groups` unless they are auto."""
-    if groups != "auto":
-        config = config.model_copy(
-            update={"gpu": config.gpu.model_copy(update={"residency": _groups(groups)})}
-        )
-    placement = Placement(config, NvmlGpu().read().total_mb)
-    for stage, slots in takes.items():
-        placement.describe(stage, placement.plan.asked.models[stage], slots)
-    placement.learnt(durations.curves)
-    return placement.plan
-
-
-def _groups(text: str) -> Residency:
-    try:
-        groups = tuple(frozenset(map(Stage, part.split("+"))) for part in text.split("/"))
-    except ValueError:
-        groups = ()
-    if sorted(stage for group in groups for stage in group) != sorted(Stage):
-        raise UsageError(f"--residency {text}: use auto, or every stage once: stt/extract+rate")
-    return groups

@@ -17,11 +17,10 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.utils import kwargs_from_env
 
 from daemon.core.errors import EngineError
+from daemon.core.schedule.server_setup import ServerSetup
 
 T = TypeVar("T")
 State = Literal["missing", "unreachable", "denied", "crash_loop", "failed"]
-
-SLOTS = "OLLAMA_NUM_PARALLEL"
 
 _THREADS = 8
 _GONE = ("created", "exited", "dead")
@@ -80,10 +79,9 @@ class ContainerState:
     error: str = ""
 
     @property
-    def slots(self) -> int:
-        """The requests at a time that an Ollama in it takes: one where nothing is set."""
-        said = self.environment.get(SLOTS, "")
-        return int(said) if said.isdecimal() and int(said) else 1
+    def setup(self) -> ServerSetup:
+        """What an Ollama in it was set up for."""
+        return ServerSetup.of(self.environment)
 
     @property
     def alive(self) -> bool:

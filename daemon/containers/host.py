@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -15,14 +16,15 @@ from daemon.contracts.values import OnAlarm
 from daemon.core.alarms import trouble
 from daemon.core.errors import EngineError
 from daemon.core.learnt_limit import LearntLimit
-from daemon.core.schedule.memory import ModelNeed
+from daemon.core.schedule.memory import KvCache, ModelNeed
+from daemon.core.schedule.server_setup import ServerSetup
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Request, Started
 
 log = structlog.get_logger()
 
-OnDescribed = Callable[[ModelNeed | None, int], None]
-"""Called with the memory that a model takes (None: not known yet) and its server's number of slots."""
+OnDescribed = Callable[[ModelNeed | None, ServerSetup], None]
+"""Called with the memory that a model takes (None: not known yet) and what its server was set up for."""
 
 _POLL_S = 0.03
 _LOOK_S = 0.25
@@ -39,10 +41,11 @@ class ContainerHost(ServedHost):
     A container that runs at another time holds the GPU in another group's phase: `look`, to be called
     every few seconds, stops it and raises an alarm, which is cleared after `calm_s` seconds without one.
 
-    `on_described` is called with what the model takes, once that is known, and the slots of the container's
-    server. `lower` is called when the model does not fit on the GPU, also on a fresh start: True when the
-    plan asks for less now; otherwise the work goes on, degraded. `on_return` is called when a look finds
-    that the Docker engine answers again. `follow` is called with the id of the container while it is in use.
+    `on_described` is called with what the model takes, once that is known, and what the container's
+    server was set up for. `lower` is called when the model does not fit on the GPU, also on a fresh start:
+    True when the plan asks for less now; otherwise the work goes on, degraded. `on_return` is called when a
+    look finds that the Docker engine answers again. `follow` is called with the id of the container while it
+    is in use.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class ContainerHost(ServedHost):
         server: ModelServer,
         on_alarm: OnAlarm,
         *,
-        on_described: OnDescribed = lambda need, slots: None,
+        on_described: OnDescribed = lambda need, setup: None,
         lower: Callable[[], bool] = lambda: False,
         on_return: Callable[[], None] = lambda: None,
         follow: Callable[[str], None] = lambda container: None,
@@ -186,13 +189,21 @@ class ContainerHost(ServedHost):
             await self._container.end()
             loaded = await self._run(first)
         self._describe(loaded.need)
+        loaded = self._with_cache(loaded)
         if loaded.lacks and self._lower():
             raise ContainerError("failed", f"{loaded.lacks}; the next attempt uses less memory")
         return loaded
 
+    def _with_cache(self, loaded: ReadyModel) -> ReadyModel:
+        """The same, with what is known of the server's cache where it is not the usual one."""
+        if self._container.last is None or self._container.last.setup.kv is KvCache.F16:
+            return loaded
+        kv = self._container.last.setup.kv.value
+        return replace(loaded, identity=replace(loaded.identity, kv_cache=kv))
+
     def _describe(self, need: ModelNeed | None = None) -> None:
         if self._container.last is not None:
-            self._on_described(need, self._container.last.slots)
+            self._on_described(need, self._container.last.setup)
 
     async def _run(self, first: Request) -> ReadyModel:
         """Run the container until its model has answered, and check that it did not end in between."""

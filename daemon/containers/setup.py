@@ -25,6 +25,7 @@ from urllib3.exceptions import HTTPError
 from daemon.containers.engine import NEVER, ContainerError, ContainerState, DockerEngine
 from daemon.containers.warm import HOME
 from daemon.core.errors import ConfigError, EngineError, ModelError
+from daemon.core.schedule.server_setup import ServerSetup
 from daemon.llm.ollama_api import OllamaApi, OnPull, full_name
 
 LABEL = "introeval.made-from"
@@ -46,7 +47,7 @@ class WantedContainer:
     model: str
     port: int
     volume: str
-    parallel: int
+    server: ServerSetup
     num_ctx: int
     gpu: bool
 
@@ -59,9 +60,8 @@ class WantedContainer:
     def environment(self) -> dict[str, str]:
         """The settings of its server. Keep-alive is unlimited: the model stays until the container stops."""
         return {
-            "OLLAMA_NUM_PARALLEL": str(self.parallel),
+            **self.server.environment,
             "OLLAMA_CONTEXT_LENGTH": str(self.num_ctx),
-            "OLLAMA_FLASH_ATTENTION": "1",
             "OLLAMA_KEEP_ALIVE": "-1",
             "OLLAMA_MAX_LOADED_MODELS": "1",
         }

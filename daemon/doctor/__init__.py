@@ -22,6 +22,7 @@ CHECKS: Sequence[Callable[[Facts], list[Finding]]] = (
     installation.weights,
     gpu.driver,
     gpu.room,
+    gpu.cache,
     containers.engine,
     containers.containers,
     containers.models,

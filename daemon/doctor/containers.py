@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from daemon.config.sections import ModelSettings
+from daemon.core.schedule.server_setup import SLOTS
 from daemon.doctor.facts import DockerSide, Facts, ServerFacts, models_of
 from daemon.doctor.finding import Finding, fail, ok, warn
-from daemon.doctor.gpu import SLOTS, slots_of
+from daemon.doctor.gpu import setup_of
 from daemon.llm.ollama_api import full_name
 
 
@@ -41,7 +42,8 @@ def containers(facts: Facts) -> list[Finding]:
             text = f"there is no container {model.container}, so nothing can be evaluated"
             findings.append(fail(check, text, "run: introeval setup"))
         else:
-            slots = slots_of(docker, stage)
+            setup = setup_of(docker, stage)
+            slots = setup.slots if setup else None
             findings.append(_container(check, model, seen, slots, gpu=facts.gpu.absent is None))
     return findings
 

@@ -16,9 +16,11 @@ from daemon.contracts.wire.status import DaemonStatus, GpuState, PlaceLine
 from daemon.contracts.wire.words import PlaceName
 from daemon.core.errors import ConfigError, EngineError, IntroEvalError, StoreError
 from daemon.core.fairness.kept import KeptCard
+from daemon.core.forecast.durations import PLANNED, Durations
 from daemon.core.forecast.rehearsal import Rehearsal
 from daemon.core.schedule.memory import MB, ModelNeed
 from daemon.core.tasks.task import Stage
+from daemon.forecast import read_durations
 from daemon.gpu.nvml import NvmlGpu
 from daemon.rehearsal.reports import last
 from daemon.store import fairness, open_reader, settings
@@ -65,6 +67,7 @@ class Facts:
     `cards` are the fairness cards, the newest first. `docker` is None with another runtime. `daemon` is
     the running daemon's status, or why there is none; `places` are inbox and outbox as the daemon knows
     them or, when none runs, as its database does. `rehearsal` is the last one, or why it cannot be read.
+    `durations` are those that this machine has shown.
     """
 
     config: Config
@@ -77,6 +80,7 @@ class Facts:
     places: Sequence[PlaceLine] = ()
     cards: Sequence[KeptCard] = ()
     rehearsal: Rehearsal | str | None = None
+    durations: Durations = PLANNED
 
 
 async def gather(
@@ -89,7 +93,8 @@ async def gather(
     places = await asyncio.to_thread(_places, config) if isinstance(daemon, str) else daemon.places
     cards = await asyncio.to_thread(_cards, config)
     rehearsal = await asyncio.to_thread(_rehearsal, config)
-    return Facts(config, file, environ, tuple(assets), gpu, daemon, docker, places, cards, rehearsal)
+    learnt = await asyncio.to_thread(_durations, config)
+    return Facts(config, file, environ, tuple(assets), gpu, daemon, docker, places, cards, rehearsal, learnt)
 
 
 def models_of(config: Config) -> dict[Stage, ModelSettings]:
@@ -149,6 +154,15 @@ def _cards(config: Config) -> list[KeptCard]:
             return fairness.cards(db)
     except StoreError:
         return []
+
+
+def _durations(config: Config) -> Durations:
+    """What this machine has shown; the plan when the database cannot be read."""
+    try:
+        with open_reader(config.paths.state / DATABASE) as db:
+            return read_durations(db)
+    except StoreError:
+        return PLANNED
 
 
 def _rehearsal(config: Config) -> Rehearsal | str | None:

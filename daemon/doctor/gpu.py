@@ -2,14 +2,13 @@
 
 import os
 
-from daemon.core.schedule.memory import MB, capacity_mb
-from daemon.core.schedule.residency import MODELS, Plan
+from daemon.core.schedule.memory import MB, KvCache, capacity_mb
+from daemon.core.schedule.residency import MODELS, make_plan, with_cache
+from daemon.core.schedule.server_setup import SLOTS, ServerSetup
 from daemon.core.tasks.task import Stage
 from daemon.doctor.facts import DockerSide, Facts, ServerFacts
 from daemon.doctor.finding import Finding, fail, ok, warn
 from daemon.placement.placement import Placement
-
-SLOTS = "OLLAMA_NUM_PARALLEL"
 
 
 def driver(facts: Facts) -> list[Finding]:
@@ -37,7 +36,7 @@ def room(facts: Facts) -> list[Finding]:
     """Which engines share the GPU, by the daemon's own arithmetic, and whether they fit."""
     if facts.docker is None:
         return [_memory(facts)]
-    plan = _plan(facts, facts.docker)
+    plan = _placement(facts, facts.docker).plan
     told = ", then ".join("+".join(stage for stage in Stage if stage in group) for group in plan.groups)
     text = f"{told}; at a time: " + ", ".join(
         f"{plan.parallel[stage]} {stage} with {plan.num_ctx[stage]} tokens each" for stage in MODELS
@@ -46,6 +45,32 @@ def room(facts: Facts) -> list[Finding]:
         fix = f"use smaller models or contexts, or containers with a smaller {SLOTS}"
         return [warn("residency", f"{text}; not all of it fits on the GPU", fix, plan.lines)]
     return [ok("residency", text, plan.lines)]
+
+
+def cache(facts: Facts) -> list[Finding]:
+    """What each type of KV cache makes room for, and whether the containers have the better one."""
+    docker = facts.docker
+    if docker is None or facts.gpu.total_mb is None:
+        return []
+    placement = _placement(facts, docker)
+    asked, best = placement.plan.asked, placement.cache
+    anew = {kv: make_plan(with_cache(asked, kv)) for kv in KvCache}
+    lines = [
+        f"{kv}: {stage} {asked.models[stage].kv_bytes_per_token * kv.share / 1024:.0f} KiB a token: "
+        f"{plan.parallel[stage]} at a time with {plan.num_ctx[stage]} tokens each"
+        for kv, plan in anew.items()
+        for stage in MODELS
+    ]
+    present = {stage: setup for stage in MODELS if (setup := setup_of(docker, stage)) is not None}
+    few = [
+        f"{stage} takes {setup.slots} at a time, {anew[best].parallel[stage]} would be faster"
+        for stage, setup in present.items()
+        if setup.slots < anew[best].parallel[stage]
+    ]
+    if few:
+        fix = "run: introeval setup (with --replace for containers that it did not create)"
+        return [warn("kv cache", f"{'; '.join(few)}, with the cache in {best}", fix, lines)]
+    return [ok("kv cache", f"{best} is best for this card", lines)]
 
 
 def _memory(facts: Facts) -> Finding:
@@ -62,24 +87,23 @@ def _memory(facts: Facts) -> Finding:
     return ok("memory", text, plan.lines)
 
 
-def slots_of(docker: DockerSide, stage: Stage) -> int | None:
-    """Requests at a time that a container's server takes: 1 when not set, None without a container."""
+def setup_of(docker: DockerSide, stage: Stage) -> ServerSetup | None:
+    """What a container's server was set up for; None without a container."""
     seen = docker.containers.get(stage)
     if seen is None:
         return None
-    set_to = [
-        line.partition("=")[2] for line in seen["Config"].get("Env") or () if line.startswith(f"{SLOTS}=")
-    ]
-    return int(set_to[-1]) if set_to and set_to[-1].isdecimal() and int(set_to[-1]) else 1
+    lines = seen["Config"].get("Env") or ()
+    return ServerSetup.of(dict(line.split("=", 1) for line in lines if "=" in line))
 
 
-def _plan(facts: Facts, docker: DockerSide) -> Plan:
+def _placement(facts: Facts, docker: DockerSide) -> Placement:
     placement = Placement(facts.config, facts.gpu.total_mb)
+    placement.learnt(facts.durations.curves)
     for stage in MODELS:
         server = docker.servers.get(stage)
         need = server.need if isinstance(server, ServerFacts) else None
-        placement.describe(stage, need or placement.plan.asked.models[stage], slots_of(docker, stage))
-    return placement.plan
+        placement.describe(stage, need or placement.plan.asked.models[stage], setup_of(docker, stage))
+    return placement
 
 
 def _mb(size: float | None) -> str:

@@ -1,7 +1,7 @@
 """Asking a model, whatever hosts it: the request, the answer, and the protocols of host and client."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -107,7 +107,7 @@ class ModelIdentity:
     `digest` is that of the weights, as `sha256:<hex>`, and `revision` the hub's commit that they came from,
     empty where it is not known; `runtime` is `embedded` or `docker`. `degraded` says
     why it is slow, e.g. partly on the processor; every result is flagged with it. `device` is `gpu` or `cpu`,
-    empty where it is not known.
+    empty where it is not known. `kv_cache` is the type of the server's cache where that is not f16.
     """
 
     model: str
@@ -117,6 +117,13 @@ class ModelIdentity:
     degraded: str = ""
     device: str = ""
     revision: str = ""
+    kv_cache: str = ""
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What a result says of it."""
+        said = asdict(self)
+        return said if self.kv_cache else {key: value for key, value in said.items() if key != "kv_cache"}
 
 
 class ModelHost(Protocol):

@@ -91,7 +91,7 @@ class Evaluator:
     def identity(self) -> Provenance:
         """What an answer depends on beside the student's words; before a start, without the model."""
         try:
-            known = asdict(self._asker.host.identity)
+            known = self._asker.host.identity.provenance
         except EngineError:
             known = {}
         return identity({**known, **self._asked_with(self._rubric.text(self._name), self._kinds)})
@@ -172,7 +172,7 @@ class Evaluator:
     ) -> Provenance:
         """Everything needed to repeat this outcome: model, prompt, schemas, parameters and transcript."""
         return {
-            **asdict(self._asker.host.identity),
+            **self._asker.host.identity.provenance,
             **self._asked_with(prompt, kinds),
             "transcript_sha256": sha256(text),
             "seed": asked.seed,

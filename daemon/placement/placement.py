@@ -14,7 +14,7 @@ from daemon.config.sections import ModelSettings
 from daemon.contracts.signal import Signal
 from daemon.core.content.answers import FORM_TOKENS, RATING_TOKENS
 from daemon.core.schedule.batch_curve import BatchCurve
-from daemon.core.schedule.memory import WHISPER_BATCH, WHISPER_BATCHES, ModelNeed, known_model
+from daemon.core.schedule.memory import WHISPER_BATCH, WHISPER_BATCHES, KvCache, ModelNeed, known_model
 from daemon.core.schedule.phase_state import Group
 from daemon.core.schedule.residency import (
     CONTEXTS,
@@ -22,10 +22,13 @@ from daemon.core.schedule.residency import (
     Plan,
     PlanInputs,
     Wish,
+    best_cache,
     context_for,
     lower,
     make_plan,
+    with_cache,
 )
+from daemon.core.schedule.server_setup import ServerSetup
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Options
 from daemon.models.needs import gguf_need, whisper_need_mb
@@ -52,6 +55,7 @@ class Placement:
         chosen = config.gpu.residency
         here = config.paths.state / "models"
         self._whisper_mb = partial(whisper_need_mb, here, config.stt.model, config.stt.compute_type)
+        self._cache = None if config.docker.kv_cache == "auto" else KvCache(config.docker.kv_cache)
         self._whisper_batch = None if config.stt.batch_size == "auto" else config.stt.batch_size
         embedded = config.runtime != "docker"
         self._plan = make_plan(
@@ -133,13 +137,26 @@ class Placement:
         self._least[stage] = max(self._least.get(stage, 0), num_ctx + 1)
         return num_ctx < self.largest_ctx(stage)
 
-    def describe(self, stage: Stage, need: ModelNeed, slots: int | None) -> bool:
-        """Plan with a model's real need and its server's slots (None: unknown). Whether the plan changed."""
+    def describe(self, stage: Stage, need: ModelNeed, server: ServerSetup | None) -> bool:
+        """Plan with a model's real need and its server's setup (None: unknown). Whether the plan changed."""
         asked = self._plan.asked
-        wish = replace(asked.wishes[stage], slots=slots)
+        wish = replace(asked.wishes[stage], slots=None, kv=KvCache.F16)
+        if server is not None:
+            wish = replace(wish, slots=server.slots, kv=server.kv)
         return self._replan(
             replace(asked, models={**asked.models, stage: need}, wishes={**asked.wishes, stage: wish})
         )
+
+    @property
+    def cache(self) -> KvCache:
+        """The type of cache for servers that are made anew: as configured, else the best."""
+        return self._cache or best_cache(self._plan.asked)
+
+    def set_up(self) -> Mapping[Stage, ServerSetup]:
+        """Plan for servers that are made anew, and give their setup."""
+        kv = self.cache
+        self._replan(with_cache(self._plan.asked, kv))
+        return {stage: ServerSetup(slots, kv) for stage, slots in self._plan.parallel.items()}
 
     def learnt(self, curves: Mapping[Stage, BatchCurve]) -> bool:
         """Plan with what several requests at a time were seen to gain. Whether the plan changed."""

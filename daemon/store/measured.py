@@ -35,6 +35,7 @@ _ENGINE = (
     "ctranslate2",
     "runtime",
     "device",
+    "kv_cache",
     "compute_type",
     "degraded",
 )

@@ -20,6 +20,8 @@ from daemon.containers.server_host import RemoteHost
 from daemon.containers.takeover_record import TakeoverRecord
 from daemon.containers.warm import HOME, read_ahead
 from daemon.core.errors import EngineError
+from daemon.core.schedule.memory import KvCache
+from daemon.core.schedule.server_setup import ServerSetup
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Request
 from daemon.llm.limits import AnswerLimits
@@ -396,14 +398,16 @@ async def test_a_model_that_is_loaded_anew_in_mid_phase_is_an_alarm_until_the_ne
 async def test_the_plan_is_told_what_a_server_holds_and_what_its_model_takes(
     box: Box, tmp_path: Path
 ) -> None:
-    box.environment = {"OLLAMA_NUM_PARALLEL": "3"}
+    setup = ServerSetup(3, KvCache.Q8_0)
+    box.environment = setup.environment
     box.make()
-    told: list[tuple[bool, int]] = []
-    host = hosted(box, tmp_path, on_described=lambda need, slots: told.append((need is not None, slots))).host
+    told: list[tuple[bool, ServerSetup]] = []
+    host = hosted(box, tmp_path, on_described=lambda need, its: told.append((need is not None, its))).host
     await host.stop()
-    assert told == [(False, 3)]
+    assert told == [(False, setup)]
     await host.start(FIRST)
-    assert told[-1] == (True, 3)
+    assert told[-1] == (True, setup)
+    assert host.identity.provenance["kv_cache"] == "q8_0", "a result says so"
 
 
 def node_of(setup: Hosted, patrol_s: float) -> DockerNode:

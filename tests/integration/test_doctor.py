@@ -19,7 +19,8 @@ from daemon import __version__
 from daemon.config.load import Config, load
 from daemon.contracts.wire.status import AlarmLine, DaemonStatus, GpuState, Holder
 from daemon.core.errors import ConfigError
-from daemon.core.schedule.memory import known_model
+from daemon.core.schedule.memory import KvCache, known_model
+from daemon.core.schedule.server_setup import ServerSetup
 from daemon.core.tasks.task import Stage
 from daemon.doctor import (
     CHECKS,
@@ -145,6 +146,27 @@ def test_what_the_server_says_of_its_model_goes_before_what_is_known(tmp_path: P
     huge = replace(known_model("mistral"), weights_mb=20_000)
     side = docker_side(servers={Stage.EXTRACT: ServerFacts("0.32", {}, huge)})
     assert only(gpu.room(docker_facts(tmp_path, docker=side))).level is Level.WARN
+
+
+def test_the_kv_cache_is_weighed_by_what_the_models_take_and_what_the_card_holds(tmp_path: Path) -> None:
+    narrow, wide = (
+        inspected(Config={"Env": [f"{name}={value}" for name, value in setup.environment.items()]})
+        for setup in (ServerSetup(4), ServerSetup(8, KvCache.Q8_0))
+    )
+
+    def weighed(container: Any, text: str = "") -> Finding:
+        side = docker_side(containers=dict.fromkeys((Stage.EXTRACT, Stage.RATE), container))
+        return only(gpu.cache(docker_facts(tmp_path, text, docker=side)))
+
+    found = weighed(narrow)
+    assert found.level is Level.WARN
+    assert found.text.startswith("extract takes 4 at a time, 8 would be faster;")
+    assert found.text.endswith("with the cache in q8_0")
+    assert found.fix.startswith("run: introeval setup")
+    assert "q8_0: rate 68 KiB a token: 8 at a time with 4096 tokens each" in found.details
+    assert "f16: rate 128 KiB a token: 4 at a time with 4096 tokens each" in found.details
+    assert weighed(wide).level is Level.OK
+    assert weighed(narrow, '[docker]\nkv_cache = "f16"\n').level is Level.OK
 
 
 # The engine and its containers

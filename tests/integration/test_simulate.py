@@ -148,7 +148,7 @@ class Card:
 def test_requests_at_a_time_are_those_that_the_containers_servers_take(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.cli.simulations.NvmlGpu", Card)
+    monkeypatch.setattr("daemon.cli.simulated_plans.NvmlGpu", Card)
     made = {"mistral-container": {"OLLAMA_NUM_PARALLEL": "2"}, "llama3-container": {}}
     with docker_api(made) as url:
         (folder / "introeval.toml").write_text(f'runtime = "docker"\n[docker]\nbase_url = "{url}"\n')

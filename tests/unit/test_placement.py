@@ -9,6 +9,7 @@ from daemon.config.load import Config, load
 from daemon.core.content.answers import FORM_CHARS
 from daemon.core.schedule.memory import ModelNeed
 from daemon.core.schedule.residency import ONE_BY_ONE, SIDE_BY_SIDE, TOGETHER, Residency
+from daemon.core.schedule.server_setup import ServerSetup
 from daemon.core.tasks.task import Stage
 from daemon.llm.rubric import Rubric
 from daemon.placement.placement import Placement, tokens_of
@@ -109,9 +110,9 @@ def test_a_configured_context_and_number_of_requests_stay(tmp_path: Path) -> Non
 def test_no_more_requests_are_sent_than_the_server_holds(tmp_path: Path) -> None:
     placement = Placement(config(tmp_path), 8 * GB)
     need = ModelNeed("mistral", 4200.0, 131072, most_ctx=32768)
-    assert placement.describe(Stage.EXTRACT, need, slots=1)
+    assert placement.describe(Stage.EXTRACT, need, ServerSetup(slots=1))
     assert placement.plan.parallel[Stage.EXTRACT] == 1
-    assert not placement.describe(Stage.EXTRACT, need, slots=1)
+    assert not placement.describe(Stage.EXTRACT, need, ServerSetup(slots=1))
 
 
 def test_what_did_not_hold_is_lowered_and_stays_lowered_when_more_is_known(tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ def test_the_largest_context_is_what_is_configured_or_the_most_that_the_model_wa
 ) -> None:
     placement = Placement(config(tmp_path), 24 * GB)
     assert placement.largest_ctx(Stage.RATE) == 8192
-    placement.describe(Stage.RATE, ModelNeed("tiny", 100.0, 1024, most_ctx=2048), slots=None)
+    placement.describe(Stage.RATE, ModelNeed("tiny", 100.0, 1024, most_ctx=2048), None)
     assert placement.largest_ctx(Stage.RATE) == 2048
     fixed = config(tmp_path, 'runtime = "docker"\n[rate]\nnum_ctx = 4096\n')
     assert Placement(fixed, 24 * GB).largest_ctx(Stage.RATE) == 4096

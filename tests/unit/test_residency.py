@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from daemon.core.schedule import batch_curve
 from daemon.core.schedule.batch_curve import FIRST_GUESS, BatchCurve
-from daemon.core.schedule.memory import KNOWN, MB, ModelNeed, capacity_mb, known_model, whisper_mb
+from daemon.core.schedule.memory import KNOWN, MB, KvCache, ModelNeed, capacity_mb, known_model, whisper_mb
 from daemon.core.schedule.residency import (
     CONTEXTS,
     MODELS,
@@ -21,10 +21,13 @@ from daemon.core.schedule.residency import (
     Plan,
     PlanInputs,
     Wish,
+    best_cache,
     context_for,
     lower,
     make_plan,
+    with_cache,
 )
+from daemon.core.schedule.server_setup import ServerSetup
 from daemon.core.tasks.task import Stage
 
 STT, EXTRACT, RATE = Stage
@@ -281,6 +284,48 @@ def test_lowering_ends_and_each_step_takes_less_or_has_fewer_engines_at_a_time(w
 def test_the_figures_of_the_first_guess_stand_in_one_place() -> None:
     files = Path(batch_curve.__file__).parents[1].rglob("*.py")
     assert [file.name for file in files if "1.73" in file.read_text()] == ["batch_curve.py"]
+
+
+# The KV cache
+
+
+def test_a_quantised_cache_makes_room_for_twice_as_many_on_8_gb() -> None:
+    assert best_cache(asked(RTX_3060_TI)) is KvCache.Q8_0
+    quantised = make_plan(with_cache(asked(RTX_3060_TI, slots=4), KvCache.Q8_0))
+    assert quantised.parallel == {EXTRACT: 8, RATE: 8}
+    assert "KV 8 x 4096 x 68 KiB = 2.1 GB" in quantised.lines[1]
+
+
+def test_the_cache_stays_as_it_is_where_more_room_makes_nothing_faster() -> None:
+    gain_nothing = dict.fromkeys(MODELS, NO_MORE_THAN_FOUR)
+    assert best_cache(replace(asked(RTX_3060_TI), curves=gain_nothing)) is KvCache.F16
+    assert best_cache(asked(A100)) is KvCache.F16
+    assert best_cache(asked(RTX_3060_TI, parallel=2)) is KvCache.F16
+    assert best_cache(asked(None)) is KvCache.F16
+
+
+@given(everything)
+def test_new_servers_with_the_best_cache_are_never_slower_than_with_the_usual_one(wanted: PlanInputs) -> None:
+    def units(kv: KvCache) -> float:
+        plan = make_plan(with_cache(wanted, kv))
+        each = {stage: 1 / wanted.curve(stage).speedup(plan.parallel[stage]) for stage in MODELS}
+        return sum(max((each[s] for s in group if s in MODELS), default=0) for group in plan.groups)
+
+    if make_plan(with_cache(wanted, KvCache.F16)).fits:
+        assert units(best_cache(wanted)) <= units(KvCache.F16)
+
+
+@given(st.integers(1, 64), st.sampled_from(KvCache))
+def test_a_server_is_set_up_as_its_environment_says(slots: int, kv: KvCache) -> None:
+    setup = ServerSetup(slots, kv)
+    assert ServerSetup.of(setup.environment) == setup
+
+
+def test_without_flash_attention_a_server_has_no_quantised_cache() -> None:
+    said = {"OLLAMA_KV_CACHE_TYPE": "q8_0"}
+    assert ServerSetup.of(said) == ServerSetup(1, KvCache.F16)
+    assert ServerSetup.of({**said, "OLLAMA_FLASH_ATTENTION": "true"}).kv is KvCache.Q8_0
+    assert ServerSetup.of({"OLLAMA_NUM_PARALLEL": "many"}).slots == 1
 
 
 # What several requests at a time were seen to gain

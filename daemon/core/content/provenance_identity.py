@@ -12,6 +12,7 @@ IDENTITY = (
     "runtime",
     "degraded",
     "device",
+    "kv_cache",
     "compute_type",
     "vad",
     "hotwords",

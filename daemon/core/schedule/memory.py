@@ -7,6 +7,7 @@ MB are 2^20 bytes here, as in nvidia-smi and in the names of cards: an "8 GB" ca
 """
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from math import sqrt
 
 from daemon.core.model_ref import WHISPERS, parse
@@ -16,9 +17,23 @@ _RESERVE, _LEAST_RESERVE_MB = 0.05, 400.0
 _F16 = 2
 
 
+class KvCache(StrEnum):
+    """The type in which a server keeps keys and values."""
+
+    F16 = "f16"
+    Q8_0 = "q8_0"  # 34 bytes for 32 values, where f16 takes 64
+
+    @property
+    def share(self) -> float:
+        """Its bytes, as a share of those in f16."""
+        return 34 / 64 if self is KvCache.Q8_0 else 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class ModelNeed:
-    """The GPU memory of a language model. `most_ctx` is the context that it was trained for, in tokens."""
+    """The GPU memory of a language model, its KV cache in f16. `most_ctx` is the context that it was trained
+    for, in tokens.
+    """
 
     name: str
     weights_mb: float
@@ -26,13 +41,13 @@ class ModelNeed:
     most_ctx: int | None = None
     overhead_mb: float = 600.0  # CUDA's context and the buffers of the computation
 
-    def kv_mb(self, slots: int, num_ctx: int) -> float:
+    def kv_mb(self, slots: int, num_ctx: int, kv: KvCache = KvCache.F16) -> float:
         """The KV cache of `slots` requests at a time of `num_ctx` tokens each, in MB."""
-        return slots * num_ctx * self.kv_bytes_per_token / MB
+        return slots * num_ctx * self.kv_bytes_per_token * kv.share / MB
 
-    def mb(self, slots: int, num_ctx: int) -> float:
+    def mb(self, slots: int, num_ctx: int, kv: KvCache = KvCache.F16) -> float:
         """All memory for `slots` requests of `num_ctx` tokens, in MB."""
-        return self.weights_mb + self.kv_mb(slots, num_ctx) + self.overhead_mb
+        return self.weights_mb + self.kv_mb(slots, num_ctx, kv) + self.overhead_mb
 
 
 _KV_OF_8B = 32 * 8 * (128 + 128) * _F16  # layers, KV heads, length of key and value: 128 KiB

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 
 from daemon.core.schedule.batch_curve import FIRST_GUESS, LEVELS, ONE_AFTER_ANOTHER, BatchCurve
-from daemon.core.schedule.memory import ModelNeed, capacity_mb
+from daemon.core.schedule.memory import KvCache, ModelNeed, capacity_mb
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
 
@@ -43,12 +43,14 @@ class Wish:
     """The configuration of a language model; None leaves the choice to us.
 
     `slots` is the number of requests that its server was set up for (OLLAMA_NUM_PARALLEL): its KV cache has
-    that size, however few are sent. None says that the server is started with the number chosen here.
+    that size, however few are sent. None says that the server is started with the number chosen here. `kv` is
+    the type of that cache.
     """
 
     parallel: int | None = None
     num_ctx: int | None = None
     slots: int | None = None
+    kv: KvCache = KvCache.F16
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,9 @@ class Plan:
         """The memory of one engine, in MB."""
         if stage is Stage.STT:
             return self.asked.whisper_mb
-        return self.asked.models[stage].mb(self.slots(stage), self.num_ctx[stage])
+        return self.asked.models[stage].mb(
+            self.slots(stage), self.num_ctx[stage], self.asked.wishes[stage].kv
+        )
 
     def _beside_card_mb(self, group: Group) -> float:
         on_card = self.asked.whisper_mb if Stage.STT in group and self.asked.whisper_card_mb else 0.0
@@ -138,9 +142,11 @@ class Plan:
         if stage is Stage.STT:
             return f"stt: Whisper {_gb(self.asked.whisper_mb)}"
         model, slots, context = self.asked.models[stage], self.slots(stage), self.num_ctx[stage]
+        kv = self.asked.wishes[stage].kv
+        cache, each = model.kv_mb(slots, context, kv), model.kv_bytes_per_token * kv.share
         return (
             f"{stage}: {model.name}: weights {_gb(model.weights_mb)} + KV {slots} x {context} x "
-            f"{model.kv_bytes_per_token / 1024:.0f} KiB = {_gb(model.kv_mb(slots, context))} + "
+            f"{each / 1024:.0f} KiB = {_gb(cache)} + "
             f"{_gb(model.overhead_mb)} = {_gb(self.stage_mb(stage))}, {self.parallel[stage]} at a time"
         )
 
@@ -173,6 +179,19 @@ def make_plan(asked: PlanInputs) -> Plan:
         return _plan(asked, groups, {stage: asked.widest(stage) for stage in MODELS})
     plans = [plan for residency in _residencies(asked) for plan in _wider_first(asked, residency)]
     return min((plan for plan in plans if plan.fits), key=_rank, default=plans[-1])
+
+
+def with_cache(asked: PlanInputs, kv: KvCache) -> PlanInputs:
+    """The same, with servers that are set up anew: their slots as planned here, their caches of this type."""
+    return replace(asked, wishes={s: replace(wish, slots=None, kv=kv) for s, wish in asked.wishes.items()})
+
+
+def best_cache(asked: PlanInputs) -> KvCache:
+    """The type of cache for new servers: f16, unless the smaller one makes a class faster, by rule 2."""
+    plans = {kv: make_plan(with_cache(asked, kv)) for kv in KvCache}
+    quantised, plain = (plans[kv] for kv in (KvCache.Q8_0, KvCache.F16))
+    faster = quantised.fits and (not plain.fits or _rank(quantised)[0] < _rank(plain)[0])
+    return KvCache.Q8_0 if asked.card_mb is not None and faster else KvCache.F16
 
 
 def lower(plan: Plan, group: Group | None = None) -> Plan | None:
