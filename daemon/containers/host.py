@@ -188,18 +188,22 @@ class ContainerHost(ServedHost):
             log.warning("the container is restarted once", name=self.name, why=loaded.lacks)
             await self._container.end()
             loaded = await self._run(first)
+        loaded = self._as_seen(loaded, first.options.num_ctx)
         self._describe(loaded.need)
-        loaded = self._with_cache(loaded)
         if loaded.lacks and self._lower():
             raise ContainerError("failed", f"{loaded.lacks}; the next attempt uses less memory")
         return loaded
 
-    def _with_cache(self, loaded: ReadyModel) -> ReadyModel:
-        """The same, with what is known of the server's cache where it is not the usual one."""
-        if self._container.last is None or self._container.last.setup.kv is KvCache.F16:
+    def _as_seen(self, loaded: ReadyModel, num_ctx: int) -> ReadyModel:
+        """The same, with the need by what its server took, and its cache where that is not the usual one."""
+        if self._container.last is None:
             return loaded
-        kv = self._container.last.setup.kv.value
-        return replace(loaded, identity=replace(loaded.identity, kv_cache=kv))
+        setup, need, identity = self._container.last.setup, loaded.need, loaded.identity
+        if need is not None and loaded.memory_mb is not None:
+            need = need.seen(loaded.memory_mb, setup.slots, num_ctx, setup.kv)
+        if setup.kv is not KvCache.F16:
+            identity = replace(identity, kv_cache=setup.kv.value)
+        return replace(loaded, need=need, identity=identity)
 
     def _describe(self, need: ModelNeed | None = None) -> None:
         if self._container.last is not None:

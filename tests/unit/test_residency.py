@@ -328,6 +328,13 @@ def test_without_flash_attention_a_server_has_no_quantised_cache() -> None:
     assert ServerSetup.of({"OLLAMA_NUM_PARALLEL": "many"}).slots == 1
 
 
+def test_a_server_that_takes_more_than_estimated_is_planned_for_with_that() -> None:
+    mistral = known_model("mistral")
+    taken = mistral.mb(8, 4096, KvCache.F16)
+    assert mistral.seen(taken, 8, 4096, KvCache.Q8_0).mb(8, 4096, KvCache.Q8_0) == pytest.approx(taken)
+    assert mistral.seen(1000.0, 8, 4096, KvCache.Q8_0) == mistral
+
+
 # What several requests at a time were seen to gain
 
 NO_MORE_THAN_FOUR = BatchCurve((1.0, 0.9, 0.7, 0.3))

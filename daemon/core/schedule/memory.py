@@ -49,6 +49,14 @@ class ModelNeed:
         """All memory for `slots` requests of `num_ctx` tokens, in MB."""
         return self.weights_mb + self.kv_mb(slots, num_ctx, kv) + self.overhead_mb
 
+    def seen(self, taken_mb: float, slots: int, num_ctx: int, kv: KvCache) -> "ModelNeed":
+        """The need once a server said what it took; never less than estimated.
+
+        More may be a cache that stayed in f16, as of a model for which it has no flash attention.
+        """
+        more = taken_mb - self.mb(slots, num_ctx, kv)
+        return self if more <= 0 else replace(self, overhead_mb=self.overhead_mb + more)
+
 
 _KV_OF_8B = 32 * 8 * (128 + 128) * _F16  # layers, KV heads, length of key and value: 128 KiB
 
