@@ -13,7 +13,7 @@ def simulate(
     students: Annotated[int, typer.Option(min=1, max=500, help="How many hand in a video.")] = 30,
     arrivals: Annotated[str, typer.Option(help="at-once, over:5m, or recorded:YYYY-MM-DD.")] = "at-once",
     durations: Annotated[
-        str, typer.Option(help="plan (10,20,20), measured (on this machine), or seconds: STT,EXTRACT,RATE.")
+        str, typer.Option(help="plan (10,20,20), measured (here), computed (for 8 GB), or STT,EXTRACT,RATE.")
     ] = "plan",
     batch: Annotated[list[str] | None, typer.Option(help="Tasks in a batch: auto, or a number.")] = None,
     residency: Annotated[

@@ -40,9 +40,14 @@ def server_setups(config: Config) -> dict[Stage, ServerSetup | None]:
 
 
 def plan_of(
-    config: Config, groups: str, takes: Mapping[Stage, ServerSetup | None], durations: Durations
+    config: Config,
+    groups: str,
+    takes: Mapping[Stage, ServerSetup | None],
+    durations: Durations,
+    card_mb: float | None = None,
 ) -> Plan:
-    """The plan for this machine, with `groups` unless they are auto; without a container as setup makes them.
+    """The plan for this machine, or for a card of `card_mb`, with `groups` unless they are auto; without a
+    container as setup makes them.
 
     `takes`: see `server_setups`. Raises UsageError.
     """
@@ -50,9 +55,9 @@ def plan_of(
         config = config.model_copy(
             update={"gpu": config.gpu.model_copy(update={"residency": _groups(groups)})}
         )
-    placement = Placement(config, NvmlGpu().read().total_mb)
+    placement = Placement(config, card_mb or NvmlGpu().read().total_mb)
     placement.learnt(durations.curves)
-    if takes and not any(takes.values()):
+    if not any(takes.values()):
         placement.set_up()
         return placement.plan
     for stage, setup in takes.items():

@@ -1,6 +1,6 @@
 """Classes simulated under several settings, compared: the work of `introeval simulate`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import product
@@ -13,12 +13,12 @@ from rich.text import Text
 from daemon.cli.simulated_plans import plan_of, server_setups
 from daemon.config.load import Config
 from daemon.core.errors import ConfigError, UsageError
+from daemon.core.forecast.card_times import LAB_CARD, MEDIA_S, CardLine, card_lines, computed
 from daemon.core.forecast.durations import PLANNED, Durations, MeasuredSwitch
 from daemon.core.forecast.explain import name, seconds
 from daemon.core.forecast.simulated import Coming, SimulatedClass, evenly, legend, picture, simulate_class
 from daemon.core.schedule.decision import Policy
 from daemon.core.schedule.residency import Plan
-from daemon.core.schedule.server_setup import ServerSetup
 from daemon.core.tasks.task import Stage
 from daemon.forecast import read_durations
 from daemon.placement.policy import batch_size, streams
@@ -32,14 +32,15 @@ _NARROWEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One combination of options: its title and its policy, what it takes for granted, and the source of the
-    durations where they were measured.
+    """One combination of options: its title and its policy, what it takes for granted, and where its
+    durations come from, if they were measured or computed.
     """
 
     title: str
     policy: Policy
     assumed: str = ""
     source: str = ""
+    computed: tuple[CardLine, ...] = ()
 
 
 def simulations(
@@ -59,12 +60,23 @@ def simulations(
     stt = config.stt.parallel
     if stt == "auto":  # the plan's figures are of one video at a time
         stt = streams(config.stt) if durations == "measured" else 1
-    takes = server_setups(config)
-    settings = [
-        replace(_setting(config, learnt, *each, stt, takes), source=source)
-        for each in product(residency, parallel, batch)
-    ]
-    return [(setting, simulate_class(coming, setting.policy, learnt)) for setting in settings]
+    card = LAB_CARD if durations == "computed" else None
+    if card is not None:
+        config = config.model_copy(update={"runtime": "docker"})
+        coming = coming_of(config, arrivals, students, MEDIA_S)
+    takes = server_setups(config) if card is None else {}
+    unknown = [stage for stage, server in takes.items() if server is None]
+    found = []
+    for groups, slots, size in product(residency, parallel, batch):
+        plan = plan_of(config, groups, takes, learnt, card.memory_mb if card else None)
+        if slots is not None:
+            plan = replace(plan, parallel=dict.fromkeys(plan.parallel, slots))
+        known = learnt if card is None else _with_switch(computed(card, plan, students), switch_s)
+        setting = _setting(config, plan, known, size, stt, () if slots else unknown)
+        result = simulate_class(coming, setting.policy, known)
+        lines = card_lines(card, plan, result) if card else ()
+        found.append((replace(setting, source=source, computed=lines), result))
+    return found
 
 
 def show(console: Console, results: Sequence[tuple[Setting, SimulatedClass]], *, plain: bool) -> None:
@@ -76,12 +88,22 @@ def show(console: Console, results: Sequence[tuple[Setting, SimulatedClass]], *,
         console.print(Text("|" + picture(result.phases, width, longest, plain=plain)), soft_wrap=True)
         if len(results) == 1:
             console.print(_timetable(result))
+        if setting.computed:
+            console.print(_computation(setting.computed))
     console.print(Text(legend(plain=plain), style="dim"))
     console.print(_comparison(results))
     if source := results[0][0].source:
         console.print(Text(f"durations measured by {source}"))
     for line in sorted({setting.assumed for setting, _ in results} - {""}):
         console.print(Text(line), soft_wrap=True)
+
+
+def _computation(lines: Sequence[CardLine]) -> Table:
+    heads = Column("8 GB card", no_wrap=True), Column("takes", no_wrap=True), "computed from", "must hold"
+    table = Table(*heads, box=None, header_style="bold")
+    for line in lines:
+        table.add_row(line.what, seconds(line.takes_s), line.source, line.must_hold)
+    return table
 
 
 def _timetable(result: SimulatedClass) -> Table:
@@ -121,6 +143,7 @@ def plain_values(setting: Setting, result: SimulatedClass) -> dict[str, Any]:
         "setting": setting.title,
         "assumed": setting.assumed,
         "source": setting.source,
+        "computed": [asdict(line) for line in setting.computed],
         "residency": [sorted(group) for group in policy.residency],
         "parallel": {stage.value: slots for stage, slots in policy.parallel.items()},
         "batch": policy.batch_size,
@@ -148,7 +171,8 @@ def foretell(config: Config, durations: Durations, coming: Sequence[Coming]) -> 
     claimed = [replace(one, at=one.at + config.intake.settle_s) for one in coming]
     stt = streams(config.stt) if config.stt.parallel == "auto" else config.stt.parallel
     batch = str(config.batch.size)
-    policy = _setting(config, durations, "auto", None, batch, stt, server_setups(config)).policy
+    plan = plan_of(config, "auto", server_setups(config), durations)
+    policy = _setting(config, plan, durations, batch, stt, ()).policy
     return policy, simulate_class(claimed, policy, durations)
 
 
@@ -161,7 +185,7 @@ def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Dura
             raise UsageError(
                 "nothing was measured here yet: run introeval rehearse 5, or use --durations plan or 10,20,20"
             )
-    elif asked == "plan":
+    elif asked in ("plan", "computed"):
         found = PLANNED
     else:
         try:
@@ -169,14 +193,12 @@ def _durations(config: Config, asked: str, switch_s: float | None) -> tuple[Dura
         except ValueError:
             given = []
         if len(given) != len(Stage) or min(given) < 0:
-            raise UsageError(f"--durations {asked}: use plan, measured, or numbers such as 10,20,20")
+            raise UsageError(f"--durations {asked}: use plan, measured, computed, or seconds as in 10,20,20")
         paces = {
             stage: replace(PLANNED.paces[stage], mean_s=s) for stage, s in zip(Stage, given, strict=True)
         }
         found = Durations(paces)
-    if switch_s is not None:
-        found = replace(found, switches=(MeasuredSwitch(None, frozenset(Stage), switch_s),))
-    return found, source
+    return _with_switch(found, switch_s), source
 
 
 def coming_of(config: Config, asked: str, students: int, media_s: float) -> list[Coming]:
@@ -206,22 +228,16 @@ def _recorded(config: Config, day: str, media_s: float) -> list[Coming]:
 
 
 def _setting(
-    config: Config,
-    durations: Durations,
-    groups: str,
-    slots: int | None,
-    size: str,
-    stt: int,
-    takes: Mapping[Stage, ServerSetup | None],
+    config: Config, plan: Plan, durations: Durations, size: str, stt: int, assumed: Sequence[Stage]
 ) -> Setting:
-    """Make one combination of the options. `takes`: see `server_setups`. Raises UsageError."""
+    """Make one combination of the options; `assumed` are the stages whose server is not known. Raises
+    UsageError.
+    """
     if size != "auto" and not (size.isdigit() and int(size)):
         raise UsageError(f"--batch {size}: use auto, or a number from 1")
-    plan = plan_of(config, groups, takes, durations)
-    llm = plan.parallel if slots is None else dict.fromkeys(plan.parallel, slots)
     policy = Policy(
         residency=plan.groups,
-        parallel={Stage.STT: stt, **llm},
+        parallel={Stage.STT: stt, **plan.parallel},
         batch_size=1,
         remainder_goes_along=size == "auto",
         max_wait_s=config.batch.max_wait_s,
@@ -229,13 +245,19 @@ def _setting(
     )
     asked = size if size == "auto" else int(size)
     policy = replace(policy, batch_size=batch_size(asked, policy, durations))
-    unknown = [stage for stage, count in takes.items() if count is None]
-    return Setting(_title(policy), policy, _assumed(plan, unknown) if slots is None and unknown else "")
+    return Setting(_title(policy), policy, _assumed(plan, assumed) if assumed else "")
+
+
+def _with_switch(durations: Durations, switch_s: float | None) -> Durations:
+    """The same, with switches of so many seconds, if any are given."""
+    if switch_s is None:
+        return durations
+    return replace(durations, switches=(MeasuredSwitch(None, frozenset(Stage), switch_s),))
 
 
 def _assumed(plan: Plan, unknown: Sequence[Stage]) -> str:
-    told = " and ".join(f"{stage} {plan.parallel[stage]}" for stage in unknown)
-    return f"assumed, as there is no container yet: requests at a time: {told}; to create it: introeval setup"
+    many = " and ".join(f"{stage} {plan.parallel[stage]}" for stage in unknown)
+    return f"assumed, as there is no container yet: requests at a time: {many}; to create it: introeval setup"
 
 
 def _title(policy: Policy) -> str:
