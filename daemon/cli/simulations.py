@@ -1,7 +1,7 @@
 """Classes simulated under several settings, compared: the work of `introeval simulate`."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -18,7 +18,7 @@ from daemon.core.forecast.durations import PLANNED, Durations, MeasuredSwitch
 from daemon.core.forecast.explain import name, seconds
 from daemon.core.forecast.simulated import Coming, SimulatedClass, evenly, legend, picture, simulate_class
 from daemon.core.schedule.decision import Policy
-from daemon.core.schedule.residency import Plan
+from daemon.core.schedule.residency import MODELS, Plan
 from daemon.core.tasks.task import Stage
 from daemon.forecast import read_durations
 from daemon.placement.policy import batch_size, streams
@@ -33,7 +33,8 @@ _NARROWEST = 20
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One combination of options: its title and its policy, what it takes for granted, and where its
-    durations come from, if they were measured or computed.
+    durations come from, if they were measured or computed. `speedups` are those that several requests at a
+    time to a model were seen to have, by their number.
     """
 
     title: str
@@ -41,6 +42,7 @@ class Setting:
     assumed: str = ""
     source: str = ""
     computed: tuple[CardLine, ...] = ()
+    speedups: Mapping[Stage, Mapping[int, float]] = field(default_factory=dict)
 
 
 def simulations(
@@ -66,16 +68,17 @@ def simulations(
         coming = coming_of(config, arrivals, students, MEDIA_S)
     takes = server_setups(config) if card is None else {}
     unknown = [stage for stage, server in takes.items() if server is None]
+    seen = {stage: curve.speedups for stage, curve in learnt.curves.items() if stage in MODELS}
     found = []
     for groups, slots, size in product(residency, parallel, batch):
         plan = plan_of(config, groups, takes, learnt, card.memory_mb if card else None)
         if slots is not None:
             plan = replace(plan, parallel=dict.fromkeys(plan.parallel, slots))
-        known = learnt if card is None else _with_switch(computed(card, plan, students), switch_s)
+        known = learnt if card is None else _with_switch(computed(card, plan, len(coming)), switch_s)
         setting = _setting(config, plan, known, size, stt, () if slots else unknown)
         result = simulate_class(coming, setting.policy, known)
         lines = card_lines(card, plan, result) if card else ()
-        found.append((replace(setting, source=source, computed=lines), result))
+        found.append((replace(setting, source=source, computed=lines, speedups=seen), result))
     return found
 
 
@@ -94,6 +97,9 @@ def show(console: Console, results: Sequence[tuple[Setting, SimulatedClass]], *,
     console.print(_comparison(results))
     if source := results[0][0].source:
         console.print(Text(f"durations measured by {source}"))
+    for stage, speedups in results[0][0].speedups.items():
+        told = ", ".join(f"{count} {times:.2f} x" for count, times in speedups.items())
+        console.print(Text(f"{stage}, as fast with so many requests at a time: {told}"))
     for line in sorted({setting.assumed for setting, _ in results} - {""}):
         console.print(Text(line), soft_wrap=True)
 
@@ -143,6 +149,7 @@ def plain_values(setting: Setting, result: SimulatedClass) -> dict[str, Any]:
         "setting": setting.title,
         "assumed": setting.assumed,
         "source": setting.source,
+        "speedups": setting.speedups,
         "computed": [asdict(line) for line in setting.computed],
         "residency": [sorted(group) for group in policy.residency],
         "parallel": {stage.value: slots for stage, slots in policy.parallel.items()},

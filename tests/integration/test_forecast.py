@@ -12,9 +12,11 @@ from daemon.app.parts import Daemon
 from daemon.contracts.wire.status import Clock
 from daemon.contracts.wire.words import Order, Verb
 from daemon.core.forecast.durations import MeasuredSwitch
+from daemon.core.schedule.batch_curve import FIRST_GUESS
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import from_iso
+from daemon.forecast import read_durations
 from daemon.store import measured, reports
 from tests.support.inprocess import PASSES, Lab, worked_off
 from tests.support.waiting import until
@@ -209,11 +211,14 @@ async def test_the_history_knows_what_a_switch_left_and_how_many_ran_at_once(tmp
         switches = await daemon.session(measured.switches)
         rated = await daemon.session(measured.tries, Stage.RATE)
         transcribed = await daemon.session(measured.tries, Stage.STT)
+        learnt = await daemon.session(read_durations)
     known = [(leaving and sorted(leaving), sorted(entering)) for leaving, entering in map(ends_of, switches)]
     assert known == [(["extract"], ["rate"]), (["stt"], ["extract"]), (None, ["stt"])]
     assert all(one.seconds >= 0.05 for one in switches)
     assert sum(one.spent[1] for one in rated) > 0.8 * sum(one.seconds for one in rated)
     assert all(one.spent == pytest.approx((one.seconds, 0, 0, 0)) for one in transcribed)
+    assert learnt.curves[Stage.RATE].speedup(2) > FIRST_GUESS.speedup(2), "two take as long as one here"
+    assert Stage.STT not in learnt.curves
     assert {one.media_s for one in transcribed} == {10.0}
 
 

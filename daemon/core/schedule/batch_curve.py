@@ -47,6 +47,11 @@ class BatchCurve:
         """The factor by which more requests are answered in a time than one after the other."""
         return at_once * self.share(at_once)
 
+    @property
+    def speedups(self) -> dict[int, float]:
+        """The factor at each of LEVELS."""
+        return {level: self.speedup(level) for level in LEVELS}
+
     def best(self, most: int) -> int:
         """The smallest level up to `most` that is about as fast as the fastest; `most` itself is one."""
         levels = [*(level for level in LEVELS if level < most), most]
