@@ -105,9 +105,9 @@ async def find(engine: DockerEngine, wanted: WantedContainer, *, replace: bool) 
     seen = await engine.inspect(wanted.name)
     if seen is None:
         on = "the GPU" if wanted.gpu else "the processor (the engine has no nvidia runtime)"
-        return ContainerStep(
-            wanted, None, True, True, f"create it from {wanted.image}, on port {wanted.port}, for {on}"
-        )
+        text = f"create it from {wanted.image}, on port {wanted.port}, for {on}; requests at a time: "
+        server = f"{wanted.server.slots}, KV cache in {wanted.server.kv}"
+        return ContainerStep(wanted, None, True, True, text + server)
     made_from = seen.labels.get(LABEL)
     if made_from == wanted.hash:
         return ContainerStep(wanted, seen, False, True, "it is as it should be")
