@@ -205,13 +205,13 @@ def _host(
 ) -> ContainerHost | RemoteHost:
     """The host of a stage's model: its container, or the server at its url when no container is named."""
     model = config.extract if stage is Stage.EXTRACT else config.rate
-    server = _model_server(model, site)
+    server = _model_server(stage, model, site)
     if not model.container:
         return RemoteHost(stage, server, model.url, site.on_alarm)
 
     def described(need: ModelNeed | None, setup: ServerSetup) -> None:
-        holds = setup if model.api == "ollama" else None  # only Ollama has the variable for it
-        site.placement.describe(stage, need or known_model(model.model), holds)
+        if model.api == "ollama":  # the others have no such variables
+            site.placement.describe(stage, need or known_model(model.model), setup)
 
     def lower() -> bool:
         groups = site.placement.plan.groups
@@ -231,9 +231,12 @@ def _host(
     )
 
 
-def _model_server(model: ModelSettings, site: Site) -> OllamaServer | OpenAIServer:
+def _model_server(stage: Stage, model: ModelSettings, site: Site) -> OllamaServer | OpenAIServer:
+    def told(slots: int) -> None:
+        site.placement.describe(stage, known_model(model.model), ServerSetup(slots))
+
     if model.api == "openai":
-        return OpenAIServer(model.url, model.model, _limits(model))
+        return OpenAIServer(model.url, model.model, _limits(model), told)
 
     return OllamaServer(model.url, model.model, _has_gpu(site), _limits(model))
 

@@ -130,10 +130,20 @@ class OllamaServer:
 
 
 class OpenAIServer:
-    """A server with OpenAI's chat completions and `/health`, as llama.cpp's and vLLM."""
+    """A server with OpenAI's chat completions and `/health`, as llama.cpp's and vLLM.
 
-    def __init__(self, url: str, model: str, limits: AnswerLimits | None = None) -> None:
+    `on_slots` is called with the requests at a time that it takes, once it has told.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        limits: AnswerLimits | None = None,
+        on_slots: Callable[[int], None] = lambda slots: None,
+    ) -> None:
         self.model = model
+        self._on_slots = on_slots
         self._url = url
         self._limits = limits or AnswerLimits()
 
@@ -150,8 +160,11 @@ class OpenAIServer:
         client = self.client(_unheard)
         try:
             answer = await client.generate(first, _unheard)
+            slots = await client.slots()
         finally:
             await client.aclose()
+        if slots is not None:
+            self._on_slots(slots)
         return ReadyModel(ModelIdentity(self.model, "", "", "docker"), answer)
 
     def client(self, on_reload: OnReload) -> OpenAIClient:

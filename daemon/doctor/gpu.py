@@ -3,7 +3,7 @@
 import os
 
 from daemon.core.schedule.memory import MB, KvCache, capacity_mb
-from daemon.core.schedule.residency import MODELS, make_plan, with_cache
+from daemon.core.schedule.residency import MODELS
 from daemon.core.schedule.server_setup import SLOTS, ServerSetup
 from daemon.core.tasks.task import Stage
 from daemon.doctor.facts import DockerSide, Facts, ServerFacts
@@ -54,7 +54,7 @@ def cache(facts: Facts) -> list[Finding]:
         return []
     placement = _placement(facts, docker)
     asked, best = placement.plan.asked, placement.cache
-    anew = {kv: make_plan(with_cache(asked, kv)) for kv in KvCache}
+    anew = {kv: placement.anew(kv) for kv in KvCache}
     lines = [
         f"{kv}: {stage} {asked.models[stage].kv_bytes_per_token * kv.share / 1024:.0f} KiB a token: "
         f"{plan.parallel[stage]} at a time with {plan.num_ctx[stage]} tokens each"

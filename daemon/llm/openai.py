@@ -13,6 +13,7 @@ from daemon.llm.limits import AnswerLimits
 from daemon.llm.logprobs import Telling, told_tokens
 from daemon.llm.streaming import Heartbeat, connection, server_error, streamed
 
+_PROPS_S = 5.0
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
 
 
@@ -48,6 +49,15 @@ class OpenAIClient:
             return (await self._http.get("/health")).is_success
         except httpx.HTTPError:
             return False
+
+    async def slots(self) -> int | None:
+        """The requests at a time that llama.cpp's `/props` tells; None from another server."""
+        try:
+            told = (await self._http.get("/props", timeout=_PROPS_S)).json()
+        except (httpx.HTTPError, ValueError):
+            return None
+        slots = told.get("total_slots") if isinstance(told, dict) else None
+        return slots if isinstance(slots, int) and slots > 0 else None
 
     async def generate(self, request: Request, on_token: OnToken) -> Answer:
         """See ModelClient."""

@@ -28,7 +28,7 @@ from daemon.core.schedule.residency import (
     make_plan,
     with_cache,
 )
-from daemon.core.schedule.server_setup import ServerSetup
+from daemon.core.schedule.server_setup import UNTOLD_SLOTS, ServerSetup
 from daemon.core.tasks.task import Stage
 from daemon.llm.client import Options
 from daemon.models.needs import gguf_need, whisper_need_mb
@@ -56,6 +56,7 @@ class Placement:
         here = config.paths.state / "models"
         self._whisper_mb = partial(whisper_need_mb, here, config.stt.model, config.stt.compute_type)
         self._cache = None if config.docker.kv_cache == "auto" else KvCache(config.docker.kv_cache)
+        self._made = [s for s, m in self._models.items() if m.container and m.api == "ollama"]
         self._whisper_batch = None if config.stt.batch_size == "auto" else config.stt.batch_size
         embedded = config.runtime != "docker"
         self._plan = make_plan(
@@ -70,7 +71,12 @@ class Placement:
                     else gguf_need(here, config.embedded.of(stage))
                     for stage, model in self._models.items()
                 },
-                wishes={stage: _wish(model) for stage, model in self._models.items()},
+                wishes={
+                    stage: replace(
+                        _wish(model), slots=None if embedded or stage in self._made else UNTOLD_SLOTS
+                    )
+                    for stage, model in self._models.items()
+                },
                 residency=None if chosen == "auto" else tuple(frozenset(group) for group in chosen),
                 # The embedded servers take half of the cores each; a remote server may be on another machine.
                 all_cores=not embedded and all(m.container for m in self._models.values()),
@@ -150,13 +156,17 @@ class Placement:
     @property
     def cache(self) -> KvCache:
         """The type of cache for servers that are made anew: as configured, else the best."""
-        return self._cache or best_cache(self._plan.asked)
+        return self._cache or best_cache(self._plan.asked, self._made)
 
     def set_up(self) -> Mapping[Stage, ServerSetup]:
         """Plan for servers that are made anew, and give their setup."""
         kv = self.cache
-        self._replan(with_cache(self._plan.asked, kv))
-        return {stage: ServerSetup(slots, kv) for stage, slots in self._plan.parallel.items()}
+        self._replan(with_cache(self._plan.asked, kv, self._made))
+        return {stage: ServerSetup(self._plan.parallel[stage], kv) for stage in self._made}
+
+    def anew(self, kv: KvCache) -> Plan:
+        """The plan for servers that are made anew with this type of cache."""
+        return make_plan(with_cache(self._plan.asked, kv, self._made))
 
     def learnt(self, curves: Mapping[Stage, BatchCurve]) -> bool:
         """Plan with what several requests at a time were seen to gain. Whether the plan changed."""

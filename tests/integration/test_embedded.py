@@ -123,6 +123,11 @@ async def test_an_introduction_is_rated_with_evidence_that_was_said(tmp_path: Pa
     assert {flag.code for flag in outcome.flags} - {"repeats_itself"} == {"demo_model"}  # as small models do
 
 
+async def test_the_server_tells_how_many_requests_at_a_time_it_takes(client: ModelClient) -> None:
+    assert isinstance(client, OpenAIClient)
+    assert await client.slots() == 2
+
+
 @pytest.mark.parametrize("model", [FormAnswer, ConfidenceAnswer, RatingAnswer])
 async def test_the_schema_is_enforced_on_a_prompt_that_asks_for_prose(
     client: ModelClient, model: type[AnswerModel]

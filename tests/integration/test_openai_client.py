@@ -90,6 +90,16 @@ async def test_an_answer_carries_its_text_counts_and_times() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "script", [refuses(404, b"{}"), refuses(200, b"[]"), refuses(200, b"no JSON"), close]
+)
+async def test_a_server_that_does_not_tell_its_slots_is_taken_as_it_is(script: Script) -> None:
+    async with scripted(script) as server:
+        client = OpenAIClient(server.url, "mistral")
+        assert await client.slots() is None
+        await client.aclose()
+
+
 async def test_the_request_has_the_schema_and_every_option() -> None:
     async with scripted(GOOD) as server:
         client = OpenAIClient(server.url, "mistral", llama_cpp=True)

@@ -28,10 +28,9 @@ class ScriptedServer:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
             except asyncio.IncompleteReadError:  # a client that was cancelled before it asked
                 return
-            length = next(
-                int(line.split(":")[1]) for line in head.split("\r\n") if line.startswith("content-length")
-            )
-            self.requests.append(json.loads(await reader.readexactly(length)))
+            lengths = [line.split(":")[1] for line in head.split("\r\n") if line.startswith("content-length")]
+            body = await reader.readexactly(int(lengths[0]) if lengths else 0)
+            self.requests.append(json.loads(body or b"{}"))
             script = self._scripts[min(len(self.requests), len(self._scripts)) - 1]
             self.asked.set()
             await script(writer)

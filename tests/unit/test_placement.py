@@ -7,7 +7,7 @@ import pytest
 from daemon.app.engines import prompt_tokens
 from daemon.config.load import Config, load
 from daemon.core.content.answers import FORM_CHARS
-from daemon.core.schedule.memory import ModelNeed
+from daemon.core.schedule.memory import ModelNeed, known_model
 from daemon.core.schedule.residency import ONE_BY_ONE, SIDE_BY_SIDE, TOGETHER, Residency
 from daemon.core.schedule.server_setup import ServerSetup
 from daemon.core.tasks.task import Stage
@@ -113,6 +113,19 @@ def test_no_more_requests_are_sent_than_the_server_holds(tmp_path: Path) -> None
     assert placement.describe(Stage.EXTRACT, need, ServerSetup(slots=1))
     assert placement.plan.parallel[Stage.EXTRACT] == 1
     assert not placement.describe(Stage.EXTRACT, need, ServerSetup(slots=1))
+
+
+@pytest.mark.parametrize("not_made", ['api = "openai"', 'container = ""'])
+def test_a_server_that_setup_does_not_make_gets_few_at_a_time_until_it_tells(
+    tmp_path: Path, not_made: str
+) -> None:
+    text = f'runtime = "docker"\n[gpu]\nresidency = [["stt"], ["extract"], ["rate"]]\n[rate]\n{not_made}\n'
+    placement = Placement(config(tmp_path, text), 24 * GB)
+    assert placement.plan.parallel == {Stage.EXTRACT: 8, Stage.RATE: 4}
+    assert set(placement.set_up()) == {Stage.EXTRACT}
+    assert placement.plan.parallel[Stage.RATE] == 4
+    placement.describe(Stage.RATE, known_model("llama3"), ServerSetup(slots=2))
+    assert placement.plan.parallel[Stage.RATE] == 2
 
 
 def test_what_did_not_hold_is_lowered_and_stays_lowered_when_more_is_known(tmp_path: Path) -> None:

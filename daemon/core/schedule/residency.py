@@ -16,7 +16,7 @@ All of it is arithmetic on the card's memory and the engines' needs (`daemon.cor
    Seen with two Ollamas on two cores: a class of six took 84 s one by one, and 558 s side by side.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 
@@ -181,14 +181,15 @@ def make_plan(asked: PlanInputs) -> Plan:
     return min((plan for plan in plans if plan.fits), key=_rank, default=plans[-1])
 
 
-def with_cache(asked: PlanInputs, kv: KvCache) -> PlanInputs:
-    """The same, with servers that are set up anew: their slots as planned here, their caches of this type."""
-    return replace(asked, wishes={s: replace(wish, slots=None, kv=kv) for s, wish in asked.wishes.items()})
+def with_cache(asked: PlanInputs, kv: KvCache, stages: Collection[Stage] = MODELS) -> PlanInputs:
+    """The same, with servers of `stages` set up anew: slots as planned here, and caches of this type."""
+    anew = {stage: replace(asked.wishes[stage], slots=None, kv=kv) for stage in stages}
+    return replace(asked, wishes={**asked.wishes, **anew})
 
 
-def best_cache(asked: PlanInputs) -> KvCache:
+def best_cache(asked: PlanInputs, stages: Collection[Stage] = MODELS) -> KvCache:
     """The type of cache for new servers: f16, unless the smaller one makes a class faster, by rule 2."""
-    plans = {kv: make_plan(with_cache(asked, kv)) for kv in KvCache}
+    plans = {kv: make_plan(with_cache(asked, kv, stages)) for kv in KvCache}
     quantised, plain = (plans[kv] for kv in (KvCache.Q8_0, KvCache.F16))
     faster = quantised.fits and (not plain.fits or _rank(quantised)[0] < _rank(plain)[0])
     return KvCache.Q8_0 if asked.card_mb is not None and faster else KvCache.F16

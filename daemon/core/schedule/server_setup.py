@@ -13,6 +13,12 @@ SLOTS = "OLLAMA_NUM_PARALLEL"
 _FLASH, _KV = "OLLAMA_FLASH_ATTENTION", "OLLAMA_KV_CACHE_TYPE"
 
 
+UNTOLD_SLOTS = 4
+"""Requests at a time to a server that does not say how many it takes: more would wait in its own queue, where
+no token shows that it is alive.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerSetup:
     """`slots` is the number of requests at a time that the server holds room for, `kv` its cache's type."""
