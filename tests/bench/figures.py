@@ -22,7 +22,8 @@ class Goal:
     at_least: bool = False
 
     def met_by(self, value: float) -> bool:
-        """Whether a figure of `value` is good enough."""
+        """Whether a figure of `value` is good enough, by the four digits that are shown."""
+        value = float(f"{value:.4g}")
         return value >= self.limit if self.at_least else value <= self.limit
 
     def __str__(self) -> str:

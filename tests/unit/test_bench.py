@@ -101,6 +101,11 @@ def test_the_table_fits_80_columns_and_names_what_was_missed() -> None:
     assert "missed: stt: ours: 2 s, goal <= 1.5" in lines
 
 
+def test_a_goal_is_met_by_what_the_table_shows() -> None:
+    assert at_most(0.4).met_by(0.40000000000000036)
+    assert not at_most(0.4).met_by(0.4001)
+
+
 def test_a_busy_machine_is_said() -> None:
     busy = replace(run_of(), load=1.5)
     assert any(line.startswith("busy: the load was 1.5") for line in said(busy))
