@@ -66,7 +66,7 @@ coverage: setup ## how much of each room the unit tests run (a minute and a half
 	$(BIN)/python -m pytest tests/unit -q -n logical --maxprocesses 8 --dist worksteal --cov --cov-report=
 	$(BIN)/python -m tests.support.covered
 
-bench: setup ## measure in about ten minutes (BENCH_ARGS='--all', 'stt idle', '--json', '--against FILE')
+bench: setup ## measure (BENCH_ARGS='--all', 'stt idle', '--json', '--against FILE')
 	@$(BIN)/introeval models pull $(TEST_MODELS) >&2
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
 
