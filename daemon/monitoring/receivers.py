@@ -60,6 +60,8 @@ async def post(
             if answer.is_success:
                 return None
             why = f"it answers {answer.status_code}"
+    except httpx.RemoteProtocolError:  # its text is what the server sent, of any length
+        why = "its answer is no HTTP"
     except TimeoutError:
         why = f"it does not answer within {timeout_s:g} s"
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:

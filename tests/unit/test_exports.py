@@ -229,6 +229,28 @@ def test_who_is_excused_in_canvas_keeps_that(mark: str) -> None:
     assert exported.entered == ()
 
 
+def test_the_student_for_trying_things_in_canvas_is_nobody_to_look_for() -> None:
+    one, trial = member(1, "Ana Berg", 7), member(2, "Test Student", None)
+    sheet = grade_book([one, trial]).replace(b",s00002,", b",,")
+    exported = canvas.graded(sheet, "12", [one], "overall_rating")
+    assert (exported.entered, exported.withheld) == ((one.student,), ())
+    assert b"Student, Test" not in exported.content
+
+
+@pytest.mark.parametrize(("word", "state"), [("No", ""), ("Nein", ""), ("No", "In review,"), ("NO", "")])
+def test_a_grade_that_is_locked_in_moodle_is_held_back(word: str, state: str) -> None:
+    ana, ben = member(1, "Ana Berg", 7), member(2, "Ben Cole", 4)
+    sheet = worksheet([ana, ben]).decode().replace("Grade can be", f"{state}Grade can be")
+    first, ben_row = sheet.replace("10.00,Yes", f"10.00,{state}Yes").rsplit("s2@", 1)
+    content = f"{first}s2@{ben_row.replace('Yes', word)}".encode()
+    exported = moodle.Worksheet(content, TITLES, [ana, ben]).filled("overall_rating")
+    assert exported.entered == (ana.student,)
+    assert [(note.student, "locked in Moodle" in note.reason) for note in exported.withheld] == [
+        (ben.student, True)
+    ]
+    assert exported.content.splitlines()[2] == content.splitlines()[2]
+
+
 def test_ten_thousand_students_each_get_their_own() -> None:
     first = ("Ana", "José", "李", "Ömer", "Li_Wei", "Siân", "=Max", "ليلى")
     members = [member(at, f"{first[at % 8]} Student{at // 4}", at % 10 + 1) for at in range(10_000)]

@@ -279,6 +279,10 @@ def test_whom_the_roster_knows_needs_no_id_of_the_labs_rule() -> None:
             "17 |18 ",
         ),
         ("student\ns1\n", "s1 "),
+        (
+            "Name,Email\nAnn,a@example.org\nAda,A@example.com\nBo,b@example.org\n",
+            "a@example.org Ann|A@example.com Ada|b Bo",
+        ),
     ],
 )
 def test_titles_say_what_is_a_name_and_what_is_none(content: str, expected: str) -> None:

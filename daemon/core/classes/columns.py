@@ -78,6 +78,7 @@ _STATES = frozenset(
 )
 _COLUMN_OF = {title: column for column, titles in _TITLES.items() for title in titles.split("|")}
 _OF_CANVAS = frozenset({"sis user id", "sis login id", "section"})
+_TEST_STUDENTS = frozenset({"student, test", "test student"})
 _NUMBERED = re.compile(r"(\D+?)\s*(\d+)")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
@@ -108,6 +109,14 @@ def _column_of(title: str) -> RosterColumn | None:
     """The column of a title; the whole name's of one such as `First name / Last name`."""
     parts = {_COLUMN_OF.get(part.strip()) for part in title.split("/")}
     return RosterColumn.NAME if parts == {RosterColumn.FIRST, RosterColumn.LAST} else _COLUMN_OF.get(title)
+
+
+def is_test_student(row: TableRow, columns: Mapping[RosterColumn, int]) -> bool:
+    """Whether a row is that of Canvas's student for trying things, who has no number of an institution."""
+    number = columns.get(RosterColumn.NUMBER)
+    return folded(row.cell(columns[RosterColumn.NAME])) in _TEST_STUDENTS and not (
+        number is not None and row.cell(number)
+    )
 
 
 def participant_number(text: str) -> str:

@@ -2,13 +2,14 @@
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import dropwhile
 
 from pydantic import ValidationError
 
-from daemon.core.classes.columns import RosterColumn, columns, participant_number
+from daemon.core.classes.columns import RosterColumn, columns, is_test_student, participant_number
 from daemon.core.classes.roster import MOST_ENTRIES, UNSEEN, RosterEntry, folded
 from daemon.core.classes.sheet import SheetUnreadable, TableFile, TableRow
 from daemon.core.intake.naming import is_safe, printable
@@ -17,7 +18,6 @@ MOST_BYTES = 20_000_000
 _MOST_FAULTS = 20
 _ROUNDED = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE)
 _AS_TEXT = re.compile(r'="(.*)"')  # keeps the zeros that a number begins with
-_TEST_STUDENTS = frozenset({"student, test", "test student"})
 _OTHER_KEYS = (RosterColumn.NUMBER, RosterColumn.LOGIN, RosterColumn.PARTICIPANT, RosterColumn.USER)
 """What a platform knows a person by. The first that each row has is the id, the others are aliases: people
 name recordings by what they know of themselves, and downloads are named by any of these.
@@ -54,7 +54,10 @@ def _read(content: bytes) -> RosterFile:
     if len(rows) > MOST_ENTRIES:
         return RosterFile((), (f"row {MOST_ENTRIES + 2}: a roster has at most {MOST_ENTRIES} students",))
     reader = _Reader(titles, found, id_column)
-    entries = [entry for row in rows for entry in reader.read(row)]
+    students = _students(rows, id_column, found)
+    entries = [
+        entry for row, student in zip(rows, students, strict=True) for entry in reader.read(row, student)
+    ]
     if not rows:
         reader.faults.append("row 2: there are no students below the titles")
     if reader.faults:
@@ -86,9 +89,8 @@ class _Reader:
         self._rows: dict[str, int] = {}
         self.faults: list[str] = []
 
-    def read(self, row: TableRow) -> Iterator[RosterEntry]:
-        """The entry of a row; none for one with a fault."""
-        student = _key(row, self._id, self._found)
+    def read(self, row: TableRow, student: str) -> Iterator[RosterEntry]:
+        """The entry of a row with this id; none for one with a fault."""
         fault = _wrong_id(student)
         first = self._rows.setdefault(folded(student), row.number)
         if not fault and first != row.number:
@@ -124,6 +126,21 @@ def _id_column(rows: Sequence[TableRow], found: Mapping[RosterColumn, int]) -> R
     return next(iter((*filled, *some, *there)), None)
 
 
+def _students(rows: Sequence[TableRow], column: RosterColumn, found: Mapping[RosterColumn, int]) -> list[str]:
+    """The id of each row. Where two addresses have the same before the `@`, each is an id whole."""
+    short = [_key(row, column, found) for row in rows]
+    if column is not RosterColumn.EMAIL:
+        return short
+    whole = [unicodedata.normalize("NFKC", _text(row, column, found)) for row in rows]
+    addresses = defaultdict(set)
+    for local, address in zip(short, whole, strict=True):
+        addresses[folded(local)].add(folded(address))
+    return [
+        local if len(addresses[folded(local)]) == 1 else address
+        for local, address in zip(short, whole, strict=True)
+    ]
+
+
 def _ids(found: Mapping[RosterColumn, int]) -> list[RosterColumn]:
     """The columns that can tell who somebody is, the best first."""
     return [each for each in (RosterColumn.STUDENT, *_OTHER_KEYS, RosterColumn.EMAIL) if each in found]
@@ -140,11 +157,8 @@ def _people(
     def has_number(row: TableRow) -> bool:
         return any(_key(row, column, found) for column in _OTHER_KEYS)
 
-    def is_test(row: TableRow) -> bool:
-        name = folded(row.cell(found[RosterColumn.NAME]))
-        return name in _TEST_STUDENTS and not _key(row, RosterColumn.NUMBER, found)
-
-    return [row for row in dropwhile(lambda row: not has_number(row), rows) if not is_test(row)]
+    students = dropwhile(lambda row: not has_number(row), rows)
+    return [row for row in students if not is_test_student(row, found)]
 
 
 def _key(row: TableRow, column: RosterColumn, found: Mapping[RosterColumn, int]) -> str:

@@ -9,7 +9,7 @@ and no row of a student without a new grade, whose grade may be another in Canva
 import re
 from collections.abc import Sequence
 
-from daemon.core.classes.columns import columns
+from daemon.core.classes.columns import columns, is_test_student
 from daemon.core.classes.sheet import TableFile, TableRow
 from daemon.core.content.document import Criterion
 from daemon.core.errors import UsageError
@@ -35,7 +35,8 @@ def graded(
     column = _assignment(sheet.titles, section, wanted)
     points = _points(sheet, column)
     students = [row for row in sheet.body if _is_student(row)]
-    whose, notes = placed([SheetClaim.of(row, found) for row in students], members)
+    people = [row for row in students if not is_test_student(row, found)]
+    whose, notes = placed([SheetClaim.of(row, found) for row in people], members)
     cells: dict[tuple[int, int], str] = {}
     replaced = []
     rows = {row.number: row for row in students}

@@ -3,7 +3,8 @@
 By the importers of Moodle (`assignfeedback_offline`, `assignfeedback_file`): a row is found by the number at
 the end of its first cell, grade and feedback by the localised titles of their columns. A maximum stands right
 of the grade. A feedback is HTML. Of the path of a feedback file each folder is split at its underscores; the
-second part is the participant's number, and the third and fourth name a plugin.
+second part is the participant's number, and the third and fourth name a plugin. A row whose
+grade is locked is passed over without a word.
 """
 
 import io
@@ -23,6 +24,7 @@ from daemon.core.exports.members import ClassMember, Exported, Note, SheetClaim,
 
 FEEDBACK_FILE = "feedback.html"
 
+_NO = frozenset("no|nein|non|não|nee|nie|nej|ei|ne|hayır|нет|いいえ|否|不".split("|"))
 _UNSAFE = re.compile(r'[_/\\:*?"<>|&`\'\s]+')
 _LONGEST_NAME = 80
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member, so that the same results give the same bytes
@@ -59,7 +61,8 @@ class Worksheet:
         assert self._grade is not None
         cells: dict[tuple[int, int], str] = {}
         replaced = []
-        leaving = {number: member for number, member in self._whose.items() if member.released}
+        released = {number: member for number, member in self._whose.items() if member.released}
+        leaving = {number: member for number, member in released.items() if not self._is_locked(number)}
         maximum = self._maximum(self._grade)
         for number, member in leaving.items():
             new = {self._grade: scaled(member.score(criterion), maximum)}
@@ -71,7 +74,13 @@ class Worksheet:
                 if before and before != text:
                     told = f"row {number}: {self._sheet.titles[column]} was {before!r}"
                     replaced.append(Note(member.student, member.name, told))
-        withheld = [*not_leaving(self._members, leaving.values()), *self._unplaced]
+        told = "the grade is locked in Moodle; unlock it there, and download the worksheet again"
+        locked = [
+            Note(member.student, member.name, f"row {number}: {told}")
+            for number, member in released.items()
+            if number not in leaving
+        ]
+        withheld = [*not_leaving(self._members, released.values()), *locked, *self._unplaced]
         entered = tuple(member.student for member in leaving.values())
         return Exported(self._sheet.changed(cells), entered, tuple(withheld), tuple(replaced))
 
@@ -81,6 +90,12 @@ class Worksheet:
             _folder(member.name, participant_number(self._rows[number].cell(0))): member
             for number, member in self._whose.items()
         }
+
+    def _is_locked(self, number: int) -> bool:
+        """Whether "Grade can be changed" says no: right of the maximum, or of the state of marking after it."""
+        assert self._grade is not None
+        row = self._rows[number]
+        return any(row.cell(self._grade + right).casefold() in _NO for right in (2, 3))
 
     def _maximum(self, grade: int) -> str:
         """The maximum grade; 10 where no column has one. Raises UsageError for a scale of words."""
