@@ -92,7 +92,7 @@ class Worksheet:
         }
 
     def _is_locked(self, number: int) -> bool:
-        """Whether "Grade can be changed" says no: right of the maximum, or of the state of marking after it."""
+        """Whether "Grade can be changed" says no: right of the maximum, or of the marking's state."""
         assert self._grade is not None
         row = self._rows[number]
         return any(row.cell(self._grade + right).casefold() in _NO for right in (2, 3))
