@@ -14,6 +14,7 @@ from daemon.config.records import AlertSettings
 from daemon.core.alarms import KINDS, trouble
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.hooks import CODE, Hooks
+from daemon.monitoring.receivers import post
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -133,6 +134,21 @@ async def test_a_webhook_that_nobody_serves_is_an_alarm() -> None:
     async with hooks(AlertSettings(webhook=url), pause_s=0.01) as alarms:
         alarms.set(trouble("outbox", "full"))
         await until(lambda: CODE in [alarm.code for alarm in alarms.all])
+
+
+async def test_of_what_is_no_http_the_alarm_repeats_nothing() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"\x1b[31mGIBBERISH" * 100 + b"\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        why = await post("the webhook", f"http://127.0.0.1:{port}/", b"{}", 5.0)
+    assert why is not None
+    assert "its answer is no HTTP" in why
+    assert "GIBBERISH" not in why
 
 
 async def test_a_slow_hook_holds_up_neither_the_alarms_nor_the_end(tmp_path: Path) -> None:
