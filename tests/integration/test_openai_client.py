@@ -486,8 +486,6 @@ def rating(**change: Any) -> Script:
     return answers(
         json.dumps(
             {
-                "feedback": ["You speak very clearly.", "You could say more about goals."],
-                "suggestions": ["Tell us about your work.", "Name one of your strengths."],
                 "clarity_quote": 1,
                 "clarity_of_speech": 7,
                 "content_quote": 1,
@@ -505,7 +503,11 @@ async def rate(
 ) -> tuple[StageOutcome, dict[str, Any]]:
     first = answers('{ "confidence_quote" : 1', finish="length")
     confidence = answers('{"confidence_quote": 1, "confidence_level": 6}')
-    async with scripted(first, WARM_UP, confidence, script) as server:
+    words = {
+        "feedback": ["You speak very clearly.", "You could say more about goals."],
+        "suggestions": ["Tell us about your work.", "Name one of your strengths."],
+    }
+    async with scripted(first, WARM_UP, confidence, script, answers(json.dumps(words))) as server:
         engine = IntroductionRater(ScriptedHost(server.url), Rubric(), lambda: OPTIONS)
         await engine.start()
         usual = Speaking(

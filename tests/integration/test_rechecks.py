@@ -33,7 +33,7 @@ async def test_a_class_is_rated_again_so_often_and_who_moves_is_told(tmp_path: P
 async def test_it_is_off_for_the_demonstration_model_unless_it_is_asked_for(tmp_path: Path) -> None:
     lab = CanaryLab(tmp_path)
     await lab.classes("s001")
-    assert len(lab.rater.asked) == 2 * 2
+    assert len(lab.rater.asked) == 2 + 3
 
 
 async def test_an_arrival_ends_it_at_once(tmp_path: Path) -> None:
@@ -41,8 +41,8 @@ async def test_an_arrival_ends_it_at_once(tmp_path: Path) -> None:
     lab.hand_in("s001_me.mp4")
     async with lab.daemon() as daemon:
         await until(lambda: len(lab.rater.asked) == 2)  # the canary's
-        lab.rater.hangs_after = 4  # the student's are answered, and then nothing
-        await until(lambda: len(lab.rater.asked) == 5)
+        lab.rater.hangs_after = 5  # the student's are answered, and then nothing
+        await until(lambda: len(lab.rater.asked) == 6)
         await asyncio.sleep(0)
         assert daemon.supervisor.tasks == []
         lab.hand_in("s002_me.mp4")

@@ -93,7 +93,9 @@ def test_its_daemon_has_the_labs_engines_and_neither_its_folders_nor_its_hooks(l
     for section in Config.model_fields.keys() - engines - {"paths", "intake", "rate", "docker"}:
         assert getattr(rehearsed.config, section) == getattr(Config(), section)
     below = lab.folder / "var" / "rehearsals"
-    assert all(path.is_relative_to(below) for path in dict(rehearsed.config.paths).values())
+    paths = dict(rehearsed.config.paths)
+    assert paths.pop("socket") == lab.folder / "var" / "rehearsal.sock"
+    assert all(path.is_relative_to(below) for path in paths.values())
 
 
 @pytest.fixture
