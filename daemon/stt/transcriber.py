@@ -36,6 +36,7 @@ from daemon.system.lock import gone
 from daemon.system.weights import Weights
 
 PROBE = Path(__file__).with_name("probe.wav")
+WORKER = "daemon.stt.worker"
 
 
 class WhisperEngine:
@@ -48,7 +49,7 @@ class WhisperEngine:
     While a video waits, the worker may be silent for `limit_s` and `limit_factor` times the length of its
     recording, and longer where the probe clip took long; a start may take `start_limit_s`, and longer after
     one that this ended. A start on the processor of a machine that `has_gpu`, with `device` "auto", is an
-    alarm until the next start.
+    alarm until the next start. `worker` is the module of the child; see `hearing`.
     """
 
     stage = Stage.STT
@@ -66,6 +67,7 @@ class WhisperEngine:
         language: str | None = "en",
         hotwords: str = "",
         probe: Path = PROBE,
+        worker: str = WORKER,
         limit_s: float = 30.0,
         limit_factor: float = 6.0,
         start_limit_s: float = 180.0,
@@ -84,6 +86,7 @@ class WhisperEngine:
         self._language = language
         self._hotwords = hotwords
         self._probe = probe
+        self._worker = worker
         self._limit_s = limit_s
         self._limit_factor = limit_factor
         self._start_limit = LearntLimit(start_limit_s)
@@ -143,7 +146,7 @@ class WhisperEngine:
             async with asyncio.timeout(limit_s):
                 self._child = await Child.spawn(
                     "Whisper worker",
-                    "daemon.stt.worker",
+                    self._worker,
                     arguments,
                     log=self._log,
                     env=_environment(),

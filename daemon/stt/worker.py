@@ -6,24 +6,21 @@ so it holds the engine's lock as long as it lives, and is stopped after each pha
 
 import argparse
 import os
-import sys
-import traceback
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from daemon.stt.hearing import Unusable, run
 from daemon.stt.model_stream import Audio, EncodedModel, ModelStream
-from daemon.stt.protocol import Ready, WorkerFault
-from daemon.stt.window_queue import Dropped, Recording, WindowQueue, is_out_of_memory
+from daemon.stt.protocol import Ready
+from daemon.stt.window_queue import Recording, is_out_of_memory
 from daemon.stt.window_transcriber import WindowTranscriber
 from daemon.stt.windows import LIMIT, PADDING, RATE, Samples
-from daemon.system.child import ParentChannel, attach
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -35,116 +32,24 @@ VAD: dict[str, Any] = {
     "max_speech_duration_s": (LIMIT - 2 * PADDING) / RATE,  # without it the part beyond a window is lost
 }
 NEEDED = ("model.bin", "config.json", "tokenizer.json")
-_MOST_THREADS = 1000  # one for each stream, and for each recording that is heard
 VOCABULARY = ("vocabulary.txt", "vocabulary.json")
 
 
-class Unusable(Exception):
-    """The model or the device can't be used. The message gives the cause."""
+@dataclass(frozen=True, slots=True)
+class WhisperHearing:
+    """The loaded model, with its streams. Implements `hearing.Hearing`."""
+
+    ready: Ready
+    streams: Sequence[ModelStream]
+    features: Any
+    expected: str | None
+
+    def transcriber(self, recording: Recording) -> WindowTranscriber:
+        """Create the transcriber of a recording."""
+        return WindowTranscriber(find_speech, self.features, self.expected, recording)
 
 
-def main() -> None:
-    """Load the model, and answer requests until the parent closes our stdin."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--compute-type", default="auto")
-    parser.add_argument("--batch-size", default="auto")
-    parser.add_argument("--language-expected", default="")
-    parser.add_argument("--hotwords", default="")
-    parser.add_argument("--streams", type=int, default=1)
-    parser.add_argument("--lock", type=Path, required=True)
-    options = parser.parse_args()
-    wire = attach(options.lock)
-    os.environ["HF_HUB_OFFLINE"] = "1"  # a missing file is an error here, never a download
-    try:
-        model, streams, ready = load(options)
-    except Unusable as exc:
-        wire.send({"refused": WorkerFault(code="model", message=str(exc)).model_dump()})
-        sys.exit(1)
-    wire.send({"ready": ready.model_dump()})
-    serve(wire, streams, lambda recording: make_transcriber(model, recording, options), ready)
-    os._exit(0)  # CTranslate2's destructors have nothing to save, and may hang on a sick GPU
-
-
-def serve(
-    wire: ParentChannel,
-    streams: Sequence[ModelStream],
-    transcriber: Callable[[Recording], WindowTranscriber],
-    ready: Ready,
-) -> None:
-    """Answer each request, in a thread of its own, until the parent closes our stdin."""
-    speaking = Lock()
-
-    def send(message: dict[str, Any]) -> None:
-        with speaking:
-            wire.send(message)
-
-    queue = WindowQueue(
-        ready.batch_size,
-        patient=ready.device == "cuda",  # a processor is as fast with few windows at a time
-        check=_end_if_lost,
-        tell=lambda owners: send({"in_work": owners}),
-    )
-
-    def work(question: int, pcm: Path, takes_s: Sequence[float]) -> None:
-        try:
-            scribe = transcriber(Recording(queue, question))
-            said = answer(scribe, pcm, takes_s, lambda done: send({"id": question, "progress": done}))
-            send({"id": question, **said})
-        except Dropped:
-            return
-        finally:
-            queue.leave(question)
-
-    # Never waited for: work under way when stdin closes is not wanted.
-    pool = ThreadPoolExecutor(_MOST_THREADS)
-    for stream in streams:
-        pool.submit(queue.serve, stream).add_done_callback(_end_if_failed)
-    while (request := wire.receive()) is not None:
-        if "drop" in request:
-            queue.leave(request["drop"])
-            continue
-        queue.enter(request["id"])
-        asked = request["id"], Path(request["pcm"]), request["takes"]
-        pool.submit(work, *asked).add_done_callback(_end_if_failed)
-
-
-def _end_if_lost(exc: Exception) -> None:
-    """End the process after an error of CUDA: its context is lost, and no later answer can be trusted."""
-    if ("cuda" in str(exc).lower() or "cudnn" in str(exc).lower()) and not is_out_of_memory(exc):
-        _end(exc)
-
-
-def _end_if_failed(done: Future[None]) -> None:
-    """End the process after an unexpected error, since it can't be trusted."""
-    if (error := done.exception()) is not None:
-        _end(error)
-
-
-def _end(error: BaseException) -> NoReturn:
-    traceback.print_exception(error)
-    sys.stderr.flush()
-    os._exit(1)  # the parent notices that
-
-
-def answer(
-    transcriber: WindowTranscriber, pcm: Path, takes_s: Sequence[float], progress: Callable[[float], None]
-) -> dict[str, Any]:
-    """Transcribe one recording. An error that leaves the worker usable is an answer, too."""
-    try:
-        heard = transcriber.transcribe(pcm, progress, takes_s)
-    except MemoryError as exc:
-        message = f"not even one window fits into the memory: {exc}"
-        refusal = WorkerFault(code="out_of_memory", message=message)
-    except (RuntimeError, ValueError, LookupError, OSError) as exc:
-        refusal = WorkerFault(code="stt_error", message=f"{type(exc).__name__}: {exc}")
-    else:
-        return {"heard": heard.model_dump()}
-    return {"refused": refusal.model_dump()}
-
-
-def load(options: argparse.Namespace) -> "tuple[WhisperModel, list[ModelStream], Ready]":
+def load(options: argparse.Namespace) -> WhisperHearing:
     """Load the model on its device, with its streams. Raises Unusable."""
     check_whole(options.model)
     device, compute_type = choose_device(options.device, options.compute_type)
@@ -158,7 +63,8 @@ def load(options: argparse.Namespace) -> "tuple[WhisperModel, list[ModelStream],
         versions={name: version(name) for name in ("faster-whisper", "ctranslate2")},
         vad=VAD,
     )
-    return model, [make_stream(model, options.hotwords or None) for _ in range(streams)], ready
+    made = [make_stream(model, options.hotwords or None) for _ in range(streams)]
+    return WhisperHearing(ready, made, model.feature_extractor, options.language_expected or None)
 
 
 def check_whole(folder: Path) -> None:
@@ -217,15 +123,6 @@ def make_stream(model: "WhisperModel", hotwords: str | None) -> ModelStream:
     return ModelStream(model, pipeline, fetch, store, tokenizer, hotwords)
 
 
-def make_transcriber(
-    model: "WhisperModel", recording: Recording, options: argparse.Namespace
-) -> WindowTranscriber:
-    """Create the transcriber of a recording."""
-    return WindowTranscriber(
-        find_speech, model.feature_extractor, options.language_expected or None, recording
-    )
-
-
 def fetch(encoded: Any) -> NDArray[Any]:
     """The encoder's output as an array in main memory."""
     import ctranslate2
@@ -249,4 +146,4 @@ def find_speech(audio: Audio, threshold: float) -> list[Samples]:
 
 
 if __name__ == "__main__":
-    main()
+    run(load)

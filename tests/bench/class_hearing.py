@@ -9,7 +9,7 @@ import tempfile
 import time
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from math import ceil
@@ -17,11 +17,10 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from daemon.stt.model_stream import ModelStream
+from daemon.stt.hearing import Hearing
 from daemon.stt.protocol import HeardSpeech
-from daemon.stt.window_queue import Recording, WindowQueue, WindowStep
-from daemon.stt.window_transcriber import WindowTranscriber
-from daemon.stt.worker import load, make_transcriber
+from daemon.stt.window_queue import BatchedModel, Recording, WindowQueue, WindowStep
+from daemon.stt.worker import load
 from tests.acceptance.wording import errors
 from tests.bench.clips import spoken_clips
 from tests.bench.figures import Figure, Options, at_least, at_most, model_folder
@@ -38,7 +37,7 @@ HEADER = 44  # bytes of a wav file before its sound
 class Counting:
     """A stream that counts the windows of each call of a step."""
 
-    stream: ModelStream
+    stream: BatchedModel
     calls: Counter[str] = field(default_factory=Counter)
     windows: Counter[str] = field(default_factory=Counter)
 
@@ -69,21 +68,18 @@ def measure(options: Options) -> list[Figure]:
         **{"device": "auto", "compute_type": "auto", "batch_size": "auto", "streams": 1},
         **{"hotwords": "", "language_expected": "en"},
     )
-    model, streams, ready = load(asked)
-    on_gpu = ready.device == "cuda"
-
-    def scribe(recording: Recording) -> WindowTranscriber:
-        return make_transcriber(model, recording, asked)
+    hearing = load(asked)
+    on_gpu = hearing.ready.device == "cuda"
 
     with tempfile.TemporaryDirectory() as name:
         clips = [_pcm(clip) for clip in spoken_clips(Path(name), CLIPS, PARTS, LENGTH_S)]
-        _hear(streams[0], scribe, clips[:1], BATCHES[0], 1)  # the first call makes the GPU's kernels ready
-        alone = _hear(streams[0], scribe, clips, BATCHES[0], 1)
+        _hear(hearing, clips[:1], BATCHES[0], 1)  # the first call makes the GPU's kernels ready
+        alone = _hear(hearing, clips, BATCHES[0], 1)
         passes = {
-            batch: _hear(streams[0], scribe, clips, batch, max(AT_ONCE, batch))
+            batch: _hear(hearing, clips, batch, max(AT_ONCE, batch))
             for batch in (BATCHES if on_gpu else BATCHES[:1])
         }
-    name = f"{options.whisper} on {ready.device}, {ready.compute_type}"
+    name = f"{options.whisper} on {hearing.ready.device}, {hearing.ready.compute_type}"
     figures = [Figure(f"{name}: one file at a time", alone.speed, "x real time")]
     for batch, queue in passes.items():
         least = ceil(queue.counted.windows["encode"] / batch)
@@ -117,20 +113,19 @@ def _pcm(wav: Path) -> Path:
 
 
 def _hear(
-    stream: ModelStream,
-    scribe: Callable[[Recording], WindowTranscriber],
+    hearing: Hearing,
     clips: Sequence[Path],
     batch: int,
     at_once: int,
 ) -> Pass:
-    counted = Counting(stream)
+    counted = Counting(hearing.streams[0])
     queue = WindowQueue(batch, patient=True, check=_raise)
     Thread(target=queue.serve, args=(counted,), daemon=True).start()
 
     def one(number: int) -> HeardSpeech:
         queue.enter(number)
         try:
-            return scribe(Recording(queue, number)).transcribe(clips[number], lambda done: None)
+            return hearing.transcriber(Recording(queue, number)).transcribe(clips[number], lambda done: None)
         finally:
             queue.leave(number)
 
