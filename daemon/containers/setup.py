@@ -167,7 +167,7 @@ async def pull_image(engine: DockerEngine, image: str, on_pull: OnPull) -> None:
     threading.Thread(target=_pull, args=(api, image, tell), daemon=True).start()
     layers: dict[str, tuple[int, int]] = {}
     try:
-        while _END not in (event := await asyncio.wait_for(events.get(), _PULL_STALL_S)):
+        while _END not in (event := await _next(events)):
             _count(event, layers)
             done, total = (sum(figures) for figures in zip((0, 0), *layers.values(), strict=True))
             on_pull(str(event.get("status", "")), done, total)
@@ -179,6 +179,14 @@ async def pull_image(engine: DockerEngine, image: str, on_pull: OnPull) -> None:
             f"the image {image} was not pulled: {wrong}; check that the engine reaches the registry, or"
             " run: docker load"
         )
+
+
+async def _next(events: asyncio.Queue[dict[str, Any]]) -> dict[str, Any]:
+    """The next event. Raises TimeoutError. Not `wait_for`: before Python 3.12 a ctrl+c that came together
+    with an event was lost in it.
+    """
+    async with asyncio.timeout(_PULL_STALL_S):
+        return await events.get()
 
 
 def _pull(api: docker.APIClient, image: str, tell: Callable[[dict[str, Any]], None]) -> None:

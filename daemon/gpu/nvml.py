@@ -34,7 +34,8 @@ class NvmlGpu:
         if self._pending is None or self._pending.done():
             self._pending = asyncio.create_task(asyncio.to_thread(self.read))
         try:
-            return await asyncio.wait_for(asyncio.shield(self._pending), _HANGS_S)
+            async with asyncio.timeout(_HANGS_S):  # wait_for may lose a cancellation before Python 3.12
+                return await asyncio.shield(self._pending)
         except TimeoutError:
             return GpuState(lost=True, name=self._name or "")
 
