@@ -91,7 +91,7 @@ class ControlServer(uvicorn.Server):
         self._ended = asyncio.Event()
 
     def end(self) -> None:
-        """Let `serve` return, after its last answers."""
+        """Let `serve` return, after its last answers. To be called in its loop's thread."""
         self.should_exit = True
         self._ended.set()
 

@@ -52,7 +52,7 @@ def playing(
         try:
             yield socket, tape
         finally:
-            server.end()
+            loop.call_soon_threadsafe(server.end)
             serving.result(_STOP_S)
 
 
