@@ -55,6 +55,7 @@ class ExtractWork:
 @dataclass(frozen=True, slots=True)
 class RateWork:
     """A transcript to rate, with the figures of its sound; `profile` is None without a valid form.
+
     `set_aside` is the extraction's, `reseed` that of ExtractWork. `scores_only` asks for no feedback.
     """
 

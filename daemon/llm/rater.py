@@ -44,7 +44,7 @@ class IntroductionRater(Evaluator):
     the figures of the voice, and then for the words to the student. Each question goes on where the part that
     it shares with the one before ends. Where words speak to the grader, the scores are asked for again with
     these left in, or without them. The likeliest tokens are asked for with the scores alone: for them Ollama
-    sorts its whole vocabulary at each token (12 ms for 49,000 words, beside 20 ms for the token itself).
+    0.24 sorts its whole vocabulary at each token: some 15 ms for 49,000 words, 44 for LLaMA 3's 128,000.
     `fitness` gives the flags that its fairness card puts on every rating.
     """
 
