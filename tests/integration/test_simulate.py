@@ -173,7 +173,7 @@ def test_without_a_container_it_says_what_it_assumes(folder: Path) -> None:
 
 def test_the_class_of_the_8_gb_card_is_computed_line_by_line_without_that_card(folder: Path) -> None:
     [found] = answer("--durations", "computed", "--residency", "stt/extract/rate")
-    assert found["makespan_s"] <= 180
+    assert 180 < found["makespan_s"] <= 240
     assert found["parallel"]["rate"] == 8
-    assert [line["what"] for line in found["computed"]][::6] == ["stt", "in all"]
+    assert [line["what"] for line in found["computed"]][::6] == ["stt", "switches"]
     assert "must hold" in said("--durations", "computed")

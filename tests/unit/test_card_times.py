@@ -20,6 +20,9 @@ from daemon.core.schedule.residency import MODELS, Plan, PlanInputs, Wish, make_
 from daemon.core.tasks.task import Stage
 
 
+QUICK = replace(LAB_CARD, told_s=0.0)
+
+
 def plan_of(**wish: int) -> Plan:
     wishes = {stage: Wish(kv=KvCache.Q8_0, **wish) for stage in MODELS}
     models = {Stage.EXTRACT: known_model("mistral"), Stage.RATE: known_model("llama3")}
@@ -39,9 +42,13 @@ def test_the_lines_add_up_to_what_the_scheduler_comes_to() -> None:
     assert found["in all"].takes_s == pytest.approx(parts, rel=0.05)
 
 
-def test_thirty_in_three_minutes_hold_with_eight_at_a_time_and_not_with_one() -> None:
-    assert found_within(lines(plan_of()))
-    alone = lines(plan_of(parallel=1))
+def test_thirty_in_three_minutes_hold_with_eight_at_a_time_and_a_server_that_tells_tokens_in_time() -> None:
+    found = lines(plan_of())
+    assert not found_within(found), "Ollama takes too long to tell them"
+    most_ms = float(found["rate: likeliest tokens"].must_hold.split()[2])
+    in_time = lines(plan_of(), replace(LAB_CARD, told_s=most_ms / 1000))
+    assert in_time["in all"].takes_s == pytest.approx(GOAL_S * 30, rel=0.02)
+    alone = lines(plan_of(parallel=1), QUICK)
     assert not found_within(alone)
     assert alone["in all"].must_hold.endswith("missed")
     assert alone["switches"].must_hold == "not enough by itself"
@@ -49,8 +56,8 @@ def test_thirty_in_three_minutes_hold_with_eight_at_a_time_and_not_with_one() ->
 
 def test_a_card_that_just_keeps_what_must_hold_just_meets_the_goal() -> None:
     plan = plan_of()
-    slowest = float(lines(plan)["stt"].must_hold.split()[2])
-    assert lines(plan, replace(LAB_CARD, heard=slowest))["in all"].takes_s == pytest.approx(
+    slowest = float(lines(plan, QUICK)["stt"].must_hold.split()[2])
+    assert lines(plan, replace(QUICK, heard=slowest))["in all"].takes_s == pytest.approx(
         GOAL_S * 30, rel=0.02
     )
 

@@ -1,7 +1,8 @@
 """The durations of a class on a card that is not here, computed line by line, and what would have to hold.
 
 Each figure is a card's data, a published measurement or an assumption, and its line says which. An answer's
-token reads all weights once, for all requests at a time together; prompts gain nothing by company.
+token reads all weights once, for all requests at a time together; prompts gain nothing by company, nor does
+what the server does on one core: the likeliest tokens that it tells of each token of the scores.
 """
 
 from collections.abc import Mapping
@@ -31,12 +32,14 @@ _START_S = 0.8  # a container ended and another one started, with warm files
 _TOKENS: Mapping[Stage, tuple[int, int, int]] = {Stage.EXTRACT: (270, 200, 120), Stage.RATE: (790, 320, 250)}
 """Of the part of the prompt that all share, which each slot computes once; of a student's own part; and of
 the answer: a transcript of 45 s, a form, a rating."""
+_SCORES = 86  # tokens of both answers with scores, as seen on the class of the samples
 
 
 @dataclass(frozen=True, slots=True)
 class CardFigures:
     """A card: its memory, how fast it reads that, how fast weights come into it from the page cache, and
-    Whisper's speed on it in times real time.
+    Whisper's speed on it in times real time. `told_s` is what the server takes, in seconds, to tell the
+    likeliest tokens at one place of an answer.
     """
 
     name: str
@@ -44,6 +47,7 @@ class CardFigures:
     read_gb_s: float
     load_gb_s: float
     heard: float
+    told_s: float
 
     def tokens_s(self, weights_mb: float) -> float:
         """The tokens a second of one answer alone."""
@@ -60,7 +64,7 @@ class CardLine:
     must_hold: str
 
 
-LAB_CARD = CardFigures("RTX 3060 Ti", 8192.0, 448.0, 2.0, heard=_HEARD * 448.0 / _HEARD_AT_GB_S)
+LAB_CARD = CardFigures("RTX 3060 Ti", 8192.0, 448.0, 2.0, heard=_HEARD * 448.0 / _HEARD_AT_GB_S, told_s=0.044)
 
 
 def computed(card: CardFigures, plan: Plan, students: int) -> Durations:
@@ -69,6 +73,8 @@ def computed(card: CardFigures, plan: Plan, students: int) -> Durations:
     paces = {Stage.STT: Pace(heard_s, MEDIA_S, heard_s / MEDIA_S, (1.0,), ONE_AFTER_ANOTHER)}
     for stage in MODELS:
         prompt_s, answer_s = _parts_s(card, plan, stage, students)
+        if stage is Stage.RATE:
+            prompt_s += _SCORES * card.told_s  # for each student anew, as its prompt is
         shares = [
             (prompt_s + answer_s) / (level * prompt_s + answer_s / share)
             for level, share in zip(LEVELS, FIRST_GUESS.shares, strict=True)
@@ -117,6 +123,18 @@ def card_lines(card: CardFigures, plan: Plan, result: SimulatedClass) -> tuple[C
                 _bound("at least {:.0f}/s together", count * answer, answers_s / gain, slack_s),
             )
         )
+    told_s = count * _SCORES * card.told_s
+    lines.append(
+        CardLine(
+            "rate: likeliest tokens",
+            told_s,
+            f"{count} x {_SCORES} tokens of scores at {card.told_s * 1000:.0f} ms: measured with Ollama 0.24's "
+            "code for 128,000 words, on one core of a server",
+            f"at most {(told_s + slack_s) / (count * _SCORES) * 1000:.0f} ms"
+            if told_s + slack_s > 0
+            else _ALONE,
+        )
+    )
     switches = max(1, result.switches)
     most_s = (result.switching_s + slack_s) / switches
     lines.append(
