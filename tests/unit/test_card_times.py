@@ -19,7 +19,6 @@ from daemon.core.schedule.memory import KvCache, known_model, whisper_mb
 from daemon.core.schedule.residency import MODELS, Plan, PlanInputs, Wish, make_plan
 from daemon.core.tasks.task import Stage
 
-
 QUICK = replace(LAB_CARD, told_s=0.0)
 
 
