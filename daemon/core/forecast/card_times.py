@@ -128,8 +128,8 @@ def card_lines(card: CardFigures, plan: Plan, result: SimulatedClass) -> tuple[C
         CardLine(
             "rate: likeliest tokens",
             told_s,
-            f"{count} x {_SCORES} tokens of scores at {card.told_s * 1000:.0f} ms: measured with Ollama 0.24's "
-            "code for 128,000 words, on one core of a server",
+            f"{count} x {_SCORES} tokens of scores at {card.told_s * 1000:.0f} ms: measured with "
+            "Ollama 0.24's code for 128,000 words, on one core of a server",
             f"at most {(told_s + slack_s) / (count * _SCORES) * 1000:.0f} ms"
             if told_s + slack_s > 0
             else _ALONE,
