@@ -13,7 +13,7 @@ from daemon.contracts.wire.base import EventLine
 from daemon.contracts.wire.status import DaemonStatus
 from daemon.contracts.wire.tasks import TaskLine
 from daemon.core.keeping.frames import EMPTY, State
-from daemon.core.tasks.task import Task
+from daemon.core.tasks.task import FINAL, Task
 from daemon.monitoring.events import Events
 
 MOST = 1000  # open tasks, in the order of service
@@ -112,7 +112,7 @@ class Camera:
         for begin in range(0, len(wanted), _AT_ONCE):
             for line in await subject.lines(wanted[begin : begin + _AT_ONCE]):
                 read[line.id] = line.model_dump(mode="json", exclude={"can"})
-        for id_ in [id_ for id_ in self._watched if read.get(id_, {}).get("delivered_at") or id_ not in read]:
+        for id_ in [id_ for id_ in self._watched if id_ not in read or _is_over(read[id_])]:
             del self._watched[id_]
         kept = {id_: self._refreshed(id_) for id_ in queue if id_ in self._lines}
         self._lines, self._tasks = kept | read, queue
@@ -128,6 +128,11 @@ class Camera:
         line = self._lines[id_]
         live = self._subject.live(id_, held=line["held"])
         return line if all(line[key] == value for key, value in live.items()) else {**line, **live}
+
+
+def _is_over(line: Mapping[str, Any]) -> bool:
+    """Whether nothing more comes of a task. What was delivered may be its earlier revision."""
+    return line["delivered_at"] is not None and line["status"] in FINAL
 
 
 def _shown(status: DaemonStatus) -> dict[str, Any]:
