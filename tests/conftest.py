@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ __all__ = ["anyio_backend", "containers", "engine", "engine_apart"]
 
 settings.register_profile("untimed", deadline=None)  # the machine's load is no property of the code
 settings.load_profile("untimed")
+
+# A shell ignores ctrl+c in what it runs in the background, which is handed down to the programs under test.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
