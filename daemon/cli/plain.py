@@ -62,6 +62,8 @@ def _tasks(status: DaemonStatus) -> Iterator[str]:
         yield f"Wants a person: {counted(status.attention)}. Run: introeval attention."
     if status.refused:
         yield f"Files refused in the last 24 hours: {status.refused}."
+    if status.calibration is not None:
+        yield f"Scores are corrected by calibration {status.calibration}."
     yield f"Files not delivered yet: {status.undelivered}."
     if status.rates.tasks_per_h is not None:
         mean = "" if status.rates.mean_s is None else f", {status.rates.mean_s:.0f} seconds of work each"

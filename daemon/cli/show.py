@@ -69,6 +69,8 @@ def _tasks(answer: DaemonStatus) -> Iterator[Line]:
         yield Line(
             f"{counted_refused(answer.refused)} in the last 24 h; see: introeval tasks --refused", "yellow"
         )
+    if answer.calibration is not None:
+        yield Line(f"scores: corrected by calibration {answer.calibration}; see: introeval calibrate")
     yield Line(f"not delivered yet: {answer.undelivered}")
 
 

@@ -37,6 +37,7 @@ _AT_ONCE = 1000  # events of a page
 def status(config: Config, unreached: NotRunning) -> DaemonStatus:
     """The status, which says itself that no daemon runs."""
     from daemon.store import phases
+    from daemon.store.calibration import number_in_use
 
     with _database(config, unreached) as db:
         return DaemonStatus(
@@ -52,6 +53,7 @@ def status(config: Config, unreached: NotRunning) -> DaemonStatus:
             refused=queries.refused_lately(db, time.time()),
             undelivered=queries.undelivered(db),
             attention=attention.counts(db, _live(config, db)),
+            calibration=number_in_use(db),
         )
 
 

@@ -2,10 +2,8 @@
 
 import asyncio
 import os
-import shutil
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from daemon import __version__
@@ -16,7 +14,6 @@ from daemon.contracts.wire.base import EventLine, LogLine
 from daemon.contracts.wire.status import (
     BatchState,
     DaemonStatus,
-    Disk,
     EngineReport,
     GpuHistory,
     GpuState,
@@ -32,39 +29,20 @@ from daemon.core.schedule.orders import useful
 from daemon.core.schedule.phase_state import Extent, PhaseState
 from daemon.core.tasks.task import Task
 from daemon.core.timestamps import from_iso, to_iso
-from daemon.monitoring import attention, queries
+from daemon.monitoring import queries
 from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.alert_rules import Situation
-from daemon.monitoring.attention import Live
 from daemon.monitoring.events import Events
 from daemon.monitoring.live_attention import Attention
 from daemon.monitoring.logs import last_lines
 from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.progress import Progress
 from daemon.monitoring.sources import ForecastSource, GpuWatch, Inlet, PlaceSource
-from daemon.store import lists, measured, recording, reports, users
-from daemon.store.database import Database
-from daemon.store.lists import Speed
+from daemon.monitoring.status_figures import StatusReader
+from daemon.store import recording, reports, users
 from daemon.store.session import Session
 
-LATELY_S = 3600.0
-_LATELY_EVERY_S = 5.0  # each status would read an hour of outcomes
-
 L = TypeVar("L", bound=TaskLine)
-
-
-@dataclass(frozen=True, slots=True)
-class _Figures:
-    """Figures of the database and the disk."""
-
-    counts: dict[str, int]
-    undelivered: int
-    refused: int
-    failed: list[str]  # the students of the tasks that failed in the last hour
-    speed: Speed
-    outcomes: dict[str, int]  # of the class
-    disk: Disk | None
-    attention: dict[str, int]
 
 
 class Observer:
@@ -97,8 +75,8 @@ class Observer:
         self._engines, self._forecast, self._gpu = engines, forecast, gpu
         self._places, self._clock, self._open_class = places, clock, open_class
         self._wanting, self._demo, self._doubted = wanting, demo, doubted
+        self._figures, self._failed = StatusReader(config, forecast, clock), list[str]()
         self._etas: Mapping[int, float] = {}
-        self._lately: tuple[float, list[str], Speed] | None = None
         self._queue: tuple[tuple[int, int], list[Task]] | None = None
 
     async def healthy(self) -> None:
@@ -111,7 +89,8 @@ class Observer:
 
     async def status(self, *, may_change: bool = False) -> DaemonStatus:
         """The state of the daemon now. Raises StoreError."""
-        figures = await self._session.read(self._figures, self._wanting.live)
+        figures = await self._session.read(self._figures.read, self._wanting.live)
+        self._failed = figures.failed
         work, forecast = self._work, self._forecast
         self._foresee()
         view, orders = work.view, work.orders
@@ -151,6 +130,7 @@ class Observer:
             attention=figures.attention,
             can=[*(order.value for order in useful(view)), "deadline"] if may_change else [],
             demo=self._demo,
+            calibration=figures.calibration,
             not_for_grades=self._doubted(),
         )
 
@@ -162,7 +142,7 @@ class Observer:
         return Situation(
             now=now,
             tasks=view.tasks,
-            failed=self._lately[1] if self._lately else [],
+            failed=self._failed,
             status=status,
             switching_s=None if since is None else now - since,
         )
@@ -214,33 +194,6 @@ class Observer:
     async def metrics(self) -> tuple[bytes, str]:
         """The figures for Prometheus, and their media type."""
         return self._metrics.exposition(await self.status())
-
-    def _figures(self, db: Database, live: Live) -> _Figures:
-        """Called on the database thread. The recent outcomes are read again only after some seconds."""
-        now = self._clock()
-        if self._lately is None or not 0 <= now - self._lately[0] < _LATELY_EVERY_S:
-            self._lately = now, lists.failed_since(db, now - LATELY_S), lists.speed(db)
-        return _Figures(
-            queries.counts(db),
-            queries.undelivered(db),
-            queries.refused_lately(db, now),
-            *self._lately[1:],
-            measured.outcomes_of(db, self._forecast.members) if self._forecast else {},
-            self._disk(),
-            attention.counts(db, live),
-        )
-
-    def _disk(self) -> Disk | None:
-        """The free space of the state folder's disk; None while it can't be read."""
-        try:
-            usage = shutil.disk_usage(self._config.paths.state)
-        except OSError:
-            return None
-        return Disk(
-            free_mb=usage.free / 1e6,
-            total_mb=usage.total / 1e6,
-            min_free_mb=self._config.intake.min_free_mb,
-        )
 
     def _foresee(self) -> None:
         """Use the newest forecast; a new one changes the lists of tasks."""

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from peewee import fn
+
 from daemon.core.agreement.calibration import Calibration, corrected, rater_identity
 from daemon.core.content.document import Evaluation
 from daemon.core.content.provenance_identity import changed
 from daemon.store import settings
 from daemon.store.database import Database, reads, writes
+from daemon.store.models import SettingRow
 
 KEY = "calibration"
 """The key of a rating's provenance that names what corrected it, and the name of the setting."""
@@ -36,6 +39,14 @@ def in_use(db: Database) -> InUse | None:
     """The calibration in use, if there is one."""
     kept = settings.get(db, KEY)
     return None if kept is None else InUse(Calibration.model_validate(kept[KEY]), kept["sha256"])
+
+
+@reads
+def number_in_use(db: Database) -> int | None:
+    """The number of the calibration in use, without reading it whole."""
+    number = fn.json_extract(SettingRow.value, f"$.{KEY}.number")
+    found: int | None = SettingRow.select(number).where(SettingRow.key == KEY).scalar(db)
+    return found
 
 
 @writes

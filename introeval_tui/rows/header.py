@@ -140,7 +140,12 @@ def title(scene: Scene, width: int) -> Row:
     right += [*wanted(status), mode(status, scene.now)]
     hour = "  " if scene.replay else f"  {clock(scene.now)}  "
     left = [(" INTROEVAL ", "bold"), link, (hour, ""), *_phase(status, scene)]
-    if sum(cell_len(text) for text, _ in (*left, *right)) > width:
+    used = sum(cell_len(text) for text, _ in (*left, *right))
+    if status.calibration is not None:
+        corrected = f" calibration {status.calibration} "
+        if used + len(corrected) < width:
+            right.insert(0, (corrected, "dim"))
+    if used > width:
         left[0] = (" ", "")
     return spread(width, left, right)
 

@@ -125,6 +125,9 @@ async def test_a_calibration_revises_its_class_and_corrects_every_later_rating(t
                 "number": 1,
                 "sha256": said["made"]["sha256"],
             }
+        assert (await daemon.observer.status()).calibration == 1
+        assert "corrected by calibration 1" in (await run(lab, "status")).stdout
+        assert "Scores are corrected by calibration 1." in (await run(lab, "status", "--plain")).stdout
         later = await one_more(lab, daemon, 100)
         assert later["evaluation"]["scores"]["overall_rating"]["source"] == "calibrated"
         assert later["revision"] == 1
@@ -137,6 +140,7 @@ async def test_a_calibration_revises_its_class_and_corrects_every_later_rating(t
             str(mine["task_id"])
         ]
         lines = await daemon.session(audit.entries)
+    assert "corrected by calibration 1" in (await run(lab, "status")).stdout  # read from the database
     assert [line.what for line in lines if "calibration" in line.what] == [
         "calibration_made",
         "calibration_applied",

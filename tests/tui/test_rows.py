@@ -460,6 +460,14 @@ def test_a_rater_that_its_card_keeps_from_grades_is_marked_beside_the_demonstrat
     assert "NO GRADES" in said(header.top_rows(a_scene(not_for_grades=True), 80)[:1])
 
 
+def test_the_calibration_in_use_stands_in_the_title_where_there_is_room() -> None:
+    assert "calibration 3" not in said(header.top_rows(a_scene(), 120)[:1])
+    assert "calibration 3" in said(header.top_rows(a_scene(calibration=3), 120)[:1])
+    (narrow,) = header.top_rows(a_scene(calibration=3, demo=True, not_for_grades=True), 80)[:1]
+    assert sum(len(text) for text, _ in narrow) == 80
+    assert "calibration" not in said([narrow])
+
+
 def test_each_score_has_its_figure_its_quote_and_what_makes_it_unsure() -> None:
     result = a_result(task(1, status="completed", outcome="evaluated"))
     scores = result["evaluation"]["scores"]

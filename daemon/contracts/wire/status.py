@@ -227,4 +227,5 @@ class DaemonStatus(WireModel):
     attention: dict[str, int] = Field(default_factory=dict)  # what wants a person, by kind
     can: list[str] = Field(default_factory=list)  # the orders that change something now
     not_for_grades: bool = False  # whether the last rating's fairness card says so, and nobody accepted it
+    calibration: int | None = None  # the number of the one that corrects the scores
     demo: bool = False  # whether the ratings are of a demonstration model, and so no grades
