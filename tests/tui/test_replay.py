@@ -18,7 +18,7 @@ from daemon.core.alarms import Trouble
 from daemon.core.errors import Blame, Fault
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import from_iso
-from daemon.monitoring.observer import Observer
+from daemon.monitoring.status_figures import StatusReader
 from introeval_tui.rows.format import clock
 from tests.support.inprocess import Lab, worked_off
 from tests.support.waiting import until
@@ -197,7 +197,9 @@ async def test_a_replayed_class_shows_the_pictures_that_it_showed_live(
     monkeypatch.setattr("daemon.monitoring.record._IDLE", 1)
     monkeypatch.setattr("daemon.gpu.history._SAMPLE_S", 0.1)
     monkeypatch.setattr("daemon.app.run.NvmlGpu", Card)
-    monkeypatch.setattr(Observer, "_disk", lambda _: Disk(free_mb=60_000, total_mb=90_000, min_free_mb=2_000))
+    monkeypatch.setattr(
+        StatusReader, "_disk", lambda _: Disk(free_mb=60_000, total_mb=90_000, min_free_mb=2_000)
+    )
     lab = Lab(tmp_path, broken, dict.fromkeys(Stage, 1.0))
     async with lab.daemon() as daemon:
         lesson = Lesson(lab, daemon)
