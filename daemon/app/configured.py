@@ -11,7 +11,8 @@ from daemon.models.catalog import find_asset
 def needed_models(config: Config) -> list[str]:
     """The names of the models that a run needs. Those in containers are pulled by `introeval setup`."""
     embedded = [config.embedded.of(stage) for stage in MODELS] if config.runtime == "embedded" else []
-    return list(dict.fromkeys(parse(name).text for name in (config.stt.model, *embedded)))
+    whisper = [] if config.stt.url else [config.stt.model]
+    return list(dict.fromkeys(parse(name).text for name in (*whisper, *embedded)))
 
 
 def is_demo(config: Config) -> bool:

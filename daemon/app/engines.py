@@ -39,6 +39,7 @@ from daemon.node.docker import DockerNode
 from daemon.placement.placement import ANSWER_TOKENS, Placement, tokens_of
 from daemon.placement.policy import streams
 from daemon.stt.decoder import MediaReader
+from daemon.stt.remote import RemoteTranscriber
 from daemon.stt.transcriber import WhisperEngine
 from daemon.system.state_folder import CONTAINERS
 from daemon.system.weights import Weights
@@ -70,7 +71,7 @@ def make_node(config: Config, site: Site) -> Node:
 def embedded_node(config: Config, site: Site) -> Node:
     """A node with Whisper and llama.cpp as children of the daemon. Raises ModelError without the models."""
     state = config.paths.state
-    whisper = _whisper(config, site)
+    whisper = _hearing(config, site)
     names = {stage: config.embedded.of(stage) for stage in MODELS}
     # One object for a file that serves both stages, so that it is hashed once.
     weights = {name: _model(config, name, whisper=False) for name in set(names.values())}
@@ -99,7 +100,7 @@ def docker_node(config: Config, site: Site, transcriber: Transcriber | None = No
         return (os.getpid(), *(host.pid for host in hosts.values() if host.pid is not None))
 
     return DockerNode(
-        transcriber or _whisper(config, site),
+        transcriber or _hearing(config, site),
         _extractor(extract, site),
         _rater(rate, config, site),
         site.progress,
@@ -143,10 +144,26 @@ def _model(config: Config, name: str, *, whisper: bool) -> Weights:
     return weights
 
 
-def _whisper(config: Config, site: Site) -> WhisperEngine:
+def _hearing(config: Config, site: Site) -> Transcriber:
+    """The configured hearing engine: Whisper as a child, or a server elsewhere. Raises ModelError."""
+    if config.stt.url:
+        return remote_transcriber(config)
     state = config.paths.state
     more = {"has_gpu": _has_gpu(site), "on_alarm": site.on_alarm, "fitting": _fitting_batch(site)}
     return whisper_engine(config, state, state / "log" / "stt.log", **more)
+
+
+def remote_transcriber(config: Config) -> RemoteTranscriber:
+    """The engine that hears by the server at `stt.url`."""
+    return RemoteTranscriber(
+        config.stt.url,
+        config.stt.model,
+        key_file=config.stt.api_key_file,
+        language=config.stt.language,
+        hotwords=config.stt.hotwords,
+        limit_s=config.stt.limit_s,
+        limit_factor=config.stt.limit_factor,
+    )
 
 
 def whisper_engine(config: Config, state: Path, log: Path, **more: Any) -> WhisperEngine:
@@ -236,7 +253,7 @@ def _model_server(stage: Stage, model: ModelSettings, site: Site) -> OllamaServe
         site.placement.describe(stage, known_model(model.model), ServerSetup(slots))
 
     if model.api == "openai":
-        return OpenAIServer(model.url, model.model, _limits(model), told)
+        return OpenAIServer(model.url, model.model, _limits(model), told, model.api_key_file)
 
     return OllamaServer(model.url, model.model, _has_gpu(site), _limits(model))
 

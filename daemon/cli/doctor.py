@@ -15,7 +15,7 @@ from daemon.core.errors import ConfigError
 from daemon.doctor import Finding, Level, examine, examine_without, worst
 
 if TYPE_CHECKING:
-    from daemon.stt.transcriber import WhisperEngine
+    from daemon.contracts.ports import Transcriber
 
 _STYLE = {Level.OK: "", Level.WARN: "yellow", Level.FAIL: "red"}
 
@@ -35,12 +35,14 @@ def doctor(file: Path | None, *, as_json: bool) -> int:
 def look(file: Path | None) -> list[Finding]:
     """The findings with the configuration in `file`; of the machine alone when it is not valid."""
     from daemon.app.configured import needed_models
-    from daemon.app.engines import whisper_engine
+    from daemon.app.engines import remote_transcriber, whisper_engine
 
     try:
         settings = load(file)
 
-        def make(folder: Path) -> "WhisperEngine":
+        def make(folder: Path) -> "Transcriber":
+            if settings.stt.url:
+                return remote_transcriber(settings)
             return whisper_engine(settings, folder, folder / "stt.log")
 
         return asyncio.run(examine(settings, find(file), os.environ, needed_models(settings), make))

@@ -112,6 +112,11 @@ class RetrySettings(Settings):
 class SttSettings(Settings):
     """Whisper, which transcribes."""
 
+    url: str = ""
+    """A server with OpenAI's transcriptions that hears in place of Whisper on this machine, such as
+    `http://gpu.lab:8000`; each recording is sent there, see `docs/privacy.md`."""
+    api_key_file: Path | None = None
+    """A file with the key that this server asks for, which nobody else may read."""
     model: ModelName = "base"
     """`base`, `tiny.en` (faster, English only), any other name that faster-whisper knows, such as `large-v3`;
     `owner/name` of the model hub, a name given to `introeval models add`, or a path to a folder."""
@@ -172,6 +177,8 @@ class ModelSettings(Settings):
     """The model's name on the server."""
     api: Literal["ollama", "openai"] = "ollama"
     """The server's protocol: `ollama`, or `openai` for llama.cpp's and vLLM's."""
+    api_key_file: Path | None = None
+    """A file with the key that an `openai` server asks for, which nobody else may read."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.1
     """Sampling temperature: 0 gives the likeliest answer."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9

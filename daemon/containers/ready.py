@@ -5,6 +5,7 @@ was answered by a model that is wholly on the GPU. No status route proves any of
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from daemon.core.errors import EngineError
@@ -14,6 +15,7 @@ from daemon.llm.limits import ON_PROCESSOR, AnswerLimits
 from daemon.llm.ollama import OllamaClient, OnReload
 from daemon.llm.ollama_api import LoadedModel, OllamaApi
 from daemon.llm.openai import OpenAIClient
+from daemon.system.http_client import key_in
 
 _WHOLE = 0.99  # of a model's bytes; some tables never go to the GPU
 _SETTLE_S = 2.0  # seconds until the driver offers memory that was just freed
@@ -132,7 +134,8 @@ class OllamaServer:
 class OpenAIServer:
     """A server with OpenAI's chat completions and `/health`, as llama.cpp's and vLLM.
 
-    `on_slots` is called with the requests at a time that it takes, once it has told.
+    `on_slots` is called with the requests at a time that it takes, once it has told. `key_file` holds the key
+    that it asks for.
     """
 
     def __init__(
@@ -141,15 +144,20 @@ class OpenAIServer:
         model: str,
         limits: AnswerLimits | None = None,
         on_slots: Callable[[int], None] = lambda slots: None,
+        key_file: Path | None = None,
     ) -> None:
         self.model = model
+        self._key_file = key_file
         self._on_slots = on_slots
         self._url = url
         self._limits = limits or AnswerLimits()
 
     async def answers(self) -> bool:
         """See ModelServer."""
-        client = self.client(_unheard)
+        try:
+            client = self.client(_unheard)
+        except EngineError:
+            return False
         try:
             return await client.health()
         finally:
@@ -168,8 +176,8 @@ class OpenAIServer:
         return ReadyModel(ModelIdentity(self.model, "", "", "docker"), answer)
 
     def client(self, on_reload: OnReload) -> OpenAIClient:
-        """See ModelServer. Such a server does not tell of reloads."""
-        return OpenAIClient(self._url, self.model, limits=self._limits)
+        """See ModelServer. Such a server does not tell of reloads. Raises EngineError for a bad key file."""
+        return OpenAIClient(self._url, self.model, key=key_in(self._key_file), limits=self._limits)
 
 
 def _lack(loaded: LoadedModel) -> str:

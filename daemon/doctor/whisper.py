@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from daemon.contracts.ports import Transcriber
 from daemon.core.errors import EngineError, ModelError
 from daemon.doctor.facts import Facts
 from daemon.doctor.finding import Finding, fail, ok, warn
-from daemon.stt.transcriber import WhisperEngine
 
 LIMIT_S = 15.0
 
-MakeWhisper = Callable[[Path], WhisperEngine]
+MakeWhisper = Callable[[Path], Transcriber]
 """Makes the engine; the folder is for its lock and its log. Raises ModelError without the model."""
 
 
@@ -35,7 +35,7 @@ async def whisper(facts: Facts, make: MakeWhisper, limit_s: float = LIMIT_S) -> 
             return [fail("whisper", text, fix)]
 
 
-async def _tried(engine: WhisperEngine, limit_s: float) -> Finding:
+async def _tried(engine: Transcriber, limit_s: float) -> Finding:
     began = time.monotonic()
     try:
         async with asyncio.timeout(limit_s):

@@ -14,7 +14,8 @@ from daemon.core.errors import Blame, Fault
 from daemon.llm.client import Answer, AnswerFailed, Finish, OnToken, Request
 from daemon.llm.limits import AnswerLimits
 from daemon.llm.logprobs import Telling, told_tokens
-from daemon.llm.streaming import Heartbeat, connection, server_error, streamed
+from daemon.llm.streaming import Heartbeat, server_error, streamed
+from daemon.system.http_client import connection
 
 RELOAD_S = 1.0
 """A loaded model takes up to 0.3 s of "load" on a busy machine; several GB of weights take longer."""

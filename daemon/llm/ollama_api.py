@@ -17,7 +17,8 @@ from daemon.core.errors import EngineError, ModelError
 from daemon.llm.client import Answer, AnswerFailed, Options, Request
 from daemon.llm.limits import AnswerLimits
 from daemon.llm.ollama import OllamaClient, parse_line
-from daemon.llm.streaming import connection, excerpt
+from daemon.llm.streaming import excerpt
+from daemon.system.http_client import connection
 
 _ROUTE_S = 10.0
 _POLL_S = 0.1

@@ -11,7 +11,8 @@ from daemon.core.errors import Blame, Fault
 from daemon.llm.client import Answer, AnswerFailed, Finish, OnToken, Request
 from daemon.llm.limits import AnswerLimits
 from daemon.llm.logprobs import Telling, told_tokens
-from daemon.llm.streaming import Heartbeat, connection, server_error, streamed
+from daemon.llm.streaming import Heartbeat, server_error, streamed
+from daemon.system.http_client import connection
 
 _PROPS_S = 5.0
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
@@ -37,7 +38,7 @@ class OpenAIClient:
         self._limits = limits or AnswerLimits()
         self._extra = {"cache_prompt": True, "return_progress": True} if llama_cpp else {}
         self._telling = Telling()
-        self._http = connection(url, {"Authorization": f"Bearer {key}"} if key else {})
+        self._http = connection(url, key)
 
     async def aclose(self) -> None:
         """Close the connections."""

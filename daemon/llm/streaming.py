@@ -10,23 +10,11 @@ from daemon.core.errors import Blame, Fault
 from daemon.llm.client import Answer, AnswerFailed
 from daemon.llm.limits import AnswerLimits
 
-_CONNECT_S = 5.0
 _TOO_LONG = (b"exceed", b"maximum", b"longer")  # each server and version has its own words
 
 Heartbeat = Callable[[], None]
 ReadStream = Callable[[AsyncIterator[str], Heartbeat], Awaitable[Answer]]
 """Reads an answer from a stream's lines; calls the heartbeat at signs of life. Raises AnswerFailed."""
-
-
-def connection(url: str, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
-    """A client for the server at `url`; `streamed` sets the time limits of an answer."""
-    return httpx.AsyncClient(
-        base_url=url,
-        verify=url.startswith("https:"),  # loading the certificates takes 30 ms, also where TLS is not used
-        trust_env=False,  # a proxy of the environment would get the requests to 127.0.0.1
-        timeout=httpx.Timeout(None, connect=_CONNECT_S),  # `streamed` sets them: a byte is no sign of life
-        headers=headers,
-    )
 
 
 async def streamed(

@@ -50,7 +50,7 @@ class Placement:
     def __init__(self, config: Config, card_mb: float | None) -> None:
         self._models: Mapping[Stage, ModelSettings] = {Stage.EXTRACT: config.extract, Stage.RATE: config.rate}
         self.changed = Signal[[]]()
-        self._whisper_on_gpu = card_mb is not None and config.stt.device != "cpu"
+        self._whisper_on_gpu = card_mb is not None and config.stt.device != "cpu" and not config.stt.url
         self._least: dict[Stage, int] = {}  # tokens needed, since a smaller context did not hold a prompt
         chosen = config.gpu.residency
         here = config.paths.state / "models"
@@ -64,7 +64,7 @@ class Placement:
                 # The embedded models run on the processor, whatever the card holds.
                 card_mb=None if embedded else card_mb,
                 whisper_card_mb=card_mb if embedded and self._whisper_on_gpu else None,
-                whisper_mb=self._whisper_mb(self._whisper_batch or WHISPER_BATCH),
+                whisper_mb=0.0 if config.stt.url else self._whisper_mb(self._whisper_batch or WHISPER_BATCH),
                 models={
                     stage: known_model(model.model)
                     if not embedded

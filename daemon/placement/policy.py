@@ -17,9 +17,13 @@ _QUEUED = 16  # videos of one or two windows: one batch of eight is in work whil
 
 
 def streams(stt: SttSettings) -> int:
-    """The number of videos that Whisper has at once: one a core up to four; on a GPU what fills batches."""
+    """The number of videos that Whisper has at once: one a core up to four; on a GPU what fills batches; four
+    at a server elsewhere.
+    """
     if stt.parallel != "auto":
         return stt.parallel
+    if stt.url:
+        return _MOST_STREAMS
     on_gpu = stt.device == "cuda" or (stt.device == "auto" and Path("/dev/nvidia0").exists())
     return _QUEUED if on_gpu else min(_MOST_STREAMS, len(os.sched_getaffinity(0)))
 

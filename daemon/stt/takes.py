@@ -6,19 +6,20 @@ the text is compared.
 
 from collections.abc import Sequence
 from math import exp
-from typing import Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from daemon.core.content.speaking import word_count
 from daemon.stt.protocol import HeardSpeech
 from daemon.stt.windows import RATE
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 TRIALS = 4  # takes of which a part is transcribed, which takes as long as that part of a usual recording
 _BETTER = 1.05  # times as many words that are probably right, else the usual take is as clear
 
 
-def parted(sound: NDArray[Any], takes_s: Sequence[float]) -> list[NDArray[Any]]:
+def parted(sound: "NDArray[Any]", takes_s: Sequence[float]) -> "list[NDArray[Any]]":
     """The sound of each take, of which the seconds are given; the whole is one without any."""
     parts = []
     for duration_s in takes_s[:-1]:

@@ -15,21 +15,16 @@ from daemon.contracts.values import (
     Provenance,
     StageOutcome,
     SttWork,
-    Transcribed,
-    Unscorable,
 )
 from daemon.contracts.wire.status import EngineReport
 from daemon.core.alarms import trouble
-from daemon.core.content.document import Flag
 from daemon.core.content.provenance_identity import identity
-from daemon.core.content.speaking import speaking
 from daemon.core.errors import Blame, EngineError, Fault, ModelError
 from daemon.core.learnt_limit import LearntLimit
 from daemon.core.tasks.task import Stage
-from daemon.stt.doubts import doubts
+from daemon.stt.outcome import outcome_of
 from daemon.stt.protocol import HeardSpeech, Ready, WorkerFault
 from daemon.stt.start_faults import advised, last_words
-from daemon.stt.verdict import transcript, unscorable
 from daemon.stt.worker_session import WorkerLost, WorkerSession
 from daemon.system.child import Child, ChildDied, memory_share
 from daemon.system.lock import gone
@@ -204,24 +199,7 @@ class WhisperEngine:
         if isinstance(answer, WorkerFault):
             blame = Blame.ENGINE if answer.code == "out_of_memory" else Blame.TASK
             return Failed(work.ticket, Fault(blame, answer.code, answer.message))
-        return self._outcome(work, answer, ready)
-
-    def _outcome(self, work: SttWork, heard: HeardSpeech, ready: Ready) -> StageOutcome:
-        written = transcript(heard)
-        take = work.takes[heard.take]
-        spans = [(span.start_s, span.end_s) for span in heard.speech]
-        other_s = sum(span.end_s - span.start_s for span in heard.speech if span not in heard.spoken)
-        figures = speaking(spans, written.text if written else "", take.duration_s, other_s)
-        provenance = self._provenance(heard, ready)
-        reason = unscorable(heard, self._language)
-        if reason is not None or written is None:
-            code, message = reason or ("no_speech", "")
-            return Unscorable(work.ticket, code, message, written, figures, provenance)
-        flags = [*take.flags, *doubts(heard, self._language)]
-        if heard.dropped:
-            detail = f"{heard.dropped} segments were left out: Whisper repeated itself or invented words"
-            flags.append(Flag(code="dropped_segments", field="transcript", detail=detail))
-        return Transcribed(work.ticket, written, figures, tuple(flags), provenance)
+        return outcome_of(work, answer, self._language, self._provenance(answer, ready))
 
     def _loaded(self, ready: Ready) -> Provenance:
         return {

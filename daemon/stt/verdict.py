@@ -40,7 +40,8 @@ def unscorable(heard: HeardSpeech, expected: str | None) -> tuple[str, str] | No
             "and record it again",
         )
     sure = heard.detected_probability is not None and heard.detected_probability >= SURE
-    if expected is not None and sure and heard.detected != expected:
+    told_so = heard.detected is not None and heard.detected_probability is None  # by a server, as a fact
+    if expected is not None and (sure or told_so) and heard.detected != expected:
         return (
             "wrong_language",
             f"the language spoken seems to be {heard.detected!r}, but {expected!r} is expected. Record it "
