@@ -15,6 +15,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from daemon.config.cluster import ClusterSettings
 from daemon.config.records import (
     AlertSettings,
     ExportSettings,
@@ -87,6 +88,7 @@ class Config(Settings):
     outbox: OutboxSettings = Field(default_factory=OutboxSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
     run: RunSettings = Field(default_factory=RunSettings)
+    cluster: ClusterSettings = Field(default_factory=ClusterSettings)
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -144,6 +146,7 @@ def load(
             "stt": _models_absolute(config.stt, base),
             "embedded": _models_absolute(config.embedded, base),
             "hooks": _absolute(config.hooks, base),
+            "cluster": _absolute(config.cluster, base),
         }
     )
 

@@ -21,6 +21,7 @@ IntroEvalError
 ├── PlaceError            the inbox or the outbox is away, or is another folder than the known one
 ├── DeliveryError         the outbox cannot be written now
 ├── EngineError           an engine did not start, prove ready, answer or stop
+├── NodeGone              the machine of a node is gone
 ├── LogUnreadable         a log cannot be read
 ├── CannotForget          a file of a student cannot be deleted or searched
 ├── BackupError           a backup cannot be made or restored
@@ -182,6 +183,12 @@ class EngineError(IntroEvalError):
 
 class CanaryDrifted(EngineError):
     """An engine gave another answer to a known question than was recorded, or is another engine."""
+
+
+class NodeGone(IntroEvalError):
+    """The machine of a node is gone, or does not answer; what it had in hand may have run."""
+
+    exit_code = 31
 
 
 class LogUnreadable(IntroEvalError):

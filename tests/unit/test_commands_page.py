@@ -27,7 +27,7 @@ def test_the_page_says_what_each_exit_code_means() -> None:
 
 def test_each_error_and_each_outcome_has_a_code_that_no_other_has() -> None:
     for module in pkgutil.walk_packages(daemon.__path__, "daemon."):
-        if not module.name.endswith(("__main__", "stt.worker", "llm.server")):
+        if not module.name.endswith(("__main__", "stt.worker", "llm.server", "cluster.driver")):
             importlib.import_module(module.name)
     assert [each for each in IntroEvalError.__subclasses__() if "exit_code" not in vars(each)] == []
     codes = [*ExitCode, *(each.exit_code for each in with_own_code(IntroEvalError))]

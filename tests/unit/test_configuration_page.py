@@ -29,7 +29,7 @@ error, too.
 NONE = "none"
 TEXTS = {
     key: " ".join(" ".join(lines).split())
-    for module in ("load", "records", "sections")
+    for module in ("cluster", "load", "records", "sections")
     for key, lines in ModuleAnalyzer.for_module(f"daemon.config.{module}").find_attr_docs().items()
 }
 """The text below each key, by its class and name."""

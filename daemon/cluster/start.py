@@ -1,0 +1,109 @@
+"""How Ray is started on a machine: its command line and its environment.
+
+All that Ray writes is in memory (`/dev/shm`), so that nothing of a student comes to a disk: neither sound
+that does not fit into its store, nor a trace in its log. Every port is given, so that a firewall can name
+them all; Ray itself listens on all addresses of the machine.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import stat
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from daemon.config.cluster import PORTS, ClusterSettings
+from daemon.core.errors import ConfigError
+
+MEMORY = Path("/dev/shm")
+"""Where a file takes memory and no disk."""
+
+INSTALL = "Ray is not installed; run: pip install 'introeval[cluster]'"
+
+_STORE_BYTES = 256_000_000  # of sound in transit, 8 MB for each transcription
+_LEAST_TOKEN = 32
+_FIXED_PORTS = (
+    "node-manager-port",
+    "object-manager-port",
+    "metrics-export-port",
+    "dashboard-agent-grpc-port",
+    "dashboard-agent-listen-port",
+    "runtime-env-agent-port",
+)
+_SETTINGS: Mapping[str, str] = {
+    "RAY_AUTH_MODE": "token",
+    # A frozen machine is seen after 9 s; by itself Ray would take 64.
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "2000",
+    "RAY_health_check_failure_threshold": "3",
+    "RAY_health_check_initial_delay_ms": "2000",
+    # A machine whose head is gone ends soon, and is started again by its unit.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
+    "RAY_automatic_object_spilling_enabled": "0",
+    "RAY_memory_monitor_refresh_ms": "0",  # the engines have limits of their own
+    "RAY_enable_metrics_collection": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+
+
+def installed() -> bool:
+    """Whether the extra is installed. Does not import it."""
+    return importlib.util.find_spec("ray") is not None
+
+
+def checked_token(settings: ClusterSettings) -> Path:
+    """The file of the token. Raises ConfigError where there is none, or where others can read it."""
+    file = settings.token_file
+    try:
+        mode, token = file.stat().st_mode, file.read_text().strip()
+    except FileNotFoundError as exc:
+        raise ConfigError(f"there is no token in {file}; make one with: introeval node token") from exc
+    except OSError as exc:
+        raise ConfigError(f"the token in {file} cannot be read: {exc.strerror}") from exc
+    if stat.S_IMODE(mode) & 0o007:
+        raise ConfigError(f"the token in {file} can be read by everybody; make it private: chmod o= {file}")
+    if len(token) < _LEAST_TOKEN:
+        raise ConfigError(f"the token in {file} is shorter than {_LEAST_TOKEN} characters; make another one")
+    return file
+
+
+def environment(token_file: Path) -> dict[str, str]:
+    """What each program that speaks Ray needs in its environment."""
+    return {**_SETTINGS, "RAY_AUTH_TOKEN_PATH": str(token_file)}
+
+
+def head_command(settings: ClusterSettings) -> list[str]:
+    """The command line of Ray on the machine of the inbox, which gives it no work."""
+    own = ["--head", f"--port={settings.port}", "--num-cpus=0", "--num-gpus=0", "--include-dashboard=false"]
+    return _command(settings, settings.address, own)
+
+
+def node_command(settings: ClusterSettings, head: str, address: str, resource: str) -> list[str]:
+    """The command line of Ray on a machine that joins the head at `host:port` to lend its GPU."""
+    own = [f"--address={head}", "--num-cpus=1", f"--resources={json.dumps({resource: 1})}"]
+    return _command(settings, address, own)
+
+
+def _command(settings: ClusterSettings, address: str, own: list[str]) -> list[str]:
+    first = settings.port + 1  # the port itself is the head's
+    last = settings.port + PORTS - 1
+    ports = {name: first + at for at, name in enumerate(_FIXED_PORTS)}
+    ports |= {"min-worker-port": first + len(_FIXED_PORTS), "max-worker-port": last}
+    folder = MEMORY / f"introeval-ray-{os.getuid()}-{settings.port}"
+    return [
+        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *own),
+        f"--node-ip-address={address}",
+        *(f"--{name}={port}" for name, port in ports.items()),
+        f"--temp-dir={folder}",
+        f"--object-store-memory={_STORE_BYTES}",
+        *("--include-log-monitor=false", "--disable-usage-stats"),
+    ]
+
+
+def with_port(head: str, port: int) -> str:
+    """The address of a head with its port; by default the one of this machine. Raises ConfigError."""
+    if re.fullmatch(r"[A-Za-z0-9_.-]+(:[0-9]{1,5})?", head) is None:
+        raise ConfigError(f"{head!r} is no address of a machine; name it as lab1 or 10.0.0.1:7300")
+    return head if ":" in head else f"{head}:{port}"

@@ -1,0 +1,75 @@
+"""The frozen values that cross between the daemon and the machines that lend their GPU."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from daemon.contracts.values import NodeState, Provenance, Ticket
+from daemon.contracts.wire.status import EngineReport, GpuState
+from daemon.core.alarms import Trouble
+from daemon.core.tasks.task import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFacts:
+    """What must be the same on all machines of a class, so that a result does not depend on where it was
+    made; and what a machine is called.
+
+    `models` has the digest of each model, or its name where only its server knows the digest; `prompts` the
+    SHA-256 of each template; `settings` what else an answer depends on.
+    """
+
+    name: str
+    python: str
+    ray: str
+    program: str
+    models: Mapping[Stage, str]
+    prompts: Mapping[str, str]
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSnapshot:
+    """A node as it was a moment ago: all that the daemon asks it for without waiting."""
+
+    facts: MachineFacts
+    state: NodeState
+    reports: tuple[EngineReport, ...]
+    identity: Mapping[Stage, Provenance]
+    progress: Mapping[Ticket, float] = field(default_factory=dict)
+    troubles: tuple[Trouble, ...] = ()
+    gpu: GpuState = field(default_factory=GpuState)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAnswer:
+    """What a node gave, and what it was like then."""
+
+    value: Any
+    snapshot: NodeSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine that has joined, by the id that it has until it leaves."""
+
+    id: str
+    address: str
+
+
+def differences(ours: MachineFacts, theirs: MachineFacts) -> list[str]:
+    """What another machine has that is not ours, one phrase each; empty where its results are as ours."""
+    told = [
+        f"{what} {theirs_} instead of {ours_}"
+        for what, ours_, theirs_ in (
+            ("Python", ours.python, theirs.python),
+            ("Ray", ours.ray, theirs.ray),
+            ("IntroEval", ours.program, theirs.program),
+        )
+        if ours_ != theirs_
+    ]
+    told += [f"another model for {stage}" for stage in Stage if ours.models[stage] != theirs.models[stage]]
+    names = sorted(ours.prompts.keys() | theirs.prompts.keys())
+    told += [f"another prompt {n}" for n in names if ours.prompts.get(n) != theirs.prompts.get(n)]
+    keys = sorted(ours.settings.keys() | theirs.settings.keys())
+    return told + [f"another {key}" for key in keys if ours.settings.get(key) != theirs.settings.get(key)]

@@ -1,0 +1,26 @@
+"""The table of the configuration about other machines."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from daemon.config.sections import Settings
+
+PORTS = 100
+"""The ports that a machine of a cluster takes, from `cluster.port` on."""
+
+
+class ClusterSettings(Settings):
+    """Other machines that lend their GPU. Needs the extra `introeval[cluster]`; see "More than one box"."""
+
+    address: str = ""
+    """This machine's address in the network of the lab. On the machine that has the inbox, the daemon gives
+    work to the others once it is set; empty: one box."""
+    port: Annotated[int, Field(ge=1024, le=65_000)] = 7300
+    """The first of a hundred ports on which the machines reach each other."""
+    token_file: Path = Path("cluster-token")
+    """The secret that all machines share, which `introeval node token` makes. Whoever has it can run any
+    program on all of them."""
+    name: str = ""
+    """What this machine is called where several are shown; empty: its host name."""

@@ -1,0 +1,164 @@
+"""A cluster on this machine: Ray's head and nodes, each at an address of its own, on scripted engines."""
+
+import os
+import secrets
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from daemon.cluster import start
+from daemon.cluster.actor import Lent
+from daemon.cluster.link import RayLink
+from daemon.cluster.values import MachineFacts
+from daemon.config.cluster import PORTS, ClusterSettings
+from daemon.contracts.values import OnAlarm, OnProgress
+from daemon.contracts.wire.status import GpuState
+from daemon.core.tasks.task import Stage
+from daemon.node import LocalNode
+from tests.support.checkout import REPOSITORY
+from tests.support.scripted import Log, ScriptedEngine
+
+needs_ray = pytest.mark.skipif(
+    not start.installed() and not os.environ.get("INTROEVAL_CI"), reason=start.INSTALL
+)
+_BASE = 20_000  # below the kernel's own ports
+_UP_S = 60.0
+
+
+@dataclass
+class RayLab:
+    """Ray's processes, each started by the product's own command line."""
+
+    folder: Path
+    token: str = field(default_factory=lambda: secrets.token_hex(32))
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def settings(self, at: int) -> ClusterSettings:
+        token_file = self.folder / f"token-{at}"
+        if not token_file.exists():
+            token_file.touch(0o600)
+            token_file.write_text(self.token)
+        port = _BASE + PORTS * (10 * (os.getpid() % 12) + at)
+        return ClusterSettings(address=f"127.0.0.{2 + at}", port=port, token_file=token_file)
+
+    @property
+    def head(self) -> str:
+        settings = self.settings(0)
+        return f"{settings.address}:{settings.port}"
+
+    def begin_head(self) -> None:
+        self._begin("head", start.head_command(self.settings(0)), 0)
+
+    def begin_node(self, at: int) -> None:
+        settings = self.settings(at)
+        self._begin(f"node{at}", start.node_command(settings, self.head, settings.address, "introeval"), at)
+
+    def tree(self, name: str) -> list[psutil.Process]:
+        """A process of Ray with all below it, the children first."""
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.running[name].pid)
+            return [*reversed(process.children(recursive=True)), process]
+        return []
+
+    def kill(self, name: str, *, only: str = "", by: int = signal.SIGKILL) -> None:
+        """Send a signal to all of a process of Ray, or to those whose command line has `only`."""
+        for process in self.tree(name):
+            with suppress(psutil.NoSuchProcess):
+                if only in " ".join(process.cmdline()):
+                    process.send_signal(by)
+
+    def end(self, name: str) -> None:
+        self.kill(name)
+        self.running.pop(name).wait()
+
+    def _begin(self, name: str, command: list[str], at: int) -> None:
+        log = self.folder / f"{name}.log"
+        with log.open("wb") as file:
+            self.running[name] = subprocess.Popen(
+                command,
+                stdout=file,
+                stderr=file,
+                env=self.environ(at),
+                cwd=REPOSITORY,
+                start_new_session=True,
+            )
+        if at:  # a node that comes is waited for where it is used
+            return
+        deadline = time.monotonic() + _UP_S
+        while b"Ray runtime started" not in log.read_bytes():
+            if self.running[name].poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(log.read_text())
+            time.sleep(0.1)
+
+    def environ(self, at: int) -> dict[str, str]:
+        own = {"INTROEVAL_TEST_NODE": f"node{at}", "INTROEVAL_TEST_FOLDER": str(self.folder)}
+        return {
+            **os.environ,
+            **own,
+            "PYTHONPATH": str(REPOSITORY),
+            **start.environment(self.settings(at).token_file),
+        }
+
+    @asynccontextmanager
+    async def link(self, lend: str = "tests.support.ray_lab:lend") -> AsyncIterator[RayLink]:
+        environ = start.environment(self.settings(0).token_file)
+        async with RayLink(self.head, lend, self.folder / "link.log", environ) as link:
+            yield link
+
+
+@contextmanager
+def ray_lab(folder: Path, nodes: int) -> Iterator[RayLab]:
+    """A head and so many nodes, named from 1 on."""
+    lab = RayLab(folder)
+    try:
+        lab.begin_head()
+        for at in range(1, nodes + 1):
+            lab.begin_node(at)
+        yield lab
+    finally:
+        for name in list(lab.running):
+            lab.end(name)
+
+
+class _Told(Log):
+    """Writes each begin of an attempt into a file, too, for those in another process."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(_Entries(file))
+
+
+class _Entries(list[tuple[str, Stage, int | None]]):
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file = file
+
+    def append(self, entry: tuple[str, Stage, int | None]) -> None:
+        super().append(entry)
+        if entry[0] == "begin":
+            with self._file.open("a") as file:
+                file.write(f"{entry[2]}\n")
+
+
+@asynccontextmanager
+async def lend(progress: OnProgress, on_alarm: OnAlarm) -> AsyncIterator[Lent]:
+    """A node of scripted engines, in a process of Ray. Its attempts take as long as a file says."""
+    folder, name = Path(os.environ["INTROEVAL_TEST_FOLDER"]), os.environ["INTROEVAL_TEST_NODE"]
+    seconds = float((folder / "seconds").read_text()) if (folder / "seconds").exists() else 0.0
+    log = _Told(folder / f"begun-{name}")
+    stt, extract, rate = (ScriptedEngine(stage, log, seconds) for stage in Stage)
+    sound = folder / f"sound-{name}"
+    sound.mkdir(exist_ok=True)
+
+    async def no_gpu() -> GpuState:
+        return GpuState(absent="none")
+
+    facts = MachineFacts(name, "3", "2", "1", dict.fromkeys(Stage, ""), {}, {})
+    node = LocalNode(stt, extract, rate, progress)
+    yield Lent(node, lambda: facts, sound, lambda longest: None, no_gpu)
