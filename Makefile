@@ -5,6 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 TEST_ARGS ?= -q
 BENCH_ARGS ?=
+TORTURE_ARGS ?=
 
 # The libraries of NVIDIA's GPUs: 1 installs them, 0 does not; auto: where the driver is.
 CUDA ?= auto
@@ -22,7 +23,7 @@ TEST_MODELS := whisper-tiny.en whisper-base smollm2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check coverage bench docs lint format lock clean install uninstall FORCE
+.PHONY: help setup run test check coverage bench torture docs lint format lock clean install uninstall FORCE
 
 # Scripts and the editable install hold absolute paths: a checkout that was moved or copied is set up anew.
 ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
@@ -69,6 +70,9 @@ coverage: setup ## how much of each room the unit tests run (a minute and a half
 bench: setup ## measure (BENCH_ARGS='--all', 'stt idle', '--json', '--against FILE')
 	@$(BIN)/introeval models pull $(TEST_MODELS) >&2
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+torture: setup ## prove that nothing is lost or doubled, in half an hour (TORTURE_ARGS='--short', 'days --seed 7')
+	@$(BIN)/python -m tests.torture $(TORTURE_ARGS)
 
 docs: setup ## build the site into build/site
 	$(BIN)/python -m sphinx -q -W --keep-going -b html -c docs . build/site

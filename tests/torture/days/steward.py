@@ -1,0 +1,147 @@
+"""The steward of one life: lets happen what the agenda says, and closes the lab in the evening."""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from daemon.app.parts import Daemon
+from daemon.contracts.values import Change
+from daemon.contracts.wire.words import Order, Verb
+from daemon.core.errors import IntroEvalError
+from daemon.monitoring.alarms import Alarm
+from tests.torture.days import checks, outside
+from tests.torture.days.lab import Lab, Moment
+
+_LOOK_S = 20.0
+_EVENING_S = 3 * 3600.0
+_LOST_EVENTS = 0.1
+_RECENT = 40  # tasks that people ask something of
+
+
+class Steward:
+    """`ended` tells how the life is to end. `die` kills the daemon where it stands."""
+
+    def __init__(self, lab: Lab, loop: asyncio.AbstractEventLoop, die: Callable[[], object]) -> None:
+        self._lab, self._loop, self._die = lab, loop, die
+        self._daemon: Daemon | None = None
+        self._asking: set[asyncio.Task[None]] = set()
+        self.ended: asyncio.Future[str] = loop.create_future()
+
+    def begin(self) -> None:
+        """Begin to let things happen, while the daemon still starts."""
+        if self._lab.agenda:
+            at = max(self._lab.agenda[0].at, self._loop.time())
+            self._loop.call_at(at, self._next)
+
+    def welcome(self, daemon: Daemon) -> None:
+        """The daemon runs now."""
+        self._daemon = daemon
+        daemon.events.tallies.append(self)
+        daemon.alarms.changed.connect(self._alarm)
+        daemon.intake.refusals.connect(lambda some: self._lab.count("refused", len(some)))
+        if self._lab.calm:
+            self._ask(self._close())
+
+    def committed(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            before, after = change.before, change.after
+            self._lab.log(
+                f"task {before.id}.r{before.revision}.a{after.attempt} {before.status} {change.event} "
+                f"{after.status}"
+            )
+
+    def switched(self, group: str, seconds: float) -> None:
+        self._lab.log(f"switched to {group} in {seconds:.3f} s")
+
+    def _alarm(self, alarm: Alarm, lasts: bool) -> None:
+        self._lab.log(f"alarm {'set' if lasts else 'cleared'}: {alarm.code}: {alarm.trouble.cause}")
+
+    def _next(self) -> None:
+        moment = self._lab.agenda.pop(0)
+        self.begin()
+        daemon = self._daemon
+        if outside.happen(self._lab, moment, None if daemon is None else daemon.session.db):
+            if daemon is not None and self._lab.clock.dice.random() > _LOST_EVENTS:
+                daemon.intake.hint()
+            return
+        self._lab.log(f"{moment.what} {moment.about}")
+        match moment.what:
+            case "kill":
+                self._lab.kill_in = moment.about
+                if not moment.about:
+                    self._die()
+            case "evening":
+                self._lab.calm = True
+                if self._daemon is not None:
+                    self._ask(self._close())
+            case "stop":
+                if self._daemon is not None and not self.ended.done():
+                    self.ended.set_result("stopped")
+            case _:
+                if self._daemon is not None:
+                    self._ask(self._order(self._daemon, moment))
+
+    def _ask(self, work: Any) -> None:
+        asking = self._loop.create_task(work)
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+
+    async def _order(self, daemon: Daemon, moment: Moment) -> None:
+        lab, work = self._lab, daemon.supervisor
+        try:
+            if moment.what == "ask":
+                word, part = moment.about
+                ids = daemon.session.db.execute_sql("SELECT id FROM processing_tasks ORDER BY id").fetchall()
+                if not ids:
+                    return
+                recent = ids[-_RECENT:]
+                (task_id,) = recent[int(part * len(recent))]
+                if word == Verb.DELIVER:  # what was taken comes again, perhaps of a killed daemon
+                    lab.taken |= {name: False for name in lab.taken if f"/{task_id:04d}-" in name}
+                await work.ask(Verb(word), task_id, extract=part * 100 % 1 > 0.5, actor="olga")
+                lab.count("requests")
+                lab.log(f"{word} {task_id} is done")
+            elif moment.about == "deadline":
+                await work.deadline(lab.clock.wall() + 3600.0, actor="olga")
+            elif moment.about == "pause now":
+                await work.order(Order.PAUSE, at_once=True, actor="olga")
+            else:
+                await work.order(Order(moment.about), actor="olga")
+        except IntroEvalError as exc:
+            lab.log(f"{moment.what} {moment.about} is refused: {exc}")
+
+    async def _close(self) -> None:
+        """Everything is well again: all must be worked off within the evening, with nothing left over."""
+        lab, daemon = self._lab, self._daemon
+        assert daemon is not None
+        lab.kill_in, lab.disk_full_until, lab.disk_slow_until = None, 0.0, 0.0
+        lab.sick.clear()
+        for share in sorted(lab.away):
+            outside.bring_back(lab, share)
+        await daemon.supervisor.order(Order.RESUME, actor="olga")
+        until = lab.clock.now + _EVENING_S
+        while not self._is_quiet(daemon):
+            if lab.clock.now > until:
+                lab.find("hung", f"not worked off in an evening: {_state(daemon)}")
+                break
+            for task in daemon.supervisor.tasks:
+                if task.held:
+                    await daemon.supervisor.ask(Verb.RELEASE, task.id, actor="olga")
+            daemon.intake.hint()
+            await asyncio.sleep(_LOOK_S)
+        checks.in_the_evening(lab, daemon)
+        self.ended.set_result("evening")
+
+    def _is_quiet(self, daemon: Daemon) -> bool:
+        """Whether nothing is to do, and no file waits in the inbox, also none whose event was lost."""
+        handed_in = [self._lab.inbox / upload.path for upload in self._lab.uploads if upload.at is not None]
+        return daemon.idle and not any(map(os.path.lexists, handed_in))
+
+
+def _state(daemon: Daemon) -> str:
+    work = daemon.supervisor
+    parts = {"intake": daemon.intake.idle, "supervisor": work.idle, "delivery": daemon.delivery.idle}
+    told = [f"{task.id} {task.status}" for task in work.tasks]
+    alarms = [f"{alarm.code}: {alarm.trouble.cause}" for alarm in daemon.alarms.all]
+    return f"idle {parts}, {work.decision}, tasks {told}, alarms {alarms}"
