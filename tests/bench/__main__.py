@@ -20,7 +20,17 @@ from tests.bench.figures import Options, Skipped
 from tests.bench.shown import tables
 
 QUICK = ("commands", "idle", "status", "forecast", "tui", "stt", "switch")
-SLOW = ("classroom", "intake", "damage", "equal", "class_hearing", "hearing", "injection", "soak")
+SLOW = (
+    "classroom",
+    "intake",
+    "damage",
+    "equal",
+    "class_hearing",
+    "class_of_six",
+    "hearing",
+    "injection",
+    "soak",
+)
 
 
 def main() -> int:
