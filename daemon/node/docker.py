@@ -22,8 +22,8 @@ _PATROL_S = 2.0  # the longest that a container started from outside holds the G
 
 
 class DockerNode(LocalNode):
-    """A LocalNode that patrols its containers, reads weights while a switch waits, and at its end leaves the
-    containers as `on_exit` says.
+    """A LocalNode that patrols its containers, reads the weights of the next groups while one is loaded, and
+    at its end leaves the containers as `on_exit` says.
 
     `hosts` are those in containers, by stage. They are checked when the Docker engine reports that one was
     started or ended, and every `patrol_s` seconds, since it may not report.
@@ -49,21 +49,28 @@ class DockerNode(LocalNode):
         self._patrol_s = patrol_s
         self._hints = Hints(engine, [host.name for host in hosts.values()])
         self._patrol: asyncio.Task[None] | None = None
+        self._ahead: list[asyncio.Task[None]] = []
         self._closed = False
 
     async def ensure(self, group: Group | None, *, fresh: bool = False) -> Ledger:
-        """See LocalNode. The weights of the engines that start are read while the others stop."""
+        """See LocalNode. The weights of the engines that start are read while the others stop; those of the
+        engines that may be next are read once the group is loaded, so that no switch waits for the disk.
+        """
         if self._patrol is None:
             if self._hosts and not self._closed:
                 self._patrol = asyncio.create_task(self._look_for_ever(), name="patrol")
         elif self._patrol.done() and not self._closed:
             self._patrol.result()  # raise the error that ended it
+        await _cancelled(self._ahead)
         starting = [self._hosts[s] for s in group or () if s in self._hosts and not self._hosts[s].alive]
         reading = [asyncio.create_task(host.warm()) for host in starting]
         try:
-            return await super().ensure(group, fresh=fresh)
+            ledger = await super().ensure(group, fresh=fresh)
         finally:
             await _cancelled(reading)
+        if group:
+            self._ahead = [asyncio.create_task(self._read_ahead(group))]
+        return ledger
 
     async def aclose(self) -> None:
         """Stop everything, then restore the containers. A second call does nothing.
@@ -74,8 +81,7 @@ class DockerNode(LocalNode):
         if self._closed:
             return
         self._closed = True
-        if self._patrol is not None:
-            await _cancelled([self._patrol])
+        await _cancelled([*self._ahead, *([self._patrol] if self._patrol is not None else [])])
         await self._hints.aclose()
         try:
             await super().aclose()
@@ -84,6 +90,14 @@ class DockerNode(LocalNode):
         except EngineError as exc:
             log.error("the containers are not restored; the next start does it", why=str(exc))
         await self._engine.aclose()
+
+    async def _read_ahead(self, group: Group) -> None:
+        """Read the weights of the engines that are not loaded, in the order in which their turns come."""
+        stages = list(Stage)
+        last = max(map(stages.index, group))
+        for stage in (*stages[last + 1 :], *stages[:last]):
+            if stage in self._hosts and stage not in group:
+                await self._hosts[stage].warm()
 
     async def _look_for_ever(self) -> None:
         while True:

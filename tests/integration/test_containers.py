@@ -13,8 +13,10 @@ import pytest
 import requests
 from docker.errors import DockerException
 
+from daemon.containers.container import Container
 from daemon.containers.engine import DockerEngine, EngineSilent, RestartPolicy, translated
 from daemon.containers.hints import Hints
+from daemon.containers.host import ContainerHost
 from daemon.containers.ready import OllamaServer
 from daemon.containers.server_host import RemoteHost
 from daemon.containers.takeover_record import TakeoverRecord
@@ -454,6 +456,38 @@ async def test_a_node_that_is_closed_before_its_first_switch_looks_after_nothing
     node = node_of(hosted(box, tmp_path, engine=engine), 0.01)
     await node.aclose()
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "patrol"]
+
+
+async def test_while_a_group_is_loaded_the_weights_of_the_next_ones_are_read(tmp_path: Path) -> None:
+    engine, kept = DockerEngine(f"unix://{tmp_path / 'none.sock'}", timeout_s=1), TakeoverRecord(tmp_path)
+    read: list[Stage] = []
+
+    async def no_gpu() -> bool:
+        return False
+
+    class Reading(ContainerHost):
+        async def warm(self) -> None:
+            read.append(self.stage)
+
+    hosts: dict[Stage, ContainerHost] = {
+        stage: Reading(
+            stage, Container(engine, kept, stage), OllamaServer("", stage, no_gpu), lambda code, told: None
+        )
+        for stage in (Stage.EXTRACT, Stage.RATE)
+    }
+    log = Log()
+    stt, extract, rate = (ScriptedEngine(stage, log) for stage in Stage)
+    node = DockerNode(
+        stt, extract, rate, lambda ticket, done: None, engine=engine, hosts=hosts, patrol_s=3600.0
+    )
+    await node.ensure(frozenset({Stage.STT}))
+    await until(lambda: read == [Stage.EXTRACT, Stage.RATE])
+    read.clear()
+    await node.ensure(frozenset({Stage.EXTRACT}))
+    await until(lambda: read[-1:] == [Stage.RATE])
+    read.clear()
+    await node.ensure(None)
+    assert read == [], "nothing is loaded, so nobody knows what is next, or when"
 
 
 @docker
