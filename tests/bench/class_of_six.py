@@ -16,14 +16,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from daemon.core.tasks.task import Stage
-from tests.bench.class_peers import CONTAINERS, URLS
 from tests.bench.figures import (
     ROOT,
     ROUNDS,
     Figure,
     Options,
-    Skipped,
     at_most,
     in_turn,
     median_of,
@@ -31,27 +28,21 @@ from tests.bench.figures import (
     ratio_of,
     seconds_of,
 )
+from tests.bench.real_ollama import real_ollama, settings
 from tests.bench.switch import TwoContainers, compared
-from tests.docker.engine import SOCKET_VARIABLE
 
 WHISPER = "base"
-_SETTINGS = """runtime = "docker"
-[stt]
-model = "{whisper}"
-[docker]
-base_url = "{engine}"
-"""
 
 
 class Ours:
     """A lab whose daemon works off the class again and again; each time it is another class."""
 
-    def __init__(self, folder: Path, engine: str, clips: Sequence[Path]) -> None:
+    def __init__(self, folder: Path, lab: TwoContainers, clips: Sequence[Path]) -> None:
         self._folder, self._clips, self._class = folder, clips, 0
         for name in ("inbox", "var"):
             (folder / name).mkdir()
         (folder / "var" / "models").symlink_to(model_folder(f"whisper-{WHISPER}").parent)
-        (folder / "introeval.toml").write_text(_SETTINGS.format(whisper=WHISPER, engine=engine))
+        (folder / "introeval.toml").write_text(settings(lab, WHISPER))
 
     def work_off(self) -> None:
         """Hand in the clips and work them off. Raises AssertionError unless each was evaluated."""
@@ -77,17 +68,17 @@ class Ours:
 
 def measure(options: Options) -> list[Figure]:
     """Seconds of a class, ours and the peers', and of a switch. Raises Skipped."""
-    engine = f"unix://{_socket()}"
+    lab = real_ollama()
     clips = sorted((ROOT / "samples").glob("s00[1-6]_*.mp4"))
     model = str(model_folder(f"whisper-{WHISPER}"))
     peer = [sys.executable, "-m", "tests.bench.class_peers"]
 
     def script(way: str) -> float:
-        command = [*peer, way, engine, model, *map(str, clips)]
+        command = [*peer, way, lab.engine, model, *map(str, clips)]
         return seconds_of(lambda: subprocess.run(command, check=True, cwd=ROOT, capture_output=True))
 
     with tempfile.TemporaryDirectory() as name:
-        ours = Ours(Path(name), engine, clips)
+        ours = Ours(Path(name), lab, clips)
         first = seconds_of(ours.work_off)
         took = in_turn(
             {
@@ -97,8 +88,6 @@ def measure(options: Options) -> list[Figure]:
             },
             ROUNDS,
         )
-    names = {stage: CONTAINERS[model] for stage, model in _MODELS.items()}
-    lab = TwoContainers(engine, names, {stage: URLS[model] for stage, model in _MODELS.items()})
     switch, shell = asyncio.run(compared(lab, ROUNDS))
     return [
         Figure("ours, with the canary of the day", first, "s"),
@@ -111,17 +100,3 @@ def measure(options: Options) -> list[Figure]:
         median_of("by a shell script", shell, "s"),
         ratio_of("ours to the shell script", switch, shell, "x", at_most(1.15)),
     ]
-
-
-_MODELS = {Stage.EXTRACT: "mistral", Stage.RATE: "llama3"}
-
-
-def _socket() -> str:
-    """The engine with the lab's containers. Raises Skipped."""
-    socket = os.environ.get(SOCKET_VARIABLE, "")
-    if not socket:
-        raise Skipped(f"it needs a real Ollama in {' and '.join(CONTAINERS.values())}: see {SOCKET_VARIABLE}")
-    command = ["docker", "-H", f"unix://{socket}", "inspect", *CONTAINERS.values()]
-    if subprocess.run(command, capture_output=True).returncode:
-        raise Skipped(f"the engine at {socket} has no {' and '.join(CONTAINERS.values())}")
-    return socket
