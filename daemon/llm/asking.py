@@ -6,9 +6,10 @@ model of the answer accepts that. Anything else is asked again, with what was wr
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Generic, TypeVar
 
+import structlog
 from pydantic import ValidationError
 
 from daemon.core.content.answers import AnswerModel, complaint
@@ -24,6 +25,8 @@ from daemon.llm.client import (
     Options,
     Request,
 )
+
+log = structlog.get_logger()
 
 A = TypeVar("A", bound=AnswerModel)
 
@@ -50,6 +53,29 @@ class Asking(Generic[A]):
     given: Answer | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What answers have cost, by the server: tokens of prompts and the seconds in which it read what it did
+    not hold already, tokens of answers and the seconds in which it wrote them.
+    """
+
+    answers: int = 0
+    prompt_tokens: int = 0
+    prompt_s: float = 0.0
+    answer_tokens: int = 0
+    answer_s: float = 0.0
+
+    def with_answer(self, answer: Answer) -> "Cost":
+        """The cost with one answer more."""
+        return Cost(
+            self.answers + 1,
+            self.prompt_tokens + answer.prompt_tokens,
+            round(self.prompt_s + (answer.prompt_s or 0.0), 3),
+            self.answer_tokens + answer.answer_tokens,
+            round(self.answer_s + (answer.answer_s or 0.0), 3),
+        )
+
+
 class Asker:
     """One engine's model. It is proved with the kind of answer `answer`."""
 
@@ -63,6 +89,7 @@ class Asker:
         self._client: ModelClient | None = None
         self._proven: ModelIdentity | None = None
         self._shared = ""  # the last warm-up
+        self._cost = Cost()
 
     async def start(self, warm_up: str) -> None:
         """Start the server and prove it. Raises EngineError, with nothing left running.
@@ -105,7 +132,10 @@ class Asker:
         return _read(kind, await self._generate(request, _unheard))[0]
 
     async def stop(self) -> None:
-        """Stop the server."""
+        """Stop the server, and log what its answers have cost."""
+        cost, self._cost = self._cost, Cost()
+        if cost.answers:
+            log.info("asked", model=self.host.identity.model, **asdict(cost))
         self._client = None
         await self.host.stop()
 
@@ -184,7 +214,9 @@ class Asker:
                 self.tokens_per_s = (tokens - 1) / (now - began)
             on_token(tokens)
 
-        return await client.generate(request, heard)
+        answer = await client.generate(request, heard)
+        self._cost = self._cost.with_answer(answer)
+        return answer
 
     def _warming(self, text: str) -> Request:
         return Request(text, self.schema, replace(self.options, num_predict=1), start=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog
 
 from daemon.contracts.values import Extracted, ExtractWork, Failed, Rated, RateWork, Ticket
 from daemon.contracts.wire.status import EngineReport
@@ -351,6 +352,20 @@ async def test_a_transcript_becomes_a_rating_that_quotes_it(generation: str) -> 
     assert 1 <= outcome.evaluation.overall_rating <= 10
     assert all(each.quote in SAID for each in outcome.evaluation.evidence)
     assert server.requests[-2]["format"] == RatingAnswer.schema_for(SAID)
+
+
+async def test_what_the_answers_of_a_phase_have_cost_is_logged_at_its_end() -> None:
+    async with serving() as server:
+        rater = IntroductionRater(Host(server.url), Rubric(), lambda: OPTIONS)
+        with structlog.testing.capture_logs() as logged:
+            await rater.start()
+            await rater.rate(RateWork(TICKET, TRANSCRIPT, SPEAKING, None), lambda *_: None)
+            await rater.stop()
+            await rater.start()
+            await rater.stop()
+    (cost,) = [line for line in logged if line["event"] == "asked"]
+    assert (cost["model"], cost["answers"]) == ("mistral", 3), "confidence, rating and feedback"
+    assert cost["prompt_tokens"] > 3 * cost["answer_tokens"] / 2 > 0
 
 
 async def test_what_is_never_whole_is_asked_three_times_and_left_to_a_person() -> None:
