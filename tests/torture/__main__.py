@@ -10,6 +10,8 @@ from collections.abc import Callable
 from rich.console import Console
 
 from tests.torture.days.campaign import run_days
+from tests.torture.mutations import run_mutations
+from tests.torture.soak import run_soak
 from tests.torture.table import Report, show
 
 _HOURS, _SHORT_HOURS = 2000.0, 48.0
@@ -21,7 +23,19 @@ def _days(short: bool, seed: int, tell: Tell) -> Report:
     return run_days(_SHORT_HOURS if short else _HOURS, seed, tell)
 
 
-_PARTS: dict[str, Callable[[bool, int, Tell], Report]] = {"days": _days}
+def _mutations(short: bool, seed: int, tell: Tell) -> Report:
+    return run_mutations(short, tell)
+
+
+def _soak(short: bool, seed: int, tell: Tell) -> Report:
+    return run_soak(short, tell)
+
+
+_PARTS: dict[str, Callable[[bool, int, Tell], Report]] = {
+    "days": _days,
+    "mutations": _mutations,
+    "soak": _soak,
+}
 
 
 def main(arguments: list[str]) -> int:

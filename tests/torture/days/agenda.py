@@ -1,6 +1,7 @@
 """What happens on a simulated day: classes, what people order, and what goes wrong, all from the seed."""
 
 import random
+from collections.abc import Callable
 
 from tests.torture.days.lab import Lab, Moment, Upload
 
@@ -11,7 +12,9 @@ _RESIDENCIES = [
     [["stt"], ["extract", "rate"]],
     [["stt", "extract", "rate"]],
 ]
-_KINDS = ["good"] * 80 + "again twin text damaged poison silent unnamed odd link growing".split()
+_KINDS = (
+    ["good"] * 240 + ["deadly"] + 3 * "again twin text damaged poison silent unnamed odd link growing".split()
+)
 _VERBS = ["retry"] * 4 + ["rate"] * 3 + ["cancel"] * 3 + ["hold", "release"] * 2 + ["next"] * 2
 _VERBS += ["in_turn", "deliver", "acknowledge"]
 _ORDERS = ["pause", "pause now", "resume", "drain", "go", "go", "deadline"]
@@ -39,12 +42,20 @@ def plan_day(lab: Lab, day: int) -> None:
     """Fill the agenda of a day that begins now, with its evening at the end."""
     dice, begins = lab.chance("day", day), lab.clock.now
     moments: list[Moment] = []
+    classes: list[float] = []
     at = begins + dice.uniform(5.0, 600.0)
     while at < begins + DAY_S - HOUR_S:
+        classes.append(at)
         moments += _class(lab, dice, at)
         at += dice.uniform(0.5, 1.8) * HOUR_S
-    moments += _people(dice, begins)
-    moments += _trouble(dice, begins)
+
+    def some_time() -> float:
+        """Mostly while a class is worked on."""
+        busy = dice.choice(classes) + dice.expovariate(1 / 900.0)
+        return min(busy if dice.random() < 0.8 else begins + dice.uniform(0.0, DAY_S), begins + DAY_S)
+
+    moments += _people(dice, some_time)
+    moments += _trouble(dice, some_time)
     moments.append(Moment(begins + DAY_S, "evening"))
     lab.agenda = sorted(moments, key=lambda moment: moment.at)
     lab.calm = False
@@ -87,46 +98,38 @@ def _upload(lab: Lab, dice: random.Random) -> Upload:
     return Upload(number, name, content.encode(), kind)
 
 
-def _people(dice: random.Random, begins: float) -> list[Moment]:
-    moments = []
-    for _ in range(dice.randrange(4, 40)):
-        moments.append(Moment(begins + dice.uniform(0.0, DAY_S), "ask", (dice.choice(_VERBS), dice.random())))
+def _people(dice: random.Random, some_time: Callable[[], float]) -> list[Moment]:
+    """What the operator asks, and the lab's tools that take results out of the outbox."""
+    moments = [
+        Moment(some_time(), "ask", (dice.choice(_VERBS), dice.random())) for _ in range(dice.randrange(4, 40))
+    ]
     for _ in range(dice.randrange(8)):
-        at = begins + dice.uniform(0.0, DAY_S - HOUR_S)
-        order = dice.choice(_ORDERS)
+        at, order = some_time(), dice.choice(_ORDERS)
         moments.append(Moment(at, "order", order))
         if order in ("pause", "pause now", "drain"):
             moments.append(Moment(at + dice.expovariate(1 / 600.0), "order", "resume"))
-    for _ in range(dice.randrange(6)):
-        moments.append(Moment(begins + dice.uniform(0.0, DAY_S), "take", dice.random()))
+    moments += [Moment(some_time(), "take", dice.random()) for _ in range(dice.randrange(6))]
     return moments
 
 
-def _trouble(dice: random.Random, begins: float) -> list[Moment]:
-    moments: list[Moment] = []
-
-    def some(most: int, what: str, *about: object) -> list[float]:
-        times = [begins + dice.uniform(0.0, DAY_S) for _ in range(dice.randrange(most + 1))]
-        for at in times:
-            moments.append(Moment(at, what, tuple(about) if about else dice.random()))
-        return times
-
-    for _ in range(dice.randrange(12)):
-        moments.append(Moment(begins + dice.uniform(0.0, DAY_S), "kill", _steps(dice)))
-    some(3, "stop")
-    for at in some(3, "away", "inbox"):
-        moments.append(Moment(at + dice.expovariate(1 / 400.0), "back", ("inbox",)))
-    for at in some(3, "away", "outbox"):
-        moments.append(Moment(at + dice.expovariate(1 / 400.0), "back", ("outbox",)))
+def _trouble(dice: random.Random, some_time: Callable[[], float]) -> list[Moment]:
+    """What goes wrong. Each is over by itself some minutes later."""
+    moments = [Moment(some_time(), "kill", _steps(dice)) for _ in range(dice.randrange(12))]
+    moments += [Moment(some_time(), "stop") for _ in range(dice.randrange(4))]
+    for share in ("inbox", "outbox"):
+        for _ in range(dice.randrange(4)):
+            at = some_time()
+            moments.append(Moment(at, "away", (share,)))
+            moments.append(Moment(at + dice.expovariate(1 / 400.0), "back", (share,)))
     for _ in range(dice.randrange(4)):
         stage, long = dice.choice(["stt", "extract", "rate"]), dice.expovariate(1 / 300.0)
-        moments.append(Moment(begins + dice.uniform(0.0, DAY_S), "sick", (stage, long)))
+        moments.append(Moment(some_time(), "sick", (stage, long)))
     for _ in range(dice.randrange(3)):
-        moments.append(Moment(begins + dice.uniform(0.0, DAY_S), "slow disk", dice.expovariate(1 / 200.0)))
-        moments.append(Moment(begins + dice.uniform(0.0, DAY_S), "full disk", dice.expovariate(1 / 120.0)))
+        moments.append(Moment(some_time(), "slow disk", dice.expovariate(1 / 200.0)))
+        moments.append(Moment(some_time(), "full disk", dice.expovariate(1 / 120.0)))
     for _ in range(dice.randrange(3)):
         turned = dice.choice([-1.0, 1.0]) * dice.choice([5.0, 3600.0, 86_400.0, 40 * 86_400.0])
-        moments.append(Moment(begins + dice.uniform(0.0, DAY_S), "clock", turned))
+        moments.append(Moment(some_time(), "clock", turned))
     return moments
 
 

@@ -55,6 +55,7 @@ class LabEngine:
     alive_ones: set[Stage]
     groups: list[frozenset[Stage]]
     committed: Committed
+    die: Callable[[], object]
     alive: bool = False
     starts: int = 0
     provenance: dict[str, str] = field(default_factory=dict)
@@ -95,6 +96,9 @@ class LabEngine:
         spoken = TRANSCRIPT.segments[0].model_copy(update={"text": said})
         transcript = TRANSCRIPT.model_copy(update={"text": said, "segments": (spoken,)})
         good = Transcribed(work.ticket, transcript, SPEAKING, work.takes[0].flags)
+        if "deadly" in heard:
+            await asyncio.sleep(2.0)
+            self.die()
         if "poison" in heard:
             return await self._attempt(work.ticket, good, "death")
         if "silent" in heard:
@@ -152,11 +156,17 @@ _NO_FORM = Flag(code="no_valid_form", field="profile", detail="three answers wer
 _NO_RATING = Flag(code="no_valid_rating", field="evaluation", detail="three answers were no valid JSON")
 
 
-def make_lab_node(lab: Lab, groups: list[list[str]], committed: Committed, progress: OnProgress) -> Node:
-    """The node of the lab, with the daemon's own guard of the exclusion."""
+def make_lab_node(
+    lab: Lab,
+    groups: list[list[str]],
+    committed: Committed,
+    die: Callable[[], object],
+    progress: OnProgress,
+) -> Node:
+    """The node of the lab, with the daemon's own guard of the exclusion. `die` kills the daemon."""
     alive: set[Stage] = set()
     sets = [frozenset(map(Stage, group)) for group in groups]
-    stt, extract, rate = (LabEngine(stage, lab, alive, sets, committed) for stage in Stage)
+    stt, extract, rate = (LabEngine(stage, lab, alive, sets, committed, die) for stage in Stage)
     return LocalNode(stt, extract, rate, progress)
 
 

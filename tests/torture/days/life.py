@@ -129,7 +129,7 @@ class _Life:
 
     def _make_node(self, config: Config, site: Site) -> Node:
         groups = self._lab.settings["gpu.residency"]
-        return make_lab_node(self._lab, groups, self._committed, site.progress)
+        return make_lab_node(self._lab, groups, self._committed, self._die, site.progress)
 
     def _committed(self, ticket: Ticket, event: Event) -> bool:
         assert self._daemon is not None

@@ -17,6 +17,18 @@ _LOOK_S = 20.0
 _EVENING_S = 3 * 3600.0
 _LOST_EVENTS = 0.1
 _RECENT = 40  # tasks that people ask something of
+_OPEN = "status NOT IN ('completed', 'failed', 'cancelled')"
+_LIKELY = {
+    "retry": "status IN ('failed', 'cancelled') OR outcome = 'needs_review'",
+    "rate": "outcome IN ('evaluated', 'needs_review')",
+    "cancel": _OPEN,
+    "hold": _OPEN,
+    "release": "held = 1",
+    "next": _OPEN,
+    "in_turn": "first_at IS NOT NULL",
+    "deliver": "delivered_at IS NOT NULL",
+    "acknowledge": "status = 'failed' OR outcome = 'needs_review'",
+}
 
 
 class Steward:
@@ -92,11 +104,9 @@ class Steward:
         try:
             if moment.what == "ask":
                 word, part = moment.about
-                ids = daemon.session.db.execute_sql("SELECT id FROM processing_tasks ORDER BY id").fetchall()
-                if not ids:
+                task_id = self._task_for(daemon, word, part)
+                if task_id is None:
                     return
-                recent = ids[-_RECENT:]
-                (task_id,) = recent[int(part * len(recent))]
                 if word == Verb.DELIVER:  # what was taken comes again, perhaps of a killed daemon
                     lab.taken |= {name: False for name in lab.taken if f"/{task_id:04d}-" in name}
                 await work.ask(Verb(word), task_id, extract=part * 100 % 1 > 0.5, actor="olga")
@@ -110,6 +120,13 @@ class Steward:
                 await work.order(Order(moment.about), actor="olga")
         except IntroEvalError as exc:
             lab.log(f"{moment.what} {moment.about} is refused: {exc}")
+
+    def _task_for(self, daemon: Daemon, verb: str, part: float) -> int | None:
+        """A recent task of which this is likely to be asked, or, now and then, any."""
+        where = _LIKELY[verb] if part * 1000 % 1 < 0.9 else "1"
+        query = f"SELECT id FROM processing_tasks WHERE {where} ORDER BY id DESC LIMIT {_RECENT}"
+        ids = daemon.session.db.execute_sql(query).fetchall()
+        return ids[int(part * len(ids))][0] if ids else None
 
     async def _close(self) -> None:
         """Everything is well again: all must be worked off within the evening, with nothing left over."""

@@ -1,0 +1,245 @@
+"""Guards that are taken out one by one, and the test that notices each."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """The program without one guard: in `file`, `old` (which occurs once) is `new`. `test` must fail then."""
+
+    guard: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+_STORE, _UNIT, _IT = "tests/integration/store/", "tests/unit/", "tests/integration/"
+_GUARDS = "tests/torture/test_guards.py::"
+
+MUTANTS = (
+    Mutant(
+        "synchronous=FULL",
+        "daemon/store/opening.py",
+        '"synchronous": 2',
+        '"synchronous": 1',
+        _GUARDS + "test_each_commit_is_synced_and_references_are_held",
+    ),
+    Mutant(
+        "foreign keys",
+        "daemon/store/opening.py",
+        '"foreign_keys": 1,\n    "synchronous"',
+        '"foreign_keys": 0,\n    "synchronous"',
+        _GUARDS + "test_each_commit_is_synced_and_references_are_held",
+    ),
+    Mutant(
+        "a writing transaction begins IMMEDIATE",
+        "daemon/store/database.py",
+        'return _in_transaction(function, "written", "IMMEDIATE")',
+        'return _in_transaction(function, "written", "DEFERRED")',
+        _STORE + "test_opening.py::test_two_writers_wait_for_each_other",
+    ),
+    Mutant(
+        "the folder of a published file is synced",
+        "daemon/delivery/outbox.py",
+        "                try:\n                    folder.sync()\n",
+        "                try:\n                    folder.fd\n",
+        _GUARDS + "test_nothing_is_told_done_before_file_and_folder_are_synced",
+    ),
+    Mutant(
+        "a document is synced before it gets its name",
+        "daemon/system/folder.py",
+        "                prepare(file.fileno())\n            os.fsync(file.fileno())\n",
+        "                prepare(file.fileno())\n",
+        _GUARDS + "test_nothing_is_told_done_before_file_and_folder_are_synced",
+    ),
+    Mutant(
+        "nothing in the way is replaced",
+        "daemon/system/folder.py",
+        "_RENAME_NOREPLACE = 1",
+        "_RENAME_NOREPLACE = 0",
+        _IT + "test_folder.py::test_a_rename_never_replaces_what_stands_there",
+    ),
+    Mutant(
+        "no link is followed",
+        "daemon/system/folder.py",
+        "_OPEN | os.O_NOFOLLOW, dir_fd=self.fd), self._join(name))",
+        "_OPEN, dir_fd=self.fd), self._join(name))",
+        _IT + "test_folder.py::test_no_link_is_entered_at_any_step",
+    ),
+    Mutant(
+        "delivered only once it is durable",
+        "daemon/delivery/delivery.py",
+        "            try:\n                published = await",
+        "            await self._session(documents.delivered, [each.id for each in waiting], self._clock())\n"
+        "            try:\n                published = await",
+        _IT + "test_places.py::test_results_wait_for_a_share_that_is_away_at_the_start",
+    ),
+    Mutant(
+        "a claim has a row before its file is renamed",
+        "daemon/intake/claim.py",
+        "        await self._session(claims.add, new)\n"
+        "        hiding = await asyncio.to_thread(self._mover.hide, new)\n",
+        "        hiding = await asyncio.to_thread(self._mover.hide, new)\n"
+        "        await self._session(claims.add, new)\n",
+        _IT + "test_claim.py::test_killed_at_any_step_everything_comes_through_once",
+    ),
+    Mutant(
+        "the claimed file is the one that was seen",
+        "daemon/intake/mover.py",
+        "        if found is None or not is_the_one(found, claim):\n            return False\n"
+        "        self._files.rename(own, mine)",
+        "        if found is None:\n            return False\n        self._files.rename(own, mine)",
+        _IT + "test_claim.py::test_another_file_under_the_name_that_was_seen_goes_back",
+    ),
+    Mutant(
+        "a copy is synced before its file leaves the inbox",
+        "daemon/intake/claim.py",
+        "        unwritten = await asyncio.to_thread(self._mover.sync, taken)\n",
+        "        unwritten: list[tuple[Claim, OSError]] = []\n",
+        _IT + "test_claim.py::test_a_copy_that_did_not_reach_the_disk_is_made_anew",
+    ),
+    Mutant(
+        "a copy is compared with its file",
+        "daemon/intake/files.py",
+        "                    if _sha256(writer, halted) != sha256:",
+        "                    if not sha256:",
+        _IT + "test_claim.py::test_a_copy_that_differs_is_not_taken",
+    ),
+    Mutant(
+        "an inbox that is away keeps its claims",
+        "daemon/intake/mover.py",
+        "return Where.LOST if reach.device(claim.path) == claim.device else Where.AWAY",
+        "return Where.LOST",
+        _IT + "test_claim.py::test_a_claim_in_an_inbox_that_is_not_mounted_waits",
+    ),
+    Mutant(
+        "recovery of what was in hand",
+        "daemon/store/recovery.py",
+        "    if task.status in PENDING | RUNNING:\n        return Event.RELEASED, None\n",
+        "",
+        _STORE + "test_recovery.py::test_recovery_puts_every_task_back_where_it_waits",
+    ),
+    Mutant(
+        "the daemon's own deaths are counted",
+        "daemon/store/recovery.py",
+        "    if deaths >= DEATHS_IN_A_ROW:\n",
+        "    if False:\n",
+        _STORE + "test_recovery.py::test_a_task_that_kills_the_daemon_time_after_time_is_failed",
+    ),
+    Mutant(
+        "the place is known after a restart",
+        "daemon/store/settings.py",
+        "    return None if value is None else KnownPlace.read(value)\n",
+        "    return None\n",
+        _IT + "test_places.py::test_results_wait_for_a_share_that_is_away_at_the_start",
+    ),
+    Mutant(
+        "exclusion's second guard",
+        "daemon/node/local.py",
+        "        if self._group is None or stage not in self._group or self._switch.locked():\n",
+        "        if False:\n",
+        _GUARDS + "test_work_of_a_group_that_is_not_loaded_is_refused",
+    ),
+    Mutant(
+        "a switch waits for running attempts",
+        "daemon/node/local.py",
+        "            if self._in_flight:\n",
+        "            if False:\n",
+        _GUARDS + "test_no_switch_begins_while_an_attempt_runs",
+    ),
+    Mutant(
+        "an earlier daemon's engines are ended at the start",
+        "daemon/supervisor/supervisor.py",
+        "                await self._node.ensure(None)\n            except EngineError as exc:\n"
+        "                failures += 1",
+        "                await asyncio.sleep(0)\n            except EngineError as exc:\n"
+        "                failures += 1",
+        _GUARDS + "test_a_start_ends_all_engines_also_those_that_look_stopped",
+    ),
+    Mutant(
+        "the ticket of an outcome is compared",
+        "daemon/supervisor/task_book.py",
+        "return task if (task.revision, task.attempt) == (ticket.revision, ticket.attempt) else None",
+        "return task",
+        _GUARDS + "test_an_outcome_of_an_earlier_attempt_is_dropped",
+    ),
+    Mutant(
+        "a commit compares the row that it changes",
+        "daemon/store/commits.py",
+        "        & (TaskRow.attempt == before.attempt)\n        & (TaskRow.revision == before.revision)\n",
+        "",
+        _STORE + "test_commits.py::test_a_change_of_another_attempt_or_revision_changes_nothing",
+    ),
+    Mutant(
+        "a cancel beats the outcome",
+        "daemon/core/tasks/lifecycle.py",
+        "    if task.cancel_requested:  # 1\n        return _to(task, Event.CANCELLED)\n",
+        "",
+        _UNIT + "test_lifecycle.py::test_a_cancel_that_was_asked_for_beats_every_fault",
+    ),
+    Mutant(
+        "an engine's fault is never booked on a task",
+        "daemon/core/tasks/lifecycle.py",
+        "    if fault.died or fault.blame is Blame.ENGINE:  # 3",
+        "    if fault.died:  # 3",
+        _UNIT + "test_lifecycle.py::test_an_engines_fault_is_never_counted_however_often_it_comes",
+    ),
+    Mutant(
+        "two deaths alone fail",
+        "daemon/core/tasks/lifecycle.py",
+        "_DEATHS_ALONE = 2",
+        "_DEATHS_ALONE = 200",
+        _UNIT + "test_lifecycle.py::test_two_deaths_alone_fail_at_every_stage",
+    ),
+    Mutant(
+        "the same content again is no second task",
+        "daemon/store/births.py",
+        "    if again is not None:\n        return Born(birth.claim, None, Refused.DUPLICATE, again)\n",
+        "",
+        _STORE + "test_births.py::test_the_same_content_of_the_same_student_makes_no_second_task",
+    ),
+    Mutant(
+        "ids begin above what lies on the disk",
+        "daemon/delivery/remains.py",
+        "        if found.highest_id > last:\n",
+        "        if False:\n",
+        _IT + "test_remains.py::test_an_older_copy_of_the_database_gives_no_id_a_second_time",
+    ),
+    Mutant(
+        "no original in the archive is replaced",
+        "daemon/delivery/archive.py",
+        "            elif not _is_video_of(task, Entry(target, new), there, spooled=spooled is not None):\n"
+        "                continue\n",
+        "",
+        _IT + "test_archive.py::test_the_file_that_has_the_name_keeps_it",
+    ),
+    Mutant(
+        "the archive is synced before the spool",
+        "daemon/delivery/archive.py",
+        "            target.sync()\n            source.unlink(name)",
+        "            source.unlink(name)",
+        _IT + "test_archive.py::test_the_folder_that_receives_is_synced_before_the_one_that_gives",
+    ),
+    Mutant(
+        "a clock alone deletes nothing",
+        "daemon/core/keeping/witness.py",
+        "    credited = min(passed - certain, last.credit)  # 5\n",
+        "    credited = passed - certain\n",
+        _IT + "test_retention.py::test_a_start_with_a_clock_a_month_ahead_deletes_nothing_and_says_so",
+    ),
+    Mutant(
+        "what is too large is not read",
+        "daemon/intake/claim.py",
+        "        if claim.size_bytes > self._limits.max_size_bytes:\n",
+        "        if False:\n",
+        _IT + "test_monsters.py::test_giants_are_told_so_and_hold_up_nobody",
+    ),
+    Mutant(
+        "an entry of the audit is chained to the one before",
+        "daemon/core/keeping/chain.py",
+        "    if entry.previous != previous:\n",
+        "    if False:\n",
+        _UNIT + "test_chain.py::test_an_entry_left_out_swapped_or_put_in_is_found",
+    ),
+)
