@@ -113,10 +113,10 @@ def _column_of(title: str) -> RosterColumn | None:
 
 def is_test_student(row: TableRow, columns: Mapping[RosterColumn, int]) -> bool:
     """Whether a row is that of Canvas's student for trying things, who has no number of an institution."""
-    number = columns.get(RosterColumn.NUMBER)
-    return folded(row.cell(columns[RosterColumn.NAME])) in _TEST_STUDENTS and not (
-        number is not None and row.cell(number)
-    )
+    name, number = columns.get(RosterColumn.NAME), columns.get(RosterColumn.NUMBER)
+    if name is None or (number is not None and row.cell(number)):
+        return False
+    return folded(row.cell(name)) in _TEST_STUDENTS
 
 
 def participant_number(text: str) -> str:
