@@ -86,10 +86,9 @@ MUTANTS = (
     ),
     Mutant(
         "the claimed file is the one that was seen",
-        "daemon/intake/mover.py",
-        "        if found is None or not is_the_one(found, claim):\n            return False\n"
-        "        self._files.rename(own, mine)",
-        "        if found is None:\n            return False\n        self._files.rename(own, mine)",
+        "daemon/intake/moves.py",
+        "    return identity == (claim.device, claim.inode, claim.size_bytes, claim.mtime_ns)\n",
+        "    return bool(identity)\n",
         _IT + "test_claim.py::test_another_file_under_the_name_that_was_seen_goes_back",
     ),
     Mutant(
@@ -229,17 +228,17 @@ MUTANTS = (
         _IT + "test_retention.py::test_a_start_with_a_clock_a_month_ahead_deletes_nothing_and_says_so",
     ),
     Mutant(
-        "what is too large is not read",
-        "daemon/intake/claim.py",
-        "        if claim.size_bytes > self._limits.max_size_bytes:\n",
-        "        if False:\n",
-        _IT + "test_monsters.py::test_giants_are_told_so_and_hold_up_nobody",
+        "there is room for a copy before it begins",
+        "daemon/intake/mover.py",
+        "        with self._room.hold(min(found.st_size, found.st_blocks * 512)):\n",
+        "        with contextlib.nullcontext():\n",
+        _IT + "test_monsters.py::test_a_file_for_which_there_is_no_room_waits_alone",
     ),
     Mutant(
-        "an entry of the audit is chained to the one before",
+        "an entry of the audit has the hash of what it says",
         "daemon/core/keeping/chain.py",
-        "    if entry.previous != previous:\n",
-        "    if False:\n",
-        _UNIT + "test_chain.py::test_an_entry_left_out_swapped_or_put_in_is_found",
+        '    return "" if entry.hash == link(previous, entry.body) else "it was changed"\n',
+        '    return ""\n',
+        _UNIT + "test_chain.py::test_any_change_of_an_entry_is_found_at_its_number",
     ),
 )

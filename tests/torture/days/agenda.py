@@ -17,12 +17,14 @@ _KINDS = (
 )
 _VERBS = ["retry"] * 4 + ["rate"] * 3 + ["cancel"] * 3 + ["hold", "release"] * 2 + ["next"] * 2
 _VERBS += ["in_turn", "deliver", "acknowledge"]
+_KILLED_CLAIMS = 0.02  # uploads whose claim is likely to be cut short
 _ORDERS = ["pause", "pause now", "resume", "drain", "go", "go", "deadline"]
 
 
 def furnish(lab: Lab) -> None:
     """Draw the settings of a lab."""
     dice = lab.chance("settings")
+    lab.outlive = dice.random() < 0.5
     lab.settings = {
         "gpu.residency": dice.choice(_RESIDENCIES),
         "batch.size": dice.choice(["auto", 2, 5, 10]),
@@ -74,6 +76,8 @@ def _class(lab: Lab, dice: random.Random, at: float) -> list[Moment]:
             moments.append(Moment(comes, "half", upload.number))
             comes += dice.uniform(0.1, 1.5)
         moments.append(Moment(comes, "upload", upload.number))
+        if dice.random() < _KILLED_CLAIMS:
+            moments.append(Moment(comes + dice.uniform(1.9, 3.5), "kill", dice.randrange(60)))
     return moments
 
 

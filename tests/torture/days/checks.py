@@ -108,11 +108,17 @@ def _result(
 def _history(lab: Lab, db: Database) -> None:
     """The history of each task is a way through the table of transitions, and no stage succeeded twice."""
     query = "SELECT task_id, revision, event, from_status, to_status FROM task_events ORDER BY id"
+    contents = dict(db.execute_sql("SELECT id, user_id || ' ' || sha256 FROM processing_tasks").fetchall())
     status: dict[int, str] = {}
     successes: Counter[tuple[int, int, str]] = Counter()
     for task_id, revision, event, before, after in db.execute_sql(query).fetchall():
         if before is not None and task_id in status and before != status[task_id]:
             lab.find("other", f"task {task_id} was {status[task_id]}, and {event} from {before}")
+        if before is None:  # a birth
+            twins = [other for other in status if contents[other] == contents[task_id]]
+            for twin in twins:
+                if status[twin] not in (Status.FAILED, Status.CANCELLED):
+                    lab.find("doubled", f"task {task_id} is task {twin} again, which is {status[twin]}")
         status[task_id] = after
         if event in set(Event) and before != after and TRANSITIONS.get((before, event)) != after:
             lab.find("other", f"task {task_id} went from {before} by {event} to {after}")

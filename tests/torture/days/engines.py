@@ -52,8 +52,7 @@ class LabEngine:
 
     stage: Stage
     lab: Lab
-    alive_ones: set[Stage]
-    groups: list[frozenset[Stage]]
+    groups: list[frozenset[str]]
     committed: Committed
     die: Callable[[], object]
     alive: bool = False
@@ -72,9 +71,9 @@ class LabEngine:
         self.starts += 1
         dice = self.lab.chance("start", self.stage, len(self.lab.lines))
         self.alive = True  # from now on there is a process, ready or not
-        self.alive_ones.add(self.stage)
-        if not any(self.alive_ones <= group for group in self.groups):
-            self.lab.find("exclusion", f"alive together: {sorted(self.alive_ones)}")
+        self.lab.alive.add(self.stage.value)
+        if not self._are_apart:
+            self.lab.find("exclusion", f"alive together: {sorted(self.lab.alive)}")
         await asyncio.sleep(dice.uniform(0.5, 12.0) if dice.random() < 0.97 else 170.0)
         if not self.lab.calm and (self._is_sick or dice.random() < 0.02):
             self._gone("does not start")
@@ -83,7 +82,7 @@ class LabEngine:
 
     async def stop(self) -> None:
         dice = self.lab.chance("stop", self.stage, len(self.lab.lines))
-        if self.alive:
+        if self.stage.value in self.lab.alive:  # whether we know of it or not
             await asyncio.sleep(dice.uniform(0.05, 2.0))
             if not self.lab.calm and dice.random() < 0.01:
                 raise EngineError(f"{self.stage} does not stop; look for its process")
@@ -122,8 +121,8 @@ class LabEngine:
         lab.log(f"{self.stage} begins with {name}")
         if ticket.task_id and self.committed(ticket, _SUCCESS[self.stage]):
             lab.find("repeated", f"{self.stage} of {name} has its outcome already")
-        if not any(self.alive_ones <= group for group in self.groups) or not self.alive:
-            lab.find("exclusion", f"{self.stage} works while these are alive: {sorted(self.alive_ones)}")
+        if not self._are_apart or not self.alive:
+            lab.find("exclusion", f"{self.stage} works while these are alive: {sorted(lab.alive)}")
         await asyncio.sleep(dice.uniform(3.0, 30.0) if dice.random() < 0.98 else dice.uniform(60.0, 400.0))
         lab.count("attempts")
         how = always or self._fate(ticket, dice)
@@ -145,7 +144,11 @@ class LabEngine:
     def _gone(self, how: str) -> None:
         self.lab.log(f"engine {self.stage} {how}")
         self.alive = False
-        self.alive_ones.discard(self.stage)
+        self.lab.alive.discard(self.stage.value)
+
+    @property
+    def _are_apart(self) -> bool:
+        return any(self.lab.alive <= group for group in self.groups)
 
     @property
     def _is_sick(self) -> bool:
@@ -164,9 +167,8 @@ def make_lab_node(
     progress: OnProgress,
 ) -> Node:
     """The node of the lab, with the daemon's own guard of the exclusion. `die` kills the daemon."""
-    alive: set[Stage] = set()
-    sets = [frozenset(map(Stage, group)) for group in groups]
-    stt, extract, rate = (LabEngine(stage, lab, alive, sets, committed, die) for stage in Stage)
+    sets = [frozenset(group) for group in groups]
+    stt, extract, rate = (LabEngine(stage, lab, sets, committed, die) for stage in Stage)
     return LocalNode(stt, extract, rate, progress)
 
 

@@ -58,6 +58,8 @@ class Lab:
     sick: dict[str, float] = field(default_factory=dict)  # until when engines of a stage fail
     disk_slow_until: float = 0.0
     disk_full_until: float = 0.0
+    alive: set[str] = field(default_factory=set)  # engines, as the process table has them
+    outlive: bool = False  # engines outlive a daemon that is killed, as containers do
     calm: bool = False  # it is evening: nothing goes wrong any more
     kill_in: int | None = None  # steps of the daemon until it is killed
     born: int = 0

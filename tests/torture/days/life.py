@@ -171,6 +171,8 @@ class _Life:
         self._lab.kill_in = None
         self._lab.count("kills")
         self._lab.log("the daemon is killed")
+        if not self._lab.outlive:
+            self._lab.alive.clear()
         self._end("killed")
 
     def _end(self, how: Ended) -> NoReturn:

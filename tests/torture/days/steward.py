@@ -138,15 +138,17 @@ class Steward:
             outside.bring_back(lab, share)
         await daemon.supervisor.order(Order.RESUME, actor="olga")
         until = lab.clock.now + _EVENING_S
-        while not self._is_quiet(daemon):
-            if lab.clock.now > until:
-                lab.find("hung", f"not worked off in an evening: {_state(daemon)}")
-                break
+        while True:
             for task in daemon.supervisor.tasks:
                 if task.held:
                     await daemon.supervisor.ask(Verb.RELEASE, task.id, actor="olga")
             daemon.intake.hint()
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_LOOK_S)  # in which it also sees that the shares are back
+            if self._is_quiet(daemon):
+                break
+            if lab.clock.now > until:
+                lab.find("hung", f"not worked off in an evening: {_state(daemon)}")
+                break
         checks.in_the_evening(lab, daemon)
         self.ended.set_result("evening")
 
