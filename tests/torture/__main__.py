@@ -14,7 +14,7 @@ from tests.torture.mutations import run_mutations
 from tests.torture.soak import run_soak
 from tests.torture.table import Report, show
 
-_HOURS, _SHORT_HOURS = 2000.0, 48.0
+_HOURS, _SHORT_HOURS = 2000.0, 32.0
 
 Tell = Callable[[str], None]
 

@@ -235,10 +235,10 @@ MUTANTS = (
         _IT + "test_monsters.py::test_a_file_for_which_there_is_no_room_waits_alone",
     ),
     Mutant(
-        "an entry of the audit has the hash of what it says",
-        "daemon/core/keeping/chain.py",
-        '    return "" if entry.hash == link(previous, entry.body) else "it was changed"\n',
-        '    return ""\n',
-        _UNIT + "test_chain.py::test_any_change_of_an_entry_is_found_at_its_number",
+        "what was delivered is not delivered again",
+        "daemon/store/documents.py",
+        "    waiting = DocumentRow.delivered_at.is_null() & (DocumentRow.id > after_id)\n",
+        "    waiting = DocumentRow.id > after_id\n",
+        _STORE + "test_delivery.py::test_a_delivered_document_is_not_offered_again_unless_asked",
     ),
 )
