@@ -101,7 +101,7 @@ class Claimer:
 
     async def open_claims(self) -> list[Claim]:
         """All open claims, oldest first: those that a crash left, and those in work."""
-        return await self._session(claims.still_open)
+        return await asyncio.to_thread(self._mover.hide_again, await self._session(claims.still_open))
 
     async def tidy(self, hidden_files: Sequence[SeenFile]) -> Tidied:
         """Clean up claimed files whose folder was renamed while they waited. Raises StoreError.
@@ -109,7 +109,7 @@ class Claimer:
         A file that was taken is removed. One that was lost by it gets its name back, to be claimed again.
         Anybody can make files with hidden names in closed folders, so a failure must not stop the others.
         """
-        ours = frozenset(map(hidden, await self.open_claims()))
+        ours = frozenset(map(hidden, await self._session(claims.still_open)))
         loose = {claim_id_of(entry.path): entry for entry in hidden_files if entry.path not in ours}
         failed: list[tuple[SeenFile, OSError]] = []
         ids = list(loose)

@@ -48,6 +48,14 @@ class Mover:
                     denied.append((claim, exc))
         return Hiding(tuple(won), tuple(late), tuple(denied))
 
+    def hide_again(self, claims: list[Claim]) -> list[Claim]:
+        """Hide the files of open claims that have their own names again after a power cut: a rename is
+        durable only once its file has left the inbox, and they would be claimed twice. Gives the claims.
+        """
+        with contextlib.suppress(OSError):  # an inbox that is away shows none of them, and the scan says so
+            self.hide([claim for claim in claims if not claim.is_member])
+        return claims
+
     def fetch(self, claim: Claim, halted: Halted) -> Fetched:
         """Bring the file of an open claim to its place. A copied file keeps its hidden name as well.
 

@@ -473,6 +473,31 @@ def test_a_copy_of_which_a_power_cut_left_only_the_name_is_made_anew(here: Intak
     assert [task.size_bytes for task in Outcome(here).tasks] == [10, 10]
 
 
+@pytest.mark.parametrize("step", ["sync_file", "sync"])
+def test_a_file_that_a_power_cut_gave_its_own_name_again_is_not_taken_twice(
+    here: IntakeLab, step: str
+) -> None:
+    here.drop("s01/intro.mp4", b"11 seconds")
+    steps = Fuse()
+    claim_all(here, fuse=steps)
+    video = here.drop("s02/intro.mp4", b"12 seconds")
+    with pytest.raises(Crash):
+        claim_all(here, fuse=Fuse(steps.steps.index(step)))
+    (hidden,) = video.parent.glob(".introeval-*")
+    hidden.rename(video)  # as the disk has it: its folder was not synced
+
+    async def restart() -> None:
+        one = claimer(here)
+        left = await one.open_claims()
+        seen_again = await take_all(one, here)  # before any of those left is worked off
+        await finish(one, [*left, *seen_again.claims])
+
+    asyncio.run(restart())
+    outcome = Outcome(here)
+    assert (len(outcome.tasks), outcome.reasons) == (2, [])
+    assert not list(video.parent.iterdir())
+
+
 @pytest.mark.parametrize("step", ["copy", "unlink", "births.create_tasks"])
 def test_a_folder_that_is_shut_after_the_claim_keeps_no_claim_open(
     here: IntakeLab, monkeypatch: pytest.MonkeyPatch, step: str

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from tests.torture.days.campaign import run_days
+from tests.torture.disk.campaign import run_errors, run_instants
 from tests.torture.mutations import run_mutations
 from tests.torture.soak import run_soak
 from tests.torture.table import Report, show
@@ -33,6 +34,8 @@ def _soak(short: bool, seed: int, tell: Tell) -> Report:
 
 _PARTS: dict[str, Callable[[bool, int, Tell], Report]] = {
     "days": _days,
+    "instants": run_instants,
+    "errors": run_errors,
     "mutations": _mutations,
     "soak": _soak,
 }

@@ -31,7 +31,7 @@ from daemon.node import LocalNode
 from tests.support.scripted import EVALUATION, PROFILE, SAID, SPEAKING, TRANSCRIPT
 from tests.torture.days.lab import Lab
 
-_FAULTS = {
+FAULTS = {
     "task": Fault(Blame.TASK, "bad_answer", "the answer makes no sense"),
     "engine": Fault(Blame.ENGINE, "server_error", "the server answers 500"),
     "death": Fault(Blame.ENGINE, "died", "the engine died", died=True),
@@ -129,12 +129,12 @@ class LabEngine:
         lab.log(f"{self.stage} ends with {name}: {how}")
         if how == "invalid" and invalid is not None:
             return invalid
-        if how not in _FAULTS:
+        if how not in FAULTS:
             return good
         lab.faults.setdefault((ticket.task_id, ticket.revision, self.stage.value), []).append(how)
-        if _FAULTS[how].died:
+        if FAULTS[how].died:
             self._gone("died")
-        return Failed(ticket, _FAULTS[how])
+        return Failed(ticket, FAULTS[how])
 
     def _fate(self, ticket: Ticket, dice: random.Random) -> str:
         if self.lab.calm or not ticket.task_id:  # no task has the id 0, but the canary

@@ -48,10 +48,15 @@ Ended = str
 """How a life ended: killed, stopped or evening."""
 
 
-def live(lab: Lab, clock: Clock, handed: Path) -> tuple[Ended, Lab]:
-    """Let the daemon live once, in a process of its own. Gives how it ended, and the lab after it."""
+def live(
+    lab: Lab, clock: Clock, handed: Path, prepare: Callable[[], None] = lambda: None
+) -> tuple[Ended, Lab]:
+    """Let the daemon live once, in a process of its own, which calls `prepare` first. Gives how it ended, and
+    the lab after it.
+    """
     child = os.fork()
     if not child:
+        prepare()
         _Life(lab, handed).begin()
     os.waitpid(child, 0)
     try:

@@ -7,6 +7,7 @@ from typing import Any
 
 from daemon.app.parts import Daemon
 from daemon.contracts.values import Change
+from daemon.contracts.wire.classes import DecisionWanted
 from daemon.contracts.wire.words import Order, Verb
 from daemon.core.errors import IntroEvalError
 from daemon.monitoring.alarms import Alarm
@@ -87,6 +88,9 @@ class Steward:
                 self._lab.calm = True
                 if self._daemon is not None:
                     self._ask(self._close())
+            case "decide":
+                if self._daemon is not None:
+                    self._ask(self._decide(self._daemon, moment.about))
             case "stop":
                 if self._daemon is not None and not self.ended.done():
                     self.ended.set_result("stopped")
@@ -98,6 +102,13 @@ class Steward:
         asking = self._loop.create_task(work)
         self._asking.add(asking)
         asking.add_done_callback(self._asking.discard)
+
+    async def _decide(self, daemon: Daemon, task_id: int) -> None:
+        """A person takes a result as it is."""
+        try:
+            await daemon.classes.decide(task_id, DecisionWanted(), "olga")
+        except IntroEvalError as exc:
+            self._lab.log(f"the decision on {task_id} is refused: {exc}")
 
     async def _order(self, daemon: Daemon, moment: Moment) -> None:
         lab, work = self._lab, daemon.supervisor

@@ -1,0 +1,79 @@
+"""A power cut after some calls of a class, calls that fail, and that the harness notices a missing fsync."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.torture.disk.calls import Call
+from tests.torture.disk.model import Disk, Loss
+
+ROOT = Path(__file__).parents[2]
+
+
+def worker(*arguments: str, below: Path = ROOT) -> tuple[list[dict[str, str]], dict[str, int]]:
+    """Run a worker, and give its findings and its last counts."""
+    command = [sys.executable, "-m", "tests.torture.disk", *arguments]
+    environ = {**os.environ, "PYTHONPATH": str(below)}
+    ran = subprocess.run(command, cwd=below, env=environ, capture_output=True, text=True, timeout=280)
+    lines = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert lines, ran.stderr
+    return [line for line in lines if "kind" in line], lines[-1]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Disk:
+    (tmp_path / "old").write_bytes(b"before")
+    return Disk(tmp_path)
+
+
+def call(what: str, inode: int = 0, other: int = 0, name: str = "", new: str = "", **more: object) -> Call:
+    given = {"error": 0, "at": 0, "data": b"", **more}
+    return Call(what=what, inode=inode, other=other, name=name.encode(), new=new.encode(), **given)  # type: ignore[arg-type]
+
+
+def left(disk: Disk, loss: Loss) -> dict[str, bytes]:
+    return {path.decode(): content for path, _, content in disk.after(loss, random.Random(1)).files}
+
+
+def test_a_file_survives_with_its_content_and_its_name_synced_each_by_itself(
+    disk: Disk, tmp_path: Path
+) -> None:
+    root = tmp_path.stat().st_ino
+    disk.play(call("create", 1, root, "new"))
+    disk.play(call("write", 1, data=b"whole"))
+    assert left(disk, Loss.NOTHING) == {"old": b"before", "new": b"whole"}
+    assert left(disk, Loss.TORN) == {"old": b"before", "new": b"wh"}
+    assert left(disk, Loss.CONTENT) == {"old": b"before", "new": b""}
+    disk.play(call("sync", 1))
+    assert left(disk, Loss.ALL) == {"old": b"before"}
+    disk.play(call("sync", root))
+    assert left(disk, Loss.ALL) == {"old": b"before", "new": b"whole"}
+
+
+def test_what_a_failed_fsync_has_left_out_no_later_one_writes(disk: Disk, tmp_path: Path) -> None:
+    disk.play(call("create", 1, tmp_path.stat().st_ino, "new"))
+    disk.play(call("sync", tmp_path.stat().st_ino))
+    disk.play(call("write", 1, data=b"whole"))
+    disk.play(call("sync", 1, error=5))
+    disk.play(call("sync", 1))
+    assert left(disk, Loss.NOTHING)["new"] == b"whole"
+    assert left(disk, Loss.ALL)["new"] == b""
+
+
+def test_a_class_comes_through_power_cuts() -> None:
+    findings, counts = worker("instants", "--every", "83")
+    assert not findings
+    assert counts["calls"] > 1500
+    assert counts["states"] > 20
+    assert counts["second"] > 3
+
+
+def test_a_class_comes_through_calls_that_fail() -> None:
+    findings, counts = worker("errors", "--every", "130")
+    assert not findings
+    assert counts["errors"] > 10
