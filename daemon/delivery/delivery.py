@@ -59,6 +59,7 @@ class Delivery:
         self._again = asyncio.Event()
         self._rested = asyncio.Event()
         self._class_ended = False
+        self._store_failed = False
         self.blocked = 0  # documents that wait until a person moves a file away
         self.still = asyncio.Lock()  # held by a round, and by code during which none may run
 
@@ -118,7 +119,11 @@ class Delivery:
                 return _Ended.PARTLY
         except StoreError as exc:
             self._alarms.set(trouble_of("store", str(exc)))
+            self._store_failed = True
             return _Ended.AWAY
+        if self._store_failed:  # what failed was done again; perhaps nobody else writes any more
+            self._alarms.clear("store")
+            self._store_failed = False
         return delivered
 
     async def _deliver(self) -> _Ended:

@@ -54,11 +54,18 @@ class Delays:
         if new:
             self._plan()
 
-    def put_all(self, alarm: IntakeAlarm | None) -> None:
-        """Delay all claims by this alarm; with None, end that delay."""
+    def put_all(self, alarm: IntakeAlarm) -> None:
+        """Delay all claims by this alarm."""
         self._of_all = alarm
-        if alarm is not None:
-            self._plan()
+        self._plan()
+
+    def resume(self, open_claims: Iterable[Claim]) -> None:
+        """End the delay of all claims by one alarm, and that of claims that are no longer open: the error may
+        have come after they were done.
+        """
+        self._of_all = None
+        still = {claim.id for claim in open_claims}
+        self.end([claim for claim in self.claims if claim.id not in still])
 
     def end(self, claims: Iterable[Claim]) -> None:
         """End the delay of these claims."""

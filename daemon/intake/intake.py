@@ -186,7 +186,7 @@ class Intake:
         except StoreError as exc:
             self._store_fails(exc)
             return
-        self._delays.put_all(None)
+        self._delays.resume(claims)
         self._pipeline.put(claims)
         self._alarms.put("claims", self._delays.alarms)
 

@@ -196,7 +196,10 @@ class LabMedia:
         content = path.read_bytes()
         if content.startswith(b"damaged"):
             return Fault(Blame.PERMANENT, "damaged", "the file is damaged; copy it again")
-        pcm.write_bytes(content)
+        try:
+            pcm.write_bytes(content)
+        except OSError as exc:  # as the media child, which answers with what went wrong
+            return Fault(Blame.ENGINE, "decoder_failed", f"{exc.strerror}; free space", begun=False)
         return Decoded(pcm, (Take(10.0),))
 
     async def aclose(self) -> None:

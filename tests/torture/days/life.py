@@ -23,7 +23,7 @@ from daemon.app.parts import Daemon
 from daemon.config.load import Config, load
 from daemon.contracts.ports import Node
 from daemon.contracts.values import Ticket
-from daemon.core.errors import StoreError
+from daemon.core.errors import IntroEvalError, StoreError
 from daemon.core.keeping.witness import Reading
 from daemon.core.tasks.task import Event
 from daemon.delivery import places
@@ -91,7 +91,9 @@ class _Life:
             how = loop.run_until_complete(self._live(loop))
         except Hung as exc:
             lab.find("hung", str(exc))
-        except StoreError as exc:  # its supervisor starts it again
+        except (IntroEvalError, OSError) as exc:  # its supervisor starts it again
+            if self._daemon is not None and not isinstance(exc, StoreError):
+                lab.find("other", traceback.format_exc())
             lab.log(f"the daemon gave up: {exc}")
         except Exception:  # noqa: BLE001 - whatever it is, it is a finding
             lab.find("other", traceback.format_exc())
