@@ -66,14 +66,14 @@ def test_what_a_failed_fsync_has_left_out_no_later_one_writes(disk: Disk, tmp_pa
 
 
 def test_a_class_comes_through_power_cuts() -> None:
-    findings, counts = worker("instants", "--every", "83")
+    findings, counts = worker("instants", "--every", "250")
     assert not findings
     assert counts["calls"] > 1500
-    assert counts["states"] > 20
-    assert counts["second"] > 3
+    assert counts["states"] > 10
+    assert counts["second"] >= 2
 
 
 def test_a_class_comes_through_calls_that_fail() -> None:
-    findings, counts = worker("errors", "--every", "130")
+    findings, counts = worker("errors", "--every", "400")
     assert not findings
-    assert counts["errors"] > 10
+    assert counts["errors"] > 3
