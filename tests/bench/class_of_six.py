@@ -59,7 +59,7 @@ class Ours:
                 stdout=output,
                 stderr=output,
             )
-        results = list((self._folder / "outbox").rglob(f"c{self._class}*.json"))
+        results = list((self._folder / "outbox").rglob(f"*-c{self._class}*.result.json"))
         given = [json.loads(file.read_text()).get("evaluation") for file in results]
         if ended.returncode or len([each for each in given if each]) != len(self._clips):
             log = Path(output.name).read_text()[-2000:]
