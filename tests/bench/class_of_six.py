@@ -6,7 +6,6 @@ of ours does is the whole program, from its start to its end: `introeval run --o
 canary of the day, the others do not. The ways take turns.
 """
 
-import asyncio
 import json
 import os
 import shutil
@@ -29,7 +28,7 @@ from tests.bench.figures import (
     seconds_of,
 )
 from tests.bench.real_ollama import real_ollama, settings
-from tests.bench.switch import TwoContainers, compared
+from tests.bench.switch import TwoContainers
 
 WHISPER = "base"
 
@@ -67,7 +66,7 @@ class Ours:
 
 
 def measure(options: Options) -> list[Figure]:
-    """Seconds of a class, ours and the peers', and of a switch. Raises Skipped."""
+    """Seconds of a class, ours and the peers'. Raises Skipped."""
     lab = real_ollama()
     clips = sorted((ROOT / "samples").glob("s00[1-6]_*.mp4"))
     model = str(model_folder(f"whisper-{WHISPER}"))
@@ -88,7 +87,6 @@ def measure(options: Options) -> list[Figure]:
             },
             ROUNDS,
         )
-    switch, shell = asyncio.run(compared(lab, ROUNDS))
     return [
         Figure("ours, with the canary of the day", first, "s"),
         median_of("ours", took["ours"], "s"),
@@ -96,7 +94,4 @@ def measure(options: Options) -> list[Figure]:
         median_of("a script, one batch", took["batch"], "s"),
         ratio_of("ours to one after the other", took["ours"], took["one by one"], "x", at_most(0.6)),
         ratio_of("ours to one batch", took["ours"], took["batch"], "x", at_most(0.85)),
-        median_of("a switch to the LLMs and back", switch, "s"),
-        median_of("by a shell script", shell, "s"),
-        ratio_of("ours to the shell script", switch, shell, "x", at_most(1.15)),
     ]
