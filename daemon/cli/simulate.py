@@ -23,6 +23,7 @@ def simulate(
     switch_s: Annotated[
         float | None, typer.Option(min=0, help="Seconds that a switch takes; default: as measured, else 5.")
     ] = None,
+    nodes: Annotated[int, typer.Option(min=1, max=64, help="How many machines share the work.")] = 1,
     plain: Annotated[bool, typer.Option("--ascii", help="Draw with plain ASCII.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -42,6 +43,7 @@ def simulate(
         residency=residency or ["auto"],
         parallel=parallel or (None,),
         switch_s=switch_s,
+        nodes=nodes,
     )
     if as_json:
         print(json.dumps([plain_values(*result) for result in results], indent=2))

@@ -55,6 +55,7 @@ def simulations(
     residency: Sequence[str],
     parallel: Sequence[int | None],
     switch_s: float | None,
+    nodes: int = 1,
 ) -> list[tuple[Setting, SimulatedClass]]:
     """Simulate each combination of the options. Raises UsageError and StoreError."""
     learnt, source = _durations(config, durations, switch_s)
@@ -76,7 +77,7 @@ def simulations(
             plan = replace(plan, parallel=dict.fromkeys(plan.parallel, slots))
         known = learnt if card is None else _with_switch(computed(card, plan, len(coming)), switch_s)
         setting = _setting(config, plan, known, size, stt, () if slots else unknown)
-        result = simulate_class(coming, setting.policy, known)
+        result = simulate_class(coming, setting.policy, known, nodes)
         lines = card_lines(card, plan, result) if card else ()
         found.append((replace(setting, source=source, computed=lines, speedups=seen), result))
     return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from daemon.core.forecast.durations import Durations
-from daemon.core.schedule.decision import Policy, View
+from daemon.core.schedule.decision import LOCAL, Policy, View
 from daemon.core.schedule.phase_state import Group, PhaseState
 from daemon.core.schedule.simulation import simulate
 from daemon.core.schedule.timetable import Attempt, Input, Mark, SwitchResult, Timetable, What
@@ -52,8 +52,13 @@ class SimulatedClass:
     ends: tuple[float, ...]
 
 
-def simulate_class(coming: Sequence[Coming], policy: Policy, durations: Durations) -> SimulatedClass:
-    """Run a class, from an idle node to the last result, with expected durations."""
+def simulate_class(
+    coming: Sequence[Coming], policy: Policy, durations: Durations, nodes: int = 1
+) -> SimulatedClass:
+    """Run a class, from so many idle nodes to the last result, with expected durations.
+
+    The phases are those of this machine's node.
+    """
     tasks = [_task(place, one) for place, one in enumerate(coming, 1)]
     switch_s = durations.round_s(policy) / len(policy.residency)
 
@@ -63,10 +68,11 @@ def simulate_class(coming: Sequence[Coming], policy: Policy, durations: Duration
     def loads(leaving: Group | None, entering: Group | None) -> SwitchResult:
         return SwitchResult(durations.switch_s(leaving, entering))
 
+    idle = PhaseState(switch_s=switch_s)
     first = [task for task in tasks if task.claimed_at <= 0.0]
     script = [Input(task.claimed_at, What.ARRIVE, task) for task in tasks if task.claimed_at > 0.0]
     timetable = simulate(
-        View(0.0, first, PhaseState(switch_s=switch_s)),
+        View(0.0, first, idle, others={f"node{number}": idle for number in range(2, nodes + 1)}),
         policy,
         tries=attempt,
         loads=loads,
@@ -80,7 +86,9 @@ def simulate_class(coming: Sequence[Coming], policy: Policy, durations: Duration
         mean_wait_s=fmean(waits) if waits else 0.0,
         worst_wait_s=max(waits, default=0.0),
         switches=timetable.switches,
-        switching_s=sum(phase.loaded - phase.asked for phase in phases),
+        switching_s=sum(phase.loaded - phase.asked for phase in phases)
+        if nodes == 1
+        else timetable.switching_s,
         phases=phases,
         ends=tuple(sorted(timetable.ended.values())),
     )
@@ -143,6 +151,8 @@ def _phases(timetable: Timetable) -> Iterator[SimulatedPhase]:
     open_: tuple[Group, float, float] | None = None
     outcomes = 0
     for entry in timetable.entries:
+        if entry.node != LOCAL:
+            continue
         if entry.what is Mark.SWITCHING:
             if open_ is not None:
                 yield SimulatedPhase(*open_, min(entry.at, max(last, open_[2])), outcomes)

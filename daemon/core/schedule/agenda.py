@@ -12,6 +12,8 @@ from daemon.core.schedule.phase_state import Group
 from daemon.core.schedule.timetable import Attempt, Input, SwitchResult
 from daemon.core.tasks.task import Stage
 
+Lane = tuple[str, Stage]
+"""The engine of a stage on a node, by the node's name."""
 Share = Callable[[Stage, int], float]
 """The speed of one of so many attempts at a stage, as a share of its speed alone."""
 
@@ -26,8 +28,9 @@ class AttemptEnds:
 
 @dataclass(frozen=True, slots=True)
 class SwitchEnds:
-    """A switch ends. Void when the daemon crashed since `life`."""
+    """A switch of a node ends. Void when the node or the daemon ended since `life`."""
 
+    node: str
     life: int
     group: Group | None
     load: SwitchResult
@@ -54,7 +57,7 @@ class Agenda:
     _due: list[tuple[float, int, Due]] = field(default_factory=list)
     _wakes: set[float] = field(default_factory=set)
     _puts: int = 0
-    _running: dict[Stage, dict[int, tuple[float, AttemptEnds]]] = field(default_factory=dict)
+    _running: dict[Lane, dict[int, tuple[float, AttemptEnds]]] = field(default_factory=dict)
 
     def put(self, at: float, due: Due) -> None:
         """Add an entry that is due at a time."""
@@ -67,18 +70,18 @@ class Agenda:
             self._wakes.add(at)
             self.put(at, Wake())
 
-    def begin(self, stage: Stage, task_id: int, result: Attempt, now: float) -> None:
-        """Add an attempt's end; `result` has its seconds alone. The others at its stage end later."""
-        running = self._running.setdefault(stage, {})
-        self._repace(stage, len(running) + 1, now)
-        self._expect(stage, now + result.seconds / self.share(stage, len(running) + 1), task_id, result)
+    def begin(self, lane: Lane, task_id: int, result: Attempt, now: float) -> None:
+        """Add an attempt's end; `result` has its seconds alone. The others in its lane end later."""
+        running = self._running.setdefault(lane, {})
+        self._repace(lane, len(running) + 1, now)
+        self._expect(lane, now + result.seconds / self.share(lane[1], len(running) + 1), task_id, result)
 
-    def end(self, stage: Stage, task_id: int, now: float) -> None:
-        """Remove an attempt, and its end if it is still to come. The others at its stage end sooner."""
-        running = self._running[stage]
+    def end(self, lane: Lane, task_id: int, now: float) -> None:
+        """Remove an attempt, and its end if it is still to come. The others in its lane end sooner."""
+        running = self._running[lane]
         before = len(running)
         del running[task_id]
-        self._repace(stage, len(running), now, before)
+        self._repace(lane, len(running), now, before)
 
     def pop(self, until: float) -> tuple[float, Due] | None:
         """Remove the first entry and give its time and itself; None when it is after `until`."""
@@ -90,21 +93,21 @@ class Agenda:
                 return at, due
         return None
 
-    def _expect(self, stage: Stage, at: float, task_id: int, result: Attempt) -> None:
+    def _expect(self, lane: Lane, at: float, task_id: int, result: Attempt) -> None:
         due = AttemptEnds(task_id, result)
-        self._running[stage][task_id] = at, due
+        self._running[lane][task_id] = at, due
         self.put(at, due)
 
     def _is_present(self, due: AttemptEnds) -> bool:
         """Whether this end was not put off or removed since."""
         return any(running.get(due.task_id, (0.0, None))[1] is due for running in self._running.values())
 
-    def _repace(self, stage: Stage, at_once: int, now: float, before: int | None = None) -> None:
-        """Expect the attempts at a stage when they end with so many running."""
-        running = self._running[stage]
+    def _repace(self, lane: Lane, at_once: int, now: float, before: int | None = None) -> None:
+        """Expect the attempts of a lane when they end with so many running."""
+        running, stage = self._running[lane], lane[1]
         if not running:
             return
         factor = self.share(stage, before or len(running)) / self.share(stage, at_once)
         if factor != 1.0:
             for task_id, (at, due) in list(running.items()):
-                self._expect(stage, now + max(0.0, at - now) * factor, task_id, due.result)
+                self._expect(lane, now + max(0.0, at - now) * factor, task_id, due.result)

@@ -1,12 +1,12 @@
 """The input and output of a decision: the values of `daemon.core.schedule.scheduler`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from daemon.core.schedule.phase_state import Group, PhaseState
 from daemon.core.schedule.queue import QueueOrder
-from daemon.core.tasks.task import Stage, Task
+from daemon.core.tasks.task import PENDING, RUNNING, Stage, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,18 @@ class Policy:
         return group is not None and Stage.STT in group and len(self.residency) > 1
 
 
+LOCAL = "local"
+"""The name of the node of this machine, which is always there."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything that a decision may depend on. `tasks` are all open ones; times are epoch seconds."""
+    """Everything that a decision may depend on. `tasks` are all open ones; times are epoch seconds.
+
+    `phase` is that of this machine's node, and `others` are those of the other nodes, by their names. `at`
+    has the node of each task that is or was in hand, where there are others. `leaving` are nodes that finish
+    what they run. `dealt` says that the tasks are those of one node of several, in the order of all tasks.
+    """
 
     now: float
     tasks: Sequence[Task]
@@ -40,6 +49,20 @@ class View:
     draining: bool = False
     go_at: float = 0.0
     last_claim_at: float = 0.0
+    others: Mapping[str, PhaseState] = field(default_factory=dict)
+    at: Mapping[int, str] = field(default_factory=dict)
+    leaving: Set[str] = frozenset()
+    dealt: bool = False
+
+    @property
+    def nodes(self) -> Mapping[str, PhaseState]:
+        """The phase of each node, by its name."""
+        return {LOCAL: self.phase, **self.others}
+
+    def node_of(self, task: Task) -> str | None:
+        """The node that has the task in hand, or had it; None where none did, or it is gone."""
+        node = self.at.get(task.id, LOCAL if task.status in RUNNING | PENDING else "")
+        return node if node == LOCAL or node in self.others else None
 
 
 @dataclass(frozen=True, slots=True)

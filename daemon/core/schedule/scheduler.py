@@ -53,7 +53,8 @@ from daemon.core.tasks.task import PENDING, RUNNING, Stage, Status, Task
 
 _SMALLEST, _LARGEST = 10, 40
 _SWITCH_SHARE = 0.10
-_NEW_RATINGS = 10  # R6: a present class must not wait for the old tasks
+NEW_RATINGS = 10
+"""R6: so many an eval phase, since a present class must not wait for old tasks."""
 
 
 def decide(view: View, policy: Policy) -> Decision:
@@ -111,11 +112,11 @@ def _may_start(task: Task) -> bool:
 
 def _ready_at(task: Task, view: View, policy: Policy) -> float:
     if not view.phase.rests:  # asked for every task at every event, so the usual case must be cheap
-        return _believed(task.not_before, view)
-    return _believed(max(task.not_before, view.phase.rests.get(policy.group_of(task.stage), 0.0)), view)
+        return believed(task.not_before, view)
+    return believed(max(task.not_before, view.phase.rests.get(policy.group_of(task.stage), 0.0)), view)
 
 
-def _believed(until: float, view: View) -> float:
+def believed(until: float, view: View) -> float:
     """The end of a backoff; now, if it is further away than any backoff: the clock was set back since."""
     return until if until <= view.now + BACKOFF_MOST_S else view.now
 
@@ -128,12 +129,13 @@ def _next_ready_at(view: View, policy: Policy) -> float | None:
 
 def _ready(view: View, policy: Policy) -> list[Task]:
     """The tasks that could start now if their group were loaded, in order, without the surplus of R6."""
-    queue = in_order((t for t in view.tasks if not t.held), policy.order)
+    free = (t for t in view.tasks if not t.held)
+    queue = list(free) if view.dealt else in_order(free, policy.order)
     ready = [t for t in queue if _may_start(t) and _ready_at(t, view, policy) <= view.now]
     if len(policy.residency) == 1 or not any(t.stage is Stage.STT for t in ready):
         return ready
     new = [t.id for t in ready if is_new_rating(t) and not t.is_first and t.id not in view.phase.rerated]
-    surplus = set(new[max(0, _NEW_RATINGS - len(view.phase.rerated)) :])
+    surplus = set(new[max(0, NEW_RATINGS - len(view.phase.rerated)) :])
     return [t for t in ready if t.id not in surplus]
 
 
@@ -227,6 +229,6 @@ def _stop(releases: tuple[Action, ...], view: View) -> Decision:
     """R4: stop everything, or stay idle: there is nothing to do."""
     if view.phase.group is None and not view.phase.alive:
         return Decision(releases, Why.IDLE)
-    if (until := _believed(view.phase.rests.get(NOTHING, 0.0), view)) > view.now:
+    if (until := believed(view.phase.rests.get(NOTHING, 0.0), view)) > view.now:
         return Decision(releases, Why.BACKOFF, until)
     return Decision((*releases, Switch(None)), Why.IDLE)

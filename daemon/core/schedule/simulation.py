@@ -8,12 +8,15 @@ part is simulated here, such as the effects of an engine's death.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from daemon.core.errors import Blame, Fault
 from daemon.core.schedule.agenda import Agenda, AttemptEnds, Due, Share, SwitchEnds, Wake, undisturbed
+from daemon.core.schedule.cluster import decide_all, settled
 from daemon.core.schedule.decision import (
+    LOCAL,
     Action,
     Admit,
     Decision,
@@ -26,37 +29,34 @@ from daemon.core.schedule.decision import (
 )
 from daemon.core.schedule.phase_state import (
     NOTHING,
-    AttemptStarted,
-    BatchClosed,
-    BatchOpened,
     EngineFailed,
     EngineWorked,
     Group,
     Observed,
-    PhaseEvent,
-    PhaseState,
-    SwitchBegun,
-    SwitchEnded,
-    after,
 )
-from daemon.core.schedule.scheduler import decide
-from daemon.core.schedule.timetable import Attempt, Input, Mark, SwitchResult, Timetable, TimetableEntry, What
+from daemon.core.schedule.simulated_nodes import SimulatedNodes
+from daemon.core.schedule.timetable import (
+    AttemptResults,
+    Input,
+    Mark,
+    SwitchResult,
+    SwitchResults,
+    Timetable,
+    TimetableEntry,
+    What,
+)
 from daemon.core.tasks.lifecycle import RetryPolicy, advance, after_fault
 from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Task
 
 _MOST_DECISIONS = 6  # after one event; one or two with actions are normal, and one without
 
-AttemptResults = Callable[[Task], Attempt]
-"""Gives the course of the attempt that `task` has just begun."""
-SwitchResults = Callable[[Group | None, Group | None], SwitchResult]
-"""Gives the course of the switch from the group requested last to the next."""
 OnDecision = Callable[[View, Decision], None]
 """Called with each decision and the view that led to it."""
 
 
 def simulate(
     view: View,
-    policy: Policy,
+    policy: Policy | Mapping[str, Policy],
     *,
     tries: AttemptResults,
     loads: SwitchResults,
@@ -69,15 +69,19 @@ def simulate(
 ) -> Timetable:
     """Run the simulation from `view` until nothing more can happen, or until the time `until`.
 
-    A switch that is under way in `view` continues to `last_group` as `under_way` says; without that it counts
-    as not begun. `share` slows attempts beside others; the seconds that `tries` gives are those alone.
+    `policy` is that of every node, or has one for each by its name. A switch that is under way in `view`
+    continues to `last_group` as `under_way` says; without that it counts as not begun. `share` slows attempts
+    beside others; the seconds that `tries` gives are those alone.
     Raises RuntimeError when the scheduler does not settle at an instant, an error of its rules.
     """
-    world = _World(view, policy, tries, loads, retry or RetryPolicy(), Agenda(share))
+    policies = policy if isinstance(policy, Mapping) else defaultdict(lambda: policy)
+    world = _World(view, SimulatedNodes(policies), tries, loads, retry or RetryPolicy(), Agenda(share))
     for event in sorted(script, key=lambda event: event.at):
         world.agenda.put(event.at, event)
-    if view.phase.switching and under_way is not None:
-        world.begin_switch(world.phase.last_group, under_way)
+    if under_way is not None:
+        for name, phase in view.nodes.items():
+            if phase.switching:
+                world.begin_switch(name, phase.last_group, under_way)
     world.run(until, watch)
     return Timetable(view.now, tuple(world.entries), dict(world.tasks))
 
@@ -87,24 +91,17 @@ class _World:
     """The state of the simulation. `view` is what the next decision sees, without the tasks."""
 
     view: View
-    policy: Policy
+    nodes: SimulatedNodes
     tries: AttemptResults
     loads: SwitchResults
     retry: RetryPolicy
     agenda: Agenda
     tasks: dict[int, Task] = field(default_factory=dict)
     entries: list[TimetableEntry] = field(default_factory=list)
-    phase: PhaseState = field(init=False)
-    batches: int = 0
-    life: int = 0
 
     def __post_init__(self) -> None:
         self.tasks = {task.id: task for task in self.view.tasks}
-        phase = self.view.phase
-        self.batches = phase.batch.id if phase.batch else 0
-        self.phase = replace(phase, switching_since=None)
-        if not phase.switching and phase.group is not None:
-            self.phase = replace(self.phase, last_group=phase.group)
+        self.nodes.begin(self.view)
         for task in self.view.tasks:
             if task.status in RUNNING:
                 self._expect(task)
@@ -125,54 +122,46 @@ class _World:
     def _decide(self, watch: OnDecision | None) -> None:
         for _ in range(_MOST_DECISIONS):
             open_tasks = [task for task in self.tasks.values() if task.status not in FINAL]
-            view = replace(self.view, tasks=open_tasks, phase=self.phase)
-            decision = decide(view, self.policy)
-            if watch is not None:
-                watch(view, decision)
-            for action in decision.actions:
-                self._act(action)
-            # As in the supervisor: after an action that takes time, the next event decides again.
-            if not decision.actions or isinstance(decision.actions[-1], Start | Switch):
-                self.agenda.wake(decision.wake_at)
+            view = self.nodes.seen(replace(self.view, tasks=open_tasks))
+            decisions = decide_all(view, self.nodes.policies)
+            for node, decision in decisions.items():
+                if watch is not None:
+                    watch(view, decision)
+                for action in decision.actions:
+                    self._act(node, action)
+            if all(settled(decision) for decision in decisions.values()):
+                for decision in decisions.values():
+                    self.agenda.wake(decision.wake_at)
                 return
         raise RuntimeError(f"the scheduler does not settle at {self.now}")
 
-    # Actions.
-
-    def _act(self, action: Action) -> None:
+    def _act(self, node: str, action: Action) -> None:
         match action:
             case Release(task):
                 self._move(task.id, Event.RELEASED)
             case Admit(task):
-                self._move(task.id, Event.ADMITTED, self._batch_for(task))
+                self.nodes.at[task.id] = node
+                self._move(task.id, Event.ADMITTED, self.nodes.batch_for(node, task))
             case Start(task):
-                self._start(task.id)
+                self.nodes.at[task.id] = node
+                self._start(node, task.id)
             case OpenBatch():
-                self._apply(BatchClosed())
+                self.nodes.close_batch(node)
             case Switch(group):
-                self.begin_switch(group, self.loads(self.phase.last_group, group))
+                self.begin_switch(node, group, self.loads(self.nodes.phases[node].last_group, group))
 
-    def _start(self, task_id: int) -> None:
+    def _start(self, node: str, task_id: int) -> None:
         task = self._move(task_id, Event.STARTED)
-        self._apply(AttemptStarted(task.id, task.stage, task.revision))
+        self.nodes.started(node, task)
         self._expect(task)
 
     def _expect(self, task: Task) -> None:
-        self.agenda.begin(task.stage, task.id, self.tries(task), self.now)
+        self.agenda.begin((self.nodes.at[task.id], task.stage), task.id, self.tries(task), self.now)
 
-    def _batch_for(self, task: Task) -> int | None:
-        if task.stage is not Stage.STT or not self.policy.has_batches(self.phase.group):
-            return None
-        if self.phase.batch is None:
-            self.batches += 1
-            self._apply(BatchOpened(self.batches))
-        return self.phase.batch.id if self.phase.batch else None
-
-    def begin_switch(self, group: Group | None, load: SwitchResult) -> None:
-        self._apply(SwitchBegun(group, self.now))
-        self._apply(Observed(None))
-        self._log(Mark.SWITCHING, group=group)
-        self.agenda.put(self.now + load.seconds, SwitchEnds(self.life, group, load))
+    def begin_switch(self, node: str, group: Group | None, load: SwitchResult) -> None:
+        self.nodes.begin_switch(node, group, self.now)
+        self._log(Mark.SWITCHING, group=group, node=node)
+        self.agenda.put(self.now + load.seconds, SwitchEnds(node, self.nodes.lives[node], group, load))
 
     # Entries that are due.
 
@@ -188,44 +177,41 @@ class _World:
                 pass  # only an occasion to decide
 
     def _end_switch(self, due: SwitchEnds) -> None:
-        if due.life != self.life:
+        if due.life != self.nodes.lives[due.node]:
             return
         failed = due.load.failed
-        self._apply(SwitchEnded(due.group, self.now, due.load.seconds, failed))
-        if not failed:
-            self._apply(Observed(due.group, due.group or NOTHING))
-        self._log(Mark.LOAD_FAILED if failed else Mark.LOADED, group=due.group)
+        self.nodes.end_switch(due.node, due.group, self.now, due.load)
+        self._log(Mark.LOAD_FAILED if failed else Mark.LOADED, group=due.group, node=due.node)
 
     def _end_attempt(self, due: AttemptEnds) -> None:
         task = self.tasks[due.task_id]
-        fault = due.result.fault
+        node, fault = self.nodes.at[task.id], due.result.fault
         if fault is None:
-            self._apply(EngineWorked(self.policy.group_of(task.stage)))
-            self._move(task.id, Event.CANCELLED if task.cancel_requested else _success(task, due.result))
+            self.nodes.apply(node, EngineWorked(self.nodes.group_of(task)))
+            self._move(task.id, Event.CANCELLED if task.cancel_requested else due.result.success(task.stage))
         elif fault.died:
-            self._die(task.stage, fault)
+            self._die(node, task.stage, fault)
         else:
             self._fail(task, fault)
 
-    def _die(self, stage: Stage, fault: Fault) -> None:
+    def _die(self, node: str, stage: Stage, fault: Fault) -> None:
         """The engine of `stage` ends, with all that it had in hand; the others of its group live on."""
-        self._apply(Observed(None, ((self.phase.group or NOTHING) | self.phase.alive) - {stage}))
-        self._log(Mark.ENGINE_DIED, group=self.policy.group_of(stage))
+        phase = self.nodes.phases[node]
+        self.nodes.apply(node, Observed(None, ((phase.group or NOTHING) | phase.alive) - {stage}))
+        self._log(Mark.ENGINE_DIED, group=self.nodes.policies[node].group_of(stage), node=node)
         for task in list(self.tasks.values()):
-            if task.status in RUNNING and task.stage is stage:
+            if task.status in RUNNING and task.stage is stage and self.nodes.at[task.id] == node:
                 self._fail(task, fault)
 
     def _fail(self, task: Task, fault: Fault) -> None:
-        group = self.policy.group_of(task.stage)
+        node = self.nodes.at[task.id]
+        group = self.nodes.group_of(task)
         if fault.blame is Blame.ENGINE:
-            self._apply(EngineFailed(group, self.now, fault.died))
+            self.nodes.apply(node, EngineFailed(group, self.now, fault.died))
         event, failed = after_fault(task, fault, self.now, self.retry)
         self._keep(event, failed)
         if fault.died and event is Event.FAILED:  # the video is to blame, not the engine
-            self._apply(EngineWorked(group))
-
-    def _apply(self, event: PhaseEvent) -> None:
-        self.phase = after(self.phase, event)
+            self.nodes.apply(node, EngineWorked(group))
 
     def _meet_input(self, due: Input) -> None:
         match due.what:
@@ -241,6 +227,10 @@ class _World:
                 self.view = replace(self.view, go_at=self.now)
             case What.DRAIN:
                 self.view = replace(self.view, draining=True)
+            case What.JOIN:
+                self.nodes.join(due.node)
+            case What.GONE:
+                self._lose(due.node)
             case What.CRASH:
                 self._crash()
 
@@ -269,11 +259,22 @@ class _World:
             self._move(task.id, Event.CANCELLED)
 
     def _crash(self) -> None:
-        self.life += 1
-        self.phase = PhaseState(switch_s=self.phase.switch_s)
+        self.nodes.crash()
         self.view = View(self.now, (), paused=self.view.paused, last_claim_at=self.view.last_claim_at)
         self._log(Mark.CRASHED)
-        for task in list(self.tasks.values()):
+        self._give_back(list(self.tasks))
+        self.nodes.at.clear()
+
+    def _lose(self, node: str) -> None:
+        """A node is gone: what it had in hand waits again, and nobody is to blame."""
+        self._log(Mark.NODE_GONE, node=node)
+        had = self.nodes.lose(node)
+        self._give_back(had)
+        for task_id in had:
+            self.nodes.at.pop(task_id, None)
+
+    def _give_back(self, task_ids: Iterable[int]) -> None:
+        for task in [self.tasks[task_id] for task_id in task_ids]:
             if task.status in RUNNING | PENDING:
                 self._move(task.id, Event.CANCELLED if task.cancel_requested else Event.RELEASED)
 
@@ -285,16 +286,14 @@ class _World:
     def _keep(self, event: Event, after: Task) -> Task:
         before = self.tasks[after.id]
         if before.status in RUNNING:
-            self.agenda.end(before.stage, before.id, self.now)
+            self.agenda.end((self.nodes.at[before.id], before.stage), before.id, self.now)
         self.tasks[after.id] = after
-        self._log(event, after)
+        self._log(event, after, node=self.nodes.at.get(after.id, LOCAL))
+        if after.status in FINAL:
+            self.nodes.at.pop(after.id, None)
         return after
 
-    def _log(self, what: Event | Mark, task: Task | None = None, group: Group | None = None) -> None:
-        self.entries.append(TimetableEntry(self.now, what, task, group))
-
-
-def _success(task: Task, result: Attempt) -> Event:
-    if task.stage is Stage.STT:
-        return Event.UNSCORABLE if result.unscorable else Event.TRANSCRIBED
-    return Event.EXTRACTED if task.stage is Stage.EXTRACT else Event.RATED
+    def _log(
+        self, what: Event | Mark, task: Task | None = None, group: Group | None = None, node: str = LOCAL
+    ) -> None:
+        self.entries.append(TimetableEntry(self.now, what, task, group, node))

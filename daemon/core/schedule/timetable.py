@@ -3,13 +3,14 @@
 Input is what comes from outside, and the course of each attempt and switch; output is the timetable.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from daemon.core.errors import Fault
+from daemon.core.schedule.decision import LOCAL
 from daemon.core.schedule.phase_state import Group
-from daemon.core.tasks.task import FINAL, Event, Task
+from daemon.core.tasks.task import FINAL, Event, Stage, Task
 
 
 class What(StrEnum):
@@ -24,17 +25,22 @@ class What(StrEnum):
     RESUME = "resume"
     GO = "go"
     DRAIN = "drain"
+    JOIN = "join"  # a node joins
+    GONE = "gone"  # a node is gone, with all that it had in hand
     CRASH = "crash"  # the daemon dies and restarts at once, without its engines
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input from outside at a time: ARRIVE has a task, inputs about a task have its id."""
+    """One input from outside at a time: ARRIVE has a task, inputs about a task have its id,
+    those about a node its name.
+    """
 
     at: float
     what: What
     task: Task | None = None
     task_id: int | None = None
+    node: str = LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,12 @@ class Attempt:
     fault: Fault | None = None
     unscorable: bool = False
 
+    def success(self, stage: Stage) -> Event:
+        """The event of a task whose attempt at the stage ends without a fault."""
+        if stage is Stage.STT:
+            return Event.UNSCORABLE if self.unscorable else Event.TRANSCRIBED
+        return Event.EXTRACTED if stage is Stage.EXTRACT else Event.RATED
+
 
 @dataclass(frozen=True, slots=True)
 class SwitchResult:
@@ -54,6 +66,12 @@ class SwitchResult:
 
     seconds: float
     failed: bool = False
+
+
+AttemptResults = Callable[[Task], Attempt]
+"""Gives the course of the attempt that `task` has just begun."""
+SwitchResults = Callable[[Group | None, Group | None], SwitchResult]
+"""Gives the course of the switch from the group requested last to the next."""
 
 
 class Mark(StrEnum):
@@ -65,16 +83,21 @@ class Mark(StrEnum):
     LOAD_FAILED = "load failed"
     ENGINE_DIED = "engine died"
     CRASHED = "crashed"
+    NODE_GONE = "node gone"
 
 
 @dataclass(frozen=True, slots=True)
 class TimetableEntry:
-    """One line of the timetable. `task` is as it is after the event; `group` is that of a switch."""
+    """One line of the timetable. `task` is as it is after the event; `group` is that of a switch.
+
+    `node` is the one on which it happened.
+    """
 
     at: float
     what: Event | Mark
     task: Task | None = None
     group: Group | None = None
+    node: str = LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +130,11 @@ class Timetable:
 
     @property
     def switching_s(self) -> float:
-        """The seconds spent on switches, also those to nothing."""
-        begun, total = 0.0, 0.0
+        """The seconds spent on switches by all nodes, also those to nothing."""
+        begun, total = {LOCAL: 0.0}, 0.0
         for entry in self.entries:
             if entry.what is Mark.SWITCHING:
-                begun = entry.at
+                begun[entry.node] = entry.at
             elif entry.what in (Mark.LOADED, Mark.LOAD_FAILED):
-                total += entry.at - begun
+                total += entry.at - begun[entry.node]
         return total
