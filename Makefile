@@ -10,6 +10,9 @@ TORTURE_ARGS ?=
 # The libraries of NVIDIA's GPUs: 1 installs them, 0 does not; auto: where the driver is.
 CUDA ?= auto
 
+# 1 installs Ray with the service, for several machines (docs/cluster.md).
+CLUSTER ?= 0
+
 # Of the service: the program goes below PREFIX; DESTDIR stages it all for a package.
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -103,11 +106,14 @@ lock: ## pin the requirements files anew from pyproject.toml, then set up again
 	compile requirements-run.txt "--group build pyproject.toml" "Every package of the service" && \
 	"$$tmp/venv/bin/python" -c 'import tomllib; [print(line) for line in \
 		tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["cuda"]]' > "$$tmp/cuda.in" && \
-	compile requirements-cuda.txt "--upgrade $$tmp/cuda.in" "The libraries of NVIDIA GPUs"
+	compile requirements-cuda.txt "--upgrade $$tmp/cuda.in" "The libraries of NVIDIA GPUs" && \
+	"$$tmp/venv/bin/python" -c 'import tomllib; [print(line) for line in \
+		tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["cluster"]]' > "$$tmp/cluster.in" && \
+	compile requirements-cluster.txt "-c requirements.txt $$tmp/cluster.in" "Ray, for machines that lend their GPU"
 	@$(MAKE) --no-print-directory setup
 
 install: ## install the service (as root; PREFIX=/usr/local, DESTDIR= for a staged one)
-	@systemd/install --python '$(PYTHON)' --prefix '$(PREFIX)' --destdir '$(DESTDIR)' --cuda '$(CUDA)'
+	@systemd/install --python '$(PYTHON)' --prefix '$(PREFIX)' --destdir '$(DESTDIR)' --cuda '$(CUDA)' --cluster '$(CLUSTER)'
 
 uninstall: ## stop and remove the service; configuration, students' files and results stay
 	@systemd/uninstall --prefix '$(PREFIX)' --destdir '$(DESTDIR)'

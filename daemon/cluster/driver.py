@@ -19,18 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayError, RayTaskError
+from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from daemon.cluster.actor import NodeActor
+from daemon.cluster.start import RESOURCE
 from daemon.cluster.values import Machine
 from daemon.contracts.values import SttWork
 from daemon.core.errors import IntroEvalError
 from daemon.core.tasks.task import Stage
 from daemon.system.child import ChildMessage, ParentChannel, attach
-
-RESOURCE = "introeval"
-"""The resource of Ray by which a machine says that it lends its GPU."""
 
 _CHUNK = 8 * 1024 * 1024
 _LOOK_S = 1.0
@@ -100,8 +98,8 @@ class RayDriver:
             kind = type(cause).__name__ if isinstance(cause, IntroEvalError) else "broken"
             self._say(id=call, error=[kind, str(cause)])
         except (MachineGone, RayError) as exc:
-            self._gone(self._of.pop(call), _first_line(exc))  # first: who hears of its call knows it by then
-            self._say(id=call, error=["gone", _first_line(exc)])
+            self._gone(self._of.pop(call), why := _why(exc))  # first: who hears of its call knows it by then
+            self._say(id=call, error=["gone", why])
         finally:
             del self._doing[call]
             self._of.pop(call, None)
@@ -182,7 +180,7 @@ class RayDriver:
             except TimeoutError:
                 why = f"it said nothing for {_SILENCE_S:g} s"
             except RayError as exc:
-                why = _first_line(exc)
+                why = _why(exc)
         self._gone(machine, why)
 
     def _gone(self, machine: str, why: str) -> None:
@@ -245,6 +243,14 @@ def _unpacked(text: str) -> Any:
 
 def _first_line(exc: Exception) -> str:
     return str(exc).strip().partition("\n")[0]
+
+
+def _why(exc: Exception) -> str:
+    """Why a machine is gone, in words. Ray's own, which are many, stand in the log."""
+    if isinstance(exc, MachineGone):
+        return str(exc)
+    print(exc, file=sys.stderr, flush=True)
+    return "it cannot be reached" if isinstance(exc, ActorUnavailableError) else "its process has ended"
 
 
 def main() -> None:

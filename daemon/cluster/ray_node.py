@@ -1,16 +1,19 @@
 """The node of another machine."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from daemon.cluster.link import RayLink
 from daemon.cluster.values import NodeAnswer, NodeSnapshot
 from daemon.contracts.values import (
     ExtractWork,
+    Fitness,
     Ledger,
     NodeState,
     OnProgress,
     Provenance,
+    Rated,
     RateWork,
     StageOutcome,
     SttWork,
@@ -26,7 +29,7 @@ class RayNode:
 
     What it holds is told by the machine with each answer, and once a second besides; so nobody waits for a
     machine that does not answer. Once `gone` says why, all that is asked of it raises NodeGone. `longest`
-    gives the most tokens of the next prompts, by stage.
+    gives the most tokens of the next prompts, by stage; `fitness` is the rater's, whose cards are here.
     """
 
     def __init__(
@@ -36,18 +39,24 @@ class RayNode:
         opened: NodeAnswer,
         progress: OnProgress,
         longest: Callable[[], Mapping[Stage, int]],
+        fitness: Fitness,
     ) -> None:
         self._link, self.machine = link, machine
-        self._progress, self._longest = progress, longest
+        self._progress, self._longest, self._fitness = progress, longest, fitness
         self.snapshot = opened.snapshot
         self.gone = ""
 
     @classmethod
     async def open(
-        cls, link: RayLink, machine: str, progress: OnProgress, longest: Callable[[], Mapping[Stage, int]]
+        cls,
+        link: RayLink,
+        machine: str,
+        progress: OnProgress,
+        longest: Callable[[], Mapping[Stage, int]],
+        fitness: Fitness,
     ) -> "RayNode":
         """Take a machine. Raises NodeGone, and what says why the machine can't work."""
-        return cls(link, machine, await link.ask(machine, "open"), progress, longest)
+        return cls(link, machine, await link.ask(machine, "open"), progress, longest, fitness)
 
     def heard(self, snapshot: NodeSnapshot) -> None:
         """Take what the machine told."""
@@ -99,7 +108,10 @@ class RayNode:
 
     async def _stream(self, stage: Stage, works: Sequence[Any]) -> AsyncIterator[StageOutcome]:
         async for answer in self._link.stream(self.machine, stage, list(works)):
-            yield self._took(answer)
+            outcome = self._took(answer)
+            if isinstance(outcome, Rated):
+                outcome = replace(outcome, flags=(*self._fitness(outcome.provenance), *outcome.flags))
+            yield outcome
 
     def _took(self, answer: NodeAnswer) -> Any:
         self.heard(answer.snapshot)

@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import stat
 import sys
 from collections.abc import Mapping
@@ -19,6 +20,9 @@ from daemon.core.errors import ConfigError
 
 MEMORY = Path("/dev/shm")
 """Where a file takes memory and no disk."""
+
+RESOURCE = "introeval"
+"""The resource of Ray by which a machine says that it lends its GPU."""
 
 INSTALL = "Ray is not installed; run: pip install 'introeval[cluster]'"
 
@@ -80,10 +84,28 @@ def head_command(settings: ClusterSettings) -> list[str]:
     return _command(settings, settings.address, own)
 
 
-def node_command(settings: ClusterSettings, head: str, address: str, resource: str) -> list[str]:
+def node_command(settings: ClusterSettings, head: str, address: str) -> list[str]:
     """The command line of Ray on a machine that joins the head at `host:port` to lend its GPU."""
-    own = [f"--address={head}", "--num-cpus=1", f"--resources={json.dumps({resource: 1})}"]
+    own = [f"--address={head}", "--num-cpus=1", f"--resources={json.dumps({RESOURCE: 1})}"]
     return _command(settings, address, own)
+
+
+def new_folder(settings: ClusterSettings) -> None:
+    """Make the folder of Ray's files on this machine, in memory, without those of an earlier Ray.
+
+    Ray opens its own folders to everybody, so they lie in one that is private.
+    """
+    remove_folder(settings)
+    _folder(settings).mkdir(mode=0o700)
+
+
+def remove_folder(settings: ClusterSettings) -> None:
+    """Remove Ray's files on this machine."""
+    shutil.rmtree(_folder(settings), ignore_errors=True)
+
+
+def _folder(settings: ClusterSettings) -> Path:
+    return MEMORY / f"introeval-ray-{os.getuid()}-{settings.port}"
 
 
 def _command(settings: ClusterSettings, address: str, own: list[str]) -> list[str]:
@@ -91,12 +113,11 @@ def _command(settings: ClusterSettings, address: str, own: list[str]) -> list[st
     last = settings.port + PORTS - 1
     ports = {name: first + at for at, name in enumerate(_FIXED_PORTS)}
     ports |= {"min-worker-port": first + len(_FIXED_PORTS), "max-worker-port": last}
-    folder = MEMORY / f"introeval-ray-{os.getuid()}-{settings.port}"
     return [
         *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *own),
         f"--node-ip-address={address}",
         *(f"--{name}={port}" for name, port in ports.items()),
-        f"--temp-dir={folder}",
+        f"--temp-dir={_folder(settings) / 'ray'}",
         f"--object-store-memory={_STORE_BYTES}",
         *("--include-log-monitor=false", "--disable-usage-stats"),
     ]

@@ -17,6 +17,9 @@ class ClusterSettings(Settings):
     address: str = ""
     """This machine's address in the network of the lab. On the machine that has the inbox, the daemon gives
     work to the others once it is set; empty: one box."""
+    head: str = ""
+    """On a machine that lends its GPU: the address of the machine that has the inbox, as `10.0.0.1` or
+    `lab1:7300`; `introeval node join` goes there."""
     port: Annotated[int, Field(ge=1024, le=65_000)] = 7300
     """The first of a hundred ports on which the machines reach each other."""
     token_file: Path = Path("cluster-token")

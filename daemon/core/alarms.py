@@ -137,6 +137,11 @@ KINDS = {
     "retention": AlarmKind(
         "files whose time is over, which are kept", "check that the state folder can be written"
     ),
+    "cluster": AlarmKind(
+        "the class, which goes on without the other machines",
+        "start Ray's head: systemctl start introeval-head, or introeval node head",
+    ),
+    "node": AlarmKind("the class, which takes longer", "to see the machines, run: introeval nodes"),
     "clock": AlarmKind("deletions, which wait", "check that the clock is right"),
     "spool_adopted": AlarmKind(
         "the students of these videos, who may be evaluated twice",

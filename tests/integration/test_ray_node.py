@@ -43,7 +43,7 @@ async def opened(link: RayLink, name: str) -> RayNode:
     address = f"127.0.0.{2 + int(name.removeprefix('node'))}"
     await until(lambda: any(machine.address == address for machine in link.machines), JOINED_S)
     machine = next(machine for machine in link.machines if machine.address == address)
-    node = await RayNode.open(link, machine.id, lambda ticket, done: None, dict)
+    node = await RayNode.open(link, machine.id, lambda ticket, done: None, dict, lambda made: ())
     link.gone.connect(lambda machine, why: setattr(node, "gone", why) if machine == node.machine else None)
     link.pulsed.connect(lambda machine, told: node.heard(told) if machine == node.machine else None)
     assert node.snapshot.facts.name == name
@@ -53,7 +53,7 @@ async def opened(link: RayLink, name: str) -> RayNode:
 @asynccontextmanager
 async def one_node(lab: RayLab, name: str, seconds: float = 0.0) -> AsyncIterator[RayNode]:
     (lab.folder / "seconds").write_text(str(seconds))
-    async with lab.link() as link:
+    async with lab.new_link() as link:
         node = await opened(link, name)
         yield node
         await node.aclose()
@@ -97,7 +97,7 @@ async def test_an_attempt_that_is_cancelled_has_ended_on_its_machine(lab: RayLab
     ids=["agent killed", "machine off", "machine frozen", "actor frozen"],
 )
 async def test_a_machine_that_is_gone_is_seen_within_ten_seconds(lab: RayLab, what: str, by: int) -> None:
-    async with one_node(lab, "node1", FOR_EVER) as node, lab.link() as other_link:
+    async with one_node(lab, "node1", FOR_EVER) as node, lab.new_link() as other_link:
         other = await opened(other_link, "node2")
         await node.ensure(EXTRACT)
         asking = asyncio.create_task(extracted(node))

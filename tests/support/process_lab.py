@@ -40,10 +40,13 @@ class ProcessLab:
     def hand_in(self, *videos: Path) -> None:
         copy_in(self.folder / "inbox", *videos)
 
+    def command(self, *arguments: str) -> list[str]:
+        return [*self.wrapper, sys.executable, "-m", "daemon", *arguments]
+
     def start(self, *arguments: str, output: int = subprocess.PIPE) -> subprocess.Popen[str]:
         """Start a command. What says much needs another `output`: a pipe that nobody reads stops it."""
         return subprocess.Popen(
-            [*self.wrapper, sys.executable, "-m", "daemon", *arguments],
+            self.command(*arguments),
             cwd=self.folder,
             text=True,
             stdout=output,

@@ -3,11 +3,13 @@
 import os
 import secrets
 import signal
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -32,6 +34,11 @@ _BASE = 20_000  # below the kernel's own ports
 _UP_S = 60.0
 
 
+def first_port(at: int) -> int:
+    """The first port of a machine of the tests; other processes of the tests take others."""
+    return _BASE + PORTS * (10 * (os.getpid() % 12) + at)
+
+
 @dataclass
 class RayLab:
     """Ray's processes, each started by the product's own command line."""
@@ -39,14 +46,14 @@ class RayLab:
     folder: Path
     token: str = field(default_factory=lambda: secrets.token_hex(32))
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _begun: dict[str, tuple[list[str], int]] = field(default_factory=dict)
 
     def settings(self, at: int) -> ClusterSettings:
         token_file = self.folder / f"token-{at}"
         if not token_file.exists():
             token_file.touch(0o600)
             token_file.write_text(self.token)
-        port = _BASE + PORTS * (10 * (os.getpid() % 12) + at)
-        return ClusterSettings(address=f"127.0.0.{2 + at}", port=port, token_file=token_file)
+        return ClusterSettings(address=f"127.0.0.{2 + at}", port=first_port(at), token_file=token_file)
 
     @property
     def head(self) -> str:
@@ -57,8 +64,37 @@ class RayLab:
         self._begin("head", start.head_command(self.settings(0)), 0)
 
     def begin_node(self, at: int) -> None:
+        self._begin(f"node{at}", self.node_command(at), at)
+
+    def node_command(self, at: int) -> list[str]:
         settings = self.settings(at)
-        self._begin(f"node{at}", start.node_command(settings, self.head, settings.address, "introeval"), at)
+        return start.node_command(settings, self.head, settings.address)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Start whatever ends again after a second, as systemd does; `introeval node join` wants a head."""
+        done = threading.Event()
+
+        def keep() -> None:
+            while not done.wait(1.0):
+                for name in [name for name, process in self.running.items() if process.poll() is not None]:
+                    if name == "head" or self._head_answers():
+                        self.end(name)
+                        self._begin(name, *self._begun[name], waits=False)
+
+        thread = threading.Thread(target=keep)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _head_answers(self) -> bool:
+        settings = self.settings(0)
+        with suppress(OSError), socket.create_connection((settings.address, settings.port), 1.0):
+            return True
+        return False
 
     def tree(self, name: str) -> list[psutil.Process]:
         """A process of Ray with all below it, the children first."""
@@ -75,11 +111,14 @@ class RayLab:
                     process.send_signal(by)
 
     def end(self, name: str) -> None:
+        """Kill all of a machine's processes, also those whose parent is gone."""
         self.kill(name)
         self.running.pop(name).wait()
 
-    def _begin(self, name: str, command: list[str], at: int) -> None:
+    def _begin(self, name: str, command: list[str], at: int, *, waits: bool = True) -> None:
+        self._begun[name] = command, at
         log = self.folder / f"{name}.log"
+        start.new_folder(self.settings(at))
         with log.open("wb") as file:
             self.running[name] = subprocess.Popen(
                 command,
@@ -89,7 +128,7 @@ class RayLab:
                 cwd=REPOSITORY,
                 start_new_session=True,
             )
-        if at:  # a node that comes is waited for where it is used
+        if at or not waits:  # a node that comes is waited for where it is used
             return
         deadline = time.monotonic() + _UP_S
         while b"Ray runtime started" not in log.read_bytes():
@@ -106,11 +145,9 @@ class RayLab:
             **start.environment(self.settings(at).token_file),
         }
 
-    @asynccontextmanager
-    async def link(self, lend: str = "tests.support.ray_lab:lend") -> AsyncIterator[RayLink]:
+    def new_link(self) -> RayLink:
         environ = start.environment(self.settings(0).token_file)
-        async with RayLink(self.head, lend, self.folder / "link.log", environ) as link:
-            yield link
+        return RayLink(self.head, "tests.support.ray_lab:lend", self.folder / "link.log", environ)
 
 
 @contextmanager
@@ -125,6 +162,11 @@ def ray_lab(folder: Path, nodes: int) -> Iterator[RayLab]:
     finally:
         for name in list(lab.running):
             lab.end(name)
+        for at in range(nodes + 1):
+            start.remove_folder(lab.settings(at))
+
+
+FACTS = MachineFacts("", "3", "2", "1", dict.fromkeys(Stage, ""), {}, {})
 
 
 class _Told(Log):
@@ -159,6 +201,6 @@ async def lend(progress: OnProgress, on_alarm: OnAlarm) -> AsyncIterator[Lent]:
     async def no_gpu() -> GpuState:
         return GpuState(absent="none")
 
-    facts = MachineFacts(name, "3", "2", "1", dict.fromkeys(Stage, ""), {}, {})
+    facts = replace(FACTS, name=name)
     node = LocalNode(stt, extract, rate, progress)
     yield Lent(node, lambda: facts, sound, lambda longest: None, no_gpu)

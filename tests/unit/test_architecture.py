@@ -16,7 +16,8 @@ CORE = CHECKOUT / "daemon" / "core"
 ROOMS = ("daemon", "introeval_tui")
 MOST_LINES = 300
 REQUIREMENTS = ["requirements.txt", "requirements-run.txt", "requirements-cuda.txt"]
-HEAVY = ("faster_whisper", "ctranslate2", "av", "xllamacpp", "textual")
+REQUIREMENTS += ["requirements-cluster.txt"]
+HEAVY = ("faster_whisper", "ctranslate2", "av", "xllamacpp", "textual", "ray")
 
 
 def run_python(*args: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,210 @@
+"""The machines that have joined: which of them work for the class, and why another does not."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import structlog
+
+from daemon.cluster.link import RayLink
+from daemon.cluster.ray_node import RayNode
+from daemon.cluster.values import Machine, MachineFacts, NodeSnapshot, differences
+from daemon.contracts.ports import Node
+from daemon.contracts.values import Fitness, OnAlarm, OnProgress
+from daemon.contracts.wire.nodes import MachineLine, NodeStanding
+from daemon.core.alarms import trouble
+from daemon.core.errors import IllegalTransition, IntroEvalError
+from daemon.core.tasks.task import Stage
+from daemon.system.waits import happens, waking
+
+log = structlog.get_logger()
+
+_AGAIN_S = 2.0  # until a lost head is looked for again
+_RETRY_S = 30.0  # until a machine that can't work is asked again
+
+
+class Employer(Protocol):
+    """The supervisor, as who gives work to nodes."""
+
+    def join(self, name: str, node: Node) -> None:
+        """Give work to a node from now on."""
+        ...
+
+    def left(self, name: str) -> None:
+        """Give up what a node had in hand, and give it no more."""
+        ...
+
+
+@dataclass
+class _Member:
+    machine: Machine
+    standing: NodeStanding = "joining"
+    why: str = ""
+    name: str = ""
+    node: RayNode | None = None
+    again_at: float = 0.0
+    opening: asyncio.Task[None] | None = None
+    employed: bool = False
+
+
+class Machines:
+    """Takes each machine that joins, has it work if its results would be as ours, and gives up what is gone.
+
+    `make_link` connects to Ray's head; `learn` finds out what must be the same; the others are RayNode's.
+    """
+
+    def __init__(
+        self,
+        make_link: Callable[[], RayLink],
+        learn: Callable[[], Awaitable[Callable[[], MachineFacts]]],
+        employer: Employer,
+        progress: OnProgress,
+        longest: Callable[[], Mapping[Stage, int]],
+        fitness: Fitness,
+        on_alarm: OnAlarm,
+    ) -> None:
+        self._make_link, self._learn, self._employer, self._on_alarm = make_link, learn, employer, on_alarm
+        self._open_node = partial(RayNode.open, progress=progress, longest=longest, fitness=fitness)
+        self._members: dict[str, _Member] = {}
+        self._drained: set[str] = set()
+        self._woken = asyncio.Event()
+
+    @property
+    def lines(self) -> list[MachineLine]:
+        """Each machine as the operator sees it, by name."""
+        return sorted(
+            (
+                MachineLine(name=m.name, address=m.machine.address, standing=m.standing, why=m.why)
+                for m in self._members.values()
+            ),
+            key=lambda line: (line.name, line.address),
+        )
+
+    def drain(self, name: str, *, on: bool) -> None:
+        """Give a machine no more work, or again. Raises IllegalTransition for a name that none has."""
+        if name not in {member.name for member in self._members.values()}:
+            raise IllegalTransition(f"no machine {name!r} has joined; to list them, run: introeval nodes")
+        (self._drained.add if on else self._drained.discard)(name)
+        self._woken.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look after the machines until `stop`; a lost head is looked for again and again."""
+        ours = await self._learn()
+        while not stop.is_set():
+            async with self._make_link() as link, waking(stop, self._woken.set):
+                link.changed.connect(self._woken.set)
+                link.gone.connect(self._gone)
+                link.pulsed.connect(self._heard)
+                await self._serve(link, ours, stop)
+                await self._give_up(link)
+            if not stop.is_set():
+                told = f"Ray's head does not answer: {link.why}"
+                self._on_alarm("cluster", trouble("cluster", told))
+                await happens(stop, _AGAIN_S)
+        self._on_alarm("cluster", None)
+
+    async def _serve(self, link: RayLink, ours: Callable[[], MachineFacts], stop: asyncio.Event) -> None:
+        while not stop.is_set() and not link.lost.is_set():
+            if link.answered:
+                self._on_alarm("cluster", None)
+            self._look(link, ours())
+            await happens(self._woken, _AGAIN_S)
+            self._woken.clear()
+
+    def _look(self, link: RayLink, ours: MachineFacts) -> None:
+        """Compare the machines that are there with those that we know."""
+        here = {machine.id: machine for machine in link.machines}
+        for known in list(self._members):
+            if known not in here:
+                self._leave(self._members.pop(known), "it has left")
+        now = asyncio.get_running_loop().time()
+        for machine in here.values():
+            member = self._members.setdefault(machine.id, _Member(machine))
+            if member.node is None and member.opening is None and now >= member.again_at:
+                member.opening = asyncio.create_task(self._open(link, member))
+            elif member.node is not None:
+                self._judge(member, member.node, ours)
+
+    async def _open(self, link: RayLink, member: _Member) -> None:
+        try:
+            node = await self._open_node(link, member.machine.id)
+        except IntroEvalError as exc:
+            member.standing, member.why = "refused", str(exc)
+            member.again_at = asyncio.get_running_loop().time() + _RETRY_S
+            return
+        finally:
+            member.opening = None
+            self._woken.set()
+        member.node = node
+
+    def _judge(self, member: _Member, node: RayNode, ours: MachineFacts) -> None:
+        """Have a machine work, or not, by what it is now."""
+        facts = node.snapshot.facts
+        namesakes = {m.name for m in self._members.values() if m is not member and m.node is not None}
+        if not member.name and facts.name in namesakes:
+            member.standing = "refused"
+            member.why = f"another machine is called {facts.name}, too; set cluster.name on one of them"
+            return
+        member.name = facts.name
+        differing = ", ".join(differences(ours, facts))
+        if differing:
+            self._dismiss(member, "differs", f"it has {differing}")
+        elif member.name in self._drained:
+            self._dismiss(member, "draining", "an operator asked for it")
+        elif not member.employed:
+            member.employed, member.standing, member.why = True, "works", ""
+            log.info("a machine works for the class", node=member.name, address=member.machine.address)
+            self._on_alarm(f"node {member.name}", None)
+            self._employer.join(member.name, node)
+
+    def _dismiss(self, member: _Member, standing: NodeStanding, why: str) -> None:
+        if member.employed:
+            self._employer.left(member.name)
+            member.employed = False
+        if standing == "differs" and member.why != why:
+            told = trouble(f"node {member.name}", f"the machine {member.name} is given no work: {why}")
+            self._on_alarm(told.code, told)
+        member.standing, member.why = standing, why
+
+    def _leave(self, member: _Member, why: str) -> None:
+        """Forget what a machine held, since it is gone."""
+        if member.node is not None:
+            member.node.gone = member.node.gone or why
+        if member.employed:
+            log.warning("a machine is gone", node=member.name, why=why)
+            told = trouble(f"node {member.name}", f"the machine {member.name} is gone: {why}")
+            self._on_alarm(told.code, told)
+            self._employer.left(member.name)
+        member.employed, member.node = False, None
+
+    def _gone(self, machine: str, why: str) -> None:
+        member = self._members.get(machine)
+        if member is not None:
+            self._leave(member, why)
+            member.standing, member.why = "joining", why
+            member.again_at = asyncio.get_running_loop().time() + _AGAIN_S
+        self._woken.set()
+
+    def _heard(self, machine: str, snapshot: NodeSnapshot) -> None:
+        member = self._members.get(machine)
+        if member is None or member.node is None:
+            return
+        before = member.node.snapshot
+        member.node.heard(snapshot)
+        if (before.facts, before.state) != (snapshot.facts, snapshot.state):
+            self._woken.set()
+
+    async def _give_up(self, link: RayLink) -> None:
+        """End with a link: its machines are given back, or gone with it."""
+        members, self._members = list(self._members.values()), {}
+        opening = [member.opening for member in members if member.opening is not None]
+        for task in opening:
+            task.cancel()
+        await asyncio.gather(*opening, return_exceptions=True)
+        for member in members:
+            if link.lost.is_set():
+                self._leave(member, "the link to it is lost")
+            elif member.node is not None:
+                await member.node.aclose()

@@ -1,0 +1,118 @@
+"""Machines that join, differ, drain and leave: real Ray, started by the commands."""
+
+import asyncio
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from daemon.cluster import start
+from daemon.cluster.link import RayLink
+from daemon.cluster.machines import Machines
+from daemon.cluster.values import MachineFacts
+from daemon.contracts.ports import Node
+from daemon.core.alarms import Trouble
+from tests.support.ray_lab import FACTS, RayLab, needs_ray, ray_lab
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.anyio, needs_ray]
+
+SLOW_S = 60.0  # a start on a machine that others use, too
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayLab]:
+    with ray_lab(tmp_path_factory.mktemp("lab"), 2) as lab:
+        yield lab
+
+
+@dataclass
+class Desk:
+    """Who gives work; and the alarms that last."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    alarms: dict[str, Trouble] = field(default_factory=dict)
+
+    def join(self, name: str, node: Node) -> None:
+        assert name not in self.nodes
+        self.nodes[name] = node
+
+    def left(self, name: str) -> None:
+        del self.nodes[name]
+
+    def alarm(self, code: str, trouble: Trouble | None) -> None:
+        if trouble is None:
+            self.alarms.pop(code, None)
+        else:
+            self.alarms[code] = trouble
+
+
+@asynccontextmanager
+async def watched(lab: RayLab, ours: MachineFacts = FACTS) -> AsyncIterator[tuple[Machines, Desk]]:
+    desk, stop = Desk(), asyncio.Event()
+
+    async def learn() -> Callable[[], MachineFacts]:
+        return lambda: ours
+
+    machines = Machines(
+        lab.new_link, learn, desk, lambda ticket, done: None, dict, lambda made: (), desk.alarm
+    )
+    running = asyncio.create_task(machines.run(stop))
+    try:
+        yield machines, desk
+    finally:
+        stop.set()
+        await running
+
+
+async def test_machines_that_join_work_and_one_that_leaves_is_given_up(lab: RayLab) -> None:
+    async with watched(lab) as (machines, desk):
+        await until(lambda: desk.nodes.keys() == {"node1", "node2"}, SLOW_S)
+        assert [(line.name, line.standing) for line in machines.lines] == [
+            ("node1", "works"),
+            ("node2", "works"),
+        ]
+        lab.end("node1")
+        await until(lambda: desk.nodes.keys() == {"node2"})
+        assert "node1 is gone" in desk.alarms["node node1"].cause
+        lab.begin_node(1)
+        await until(lambda: "node1" in desk.nodes, SLOW_S)
+        assert desk.alarms == {}
+
+
+async def test_a_machine_that_differs_is_shown_and_has_no_work(lab: RayLab) -> None:
+    async with watched(lab, replace(FACTS, program="0.9")) as (machines, desk):
+        await until(lambda: [line.standing for line in machines.lines] == ["differs"] * 2, SLOW_S)
+        assert machines.lines[0].why == "it has IntroEval 1 instead of 0.9"
+        assert desk.nodes == {}
+        assert desk.alarms.keys() == {"node node1", "node node2"}
+
+
+async def test_machines_are_back_soon_after_the_heads_ray_was_killed(lab: RayLab) -> None:
+    async with watched(lab) as (_, desk):
+        await until(lambda: desk.nodes.keys() == {"node1", "node2"}, SLOW_S)
+        began = time.monotonic()
+        with lab.kept():
+            lab.kill("head", only="gcs_server")
+            await until(lambda: desk.nodes == {})
+            assert time.monotonic() - began < 10
+            await until(lambda: desk.nodes.keys() == {"node1", "node2"}, SLOW_S)
+        print(f"back after {time.monotonic() - began:.1f} s")
+        assert desk.alarms == {}
+
+
+async def test_a_wrong_token_is_refused(lab: RayLab) -> None:
+    stranger = RayLab(lab.folder / "stranger")
+    stranger.folder.mkdir()
+    command, environ = lab.node_command(3), stranger.environ(3)
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=100, check=False)
+    assert ended.returncode != 0
+    async with lab.new_link() as link:
+        await until(lambda: len(link.machines) == 2, SLOW_S)
+    environ = start.environment(stranger.settings(0).token_file)
+    async with RayLink(lab.head, "nobody:lends", stranger.folder / "link.log", environ) as link:
+        await until(link.lost.is_set, SLOW_S)
+        assert not link.answered

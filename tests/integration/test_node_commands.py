@@ -1,0 +1,93 @@
+"""What `introeval node` refuses, and the token that it makes. No Ray is started."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from daemon.cli import node
+from daemon.cli.common import Chosen
+from daemon.cluster import start
+from daemon.config.cluster import ClusterSettings
+from daemon.core.errors import ConfigError, NodeGone, UsageError
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "introeval.toml").write_text("")
+    monkeypatch.setattr(Chosen, "file", tmp_path / "introeval.toml")
+    monkeypatch.setattr(start, "installed", lambda: True)
+    return tmp_path
+
+
+def test_a_token_is_made_once_and_is_private(here: Path) -> None:
+    node.token(given=False)
+    file = here / "cluster-token"
+    assert len(file.read_text().strip()) == 64
+    assert stat.S_IMODE(file.stat().st_mode) & 0o007 == 0
+    with pytest.raises(ConfigError, match="there is a token"):
+        node.token(given=False)
+    assert start.checked_token(ClusterSettings(token_file=file)) == file
+
+
+@pytest.mark.parametrize(
+    ("token", "mode", "why"),
+    [
+        (None, 0, "there is no token"),
+        ("x" * 64, 0o644, "can be read by everybody"),
+        ("x" * 31, 0o600, "is shorter"),
+        ("", 0o600, "is shorter"),
+    ],
+)
+def test_nothing_starts_without_a_good_token(here: Path, token: str | None, mode: int, why: str) -> None:
+    if token is not None:
+        (here / "cluster-token").write_text(token)
+        (here / "cluster-token").chmod(mode)
+    for command in (node.head, lambda: node.join("127.0.0.1")):
+        with pytest.raises(ConfigError, match=why):
+            command()
+
+
+def test_without_the_extra_a_machine_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start, "installed", lambda: False)
+    for command in (node.head, lambda: node.join("127.0.0.1")):
+        with pytest.raises(
+            ConfigError, match=r"^Ray is not installed; run: pip install 'introeval\[cluster\]'$"
+        ):
+            command()
+
+
+def test_a_head_needs_an_address_and_a_node_a_head_that_answers() -> None:
+    node.token(given=False)
+    with pytest.raises(ConfigError, match=r"cluster\.address is empty"):
+        node.head()
+    with pytest.raises(UsageError, match="no head is named"):
+        node.join(None)
+    with pytest.raises(ConfigError, match="is no address"):
+        node.join("lab1; reboot")
+    with pytest.raises(NodeGone, match=r"no head answers at 127\.0\.0\.1:1 "):
+        node.join("127.0.0.1:1")
+
+
+def test_ray_is_started_with_the_token_no_usage_reports_and_no_disk(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.token(given=False)
+    (here / "introeval.toml").write_text('[cluster]\naddress = "127.0.0.2"\nport = 31000\n')
+    ran: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(os, "execve", lambda path, command, environ: ran.append((command, environ)))
+    try:
+        node.head()
+    finally:
+        start.remove_folder(ClusterSettings(port=31000))
+    ((command, environ),) = ran
+    assert environ["RAY_AUTH_MODE"] == "token"
+    assert Path(environ["RAY_AUTH_TOKEN_PATH"]) == here / "cluster-token"
+    options = dict(part.removeprefix("--").split("=") for part in command if "=" in part)
+    assert options["node-ip-address"] == "127.0.0.2"
+    assert Path(options["temp-dir"]).is_relative_to("/dev/shm")
+    ports = [int(value) for name, value in options.items() if name.endswith("port")]
+    assert len(set(ports)) == len(ports)
+    assert all(31000 <= port < 31100 for port in ports)
+    assert environ["RAY_automatic_object_spilling_enabled"] == "0"
