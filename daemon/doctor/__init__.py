@@ -9,7 +9,7 @@ from pathlib import Path
 
 from daemon.config.load import Config
 from daemon.core.errors import ConfigError
-from daemon.doctor import containers, folders, gpu, installation, machine
+from daemon.doctor import cluster, containers, folders, gpu, installation, machine
 from daemon.doctor.facts import Facts, gather
 from daemon.doctor.finding import Finding, Level, fail, worst
 from daemon.doctor.whisper import MakeWhisper, whisper
@@ -37,6 +37,7 @@ CHECKS: Sequence[Callable[[Facts], list[Finding]]] = (
     machine.socket,
     lambda _: machine.service(),
     machine.rehearsal,
+    cluster.cluster,
 )
 """All checks, in the order in which they are printed."""
 

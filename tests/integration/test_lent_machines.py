@@ -37,7 +37,7 @@ from tests.support.process_lab import ProcessLab, observed
 from tests.support.ray_lab import first_port, needs_ray
 from tests.support.waiting import until, wait_until
 
-pytestmark = [pytest.mark.anyio, needs_ray, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.anyio, pytest.mark.alone, needs_ray, pytest.mark.timeout(600)]
 
 SETTINGS = '[stt]\nmodel = "tiny.en"\n[gpu]\nresidency = [["stt"], ["extract"], ["rate"]]\n[cluster]\n'
 UP_S = 90.0

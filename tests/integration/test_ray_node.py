@@ -24,7 +24,7 @@ from tests.support.ray_lab import RayLab, needs_ray, ray_lab
 from tests.support.scripted import TRANSCRIPT
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.anyio, needs_ray]
+pytestmark = [pytest.mark.anyio, pytest.mark.alone, needs_ray]
 
 EXTRACT, STT = frozenset({Stage.EXTRACT}), frozenset({Stage.STT})
 FOR_EVER = 1000.0
