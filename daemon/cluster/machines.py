@@ -36,6 +36,10 @@ class Employer(Protocol):
         """Give up what a node had in hand, and give it no more."""
         ...
 
+    def drain(self, name: str, *, on: bool) -> None:
+        """Let a node finish what it has in hand, and give it no more; or, not `on`, give it work again."""
+        ...
+
 
 @dataclass
 class _Member:
@@ -150,23 +154,33 @@ class Machines:
         member.name = facts.name
         differing = ", ".join(differences(ours, facts))
         if differing:
-            self._dismiss(member, "differs", f"it has {differing}")
+            self._dismiss(member, f"it has {differing}")
         elif member.name in self._drained:
-            self._dismiss(member, "draining", "an operator asked for it")
+            self._rest(member)
+        elif member.employed and member.standing == "draining":
+            self._employer.drain(member.name, on=False)
+            member.standing, member.why = "works", ""
         elif not member.employed:
             member.employed, member.standing, member.why = True, "works", ""
             log.info("a machine works for the class", node=member.name, address=member.machine.address)
             self._on_alarm(f"node {member.name}", None)
             self._employer.join(member.name, node)
 
-    def _dismiss(self, member: _Member, standing: NodeStanding, why: str) -> None:
+    def _rest(self, member: _Member) -> None:
+        """Give a machine no more work because an operator said so."""
+        if member.employed and member.standing != "draining":
+            self._employer.drain(member.name, on=True)
+        member.standing, member.why = "draining", "an operator asked for it"
+
+    def _dismiss(self, member: _Member, why: str) -> None:
+        """Give a machine no work because its results would be others."""
         if member.employed:
             self._employer.left(member.name)
             member.employed = False
-        if standing == "differs" and member.why != why:
+        if member.why != why:
             told = trouble(f"node {member.name}", f"the machine {member.name} is given no work: {why}")
             self._on_alarm(told.code, told)
-        member.standing, member.why = standing, why
+        member.standing, member.why = "differs", why
 
     def _leave(self, member: _Member, why: str) -> None:
         """Forget what a machine held, since it is gone."""

@@ -15,10 +15,11 @@ from daemon.cluster.machines import Machines
 from daemon.cluster.values import MachineFacts
 from daemon.contracts.ports import Node
 from daemon.core.alarms import Trouble
+from daemon.core.errors import IllegalTransition
 from tests.support.ray_lab import FACTS, RayLab, needs_ray, ray_lab
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.anyio, needs_ray]
+pytestmark = [pytest.mark.anyio, pytest.mark.alone, needs_ray]
 
 SLOW_S = 60.0  # a start on a machine that others use, too
 
@@ -35,6 +36,7 @@ class Desk:
 
     nodes: dict[str, Node] = field(default_factory=dict)
     alarms: dict[str, Trouble] = field(default_factory=dict)
+    draining: set[str] = field(default_factory=set)
 
     def join(self, name: str, node: Node) -> None:
         assert name not in self.nodes
@@ -42,6 +44,11 @@ class Desk:
 
     def left(self, name: str) -> None:
         del self.nodes[name]
+        self.draining.discard(name)
+
+    def drain(self, name: str, *, on: bool) -> None:
+        assert name in self.nodes
+        (self.draining.add if on else self.draining.remove)(name)
 
     def alarm(self, code: str, trouble: Trouble | None) -> None:
         if trouble is None:
@@ -68,7 +75,7 @@ async def watched(lab: RayLab, ours: MachineFacts = FACTS) -> AsyncIterator[tupl
         await running
 
 
-async def test_machines_that_join_work_and_one_that_leaves_is_given_up(lab: RayLab) -> None:
+async def test_machines_that_join_work_drain_and_leave(lab: RayLab) -> None:
     async with watched(lab) as (machines, desk):
         await until(lambda: desk.nodes.keys() == {"node1", "node2"}, SLOW_S)
         assert [(line.name, line.standing) for line in machines.lines] == [
@@ -81,6 +88,15 @@ async def test_machines_that_join_work_and_one_that_leaves_is_given_up(lab: RayL
         lab.begin_node(1)
         await until(lambda: "node1" in desk.nodes, SLOW_S)
         assert desk.alarms == {}
+        machines.drain("node2", on=True)
+        await until(lambda: desk.draining == {"node2"})
+        assert desk.nodes.keys() == {"node1", "node2"}, "it finishes what it has"
+        assert [line.standing for line in machines.lines] == ["works", "draining"]
+        machines.drain("node2", on=False)
+        await until(lambda: desk.draining == set())
+        assert [line.standing for line in machines.lines] == ["works", "works"]
+        with pytest.raises(IllegalTransition, match="no machine 'node9' has joined"):
+            machines.drain("node9", on=True)
 
 
 async def test_a_machine_that_differs_is_shown_and_has_no_work(lab: RayLab) -> None:
