@@ -1,5 +1,6 @@
 """The command line. An error is printed as one line, and its type gives the exit code."""
 
+import errno
 import gc
 import io
 import os
@@ -10,7 +11,10 @@ from pathlib import Path
 
 from daemon.cli import common
 from daemon.cli.exit_codes import ExitCode
-from daemon.core.errors import IntroEvalError, UsageError
+from daemon.core.errors import IntroEvalError, StoreError, UsageError
+
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE})
+"""The errors of a disk, which are no fault of the program wherever they come."""
 
 _TYPE = re.compile(r"Input should be ([^;,]*)(, unable to parse [^;]*)?")
 _NEAR = re.compile(r"\(Possible options: ([^)]*)\)")
@@ -48,6 +52,12 @@ def run(words: Sequence[str]) -> int:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         return _unread()
+    except OSError as exc:
+        if exc.errno not in _DISK:
+            raise
+        where = f"{exc.filename}: " if exc.filename else ""
+        print(f"introeval: {where}{exc.strerror}; free space there, or check the disk", file=sys.stderr)
+        return StoreError.exit_code
 
 
 def execute(words: Sequence[str]) -> int:

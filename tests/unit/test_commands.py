@@ -1,8 +1,11 @@
 """The table of commands, and how a command line is read: every option, every error, every page of help."""
 
 import ast
+import errno
+import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from daemon.cli.common import Chosen
 from daemon.cli.main import run
 from daemon.cli.table import ROWS, Group, Row
 from daemon.cli.tree import made, program
-from daemon.core.errors import UsageError
+from daemon.core.errors import StoreError, UsageError
 
 each_command = pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.name)
 HEAVY = {"fastapi", "httpx", "jinja2", "peewee", "rich", "starlette", "structlog", "textual", "uvicorn"}
@@ -78,6 +81,25 @@ def test_the_configuration_is_named_before_and_after_the_command(
 def test_the_version_is_told_wherever_it_is_asked(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(words.split()) == 0
     assert capsys.readouterr().out.startswith("introeval ")
+
+
+def test_a_full_or_failing_disk_is_one_line_and_a_fault_of_the_program_is_not_hidden(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def execute(code: int) -> Callable[[Sequence[str]], int]:
+        def fails(words: Sequence[str]) -> int:
+            raise OSError(code, os.strerror(code), "var/received")
+
+        return fails
+
+    for code in (errno.ENOSPC, errno.EROFS, errno.EIO):
+        monkeypatch.setitem(run.__globals__, "execute", execute(code))
+        assert run(["serve"]) == StoreError.exit_code
+        told = f"introeval: var/received: {os.strerror(code)}; free space there, or check the disk\n"
+        assert capsys.readouterr().err == told
+    monkeypatch.setitem(run.__globals__, "execute", execute(errno.EBADF))
+    with pytest.raises(OSError, match="var/received"):
+        run(["serve"])
 
 
 @pytest.mark.parametrize("words", ["", "--help", "models", "models --help"])
