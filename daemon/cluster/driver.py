@@ -107,19 +107,16 @@ class RayDriver:
     async def _opened(self, machine: str) -> Any:
         """Put an actor on a machine, and give what it answers first."""
         node = next(node for node in await _nodes() if node["NodeID"] == machine)
-        actor = self._actors[machine] = (
-            ray.remote(NodeActor)
-            .options(
-                num_cpus=0,
-                num_gpus=min(1, node["Resources"].get("GPU", 0)),
-                resources={RESOURCE: 1},
-                max_restarts=0,
-                max_task_retries=0,
-                max_concurrency=1000,
-                scheduling_strategy=NodeAffinitySchedulingStrategy(machine, soft=False),
-            )
-            .remote(self._lend)
-        )
+        kind: Any = ray.remote(NodeActor)  # its types know nothing of an actor's methods
+        actor = self._actors[machine] = kind.options(
+            num_cpus=0,
+            num_gpus=min(1, node["Resources"].get("GPU", 0)),
+            resources={RESOURCE: 1},
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=1000,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(machine, soft=False),
+        ).remote(self._lend)
         try:
             async with asyncio.timeout(_OPEN_S):
                 answer = await actor.open.remote()
