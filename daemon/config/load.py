@@ -143,7 +143,9 @@ def load(
         update={
             "paths": _absolute(config.paths, base),
             "prompts": _absolute(config.prompts, base),
-            "stt": _models_absolute(config.stt, base),
+            "stt": _absolute(_models_absolute(config.stt, base), base),
+            "extract": _absolute(config.extract, base),
+            "rate": _absolute(config.rate, base),
             "embedded": _models_absolute(config.embedded, base),
             "hooks": _absolute(config.hooks, base),
             "cluster": _absolute(config.cluster, base),

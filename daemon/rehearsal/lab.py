@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from daemon.config.cluster import ClusterSettings
 from daemon.config.load import Config
 from daemon.config.sections import DockerSettings, IntakeSettings, PathSettings
 from daemon.core.errors import EngineError, RehearsalRefused
@@ -176,6 +177,7 @@ def _of_lab(config: Config, folder: Path) -> Config:
         docker=DockerSettings(**{**dict(config.docker), "on_exit": "restore"}),
         embedded=config.embedded,
         prompts=config.prompts,
+        cluster=ClusterSettings(token_file=config.cluster.token_file),  # one box, whatever the lab has
     )
 
 

@@ -90,8 +90,9 @@ def test_its_daemon_has_the_labs_engines_and_neither_its_folders_nor_its_hooks(l
     for section in engines:
         assert getattr(rehearsed.config, section) == getattr(real, section)
     assert rehearsed.config.rate.temperature == 0.3
-    for section in Config.model_fields.keys() - engines - {"paths", "intake", "rate", "docker"}:
+    for section in Config.model_fields.keys() - engines - {"paths", "intake", "rate", "docker", "cluster"}:
         assert getattr(rehearsed.config, section) == getattr(Config(), section)
+    assert rehearsed.config.cluster.address == ""
     below = lab.folder / "var" / "rehearsals"
     paths = dict(rehearsed.config.paths)
     assert paths.pop("socket") == lab.folder / "var" / "rehearsal.sock"

@@ -213,8 +213,9 @@ async def test_a_server_that_does_not_hear_the_probe_clip_is_not_started(reply: 
 
 def test_no_whisper_is_needed_here_and_it_takes_no_memory(tmp_path: Path) -> None:
     file = tmp_path / "introeval.toml"
-    file.write_text('runtime = "docker"\n[stt]\nurl = "http://127.0.0.1:9"\n')
+    file.write_text('runtime = "docker"\n[stt]\nurl = "http://127.0.0.1:9"\napi_key_file = "key"\n')
     config = load(file, {})
+    assert config.stt.api_key_file == tmp_path / "key"
     assert needed_models(config) == []
     assert streams(config.stt) == 4
     assert Placement(config, 8192.0).need_mb(frozenset({Stage.STT})) == 0

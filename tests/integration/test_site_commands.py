@@ -24,6 +24,7 @@ NOT_RUN = {
     "apt-get": "installs packages of the machine",
     "docker": "the tests in tests/docker have an engine of their own",
     "introeval models pull": "downloads; tests/integration/test_pull.py",
+    "introeval node": "joins machines; tests/integration/test_node_commands.py",
     "introeval rehearse": "takes minutes; tests/acceptance/test_rehearse.py",
     "introeval setup": "makes containers; tests/docker",
     "introeval tui": "needs a terminal; tests/terminal",
@@ -31,6 +32,7 @@ NOT_RUN = {
     "nvidia-ctk": "changes Docker's configuration",
     "nvidia-smi": "needs a GPU",
     "reboot": "restarts the machine",
+    "ssh": "goes to another machine",
     "systemctl": "needs systemd; tests/acceptance/test_systemd.py",
     "usermod": "changes the machine's accounts",
 }
