@@ -16,6 +16,7 @@ from daemon.contracts.values import Fitness, OnAlarm, OnProgress
 from daemon.contracts.wire.nodes import MachineLine, NodeStanding
 from daemon.core.alarms import trouble
 from daemon.core.errors import IllegalTransition, IntroEvalError
+from daemon.core.schedule.decision import LOCAL
 from daemon.core.tasks.task import Stage
 from daemon.system.waits import happens, waking
 
@@ -150,6 +151,12 @@ class Machines:
         if not member.name and facts.name in namesakes:
             member.standing = "refused"
             member.why = f"another machine is called {facts.name}, too; set cluster.name on one of them"
+            return
+        if facts.name == LOCAL:
+            member.standing, member.why = (
+                "refused",
+                f"{LOCAL} is this machine; set cluster.name",
+            )
             return
         member.name = facts.name
         differing = ", ".join(differences(ours, facts))

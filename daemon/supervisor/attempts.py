@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from daemon.contracts.ports import Node
 from daemon.contracts.values import ExtractWork, Failed, RateWork, StageOutcome, SttWork, Ticket
-from daemon.core.errors import Blame, EngineError, ExclusionError, Fault
+from daemon.core.errors import Blame, EngineError, ExclusionError, Fault, NodeGone
 from daemon.core.tasks.task import Stage, Task
 from daemon.monitoring.progress import Progress
 from daemon.supervisor.journal import Payload
@@ -22,7 +22,10 @@ class AttemptEnded:
 
 
 class Attempts:
-    """Runs attempts on the node, and reports how each one ended."""
+    """Runs attempts on their nodes, and reports how each one ended.
+
+    `on_gone` is called in place of `on_end` where an attempt's node is gone.
+    """
 
     def __init__(
         self,
@@ -32,17 +35,22 @@ class Attempts:
         clock: Callable[[], float],
         on_end: Callable[[AttemptEnded], None],
         on_break: Callable[[BaseException], None],
+        on_gone: Callable[[Node, str], None] | None = None,
     ) -> None:
         self._node, self._predecoder = node, predecoder
         self._progress, self._clock = progress, clock
-        self._on_end, self._on_break = on_end, on_break
+        self._on_end, self._on_break, self._on_gone = on_end, on_break, on_gone
         self.started: dict[int, float] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
         self._unwanted: set[int] = set()
 
-    def start(self, task: Task, payload: Payload | None) -> None:
-        """Begin the attempt of `task`. `payload` holds the results of earlier stages, None for stt."""
-        attempt = asyncio.create_task(self._run(task, payload), name=f"attempt at task {task.id}")
+    def start(self, task: Task, payload: Payload | None, node: Node | None = None) -> None:
+        """Begin the attempt of `task`, on this machine's node or another.
+
+        `payload` holds the results of earlier stages, None for stt.
+        """
+        running = self._run(node or self._node, task, payload)
+        attempt = asyncio.create_task(running, name=f"attempt at task {task.id}")
         self._running[task.id] = attempt
         self.started[task.id] = self._clock()
         attempt.add_done_callback(lambda done: self._done(task.id, done))
@@ -76,14 +84,19 @@ class Attempts:
         if not attempt.cancelled() and (error := attempt.exception()) is not None:
             self._on_break(error)
 
-    async def _run(self, task: Task, payload: Payload | None) -> None:
+    async def _run(self, node: Node, task: Task, payload: Payload | None) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         ticket = Ticket(task.id, task.revision, task.attempt)
         try:
-            outcome = await self._attempt(task, ticket, payload)
+            outcome = await self._attempt(node, task, ticket, payload)
         except (EngineError, ExclusionError) as exc:
             outcome = Failed(ticket, Fault(Blame.ENGINE, "engine_error", str(exc)))
+        except NodeGone as exc:
+            if self._on_gone is None:
+                raise
+            self._on_gone(node, str(exc))
+            return
         except asyncio.CancelledError:
             if task.id not in self._unwanted:
                 raise
@@ -94,22 +107,22 @@ class Attempts:
             self._predecoder.drop(task.id)
         self._on_end(AttemptEnded(outcome, loop.time() - began))
 
-    async def _attempt(self, task: Task, ticket: Ticket, payload: Payload | None) -> StageOutcome:
+    async def _attempt(self, node: Node, task: Task, ticket: Ticket, payload: Payload | None) -> StageOutcome:
         """The outcome of one attempt. Each stream is read to its end: the node counts it until then."""
         if payload is None:
             decoded = await self._predecoder.get(task)
             if isinstance(decoded, Fault):
                 return Failed(ticket, decoded)
             work = SttWork(ticket, decoded.pcm, decoded.takes)
-            (outcome,) = [outcome async for outcome in self._node.transcribe([work])]
+            (outcome,) = [outcome async for outcome in node.transcribe([work])]
             return outcome
         if task.stage is Stage.EXTRACT:
             extract = ExtractWork(ticket, payload.transcript, task.reseed)
-            (outcome,) = [outcome async for outcome in self._node.extract([extract])]
+            (outcome,) = [outcome async for outcome in node.extract([extract])]
         else:
             rate = RateWork(
                 *(ticket, payload.transcript, payload.speaking, payload.profile),
                 *(task.reseed, payload.set_aside),
             )
-            (outcome,) = [outcome async for outcome in self._node.rate([rate])]
+            (outcome,) = [outcome async for outcome in node.rate([rate])]
         return outcome

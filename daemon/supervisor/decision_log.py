@@ -22,7 +22,10 @@ _MOST_BYTES = 4_000_000  # holds several classes of thirty
 
 
 class DecisionLog:
-    """Writes to `file`; when that is full, it is renamed to `<stem>.1<suffix>` and a new one begins."""
+    """Writes to `file`; when that is full, it is renamed to `<stem>.1<suffix>` and a new one begins.
+
+    What is decided while there are several nodes is left out; after that the whole state is written again.
+    """
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -40,6 +43,10 @@ class DecisionLog:
     def turn(self, view: View, policy: Policy, decision: Decision) -> None:
         """Write a decision, and the changes since the last one."""
         if self._broken:
+            return
+        if view.others:
+            self._recorder = Recorder(self._alias)
+            self._events.clear()
             return
         turn = self._recorder.turn(view, policy, decision, self._events)
         self._events.clear()

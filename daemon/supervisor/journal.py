@@ -1,6 +1,6 @@
 """The supervisor's records in the database: transitions, batches, phases, and standing orders."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import asdict, dataclass
 
 from daemon.contracts.values import Change, Ledger, Orders
@@ -67,14 +67,19 @@ class Journal:
         return await self._until_durable(recover)
 
     async def commit(
-        self, changes: Sequence[Change], extent: Extent, starts: Sequence[Task] = ()
+        self,
+        changes: Sequence[Change],
+        extent: Extent,
+        starts: Sequence[Task] = (),
+        elsewhere: Set[int] = frozenset(),
     ) -> dict[int, Payload]:
         """Make the changes durable, with the row that says what runs, in one transaction.
 
         Gives the payloads of those of `starts` that are past stt, by task id. In the same call, because a
         second one would wait on the database thread behind whatever a delivery has queued there meanwhile.
+        `elsewhere` are the ids of tasks whose attempt ended on another machine's node.
         """
-        self._brought += sum(self._is_brought(change) for change in changes)
+        self._brought += sum(self._is_brought(c) for c in changes if c.after.id not in elsewhere)
 
         @writes
         def commit(db: Database) -> dict[int, Payload]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from daemon.core.errors import Fault, Stopping
 from daemon.core.tasks.task import Task
 from daemon.supervisor.attempts import AttemptEnded
+from daemon.supervisor.nodes import OfNode
 from daemon.supervisor.phases import Switched
 from daemon.supervisor.task_requests import TaskRequest
 from daemon.system.waits import happens
@@ -32,7 +33,7 @@ class PauseAtOnce:
     """The operator wants a pause now: running tasks go back to waiting."""
 
 
-Letter = TaskRequest | PauseAtOnce | Arrived | VideoUnreadable | Switched | AttemptEnded
+Letter = TaskRequest | PauseAtOnce | Arrived | VideoUnreadable | Switched | AttemptEnded | OfNode
 
 
 class Mailbox:

@@ -4,16 +4,17 @@ The state is `core.schedule.phase_state`, kept in step with the node here.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import asdict, dataclass, field
+from typing import Protocol
 
 import structlog
 
 from daemon.contracts.ports import Node
 from daemon.contracts.values import Ledger
 from daemon.core.alarms import trouble_of
-from daemon.core.errors import CanaryDrifted, EngineError, Fault
-from daemon.core.schedule.decision import Policy, Switch
+from daemon.core.errors import CanaryDrifted, EngineError, Fault, IntroEvalError, NodeGone
+from daemon.core.schedule.decision import LOCAL, Policy, Switch
 from daemon.core.schedule.phase_state import (
     NOTHING,
     AttemptStarted,
@@ -21,6 +22,7 @@ from daemon.core.schedule.phase_state import (
     BatchOpened,
     EngineFailed,
     EngineWorked,
+    Extent,
     Group,
     Observed,
     PhaseEvent,
@@ -34,34 +36,74 @@ from daemon.core.schedule.phase_state import (
 )
 from daemon.core.tasks.task import Stage, Task
 from daemon.monitoring.alarms import Alarms
-from daemon.supervisor.canary import Canary
-from daemon.supervisor.journal import Journal
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """A switch ended after `seconds`; `error` is None when it succeeded."""
+    """A switch of `phases` ended after `seconds`; `error` is None when it succeeded."""
 
+    phases: "Phases"
     group: Group | None
     seconds: float
-    error: EngineError | None
+    error: EngineError | NodeGone | None
     ledger: Ledger = field(default_factory=Ledger)
+
+
+class Records(Protocol):
+    """Writes down the batches and phases of a node; see `Journal`."""
+
+    async def open_batch(self, size: int) -> int:
+        """Begin a batch. Gives its id."""
+        ...
+
+    async def close_batch(self, batch_id: int) -> None:
+        """End a batch."""
+        ...
+
+    async def phase_began(self, group: Group | None, extent: Extent) -> None:
+        """Record that a switch begins."""
+        ...
+
+    async def phase_ready(self, switch_s: float, ledger: Ledger) -> None:
+        """Record that the group of the last switch is verified loaded."""
+        ...
+
+    async def phase_ended(self) -> None:
+        """Record the end of the running phase."""
+        ...
+
+
+class Proof(Protocol):
+    """Asks known words of a node; see `Canary`."""
+
+    @property
+    def drifted(self) -> Set[Stage]:
+        """The stages whose answer is another than was recorded."""
+        ...
+
+    def due(self, group: Group | None) -> bool:
+        """Whether a stage of the loaded group must be asked before a task is."""
+        ...
+
+    async def prove(self, group: Group | None) -> None:
+        """Ask the stages that are due. Raises CanaryDrifted, and EngineError."""
+        ...
 
 
 class Phases:
     """Owns the phase state. Each change of it is one event, with which `on_event` is called.
 
     `prepare` is awaited before a group is loaded; `on_switched` is called at the end of each switch. A group
-    whose canary is due is not loaded.
+    whose canary is due is not loaded. `name` is that of the node.
     """
 
     def __init__(
         self,
         node: Node,
-        canary: Canary,
-        journal: Journal,
+        canary: Proof,
+        journal: Records,
         policy: Policy,
         alarms: Alarms,
         clock: Callable[[], float],
@@ -69,7 +111,9 @@ class Phases:
         on_break: Callable[[BaseException], None],
         prepare: Callable[[Group], Awaitable[None]],
         on_event: Callable[[PhaseEvent], None],
+        name: str = LOCAL,
     ) -> None:
+        self._name = name
         self._node, self._canary, self._journal, self.policy = node, canary, journal, policy
         self._alarms, self._clock = alarms, clock
         self._on_switched, self._on_break, self._prepare = on_switched, on_break, prepare
@@ -78,7 +122,7 @@ class Phases:
         self._switch: asyncio.Task[None] | None = None
 
     async def observe(self) -> None:
-        """Update the state with what the node holds now."""
+        """Update the state with what the node holds now. Raises NodeGone."""
         seen = await self._node.observe()
         group = None if self._canary.due(seen.group) else seen.group
         if (group, seen.alive) != (self.state.group, self.state.alive):
@@ -108,13 +152,13 @@ class Phases:
         """Record that the engine of a stage gave an outcome: its rest and its alarm end."""
         group = self.policy.group_of(stage)
         self._apply(EngineWorked(group))
-        self._alarms.clear(_alarm(group))
+        self._alarms.clear(self._alarm(group))
 
     def failed(self, stage: Stage, fault: Fault) -> None:
         """Record that the engine of a stage is to blame. After a death it is restarted at once."""
         group = self.policy.group_of(stage)
         self._apply(EngineFailed(group, self._clock(), fault.died))
-        self._alarms.set(trouble_of(_alarm(group), fault.message))
+        self._alarms.set(trouble_of(self._alarm(group), fault.message))
 
     def try_again(self) -> None:
         """End the rest of every group."""
@@ -144,14 +188,15 @@ class Phases:
         self._apply(SwitchEnded(switched.group, self._clock(), switched.seconds, error is not None))
         if error is not None:
             if not isinstance(error, CanaryDrifted):  # which has an alarm of its own
-                self._alarms.set(trouble_of(_alarm(group), str(error)))
+                self._alarms.set(trouble_of(self._alarm(group), str(error)))
             return
-        self._alarms.clear(_alarm(group))
+        self._alarms.clear(self._alarm(group))
         if group:
             await self._journal.phase_ready(switched.seconds, switched.ledger)
         figures = asdict(switched.ledger)
         del figures["holders"]  # a user can be a student, whom no log names
-        log.info("switched", to=sorted(group), seconds=round(switched.seconds, 2), **figures)
+        of = {} if self._name == LOCAL else {"node": self._name}
+        log.info("switched", **of, to=sorted(group), seconds=round(switched.seconds, 2), **figures)
 
     async def stop_switching(self) -> None:
         """Cancel a running switch; engines that it started are left for `aclose` to stop."""
@@ -159,6 +204,11 @@ class Phases:
             self._switch.cancel()
             await asyncio.gather(self._switch, return_exceptions=True)
             self._switch = None
+
+    async def abandon(self) -> None:
+        """End what is recorded as running: the node is gone, or is another's to stop."""
+        await self.stop_switching()
+        await self._leave()
 
     async def aclose(self) -> None:
         """End the phase and stop every engine."""
@@ -180,7 +230,8 @@ class Phases:
     async def _load(self, switch: Switch) -> None:
         loop = asyncio.get_running_loop()
         began, ended = loop.time(), None
-        error, ledger = None, Ledger()
+        error: EngineError | NodeGone | None = None
+        ledger = Ledger()
         try:
             await self._prepare(switch.group or NOTHING)
             # What drifted may have been put back on disk, and a server that runs would not notice.
@@ -188,14 +239,19 @@ class Phases:
             ledger = await self._node.ensure(switch.group, fresh=fresh)
             ended = loop.time()  # the canary comes once a day and is no part of a usual switch
             await self._canary.prove(switch.group)
-        except EngineError as exc:
+        except (EngineError, NodeGone) as exc:
             error = exc
-        self._on_switched(Switched(switch.group, (ended or loop.time()) - began, error, ledger))
+        except IntroEvalError as exc:
+            if self._name == LOCAL:
+                raise
+            error = EngineError(str(exc))  # another machine's trouble does not end this daemon
+        self._on_switched(Switched(self, switch.group, (ended or loop.time()) - began, error, ledger))
 
     def _done(self, switch: asyncio.Task[None]) -> None:
         if not switch.cancelled() and (error := switch.exception()) is not None:
             self._on_break(error)
 
-
-def _alarm(group: Group) -> str:
-    return "engine_" + ("_".join(sorted(group)) or "stop")
+    def _alarm(self, group: Group) -> str:
+        """The code of the alarm of a group's engine; another machine has one alarm for all."""
+        of_group = "engine_" + ("_".join(sorted(group)) or "stop")
+        return of_group if self._name == LOCAL else f"node {self._name}"

@@ -13,11 +13,7 @@ from daemon.core.alarms import trouble_of
 from daemon.core.canary.record import NOTHING_DRIFTED
 from daemon.core.errors import EngineError, IllegalTransition, StoreError
 from daemon.core.intake.ownership import Ownership
-from daemon.core.schedule.decision import (
-    Decision,
-    Policy,
-    View,
-)
+from daemon.core.schedule.decision import Decision, Policy, View
 from daemon.core.schedule.orders import useful
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.lifecycle import RetryPolicy, backoff_s
@@ -29,7 +25,9 @@ from daemon.supervisor.canary import Canary
 from daemon.supervisor.consistency import ConsistencyCheck
 from daemon.supervisor.decision_log import DecisionLog
 from daemon.supervisor.journal import Journal
+from daemon.supervisor.lent import LentRecords, Unasked
 from daemon.supervisor.mailbox import Arrived, Mailbox, PauseAtOnce, VideoUnreadable
+from daemon.supervisor.nodes import NodeDrained, NodeJoined, NodeLeft, NodeLost, Nodes
 from daemon.supervisor.phases import Phases
 from daemon.supervisor.predecode import Predecoder
 from daemon.supervisor.rechecks import Rechecks
@@ -68,26 +66,23 @@ class Supervisor:
         self._mailbox = mailbox = Mailbox(clock)
         self._predecoder = predecoder
         predecoder.unreadable.connect(lambda task_id, fault: mailbox.add(VideoUnreadable(task_id, fault)))
-        self._attempts = Attempts(node, predecoder, progress, clock, mailbox.add, mailbox.broke)
-        self._phases = Phases(
-            node,
-            canary,
-            journal,
-            policy,
-            alarms,
-            clock,
-            mailbox.add,
-            mailbox.broke,
-            prepare,
-            decision_log.note,
+        self._attempts = Attempts(
+            *(node, predecoder, progress, clock, mailbox.add, mailbox.broke),
+            lambda gone, why: mailbox.add(NodeLost(gone, why)),
         )
+        self._phases = Phases(
+            *(node, canary, journal, policy, alarms, clock),
+            *(mailbox.add, mailbox.broke, prepare, decision_log.note),
+        )
+        self._nodes = Nodes(node, self._phases, self._employ)
+        self._prepare = prepare
         self._consistency = ConsistencyCheck(journal.session, alarms, journal.events)
         self._book = TaskBook(retry, clock, ownership=ownership, newest_only=newest_only)
         self._standing = StandingOrders(journal, clock)
         self._turns = Turns(
             journal,
             self._book,
-            self._phases,
+            self._nodes,
             self._attempts,
             predecoder,
             self._consistency,
@@ -115,7 +110,7 @@ class Supervisor:
     @property
     def idle(self) -> bool:
         """Whether nothing is open, in work or still to be committed."""
-        busy = self._book.tasks or self._book.changes or self._mailbox or self._phases.state.switching
+        busy = self._book.tasks or self._book.changes or self._mailbox or self._nodes.switching
         busy = busy or self._rechecks.running
         return self._recovered and not busy
 
@@ -123,6 +118,8 @@ class Supervisor:
     def stopped_by_canary(self) -> bool:
         """Whether all that is open waits for a group whose canary drifted."""
         groups = {self.policy.group_of(task.stage) for task in self._book.tasks if not task.held}
+        if self._nodes.others:  # to which known words are not given
+            return False
         asked = not self._phases.state.switching  # else the alarm does not tell all yet
         return asked and bool(groups) and all(self._canary.drifted & group for group in groups)
 
@@ -153,15 +150,40 @@ class Supervisor:
 
     def replan(self, policy: Policy, switch_s: float | None = None) -> None:
         """Use another policy from the next decision on. `switch_s` is the measured duration of a switch."""
-        self._turns.policy = self._phases.policy = policy
-        if switch_s is not None:
-            self._phases.price_switch(switch_s)
+        self._turns.policy = policy
+        for phases in self._nodes.phases.values():
+            phases.policy = policy
+            if switch_s is not None:
+                phases.price_switch(switch_s)
         self._mailbox.wake()
 
     def try_again(self) -> None:
         """End the rest of every group: the obstacle to its engine is gone."""
-        self._phases.try_again()
+        for phases in self._nodes.phases.values():
+            phases.try_again()
         self._mailbox.wake()
+
+    def join(self, name: str, node: Node) -> None:
+        """Give work to another machine's node from now on. Who calls this closes the node."""
+        self._mailbox.add(NodeJoined(name, node))
+
+    def left(self, name: str) -> None:
+        """Give up what a node had in hand, and give it no more. Its tasks wait again; nobody is to blame."""
+        self._mailbox.add(NodeLeft(name))
+
+    def drain(self, name: str, *, on: bool) -> None:
+        """Let a node finish what it has in hand, and give it no more; or, not `on`, give it work again."""
+        self._mailbox.add(NodeDrained(name, on))
+
+    def _employ(self, name: str, node: Node) -> Phases:
+        """The phases of a node that joins."""
+        records = LentRecords(self._journal.session, self._clock)
+        return Phases(
+            *(node, Unasked(), records, self.policy, self._alarms, self._clock),
+            *(self._mailbox.add, self._mailbox.broke, self._prepare),
+            on_event=lambda event: None,
+            name=name,
+        )
 
     def arrived(self, tasks: Iterable[Task]) -> None:
         """Add new tasks that are in the database."""
@@ -255,13 +277,16 @@ class Supervisor:
         """1. let attempts end; 2. release the others; 3. end every engine; 4. end the decoding."""
         await self._rechecks.interrupt()
         await self._attempts.join(grace_s)
-        await self._phases.stop_switching()
+        for phases in self._nodes.phases.values():
+            await phases.stop_switching()
         try:
             await self._turns.make_last(self._mailbox.take_last())
         except StoreError as exc:  # the next start releases them
             log.warning("tasks in hand can't be released now; the next start does it", cause=str(exc))
         try:
             await self._phases.aclose()
+            for name in self._nodes.others:
+                await self._nodes[name].phases.abandon()
         except StoreError as exc:
             log.warning("the end of the phase can't be written", cause=str(exc))
         await self._predecoder.aclose()

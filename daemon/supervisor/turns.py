@@ -4,13 +4,15 @@ All transitions of a turn are committed in one transaction before anything is do
 start and a switch begins. So a crash can't forget what was begun, and a turn costs one fsync.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import Failed, Ticket
 from daemon.contracts.wire.words import Verb
-from daemon.core.errors import Blame
+from daemon.core.errors import Blame, NodeGone
+from daemon.core.schedule.cluster import decide_all, settled
 from daemon.core.schedule.decision import (
+    LOCAL,
     Action,
     Admit,
     Decision,
@@ -23,14 +25,15 @@ from daemon.core.schedule.decision import (
     Why,
 )
 from daemon.core.schedule.queue import in_order
-from daemon.core.schedule.scheduler import decide
 from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Task
 from daemon.supervisor.attempts import AttemptEnded, Attempts
 from daemon.supervisor.consistency import ConsistencyCheck
 from daemon.supervisor.decision_log import DecisionLog
 from daemon.supervisor.journal import Journal, Payload
+from daemon.supervisor.losses import lose, take_of_node
 from daemon.supervisor.mailbox import Arrived, Letter, PauseAtOnce, VideoUnreadable
-from daemon.supervisor.phases import Phases, Switched
+from daemon.supervisor.nodes import NodeDrained, NodeJoined, NodeLeft, NodeLost, Nodes
+from daemon.supervisor.phases import Switched
 from daemon.supervisor.predecode import Predecoder
 from daemon.supervisor.rechecks import Rechecks
 from daemon.supervisor.standing_orders import StandingOrders
@@ -45,7 +48,7 @@ class Turns:
         self,
         journal: Journal,
         book: TaskBook,
-        phases: Phases,
+        nodes: Nodes,
         attempts: Attempts,
         predecoder: Predecoder,
         consistency: ConsistencyCheck,
@@ -56,7 +59,8 @@ class Turns:
         clock: Callable[[], float],
     ) -> None:
         self._rechecks = rechecks
-        self._journal, self._book, self._phases, self._attempts = journal, book, phases, attempts
+        self._journal, self._book, self._nodes, self._attempts = journal, book, nodes, attempts
+        self._elsewhere: set[int] = set()  # whose attempt ended on another node, since the last commit
         self._predecoder, self._consistency, self._standing = predecoder, consistency, standing
         self._decision_log, self._clock = decision_log, clock
         self.policy = policy
@@ -78,11 +82,14 @@ class Turns:
         return View(
             self._clock(),
             self._book.tasks,
-            self._phases.state,
+            self._nodes[LOCAL].phases.state,
             paused=orders.paused,
             draining=orders.draining,
             go_at=orders.go_at,
             last_claim_at=self._book.last_claim_at,
+            others=self._nodes.others,
+            at=self._nodes.at,
+            leaving=self._nodes.leaving,
         )
 
     async def make(self, letters: Sequence[Letter]) -> float | None:
@@ -92,20 +99,33 @@ class Turns:
         for letter in letters:
             await self._take(letter)
         starts: list[Task] = []
-        switch = None
-        while (decision := await self._decide()).actions:
-            switch = await self._move(decision.actions, starts)
-            if starts or switch:
+        switches: dict[str, Switch] = {}
+        while True:
+            decisions = await self._decide()
+            for name, decision in decisions.items():
+                switches.pop(name, None)  # decided again, with what the others do
+                if switch := await self._move(name, decision.actions, starts):
+                    switches[name] = switch
+            if all(map(settled, decisions.values())):
                 break
+        starts = [task for task in starts if self._book.get(task.id) is task]  # the node of another went
         payloads = await self._commit(starts)
-        self.decision = decision
+        self.decision = decisions[LOCAL]
         for task in starts:
-            self._attempts.start(task, payloads.get(task.id))
-        if switch is not None and not await self._waits(switch):
-            await self._phases.begin(switch, self._book.tasks)
-            self.switch_began()
+            node = self._nodes[self._nodes.of(task.id)].node
+            self._attempts.start(task, payloads.get(task.id), node)
+        await self._begin({name: switch for name, switch in switches.items() if name in decisions})
         self._decode_ahead()
-        return decision.wake_at
+        return min((d.wake_at for d in decisions.values() if d.wake_at is not None), default=None)
+
+    async def _begin(self, switches: Mapping[str, Switch]) -> None:
+        """Begin the switches, each at its node."""
+        for name, switch in switches.items():
+            if name == LOCAL and await self._waits(switch):
+                continue
+            await self._nodes[name].phases.begin(switch, self._book.tasks)
+            if name == LOCAL:
+                self.switch_began()
 
     async def make_last(self, letters: Iterable[Letter]) -> None:
         """Commit what has happened until now, and release all tasks in hand. Raises StoreError."""
@@ -120,32 +140,38 @@ class Turns:
     async def _waits(self, switch: Switch) -> bool:
         """Whether the engines are not stopped yet: nothing is left to do, and a rating is made again."""
         idle = switch.group is None and not self._standing.now.draining
-        if idle and await self._rechecks.goes_on(self._phases.state.group):
+        if idle and await self._rechecks.goes_on(self._nodes[LOCAL].phases.state.group):
             return True
         await self._rechecks.interrupt()
         return False
 
-    async def _decide(self) -> Decision:
-        await self._phases.observe()
+    async def _decide(self) -> dict[str, Decision]:
+        for name, phases in self._nodes.phases.items():
+            try:
+                await phases.observe()
+            except NodeGone as exc:
+                await self._lose(name, exc)
         view = self.view
-        decision = decide(view, self.policy)
-        self._decision_log.turn(view, self.policy, decision)
-        return decision
+        decisions = decide_all(view, dict.fromkeys(view.nodes, self.policy))
+        self._decision_log.turn(view, self.policy, decisions[LOCAL])
+        return decisions
 
-    async def _move(self, actions: Iterable[Action], starts: list[Task]) -> Switch | None:
-        """Enter the decided actions into the book. Adds to `starts`; gives the switch, if there is one."""
-        switch = None
+    async def _move(self, name: str, actions: Iterable[Action], starts: list[Task]) -> Switch | None:
+        """Enter what was decided for a node into the book. Adds to `starts`; gives the switch, if any."""
+        phases, switch = self._nodes[name].phases, None
         for action in actions:
             match action:
                 case Release(task=task):
                     self._book.move(task.id, Event.RELEASED)
                 case Admit(task=task):
-                    self._book.move(task.id, Event.ADMITTED, await self._phases.batch_for(task))
+                    self._nodes.place(task.id, name)
+                    self._book.move(task.id, Event.ADMITTED, await phases.batch_for(task))
                 case Start(task=task):
+                    self._nodes.place(task.id, name)
                     starts.append(self._book.move(task.id, Event.STARTED))
-                    self._phases.started(task)
+                    phases.started(task)
                 case OpenBatch():
-                    await self._phases.close_batch()
+                    await phases.close_batch()
                 case Switch():
                     switch = action
         return switch
@@ -160,13 +186,29 @@ class Turns:
                 if task is not None and task.status not in RUNNING and fault.blame is Blame.PERMANENT:
                     self._book.end(task, Failed(Ticket(task.id, task.revision, task.attempt), fault), None)
             case Switched():
-                await self._phases.end(letter)
+                await self._end_switch(letter)
             case AttemptEnded():
                 await self._end_attempt(letter)
             case PauseAtOnce():
                 await self._interrupt()
             case TaskRequest():
                 await answer(letter, self._execute(letter))
+            case NodeJoined() | NodeLeft() | NodeDrained() | NodeLost():
+                await take_of_node(letter, self._nodes, self._book, self._attempts)
+
+    async def _lose(self, name: str, error: NodeGone) -> None:
+        if name == LOCAL:
+            raise error
+        await lose(name, str(error), self._nodes, self._book, self._attempts)
+
+    async def _end_switch(self, switched: Switched) -> None:
+        name = self._nodes.having(phases=switched.phases)
+        if name is None:
+            return  # a switch of a node that went meanwhile
+        if isinstance(switched.error, NodeGone):
+            await self._lose(name, switched.error)
+        else:
+            await switched.phases.end(switched)
 
     async def _interrupt(self) -> None:
         running = [task for task in self._book.tasks if task.status in RUNNING]
@@ -191,10 +233,14 @@ class Turns:
         task = self._book.answered(outcome.ticket)
         if task is None:
             return
+        name = self._nodes.of(task.id)
+        phases = self._nodes[name].phases
+        if name != LOCAL:
+            self._elsewhere.add(task.id)
         if not isinstance(outcome, Failed):
-            self._phases.worked(task.stage)
+            phases.worked(task.stage)
         elif outcome.fault.blame is Blame.ENGINE and outcome.fault.begun:
-            self._phases.failed(task.stage, outcome.fault)
+            phases.failed(task.stage, outcome.fault)
         self._book.end(task, outcome, ended.seconds)
         if (
             isinstance(outcome, Failed)
@@ -202,7 +248,7 @@ class Turns:
             and self._book.changes[-1].event is Event.FAILED
         ):
             # The video is to blame and not the engine: lift the group's rest and its alarm.
-            self._phases.worked(task.stage)
+            phases.worked(task.stage)
         await self._consistency.check(task.stage, outcome)
 
     async def _commit(self, starts: Sequence[Task] = ()) -> dict[int, Payload]:
@@ -210,8 +256,10 @@ class Turns:
         changes = self._book.changes
         if not changes:
             return {}
-        payloads = await self._journal.commit(changes, self.view.phase.extent(self._book.tasks), starts)
-        self._book.changes = []
+        extent = self._nodes[LOCAL].phases.state.extent(self._book.tasks)
+        payloads = await self._journal.commit(changes, extent, starts, self._elsewhere)
+        self._book.changes, self._elsewhere = [], set()
+        self._nodes.ended(change.after.id for change in changes if change.after.status in FINAL)
         if not self._book.tasks:
             await self._consistency.end_class()
             self.class_ended()
@@ -222,4 +270,7 @@ class Turns:
     def _decode_ahead(self) -> None:
         mine = [t for t in self._book.tasks if t.stage is Stage.STT and not t.held]
         waiting = in_order((t for t in mine if t.status not in RUNNING), self.policy.order)
-        self._predecoder.want([t for t in mine if t.status in RUNNING] + waiting[: self.policy.batch_size])
+        self._predecoder.want(
+            [t for t in mine if t.status in RUNNING]
+            + waiting[: self.policy.batch_size * len(self._nodes.phases)]
+        )

@@ -1,0 +1,228 @@
+"""The daemon with nodes of other machines: a class on three, and one that goes, joins, or drains."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from daemon.app.parts import Daemon
+from daemon.contracts.values import Ticket
+from daemon.core.errors import Blame, Fault
+from daemon.core.schedule.decision import LOCAL
+from daemon.core.schedule.replay import replay
+from daemon.core.tasks.task import Stage
+from tests.support.distant import Distant
+from tests.support.inprocess import PASSES, PHASES, TOGETHER, Lab, worked_off
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick_backoff")]
+
+CLASS = 24
+ONCE = {"transcribed": 1, "extracted": 1, "rated": 1}
+
+
+@pytest.fixture(params=[PHASES, PASSES, TOGETHER], ids=["phases", "passes", "together"])
+def residency(request: pytest.FixtureRequest) -> list[list[str]]:
+    groups: list[list[str]] = request.param
+    return groups
+
+
+def a_class(tmp_path: Path, residency: list[list[str]] = PHASES, size: int = CLASS) -> Lab:
+    settings = {"gpu.residency": residency, "batch.size": 10}
+    lab = Lab(tmp_path, seconds=dict.fromkeys(Stage, 0.02), settings=settings)
+    for number in range(size):
+        lab.hand_in(f"s{number:03d}_me.mp4")
+    return lab
+
+
+def rows(lab: Lab, query: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(lab.folder / "var" / "introeval.db") as database:
+        return database.execute(query).fetchall()
+
+
+def assert_whole(lab: Lab, size: int = CLASS) -> None:
+    """Each task has its one result, each stage was committed once, and nobody was charged anything."""
+    results = lab.results()
+    assert sorted(r["student_id"] for r in results.values()) == [f"s{n:03d}" for n in range(size)]
+    assert {r["outcome"] for r in results.values()} == {"evaluated"}
+    ended = Counter(rows(lab, "SELECT task_id, event FROM task_events WHERE event IN ('transcribed', "
+                              "'extracted', 'rated')"))  # fmt: skip
+    assert ended == {(task, event): 1 for task in range(1, size + 1) for event in ONCE}
+    charged = rows(lab, "SELECT DISTINCT retry_count, suspicion, deaths_alone FROM processing_tasks")
+    assert charged == [(0, 0, 0)]
+    assert rows(lab, "SELECT count(*) FROM batches WHERE ended_at IS NULL") == [(0,)]
+
+
+def tried(*nodes: Distant, lab: Lab) -> Counter[tuple[Stage, int | None]]:
+    """How often each stage of each task was tried, on all nodes."""
+    entries = [entry for log in (lab.log, *(node.log for node in nodes)) for entry in log.entries]
+    return Counter((stage, task) for what, stage, task in entries if what == "begin")
+
+
+async def test_a_class_on_three_nodes_ends_with_each_task_once(
+    tmp_path: Path, residency: list[list[str]]
+) -> None:
+    lab = a_class(tmp_path, residency)
+    one, two = Distant(0.02), Distant(0.02)
+    async with lab.daemon() as daemon:
+        daemon.supervisor.join("one", one)
+        daemon.supervisor.join("two", two)
+        await worked_off(daemon)
+        await until(lambda: not (one.log.alive or two.log.alive))
+        assert daemon.alarms.all == []
+    assert_whole(lab)
+    assert set(tried(one, two, lab=lab).values()) == {1}
+    shares = [len(lab.log.tried(Stage.STT)), len(one.log.tried(Stage.STT)), len(two.log.tried(Stage.STT))]
+    assert sum(shares) == CLASS
+    assert min(shares) >= 4, shares
+
+
+def _loads(node: Distant, daemon: Daemon) -> bool:
+    return node.starting == 1 and not node.log.alive
+
+
+def _transcribes(node: Distant, daemon: Daemon) -> bool:
+    return len(node.log.tried(Stage.STT)) == 3 and node.in_hand > 0
+
+
+def _changes(node: Distant, daemon: Daemon) -> bool:
+    return node.starting == 2 and not node.log.tried(Stage.EXTRACT)
+
+
+def _rates(node: Distant, daemon: Daemon) -> bool:
+    return len(node.log.tried(Stage.RATE)) == 2 and node.in_hand > 0
+
+
+POINTS: dict[str, Callable[[Distant, Daemon], bool]] = {
+    "loads": _loads,
+    "transcribes": _transcribes,
+    "changes": _changes,
+    "rates": _rates,
+}
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["found", "told"])
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_node_that_goes_costs_at_most_what_it_had_in_hand(
+    tmp_path: Path, point: str, told: bool
+) -> None:
+    lab = a_class(tmp_path)
+    goes, stays = Distant(0.02, start_seconds=0.05), Distant(0.02)
+    async with lab.daemon() as daemon:
+        daemon.supervisor.join("goes", goes)
+        daemon.supervisor.join("stays", stays)
+        await until(lambda: POINTS[point](goes, daemon))
+        in_hand, tries = goes.in_hand, goes.tries
+        if told:
+            daemon.supervisor.left("goes")
+        goes.go()
+        await worked_off(daemon)
+        assert "goes" not in daemon.supervisor.view.others
+        assert goes.tries == tries
+        assert daemon.alarms.all == []
+    assert_whole(lab)
+    again = sum(count - 1 for count in tried(goes, stays, lab=lab).values())
+    assert again <= in_hand, "only what was in hand is tried again"
+
+
+async def test_an_idle_node_that_goes_costs_nothing_and_comes_back(tmp_path: Path) -> None:
+    lab = a_class(tmp_path, size=6)
+    node = Distant(0.02)
+    async with lab.daemon() as daemon:
+        daemon.supervisor.join("one", node)
+        await worked_off(daemon)
+        await until(lambda: not node.log.alive)
+        node.go()
+        daemon.supervisor.left("one")
+        again = Distant(0.02)
+        daemon.supervisor.join("one", again)
+        for number in range(6, 12):
+            lab.hand_in(f"s{number:03d}_me.mp4")
+        await worked_off(daemon)
+        await until(lambda: again.tries)
+        assert daemon.alarms.all == []
+    assert_whole(lab, 12)
+    assert set(tried(node, again, lab=lab).values()) == {1}
+
+
+async def test_a_node_that_joins_in_mid_class_gets_work(tmp_path: Path) -> None:
+    lab = a_class(tmp_path)
+    node = Distant(0.02)
+    async with lab.daemon() as daemon:
+        await until(lambda: len(lab.log.tried(Stage.STT)) == 5)
+        daemon.supervisor.join("late", node)
+        await worked_off(daemon)
+    assert_whole(lab)
+    assert node.log.tried(Stage.STT)
+    assert set(tried(node, lab=lab).values()) == {1}
+
+
+async def test_a_node_that_drains_ends_what_it_has_and_gets_no_more_until_it_may(tmp_path: Path) -> None:
+    lab = a_class(tmp_path)
+    node = Distant(0.05)
+    async with lab.daemon() as daemon:
+        daemon.supervisor.join("one", node)
+        await until(lambda: len(node.log.tried(Stage.STT)) == 2 and node.in_hand)
+        daemon.supervisor.drain("one", on=True)
+        await until(lambda: not node.in_hand)
+        await until(lambda: daemon.supervisor.view.leaving == {"one"})
+        before = node.tries
+        await worked_off(daemon)
+        assert node.tries == before <= 3, "it gets no more"
+        assert not node.log.alive, "its engines are stopped"
+        daemon.supervisor.drain("one", on=False)
+        for number in range(CLASS, CLASS + 6):
+            lab.hand_in(f"s{number:03d}_me.mp4")
+        await worked_off(daemon)
+        assert node.tries > before
+    assert_whole(lab, CLASS + 6)
+    assert set(tried(node, lab=lab).values()) == {1}, "what it had was not thrown away"
+
+
+async def test_a_sick_engine_of_another_machine_is_an_alarm_of_that_machine_alone(tmp_path: Path) -> None:
+    sick = [Fault(Blame.ENGINE, "server_error", "the server answers 500")]
+
+    def script(stage: Stage, ticket: Ticket) -> Fault | None:
+        return sick.pop() if stage is Stage.STT and sick else None
+
+    lab = a_class(tmp_path, size=8)
+    node = Distant(0.02, script=script)
+    seen: set[str] = set()
+    async with lab.daemon() as daemon:
+        daemon.alarms.changed.connect(lambda alarm, lasts: seen.add(alarm.code))
+        daemon.supervisor.join("one", node)
+        await worked_off(daemon)
+        assert LOCAL in daemon.supervisor.view.nodes
+        assert daemon.supervisor.view.phase.failures == {}
+    assert seen == {"node one"}
+    assert len(lab.results()) == 8
+
+
+async def test_a_stop_in_mid_class_releases_what_every_node_had(tmp_path: Path) -> None:
+    lab = a_class(tmp_path, size=8)
+    lab.settings["run.stop_grace_s"] = 0.05
+    node = Distant(60.0)
+    async with lab.daemon() as daemon:
+        daemon.supervisor.join("one", node)
+        await until(lambda: node.in_hand)
+    statuses = {status for (status,) in rows(lab, "SELECT status FROM processing_tasks")}
+    assert not {status for status in statuses if str(status).endswith(("processing", "pending"))}
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    assert_whole(lab, 8)
+
+
+async def test_with_others_the_record_of_decisions_has_a_gap_and_goes_on(tmp_path: Path) -> None:
+    lab = a_class(tmp_path, size=4)
+    node = Distant(0.02)
+    async with lab.daemon() as daemon:
+        daemon.supervisor.join("one", node)
+        await worked_off(daemon)
+        daemon.supervisor.left("one")
+        await until(lambda: not daemon.supervisor.view.others)
+        lab.hand_in("s004_me.mp4")
+        await worked_off(daemon)
+    lines = (tmp_path / "var" / "log" / "decisions.jsonl").read_text().splitlines()
+    assert [difference for difference in replay(lines) if difference is not None] == []
