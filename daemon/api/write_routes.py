@@ -11,6 +11,7 @@ from daemon.api.calibration_routes import add_calibrating
 from daemon.api.canary_routes import add_canary
 from daemon.api.class_routes import add_classes
 from daemon.api.errors import TaskId, account_of, as_json, problems, uid_of
+from daemon.api.node_routes import add_nodes
 from daemon.api.protocols import Controls, LiveAnswers
 from daemon.contracts.task_query import AttentionQuery
 from daemon.contracts.wire.attention import AttentionPage
@@ -26,7 +27,7 @@ log = structlog.get_logger()
 _WORDS = frozenset(
     [
         *("tasks", "attention", "acknowledge", "deadline", "accept", "forget", "fairness", "canary", "run"),
-        *("calibrations", "apply", "remove", "classes", "close", "roster", "decide", "undo"),
+        *("calibrations", "apply", "remove", "classes", "close", "roster", "decide", "undo", "nodes"),
         *(*Verb, *Order, *PlaceName),
     ]
 )  # of a path; another word may be a student's
@@ -100,6 +101,7 @@ def add_changing(api: FastAPI, answers: LiveAnswers, controls: Controls) -> None
 
     add_calibrating(api, controls.calibrations, ordered_by)
     add_canary(api, commands, Depends(ordered_by))
+    add_nodes(api, controls.lenders, Depends(ordered_by))
 
     @api.post("/{order}", response_model=DaemonStatus, responses=whole)
     async def post_order(actor: Actor, order: Order, now: bool = False) -> Response:

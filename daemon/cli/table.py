@@ -99,6 +99,8 @@ ROWS = {
         Row("rehearse", "rehearse:rehearse", _M, "Run a synthetic class on the real engines, and report"),
         Row("simulate", "simulate:simulate", _M, "Forecast when a class would be done"),
         Row("completion", "completion:completion", _M, "Print the completion script of a shell"),
+        Row("nodes", "nodes:nodes", _M, "List the machines that lend their GPU"),
+        Row("nodes drain", "nodes:drain", _M, "Let a machine finish what it has, and give it no more"),
         Row("node token", "node:token", _M, "Make the secret that the machines of a cluster share"),
         Row("node head", "node:head", _M, "Run Ray's head here, on the machine that has the inbox"),
         Row("node join", "node:join", _M, "Lend this machine's GPU to the machine that has the inbox"),
