@@ -85,6 +85,18 @@ async def test_a_task_has_its_history_and_its_files(tmp_path: Path) -> None:
     assert all(document.delivered_at for document in detail.documents)
 
 
+async def test_without_other_machines_none_is_listed_and_none_can_drain(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    async with lab.daemon():
+        listed = await ask(lab, "/nodes")
+        transport = httpx.AsyncHTTPTransport(uds=str(lab.config.paths.socket))
+        async with httpx.AsyncClient(transport=transport, base_url="http://introeval") as client:
+            refused = await client.post("/nodes/r12/drain")
+    assert (listed.status_code, listed.json()) == (200, [])
+    assert (refused.status_code, refused.json()["error"]) == (409, "IllegalTransition")
+    assert "no machine 'r12' has joined" in refused.text
+
+
 async def test_what_is_not_there_is_a_problem_that_says_so(tmp_path: Path) -> None:
     lab = Lab(tmp_path)
     async with lab.daemon():
@@ -105,6 +117,7 @@ async def test_what_is_not_there_is_a_problem_that_says_so(tmp_path: Path) -> No
         "/fairness/accept",
         *("/calibrations", "/calibrations/tasks", "/calibrations/{number}/apply", "/calibrations/remove"),
         *("/canary", "/canary/accept", "/canary/run"),
+        *("/nodes", "/nodes/{name}/drain"),
         *(
             "/classes",
             "/classes/{name}",

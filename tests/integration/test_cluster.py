@@ -1,21 +1,26 @@
 """Machines that join, differ, drain and leave: real Ray, started by the commands."""
 
 import asyncio
+import sqlite3
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
 from daemon.cluster import start
 from daemon.cluster.link import RayLink
-from daemon.cluster.machines import Machines
+from daemon.cluster.machines import Employer, Machines
 from daemon.cluster.values import MachineFacts
 from daemon.contracts.ports import Node
+from daemon.contracts.values import OnAlarm
 from daemon.core.alarms import Trouble
 from daemon.core.errors import IllegalTransition
+from daemon.core.tasks.task import Stage
+from tests.support.inprocess import Lab, worked_off
 from tests.support.ray_lab import FACTS, RayLab, needs_ray, ray_lab
 from tests.support.waiting import until
 
@@ -59,17 +64,26 @@ class Desk:
 
 @asynccontextmanager
 async def watched(lab: RayLab, ours: MachineFacts = FACTS) -> AsyncIterator[tuple[Machines, Desk]]:
-    desk, stop = Desk(), asyncio.Event()
+    desk = Desk()
+    async with looked_after(lab, desk, desk.alarm, ours) as machines:
+        yield machines, desk
+
+
+@asynccontextmanager
+async def looked_after(
+    lab: RayLab, employer: Employer, on_alarm: OnAlarm, ours: MachineFacts = FACTS
+) -> AsyncIterator[Machines]:
+    stop = asyncio.Event()
 
     async def learn() -> Callable[[], MachineFacts]:
         return lambda: ours
 
     machines = Machines(
-        lab.new_link, learn, desk, lambda ticket, done: None, dict, lambda made: (), desk.alarm
+        lab.new_link, learn, employer, lambda ticket, done: None, dict, lambda made: (), on_alarm
     )
     running = asyncio.create_task(machines.run(stop))
     try:
-        yield machines, desk
+        yield machines
     finally:
         stop.set()
         await running
@@ -118,6 +132,40 @@ async def test_machines_are_back_soon_after_the_heads_ray_was_killed(lab: RayLab
             await until(lambda: desk.nodes.keys() == {"node1", "node2"}, SLOW_S)
         print(f"back after {time.monotonic() - began:.1f} s")
         assert desk.alarms == {}
+
+
+async def test_a_class_goes_on_when_a_machine_is_killed_in_the_middle(lab: RayLab, tmp_path: Path) -> None:
+    here = Lab(tmp_path, seconds=dict.fromkeys(Stage, 0.1), settings={"batch.size": 10})
+    (lab.folder / "seconds").write_text("0.1")
+    begun = [lab.folder / f"begun-node{at}" for at in (1, 2)]
+    for at in (1, 2):
+        lab.end(f"node{at}")
+        lab.begin_node(at)  # with attempts that take as long
+    async with here.daemon() as daemon:
+        supervisor = daemon.supervisor
+        async with looked_after(lab, supervisor, daemon.alarms.on):
+            await until(lambda: supervisor.view.others.keys() == {"node1", "node2"}, SLOW_S)
+            for file in begun:
+                file.write_text("")
+            for number in range(24):
+                here.hand_in(f"s{number:03d}_me.mp4")
+            await until(lambda: all(len(file.read_text().splitlines()) >= 2 for file in begun), SLOW_S)
+            lab.end("node1")
+            await worked_off(daemon)
+            assert supervisor.view.others.keys() == {"node2"}
+            lab.begin_node(1)
+            await until(lambda: "node1" in supervisor.view.others, SLOW_S)
+    results = here.results()
+    assert sorted(r["student_id"] for r in results.values()) == [f"s{n:03d}" for n in range(24)]
+    assert {r["outcome"] for r in results.values()} == {"evaluated"}
+    with sqlite3.connect(tmp_path / "var" / "introeval.db") as database:
+        charged = database.execute(
+            "SELECT DISTINCT retry_count, suspicion, deaths_alone FROM processing_tasks"
+        ).fetchall()
+    assert charged == [(0, 0, 0)]
+    tries = [int(line) for file in begun for line in file.read_text().splitlines()]
+    tries += [task for stage in Stage for task in here.log.tried(stage)]
+    assert len(tries) <= 72 + 2, "at most what the machine had in hand is tried again"
 
 
 async def test_a_wrong_token_is_refused(lab: RayLab) -> None:
