@@ -127,6 +127,22 @@ async def test_a_node_that_goes_costs_at_most_what_it_had_in_hand(
     assert again <= in_hand, "only what was in hand is tried again"
 
 
+async def test_a_load_that_ends_with_its_machine_is_no_fault_of_an_engine(tmp_path: Path) -> None:
+    lab = a_class(tmp_path, size=4)
+    lab.seconds = {Stage.STT: 1.0}  # so that the end of the load is what is heard first
+    node = Distant(start_seconds=10.0)
+    seen: set[str] = set()
+    async with lab.daemon() as daemon:
+        daemon.alarms.changed.connect(lambda alarm, lasts: seen.add(alarm.code))
+        daemon.supervisor.join("one", node)
+        await until(lambda: node.starting and lab.log.tried(Stage.STT))
+        node.go()
+        await until(lambda: not daemon.supervisor.view.others)
+        await worked_off(daemon)
+    assert seen == set()
+    assert_whole(lab, 4)
+
+
 async def test_an_idle_node_that_goes_costs_nothing_and_comes_back(tmp_path: Path) -> None:
     lab = a_class(tmp_path, size=6)
     node = Distant(0.02)
