@@ -88,10 +88,11 @@ class ReviewSheet(KeyedScreen):
         place = self.review.find(task_id)
         if place is None:
             return None
+        shown = self.review.lines[place]  # before the answers: meanwhile the list may be loaded anew
         asks, path = self.dashboard.asks, f"/tasks/{task_id}"
         task = TaskLine.model_validate_json(await asks.get(path))
         result = json.loads(await asks.get(f"{path}/results"))[-1]
-        return self.review.lines[place].model_copy(update={"task": task, "result": result})
+        return shown.model_copy(update={"task": task, "result": result})
 
     def show(self, task_id: int) -> None:
         """Show the result of a task."""
@@ -146,6 +147,8 @@ class ReviewSheet(KeyedScreen):
         line = await self._line(task_id)
         if line is not None:
             review.saved(line)
+        else:
+            review.sent.pop(task_id, None)  # the list is loaded anew, with what was saved
 
     def draw(self) -> None:
         """Draw; where nothing is left, look for more when a task has changed."""

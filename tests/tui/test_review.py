@@ -95,6 +95,26 @@ async def test_undo_takes_back_the_last_decision_and_shows_it(fake: FakeDaemon) 
         assert fake.tasks[0].revision == 3
 
 
+@pytest.mark.parametrize("asked", ["/tasks/1", "/tasks/1/results"])
+async def test_a_decision_is_saved_though_the_list_is_loaded_anew_before_its_answer(
+    fake: FakeDaemon, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    async with opened(fake) as desk:
+        screen = await reviewing(desk)
+        asks = screen.dashboard.asks
+        get = asks.get
+
+        async def answer(path: str, *more: Any) -> Any:
+            if path == asked and screen.review.lines:
+                screen.action_every()
+            return await get(path, *more)
+
+        monkeypatch.setattr(asks, "get", answer)
+        await desk.press("a", "enter")
+        await until(lambda: fake.tasks[0].decided_by == "roe" and not screen.review.sent)
+        await desk.sees("1/3, 2 open", "accepted by roe")
+
+
 async def test_a_result_without_a_rating_needs_all_four_scores(fake: FakeDaemon) -> None:
     fake.change(1, outcome="unscorable", rating=None, error_message="no speech was heard")
     fake.results = {1: [a_result(fake.tasks[0]) | {"evaluation": None}]}
