@@ -323,7 +323,7 @@ def test_work_in_hand_goes_through_a_reload(
     lab.hand_in(SAMPLES / "s001_introduction.mp4")
     wait(lambda: started(lab.database))
     reload(running, '[stt]\nmodel = "tiny.en"\n[run]\nstop_grace_s = 0\n')
-    wait(lab.results, 120)
+    wait(lab.results, 240)
     assert process.poll() is None
     assert lab.results()["s001"]["outcome"] in ("evaluated", "needs_review")
 
