@@ -90,9 +90,13 @@ async def facts_of(config: Config, rubric: Rubric) -> Callable[[], MachineFacts]
 
 
 def _models(config: Config) -> list[str]:
-    """The digest of each stage's model; the name of one that its server holds. Takes seconds."""
+    """The digest of each stage's model; the name of one that a server holds. Takes seconds.
+
+    Raises ModelError.
+    """
     here = config.paths.state / "models"
-    whisper = weights_of(here, config.stt.model).verify()
+    stt = config.stt
+    whisper = f"{stt.model} at {stt.url}" if stt.url else weights_of(here, stt.model).verify()
     if config.runtime == "docker":
         return [whisper, config.extract.model, config.rate.model]
     return [whisper, *(weights_of(here, config.embedded.of(stage)).verify() for stage in MODELS)]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from daemon.app.configured import needed_models
+from daemon.app.lent import _models
 from daemon.config.load import load
 from daemon.contracts.values import Failed, StageOutcome, SttWork, Take, Ticket, Transcribed, Unscorable
 from daemon.core.errors import Blame, EngineError
@@ -217,6 +218,7 @@ def test_no_whisper_is_needed_here_and_it_takes_no_memory(tmp_path: Path) -> Non
     config = load(file, {})
     assert config.stt.api_key_file == tmp_path / "key"
     assert needed_models(config) == []
+    assert _models(config) == ["base at http://127.0.0.1:9", "mistral", "llama3"]  # what machines compare
     assert streams(config.stt) == 4
     assert Placement(config, 8192.0).need_mb(frozenset({Stage.STT})) == 0
 
