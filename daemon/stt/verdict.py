@@ -10,6 +10,9 @@ MIN_LOGPROB = -1.0  # the mean below which Whisper itself rejects a text
 # Dutch, Portuguese, Hindi and Bengali down as fluent English at -0.8 to -1.0. English with a heavy accent
 # stays above -0.7, and most of it is detected as English.
 MIN_LOGPROB_DOUBTED = -0.75
+# Of the expected language, if stretches are in another one: with English in them it was 0.88 and more, with
+# none, read as English in part, 0.59 and less.
+MIN_EXPECTED = 0.75
 MIN_SPEECH_S = 3.0  # of speech without a word: it was not understood. Less may be a noise or music
 MIN_WRITTEN = 0.5  # of the speech has text: 15 s of Chinese gave one English sentence, of 3 s
 
@@ -49,7 +52,8 @@ def unscorable(heard: HeardSpeech, expected: str | None) -> tuple[str, str] | No
         )
     doubted = expected is not None and (heard.detected not in (None, expected) or bool(heard.others))
     least = MIN_LOGPROB_DOUBTED if doubted else MIN_LOGPROB
-    if not words or (not sure and _mean_logprob(heard) < least) or heard.written < MIN_WRITTEN:
+    misread = bool(heard.others) and (heard.detected_probability or 0.0) < MIN_EXPECTED
+    if not words or misread or (not sure and _mean_logprob(heard) < least) or heard.written < MIN_WRITTEN:
         return (
             "unintelligible",
             "the speech cannot be understood. Record it again in a quiet room, close to the microphone, and "

@@ -133,9 +133,9 @@ async def answers(node: Node, decoded: Decoded) -> list[Any]:
 async def test_two_machines_give_the_results_of_one_and_never_load_two_engines(tmp_path: Path) -> None:
     with cluster(tmp_path) as made:
         async with on_duty(made.head) as (desk, local):
-            decoded = await media_reader(load(made.head.folder / "introeval.toml")).decode(
-                SAMPLES / "s001_introduction.mp4", tmp_path / "a.pcm"
-            )
+            media = media_reader(load(made.head.folder / "introeval.toml"))
+            decoded = await media.decode(SAMPLES / "s001_introduction.mp4", tmp_path / "a.pcm")
+            await media.aclose()
             assert isinstance(decoded, Decoded)
             expected = await answers(local, decoded)
             await until(lambda: desk.nodes.keys() == {"lab1", "lab2"}, UP_S)

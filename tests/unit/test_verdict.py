@@ -50,6 +50,7 @@ def test_an_introduction_can_be_rated() -> None:
         (heard(logprob=-1.3, detected=None, probability=None), "unintelligible"),
         (heard(logprob=-0.94, detected="hu", probability=0.15), "unintelligible"),  # Hindi, as base hears it
         (heard(logprob=-0.88, probability=0.36, others=(DUTCH,)), "unintelligible"),
+        (heard(probability=0.58, others=(DUTCH,)), "unintelligible"),  # Dutch in part, and in part "English"
         (heard(speech_s=7.0), "unintelligible"),  # most of it gave no words
     ],
 )
@@ -67,6 +68,7 @@ def test_what_cannot_be_rated_says_why_and_what_to_do(made: HeardSpeech, code: s
         heard(logprob=-0.7, detected="cy", probability=0.3),  # a heavy one
         heard(detected=None, probability=None),  # an English-only model
         heard(logprob=-1.3),  # poor sound, but English beyond doubt
+        heard(probability=0.88, others=(DUTCH,)),  # English, and some words in Dutch
     ],
 )
 def test_a_doubt_is_no_reason(made: HeardSpeech) -> None:
