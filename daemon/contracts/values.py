@@ -259,7 +259,8 @@ class Change:
     """One transition of one task, as it is committed: the only way in which a task changes.
 
     `before` is the expected row; a row in another status or attempt makes the whole commit fail with
-    IllegalTransition. `seconds` is the duration of the attempt that ended.
+    IllegalTransition. `seconds` is the duration of the attempt that ended; `node` is the other machine's node
+    at which an attempt begins or ends, None where that is this machine's.
     """
 
     before: Task
@@ -268,6 +269,7 @@ class Change:
     at: float
     seconds: float | None = None
     outcome: StageOutcome | None = None
+    node: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def _apply(db: Database, change: Change, note: Mapping[str, Any]) -> None:
             f"task {before.id} is {row.status} in attempt {row.attempt} of revision {row.revision}, not "
             f"{before.status} in attempt {before.attempt} of revision {before.revision}; nothing was changed"
         )
-    detail = {**note, **_detail(change.outcome)}
+    detail = {**note, **_at(change), **_detail(change.outcome)}
     history.record(
         db, after, change.event.value, change.at, before=before.status, seconds=change.seconds, detail=detail
     )
@@ -119,14 +119,15 @@ def _verify(change: Change) -> None:
 
 def _columns_of(db: Database, outcome: StageOutcome, row: TaskRow, change: Change) -> dict[str, Any]:
     """The values of the columns that an outcome fills, by name."""
+    at = _at(change)
     match outcome:
         case Transcribed():
             payload = {"stt_result": codec.stt_text(outcome.transcript, outcome.speaking)}
-            return {**payload, **_merged(row, Stage.STT, outcome.flags, outcome.provenance)}
+            return {**payload, **_merged(row, Stage.STT, outcome.flags, outcome.provenance, at)}
         case Unscorable():
             payload = {"stt_result": codec.stt_text(outcome.transcript, outcome.speaking)}
             said = {"error_code": outcome.code, "error_message": codec.printable_text(outcome.message)}
-            return {**payload, **said, **_merged(row, Stage.STT, (), outcome.provenance)}
+            return {**payload, **said, **_merged(row, Stage.STT, (), outcome.provenance, at)}
         case Extracted():
             outcome = with_roster_name(db, row, outcome)
             form = outcome.profile
@@ -134,7 +135,7 @@ def _columns_of(db: Database, outcome: StageOutcome, row: TaskRow, change: Chang
                 "mistral_result": codec.dumps(form and form.model_dump()),
                 "set_aside": codec.set_aside_text(outcome.set_aside),
             }
-            return {**payload, **_merged(row, Stage.EXTRACT, outcome.flags, outcome.provenance)}
+            return {**payload, **_merged(row, Stage.EXTRACT, outcome.flags, outcome.provenance, at)}
         case Rated():
             rating, origin = outcome.evaluation, outcome.provenance
             if rating is not None:
@@ -143,7 +144,7 @@ def _columns_of(db: Database, outcome: StageOutcome, row: TaskRow, change: Chang
                 "llama_result": codec.dumps(rating and rating.model_dump()),
                 "set_aside": codec.set_aside_text(outcome.set_aside),
             }
-            return {**payload, **_merged(row, Stage.RATE, outcome.flags, origin)}
+            return {**payload, **_merged(row, Stage.RATE, outcome.flags, origin, at)}
         case Failed(fault=fault) if change.event is Event.FAILED:
             return {
                 "failed_stage": change.before.stage.value,
@@ -155,10 +156,17 @@ def _columns_of(db: Database, outcome: StageOutcome, row: TaskRow, change: Chang
             return {}
 
 
-def _merged(row: TaskRow, stage: Stage, flags: Sequence[Flag], provenance: Provenance) -> dict[str, str]:
+def _at(change: Change) -> dict[str, str]:
+    """What history and provenance say of where an attempt was made; nothing where that is this machine."""
+    return {} if change.node is None else {"node": change.node}
+
+
+def _merged(
+    row: TaskRow, stage: Stage, flags: Sequence[Flag], provenance: Provenance, at: Mapping[str, str]
+) -> dict[str, str]:
     """The columns `flags` and `provenance`, with one stage's part replaced."""
     by_stage = {**codec.read_flags(row.flags), stage.value: tuple(flags)}
-    origin = {**json.loads(row.provenance), stage.value: dict(provenance)}
+    origin = {**json.loads(row.provenance), stage.value: {**provenance, **at}}
     return {"flags": codec.flags_text(by_stage), "provenance": codec.dumps(origin)}
 
 

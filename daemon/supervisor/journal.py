@@ -1,6 +1,6 @@
 """The supervisor's records in the database: transitions, batches, phases, and standing orders."""
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from daemon.contracts.values import Change, Ledger, Orders
@@ -71,15 +71,13 @@ class Journal:
         changes: Sequence[Change],
         extent: Extent,
         starts: Sequence[Task] = (),
-        elsewhere: Set[int] = frozenset(),
     ) -> dict[int, Payload]:
         """Make the changes durable, with the row that says what runs, in one transaction.
 
         Gives the payloads of those of `starts` that are past stt, by task id. In the same call, because a
         second one would wait on the database thread behind whatever a delivery has queued there meanwhile.
-        `elsewhere` are the ids of tasks whose attempt ended on another machine's node.
         """
-        self._brought += sum(self._is_brought(c) for c in changes if c.after.id not in elsewhere)
+        self._brought += sum(self._is_brought(change) for change in changes)
 
         @writes
         def commit(db: Database) -> dict[int, Payload]:
@@ -145,7 +143,8 @@ class Journal:
     def _is_brought(self, change: Change) -> bool:
         """Whether an attempt of the loaded group ended, and the task needs the group no more."""
         after = change.after
-        return change.seconds is not None and (after.status in FINAL or after.stage not in self._group)
+        here = change.seconds is not None and change.node is None
+        return here and (after.status in FINAL or after.stage not in self._group)
 
 
 def _payload(db: Database, task_id: int) -> Payload:

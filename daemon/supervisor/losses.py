@@ -38,6 +38,7 @@ async def lose(name: str, why: str, nodes: Nodes, book: TaskBook, attempts: Atte
     await attempts.interrupt(task.id for task in tasks if task.status in RUNNING)
     in_hand = [task for task in tasks if task.status in RUNNING | PENDING]
     for task in in_hand:
-        book.move(task.id, Event.CANCELLED if task.cancel_requested else Event.RELEASED)
+        event = Event.CANCELLED if task.cancel_requested else Event.RELEASED
+        book.move(task.id, event, node=name if task.status in RUNNING else None)
     await phases.abandon()
     log.info("a node gets no more work", node=name, why=why, released=len(in_hand))

@@ -94,6 +94,11 @@ class Nodes:
         """The node that has or had the task."""
         return self._at.get(task_id, LOCAL)
 
+    def lender(self, task_id: int) -> str | None:
+        """The other machine's node that has or had the task; None where that is this machine's."""
+        name = self.of(task_id)
+        return None if name == LOCAL else name
+
     def place(self, task_id: int, name: str) -> None:
         """Note which node has the task now."""
         self._at[task_id] = name

@@ -112,22 +112,31 @@ class TaskBook:
             return None
         return task if (task.revision, task.attempt) == (ticket.revision, ticket.attempt) else None
 
-    def move(self, task_id: int, event: Event, batch_id: int | None = None) -> Task:
-        """Apply an event that needs no outcome to a task. Gives the changed task."""
+    def move(
+        self, task_id: int, event: Event, batch_id: int | None = None, *, node: str | None = None
+    ) -> Task:
+        """Apply an event that needs no outcome to a task, at the `node` of another machine or here.
+
+        Gives the changed task.
+        """
         task = self._tasks[task_id]
         after = advance(task, event, batch_id=batch_id)
-        self._change(task, event, after)
+        self._change(task, event, after, node=node)
         return after
 
-    def end(self, task: Task, outcome: StageOutcome, seconds: float | None) -> None:
+    def end(
+        self, task: Task, outcome: StageOutcome, seconds: float | None, *, node: str | None = None
+    ) -> None:
         """End an attempt with its outcome. A requested cancel takes precedence over the outcome."""
         if isinstance(outcome, Failed):
             event, after = after_fault(task, outcome.fault, self._clock(), self._retry)
-            log.info("attempt failed", task=task.id, code=outcome.fault.code, then=event.value)
+            at = {} if node is None else {"node": node}
+            log.info("attempt failed", task=task.id, **at, code=outcome.fault.code, then=event.value)
         else:
             event = Event.CANCELLED if task.cancel_requested else _EVENT_OF[type(outcome)]
             after = advance(task, event)
-        self._change(task, event, after, seconds, None if event is Event.CANCELLED else outcome)
+        told = None if event is Event.CANCELLED else outcome
+        self._change(task, event, after, seconds, told, node)
 
     def _change(
         self,
@@ -136,8 +145,9 @@ class TaskBook:
         after: Task,
         seconds: float | None = None,
         outcome: StageOutcome | None = None,
+        node: str | None = None,
     ) -> None:
-        self.changes.append(Change(before, after, event, self._clock(), seconds, outcome))
+        self.changes.append(Change(before, after, event, self._clock(), seconds, outcome, node))
         if after.status in FINAL:
             del self._tasks[after.id]
         else:

@@ -60,7 +60,6 @@ class Turns:
     ) -> None:
         self._rechecks = rechecks
         self._journal, self._book, self._nodes, self._attempts = journal, book, nodes, attempts
-        self._elsewhere: set[int] = set()  # whose attempt ended on another node, since the last commit
         self._predecoder, self._consistency, self._standing = predecoder, consistency, standing
         self._decision_log, self._clock = decision_log, clock
         self.policy = policy
@@ -168,7 +167,8 @@ class Turns:
                     self._book.move(task.id, Event.ADMITTED, await phases.batch_for(task))
                 case Start(task=task):
                     self._nodes.place(task.id, name)
-                    starts.append(self._book.move(task.id, Event.STARTED))
+                    lender = self._nodes.lender(task.id)
+                    starts.append(self._book.move(task.id, Event.STARTED, node=lender))
                     phases.started(task)
                 case OpenBatch():
                     await phases.close_batch()
@@ -235,13 +235,11 @@ class Turns:
             return
         name = self._nodes.of(task.id)
         phases = self._nodes[name].phases
-        if name != LOCAL:
-            self._elsewhere.add(task.id)
         if not isinstance(outcome, Failed):
             phases.worked(task.stage)
         elif outcome.fault.blame is Blame.ENGINE and outcome.fault.begun:
             phases.failed(task.stage, outcome.fault)
-        self._book.end(task, outcome, ended.seconds)
+        self._book.end(task, outcome, ended.seconds, node=self._nodes.lender(task.id))
         if (
             isinstance(outcome, Failed)
             and outcome.fault.died
@@ -257,8 +255,8 @@ class Turns:
         if not changes:
             return {}
         extent = self._nodes[LOCAL].phases.state.extent(self._book.tasks)
-        payloads = await self._journal.commit(changes, extent, starts, self._elsewhere)
-        self._book.changes, self._elsewhere = [], set()
+        payloads = await self._journal.commit(changes, extent, starts)
+        self._book.changes = []
         self._nodes.ended(change.after.id for change in changes if change.after.status in FINAL)
         if not self._book.tasks:
             await self._consistency.end_class()

@@ -127,6 +127,35 @@ async def test_a_node_that_goes_costs_at_most_what_it_had_in_hand(
     assert again <= in_hand, "only what was in hand is tried again"
 
 
+async def test_results_and_histories_name_the_machine_that_an_attempt_was_made_on(tmp_path: Path) -> None:
+    lab = a_class(tmp_path, size=8)
+    goes, stays = Distant(60.0), Distant(0.02)
+    async with lab.daemon() as daemon:
+        daemon.supervisor.join("goes", goes)
+        daemon.supervisor.join("stays", stays)
+        await until(lambda: goes.in_hand)
+        goes.go()
+        await worked_off(daemon)
+    told = {
+        (task, stage, event): node
+        for task, stage, event, node in rows(
+            lab,
+            "SELECT task_id, stage, event, detail ->> '$.node' FROM task_events ORDER BY id",
+        )
+    }
+    assert "goes" in {node for (_, _, event), node in told.items() if event == "released"}
+    seen = Counter[object]()
+    for result in lab.results().values():
+        for stage, event in (("stt", "transcribed"), ("extract", "extracted"), ("rate", "rated")):
+            node = result["provenance"][stage].get("node")
+            seen[node] += 1
+            task = result["task_id"]
+            assert node == told[task, stage, event] == told[task, stage, "started"]
+    assert set(seen) <= {None, "stays"}
+    assert seen[None]
+    assert seen["stays"]
+
+
 async def test_a_load_that_ends_with_its_machine_is_no_fault_of_an_engine(tmp_path: Path) -> None:
     lab = a_class(tmp_path, size=4)
     lab.seconds = {Stage.STT: 1.0}  # so that the end of the load is what is heard first
