@@ -25,6 +25,7 @@ from daemon.store.database import Database, writes
 from daemon.store.documents import add_document
 from daemon.store.found import find
 from daemon.store.heard_names import with_roster_name
+from daemon.store.insert import update
 from daemon.store.models import TaskRow
 
 _ANSWERS: dict[Event, type[StageOutcome]] = {
@@ -71,13 +72,13 @@ def _apply(db: Database, change: Change, note: Mapping[str, Any]) -> None:
         **(_columns_of(db, outcome, find(db, before.id), change) if outcome is not None else {}),
         **{name: getattr(after, name) for name in _ASKED if getattr(after, name) != getattr(before, name)},
     }
-    expected = (
-        (TaskRow.id == before.id)
-        & (TaskRow.status == before.status.value)
-        & (TaskRow.attempt == before.attempt)
-        & (TaskRow.revision == before.revision)
-    )
-    if TaskRow.update(**columns).where(expected).execute(db) != 1:
+    expected = {
+        "id": before.id,
+        "status": before.status.value,
+        "attempt": before.attempt,
+        "revision": before.revision,
+    }
+    if update(db, TaskRow, columns, **expected) != 1:
         row = find(db, before.id)
         raise IllegalTransition(
             f"task {before.id} is {row.status} in attempt {row.attempt} of revision {row.revision}, not "

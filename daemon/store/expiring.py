@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from daemon.core.tasks.task import FINAL, Task
 from daemon.store import audit
 from daemon.store.class_models import ClassRow, RosterRow
-from daemon.store.codec import to_task
 from daemon.store.database import Database, reads, writes
+from daemon.store.found import find_all
 from daemon.store.models import ClaimRow, TaskRow, UserRow
 
 _FINAL = tuple(status.value for status in FINAL)
@@ -33,7 +33,7 @@ def finished(db: Database, until: float, limit: int) -> list[Task]:
     is_open = TaskRow.class_id.in_(ClassRow.select(ClassRow.id).where(ClassRow.closed_at.is_null()))
     due = TaskRow.video.in_(_KEPT) & (TaskRow.kept_from <= until) & (TaskRow.delivered_at > _EVER)
     ended = TaskRow.status.in_(_FINAL) & (TaskRow.class_id.is_null() | ~is_open)
-    return [to_task(row) for row in TaskRow.select().where(due & ended).limit(limit).execute(db)]
+    return find_all(db, due & ended, limit)
 
 
 @writes

@@ -9,8 +9,8 @@ from daemon.core.keeping.witness import Reading, Witness, look
 from daemon.core.tasks.task import FINAL, Task
 from daemon.store import settings
 from daemon.store.class_models import ClassRow
-from daemon.store.codec import to_task
 from daemon.store.database import Database, reads, writes
+from daemon.store.found import find_all
 from daemon.store.models import ClaimRow, KeptFileRow, TaskRow
 from daemon.system.shelves import claim_of
 
@@ -47,7 +47,7 @@ def expired(db: Database, witnessed: float, keep_s: float, limit: int) -> list[T
     due = other & (TaskRow.kept_from <= witnessed - keep_s)
     for class_id, class_keep_s in of.items():
         due |= (TaskRow.class_id == class_id) & (TaskRow.kept_from <= witnessed - class_keep_s)
-    return [to_task(row) for row in TaskRow.select().where(archived & due).limit(limit).execute(db)]
+    return find_all(db, archived & due, limit)
 
 
 @writes

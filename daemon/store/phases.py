@@ -9,6 +9,7 @@ from daemon.contracts.values import Ledger
 from daemon.core.content.answers import FORM_CHARS
 from daemon.core.tasks.task import OPEN, STAGE_OF, Phase, Stage
 from daemon.store.database import Database, reads, writes
+from daemon.store.insert import replace
 from daemon.store.models import BatchRow, PhaseRow, SystemStateRow, TaskRow
 
 _UNMEASURED = Ledger()
@@ -111,7 +112,9 @@ def set_system_state(
     completed: int = 0,
 ) -> None:
     """Replace the row that tells other tools what runs: `completed` of the phase's `total` tasks are done."""
-    SystemStateRow.insert(
+    replace(
+        db,
+        SystemStateRow,
         id=1,
         current_phase=phase.value,
         current_batch_id=batch_id,
@@ -119,4 +122,4 @@ def set_system_state(
         total_tasks_in_phase=total,
         completed_tasks_in_phase=completed,
         last_updated=now,
-    ).on_conflict_replace().execute(db)
+    )

@@ -11,6 +11,7 @@ from daemon.core.keeping.frames import Stretch, without
 from daemon.core.keeping.traces import Traces
 from daemon.core.timestamps import from_iso, to_iso
 from daemon.store.database import Database, impatient, reads, writes
+from daemon.store.insert import replace
 from daemon.store.record_models import GpuPointRow, NewsRow, StretchRow
 
 _LINE = [getattr(NewsRow, name) for name in EventLine.model_fields]
@@ -33,10 +34,10 @@ def _keep(
     db: Database, events: Sequence[EventLine], points: Sequence[GpuPoint], stretch: Stretch | None
 ) -> None:
     for event in events:
-        NewsRow.insert(**event.model_dump() | {"at": from_iso(event.at)}).on_conflict_replace().execute(db)
+        replace(db, NewsRow, **event.model_dump() | {"at": from_iso(event.at)})
     for point in points:
         values = point.model_dump(exclude={"group"}) | {"at": from_iso(point.at)}
-        GpuPointRow.insert(**values, group_name="+".join(point.group)).on_conflict_replace().execute(db)
+        replace(db, GpuPointRow, **values, group_name="+".join(point.group))
     if stretch is not None and stretch.frames:
         values = {"ended_at": stretch.ended_at, "frames": stretch.packed()}
         row = StretchRow.insert(began_at=stretch.began_at, **values)

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from peewee import Expression
-
 from daemon.core.tasks.task import FINAL, Task
-from daemon.store.codec import to_task
 from daemon.store.database import Database, reads, writes
+from daemon.store.found import find_all
 from daemon.store.models import TaskRow
 
 _FINAL = tuple(status.value for status in FINAL)
@@ -18,7 +16,7 @@ _EVER = 0.0  # below any time: unlike IS NOT NULL, a comparison uses the index
 def archivable(db: Database, limit: int) -> list[Task]:
     """At most `limit` final tasks whose last result is delivered and whose video is still in the spool."""
     due = (TaskRow.video == "spool") & (TaskRow.delivered_at > _EVER) & TaskRow.status.in_(_FINAL)
-    return _tasks(db, due, limit)
+    return find_all(db, due, limit)
 
 
 @writes
@@ -34,7 +32,3 @@ def removed(db: Database, ids: Sequence[int]) -> None:
     """Record that the videos of tasks are gone."""
     for task_id in ids:
         TaskRow.update(video="gone").where(TaskRow.id == task_id).execute(db)
-
-
-def _tasks(db: Database, due: Expression, limit: int) -> list[Task]:
-    return [to_task(row) for row in TaskRow.select().where(due).limit(limit).execute(db)]

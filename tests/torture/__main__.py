@@ -1,14 +1,16 @@
 """`python -m tests.torture [PART ...] [--short] [--seed N]`: prove that nothing is lost and nothing doubled.
 
-Without a part it runs all of them, with progress, and prints one table at the end.
+Without a part it runs all of them beside each other, with progress, and prints one table at the end.
 """
 
 import argparse
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from rich.console import Console
 
+from tests.torture.cores import Cores
 from tests.torture.days.campaign import run_days
 from tests.torture.disk.campaign import run_errors, run_instants
 from tests.torture.mutations import run_mutations
@@ -18,26 +20,19 @@ from tests.torture.table import Report, show
 _HOURS, _SHORT_HOURS = 2000.0, 32.0
 
 Tell = Callable[[str], None]
+Part = Callable[[bool, int, Tell, Cores], Report]
 
 
-def _days(short: bool, seed: int, tell: Tell) -> Report:
-    return run_days(_SHORT_HOURS if short else _HOURS, seed, tell)
+def _days(short: bool, seed: int, tell: Tell, cores: Cores) -> Report:
+    return run_days(_SHORT_HOURS if short else _HOURS, seed, tell, cores)
 
 
-def _mutations(short: bool, seed: int, tell: Tell) -> Report:
-    return run_mutations(short, tell)
-
-
-def _soak(short: bool, seed: int, tell: Tell) -> Report:
-    return run_soak(short, tell)
-
-
-_PARTS: dict[str, Callable[[bool, int, Tell], Report]] = {
-    "days": _days,
+_PARTS: dict[str, Part] = {  # the one that cannot be parted comes first
+    "soak": run_soak,
     "instants": run_instants,
     "errors": run_errors,
-    "mutations": _mutations,
-    "soak": _soak,
+    "days": _days,
+    "mutations": run_mutations,
 }
 
 
@@ -48,18 +43,21 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--short", action="store_true", help="a look, in two minutes")
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     asked = parser.parse_args(arguments)
-    console = Console(stderr=True)
-    reports = []
+    console, cores = Console(stderr=True), Cores()
+    said: dict[str, str] = {}
     with console.status("") as status:
 
         def tell(line: str) -> None:
             if console.is_terminal:
-                status.update(line)
+                said[line.partition(":")[0]] = line
+                status.update("; ".join(said.values()))
             else:
                 print(line, file=sys.stderr, flush=True)
 
-        for name in asked.part or _PARTS:
-            reports.append(_PARTS[name](asked.short, asked.seed, tell))
+        names = asked.part or [*_PARTS]
+        with ThreadPoolExecutor(len(names)) as pool:
+            running = [pool.submit(_PARTS[name], asked.short, asked.seed, tell, cores) for name in names]
+            reports = [part.result() for part in running]
     show(reports, Console(width=None if sys.stdout.isatty() else 150))
     return int(any(report.failed for report in reports))
 

@@ -166,7 +166,7 @@ MUTANTS = (
     Mutant(
         "a commit compares the row that it changes",
         "daemon/store/commits.py",
-        "        & (TaskRow.attempt == before.attempt)\n        & (TaskRow.revision == before.revision)\n",
+        '        "attempt": before.attempt,\n        "revision": before.revision,\n',
         "",
         _STORE + "test_commits.py::test_a_change_of_another_attempt_or_revision_changes_nothing",
     ),

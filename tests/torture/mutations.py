@@ -1,70 +1,76 @@
 """The program without one of its guards, again and again: each time the named test must fail.
 
 Each mutant is a copy of the checkout with one text replaced. A test that cannot even be collected proves
-nothing, so only a failed test counts.
+nothing, so only a failed test counts, and on the whole program all of them must pass.
 """
 
 import os
 import queue
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.checkout import MODELS, REPOSITORY
+from tests.torture.cores import Cores, Worked
 from tests.torture.mutants import MUTANTS, Mutant
 from tests.torture.table import Report
 
 _COPIED = ("daemon", "introeval_tui", "tests", "samples", "pyproject.toml")
 _FAILED = 1  # pytest: tests ran, and some failed
 _LIMIT_S = 240.0
-_SHORT = 6
+_SHORT_EVERY = 6
 
 
-def run_mutations(short: bool, tell: Callable[[str], None], cores: int | None = None) -> Report:
-    """Take out each guard, or a few of them for a `short` look."""
-    began, cores = time.monotonic(), cores or os.cpu_count() or 1
-    chosen = MUTANTS[:: len(MUTANTS) // _SHORT] if short else MUTANTS
+def run_mutations(short: bool, seed: int, tell: Callable[[str], None], cores: Cores) -> Report:
+    """Take out each guard, or a few of them for a `short` look; another seed takes others."""
+    began = time.monotonic()
+    chosen = MUTANTS[seed % _SHORT_EVERY :: _SHORT_EVERY] if short else MUTANTS
     report = Report("mutations", "")
-    with tempfile.TemporaryDirectory(prefix="introeval-mutants-") as tmp, ThreadPoolExecutor(cores) as pool:
+    with tempfile.TemporaryDirectory(prefix="introeval-mutants-") as tmp:
         trees: queue.SimpleQueue[Path] = queue.SimpleQueue()
-        for number in range(cores):
+        for number in range(cores.count):
             trees.put(_copy(Path(tmp) / str(number)))
-        missed = []
-        for number, (mutant, why) in enumerate(_all(pool, trees, chosen), 1):
-            tell(f"mutations: {number} of {len(chosen)}: {mutant.guard}: {why or 'caught by ' + mutant.test}")
-            if why:
-                missed.append(mutant)
-                report.again.append(f"python -m tests.torture mutations  # {mutant.guard}: {why}")
-    report.done = f"{len(chosen)} guards taken out, {len(chosen) - len(missed)} caught by their tests"
-    report.broken = Counter(other=len(missed))
+
+        def work(mutant: Mutant | None) -> tuple[Mutant | None, Worked]:
+            tree = trees.get()
+            try:
+                if mutant is None:  # the whole program, on which they all pass
+                    return None, _ended(cores, tree, sorted({each.test for each in chosen}))
+                with mutated(tree, mutant):
+                    return mutant, _ended(cores, tree, [mutant.test])
+            finally:
+                trees.put(tree)
+
+        with ThreadPoolExecutor(cores.count) as pool:
+            running = [pool.submit(work, mutant) for mutant in (None, *chosen)]
+            for number, done in enumerate(as_completed(running), 1):
+                mutant, worked = done.result()
+                why = _judged(mutant, worked)
+                tell(f"mutations: {number} of {len(running)}{': ' + why if why else ''}")
+                report.processor_s += worked.processor_s
+                if why:
+                    report.broken["other"] += 1
+                    report.again.append(f"python -m tests.torture mutations  # {why}")
+    caught = len(chosen) - report.broken["other"]
+    report.done = f"{len(chosen)} guards taken out, {caught} caught by their tests"
     report.seconds = time.monotonic() - began
     return report
 
 
-def _all(
-    pool: ThreadPoolExecutor, trees: "queue.SimpleQueue[Path]", chosen: Sequence[Mutant]
-) -> Iterator[tuple[Mutant, str]]:
-    running = {pool.submit(_try, trees, mutant): mutant for mutant in chosen}
-    for done in as_completed(running):
-        yield running[done], done.result()
-
-
-def _try(trees: "queue.SimpleQueue[Path]", mutant: Mutant) -> str:
-    """Why a mutant was not caught; empty if it was."""
-    tree = trees.get()
-    try:
-        with mutated(tree, mutant):
-            ended = _ended(tree, mutant.test)
-    finally:
-        trees.put(tree)
-    return "" if ended == _FAILED else f"{mutant.test} ends with {ended}"
+def _judged(mutant: Mutant | None, worked: Worked) -> str:
+    """What is wrong; empty if a mutant was caught, or the whole program passes."""
+    if mutant is None:
+        return (
+            "" if worked.returncode == 0 else f"the tests end with {worked.returncode} on the whole program"
+        )
+    if worked.returncode == _FAILED:
+        return ""
+    return f"{mutant.guard}: {mutant.test} ends with {worked.returncode}"
 
 
 @contextmanager
@@ -93,18 +99,12 @@ def _copy(tree: Path) -> Path:
     return tree
 
 
-def _ended(tree: Path, test: str) -> int | str:
-    command = [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test]
+def _ended(cores: Cores, tree: Path, tests: Sequence[str]) -> Worked:
+    command = [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     models = os.environ.get("INTROEVAL_TEST_MODELS", str(MODELS))
     environ = {**os.environ, "PYTHONPATH": str(tree), "INTROEVAL_TEST_MODELS": models}
-    try:
-        return subprocess.run(
-            command,
-            cwd=tree,
-            env=environ,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.STDOUT,
-            timeout=_LIMIT_S,
-        ).returncode
-    except subprocess.TimeoutExpired:
-        return f"no end within {_LIMIT_S:.0f} s"
+    worked = Worked()
+    with cores.working(command, environ, worked, tree, _LIMIT_S) as process:
+        assert process.stdout is not None
+        process.stdout.read()
+    return worked

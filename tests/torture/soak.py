@@ -20,6 +20,7 @@ import psutil
 
 from daemon.config.load import Config, load
 from tests.bench.process import Socket, database, running
+from tests.torture.cores import Cores
 from tests.torture.table import Report
 
 CLASS = 250
@@ -56,11 +57,11 @@ class Sight:
     status_ms: float
 
 
-def run_soak(short: bool, tell: Callable[[str], None]) -> Report:
-    """Work off the tasks, and compare the end with the beginning."""
-    began, tasks = time.monotonic(), _SHORT if short else _TASKS
+def run_soak(short: bool, seed: int, tell: Callable[[str], None], cores: Cores) -> Report:
+    """Work off the tasks, and compare the end with the beginning. There is nothing to draw from a seed."""
     report = Report("soak", "")
-    with tempfile.TemporaryDirectory(prefix="introeval-soak-") as tmp:
+    with cores.one(), tempfile.TemporaryDirectory(prefix="introeval-soak-") as tmp:
+        began, tasks = time.monotonic(), _SHORT if short else _TASKS
         folder = Path(tmp)
         sights, lost = _work_off(folder, tasks, tell)
     for complaint in lost:
@@ -69,7 +70,7 @@ def run_soak(short: bool, tell: Callable[[str], None]) -> Report:
     for complaint in judged(sights):
         report.broken["other"] += 1
         report.again.append(f"python -m tests.torture soak  # {complaint}")
-    report.done = told(sights)
+    report.done, report.processor_s = told(sights), sights[-1].processor_s
     report.seconds = time.monotonic() - began
     return report
 

@@ -12,13 +12,14 @@ BROKEN = ("lost", "doubled", "repeated", "left over", "hung", "exclusion", "othe
 
 @dataclass
 class Report:
-    """A part's work in words, what broke by kind, and how each failure is run again."""
+    """A part's work in words, what broke by kind, how each failure is run again, and what it took."""
 
     part: str
     done: str
     broken: Counter[str] = field(default_factory=Counter)
     again: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    processor_s: float = 0.0
 
     @property
     def failed(self) -> bool:
@@ -34,9 +35,12 @@ def show(reports: Sequence[Report], console: Console) -> None:
     for kind in BROKEN:
         table.add_column(kind, justify="right")
     table.add_column("s", justify="right")
+    table.add_column("processor s", justify="right")
     for report in reports:
         figures = [str(report.broken[kind]) for kind in BROKEN]
-        table.add_row(report.part, report.done, *figures, f"{report.seconds:.0f}")
+        table.add_row(
+            report.part, report.done, *figures, f"{report.seconds:.0f}", f"{report.processor_s:.0f}"
+        )
     console.print(table)
     for report in reports:
         for command in report.again:

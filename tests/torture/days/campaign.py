@@ -1,63 +1,62 @@
-"""Many labs, each from its own seed, on all cores; a process each."""
+"""Many labs, each from its own seed, on all cores; a worker has some of them."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+from tests.torture.cores import Cores, Worked
 from tests.torture.days.agenda import DAY_S
 from tests.torture.table import BROKEN, Report
 
 _DAYS = 2  # of each lab: the second begins with what the first has left in its folders and its database
-_LIMIT_S = 900.0
+_A_WORKER = 8  # labs: enough for its start, and few enough that all workers end together
 
 
-def run_days(hours: float, seed: int, tell: Callable[[str], None], cores: int | None = None) -> Report:
+def run_days(hours: float, seed: int, tell: Callable[[str], None], cores: Cores) -> Report:
     """Simulate `hours` of labs, from `seed` on."""
     began = time.monotonic()
     labs = max(1, round(hours * 3600 / (DAY_S * _DAYS)))
-    report, sum_of = Report("days", ""), Counter[str]()
-    for number, (status, lines) in enumerate(_all(range(seed, seed + labs), cores), 1):
-        counts = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
-        sum_of.update({name: value for name, value in counts.items() if name != "seed"})
-        for line in lines[:-1]:
-            kind = line.partition(":")[0]
-            if kind in BROKEN:
-                report.broken[kind] += 1
-        if status:
-            at = counts.get("seed", "unknown")
-            report.again.append(f"python -m tests.torture.days --seed {at} --days {_DAYS} --log days.log")
-        broken = f", {len(report.again)} failed" if report.again else ""
-        tell(f"days: {number} of {labs} labs, {sum_of['hours']:.0f} h{broken}")
+    report, sums = Report("days", ""), Counter[str]()
+    each = min(_A_WORKER, -(-labs // cores.count))
+
+    def work(first: int) -> None:
+        worked, number, done = Worked(), min(each, seed + labs - first), 0
+        arguments = ["--seed", str(first), "--labs", str(number), "--days", str(_DAYS)]
+        found: list[str] = []
+        for line in cores.lines("tests.torture.days", arguments, worked):
+            if not line.startswith("{"):
+                found.append(line)
+                continue
+            _take(report, sums, json.loads(line), found)
+            done, found = done + 1, []
+            broken = f", {len(report.again)} failed" if report.again else ""
+            tell(f"days: {sums['labs']} of {labs} labs, {sums['hours']:.0f} h{broken}")
+        report.processor_s += worked.processor_s
+        if done < number:  # a lab ended without its sum
+            report.broken["other"] += number - done
+            report.again.append(f"python -m tests.torture.days {' '.join(arguments)}")
+
+    with ThreadPoolExecutor(cores.count) as pool:
+        list(pool.map(work, range(seed, seed + labs, each)))
     report.done = (
-        f"{labs} labs, {sum_of['hours']:.0f} h, {sum_of['uploads']} uploads, {sum_of['attempts']} attempts, "
-        f"{sum_of['results']} results, {sum_of['kills']} kills"
+        f"{labs} labs, {sums['hours']:.0f} h, in {sums['class_s'] / 3600:.0f} of them work was to do: "
+        f"{sums['uploads']} uploads, {sums['attempts']} attempts, {sums['results']} results, "
+        f"{sums['kills']} kills, {sums['lives']} lives"
     )
     report.seconds = time.monotonic() - began
     return report
 
 
-def _all(seeds: Sequence[int], cores: int | None) -> Iterator[tuple[int, list[str]]]:
-    with ThreadPoolExecutor(cores or os.cpu_count()) as pool:
-        for done in as_completed([pool.submit(_lab, seed) for seed in seeds]):
-            yield done.result()
-
-
-def _lab(seed: int) -> tuple[int, list[str]]:
-    command = [sys.executable, "-m", "tests.torture.days", "--seed", str(seed), "--days", str(_DAYS)]
-    ran = subprocess.run(
-        command,
-        env={**os.environ, "PYTHONHASHSEED": "0"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=_LIMIT_S,
-    )
-    lines = ran.stdout.splitlines()
-    if not lines or not lines[-1].startswith("{"):
-        lines.append(json.dumps({"seed": seed}))
-    return ran.returncode, lines
+def _take(report: Report, sums: Counter[str], counts: dict[str, Any], found: list[str]) -> None:
+    """One lab."""
+    kinds = [kind for line in found if (kind := line.partition(":")[0]) in BROKEN]
+    report.broken.update(kinds)
+    if found:
+        report.again.append(
+            f"python -m tests.torture.days --seed {counts['seed']} --days {_DAYS} --log days.log"
+        )
+    sums.update({name: value for name, value in counts.items() if name != "seed"})
+    sums["labs"] += 1

@@ -1,11 +1,9 @@
 """The days of one lab, one after the other, and the lives of its daemon in them."""
 
-import functools
 import json
 import random
 from pathlib import Path
 
-from daemon.llm import prompts
 from tests.torture.days import checks, outside
 from tests.torture.days.agenda import furnish, plan_day
 from tests.torture.days.clock import Clock
@@ -17,8 +15,6 @@ _DOWN_S = 60.0  # on average, until a killed daemon is started again
 
 def simulate(seed: int, days: int, folder: Path, clock: Clock) -> Lab:
     """Simulate some days. The lab has what was found, and its log."""
-    prompts.load_prompt = functools.cache(prompts.load_prompt)  # each life would parse the same templates
-    prompts.load_prompts(None)
     clock.dice = random.Random(seed)
     lab = Lab(seed, folder, clock)
     furnish(lab)

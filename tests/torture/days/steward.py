@@ -15,6 +15,7 @@ from tests.torture.days import checks, outside
 from tests.torture.days.lab import Lab, Moment
 
 _LOOK_S = 20.0
+_SAMPLE_S = 60.0
 _EVENING_S = 3 * 3600.0
 _LOST_EVENTS = 0.1
 _RECENT = 40  # tasks that people ask something of
@@ -53,8 +54,14 @@ class Steward:
         daemon.events.tallies.append(self)
         daemon.alarms.changed.connect(self._alarm)
         daemon.intake.refusals.connect(lambda some: self._lab.count("refused", len(some)))
+        self._loop.call_later(_SAMPLE_S, self._sample, daemon)
         if self._lab.calm:
             self._ask(self._close())
+
+    def _sample(self, daemon: Daemon) -> None:
+        """Count the time in which tasks are open: an hour in which nothing is to do proves little."""
+        self._lab.count("class_s", int(_SAMPLE_S) * any(True for _ in daemon.supervisor.tasks))
+        self._loop.call_later(_SAMPLE_S, self._sample, daemon)
 
     def committed(self, changes: Sequence[Change]) -> None:
         for change in changes:

@@ -33,12 +33,13 @@ def main() -> int:
         pin(clock)
         from tests.torture.disk import errors, instants  # only now: the daemon keeps `time.time` as a default
         from tests.torture.disk.scene import Stage
+        from tests.torture.disk.share import Share
 
         part = {"instants": instants.run, "errors": errors.run}[asked.part]
-        share, of = map(int, asked.share.split("/"))
+        share = Share(asked.every, *map(int, asked.share.split("/")))
         stage = Stage(Path(tmp), asked.seed, clock)
         findings = 0
-        for line in part(stage, range(share * asked.every, sys.maxsize, of * asked.every), asked.only):
+        for line in part(stage, share, asked.only):
             findings += "kind" in line
             print(json.dumps(line), flush=True)
     return int(findings > 0)

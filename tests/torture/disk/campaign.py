@@ -1,58 +1,60 @@
 """All cuts and errors of one class, on all cores."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from tests.torture.cores import Cores, Worked
 from tests.torture.table import Report
 
 _SHORT_EVERY = 40  # of the calls, in a short run
 _SHOWN = 4  # findings that are named by the command that runs them again
 
 
-def run_instants(short: bool, seed: int, tell: Callable[[str], None]) -> Report:
+def run_instants(short: bool, seed: int, tell: Callable[[str], None], cores: Cores) -> Report:
     """A cut after every call that changes the disk."""
-    report, sums = _run("instants", _SHORT_EVERY if short else 1, seed, tell)
+    report, sums = _run("instants", _SHORT_EVERY if short else 1, seed, tell, cores)
     report.done = (
-        f"{sums['cuts']} cuts after {sums['calls']} calls: {sums['states']} states recovered; "
-        f"{sums['second']} cut again in recovery"
+        f"{sums['cuts']} cuts after {sums['calls']} calls, which left {sums['states']} states: "
+        f"{sums['recovered']} recovered, {sums['second']} cut again in recovery"
     )
     return report
 
 
-def run_errors(short: bool, seed: int, tell: Callable[[str], None]) -> Report:
-    """Every call that changes the disk fails once."""
-    report, sums = _run("errors", _SHORT_EVERY if short else 1, seed, tell)
-    report.done = f"{sums['errors']} calls failed once, each with a power cut in the evening"
+def run_errors(short: bool, seed: int, tell: Callable[[str], None], cores: Cores) -> Report:
+    """Calls that change the disk fail once."""
+    report, sums = _run("errors", _SHORT_EVERY if short else 1, seed, tell, cores)
+    report.done = f"{sums['errors']} calls failed once, {sums['power cuts']} with a power cut in the evening"
     return report
 
 
-def _run(part: str, every: int, seed: int, tell: Callable[[str], None]) -> tuple[Report, Counter[str]]:
+def _run(
+    part: str, every: int, seed: int, tell: Callable[[str], None], cores: Cores
+) -> tuple[Report, Counter[str]]:
     began = time.monotonic()
-    report, workers = Report(part, ""), os.cpu_count() or 1
+    report, workers = Report(part, ""), cores.count
     counts: list[dict[str, int]] = [{} for _ in range(workers)]
 
     def work(worker: int) -> None:
-        share = ["--seed", str(seed), "--every", str(every), "--share", f"{worker}/{workers}"]
-        command = [sys.executable, "-m", "tests.torture.disk", part, *share]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worked:
-            assert worked.stdout is not None
-            for text in worked.stdout:
-                line: dict[str, Any] = json.loads(text)
-                if "kind" in line:
-                    _take(report, part, seed, line)
-                else:
-                    counts[worker] = line
-                    tell(f"{part}: {_told(_sum(counts))}")
-        if worked.returncode not in (0, 1):
+        worked, strange = Worked(), 0
+        arguments = [part, "--seed", str(seed), "--every", str(every), "--share", f"{worker}/{workers}"]
+        for text in cores.lines("tests.torture.disk", arguments, worked):
+            if not text.startswith("{"):
+                strange += 1
+                continue
+            line: dict[str, Any] = json.loads(text)
+            if "kind" in line:
+                _take(report, part, seed, line)
+            else:
+                counts[worker] = line
+                tell(f"{part}: {_told(_sum(counts))}")
+        report.processor_s += worked.processor_s
+        if strange or worked.returncode not in (0, 1):
             report.broken["other"] += 1
-            report.again.append(" ".join(command[1:]))
+            report.again.append(f"python -m tests.torture.disk {' '.join(arguments)}")
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(work, range(workers)))

@@ -1,21 +1,29 @@
-"""A cut after every call of the daemon that changes the disk, and a second one in the recovery."""
+"""A cut after every call of the daemon that changes the disk, with each loss, and a second in the recovery.
+
+A kill before or after a call is the cut that loses nothing. States that are alike are recovered once.
+"""
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 from tests.torture.days.lab import Finding
+from tests.torture.disk.alike import Reader
 from tests.torture.disk.calls import Fault
 from tests.torture.disk.model import Disk, Loss, State
 from tests.torture.disk.scene import Stage, Witness
+from tests.torture.disk.share import Share
 
 _SECOND_EVERY = 7  # states, of which each second cut comes from
 _SECOND_CUTS = 2
+_DRAWN_EVERY = 4  # writes
+_ALIKE_EVERY = 50  # of the states that are like another, of which one is recovered all the same
 
 
-def run(stage: Stage, share: range, only: str = "") -> Iterator[dict[str, Any]]:
+def run(stage: Stage, share: Share, only: str = "") -> Iterator[dict[str, Any]]:
     """Cut after the calls of `share`, and recover. Gives findings as they come, then the counts.
 
     `only` is `CALL:LOSS`, to run one cut again.
@@ -24,10 +32,11 @@ def run(stage: Stage, share: range, only: str = "") -> Iterator[dict[str, Any]]:
 
 
 class _Cuts:
-    def __init__(self, stage: Stage, share: range, only: str) -> None:
+    def __init__(self, stage: Stage, share: Share, only: str) -> None:
         self._stage, self._share, self._only = stage, share, only
-        self._seen: set[bytes] = set()
-        self._counts = {"calls": 0, "cuts": 0, "states": 0, "second": 0}
+        self._reader = Reader(stage.folder)
+        self._seen: Counter[bytes] = Counter()
+        self._counts = {"calls": 0, "cuts": 0, "states": 0, "recovered": 0, "second": 0}
 
     def run(self) -> Iterator[dict[str, Any]]:
         stage, counts = self._stage, self._counts
@@ -42,32 +51,35 @@ class _Cuts:
                 continue
             disk.play(call)
             counts["calls"] += 1
-            if call.what == "none" or not (self._only or counts["calls"] in self._share):
+            if call.what == "none" or not (self._only or self._share.has_call(counts["calls"])):
                 continue
-            for loss in self._losses(counts["calls"]):
+            for loss in self._losses(counts["calls"], call.what):
                 where = f"{counts['calls']}:{loss}"
                 if self._only and self._only != where:
                     continue
                 dice = random.Random(f"{stage.seed}/{where}")
-                counts["cuts"] += 1
                 state = disk.after(loss, dice)
-                if self._is_new(state, witness):
+                if self._is_mine(state, witness):
                     yield from self._recover(disk, state, loss, witness, dice, where, call.what)
-            yield dict(counts)
+                    yield dict(counts)
         yield dict(counts)
 
-    def _losses(self, number: int) -> list[Loss]:
-        """The extremes after every call, and one of the others: another seed takes the next of them."""
-        if self._only:
-            return list(Loss)
-        between = [Loss.NAMES, Loss.CONTENT, Loss.TORN, Loss.SOME]
-        return [Loss.NOTHING, Loss.ALL, between[(number + self._stage.seed) % len(between)]]
+    def _losses(self, number: int, what: str) -> list[Loss]:
+        """Each loss; a drawn one not after each of SQLite's many writes: another seed takes others."""
+        drawn = self._only or what != "write" or (number + self._stage.seed) % _DRAWN_EVERY == 0
+        return [loss for loss in Loss if drawn or loss is not Loss.SOME]
 
-    def _is_new(self, state: State, witness: Witness) -> bool:
-        key = sha256(state.digest + repr(sorted(witness.committed)).encode()).digest()
-        new = key not in self._seen
-        self._seen.add(key)
-        return new
+    def _is_mine(self, state: State, witness: Witness) -> bool:
+        """Whether this worker recovers a state: all that are alike are one worker's, which takes the first of
+        them, and a few of the others, since that they are alike is only what we believe.
+        """
+        key = sha256(self._reader.key(state) + repr(sorted(witness.committed)).encode()).digest()
+        if not (self._only or self._share.has_key(key)):
+            return False
+        self._seen[key] += 1
+        self._counts["cuts"] += 1
+        self._counts["states"] = len(self._seen)
+        return self._seen[key] % _ALIKE_EVERY == 1
 
     def _recover(
         self,
@@ -80,8 +92,8 @@ class _Cuts:
         what: str,
     ) -> Iterator[dict[str, Any]]:
         stage = self._stage
-        self._counts["states"] += 1
-        twice = bool(self._only) or self._counts["states"] % _SECOND_EVERY == 0
+        self._counts["recovered"] += 1
+        twice = bool(self._only) or self._counts["recovered"] % _SECOND_EVERY == 0
         inodes = disk.lay_out(state, stage.world, stage.originals)
         # After a kill the kernel still has what was not synced: a power cut may take it later.
         again = disk.on(inodes) if loss is Loss.NOTHING else Disk(stage.world)

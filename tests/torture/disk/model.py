@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from enum import StrEnum
-from hashlib import sha256
 from pathlib import Path
 
 from tests.torture.disk.calls import Call
@@ -63,14 +62,6 @@ class State:
 
     folders: tuple[tuple[bytes, int], ...]
     files: tuple[tuple[bytes, int, bytes], ...]
-
-    @property
-    def digest(self) -> bytes:
-        """Equal for equal states."""
-        told = sha256(repr([path for path, _ in self.folders]).encode())
-        for path, inode, content in self.files:
-            told.update(b"%r %d %d " % (path, inode, len(content)) + content)
-        return told.digest()
 
 
 class Disk:

@@ -1,25 +1,20 @@
 """A class with one of everything, and the daemon's lives in it, on a disk whose every change is logged."""
 
-import functools
-import gc
 import json
 import random
 import re
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
-from daemon.llm import prompts
 from tests.torture.days import checks, outside
 from tests.torture.days.clock import Clock
 from tests.torture.days.engines import FAULTS
 from tests.torture.days.lab import Lab, Moment, Upload
 from tests.torture.days.life import live
+from tests.torture.days.warm import warm
 from tests.torture.disk.calls import Call, Fault, Shim, read_log
 
 EVENING_S = 1200.0
@@ -105,7 +100,7 @@ class Stage:
         self.world = folder / "world"
         """The lab's folder: always the same, since the database has absolute paths."""
         self.originals.mkdir(exist_ok=True)
-        _warm()
+        warm()
 
     def begin(self) -> CutLab:
         """A class whose files are all handed in, and no daemon has run yet."""
@@ -180,18 +175,6 @@ class Stage:
         lab = CutLab(self.seed, self.world, self.clock, _SETTINGS, agenda, uploads)
         lab.committed, lab.faults = frozenset(witness.committed), dict(witness.faults)
         return lab
-
-
-def _warm() -> None:
-    """Do once what each life would do anew in its own process: compile templates, build models."""
-    prompts.load_prompt = functools.cache(prompts.load_prompt)
-    prompts.load_prompts(None)
-    for name in list(sys.modules):
-        for each in list(vars(sys.modules[name]).values()) if name.startswith("daemon.") else ():
-            if isinstance(each, type) and issubclass(each, BaseModel) and each is not BaseModel:
-                each.model_rebuild()
-    gc.collect()
-    gc.freeze()  # so that the collector of a life leaves these pages shared
 
 
 def _toml() -> str:
