@@ -49,7 +49,7 @@ class Ours:
         for clip in self._clips:
             shutil.copy(clip, self._folder / "inbox" / f"c{self._class}{clip.name}")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("INTROEVAL_")}
-        command = [sys.executable, "-m", "daemon", "--config", "introeval.toml", "run", "--once"]
+        command = [sys.executable, "-m", "daemon", "run", "--once", "--runtime", "docker"]
         with (self._folder / f"class-{self._class}.log").open("wb") as output:
             ended = subprocess.run(
                 command,

@@ -24,7 +24,7 @@ def measure(options: Options) -> list[Figure]:
         raise Skipped("ffmpeg is not installed (Debian has a package of this name)")
     runtimes = {"embedded": f'[stt]\nmodel = "{options.whisper}"\n'}
     with contextlib.suppress(Skipped):
-        runtimes["Ollama"] = settings(real_ollama(), options.whisper)
+        runtimes["docker"] = settings(real_ollama(), options.whisper)
     return [
         figure
         for runtime, configured in runtimes.items()
@@ -37,7 +37,7 @@ def _measured(recording: str, runtime: str, configured: str) -> list[Figure]:
     with tempfile.TemporaryDirectory() as name:
         lab = ProcessLab(Path(name), configured)
         same, files = hand_in_class(lab, recording, COPIES, STUDENTS)
-        worked_with_a_restart(lab, files, _LONG_S)
+        worked_with_a_restart(lab, files, _LONG_S, runtime)
         found = spread([lab.results()[student] for student in same])
     title = f"{runtime}: {COPIES} copies of {recording} in {STUDENTS}"
     return [

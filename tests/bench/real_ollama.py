@@ -29,5 +29,5 @@ def real_ollama() -> TwoContainers:
 
 
 def settings(lab: TwoContainers, whisper: str) -> str:
-    """The configuration of a daemon that uses these containers."""
-    return f'runtime = "docker"\n[stt]\nmodel = "{whisper}"\n[docker]\nbase_url = "{lab.engine}"\n'
+    """The configuration of a daemon that uses these containers, once it is told `--runtime docker`."""
+    return f'[stt]\nmodel = "{whisper}"\n[docker]\nbase_url = "{lab.engine}"\n'

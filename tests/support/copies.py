@@ -57,12 +57,14 @@ def hand_in_class(
     return same, files
 
 
-def worked_with_a_restart(lab: ProcessLab, files: Sequence[Path], timeout: float) -> None:
+def worked_with_a_restart(
+    lab: ProcessLab, files: Sequence[Path], timeout: float, runtime: str = "embedded"
+) -> None:
     """Have the first half worked off by one daemon and the rest by the next one."""
     half = len(files) // 2
     for part in (files[:half], files[half:]):
         lab.hand_in(*part)
-        done = lab.run("run", "--once", timeout=timeout)
+        done = lab.run("run", "--once", "--runtime", runtime, timeout=timeout)
         assert done.returncode == 0, done.stderr[-2000:]
 
 
