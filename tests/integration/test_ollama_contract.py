@@ -32,6 +32,8 @@ RECORDED = json.loads((Path(__file__).parents[1] / "data" / "ollama_contract.jso
 GENERATIONS = ("0.25", "0.32")
 REAL = os.environ.get("INTROEVAL_TEST_OLLAMA_URL", "")
 MODEL = os.environ.get("INTROEVAL_TEST_OLLAMA_MODEL", "mistral")
+BUSY_S = 280.0
+"""The longest wait of one answer: a machine that others use takes minutes for what takes seconds alone."""
 STD = {"num_ctx": 2048, "temperature": 0, "seed": 1}
 OPTIONS = Options(temperature=0.0, top_p=0.9, seed=1, num_ctx=2048, num_predict=400)
 FIRST = Request("Are you ready?", FormAnswer.json_schema(), replace(OPTIONS, num_predict=1))
@@ -76,8 +78,8 @@ class Server:
         assert reply.status_code == 200, reply.text
         return dict(reply.json())
 
-    def client(self, **more: Any) -> OllamaClient:
-        return OllamaClient(self.url, MODEL, **more)
+    def client(self) -> OllamaClient:
+        return OllamaClient(self.url, MODEL, limits=AnswerLimits(stall_s=BUSY_S, timeout_s=BUSY_S))
 
 
 @pytest.fixture(
@@ -104,7 +106,10 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def connected_to(url: str, generation: str) -> AsyncIterator[Server]:
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=120) as http, OllamaApi(url) as api:
+    async with (
+        httpx.AsyncClient(base_url=url, trust_env=False, timeout=BUSY_S) as http,
+        OllamaApi(url) as api,
+    ):
         yield Server(url, generation, http, api)
 
 
@@ -176,8 +181,13 @@ async def test_only_another_context_reloads_the_model(server: Server) -> None:
         answer = await server.generate(prompt="Hi", shift=False, options={**STD, "num_predict": 2, **options})
         return float(answer["load_duration"]) / 1e9
 
+    async def quickest_s(**options: Any) -> float:
+        return min([await load_s(**options) for _ in range(3)])  # what else the machine does only adds
+
     await load_s()
-    warm = [await load_s(temperature=0.7), await load_s(seed=5), await load_s(num_predict=3), await load_s()]
+    warm = [
+        await quickest_s(**options) for options in ({"temperature": 0.7}, {"seed": 5}, {"num_predict": 3})
+    ]
     reload_s = await load_s(num_ctx=1024)
     assert reload_s > 2 * max(warm), (reload_s, warm)
     assert [each.num_ctx for each in await server.api.ps()] == [1024]
@@ -185,15 +195,15 @@ async def test_only_another_context_reloads_the_model(server: Server) -> None:
 
 async def test_a_schema_reloads_nothing(server: Server) -> None:
     options = {**STD, "num_predict": 60}
-    await server.generate(prompt="Hi", options=options)
-    plain = await server.generate(prompt="Hi", options=options)
-    formed = await server.generate(prompt="Hi", options=options, format=INTEGER)
-    assert formed["load_duration"] < max(2 * plain["load_duration"], 3e8)
-    assert 1 <= json.loads(formed["response"])["a"] <= 10
+    await server.api.unload(MODEL)
+    loaded = await server.generate(prompt="Hi", options=options)
+    formed = [await server.generate(prompt="Hi", options=options, format=INTEGER) for _ in range(3)]
+    assert min(each["load_duration"] for each in formed) < loaded["load_duration"] / 2
+    assert 1 <= json.loads(formed[0]["response"])["a"] <= 10
 
 
 async def test_unloading_is_said_at_once_and_true_a_little_later(server: Server) -> None:
-    await server.api.load(MODEL, FIRST, AnswerLimits(load_s=120))
+    await server.api.load(MODEL, FIRST, AnswerLimits(load_s=BUSY_S))
     assert await server.api.ps()
     reply = await server.generate(keep_alive=0)
     assert reply["done_reason"] == "unload"
@@ -244,14 +254,19 @@ async def test_several_at_once_are_all_answered(server: Server) -> None:
 async def test_who_hangs_up_leaves_the_server_free(server: Server) -> None:
     body = {"model": MODEL, "prompt": "Write a very long story.", "options": {**STD, "num_predict": 1500}}
     async with server.http.stream("POST", "/api/generate", json=body) as reply:
-        await anext(reply.aiter_lines())
+        lines = reply.aiter_lines()
+        await anext(lines)
+        began = time.monotonic()
+        for _ in range(30):
+            await anext(lines)
+        story_s = (time.monotonic() - began) / 30 * 1500
     began = time.monotonic()
     await server.generate(prompt="Hi", options={**STD, "num_predict": 1})
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < max(1.0, story_s / 2)
 
 
 async def test_our_form_comes_whole_from_the_client(server: Server) -> None:
-    loaded, _ = await server.api.load(MODEL, FIRST, AnswerLimits(load_s=120))
+    loaded, _ = await server.api.load(MODEL, FIRST, AnswerLimits(load_s=BUSY_S))
     assert loaded.num_ctx == OPTIONS.num_ctx
     client = server.client()
     heard: list[int] = []
