@@ -55,8 +55,8 @@ class Asking(Generic[A]):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What answers have cost, by the server: tokens of prompts and the seconds in which it read what it did
-    not hold already, tokens of answers and the seconds in which it wrote them.
+    """What a server's answers have cost, by its own counts: tokens of prompts and the seconds in which it
+    read what it did not hold already, tokens of answers and the seconds in which it wrote them.
     """
 
     answers: int = 0
@@ -106,6 +106,7 @@ class Asker:
         try:
             started = await self.host.start(self._proof(_PROOF_TOKENS if known is None else 1))
             self._client = started.client
+            self._cost = self._cost.with_answer(started.answer)
             if known is None:
                 self._hold(started.answer)
             elif self.host.identity != known or not self._begins(started.answer):
@@ -132,10 +133,10 @@ class Asker:
         return _read(kind, await self._generate(request, _unheard))[0]
 
     async def stop(self) -> None:
-        """Stop the server, and log what its answers have cost."""
+        """Stop the server, and log what its answers have cost, those of its start among them."""
         cost, self._cost = self._cost, Cost()
         if cost.answers:
-            log.info("asked", model=self.host.identity.model, **asdict(cost))
+            log.info("cost of the answers", model=self.host.identity.model, **asdict(cost))
         self._client = None
         await self.host.stop()
 
@@ -214,7 +215,10 @@ class Asker:
                 self.tokens_per_s = (tokens - 1) / (now - began)
             on_token(tokens)
 
-        answer = await client.generate(request, heard)
+        return await self._counted(client, request, heard)
+
+    async def _counted(self, client: ModelClient, request: Request, on_token: OnToken) -> Answer:
+        answer = await client.generate(request, on_token)
         self._cost = self._cost.with_answer(answer)
         return answer
 
@@ -223,10 +227,10 @@ class Asker:
 
     async def _warm(self, client: ModelClient, text: str) -> None:
         self._shared = text
-        await client.generate(self._warming(text), _unheard)
+        await self._counted(client, self._warming(text), _unheard)
 
     async def _prove(self, client: ModelClient) -> None:
-        self._hold(await client.generate(self._proof(), _unheard))
+        self._hold(await self._counted(client, self._proof(), _unheard))
 
     def _proof(self, tokens: int = _PROOF_TOKENS) -> Request:
         """A real generation with the work's schema and options, and a prompt that asks for prose.
