@@ -4,16 +4,18 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 
 from daemon.app.parts import Daemon
+from daemon.contracts.documents import Document
 from daemon.contracts.wire.status import DaemonStatus
-from daemon.core.errors import PlaceError, UsageError
+from daemon.core.errors import PlaceError, StoreError, UsageError
 from daemon.doctor import Finding, Level, folders
 from daemon.doctor.facts import gather
-from daemon.store import audit
+from daemon.store import audit, documents
 from tests.integration.test_cli_daemon import run, told
 from tests.support.inprocess import Lab, worked_off
 from tests.support.places import mark_of, share_at
@@ -271,3 +273,24 @@ async def test_an_inbox_that_is_gone_is_away(lab: Lab) -> None:
         (lab.folder / "elsewhere").rename(lab.inbox)
         await until(lambda: daemon.intake.available)
         assert states(await daemon.observer.status())["inbox"] == "known"
+
+
+async def test_a_database_that_failed_once_is_no_alarm_for_ever(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undelivered, rounds = documents.undelivered, [0]
+
+    def failing(*args: Any, **named: Any) -> list[Document]:
+        rounds[0] += 1
+        if rounds[0] == 1:
+            raise StoreError("the database cannot be read: disk I/O error")
+        return undelivered(*args, **named)
+
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        heard: list[tuple[str, bool]] = []
+        daemon.alarms.changed.connect(lambda alarm, lasts: heard.append((alarm.code, lasts)))
+        monkeypatch.setattr(documents, "undelivered", failing)
+        daemon.delivery.hint()  # in a lab in which nobody else writes any more
+        await until(lambda: rounds[0] > 1 and not daemon.alarms.all)
+        assert heard == [("store", True), ("store", False)]

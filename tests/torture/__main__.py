@@ -1,15 +1,18 @@
 """`python -m tests.torture [PART ...] [--short] [--seed N]`: prove that nothing is lost and nothing doubled.
 
-Without a part it runs all of them beside each other, with progress, and prints one table at the end.
+Without a part it runs all of them beside each other, with progress, and prints one table at the end. With
+INTROEVAL_WRITE_DOCS=1 a run that is not short writes its counts into docs/promises.md.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from rich.console import Console
 
+from tests.torture import page
 from tests.torture.cores import Cores
 from tests.torture.days.campaign import run_days
 from tests.torture.disk.campaign import run_errors, run_instants
@@ -27,7 +30,7 @@ def _days(short: bool, seed: int, tell: Tell, cores: Cores) -> Report:
     return run_days(_SHORT_HOURS if short else _HOURS, seed, tell, cores)
 
 
-_PARTS: dict[str, Part] = {  # the one that cannot be parted comes first
+PARTS: dict[str, Part] = {  # the one that cannot be parted comes first
     "soak": run_soak,
     "instants": run_instants,
     "errors": run_errors,
@@ -39,7 +42,7 @@ _PARTS: dict[str, Part] = {  # the one that cannot be parted comes first
 def main(arguments: list[str]) -> int:
     """Run, and return 1 if a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
-    parser.add_argument("part", nargs="*", choices=[*_PARTS, []], help="all without one")
+    parser.add_argument("part", nargs="*", choices=[*PARTS, []], help="all without one")
     parser.add_argument("--short", action="store_true", help="a look, in two minutes")
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     asked = parser.parse_args(arguments)
@@ -54,10 +57,12 @@ def main(arguments: list[str]) -> int:
             else:
                 print(line, file=sys.stderr, flush=True)
 
-        names = asked.part or [*_PARTS]
+        names = asked.part or [*PARTS]
         with ThreadPoolExecutor(len(names)) as pool:
-            running = [pool.submit(_PARTS[name], asked.short, asked.seed, tell, cores) for name in names]
+            running = [pool.submit(PARTS[name], asked.short, asked.seed, tell, cores) for name in names]
             reports = [part.result() for part in running]
+    if os.environ.get("INTROEVAL_WRITE_DOCS") and not asked.short:
+        page.write(reports, asked.seed)
     show(reports, Console(width=None if sys.stdout.isatty() else 150))
     return int(any(report.failed for report in reports))
 

@@ -1,21 +1,28 @@
-"""Guards that are taken out one by one, and the test that notices each."""
+"""Guards that are taken out one by one, and the test that notices each.
+
+The last ones are the program as it was before a fault was mended, which the harness itself must find.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """The program without one guard: in `file`, `old` (which occurs once) is `new`. `test` must fail then."""
+    """The program without one guard: in `file`, `old` (which occurs once) is `new`. `test` must fail then: a
+    test of pytest, or the arguments of a worker of the torture of the disk. `also` is replaced as well.
+    """
 
     guard: str
     file: str
     old: str
     new: str
     test: str
+    also: tuple[tuple[str, str, str], ...] = ()
 
 
 _STORE, _UNIT, _IT = "tests/integration/store/", "tests/unit/", "tests/integration/"
 _GUARDS = "tests/torture/test_guards.py::"
+HARNESS = "tests.torture.disk "
 
 MUTANTS = (
     Mutant(
@@ -240,5 +247,36 @@ MUTANTS = (
         "    waiting = DocumentRow.delivered_at.is_null() & (DocumentRow.id > after_id)\n",
         "    waiting = DocumentRow.id > after_id\n",
         _STORE + "test_delivery.py::test_a_delivered_document_is_not_offered_again_unless_asked",
+    ),
+    Mutant(
+        "a store that failed once is no alarm for ever",
+        "daemon/delivery/delivery.py",
+        '            self._alarms.clear("store")\n',
+        "",
+        _IT + "test_places.py::test_a_database_that_failed_once_is_no_alarm_for_ever",
+    ),
+    Mutant(
+        "the mend of E1: a share that is away at a start gets no results below it",
+        "daemon/store/settings.py",
+        "    return None if value is None else KnownPlace.read(value)\n",
+        "    return None\n",
+        HARNESS + "instants --every 96 --seed 1",
+    ),
+    Mutant(
+        "the mend of H7: a lost database has nothing overwritten",
+        "daemon/delivery/remains.py",
+        "        found = await asyncio.to_thread(look, self._outbox, self._state)\n",
+        "        return\n        found = await asyncio.to_thread(look, self._outbox, self._state)\n",
+        HARNESS + "instants --every 96 --seed 1",
+        (
+            ("daemon/system/folder.py", "_RENAME_NOREPLACE = 1", "_RENAME_NOREPLACE = 0"),
+            (
+                "daemon/delivery/archive.py",
+                "elif not _is_video_of(task, Entry(target, new), there, spooled=spooled is not None):\n"
+                "                continue\n",
+                "elif not _moved(task, Entry(source, name), Entry(target, new)):\n"
+                "                return Path(task.path)\n",
+            ),
+        ),
     ),
 )

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.support.checkout import MODELS, REPOSITORY
 from tests.torture.cores import Cores, Worked
-from tests.torture.mutants import MUTANTS, Mutant
+from tests.torture.mutants import HARNESS, MUTANTS, Mutant
 from tests.torture.table import Report
 
 _COPIED = ("daemon", "introeval_tui", "tests", "samples", "pyproject.toml")
@@ -32,6 +32,7 @@ def run_mutations(short: bool, seed: int, tell: Callable[[str], None], cores: Co
     chosen = MUTANTS[seed % _SHORT_EVERY :: _SHORT_EVERY] if short else MUTANTS
     report = Report("mutations", "")
     with tempfile.TemporaryDirectory(prefix="introeval-mutants-") as tmp:
+        how: dict[Mutant | None, str] = {}
         trees: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for number in range(cores.count):
             trees.put(_copy(Path(tmp) / str(number)))
@@ -53,11 +54,13 @@ def run_mutations(short: bool, seed: int, tell: Callable[[str], None], cores: Co
                 why = _judged(mutant, worked)
                 tell(f"mutations: {number} of {len(running)}{': ' + why if why else ''}")
                 report.processor_s += worked.processor_s
+                how[mutant] = "no" if why else "yes"
                 if why:
                     report.broken["other"] += 1
                     report.again.append(f"python -m tests.torture mutations  # {why}")
     caught = len(chosen) - report.broken["other"]
     report.done = f"{len(chosen)} guards taken out, {caught} caught by their tests"
+    report.guards = [(mutant.guard, mutant.test, how[mutant]) for mutant in chosen]
     report.seconds = time.monotonic() - began
     return report
 
@@ -76,16 +79,20 @@ def _judged(mutant: Mutant | None, worked: Worked) -> str:
 @contextmanager
 def mutated(tree: Path, mutant: Mutant) -> Iterator[None]:
     """Replace the text of a mutant in a copy. Raises ValueError unless it is there exactly once."""
-    file = tree / mutant.file
-    whole, state = file.read_text(), file.stat()
-    if whole.count(mutant.old) != 1:
-        raise ValueError(f"{mutant.guard}: the text occurs {whole.count(mutant.old)} times in {mutant.file}")
-    file.write_text(whole.replace(mutant.old, mutant.new))
+    whole = {}
+    for name, old, new in ((mutant.file, mutant.old, mutant.new), *mutant.also):
+        file = tree / name
+        text, state = file.read_text(), file.stat()
+        if text.count(old) != 1:
+            raise ValueError(f"{mutant.guard}: the text occurs {text.count(old)} times in {name}")
+        whole[file] = text, (state.st_atime_ns, state.st_mtime_ns)
+        file.write_text(text.replace(old, new))
     try:
         yield
     finally:
-        file.write_text(whole)
-        os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))  # what is compiled is known by this
+        for file, (text, times) in whole.items():
+            file.write_text(text)
+            os.utime(file, ns=times)  # what is compiled is known by this
 
 
 def _copy(tree: Path) -> Path:
@@ -100,11 +107,21 @@ def _copy(tree: Path) -> Path:
 
 
 def _ended(cores: Cores, tree: Path, tests: Sequence[str]) -> Worked:
-    command = [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    """Run tests of pytest together, and workers of the harness one after the other, until one fails."""
+    of_pytest = [test for test in tests if not test.startswith(HARNESS)]
+    commands = [["pytest", "-q", "-x", "-p", "no:cacheprovider", *of_pytest]] if of_pytest else []
+    commands += [test.split() for test in tests if test.startswith(HARNESS)]
     models = os.environ.get("INTROEVAL_TEST_MODELS", str(MODELS))
     environ = {**os.environ, "PYTHONPATH": str(tree), "INTROEVAL_TEST_MODELS": models}
-    worked = Worked()
-    with cores.working(command, environ, worked, tree, _LIMIT_S) as process:
-        assert process.stdout is not None
-        process.stdout.read()
-    return worked
+    all_ = Worked()
+    for command in commands:
+        worked = Worked()
+        python = [sys.executable, "-B", "-m", *command]
+        with cores.working(python, environ, worked, tree, _LIMIT_S) as process:
+            assert process.stdout is not None
+            process.stdout.read()
+        all_.processor_s += worked.processor_s
+        all_.returncode = worked.returncode
+        if worked.returncode:
+            break
+    return all_

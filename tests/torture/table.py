@@ -20,6 +20,8 @@ class Report:
     again: list[str] = field(default_factory=list)
     seconds: float = 0.0
     processor_s: float = 0.0
+    guards: list[tuple[str, str, str]] = field(default_factory=list)
+    """Of the mutations: each guard, its test, and whether that caught it."""
 
     @property
     def failed(self) -> bool:

@@ -15,6 +15,8 @@ from tests.torture.days.lab import Lab
 
 _SUCCESSES = ("transcribed", "unscorable", "extracted", "rated")
 _KEPT = ("spool", "archive", "rejected", "received")
+_OF_CLOCKS = ("clock",)
+_AFTER_A_LOSS = (*_OF_CLOCKS, "older_database", "spool_adopted", "spool_unknown")
 
 
 def at_rest(lab: Lab) -> None:
@@ -36,15 +38,18 @@ def in_the_evening(lab: Lab, daemon: Daemon) -> None:
     """What must hold once all is worked off."""
     db = daemon.session.db
     outside.look(lab)
-    _uploads(lab, db)
+    if lab.forgot:
+        _answered(lab)
+    else:
+        _uploads(lab, db)
+        _documents(lab, db)
     _tasks(lab, db)
     _history(lab, db)
-    _documents(lab, db)
     _left_over(lab, db)
     if (fault := chain.broken(audit.entries(db))) is not None:
         lab.find("other", f"the audit is broken: {fault}")
     for alarm in daemon.alarms.all:
-        if alarm.code != "clock":
+        if alarm.code not in (_AFTER_A_LOSS if lab.forgot else _OF_CLOCKS):
             lab.find("left over", f"alarm {alarm.code}: {alarm.trouble.cause}")
     lab.count("evenings")
 
@@ -66,6 +71,17 @@ def _uploads(lab: Lab, db: Database) -> None:
             lab.find(kind, f"upload {upload.number} ({upload.path}) was taken {done[name]} times")
         elif name in contents and contents[name] != sha256(upload.content).hexdigest():
             lab.find("lost", f"the task of upload {upload.number} has other content")
+
+
+def _answered(lab: Lab) -> None:
+    """Each upload has a result or a refusal, of whichever database."""
+    read = [json.loads(path.read_bytes()) for path in lab.outbox.glob("*/*.json")]
+    answered = {str(each["source"]["sha256"]) for each in read if "outcome" in each}
+    refused = {str(each.get("filename")) for each in read if "outcome" not in each}
+    for upload in lab.uploads:
+        digest, name = sha256(upload.content).hexdigest(), Path(upload.path).name
+        if upload.at is not None and digest not in answered and name not in refused:
+            lab.find("lost", f"upload {upload.number} ({upload.path}) has neither result nor refusal")
 
 
 def _tasks(lab: Lab, db: Database) -> None:

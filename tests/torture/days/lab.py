@@ -61,6 +61,7 @@ class Lab:
     alive: set[str] = field(default_factory=set)  # engines, as the process table has them
     outlive: bool = False  # engines outlive a daemon that is killed, as containers do
     calm: bool = False  # it is evening: nothing goes wrong any more
+    forgot: bool = False  # its database was lost, and with it who has which result
     kill_in: int | None = None  # steps of the daemon until it is killed
     born: int = 0
     counts: dict[str, int] = field(default_factory=dict)

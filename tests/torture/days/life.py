@@ -92,9 +92,14 @@ class _Life:
         except Hung as exc:
             lab.find("hung", str(exc))
         except (IntroEvalError, OSError) as exc:  # its supervisor starts it again
-            if self._daemon is not None and not isinstance(exc, StoreError):
-                lab.find("other", traceback.format_exc())
-            lab.log(f"the daemon gave up: {exc}")
+            if self._daemon is None:
+                lab.count("failed starts")
+                lab.log(f"the daemon does not start: {exc}")
+            else:
+                if not isinstance(exc, StoreError):
+                    lab.find("other", traceback.format_exc())
+                lab.count("gave up")
+                lab.log(f"the daemon gave up: {exc}")
         except Exception:  # noqa: BLE001 - whatever it is, it is a finding
             lab.find("other", traceback.format_exc())
         self._end(how)
@@ -148,7 +153,7 @@ class _Life:
 
     def _slow(self, where: str) -> float:
         lab = self._lab
-        if where == "database" and lab.clock.now < lab.disk_slow_until:
+        if lab.clock.now < lab.disk_slow_until:
             return lab.clock.dice.expovariate(1 / 2.0)
         return 0.0
 

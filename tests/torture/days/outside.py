@@ -37,7 +37,7 @@ def happen(lab: Lab, moment: Moment, db: Database | None = None) -> bool:
         case "half", int(number):
             _begin_to_hand_in(lab, lab.uploads[number])
         case "away", (str(share),):
-            _take_away(lab, share)
+            take_away(lab, share)
         case "back", (str(share),):
             bring_back(lab, share)
         case "take", float(part):
@@ -98,7 +98,8 @@ def _hand_in(lab: Lab, upload: Upload) -> None:
     upload.at = lab.clock.now
 
 
-def _take_away(lab: Lab, share: str) -> None:
+def take_away(lab: Lab, share: str) -> None:
+    """Unmount a share: its path is the bare folder then."""
     folder = lab.folder / share
     if share in lab.away:
         return

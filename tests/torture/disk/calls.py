@@ -32,9 +32,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens at one call of a life, counted from 1: it fails with an error, or the daemon is killed."""
+    """What happens at one call of a life, counted from 1: it fails with an error, or the daemon is killed.
+
+    With more `times` the disk is away for so many calls.
+    """
 
     fails: int = _NEVER
+    times: int = 1
     error: int = 0
     dies_before: int = _NEVER
     dies_after: int = _NEVER
@@ -73,7 +77,13 @@ class Shim:
             self._library.torture_root(os.fsencode(root))
         long = ctypes.c_long
         self._library.torture_arm(
-            fd, long(already), long(fault.fails), fault.error, long(fault.dies_before), long(fault.dies_after)
+            fd,
+            long(already),
+            long(fault.fails),
+            long(fault.times),
+            fault.error,
+            long(fault.dies_before),
+            long(fault.dies_after),
         )
 
     def mark(self, text: str) -> None:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.torture.cores import Cores, Worked
+from tests.torture.disk.mishaps import Mishap
 from tests.torture.table import Report
 
 _SHORT_EVERY = 40  # of the calls, in a short run
@@ -19,7 +20,10 @@ def run_instants(short: bool, seed: int, tell: Callable[[str], None], cores: Cor
     report, sums = _run("instants", _SHORT_EVERY if short else 1, seed, tell, cores)
     report.done = (
         f"{sums['cuts']} cuts after {sums['calls']} calls, which left {sums['states']} states: "
-        f"{sums['recovered']} recovered, {sums['second']} cut again in recovery"
+        f"{sums['recovered']} recovered, {sums['second']} cut again in recovery; "
+        + ", ".join(
+            f"{sums[f'without {mishap}']} without {mishap} at the start" for mishap in Mishap if mishap
+        )
     )
     return report
 
@@ -27,7 +31,10 @@ def run_instants(short: bool, seed: int, tell: Callable[[str], None], cores: Cor
 def run_errors(short: bool, seed: int, tell: Callable[[str], None], cores: Cores) -> Report:
     """Calls that change the disk fail once."""
     report, sums = _run("errors", _SHORT_EVERY if short else 1, seed, tell, cores)
-    report.done = f"{sums['errors']} calls failed once, {sums['power cuts']} with a power cut in the evening"
+    report.done = (
+        f"{sums['errors']} calls failed once; {sums['away']} times the disk was away for 5 to 60 calls; "
+        f"{sums['power cuts']} with a power cut in the evening"
+    )
     return report
 
 

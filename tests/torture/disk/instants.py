@@ -13,12 +13,14 @@ from typing import Any
 from tests.torture.days.lab import Finding
 from tests.torture.disk.alike import Reader
 from tests.torture.disk.calls import Fault
+from tests.torture.disk.mishaps import Mishap
 from tests.torture.disk.model import Disk, Loss, State
 from tests.torture.disk.scene import Stage, Witness
 from tests.torture.disk.share import Share
 
 _SECOND_EVERY = 7  # states, of which each second cut comes from
 _SECOND_CUTS = 2
+_MISHAP_EVERY = 4  # states
 _DRAWN_EVERY = 4  # writes
 _ALIKE_EVERY = 50  # of the states that are like another, of which one is recovered all the same
 
@@ -37,6 +39,7 @@ class _Cuts:
         self._reader = Reader(stage.folder)
         self._seen: Counter[bytes] = Counter()
         self._counts = {"calls": 0, "cuts": 0, "states": 0, "recovered": 0, "second": 0}
+        self._counts |= {f"without {mishap}": 0 for mishap in Mishap if mishap}
 
     def run(self) -> Iterator[dict[str, Any]]:
         stage, counts = self._stage, self._counts
@@ -104,6 +107,21 @@ class _Cuts:
         stage.clear()
         if twice and not lab.findings:
             yield from self._cut_again(again, witness, dice, where)
+        for mishap in self._mishaps():
+            disk.lay_out(state, stage.world, stage.originals)
+            lab = stage.resume(witness, dice, mishap)
+            if not lab.findings:
+                lab = stage.live(lab)
+            self._counts[f"without {mishap}"] += 1
+            yield from lines(lab.findings, where, f"cut after call {where} ({what}), {mishap} away")
+            stage.clear()
+
+    def _mishaps(self) -> list[Mishap]:
+        """What befalls the lab besides the cut, in lives of their own."""
+        all_, number = [each for each in Mishap if each], self._counts["recovered"]
+        if self._only:
+            return all_
+        return [all_[number // _MISHAP_EVERY % len(all_)]] if number % _MISHAP_EVERY == 0 else []
 
     def _cut_again(
         self, disk: Disk, witness: Witness, dice: random.Random, where: str

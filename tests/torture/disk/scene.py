@@ -16,6 +16,7 @@ from tests.torture.days.lab import Lab, Moment, Upload
 from tests.torture.days.life import live
 from tests.torture.days.warm import warm
 from tests.torture.disk.calls import Call, Fault, Shim, read_log
+from tests.torture.disk.mishaps import Mishap, befall
 
 EVENING_S = 1200.0
 NIGHT_S = 3600.0
@@ -102,8 +103,8 @@ class Stage:
         self.originals.mkdir(exist_ok=True)
         warm()
 
-    def begin(self) -> CutLab:
-        """A class whose files are all handed in, and no daemon has run yet."""
+    def begin(self, *moments: Moment) -> CutLab:
+        """A class whose files are all handed in, and no daemon has run yet. `moments` happen besides."""
         world, lab = self.world, self._lab(Witness())
         outside.build(lab)
         (world / "introeval.toml").write_text(_toml())
@@ -112,26 +113,31 @@ class Stage:
         for path in world.rglob("*"):
             if path.is_file():
                 (self.originals / str(path.stat().st_ino)).hardlink_to(path)
+        lab.agenda = sorted([*lab.agenda, *moments], key=lambda moment: moment.at)
         return lab
 
-    def resume(self, witness: Witness, dice: random.Random) -> CutLab:
+    def resume(self, witness: Witness, dice: random.Random, mishap: Mishap = Mishap.NONE) -> CutLab:
         """The same class after a cut, of which the state was laid out."""
         lab = self._lab(replace(witness, now=witness.now + dice.random()))
         checks.at_rest(lab)
+        befall(lab, mishap, dice)
+        if lab.forgot:
+            lab.committed = frozenset()
         return lab
 
     def live(self, lab: CutLab, fault: Fault | None = None) -> CutLab:
         """Let the daemon live until the evening; after a kill, or where it gave up, again. With a fault every
         life is logged.
         """
-        for _ in range(_MOST_LIVES):
+        most = _MOST_LIVES + (fault.times if fault else 0)  # without its disk it may not even start
+        for _ in range(most):
             how, after = live(lab, self.clock, self.folder / "handed", self._arming(lab, fault))
             assert isinstance(after, CutLab)
             lab = after
             if how == "evening" or lab.findings:
                 return lab
             self.clock.now += 10.0
-        lab.find("hung", f"{_MOST_LIVES} lives, and it is not yet evening")
+        lab.find("hung", f"{most} lives, and it is not yet evening")
         return lab
 
     def live_on(self, lab: CutLab, fault: Fault) -> CutLab:

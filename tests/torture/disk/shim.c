@@ -1,5 +1,6 @@
 /* Between a program and its C library: counts the calls that change the disk below some folders, writes each
- * into a log with its data, and lets one of them fail or be the last.
+ * into a log with its data, and lets some of them fail or one be the last. While they fail the disk is away:
+ * what only reads fails and counts as well, and the disk is back after so many calls.
  *
  * A name is logged with the inode of its folder, a file by its inode, so the log can be played back without
  * paths. The folders count as file systems of their own: nothing is renamed or linked from one to another.
@@ -24,7 +25,7 @@
 static pthread_mutex_t one_by_one = PTHREAD_MUTEX_INITIALIZER;
 static char roots[ROOTS][512];
 static int root_count, log_fd = -1, error_code;
-static long calls, fails_at, dies_before, dies_after;
+static long calls, fails_at, fails_for, dies_before, dies_after;
 
 /* A name in a folder: which root it is below (-1: none), the folder's inode, its last component. */
 struct place { int root; unsigned long folder; const char *name; };
@@ -112,7 +113,7 @@ static int begin(void) {
     pthread_mutex_lock(&one_by_one);
     calls++;
     if (calls == dies_before) _exit(137);
-    return calls == fails_at;
+    return fails_at > 0 && calls >= fails_at && calls < fails_at + fails_for;
 }
 
 static void end(void) {
@@ -133,8 +134,24 @@ static void end(void) {
     end();                                                      \
     return result
 
-EXPORT void torture_arm(int fd, long already, long fail, int code, long before, long after) {
-    calls = already; fails_at = fail; error_code = code; dies_before = before; dies_after = after; log_fd = fd;
+/* Whether the disk is away for what only reads, which then counts as a call that failed. */
+static int is_away(int below_root) {
+    if (log_fd < 0 || fails_for < 2 || !below_root) return 0;
+    pthread_mutex_lock(&one_by_one);
+    int away = fails_at > 0 && calls >= fails_at && calls + 1 < fails_at + fails_for;
+    if (away) {
+        calls++;
+        put_nothing(error_code);
+        errno = error_code;
+    }
+    int kept = errno;
+    pthread_mutex_unlock(&one_by_one);
+    errno = kept;
+    return away;
+}
+
+EXPORT void torture_arm(int fd, long already, long fail, long many, int code, long before, long after) {
+    calls = already; fails_at = fail; fails_for = many; error_code = code; dies_before = before; dies_after = after; log_fd = fd;
 }
 EXPORT void torture_root(const char *path) { snprintf(roots[root_count++], sizeof roots[0], "%s", path); }
 EXPORT void torture_mark(const char *text) {
@@ -149,6 +166,7 @@ static int opened(int dir, const char *path, int flags, mode_t mode) {
     __typeof__(&openat) real = REAL(openat);
     struct stat before, now;
     struct place at = find(dir, path);
+    if (is_away(at.root >= 0)) return -1;
     if (at.root < 0 || !(flags & (O_CREAT | O_TRUNC))) return real(dir, path, flags, mode);
     size_t length = strlen(path);
     if (length > 4 && !strcmp(path + length - 4, "-shm")) return real(dir, path, flags, mode);
@@ -182,6 +200,15 @@ EXPORT int open(const char *path, int flags, ...) { OPENS(open, AT_FDCWD, path);
 EXPORT int open64(const char *path, int flags, ...) { OPENS(open64, AT_FDCWD, path); }
 EXPORT int openat(int dir, const char *path, int flags, ...) { OPENS(openat, dir, path); }
 EXPORT int openat64(int dir, const char *path, int flags, ...) { OPENS(openat64, dir, path); }
+
+#define CANNOT_READ (log_fd >= 0 && fails_for > 1 && calls >= fails_at && is_away(below(fd) != 0))
+EXPORT ssize_t read(int fd, void *data, size_t size) { return CANNOT_READ ? -1 : REAL(read)(fd, data, size); }
+EXPORT ssize_t pread(int fd, void *data, size_t size, off_t at) {
+    return CANNOT_READ ? -1 : REAL(pread)(fd, data, size, at);
+}
+EXPORT ssize_t pread64(int fd, void *data, size_t size, off64_t at) {
+    return CANNOT_READ ? -1 : REAL(pread64)(fd, data, size, at);
+}
 
 static ssize_t written(int fd, const void *data, size_t size, off_t at, int placed) {
     unsigned long inode = below(fd);
