@@ -102,6 +102,7 @@ class Scanner:
     def scan(self) -> Scan | InboxUnavailable:
         """Scan the inbox. Blocks for as long as its file system does."""
         self.at = self._root
+        self._names.begin_look()
         try:
             fd = os.open(self._root, _OPEN)
         except OSError as exc:

@@ -2,7 +2,8 @@
 
 import os
 import re
-from pathlib import Path, PurePath
+import weakref
+from pathlib import Path, PurePath, PurePosixPath
 
 import pytest
 from hypothesis import example, given
@@ -27,6 +28,20 @@ relatives = st.lists(names, min_size=1, max_size=3).map(lambda parts: PurePath(*
 labs = st.sampled_from(
     [Names(pattern) for pattern in (STUDENT_PATTERN, r".*", r"\w+", r"[^x]{1,300}", r"(?s:.+)")]
 )
+
+
+def test_a_file_that_is_gone_is_not_remembered() -> None:
+    class Seen(PurePosixPath):
+        """One that can be watched."""
+
+    lab, path = Names(), Seen("s001_intro.mp4")
+    remembered = weakref.ref(path)
+    lab.read(path)
+    del path
+    lab.begin_look()
+    assert remembered() is not None
+    lab.begin_look()
+    assert remembered() is None
 
 
 @given(names)

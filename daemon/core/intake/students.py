@@ -8,7 +8,6 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import PurePath
 
 from daemon.core.intake import kinds, known, vocabulary
@@ -23,7 +22,6 @@ from daemon.core.intake.naming import (
 )
 from daemon.core.intake.platforms import SHIPPED, UNDERSCORED
 
-_REMEMBERED = 50_000  # paths: the whole inbox is read at each look
 _FEWEST_DIGITS = 2  # of an id that stands without a `_` behind it, or beside other folders
 _DATE_DIGITS = 8
 _NUMBER_DIGITS = range(5, 13)  # of an id that is only a number: a camera's counter has up to four
@@ -35,6 +33,7 @@ _COPY = re.compile(r"^(copy of|kopie von|copie de|copia de) ", re.IGNORECASE)
 _FULL_NAME = re.compile(r"([A-Z][a-z]+)_([A-Z][a-z]+)(?=_|$)")
 _NAME_AND_YEAR = re.compile(r"[A-Za-z]{3,}[-. ]?(19|20)\d\d")
 _NO_ROLL = known.NobodyKnown()
+_Question = tuple[PurePath, known.KnownStudents]
 _NOBODY = "{} names nobody: it is made of words, dates, counters or courses that many files have"
 
 
@@ -61,14 +60,22 @@ class Names:
         self._id = re.compile(student_pattern)
         self._own = [re.compile(pattern) for pattern in patterns]
         self._decides = not vocabulary.admits_words(self._id)
-        self._remembered = lru_cache(_REMEMBERED)(self._read)
+        self._read_now: dict[_Question, Named | Refusal] = {}
+        self._read_before: dict[_Question, Named | Refusal] = {}
+
+    def begin_look(self) -> None:
+        """Forget what was not read since the look before, or files that are gone were remembered for ever."""
+        self._read_before, self._read_now = self._read_now, {}
 
     def read(self, relative: PurePath, roll: known.KnownStudents = _NO_ROLL) -> Named | Refusal:
         """The student and the file name of a path below the inbox, or why there are none.
 
         Whom the roster knows has the id that it gives, whatever the rule for ids.
         """
-        return self._remembered(relative, roll)
+        question = relative, roll
+        answer = self._read_now.get(question) or self._read_before.get(question) or self._read(*question)
+        self._read_now[question] = answer
+        return answer
 
     def groups(self, relative: PurePath) -> dict[str, str]:
         """What the lab's own pattern for a path says beside the student: its groups `group` and `lab`."""

@@ -88,6 +88,7 @@ _COUNTED = re.compile(
 )
 _DAY = r"(0[1-9]|[12]\d|3[01])"
 _MONTH = r"(0[1-9]|1[0-2])"
+_REMEMBERED = 2_000  # words, since the names of a class share many
 _YEAR = r"(19|20)\d\d"
 _DATES = re.compile(
     rf"{_YEAR}{_MONTH}{_DAY}(\d{{4,9}})?|{_DAY}{_MONTH}{_YEAR}|{_YEAR}(-(20)?\d\d)?"  # also with its time
@@ -122,7 +123,7 @@ def chunks(text: str) -> list[re.Match[str]]:
     return list(_CHUNK.finditer(text))
 
 
-@lru_cache(10_000)
+@lru_cache(_REMEMBERED)
 def is_word(chunk: str) -> bool:
     """Whether a chunk is a word of devices, programs or titles, or is made of such words and counters."""
     low = chunk.lower()
@@ -137,7 +138,7 @@ def is_word(chunk: str) -> bool:
     return any(map(_is_one, words)) and all(_is_one(word) or word in _FILLERS for word in words)
 
 
-@lru_cache(10_000)
+@lru_cache(_REMEMBERED)
 def is_date(text: str) -> bool:
     """Whether a text is a date or a year, begins with a date that has separators, or is a time since 1970."""
     return bool(_DATES.fullmatch(text)) or begins_with_date(text)
@@ -174,7 +175,7 @@ def is_of_device(stem: str) -> bool:
     return bool(_SHAPES.fullmatch(stem))
 
 
-@lru_cache(10_000)
+@lru_cache(_REMEMBERED)
 def is_course(text: str) -> bool:
     """Whether a text reads as a course, a section or a year of studies: `CS101`, `B2`, `21CS`."""
     return bool(_COURSE.fullmatch(text)) and not _COUNTED.fullmatch(text)
