@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from daemon.config.addresses import ServerUrl
 from daemon.config.patterns import checked, naming_student
 from daemon.core.intake.naming import STUDENT_PATTERN, Resubmission
 from daemon.core.intake.ownership import OwnerRule
@@ -112,7 +113,7 @@ class RetrySettings(Settings):
 class SttSettings(Settings):
     """Whisper, which transcribes."""
 
-    url: str = ""
+    url: ServerUrl = ""
     """A server with OpenAI's transcriptions that hears in place of Whisper on this machine, such as
     `http://gpu.lab:8000`; each recording is sent there, see `docs/privacy.md`."""
     api_key_file: Path | None = None
@@ -171,7 +172,7 @@ class ModelSettings(Settings):
 
     container: str = "mistral-container"
     """The container that the daemon starts and stops; empty for a server that it does not manage."""
-    url: str = "http://127.0.0.1:11434"
+    url: ServerUrl = "http://127.0.0.1:11434"
     """The server's address."""
     model: str = "mistral"
     """The model's name on the server."""
@@ -206,7 +207,7 @@ class RateModelSettings(ModelSettings):
 
     container: str = "llama3-container"
     """As in `[extract]`, and so are the following keys."""
-    url: str = "http://127.0.0.1:11435"
+    url: ServerUrl = "http://127.0.0.1:11435"
     model: str = "llama3"
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.2
     confidence_from: Literal["words", "voice"] = "words"

@@ -151,3 +151,23 @@ def test_a_file_below_etc_brings_the_system_s_folders(
     config = load(file, {})
     assert str(config.paths.inbox) == "/data/inbox"
     assert str(config.paths.state) == "/var/lib/introeval"
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://me:s3cret@gpu.lab", "without a password or a key"),
+        ("http://gpu.lab/?key=s3cret", "without a password or a key"),
+        ("gpu.lab:8000", "must be as http://gpu.lab:8000"),
+        ("file:///etc/passwd", "must be as http://gpu.lab:8000"),
+        ("http://", "must be as http://gpu.lab:8000"),
+        ("http://[::1", "stt.url"),
+        ("http://gpu.lab:99999", "stt.url"),
+    ],
+)
+@pytest.mark.parametrize("section", ["stt", "extract", "rate"])
+def test_an_address_of_a_server_has_no_secret_and_can_be_asked(section: str, url: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(None, {f"INTROEVAL_{section.upper()}__URL": url})
+    assert says.replace("stt", section) in str(caught.value)
+    assert "s3cret" not in str(caught.value)
