@@ -17,8 +17,7 @@ from daemon.core.errors import EngineError, ModelError
 from daemon.llm.client import Answer, AnswerFailed, Options, Request
 from daemon.llm.limits import AnswerLimits
 from daemon.llm.ollama import OllamaClient, parse_line
-from daemon.llm.streaming import excerpt
-from daemon.system.http_client import connection
+from daemon.system.http_client import connection, excerpt
 
 _ROUTE_S = 10.0
 _POLL_S = 0.1

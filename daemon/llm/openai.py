@@ -1,10 +1,10 @@
 """The client for servers with OpenAI's chat completions: llama.cpp's, vLLM."""
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+from pydantic import BaseModel, Field, ValidationError
 
 from daemon.core.content.levels import Token
 from daemon.core.errors import Blame, Fault
@@ -96,13 +96,41 @@ class OpenAIClient:
         }
 
 
+class _Delta(BaseModel):
+    content: str | None = None
+
+
+class _Choice(BaseModel):
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+    logprobs: Any = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = 0
+    completion_tokens: int | None = None
+
+
+class _Timings(BaseModel):
+    prompt_ms: float | None = Field(default=None, allow_inf_nan=False)
+    predicted_ms: float | None = Field(default=None, allow_inf_nan=False)
+
+
+class _Event(BaseModel):
+    """One event of a stream; what is not needed of it is not looked at."""
+
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+    timings: _Timings | None = None
+    error: Any = None
+
+
 async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnToken) -> Answer:
     """The answer in a stream of server-sent events, each of which is a heartbeat. Raises AnswerFailed."""
     pieces: list[str] = []
     tokens: list[Token] = []
     finish: Finish | None = None
-    usage: dict[str, Any] = {}
-    timings: dict[str, Any] = {}
+    usage, timings = _Usage(), _Timings()
     async for line in lines:
         field, _, content = line.partition(":")
         content = content.strip()
@@ -114,15 +142,15 @@ async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnTok
             break
         heartbeat()
         event = _parse(content)
-        usage = event.get("usage") or usage
-        timings = event.get("timings") or timings
-        for choice in event.get("choices") or []:
-            if reason := choice.get("finish_reason"):
+        usage = event.usage or usage
+        timings = event.timings or timings
+        for choice in event.choices or []:
+            if reason := choice.finish_reason:
                 finish = _FINISH.get(reason, Finish.CUT)
-            if piece := choice.get("delta", {}).get("content"):
-                pieces.append(piece)
+            if choice.delta is not None and choice.delta.content:
+                pieces.append(choice.delta.content)
                 on_token(len(pieces))
-            told = choice.get("logprobs")
+            told = choice.logprobs
             tokens += told_tokens(told.get("content") if isinstance(told, dict) else None)
     if finish is None:
         raise AnswerFailed(Fault(Blame.ENGINE, "answer_cut", "the stream ended before the answer did"))
@@ -130,18 +158,18 @@ async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnTok
         text="".join(pieces),
         finish=finish,
         tokens=tuple(tokens),
-        prompt_tokens=usage.get("prompt_tokens", 0),
-        answer_tokens=usage.get("completion_tokens", len(pieces)),
-        prompt_s=timings["prompt_ms"] / 1000 if "prompt_ms" in timings else None,
-        answer_s=timings["predicted_ms"] / 1000 if "predicted_ms" in timings else None,
+        prompt_tokens=usage.prompt_tokens,
+        answer_tokens=len(pieces) if usage.completion_tokens is None else usage.completion_tokens,
+        prompt_s=None if timings.prompt_ms is None else timings.prompt_ms / 1000,
+        answer_s=None if timings.predicted_ms is None else timings.predicted_ms / 1000,
     )
 
 
-def _parse(content: str) -> dict[str, Any]:
+def _parse(content: str) -> _Event:
     try:
-        event = json.loads(content)
-    except ValueError as exc:
+        event = _Event.model_validate_json(content)
+    except ValidationError as exc:
         raise AnswerFailed(server_error(200, content.encode())) from exc
-    if not isinstance(event, dict) or "error" in event:
+    if event.error is not None:
         raise AnswerFailed(server_error(200, content.encode()))
     return event

@@ -9,7 +9,11 @@ import httpx
 from daemon.core.errors import Blame, Fault
 from daemon.llm.client import Answer, AnswerFailed
 from daemon.llm.limits import AnswerLimits
+from daemon.system.http_client import excerpt, read_up_to, without_key
 
+_MOST_LINE = 1024 * 1024  # bytes; a token with twenty alternatives takes some 3,000
+_MOST_ANSWER = 64 * 1024 * 1024
+_MOST_REFUSAL = 64 * 1024
 _TOO_LONG = (b"exceed", b"maximum", b"longer")  # each server and version has its own words
 
 Heartbeat = Callable[[], None]
@@ -90,10 +94,24 @@ async def _alive(
             http.stream("POST", path, json=body) as reply,
         ):
             if not reply.is_success:
-                raise AnswerFailed(refusal(reply.status_code, await reply.aread()))
-            return await read(reply.aiter_lines(), lambda: stall.reschedule(pauses.beat() + limit_s))
+                raise AnswerFailed(refusal(reply.status_code, await read_up_to(_MOST_REFUSAL, reply)))
+            return await read(_lines(reply), lambda: stall.reschedule(pauses.beat() + limit_s))
     except TimeoutError as exc:
         raise _Stalled from exc
+
+
+async def _lines(reply: httpx.Response) -> AsyncIterator[str]:
+    """The lines of a stream, without the key that the server was shown. Raises AnswerFailed."""
+    rest, size = b"", 0
+    async for piece in reply.aiter_raw():
+        size += len(piece)
+        *whole, rest = (rest + piece).split(b"\n")
+        if len(rest) > _MOST_LINE or size > _MOST_ANSWER:
+            raise AnswerFailed(Fault(Blame.ENGINE, "answer_cut", "the answer is longer than any can be"))
+        for line in whole:
+            yield without_key(reply, line).decode(errors="replace").rstrip("\r")
+    if rest:
+        yield without_key(reply, rest).decode(errors="replace")
 
 
 def refusal(status: int, body: bytes) -> Fault:
@@ -118,9 +136,3 @@ def server_error(status: int, body: bytes) -> Fault:
 def died(code: str, message: str) -> Fault:
     """The fault of a server that hangs or is gone."""
     return Fault(Blame.ENGINE, code, message, died=True)
-
-
-def excerpt(body: bytes) -> str:
-    """One printable line, of at most 200 characters, of an error's body."""
-    text = " ".join(body[:400].decode(errors="replace").split())
-    return "".join(c for c in text if c.isprintable())[:200] or "(nothing said)"

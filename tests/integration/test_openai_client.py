@@ -28,6 +28,7 @@ from tests.ollama_server import Manner, serving
 from tests.support.scripted_http import (
     Script,
     answers,
+    chunk,
     close,
     event,
     hang,
@@ -138,6 +139,13 @@ async def test_an_answer_at_its_limit_says_so() -> None:
         (says(token("{"), event({"error": {"message": "oops"}})), "server_error", False),
         (says(token("{"), b"8\r\nerror: x\r\n", b"1\r\n\n\r\n0\r\n\r\n"), "server_error", False),
         (says(token("{"), b"9\r\ndata: pro\r\n", b"1\r\n\n\r\n0\r\n\r\n"), "server_error", False),
+        (says(event({"choices": 5})), "server_error", False),
+        (says(event({"choices": [None]})), "server_error", False),
+        (says(event({"choices": [{"delta": {"content": ["{"]}}]})), "server_error", False),
+        (says(event({"choices": [{"delta": {}, "finish_reason": ["stop"]}]})), "server_error", False),
+        (says(event({"usage": {"prompt_tokens": "many"}})), "server_error", False),
+        (says(event({"timings": {"prompt_ms": [1]}})), "server_error", False),
+        (says(*[chunk(b"x" * 65536)] * 20), "answer_cut", False),
         (says(token("{"), b"0\r\n\r\n"), "answer_cut", False),
         (says(token("{")), "connection_lost", True),
         (close, "connection_lost", True),
@@ -147,6 +155,27 @@ async def test_every_failure_is_a_fault_of_the_engine(script: Script, code: str,
     fault = await fault_of(script)
     assert (fault.blame, fault.code, fault.died) == (Blame.ENGINE, code, died)
     assert fault.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        refuses(401, b"Bearer s3cret-k3y is no key"),
+        says(event({"error": {"message": "Bearer s3cret-k3y is no key"}})),
+    ],
+)
+async def test_a_key_that_a_server_repeats_is_not_shown(script: Script) -> None:
+    async with scripted(script) as server:
+        client = OpenAIClient(server.url, "mistral", key="s3cret-k3y")
+        with pytest.raises(AnswerFailed, match=r"Bearer \*\*\* is no key"):
+            await client.generate(REQUEST, ignore)
+        await client.aclose()
+
+
+async def test_an_event_without_a_delta_is_none_of_the_answer() -> None:
+    nothing = event({"choices": [{"delta": None, "finish_reason": None}], "usage": None, "timings": None})
+    ends = event({"choices": [{"delta": {}, "finish_reason": "stop"}]})
+    assert (await ask(says(nothing, token("{}"), ends, chunk(b"")))).text == "{}"
 
 
 @pytest.mark.parametrize(
