@@ -9,52 +9,36 @@ import asyncio
 import io
 import wave
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
-from pydantic import BaseModel, ValidationError
 
 from daemon.contracts.values import Failed, OnProgress, Provenance, StageOutcome, SttWork
 from daemon.contracts.wire.status import EngineReport
-from daemon.core.content.document import Segment
 from daemon.core.content.provenance_identity import identity
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.learnt_limit import LearntLimit
 from daemon.core.tasks.task import Stage
 from daemon.stt import takes
-from daemon.stt.language_names import language_code
 from daemon.stt.outcome import outcome_of
-from daemon.stt.protocol import HeardSpeech, SpeechSpan
+from daemon.stt.protocol import HeardSpeech
+from daemon.stt.told import BadAnswer, heard_speech
 from daemon.stt.transcriber import PROBE
 from daemon.stt.windows import RATE
-from daemon.system.http_client import connection, key_in
+from daemon.system.http_client import connection, excerpt, key_in, read_up_to
 
 _PATH = "/v1/audio/transcriptions"
-_REFUSED = frozenset({400, 413, 415, 422})  # this recording; another may be taken
+_MOST_BYTES = 16 * 1024 * 1024  # of an answer; an hour with the times of its segments takes one
+_LOST = frozenset({"answer_timeout", "connection_lost"})
+_OF_ALL = frozenset({401, 403, 404, 429, 503})  # no recording is to blame for these
 _ADVICE = {
     401: "check stt.api_key_file",
     403: "check stt.api_key_file",
     404: "check stt.url and stt.model",
+    413: "set a higher limit there for the size of a request: a minute of sound has 2 MB",
     429: "ask who runs it for more requests, or set a smaller stt.parallel",
 }
-_SAME_S = 0.3  # a gap between two segments that is no pause
-_SHOWN = 200  # characters of what a server said
-
-
-class _ToldSegment(BaseModel):
-    start: float
-    end: float
-    text: str
-    avg_logprob: float | None = None
-    no_speech_prob: float = 0.0
-    compression_ratio: float = 1.0
-
-
-class _Told(BaseModel):
-    """An answer in `verbose_json`."""
-
-    language: str | None = None
-    segments: list[_ToldSegment]
 
 
 class RemoteTranscriber:
@@ -106,9 +90,7 @@ class RemoteTranscriber:
         self._state = "starting"
         try:
             self._http = connection(self._url, key_in(self._key_file))
-            with wave.open(str(self._probe), "rb") as clip:
-                sound = clip.readframes(clip.getnframes())
-            heard = await self._heard(sound)
+            heard = await self._heard(self._clip())
         except (EngineError, _Refusal) as exc:
             await self.stop()
             self._state, self._detail = "unreachable", str(exc)
@@ -136,12 +118,12 @@ class RemoteTranscriber:
             sounds = await asyncio.to_thread(_parted, work.pcm, [take.duration_s for take in work.takes])
             heard = []
             for sound in sounds:
-                heard.append(await self._heard(sound))
+                heard.append(await self._judged(sound))
                 progress(work.ticket, len(heard) / len(sounds))
         except OSError as exc:
             return Failed(work.ticket, Fault(Blame.TASK, "stt_error", str(exc)))
         except _Refusal as refusal:
-            if refusal.fault.died:
+            if refusal.fault.code in _LOST:
                 self._state, self._detail = "unreachable", str(refusal)
             return Failed(work.ticket, refusal.fault)
         best = takes.clearest(heard, self._language)
@@ -158,11 +140,45 @@ class RemoteTranscriber:
             "hotwords": self._hotwords,
         }
 
+    async def _judged(self, sound: bytes) -> HeardSpeech:
+        """Have one sound transcribed. Raises _Refusal, which is the recording's if only that is refused.
+
+        1. What no recording can cause is the server's.
+        2. The known clip is sent, as long as the recording. If that fails, too, it is the server's.
+        3. A server that hung or hung up with the recording alone died of it; see `core.tasks.lifecycle`.
+        4. Else the recording is sent again. If it is refused again, it is the task's.
+        """
+        try:
+            return await self._heard(sound)
+        except _Refusal as refusal:
+            first = refusal
+        if first.of_all:  # 1
+            raise first
+        try:
+            await self._heard(self._clip(len(sound)))
+        except _Refusal as refusal:  # 2
+            raise _Refusal(replace(first.fault, died=False)) from refusal
+        if first.fault.died:  # 3
+            raise first
+        try:
+            return await self._heard(sound)
+        except _Refusal as refusal:  # 4
+            if refusal.of_all or refusal.fault.died:
+                raise
+            raise _Refusal(replace(refusal.fault, blame=Blame.TASK, code="stt_error")) from refusal
+
+    def _clip(self, size: int | None = None) -> bytes:
+        """The sound of the known clip, again and again for `size` bytes."""
+        with wave.open(str(self._probe), "rb") as clip:
+            sound = clip.readframes(clip.getnframes())
+        return sound if size is None else (sound * (size // len(sound) + 1))[:size]
+
     async def _heard(self, sound: bytes) -> HeardSpeech:
         """Have one sound transcribed, 16 kHz mono s16le. Raises _Refusal."""
         assert self._http is not None
         loop = asyncio.get_running_loop()
-        usual_s, began = self._usual_s(len(sound) / 2 / RATE), loop.time()
+        length_s = len(sound) / 2 / RATE
+        usual_s, began = self._usual_s(length_s), loop.time()
         limit_s = self._limit.now * usual_s
         asked = {
             "model": self._model,
@@ -171,71 +187,50 @@ class RemoteTranscriber:
             "temperature": "0",
             **({"prompt": self._hotwords} if self._hotwords else {}),
         }
+        file = {"file": ("recording.wav", _wav(sound), "audio/wav")}
         try:
-            async with asyncio.timeout(limit_s):
-                answer = await self._http.post(
-                    _PATH, data=asked, files={"file": ("recording.wav", _wav(sound), "audio/wav")}
-                )
+            async with (
+                asyncio.timeout(limit_s),
+                self._http.stream("POST", _PATH, data=asked, files=file) as answer,
+            ):
+                body = await read_up_to(_MOST_BYTES, answer)
         except TimeoutError as exc:
             self._limit = self._limit.ran_out(limit_s / usual_s)
             raise _died("answer_timeout", f"{self._url} gave no transcript within {limit_s:.0f} s") from exc
         except httpx.HTTPError as exc:
-            why = str(exc) or type(exc).__name__
+            why = excerpt((str(exc) or type(exc).__name__).encode())
             raise _died("connection_lost", f"the connection to {self._url} was lost: {why}") from exc
         self._limit = self._limit.passed((loop.time() - began) / usual_s)
         if not answer.is_success:
-            raise _refusal(self._url, answer)
+            raise self._refusal(answer, body)
+        if len(body) > _MOST_BYTES:
+            raise self._bad_answer("more than any transcript can be")
         try:
-            return _speech(_Told.model_validate_json(answer.content))
-        except ValidationError as exc:
-            told = f"{self._url} gives no segments with times; check that it knows verbose_json"
-            raise _Refusal(Fault(Blame.ENGINE, "bad_answer", told)) from exc
+            return await asyncio.to_thread(heard_speech, body, length_s)
+        except BadAnswer as exc:
+            raise self._bad_answer(str(exc)) from exc
+
+    def _bad_answer(self, what: str) -> "_Refusal":
+        told = f"{self._url} answers with {what}; check that it knows verbose_json"
+        return _Refusal(Fault(Blame.ENGINE, "bad_answer", told))
+
+    def _refusal(self, answer: httpx.Response, body: bytes) -> "_Refusal":
+        advice = "check stt.url" if answer.is_redirect else _ADVICE.get(answer.status_code, "see its log")
+        told = f"{self._url} refuses ({answer.status_code}): {excerpt(body)}; {advice}"
+        return _Refusal(Fault(Blame.ENGINE, "refused", told), answer.status_code in _OF_ALL)
 
 
 class _Refusal(Exception):
-    """A server's refusal, as a fault."""
+    """A server's refusal, as a fault; `of_all` says that no recording can be the cause."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: Fault, of_all: bool = False) -> None:
         super().__init__(fault.message)
         self.fault = fault
+        self.of_all = of_all
 
 
 def _died(code: str, message: str) -> _Refusal:
     return _Refusal(Fault(Blame.ENGINE, code, message, died=True))
-
-
-def _refusal(url: str, answer: httpx.Response) -> _Refusal:
-    said = " ".join(answer.text.split())[:_SHOWN]
-    message = f"{url} refuses ({answer.status_code}): {said}"
-    if answer.status_code in _REFUSED:
-        return _Refusal(Fault(Blame.TASK, "stt_error", message))
-    advice = _ADVICE.get(answer.status_code, "see its log")
-    return _Refusal(Fault(Blame.ENGINE, "refused", f"{message}; {advice}"))
-
-
-def _speech(told: _Told) -> HeardSpeech:
-    """What was heard. Speech is where there are words: other voices a server does not tell of."""
-    segments = tuple(
-        Segment(
-            start_s=each.start,
-            end_s=max(each.start, each.end),
-            text=each.text.strip(),
-            avg_logprob=0.0 if each.avg_logprob is None else each.avg_logprob,
-            no_speech_prob=each.no_speech_prob,
-            compression_ratio=each.compression_ratio,
-        )
-        for each in told.segments
-        if each.text.strip()
-    )
-    spans: list[SpeechSpan] = []
-    for segment in segments:
-        if spans and segment.start_s - spans[-1].end_s < _SAME_S:
-            last = spans.pop()
-            spans.append(SpeechSpan(start_s=last.start_s, end_s=max(last.end_s, segment.end_s)))
-        else:
-            spans.append(SpeechSpan(start_s=segment.start_s, end_s=segment.end_s))
-    spoken = language_code(told.language)
-    return HeardSpeech(segments=segments, speech=tuple(spans), language=spoken, detected=spoken)
 
 
 def _parted(pcm: Path, takes_s: Sequence[float]) -> list[bytes]:

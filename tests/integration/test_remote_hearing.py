@@ -42,11 +42,11 @@ def told(*texts: str, language: str = "english", **more: Any) -> bytes:
 
 @contextmanager
 def server(*later: Reply) -> Iterator[Transcriptions]:
-    """A server that hears the probe clip, and then answers the n-th request with the n-th of `later`."""
-    answers = iter(later)
+    """A server that hears the probe clip, and then gives the n-th of `later`, and the last one again."""
 
     def reply(asked: Asked) -> Reply:
-        return (200, told("It works.")) if len(served.asked) == PROBED else next(answers)
+        at = len(served.asked) - PROBED - 1
+        return (200, told("It works.")) if at < 0 else later[min(at, len(later) - 1)]
 
     with transcriptions(reply) as served:
         yield served
@@ -118,7 +118,9 @@ async def test_words_that_the_server_doubts_are_flagged(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reply", "blame", "code", "says"),
     [
-        ((413, b"too large"), Blame.TASK, "stt_error", "too large"),
+        ((413, b"too large"), Blame.ENGINE, "refused", "a higher limit there"),
+        ((400, b"no such model"), Blame.ENGINE, "refused", "no such model"),
+        ((302, b""), Blame.ENGINE, "refused", "check stt.url"),
         ((429, b"slow down"), Blame.ENGINE, "refused", "set a smaller stt.parallel"),
         ((500, b"out of memory"), Blame.ENGINE, "refused", "see its log"),
         ((200, b'{"text": "no segments"}'), Blame.ENGINE, "bad_answer", "check that it knows verbose_json"),
@@ -137,15 +139,40 @@ async def test_each_refusal_has_who_is_to_blame_and_what_to_do(
     assert isinstance(outcome, Failed)
     assert (outcome.fault.blame, outcome.fault.code) == (blame, code)
     assert says in outcome.fault.message
-    assert (outcome.fault.died, alive) == (reply is None, reply is not None)
+    assert not outcome.fault.died  # a clip of the same length is refused as well
+    assert alive == (reply is not None)
+
+
+@pytest.mark.parametrize("reply", [(400, b"cannot be decoded"), (500, b"out of range"), (200, b"{}")])
+async def test_what_is_refused_alone_is_the_recordings(tmp_path: Path, reply: Reply) -> None:
+    known = (200, told("It works."))
+    with server(reply, known, reply) as served:
+        outcome = await heard(RemoteTranscriber(served.url, "base"), work(tmp_path, 8.0))
+    assert isinstance(outcome, Failed)
+    assert (outcome.fault.blame, outcome.fault.code) == (Blame.TASK, "stt_error")
+    assert [asked.seconds for asked in served.asked[PROBED:]] == [8.0, 8.0, 8.0]
+
+
+async def test_a_server_that_ends_with_one_recording_alone_died_of_it(tmp_path: Path) -> None:
+    with server(None, (200, told("It works."))) as served:
+        outcome = await heard(RemoteTranscriber(served.url, "base"), work(tmp_path, 8.0))
+    assert isinstance(outcome, Failed)
+    assert (outcome.fault.blame, outcome.fault.died) == (Blame.ENGINE, True)
+
+
+async def test_a_server_that_refuses_once_is_asked_again(tmp_path: Path) -> None:
+    with server((500, b"busy"), (200, told("It works.")), (200, told(*WORDS))) as served:
+        outcome = await heard(RemoteTranscriber(served.url, "base"), work(tmp_path, 8.0))
+    assert isinstance(outcome, Transcribed)
 
 
 async def test_no_answer_within_the_limit_is_a_death_and_the_next_attempt_has_longer(tmp_path: Path) -> None:
     release = asyncio.Event()
     loop = asyncio.get_running_loop()
+    recording = np.full(8 * RATE, 1000, "<i2").tobytes()
 
     def reply(asked: Asked) -> Reply:
-        if len(served.asked) == PROBED + 1:
+        if asked.sound == recording:
             asyncio.run_coroutine_threadsafe(release.wait(), loop).result()
         return 200, told(*WORDS)
 
@@ -237,7 +264,9 @@ async def test_a_real_whisper_behind_such_a_server_gives_the_words_that_were_spo
             | {"compression_ratio": each.compression_ratio}
             for each in segments
         ]
-        return 200, json.dumps({"language": info.language, "duration": 1, "segments": made}).encode()
+        return 200, json.dumps(
+            {"language": info.language, "duration": len(audio) / 16_000, "segments": made}
+        ).encode()
 
     media = MediaReader(max_duration_s=900, log=tmp_path / "media.log")
     decoded = await media.decode(SAMPLES / "s001_introduction.mp4", tmp_path / "s001.pcm")
