@@ -1,11 +1,11 @@
-"""`introeval node`: makes this machine a part of a cluster. What runs is Ray, in place of this program."""
+"""`introeval node`: makes this machine a part of a cluster. Its head becomes Ray; who joins runs it."""
 
 import os
 import secrets
+import signal
 import socket
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -57,7 +57,9 @@ def head() -> None:
     config = _ready()
     if not config.cluster.address:
         raise ConfigError("cluster.address is empty; set it to this machine's address in the lab's network")
-    _run(config, start.head_command(config.cluster), {})
+    start.new_folder(config.cluster)
+    command = start.head_command(config.cluster)
+    os.execve(command[0], command, {**os.environ, **start.environment(config.cluster.token_file)})
 
 
 def join(
@@ -72,6 +74,7 @@ def join(
     there. Its state folder may have no daemon of its own meanwhile.
     """
     from daemon.cluster import start
+    from daemon.cluster.keeper import RayKeeper
     from daemon.config.load import FILE_VARIABLE, find
 
     config = _ready()
@@ -82,9 +85,14 @@ def join(
         )
     there = start.with_port(wanted, config.cluster.port)
     own = _address_towards(there)
-    file = find(Chosen.file)
-    environ = {} if file is None else {FILE_VARIABLE: str(file)}
-    _run(config, start.node_command(config.cluster, there, config.cluster.address or own), environ)
+    command = start.node_command(config.cluster, there, config.cluster.address or own)
+    environ = {**os.environ, **start.environment(config.cluster.token_file)}
+    if (file := find(Chosen.file)) is not None:
+        environ[FILE_VARIABLE] = str(file)
+    keeper = RayKeeper(command, environ, there, lambda: start.new_folder(config.cluster))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: keeper.stop())
+    raise typer.Exit(keeper.run())
 
 
 def _ready() -> "Config":
@@ -96,14 +104,6 @@ def _ready() -> "Config":
     config = configuration()
     start.checked_token(config.cluster)
     return config
-
-
-def _run(config: "Config", command: list[str], environ: Mapping[str, str]) -> NoReturn:
-    """Become Ray."""
-    from daemon.cluster import start
-
-    start.new_folder(config.cluster)
-    os.execve(command[0], command, {**os.environ, **environ, **start.environment(config.cluster.token_file)})
 
 
 def _address_towards(head: str) -> str:

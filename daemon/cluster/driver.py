@@ -43,8 +43,8 @@ class MachineGone(Exception):
 class RayDriver:
     """Does with Ray what the daemon asks."""
 
-    def __init__(self, channel: ParentChannel, lend: str) -> None:
-        self._channel, self._lend = channel, lend
+    def __init__(self, channel: ParentChannel, address: str, lend: str) -> None:
+        self._channel, self._address, self._lend = channel, address, lend
         self._actors: dict[str, Any] = {}
         self._doing: dict[int, asyncio.Task[None]] = {}
         self._of: dict[int, str] = {}  # the machine of what is being done
@@ -198,7 +198,9 @@ class RayDriver:
         return self._actors[machine]
 
     async def _watch(self) -> None:
-        """Tell which machines there are, whenever that changes."""
+        """Connect, and tell which machines there are, whenever that changes."""
+        await _listens(self._address)
+        ray.init(address=self._address, namespace=RESOURCE, log_to_driver=False, configure_logging=False)
         told: list[Machine] | None = None
         while True:
             machines = sorted(
@@ -219,6 +221,17 @@ class RayDriver:
 
     def _say(self, **message: Any) -> None:
         self._channel.send(message)
+
+
+async def _listens(address: str) -> None:
+    """Wait for Ray's head: Ray itself would end this process, but only after 15 s."""
+    host, _, port = address.rpartition(":")
+    while True:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.close()
+            return
+        await asyncio.sleep(_LOOK_S)
 
 
 async def _nodes() -> list[dict[str, Any]]:
@@ -251,15 +264,14 @@ def _why(exc: Exception) -> str:
 
 
 def main() -> None:
-    """Connect to the Ray of this machine, and do what the daemon asks."""
+    """Do what the daemon asks with the Ray of this machine."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--address", required=True)
     parser.add_argument("--lend", required=True)
     options = parser.parse_args()
     channel = attach()
     try:
-        ray.init(address=options.address, namespace=RESOURCE, log_to_driver=False, configure_logging=False)
-        asyncio.run(RayDriver(channel, options.lend).run())
+        asyncio.run(RayDriver(channel, options.address, options.lend).run())
     except (RayError, ConnectionError, RuntimeError) as exc:
         print(f"Ray's head is lost: {_first_line(exc)}", file=sys.stderr, flush=True)
         os._exit(1)  # a thread may wait in Ray for a head that is gone

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
 import sys
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from daemon.config.cluster import PORTS, ClusterSettings
 from daemon.core.errors import ConfigError
+from daemon.system import bound
 
 MEMORY = Path("/dev/shm")
 """Where a file takes memory and no disk."""
@@ -26,6 +28,7 @@ RESOURCE = "introeval"
 
 INSTALL = "Ray is not installed; run: pip install 'introeval[cluster]'"
 
+_RAY = "ray.scripts.scripts"
 _STORE_BYTES = 256_000_000  # of sound in transit, 8 MB for each transcription
 _LEAST_TOKEN = 32
 _FIXED_PORTS = (
@@ -35,6 +38,7 @@ _FIXED_PORTS = (
     "dashboard-agent-grpc-port",
     "dashboard-agent-listen-port",
     "runtime-env-agent-port",
+    "dashboard-port",  # on the head alone, and on the loopback
 )
 _SETTINGS: Mapping[str, str] = {
     "RAY_AUTH_MODE": "token",
@@ -43,7 +47,7 @@ _SETTINGS: Mapping[str, str] = {
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
     "RAY_health_check_initial_delay_ms": "2000",
-    # A machine whose head is gone ends soon, and is started again by its unit.
+    # What has lost its head ends soon, and is started again.
     "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
     "RAY_automatic_object_spilling_enabled": "0",
     "RAY_memory_monitor_refresh_ms": "0",  # the engines have limits of their own
@@ -81,13 +85,18 @@ def environment(token_file: Path) -> dict[str, str]:
 def head_command(settings: ClusterSettings) -> list[str]:
     """The command line of Ray on the machine of the inbox, which gives it no work."""
     own = ["--head", f"--port={settings.port}", "--num-cpus=0", "--num-gpus=0", "--include-dashboard=false"]
-    return _command(settings, settings.address, own)
+    own.append("--no-monitor")  # it scales clouds
+    return [sys.executable, "-m", _RAY, *_arguments(settings, settings.address, own)]
 
 
 def node_command(settings: ClusterSettings, head: str, address: str) -> list[str]:
-    """The command line of Ray on a machine that joins the head at `host:port` to lend its GPU."""
+    """The command line of Ray on a machine that joins the head at `host:port` to lend its GPU.
+
+    Ray ends with this process, which runs it.
+    """
     own = [f"--address={head}", "--num-cpus=1", f"--resources={json.dumps({RESOURCE: 1})}"]
-    return _command(settings, address, own)
+    runs = [sys.executable, "-m", bound.__name__, str(os.getpid()), signal.SIGTERM.name, _RAY]
+    return [*runs, *_arguments(settings, address, own)]
 
 
 def new_folder(settings: ClusterSettings) -> None:
@@ -108,13 +117,13 @@ def _folder(settings: ClusterSettings) -> Path:
     return MEMORY / f"introeval-ray-{os.getuid()}-{settings.port}"
 
 
-def _command(settings: ClusterSettings, address: str, own: list[str]) -> list[str]:
+def _arguments(settings: ClusterSettings, address: str, own: list[str]) -> list[str]:
     first = settings.port + 1  # the port itself is the head's
     last = settings.port + PORTS - 1
     ports = {name: first + at for at, name in enumerate(_FIXED_PORTS)}
     ports |= {"min-worker-port": first + len(_FIXED_PORTS), "max-worker-port": last}
     return [
-        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *own),
+        *("start", "--block", *own),
         f"--node-ip-address={address}",
         *(f"--{name}={port}" for name, port in ports.items()),
         f"--temp-dir={_folder(settings) / 'ray'}",

@@ -171,7 +171,7 @@ async def test_a_class_goes_on_when_a_machine_is_killed_in_the_middle(lab: RayLa
 async def test_a_wrong_token_is_refused(lab: RayLab) -> None:
     stranger = RayLab(lab.folder / "stranger")
     stranger.folder.mkdir()
-    command, environ = lab.node_command(3), stranger.environ(3)
+    command, environ = stranger.node_command(3), stranger.environ(3)
     ended = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=100, check=False)
     assert ended.returncode != 0
     async with lab.new_link() as link:

@@ -1,10 +1,11 @@
 """A cluster on this machine: Ray's head and nodes, each at an address of its own, on scripted engines."""
 
+import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -41,7 +42,7 @@ def first_port(at: int) -> int:
 
 @dataclass
 class RayLab:
-    """Ray's processes, each started by the product's own command line."""
+    """Ray's processes, each started by the product's own command lines; a node by `introeval node join`."""
 
     folder: Path
     token: str = field(default_factory=lambda: secrets.token_hex(32))
@@ -67,20 +68,21 @@ class RayLab:
         self._begin(f"node{at}", self.node_command(at), at)
 
     def node_command(self, at: int) -> list[str]:
-        settings = self.settings(at)
-        return start.node_command(settings, self.head, settings.address)
+        settings, file = self.settings(at), self.folder / f"node{at}.toml"
+        values = {"address": settings.address, "port": settings.port, "token_file": str(settings.token_file)}
+        file.write_text("[cluster]\n" + "".join(f"{key} = {json.dumps(v)}\n" for key, v in values.items()))
+        return [sys.executable, "-m", "daemon", "--config", str(file), "node", "join", self.head]
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Start whatever ends again after a second, as systemd does; `introeval node join` wants a head."""
+        """Start whatever ends again after a second, as systemd does."""
         done = threading.Event()
 
         def keep() -> None:
             while not done.wait(1.0):
                 for name in [name for name, process in self.running.items() if process.poll() is not None]:
-                    if name == "head" or self._head_answers():
-                        self.end(name)
-                        self._begin(name, *self._begun[name], waits=False)
+                    self.end(name)
+                    self._begin(name, *self._begun[name], waits=False)
 
         thread = threading.Thread(target=keep)
         thread.start()
@@ -89,12 +91,6 @@ class RayLab:
         finally:
             done.set()
             thread.join()
-
-    def _head_answers(self) -> bool:
-        settings = self.settings(0)
-        with suppress(OSError), socket.create_connection((settings.address, settings.port), 1.0):
-            return True
-        return False
 
     def tree(self, name: str) -> list[psutil.Process]:
         """A process of Ray with all below it, the children first."""
