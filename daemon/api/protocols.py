@@ -16,7 +16,6 @@ from daemon.contracts.wire.calibration import (
 )
 from daemon.contracts.wire.canary import CanaryLine
 from daemon.contracts.wire.classes import ClassList, ClassShown, ClassWanted, DecisionWanted
-from daemon.contracts.wire.nodes import MachineLine
 from daemon.contracts.wire.review import ReviewPage
 from daemon.contracts.wire.status import DaemonStatus, GpuHistory
 from daemon.contracts.wire.tasks import RefusedLine, TaskDetail, TaskPage
@@ -225,13 +224,8 @@ class Schooling(Protocol):
 class Lenders(Protocol):
     """The machines that lend their GPU."""
 
-    @property
-    def lines(self) -> list[MachineLine]:
-        """Each of them, by name."""
-        ...
-
-    def drain(self, name: str, *, on: bool) -> None:
-        """Give a machine no more work, or again. Raises IllegalTransition for a name that none has."""
+    async def drain(self, name: str, *, on: bool, actor: str) -> None:
+        """Give a machine no more work, or again. Raises IllegalTransition for an unknown one, StoreError."""
         ...
 
 

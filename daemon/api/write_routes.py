@@ -101,7 +101,7 @@ def add_changing(api: FastAPI, answers: LiveAnswers, controls: Controls) -> None
 
     add_calibrating(api, controls.calibrations, ordered_by)
     add_canary(api, commands, Depends(ordered_by))
-    add_nodes(api, controls.lenders, Depends(ordered_by))
+    add_nodes(api, answers, controls.lenders, Depends(ordered_by))
 
     @api.post("/{order}", response_model=DaemonStatus, responses=whole)
     async def post_order(actor: Actor, order: Order, now: bool = False) -> Response:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 
 from daemon.api.operators import may_hand_in_rosters
+from daemon.app.cluster import make_lines, make_machines
 from daemon.app.configured import canary_keys, is_demo
 from daemon.app.engines import Site, prompt_tokens
 from daemon.app.parts import Daemon
@@ -95,6 +96,9 @@ async def assemble(
     now = time.time()
     recorder.recall(await session(recording.points_between, now - KEPT_S, now, KEPT))
     attention = Attention(config, session, alarms, events, supervisor, supervisor.ask, time.time)
+    machines = make_machines(config, site, supervisor)
+    lines = make_lines(config, supervisor, node.reports, lambda: recorder.latest, machines)
+    events.tallies.append(lines)
     observer = Observer(
         config,
         session,
@@ -112,6 +116,7 @@ async def assemble(
         demo=is_demo(config),
         doubted=lambda: site.fitness.doubted,
         open_class=ClassHead(session, events, config.review),
+        nodes=lines if config.cluster.address else list,
     )
     daemon = Daemon(
         config=config,
@@ -140,6 +145,7 @@ async def assemble(
             time.time,
         ),
         canary=canary,
+        machines=machines,
         notices=Notices(config.hooks, session, alarms, time.time),
         first_id=0,
         first_orders=await journal.orders(),

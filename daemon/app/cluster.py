@@ -1,12 +1,18 @@
 """Builds what the daemon has of a cluster from its configuration."""
 
+from collections.abc import Callable
+
 from daemon.app.engines import Site
 from daemon.app.lent import facts_of
 from daemon.cluster import start
 from daemon.cluster.link import RayLink
 from daemon.cluster.machines import Employer, Machines
 from daemon.config.load import Config
+from daemon.contracts.ports import SupervisorSource
+from daemon.contracts.wire.status import EngineReport, GpuState, NodeLine
 from daemon.core.errors import ConfigError
+from daemon.core.schedule.decision import LOCAL
+from daemon.monitoring.node_lines import NodeLines
 
 _LEND = "daemon.app.lent:lend"
 
@@ -41,3 +47,19 @@ def make_machines(config: Config, site: Site, employer: Employer) -> Machines:
         site.fitness.flags,
         site.on_alarm,
     )
+
+
+def make_lines(
+    config: Config,
+    work: SupervisorSource,
+    reports: Callable[[], list[EngineReport]],
+    gpu: Callable[[], GpuState],
+    machines: Machines,
+) -> NodeLines:
+    """The nodes as they are shown; `reports` and `gpu` are this machine's."""
+
+    def here() -> NodeLine:
+        address = config.cluster.address
+        return NodeLine(name=LOCAL, address=address, standing="works", engines=reports(), gpu=gpu())
+
+    return NodeLines(work, here, lambda: machines.lines)

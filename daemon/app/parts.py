@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from daemon.calibration.calibrations import Calibrations
 from daemon.classes.classes import Classes
+from daemon.cluster.machines import Machines
 from daemon.config.load import Config
 from daemon.contracts.values import Orders
 from daemon.delivery.delivery import Delivery
@@ -48,6 +49,7 @@ class Daemon:
     calibrations: Calibrations
     classes: Classes
     canary: Canary
+    machines: Machines
     notices: Notices
     first_id: int
     """The id of the first task born in this run."""

@@ -17,10 +17,9 @@ from daemon.api.protocols import Controls
 from daemon.api.routes import make_api
 from daemon.api.server import ControlServer, bind, make_server
 from daemon.app.assembly import assemble, ownership
-from daemon.app.cluster import check_cluster, make_machines
+from daemon.app.cluster import check_cluster
 from daemon.app.engines import Site, make_node, media_reader
 from daemon.app.parts import Daemon
-from daemon.cluster.machines import Machines
 from daemon.config.load import Config
 from daemon.config.terms import terms_of
 from daemon.contracts.ports import Media, Node
@@ -100,7 +99,6 @@ async def running(
             time.time,
         )
         forgetting.forgotten.connect(daemon.forecaster.forgotten)
-        machines = make_machines(config, site, daemon.supervisor)
         may_change, kept = operators(config.api.operators), kept_for(config.api.operators)
         server = make_server(
             make_api(
@@ -113,14 +111,14 @@ async def running(
                     accept_rater=Accepting(site.fitness, session, events, time.time),
                     calibrations=daemon.calibrations,
                     classes=daemon.classes,
-                    lenders=machines,
+                    lenders=daemon.machines,
                     operators=may_change,
                     stopping=stop.is_set,
                 ),
             ),
             kept,
         )
-        async with _all_running(daemon, machines, server, listener, stop):
+        async with _all_running(daemon, server, listener, stop):
             yield daemon
 
 
@@ -135,7 +133,7 @@ async def _on_thread(executor: ThreadPoolExecutor, call: Callable[[], object]) -
 
 @contextlib.asynccontextmanager
 async def _all_running(
-    daemon: Daemon, machines: Machines, server: ControlServer, listener: Any, stop: asyncio.Event
+    daemon: Daemon, server: ControlServer, listener: Any, stop: asyncio.Event
 ) -> AsyncIterator[None]:
     """Run all parts. On leaving, stop in order: intake, supervisor, delivery, control socket.
 
@@ -147,7 +145,7 @@ async def _all_running(
             serving = tasks.create_task(server.serve(sockets=[listener]))
             delivering = tasks.create_task(daemon.delivery.run(delivered))
             if daemon.config.cluster.address:  # until the supervisor has ended what it gave them
-                tasks.create_task(machines.run(delivered))
+                tasks.create_task(daemon.machines.run(delivered))
             working = tasks.create_task(daemon.supervisor.run(settled, daemon.config.run.stop_grace_s))
             taking = tasks.create_task(daemon.intake.run(stop))
             watching = [tasks.create_task(watch(stop)) for watch in _watches(daemon)]

@@ -41,6 +41,7 @@ def plain(status: DaemonStatus) -> Iterator[str]:
         detail = f", {engine.detail}" if engine.detail else ""
         yield f"Engine {engine.name} for {engine.stage}: {engine.state}{detail}."
     yield from _gpu(status.gpu)
+    yield from _nodes(status)
     yield from _folders(status)
     yield f"Version {status.version}, runtime {status.runtime}."
 
@@ -119,6 +120,14 @@ def _clock(clock: Clock) -> Iterator[str]:
         yield f"Deadline {local(clock.deadline)}{spare}."
     if clock.state in _LATE:
         yield f"The deadline {_LATE[clock.state]}: {clock.cause.rstrip('.') or 'the work takes longer'}."
+
+
+def _nodes(status: DaemonStatus) -> Iterator[str]:
+    for node in status.nodes:
+        loaded = " and ".join(node.group) or "nothing"
+        why = f", {node.why.rstrip('.')}" if node.why else ""
+        yield f"Node {node.name or node.address}: {node.standing}{why}. It has loaded {loaded}."
+        yield f"Node {node.name or node.address}: {node.in_hand} in hand, {node.done} done."
 
 
 def _gpu(gpu: GpuState) -> Iterator[str]:

@@ -34,6 +34,7 @@ _WIDE = 100
 def status(answer: DaemonStatus) -> Iterator[Line]:
     """The status, one fact a line."""
     yield from _work(answer)
+    yield from _nodes(answer)
     yield from _tasks(answer)
     yield from _surroundings(answer)
 
@@ -50,6 +51,16 @@ def _work(answer: DaemonStatus) -> Iterator[Line]:
     if answer.draining:
         told = f"draining: {answer.left} left" if answer.left else "drained: nothing is left"
         yield Line(f"{told}; to claim new videos again, run: introeval resume", "yellow")
+
+
+def _nodes(answer: DaemonStatus) -> Iterator[Line]:
+    """What each of several machines does. Without others, the line of the phase says it."""
+    for node in answer.nodes if len(answer.nodes) > 1 else ():
+        loaded = " + ".join(node.group) or "nothing"
+        why = f" ({node.why})" if node.why else ""
+        told = f"node {node.name or node.address} {node.standing}{why}, loaded: {loaded}"
+        style = "" if node.standing == "works" else "yellow"
+        yield Line(f"{told}; {node.in_hand} in hand, {node.done} done", style)
 
 
 def _tasks(answer: DaemonStatus) -> Iterator[Line]:

@@ -12,8 +12,8 @@ from daemon.cluster.link import RayLink
 from daemon.cluster.ray_node import RayNode
 from daemon.cluster.values import Machine, MachineFacts, NodeSnapshot, differences
 from daemon.contracts.ports import Node
-from daemon.contracts.values import Fitness, OnAlarm, OnProgress
-from daemon.contracts.wire.nodes import MachineLine, NodeStanding
+from daemon.contracts.values import Fitness, OnAlarm, OnProgress, Orders
+from daemon.contracts.wire.status import NodeLine, NodeStanding
 from daemon.core.alarms import trouble
 from daemon.core.errors import IllegalTransition, IntroEvalError
 from daemon.core.schedule.decision import LOCAL
@@ -37,8 +37,13 @@ class Employer(Protocol):
         """Give up what a node had in hand, and give it no more."""
         ...
 
-    def drain(self, name: str, *, on: bool) -> None:
+    async def drain(self, name: str, *, on: bool, actor: str | None = None) -> None:
         """Let a node finish what it has in hand, and give it no more; or, not `on`, give it work again."""
+        ...
+
+    @property
+    def orders(self) -> Orders:
+        """The operator's orders, which name the machines that get no more work."""
         ...
 
 
@@ -73,26 +78,37 @@ class Machines:
         self._make_link, self._learn, self._employer, self._on_alarm = make_link, learn, employer, on_alarm
         self._open_node = partial(RayNode.open, progress=progress, longest=longest, fitness=fitness)
         self._members: dict[str, _Member] = {}
-        self._drained: set[str] = set()
+        self._away: dict[str, NodeLine] = {}
         self._woken = asyncio.Event()
 
     @property
-    def lines(self) -> list[MachineLine]:
-        """Each machine as the operator sees it, by name."""
-        return sorted(
-            (
-                MachineLine(name=m.name, address=m.machine.address, standing=m.standing, why=m.why)
-                for m in self._members.values()
-            ),
-            key=lambda line: (line.name, line.address),
-        )
+    def lines(self) -> list[NodeLine]:
+        """Each machine as the operator sees it, by name; those that worked and are gone, too."""
+        here = [self._line(member) for member in self._members.values()]
+        names = {line.name for line in here}
+        away = [line for name, line in self._away.items() if name not in names]
+        return sorted((*here, *away), key=lambda line: (line.name, line.address))
 
-    def drain(self, name: str, *, on: bool) -> None:
-        """Give a machine no more work, or again. Raises IllegalTransition for a name that none has."""
-        if name not in {member.name for member in self._members.values()}:
+    def _line(self, member: _Member) -> NodeLine:
+        seen = member.node.snapshot if member.node is not None else None
+        line = NodeLine(
+            name=member.name,
+            address=member.machine.address,
+            standing=member.standing,
+            why=member.why,
+            engines=list(seen.reports) if seen is not None else [],
+            gpu=seen.gpu if seen is not None else None,
+        )
+        if member.standing == "works" and member.name in self._employer.orders.drained:
+            return line.model_copy(update={"standing": "draining", "why": "an operator asked for it"})
+        return line
+
+    async def drain(self, name: str, *, on: bool, actor: str) -> None:
+        """Give a machine no more work, or again. Raises IllegalTransition for an unknown one, StoreError."""
+        known = {line.name for line in self.lines} | {*self._employer.orders.drained}
+        if name not in known:
             raise IllegalTransition(f"no machine {name!r} has joined; to list them, run: introeval nodes")
-        (self._drained.add if on else self._drained.discard)(name)
-        self._woken.set()
+        await self._employer.drain(name, on=on, actor=actor)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look after the machines until `stop`; a lost head is looked for again and again."""
@@ -159,25 +175,15 @@ class Machines:
             )
             return
         member.name = facts.name
+        self._away.pop(facts.name, None)
         differing = ", ".join(differences(ours, facts))
         if differing:
             self._dismiss(member, f"it has {differing}")
-        elif member.name in self._drained:
-            self._rest(member)
-        elif member.employed and member.standing == "draining":
-            self._employer.drain(member.name, on=False)
-            member.standing, member.why = "works", ""
         elif not member.employed:
             member.employed, member.standing, member.why = True, "works", ""
             log.info("a machine works for the class", node=member.name, address=member.machine.address)
             self._on_alarm(f"node {member.name}", None)
             self._employer.join(member.name, node)
-
-    def _rest(self, member: _Member) -> None:
-        """Give a machine no more work because an operator said so."""
-        if member.employed and member.standing != "draining":
-            self._employer.drain(member.name, on=True)
-        member.standing, member.why = "draining", "an operator asked for it"
 
     def _dismiss(self, member: _Member, why: str) -> None:
         """Give a machine no work because its results would be others."""
@@ -195,8 +201,11 @@ class Machines:
             member.node.gone = member.node.gone or why
         if member.employed:
             log.warning("a machine is gone", node=member.name, why=why)
-            told = trouble(f"node {member.name}", f"the machine {member.name} is gone: {why}")
-            self._on_alarm(told.code, told)
+            address = member.machine.address
+            self._away[member.name] = NodeLine(name=member.name, address=address, standing="away", why=why)
+            if member.name not in self._employer.orders.drained:  # one that is drained may be switched off
+                told = trouble(f"node {member.name}", f"the machine {member.name} is gone: {why}")
+                self._on_alarm(told.code, told)
             self._employer.left(member.name)
         member.employed, member.node = False, None
 

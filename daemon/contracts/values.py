@@ -275,10 +275,12 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Orders:
     """The operator's orders for the whole daemon. `go_at`, in epoch seconds, covers older claims; by
-    `deadline`, in epoch seconds too, the class is to be done.
+    `deadline`, in epoch seconds too, the class is to be done. `drained` names the machines that get no more
+    work.
     """
 
     paused: bool = False
     go_at: float = 0.0
     draining: bool = False
     deadline: float | None = None
+    drained: tuple[str, ...] = ()

@@ -93,7 +93,7 @@ class Events:
             tally.committed(changes)
         for change in changes:
             if (message := _news(change)) is not None:
-                self.of_task(change.after, message, _why(change))
+                self.of_task(change.after, message, _why(change), node=change.node)
         self.changed()
 
     def switched(self, group: str, seconds: float) -> None:
@@ -110,11 +110,16 @@ class Events:
             lasted = seconds(self._clock() - alarm.since)
             self.add("cleared", f"cleared: {alarm.trouble.cause}; it lasted {lasted}")
 
-    def of_task(self, task: Task, message: str, why: str = "", *, actor: str | None = None) -> None:
-        """Add an event of a task, which is given as it is now. The log names the task and not the student,
-        and leaves out the `why`, which may name the file.
+    def of_task(
+        self, task: Task, message: str, why: str = "", *, actor: str | None = None, node: str | None = None
+    ) -> None:
+        """Add an event of a task, which is given as it is now, at the `node` of another machine or here.
+
+        The log names the task and not the student, and leaves out the `why`, which may name the file.
         """
         shown = {} if self.pseudonym is None else {"student": self.pseudonym(task.student)}
+        if node is not None:
+            message, shown = f"{message} at {node}", {**shown, "node": node}
         log.info(message, task_id=task.id, status=task.status.value, **shown)
         told = f"task {task.id} of {task.student} {message}" + (f": {why}" if why else "")
         status = task.status.value

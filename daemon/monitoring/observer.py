@@ -18,6 +18,7 @@ from daemon.contracts.wire.status import (
     GpuHistory,
     GpuState,
     Inbox,
+    NodeLine,
     OpenClass,
     PlaceLine,
     Rates,
@@ -67,6 +68,7 @@ class Observer:
         demo: bool = False,
         doubted: Callable[[], bool] = lambda: False,
         open_class: Callable[[], Awaitable[OpenClass | None]],
+        nodes: Callable[[], list[NodeLine]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.events = events
@@ -75,6 +77,7 @@ class Observer:
         self._engines, self._forecast, self._gpu = engines, forecast, gpu
         self._places, self._clock, self._open_class = places, clock, open_class
         self._wanting, self._demo, self._doubted = wanting, demo, doubted
+        self._nodes = nodes
         self._figures, self._failed = StatusReader(config, forecast, clock), list[str]()
         self._etas: Mapping[int, float] = {}
         self._queue: tuple[tuple[int, int], list[Task]] | None = None
@@ -132,6 +135,7 @@ class Observer:
             demo=self._demo,
             calibration=figures.calibration,
             not_for_grades=self._doubted(),
+            nodes=self._nodes(),
         )
 
     async def situation(self) -> Situation:

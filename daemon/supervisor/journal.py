@@ -41,7 +41,8 @@ class Journal:
 
     async def orders(self) -> Orders:
         """The orders in force at the last stop."""
-        return Orders(**await self._until_durable(settings.get, _ORDERS, {}))
+        kept = await self._until_durable(settings.get, _ORDERS, {})
+        return Orders(**{**kept, "drained": tuple(kept.get("drained", ()))})
 
     async def keep_orders(self, orders: Orders, what: str, actor: str | None) -> None:
         """Store the orders, so that they survive a restart; `what` was ordered now. Raises StoreError."""

@@ -5,7 +5,7 @@ import structlog
 from daemon.core.schedule.decision import LOCAL
 from daemon.core.tasks.task import PENDING, RUNNING, Event
 from daemon.supervisor.attempts import Attempts
-from daemon.supervisor.nodes import NodeDrained, NodeJoined, NodeLeft, NodeLost, Nodes, OfNode
+from daemon.supervisor.nodes import NodeJoined, NodeLeft, NodeLost, Nodes, OfNode
 from daemon.supervisor.task_book import TaskBook
 
 log = structlog.get_logger()
@@ -19,8 +19,6 @@ async def take_of_node(letter: OfNode, nodes: Nodes, book: TaskBook, attempts: A
             nodes.join(name, node)
         case NodeLeft(name=name):
             await lose(name, "it is given no work", nodes, book, attempts)
-        case NodeDrained(name=name, on=on):
-            nodes.drain(name, on=on)
         case NodeLost(node=node, why=why):
             lost = nodes.having(node=node)
             if lost is not None:

@@ -1,6 +1,6 @@
 """The nodes that are given work: that of this machine, and those of other machines that have joined."""
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from daemon.contracts.ports import Node
@@ -25,14 +25,6 @@ class NodeLeft:
 
 
 @dataclass(frozen=True, slots=True)
-class NodeDrained:
-    """A node is to finish what it has and gets no more; or, not `on`, it is given work again."""
-
-    name: str
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
 class NodeLost:
     """An attempt found that its node is gone."""
 
@@ -40,7 +32,7 @@ class NodeLost:
     why: str
 
 
-OfNode = NodeJoined | NodeLeft | NodeDrained | NodeLost
+OfNode = NodeJoined | NodeLeft | NodeLost
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +51,6 @@ class Nodes:
         self._employed = {LOCAL: Employed(node, phases)}
         self._employ = employ
         self._at: dict[int, str] = {}
-        self._leaving: set[str] = set()
 
     def __getitem__(self, name: str) -> Employed:
         """A node that is there."""
@@ -79,11 +70,6 @@ class Nodes:
     def at(self) -> Mapping[int, str]:
         """The node that has or had each task in hand; nothing where there is only one node."""
         return dict(self._at) if len(self._employed) > 1 else {}
-
-    @property
-    def leaving(self) -> Set[str]:
-        """The nodes that finish what they have and get no more."""
-        return frozenset(self._leaving)
 
     @property
     def switching(self) -> bool:
@@ -121,17 +107,9 @@ class Nodes:
         phases.price_switch(self[LOCAL].phases.state.switch_s)
         self._employed[name] = Employed(node, phases)
 
-    def drain(self, name: str, *, on: bool) -> None:
-        """Have a node get no more work, or again. Nothing where it is not there."""
-        if name in self._employed and on:
-            self._leaving.add(name)
-        else:
-            self._leaving.discard(name)
-
     def forget(self, name: str) -> tuple[Phases, list[int]]:
         """Remove a node. Gives its phases, and the ids of the tasks that it had."""
         gone = self._employed.pop(name)
-        self._leaving.discard(name)
         had = [task_id for task_id, at in self._at.items() if at == name]
         self.ended(had)
         return gone.phases, had

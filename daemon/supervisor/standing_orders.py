@@ -45,9 +45,25 @@ class StandingOrders:
         told = "no deadline" if at is None else f"deadline in {seconds(at - self._clock())}"
         await self._keep("deadline", told, actor, deadline=at)
 
+    async def drain_node(self, name: str, *, on: bool, actor: str | None = None) -> None:
+        """Have a machine get no more work; or, not `on`, work again. Raises StoreError."""
+        what = f"drain {name}" if on else f"drain {name} off"
+
+        def changed(now: Orders) -> Orders:
+            others = tuple(each for each in now.drained if each != name)
+            return replace(now, drained=(*others, name) if on else others)
+
+        if (name in self.now.drained) != on:
+            await self._change(what, what, actor, changed)
+
     async def _keep(self, what: str, told: str, actor: str | None, **ordered: Any) -> None:
+        await self._change(what, told, actor, lambda now: replace(now, **ordered))
+
+    async def _change(
+        self, what: str, told: str, actor: str | None, changed: Callable[[Orders], Orders]
+    ) -> None:
         async with self._one_by_one:
-            orders = replace(self.now, **ordered)
+            orders = changed(self.now)
             await self._journal.keep_orders(orders, what, actor)
             self.now = orders
         self.changed(orders)

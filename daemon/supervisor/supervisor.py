@@ -27,7 +27,7 @@ from daemon.supervisor.decision_log import DecisionLog
 from daemon.supervisor.journal import Journal
 from daemon.supervisor.lent import LentRecords, Unasked
 from daemon.supervisor.mailbox import Arrived, Mailbox, PauseAtOnce, VideoUnreadable
-from daemon.supervisor.nodes import NodeDrained, NodeJoined, NodeLeft, NodeLost, Nodes
+from daemon.supervisor.nodes import NodeJoined, NodeLeft, NodeLost, Nodes
 from daemon.supervisor.phases import Phases
 from daemon.supervisor.predecode import Predecoder
 from daemon.supervisor.rechecks import Rechecks
@@ -171,9 +171,13 @@ class Supervisor:
         """Give up what a node had in hand, and give it no more. Its tasks wait again; nobody is to blame."""
         self._mailbox.add(NodeLeft(name))
 
-    def drain(self, name: str, *, on: bool) -> None:
-        """Let a node finish what it has in hand, and give it no more; or, not `on`, give it work again."""
-        self._mailbox.add(NodeDrained(name, on))
+    async def drain(self, name: str, *, on: bool, actor: str | None = None) -> None:
+        """Let a node finish what it has in hand, and give it no more; or, not `on`, give it work again.
+
+        It holds through a restart, also of a node that is not there. Raises StoreError.
+        """
+        await self._standing.drain_node(name, on=on, actor=actor)
+        self._mailbox.wake()
 
     def _employ(self, name: str, node: Node) -> Phases:
         """The phases of a node that joins."""

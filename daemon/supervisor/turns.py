@@ -32,7 +32,7 @@ from daemon.supervisor.decision_log import DecisionLog
 from daemon.supervisor.journal import Journal, Payload
 from daemon.supervisor.losses import lose, take_of_node
 from daemon.supervisor.mailbox import Arrived, Letter, PauseAtOnce, VideoUnreadable
-from daemon.supervisor.nodes import NodeDrained, NodeJoined, NodeLeft, NodeLost, Nodes
+from daemon.supervisor.nodes import NodeJoined, NodeLeft, NodeLost, Nodes
 from daemon.supervisor.phases import Switched
 from daemon.supervisor.predecode import Predecoder
 from daemon.supervisor.rechecks import Rechecks
@@ -77,7 +77,7 @@ class Turns:
     @property
     def view(self) -> View:
         """The state that the next decision is made from."""
-        orders = self._standing.now
+        orders, others = self._standing.now, self._nodes.others
         return View(
             self._clock(),
             self._book.tasks,
@@ -86,9 +86,9 @@ class Turns:
             draining=orders.draining,
             go_at=orders.go_at,
             last_claim_at=self._book.last_claim_at,
-            others=self._nodes.others,
+            others=others,
             at=self._nodes.at,
-            leaving=self._nodes.leaving,
+            leaving=others.keys() & set(orders.drained),
         )
 
     async def make(self, letters: Sequence[Letter]) -> float | None:
@@ -193,7 +193,7 @@ class Turns:
                 await self._interrupt()
             case TaskRequest():
                 await answer(letter, self._execute(letter))
-            case NodeJoined() | NodeLeft() | NodeDrained() | NodeLost():
+            case NodeJoined() | NodeLeft() | NodeLost():
                 await take_of_node(letter, self._nodes, self._book, self._attempts)
 
     async def _lose(self, name: str, error: NodeGone) -> None:

@@ -16,7 +16,7 @@ from daemon.cluster.link import RayLink
 from daemon.cluster.machines import Employer, Machines
 from daemon.cluster.values import MachineFacts
 from daemon.contracts.ports import Node
-from daemon.contracts.values import OnAlarm
+from daemon.contracts.values import OnAlarm, Orders
 from daemon.core.alarms import Trouble
 from daemon.core.errors import IllegalTransition
 from daemon.core.tasks.task import Stage
@@ -41,7 +41,7 @@ class Desk:
 
     nodes: dict[str, Node] = field(default_factory=dict)
     alarms: dict[str, Trouble] = field(default_factory=dict)
-    draining: set[str] = field(default_factory=set)
+    orders: Orders = field(default_factory=Orders)
 
     def join(self, name: str, node: Node) -> None:
         assert name not in self.nodes
@@ -49,11 +49,9 @@ class Desk:
 
     def left(self, name: str) -> None:
         del self.nodes[name]
-        self.draining.discard(name)
 
-    def drain(self, name: str, *, on: bool) -> None:
-        assert name in self.nodes
-        (self.draining.add if on else self.draining.remove)(name)
+    async def drain(self, name: str, *, on: bool, actor: str | None = None) -> None:
+        self.orders = Orders(drained=(name,) if on else ())
 
     def alarm(self, code: str, trouble: Trouble | None) -> None:
         if trouble is None:
@@ -98,19 +96,29 @@ async def test_machines_that_join_work_drain_and_leave(lab: RayLab) -> None:
         ]
         lab.end("node1")
         await until(lambda: desk.nodes.keys() == {"node2"})
+        assert [(line.name, line.standing) for line in machines.lines] == [
+            ("node1", "away"),
+            ("node2", "works"),
+        ]
         assert "node1 is gone" in desk.alarms["node node1"].cause
         lab.begin_node(1)
         await until(lambda: "node1" in desk.nodes, SLOW_S)
         assert desk.alarms == {}
-        machines.drain("node2", on=True)
-        await until(lambda: desk.draining == {"node2"})
+        await machines.drain("node2", on=True, actor="op")
+        assert desk.orders.drained == ("node2",)
         assert desk.nodes.keys() == {"node1", "node2"}, "it finishes what it has"
         assert [line.standing for line in machines.lines] == ["works", "draining"]
-        machines.drain("node2", on=False)
-        await until(lambda: desk.draining == set())
+        lab.end("node2")
+        await until(lambda: desk.nodes.keys() == {"node1"})
+        assert [line.standing for line in machines.lines] == ["works", "away"]
+        assert desk.alarms == {}, "what is drained may be switched off"
+        lab.begin_node(2)
+        await until(lambda: "node2" in desk.nodes, SLOW_S)
+        assert [line.standing for line in machines.lines] == ["works", "draining"], "still"
+        await machines.drain("node2", on=False, actor="op")
         assert [line.standing for line in machines.lines] == ["works", "works"]
         with pytest.raises(IllegalTransition, match="no machine 'node9' has joined"):
-            machines.drain("node9", on=True)
+            await machines.drain("node9", on=True, actor="op")
 
 
 async def test_a_machine_that_differs_is_shown_and_has_no_work(lab: RayLab) -> None:

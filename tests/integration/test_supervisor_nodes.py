@@ -9,10 +9,12 @@ import pytest
 
 from daemon.app.parts import Daemon
 from daemon.contracts.values import Ticket
+from daemon.contracts.wire.status import NodeLine
 from daemon.core.errors import Blame, Fault
 from daemon.core.schedule.decision import LOCAL
 from daemon.core.schedule.replay import replay
 from daemon.core.tasks.task import Stage
+from daemon.monitoring.node_lines import NodeLines
 from tests.support.distant import Distant
 from tests.support.inprocess import PASSES, PHASES, TOGETHER, Lab, worked_off
 from tests.support.waiting import until
@@ -210,20 +212,77 @@ async def test_a_node_that_drains_ends_what_it_has_and_gets_no_more_until_it_may
     async with lab.daemon() as daemon:
         daemon.supervisor.join("one", node)
         await until(lambda: len(node.log.tried(Stage.STT)) == 2 and node.in_hand)
-        daemon.supervisor.drain("one", on=True)
-        await until(lambda: not node.in_hand)
-        await until(lambda: daemon.supervisor.view.leaving == {"one"})
+        await daemon.supervisor.drain("one", on=True)
+        assert daemon.supervisor.view.leaving == {"one"}
         before = node.tries
         await worked_off(daemon)
-        assert node.tries == before <= 3, "it gets no more"
+        assert node.tries == before < CLASS // 2, "it gets no more"
         assert not node.log.alive, "its engines are stopped"
-        daemon.supervisor.drain("one", on=False)
+        await daemon.supervisor.drain("one", on=False)
         for number in range(CLASS, CLASS + 6):
             lab.hand_in(f"s{number:03d}_me.mp4")
         await worked_off(daemon)
         assert node.tries > before
     assert_whole(lab, CLASS + 6)
     assert set(tried(node, lab=lab).values()) == {1}, "what it had was not thrown away"
+
+
+async def test_a_drain_is_an_order_that_is_audited_and_holds_through_a_restart(tmp_path: Path) -> None:
+    lab = a_class(tmp_path, size=4)
+    async with lab.daemon() as daemon:
+        await daemon.supervisor.drain("one", on=True, actor="op")
+        await daemon.supervisor.drain("one", on=True, actor="op")
+        assert ("order", "drain one", "op") in {
+            (each.kind, each.message, each.actor) for each in daemon.events.newer(0)
+        }
+    node = Distant()
+    async with lab.daemon() as daemon:
+        daemon.supervisor.join("one", node)
+        await worked_off(daemon)
+        assert daemon.supervisor.orders.drained == ("one",)
+        assert node.tries == 0
+        await daemon.supervisor.drain("one", on=False, actor="op")
+    async with lab.daemon() as daemon:
+        assert not daemon.supervisor.orders.drained
+    told = rows(lab, "SELECT actor, what FROM audit WHERE what LIKE 'drain%' ORDER BY number")
+    assert told == [("op", "drain one"), ("op", "drain one off")]
+
+
+async def test_each_node_is_shown_with_what_it_does(tmp_path: Path) -> None:
+    lab = a_class(tmp_path, size=12)
+    one = Distant(0.05)
+
+    def lender() -> list[NodeLine]:
+        away = NodeLine(name="two", address="", standing="away", why="it has left")
+        return [NodeLine(name="one", address="", standing="works"), away]
+
+    async with lab.daemon() as daemon:
+        lines = NodeLines(
+            daemon.supervisor, lambda: NodeLine(name=LOCAL, address="", standing="works"), lender
+        )
+        daemon.events.tallies.append(lines)
+        daemon.supervisor.join("one", one)
+        seen: list[NodeLine] = []
+
+        def both_transcribe() -> bool:
+            seen[:] = lines()
+            return all(line.in_hand and line.group == ["stt"] for line in seen[:2])
+
+        await until(both_transcribe)
+        assert [(line.name, line.in_hand) for line in seen] == [(LOCAL, 1), ("one", 1), ("two", 0)]
+        assert seen[2].group == []
+        await worked_off(daemon)
+        assert (await daemon.observer.status()).model_dump().get("nodes") is None, "no cluster is configured"
+        ended = Counter(node for (node,) in rows(
+            lab, "SELECT detail ->> '$.node' FROM task_events WHERE event = 'rated'"))  # fmt: skip
+        assert {line.name: line.done for line in lines()} == {
+            LOCAL: ended[None],
+            "one": ended["one"],
+            "two": 0,
+        }
+        assert ended["one"]
+        told = [each.message for each in daemon.events.newer(0) if each.message.endswith(" at one")]
+        assert len([message for message in told if "is done" in message]) == ended["one"]
 
 
 async def test_a_sick_engine_of_another_machine_is_an_alarm_of_that_machine_alone(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The state of the whole daemon on the control socket: phase, engines, GPU, folders, alarms."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from daemon.contracts.wire.base import WireModel
@@ -108,6 +110,28 @@ class EngineReport(WireModel):
     memory_mb: float | None = None
     restarts: int = 0
     tokens_per_s: float | None = None
+
+
+NodeStanding = Literal["joining", "works", "draining", "differs", "refused", "away"]
+
+
+class NodeLine(WireModel):
+    """A node. `standing` is what it does for the class, and `why` what is in its way.
+
+    `name` is empty while it is not known. `group` is loaded there, `to` is being loaded. `in_hand` counts the
+    attempts that run there, `done` the tasks that ended there since the daemon began.
+    """
+
+    name: str
+    address: str
+    standing: NodeStanding
+    why: str = ""
+    group: list[str] = Field(default_factory=list)
+    to: list[str] | None = None
+    in_hand: int = 0
+    done: int = 0
+    engines: list[EngineReport] = Field(default_factory=list)
+    gpu: GpuState | None = None
 
 
 class Switching(WireModel):
@@ -229,3 +253,5 @@ class DaemonStatus(WireModel):
     not_for_grades: bool = False  # whether the last rating's fairness card says so, and nobody accepted it
     calibration: int | None = None  # the number of the one that corrects the scores
     demo: bool = False  # whether the ratings are of a demonstration model, and so no grades
+    nodes: list[NodeLine] = Field(default_factory=list, exclude_if=lambda nodes: not nodes)
+    """This machine's node and those that others lend; left out where no cluster is configured."""
