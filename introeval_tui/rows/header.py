@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from daemon.contracts.wire.states import STATES
-from introeval_tui.rows import words
+from introeval_tui.rows import nodes, words
 from introeval_tui.rows.cells import Piece, Row, clean, fit, row, spread
 from introeval_tui.rows.class_clock import class_clock, outcomes
 from introeval_tui.rows.class_rows import open_class_row
@@ -204,8 +204,11 @@ def _stt(status: "DaemonStatus", width: int) -> Row:
     batch, counts = status.batch, status.counts
     waits = sum(counts.get(name, 0) for name in ("uploaded", "stt_pending", "stt_processing"))
     done, total = (batch.done, batch.total) if batch is not None and batch.total else (0, waits)
+    if nodes.several(status) and status.clock is not None:  # each has a batch of its own
+        done, total = status.clock.total - waits, status.clock.total
     name = words.engine_name(engine) if engine is not None else ""
-    said = name if "stt" in status.group else "wait" if total else "nothing to do"
+    loaded = any("stt" in group for group in (status.group, *(node.group for node in status.nodes)))
+    said = name if loaded else "wait" if total else "nothing to do"
     return _meter("STT", "cyan", done, total, said, width)
 
 
@@ -270,6 +273,8 @@ def _figures(status: "DaemonStatus", width: int) -> list[Piece]:
 
 
 def _engines(status: "DaemonStatus", width: int) -> Row:
+    if nodes.several(status):
+        return nodes.nodes_line(status, width)
     pieces: list[Piece] = [(" ", "")]
     for engine in status.engines:
         look = words.engine(engine.state)

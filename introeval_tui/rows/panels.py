@@ -5,50 +5,65 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from introeval_tui.rows import words
+from introeval_tui.rows import nodes, words
 from introeval_tui.rows.cells import Piece, Row, clean, fit, row, spread
 from introeval_tui.rows.format import clock, coarse, day, gigabytes, parse
 from introeval_tui.rows.state import Link, Scene
 
 if TYPE_CHECKING:
     from daemon.contracts.wire.base import EventLine
-    from daemon.contracts.wire.status import AlarmLine
+    from daemon.contracts.wire.status import AlarmLine, EngineReport
 
 _ROOMY = 60  # cells from which a panel can say more
 _EVENT_STYLE = {"alarm": "bold red", "cleared": "green", "order": "yellow", "phase": "cyan"}
 
 
 def engine_rows(scene: Scene, width: int) -> list[Row]:
-    """The engines with state, time in it, restarts, memory, speed and model; problems below them."""
+    """The engines with state, time in it, restarts, memory, speed and model; problems below them.
+
+    Where there are several nodes, each with its engines below it; in a narrow panel only those with problems.
+    """
     status = scene.known.status
     if status is None:
         return []
+    if not nodes.several(status):
+        return [each for engine in status.engines for each in _engine(engine, status.group, scene, width)]
     rows = []
-    for engine in status.engines:
-        look = words.engine(engine.state)
-        since = parse(engine.since)
-        since_said = "" if since is None else coarse(scene.now - since)
-        pieces: list[Piece] = [
-            (
-                " " + fit(engine.name, 24 if width >= _ROOMY else 17) + " ",
-                "bold" if engine.stage in status.group else "",
-            ),
-            (fit(f"{look.sign} {look.word}", 13 if len(look.word) > 8 else 11), look.style),
-            (fit(since_said, 6), ""),
-        ]
-        if engine.restarts:
-            pieces.append(
-                (f"{engine.restarts} restarts " if width >= _ROOMY else f"↻{engine.restarts} ", "yellow")
-            )
-        if engine.memory_mb is not None:
-            pieces.append((f"{gigabytes(engine.memory_mb)}G ", ""))
-        if engine.tokens_per_s is not None:
-            pieces.append((f"{engine.tokens_per_s:.0f} tok/s ", ""))
-        if engine.model and engine.model not in engine.name:
-            pieces.append((fit(engine.model, min(len(engine.model), 30)), "dim"))
-        rows.append(row(width, *pieces))
-        if engine.detail:
-            rows.append(row(width, (fit(f"   {engine.detail}", width), look.style)))
+    for node in status.nodes:
+        rows.append(nodes.node_row(node, width))
+        for engine in node.engines:
+            if width >= _ROOMY or engine.detail:
+                rows += [
+                    row(width, ("  ", ""), *each) for each in _engine(engine, node.group, scene, width - 2)
+                ]
+    return rows
+
+
+def _engine(engine: "EngineReport", group: Sequence[str], scene: Scene, width: int) -> list[Row]:
+    look = words.engine(engine.state)
+    since = parse(engine.since)
+    since_said = "" if since is None else coarse(scene.now - since)
+    pieces: list[Piece] = [
+        (
+            " " + fit(engine.name, 24 if width >= _ROOMY else 17) + " ",
+            "bold" if engine.stage in group else "",
+        ),
+        (fit(f"{look.sign} {look.word}", 13 if len(look.word) > 8 else 11), look.style),
+        (fit(since_said, 6), ""),
+    ]
+    if engine.restarts:
+        pieces.append(
+            (f"{engine.restarts} restarts " if width >= _ROOMY else f"↻{engine.restarts} ", "yellow")
+        )
+    if engine.memory_mb is not None:
+        pieces.append((f"{gigabytes(engine.memory_mb)}G ", ""))
+    if engine.tokens_per_s is not None:
+        pieces.append((f"{engine.tokens_per_s:.0f} tok/s ", ""))
+    if engine.model and engine.model not in engine.name:
+        pieces.append((fit(engine.model, min(len(engine.model), 30)), "dim"))
+    rows = [row(width, *pieces)]
+    if engine.detail:
+        rows.append(row(width, (fit(f"   {engine.detail}", width), look.style)))
     return rows
 
 

@@ -56,6 +56,14 @@ _ENGINE = {
     "denied": Look("✗", "denied", "bold red"),
     "failed": Look("✗", "failed", "bold red"),
 }
+_NODE = {
+    "works": Look("●", "works", "green"),
+    "joining": Look("◌", "joining", "dim"),
+    "draining": Look("‖", "draining", "yellow"),
+    "differs": Look("✗", "differs", "bold red"),
+    "refused": Look("✗", "refused", "bold red"),
+    "away": Look("○", "away", "bold yellow"),
+}
 _DECIDED = Look("✓", "decided", "bold green")
 FINAL = frozenset({"completed", "failed", "cancelled"})
 RUNNING = frozenset({"stt_processing", "eval_processing", "llama_processing"})
@@ -118,6 +126,11 @@ def reason(task: "TaskLine", now: float) -> str:
 def engine(state: str) -> Look:
     """The look of an engine's state."""
     return _ENGINE.get(state, Look("•", state, ""))
+
+
+def node(standing: str) -> Look:
+    """The look of what a node does for the class."""
+    return _NODE.get(standing, Look("•", standing, ""))
 
 
 def engine_name(engine: "EngineReport") -> str:

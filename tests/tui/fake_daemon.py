@@ -29,6 +29,7 @@ from daemon.contracts.wire.status import (
     GpuPoint,
     GpuState,
     Inbox,
+    NodeLine,
     PhaseSpan,
     PlaceLine,
     Rates,
@@ -270,6 +271,45 @@ def a_status(**changes: Any) -> DaemonStatus:
         "disk": Disk(free_mb=61_000, total_mb=250_000, min_free_mb=2_000),
     }
     return DaemonStatus(**{**values, **changes})
+
+
+def some_nodes() -> list[NodeLine]:
+    """Four machines: one switches, one drains, and one has gone."""
+    here = a_status()
+    engine = EngineReport(
+        stage="rate", name="llama3-container", state="degraded", detail="half of it runs on the processor"
+    )
+
+    def gpu(used_mb: float) -> GpuState:
+        return GpuState(name="RTX 3060 Ti", used_mb=used_mb, total_mb=8192)
+
+    return [
+        NodeLine(
+            name="local",
+            address="10.0.0.1",
+            standing="works",
+            group=["stt"],
+            in_hand=1,
+            done=12,
+            engines=here.engines,
+            gpu=here.gpu,
+        ),
+        NodeLine(
+            name="lab2", address="10.0.0.2", standing="works", to=["extract", "rate"], done=8, gpu=gpu(310)
+        ),
+        NodeLine(
+            name="lab3",
+            address="10.0.0.3",
+            standing="draining",
+            why="an operator asked for it",
+            group=["rate"],
+            in_hand=2,
+            done=9,
+            engines=[engine],
+            gpu=gpu(6350),
+        ),
+        NodeLine(name="lab4", address="10.0.0.4", standing="away", why="it said nothing for 6 s", done=3),
+    ]
 
 
 def a_history() -> GpuHistory:

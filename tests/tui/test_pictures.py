@@ -20,7 +20,17 @@ from introeval_tui.link.setup import Setup
 from introeval_tui.rows.state import Link
 from tests.support.waiting import until
 from tests.tui.fake_class import decide, undo
-from tests.tui.fake_daemon import NOW, OPEN, FakeDaemon, a_class, a_refusal, a_result, alarmed, in_thread
+from tests.tui.fake_daemon import (
+    NOW,
+    OPEN,
+    FakeDaemon,
+    a_class,
+    a_refusal,
+    a_result,
+    alarmed,
+    in_thread,
+    some_nodes,
+)
 from tests.tui.opened import Desk, Hand
 
 SIZES = {"narrow": (80, 24), "wide": (120, 40), "huge": (200, 50)}
@@ -209,6 +219,8 @@ STATES = {
     "help": State(keys=("question_mark",), sees="the whole daemon"),
     "gpu": State(keys=("2",), sees="[2]GPU"),
     "engines": State(keys=("3",), sees="[3]Engines"),
+    "nodes": State(_says(nodes=some_nodes()), sees="lab4"),
+    "nodes_engines": State(_says(nodes=some_nodes()), keys=("3",), sees="said nothing"),
     "urgent": State(keys=("4",), sees="[4]Attention"),
     "events": State(keys=("5",), sees="[5]Events"),
     "detail": State(keys=("enter",), sees="transcribed"),

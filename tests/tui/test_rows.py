@@ -43,6 +43,7 @@ from tests.tui.fake_daemon import (
     alarmed,
     attention_of,
     some_events,
+    some_nodes,
     task,
 )
 
@@ -415,6 +416,27 @@ def test_what_waits_for_eval_has_a_sign_of_its_own_and_what_is_held_no_expected_
     paused = a_scene(paused=True)
     assert "~" not in said(table.table_rows(listed([task(1)]), paused, 80, 3, first=0, cursor=-1))
     assert "switch in" not in said(header.top_rows(paused, 80))
+
+
+def test_each_of_several_nodes_is_told_and_one_alone_is_not() -> None:
+    scene = a_scene(nodes=some_nodes())
+    shown = said(panels.engine_rows(scene, 43))
+    for expected in ("local", "STT", "1 run 12 done 6.9G", "↻ EVAL", "draining", "away: it said nothing"):
+        assert expected in shown
+    assert "half of it runs" in shown
+    assert "mistral-container" not in shown, "there is room for problems alone"
+    assert "mistral-container" in said(panels.engine_rows(scene, 100))
+    line = said([header.top_rows(scene, 80)[5]])
+    assert line.startswith(" local ● STT 1   lab2 ● ↻ EVAL   lab3 ‖ draining   lab4 ○ away")
+    many = some_nodes() * 3
+    line = said([header.top_rows(a_scene(nodes=many), 80)[5]])
+    assert line.startswith(" 12 nodes, 9 run:  ● 6 works  ‖ 3 draining  ○ 3 away")
+    assert " 9/30 " in said([header.top_rows(scene, 80)[1]]), "of the class, since each has its own batch"
+    for width in (40, 43, 80, 120):
+        assert widths(panels.engine_rows(scene, width)) == {width}
+        assert widths(header.top_rows(scene, width)) == {width}
+    alone = a_scene(nodes=some_nodes()[:1])
+    assert panels.engine_rows(alone, 43) == panels.engine_rows(a_scene(), 43)
 
 
 def test_a_model_is_named_once() -> None:
