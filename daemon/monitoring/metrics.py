@@ -8,6 +8,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from daemon.contracts.values import Change, Failed
 from daemon.contracts.wire.status import DaemonStatus
 from daemon.core.tasks.task import FINAL, STAGE_OF, Stage
+from daemon.monitoring.node_metrics import NodeMetrics
 
 _SECONDS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 _MB = 1 << 20
@@ -61,6 +62,8 @@ class Metrics:
                 ("class_spare_seconds", "Seconds to spare before the deadline; negative when it is missed."),
             )
         }
+        self._nodes = NodeMetrics()
+        registry.register(self._nodes)
         for status in FINAL:
             self._ended.labels(status.value)
         for stage in Stage:
@@ -90,6 +93,7 @@ class Metrics:
         self._alarms.clear()
         for alarm in status.alarms:
             self._alarms.labels(alarm.code.partition(" ")[0]).set(1)  # the rest names a file
+        self._nodes.nodes = status.nodes
         gpu, disk, inbox, clock = status.gpu, status.disk, status.inbox, status.clock
         figures: dict[str, float | None] = {
             "held_tasks": status.held,
