@@ -21,6 +21,7 @@ def decisions(
     """
     from daemon.cli.console import ERR, OUT
     from daemon.core.errors import RecordUnreadable
+    from daemon.core.schedule.decision import LOCAL
     from daemon.core.schedule.replay import Difference, replay
     from daemon.system.state_folder import DECISIONS
 
@@ -32,8 +33,9 @@ def decisions(
                 total += 1
                 if isinstance(found, Difference):
                     differences += 1
-                    ERR.print(f"line {found.line}: recorded {found.turn.decided}", soft_wrap=True)
-                    ERR.print(f"line {found.line}: now      {found.again}", soft_wrap=True)
+                    at = f"line {found.line}" if found.node == LOCAL else f"line {found.line}, {found.node}"
+                    ERR.print(f"{at}: recorded {found.decided}", soft_wrap=True)
+                    ERR.print(f"{at}: now      {found.again}", soft_wrap=True)
     except OSError as exc:
         raise RecordUnreadable(f"{file} cannot be read: {exc.strerror}; run the daemon first") from exc
     OUT.print(f"{total} decisions repeated, {total - differences} the same", highlight=False)

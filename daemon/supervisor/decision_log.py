@@ -7,6 +7,7 @@ depend on it: a disk that can't take it costs the record alone.
 import hashlib
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -22,10 +23,7 @@ _MOST_BYTES = 4_000_000  # holds several classes of thirty
 
 
 class DecisionLog:
-    """Writes to `file`; when that is full, it is renamed to `<stem>.1<suffix>` and a new one begins.
-
-    What is decided while there are several nodes is left out; after that the whole state is written again.
-    """
+    """Writes to `file`; when that is full, it is renamed to `<stem>.1<suffix>` and a new one begins."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -40,15 +38,11 @@ class DecisionLog:
         if not self._broken:
             self._events.append(event)
 
-    def turn(self, view: View, policy: Policy, decision: Decision) -> None:
-        """Write a decision, and the changes since the last one."""
+    def turn(self, view: View, policies: Mapping[str, Policy], decisions: Mapping[str, Decision]) -> None:
+        """Write a decision, by node, and the changes since the last one."""
         if self._broken:
             return
-        if view.others:
-            self._recorder = Recorder(self._alias)
-            self._events.clear()
-            return
-        turn = self._recorder.turn(view, policy, decision, self._events)
+        turn = self._recorder.turn(view, policies, decisions, self._events)
         self._events.clear()
         if turn is None:
             return

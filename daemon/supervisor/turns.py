@@ -151,8 +151,9 @@ class Turns:
             except NodeGone as exc:
                 await self._lose(name, exc)
         view = self.view
-        decisions = decide_all(view, dict.fromkeys(view.nodes, self.policy))
-        self._decision_log.turn(view, self.policy, decisions[LOCAL])
+        policies = dict.fromkeys(view.nodes, self.policy)
+        decisions = decide_all(view, policies)
+        self._decision_log.turn(view, policies, decisions)
         return decisions
 
     async def _move(self, name: str, actions: Iterable[Action], starts: list[Task]) -> Switch | None:

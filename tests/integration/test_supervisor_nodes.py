@@ -1,5 +1,6 @@
 """The daemon with nodes of other machines: a class on three, and one that goes, joins, or drains."""
 
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
@@ -12,8 +13,9 @@ from daemon.contracts.values import Ticket
 from daemon.contracts.wire.status import NodeLine
 from daemon.core.errors import Blame, Fault
 from daemon.core.schedule.decision import LOCAL
-from daemon.core.schedule.replay import replay
+from daemon.core.schedule.replay import decode, replay
 from daemon.core.tasks.task import Stage
+from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.node_lines import NodeLines
 from tests.support.distant import Distant
 from tests.support.inprocess import PASSES, PHASES, TOGETHER, Lab, worked_off
@@ -281,6 +283,11 @@ async def test_each_node_is_shown_with_what_it_does(tmp_path: Path) -> None:
             "two": 0,
         }
         assert ended["one"]
+        status = await daemon.observer.status()
+        text, _ = Metrics().exposition(status.model_copy(update={"nodes": lines()}))
+        assert f'introeval_node_tasks_ended_total{{node="one"}} {float(ended["one"])}' in text.decode()
+        assert 'introeval_node_works{node="two"} 0.0' in text.decode()
+        assert b"introeval_node" not in Metrics().exposition(status)[0]
         told = [each.message for each in daemon.events.newer(0) if each.message.endswith(" at one")]
         assert len([message for message in told if "is done" in message]) == ended["one"]
 
@@ -318,15 +325,32 @@ async def test_a_stop_in_mid_class_releases_what_every_node_had(tmp_path: Path) 
     assert_whole(lab, 8)
 
 
-async def test_with_others_the_record_of_decisions_has_a_gap_and_goes_on(tmp_path: Path) -> None:
-    lab = a_class(tmp_path, size=4)
-    node = Distant(0.02)
+async def test_the_record_of_decisions_proves_what_was_decided_for_every_node(tmp_path: Path) -> None:
+    lab = a_class(tmp_path, size=8)
+    node, other = Distant(0.02), Distant(0.02)
     async with lab.daemon() as daemon:
         daemon.supervisor.join("one", node)
+        await until(lambda: node.in_hand)
+        daemon.supervisor.join("two", other)
+        await daemon.supervisor.drain("two", on=True)
         await worked_off(daemon)
         daemon.supervisor.left("one")
-        await until(lambda: not daemon.supervisor.view.others)
-        lab.hand_in("s004_me.mp4")
+        await until(lambda: "one" not in daemon.supervisor.view.others)
+        await daemon.supervisor.drain("two", on=False)
+        daemon.supervisor.join("one", Distant(0.02))
+        for number in range(8, 16):
+            lab.hand_in(f"s{number:03d}_me.mp4")
+        await until(lambda: other.in_hand)
+        daemon.supervisor.left("two")
         await worked_off(daemon)
     lines = (tmp_path / "var" / "log" / "decisions.jsonl").read_text().splitlines()
     assert [difference for difference in replay(lines) if difference is not None] == []
+    turns = [decode(line) for line in lines if line]
+    decided = Counter(name for turn in turns for name in turn.elsewhere.decided)
+    assert decided.keys() == {"one", "two"}
+    spoilt = next(at for at, line in enumerate(lines) if line and decode(line).elsewhere.decided)
+    said = json.loads(lines[spoilt])
+    name = next(iter(said["elsewhere"]["decided"]))
+    said["elsewhere"]["decided"][name]["actions"] = []
+    (found,) = [d for d in replay([*lines[:spoilt], json.dumps(said), *lines[spoilt + 1 :]]) if d is not None]
+    assert (found.line, found.node) == (spoilt + 1, name)

@@ -14,37 +14,13 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from daemon.core.errors import RecordUnreadable
-from daemon.core.schedule.decision import (
-    Action,
-    Admit,
-    Decision,
-    OpenBatch,
-    Policy,
-    Release,
-    Start,
-    Switch,
-    View,
-    Why,
-)
-from daemon.core.schedule.phase_state import Group, PhaseEvent, PhaseState, after
-from daemon.core.schedule.scheduler import decide
+from daemon.core.schedule.cluster import decide_all
+from daemon.core.schedule.decision import LOCAL, Decision, Policy, View, Why
+from daemon.core.schedule.phase_state import PhaseEvent, PhaseState, after
+from daemon.core.schedule.recorded import Decided, Elsewhere, Others
 from daemon.core.tasks.task import FINAL, Task
 
 _EVENTS: Mapping[str, type] = {event.__name__: event for event in PhaseEvent.__args__}
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A decision in short form: `actions` are a kind with a task's id, or with a group's stages."""
-
-    actions: tuple[tuple[str, int | tuple[str, ...] | None], ...]
-    why: Why
-    wake_at: float | None
-
-    @classmethod
-    def of(cls, decision: Decision) -> "Decided":
-        """The short form of a decision, for comparison."""
-        return cls(tuple(map(_in_brief, decision.actions)), decision.why, decision.wake_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +28,8 @@ class Turn:
     """One decision of the daemon, and the changes since the one before. Times are epoch seconds.
 
     `phase` is the whole state where a file begins; otherwise `events` are its changes. `tasks` are the open
-    ones that are new or changed, `ended` the ids of those that are no longer open.
+    ones that are new or changed, `ended` the ids of those that are no longer open. `phase`, `events`,
+    `policy` and `decided` are of this machine's node.
     """
 
     now: float
@@ -65,6 +42,7 @@ class Turn:
     orders: tuple[bool, bool, float] | None = None
     """Whether it was paused, whether it drained, and up to when claims do not wait for others (go)."""
     policy: Policy | None = None
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
 
 
 @dataclass(slots=True)
@@ -75,16 +53,24 @@ class Recorder:
     _policy: Policy | None = None
     _orders: tuple[bool, bool, float] | None = None
     _tasks: dict[int, Task] = field(default_factory=dict)
+    _others: Others = field(default_factory=Others)
 
     def turn(
-        self, view: View, policy: Policy, decision: Decision, events: Sequence[PhaseEvent]
+        self,
+        view: View,
+        policies: Mapping[str, Policy],
+        decisions: Mapping[str, Decision],
+        events: Sequence[PhaseEvent],
     ) -> Turn | None:
-        """The turn, or None when nothing has changed and nothing is to be done."""
+        """The turn, or None when nothing has changed and nothing is to be done. Both are by node."""
+        policy, decision = policies[LOCAL], decisions[LOCAL]
+        elsewhere = self._others.changed(view, policies, decisions)
         begins, orders = self._policy is None, (view.paused, view.draining, view.go_at)
         now_open = {task.id: task for task in view.tasks}
         changed = [task for task in view.tasks if self._tasks.get(task.id) is not task]
         ended = self._tasks.keys() - now_open.keys()
-        if not (changed or ended or events or decision.actions or orders != self._orders):
+        news = changed or ended or events or decision.actions or orders != self._orders
+        if not news and elsewhere == Elsewhere():
             return None
         turn = Turn(
             now=view.now,
@@ -96,6 +82,7 @@ class Recorder:
             ended=tuple(sorted(ended)),
             orders=None if orders == self._orders else orders,
             policy=None if policy == self._policy else policy,
+            elsewhere=elsewhere,
         )
         self._policy, self._orders, self._tasks = policy, orders, now_open
         return turn
@@ -109,21 +96,22 @@ class Recorder:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A decision that does not follow: its line number, what was decided, and what follows."""
+    """A decision that does not follow: its line number, its node, what was decided, and what follows."""
 
     line: int
-    turn: Turn
+    node: str
+    decided: Decided
     again: Decided
 
 
 def replay(lines: Iterable[str]) -> Iterator[Difference | None]:
     """Decide each line again: None where the decision is the same. Raises RecordUnreadable."""
-    phase, policy = PhaseState(), None
+    phase, policy, others = PhaseState(), None, Others()
     paused, draining, go_at = False, False, 0.0
     tasks: dict[int, Task] = {}
     for number, turn in _turns(lines):
         if turn.phase is not None:
-            phase, tasks = turn.phase, {}
+            phase, tasks, others = turn.phase, {}, Others()
         for event in turn.events:
             phase = after(phase, event)
         tasks |= {task.id: task for task in turn.tasks}
@@ -131,6 +119,7 @@ def replay(lines: Iterable[str]) -> Iterator[Difference | None]:
             tasks.pop(task_id, None)
         paused, draining, go_at = turn.orders or (paused, draining, go_at)
         policy = turn.policy or policy
+        others.take(turn.elsewhere)
         if policy is None:
             raise RecordUnreadable(f"line {number}: no record begins here; give the file from its start")
         view = View(
@@ -141,9 +130,20 @@ def replay(lines: Iterable[str]) -> Iterator[Difference | None]:
             draining=draining,
             go_at=go_at,
             last_claim_at=turn.last_claim_at,
+            others=others.phases,
+            at=others.at,
+            leaving=frozenset(others.leaving),
         )
-        again = Decided.of(decide(view, policy))
-        yield None if again == turn.decided else Difference(number, turn, again)
+        told = {LOCAL: turn.decided, **turn.elsewhere.decided}
+        decisions = decide_all(view, {LOCAL: policy, **others.policies})
+        again = {name: Decided.of(d) for name, d in decisions.items() if d.actions or name in told}
+        differs = [name for name in again.keys() | told.keys() if again.get(name) != told.get(name)]
+        nothing = Decided((), Why.IDLE, None)
+        if not differs:
+            yield None
+        else:
+            name = min(differs)
+            yield Difference(number, name, told.get(name, nothing), again.get(name, nothing))
 
 
 def _turns(lines: Iterable[str]) -> Iterator[tuple[int, Turn]]:
@@ -180,8 +180,9 @@ def encode(turn: Turn) -> str:
         "ended": turn.ended,
         "orders": turn.orders,
         "policy": None if turn.policy is None else _dumped(turn.policy),
+        "elsewhere": {k: v for k, v in _dumped(turn.elsewhere).items() if v not in (None, {})},
     }
-    return json.dumps({name: value for name, value in told.items() if value not in (None, [], ())})
+    return json.dumps({name: value for name, value in told.items() if value not in (None, [], (), {})})
 
 
 def decode(line: str, number: int = 1) -> Turn:
@@ -196,24 +197,6 @@ def decode(line: str, number: int = 1) -> Turn:
     return turn
 
 
-def _in_brief(action: Action) -> tuple[str, int | tuple[str, ...] | None]:
-    match action:
-        case Switch(group, fresh):
-            return "restart" if fresh else "switch", None if group is None else _stages(group)
-        case OpenBatch():
-            return "open batch", None
-        case Release(task):
-            return "release", task.id
-        case Admit(task):
-            return "admit", task.id
-        case Start(task):
-            return "start", task.id
-
-
-def _stages(group: Group) -> tuple[str, ...]:
-    return tuple(sorted(stage.value for stage in group))
-
-
 def _dumped(value: Any) -> Any:
     return _ADAPTERS[type(value)].dump_python(value, mode="json")
 
@@ -223,5 +206,6 @@ def _read(kind: type, fields: Any) -> Any:
 
 
 _ADAPTERS: Mapping[type, TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind) for kind in (Turn, Decided, PhaseState, Task, Policy, *_EVENTS.values())
+    kind: TypeAdapter(kind)
+    for kind in (Turn, Decided, Elsewhere, PhaseState, Task, Policy, *_EVENTS.values())
 }
