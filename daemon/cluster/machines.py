@@ -1,8 +1,8 @@
 """The machines that have joined: which of them work for the class, and why another does not."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -11,10 +11,10 @@ import structlog
 from daemon.cluster.link import RayLink
 from daemon.cluster.ray_node import RayNode
 from daemon.cluster.values import Machine, MachineFacts, NodeSnapshot, differences
-from daemon.contracts.ports import Node
+from daemon.contracts.ports import Lender
 from daemon.contracts.values import Fitness, OnAlarm, OnProgress, Orders
 from daemon.contracts.wire.status import NodeLine, NodeStanding
-from daemon.core.alarms import trouble
+from daemon.core.alarms import Trouble, trouble
 from daemon.core.errors import IllegalTransition, IntroEvalError
 from daemon.core.schedule.decision import LOCAL
 from daemon.core.tasks.task import Stage
@@ -29,7 +29,7 @@ _RETRY_S = 30.0  # until a machine that can't work is asked again
 class Employer(Protocol):
     """The supervisor, as who gives work to nodes."""
 
-    def join(self, name: str, node: Node) -> None:
+    def join(self, name: str, node: Lender) -> None:
         """Give work to a node from now on."""
         ...
 
@@ -57,6 +57,7 @@ class _Member:
     again_at: float = 0.0
     opening: asyncio.Task[None] | None = None
     employed: bool = False
+    troubles: dict[str, Trouble] = field(default_factory=dict)
 
 
 class Machines:
@@ -197,6 +198,7 @@ class Machines:
 
     def _leave(self, member: _Member, why: str) -> None:
         """Forget what a machine held, since it is gone."""
+        self._tell(member, ())
         if member.node is not None:
             member.node.gone = member.node.gone or why
         if member.employed:
@@ -223,8 +225,24 @@ class Machines:
             return
         before = member.node.snapshot
         member.node.heard(snapshot)
+        self._tell(member, snapshot.troubles)
         if (before.facts, before.state) != (snapshot.facts, snapshot.state):
             self._woken.set()
+
+    def _tell(self, member: _Member, troubles: Sequence[Trouble]) -> None:
+        """Have what is wrong at a machine be an alarm here, too, for as long as it lasts there."""
+        if not member.name:
+            return
+        now = {
+            (code := f"node {member.name} {each.code}"): trouble(
+                code, f"at {member.name}: {each.cause}", affects=each.affects, fix=f"there, {each.fix}"
+            )
+            for each in troubles
+        }
+        for code in member.troubles.keys() | now.keys():
+            if now.get(code) != member.troubles.get(code):
+                self._on_alarm(code, now.get(code))
+        member.troubles = now
 
     async def _give_up(self, link: RayLink) -> None:
         """End with a link: its machines are given back, or gone with it."""
