@@ -1,4 +1,4 @@
-"""A power cut after some calls of a class, calls that fail, and that the harness notices a missing fsync."""
+"""A power cut after some calls of a class, calls that fail, and what the model of the disk forgets."""
 
 import json
 import os

@@ -249,6 +249,20 @@ MUTANTS = (
         _STORE + "test_delivery.py::test_a_delivered_document_is_not_offered_again_unless_asked",
     ),
     Mutant(
+        "claims that a power cut left open hide their files again",
+        "daemon/intake/claim.py",
+        "        return await asyncio.to_thread(self._mover.hide_again, await self._session(claims.still_open))\n",
+        "        return await self._session(claims.still_open)\n",
+        _IT + "test_claim.py::test_a_file_that_a_power_cut_gave_its_own_name_again_is_not_taken_twice",
+    ),
+    Mutant(
+        "a claim that is closed is no longer delayed",
+        "daemon/intake/delays.py",
+        "        self.end([claim for claim in self.claims if claim.id not in still])\n",
+        "",
+        _UNIT + "test_intake_alarms.py::test_a_claim_that_is_closed_is_no_longer_delayed",
+    ),
+    Mutant(
         "a store that failed once is no alarm for ever",
         "daemon/delivery/delivery.py",
         '            self._alarms.clear("store")\n',
