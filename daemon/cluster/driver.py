@@ -7,10 +7,8 @@ and for each machine in use its `pulse`, until it is `gone`. When Ray's head is 
 
 import argparse
 import asyncio
-import base64
 import contextlib
 import os
-import pickle
 import sys
 import threading
 from collections.abc import Coroutine
@@ -19,10 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayError, RayTaskError
+from ray.exceptions import (
+    ActorUnavailableError,
+    GetTimeoutError,
+    RayError,
+    RaySystemError,
+    RayTaskError,
+)
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from daemon.cluster.actor import NodeActor
+from daemon.cluster.packing import MachineGone, packed, packed_answer, packed_snapshot, unpacked
 from daemon.cluster.start import RESOURCE
 from daemon.cluster.values import Machine
 from daemon.contracts.values import SttWork
@@ -33,11 +38,8 @@ from daemon.system.child import ChildMessage, ParentChannel, attach
 _CHUNK = 8 * 1024 * 1024
 _LOOK_S = 1.0
 _SILENCE_S = 6.0  # an actor that says nothing for so long is gone: with the look, seen within 8 s
+_DROP_S = 30.0  # an engine ends what it does within that
 _OPEN_S = 120.0  # Ray starts a worker, which imports the program and hashes the models
-
-
-class MachineGone(Exception):
-    """A machine does not answer, or Ray says that it is gone."""
 
 
 class RayDriver:
@@ -73,7 +75,7 @@ class RayDriver:
             if (doing := self._doing.get(message["call"])) is not None:
                 doing.cancel()
             return
-        arguments = _unpacked(message["with"])
+        arguments = unpacked(message["with"])
         steps: dict[str, Coroutine[Any, Any, Any]] = {}
         if message["do"] == "open":
             steps["open"] = self._opened(machine)
@@ -89,7 +91,8 @@ class RayDriver:
 
     async def _answer(self, call: int, step: Coroutine[Any, Any, Any]) -> None:
         try:
-            self._say(id=call, value=_packed(await step))
+            told = await step
+            self._say(id=call, value=packed(told) if told is None else packed_answer(told))
         except asyncio.CancelledError:
             gone = self._of[call] not in self._actors
             self._say(id=call, error=["gone", "its machine is gone"] if gone else ["dropped", ""])
@@ -97,6 +100,8 @@ class RayDriver:
             cause = exc.cause
             kind = type(cause).__name__ if isinstance(cause, IntroEvalError) else "broken"
             self._say(id=call, error=[kind, str(cause)])
+        except OSError as exc:  # of a recording's sound, which lies here
+            self._say(id=call, error=["broken", str(exc)])
         except (MachineGone, RayError) as exc:
             self._gone(self._of.pop(call), why := _why(exc))  # first: who hears of its call knows it by then
             self._say(id=call, error=["gone", why])
@@ -106,7 +111,9 @@ class RayDriver:
 
     async def _opened(self, machine: str) -> Any:
         """Put an actor on a machine, and give what it answers first."""
-        node = next(node for node in await _nodes() if node["NodeID"] == machine)
+        node = next((node for node in await _nodes() if node["NodeID"] == machine), None)
+        if node is None:
+            raise MachineGone("it has left")
         kind: Any = ray.remote(NodeActor)  # its types know nothing of an actor's methods
         actor = self._actors[machine] = kind.options(
             num_cpus=0,
@@ -137,12 +144,21 @@ class RayDriver:
         stream = actor.work.options(num_returns="streaming").remote(call, stage, sent)
         try:
             async for item in stream:
-                self._say(id=call, item=_packed(await item))
+                self._say(id=call, item=packed_answer(await item))
         except asyncio.CancelledError:
             if machine in self._actors:
-                with contextlib.suppress(RayError):  # then it has ended with its machine
-                    await actor.drop.remote(call)
+                await self._drop(machine, actor, call)
             raise
+
+    async def _drop(self, machine: str, actor: Any, call: int) -> None:
+        """End work that is not wanted. A machine that does not end it would keep the daemon waiting."""
+        try:
+            async with asyncio.timeout(_DROP_S):
+                await actor.drop.remote(call)
+        except TimeoutError:
+            self._gone(machine, f"it did not end what was taken back within {_DROP_S:g} s")
+        except RayError as exc:  # then it has ended with its machine
+            self._gone(machine, _why(exc))
 
     async def _with_sound(self, actor: Any, call: int, at: int, work: Any) -> Any:
         """The work with the name of its sound on the other machine, where it is by then."""
@@ -172,11 +188,11 @@ class RayDriver:
         while not why:
             try:
                 async with asyncio.timeout(_SILENCE_S):
-                    self._say(pulse=machine, snapshot=_packed(await actor.pulse.remote()))
+                    self._say(pulse=machine, snapshot=packed_snapshot(await actor.pulse.remote()))
                 await asyncio.sleep(_LOOK_S)
             except TimeoutError:
                 why = f"it said nothing for {_SILENCE_S:g} s"
-            except RayError as exc:
+            except (MachineGone, RayError) as exc:
                 why = _why(exc)
         self._gone(machine, why)
 
@@ -212,7 +228,7 @@ class RayDriver:
                 key=lambda machine: machine.id,
             )
             if machines != told:
-                self._say(machines=_packed(machines))
+                self._say(machines=packed(machines))
                 told = machines
             here = {machine.id for machine in machines}
             for machine in [machine for machine in self._actors if machine not in here]:
@@ -243,14 +259,6 @@ async def _nodes() -> list[dict[str, Any]]:
         raise GetTimeoutError(f"Ray's head said nothing for {_SILENCE_S:g} s") from exc
 
 
-def _packed(value: Any) -> str:
-    return base64.b64encode(pickle.dumps(value)).decode()
-
-
-def _unpacked(text: str) -> Any:
-    return pickle.loads(base64.b64decode(text))
-
-
 def _first_line(exc: Exception) -> str:
     return str(exc).strip().partition("\n")[0]
 
@@ -260,6 +268,8 @@ def _why(exc: Exception) -> str:
     if isinstance(exc, MachineGone):
         return str(exc)
     print(exc, file=sys.stderr, flush=True)
+    if isinstance(exc, RaySystemError):
+        return "what it says cannot be read; install the same version of IntroEval on all machines"
     return "it cannot be reached" if isinstance(exc, ActorUnavailableError) else "its process has ended"
 
 

@@ -1,14 +1,13 @@
 """The daemon's end of the link to the other machines: the parent of `driver`, which speaks Ray."""
 
 import asyncio
-import base64
 import itertools
-import pickle
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
+from daemon.cluster.packing import packed, unpacked
 from daemon.cluster.values import Machine, NodeSnapshot
 from daemon.contracts.signal import Signal
 from daemon.core.errors import AlreadyRunning, ConfigError, EngineError, ExclusionError, ModelError, NodeGone
@@ -67,14 +66,14 @@ class RayLink:
     async def ask(self, machine: str, what: str, *arguments: Any) -> Any:
         """Have a machine do something: open, ensure or close. Raises NodeGone, and what it raises there."""
         async with aclosing(self._answers(machine, what, arguments)) as answers:
-            return _unpacked((await anext(answers))["value"])
+            return unpacked((await anext(answers))["value"])
 
     async def stream(self, machine: str, *arguments: Any) -> AsyncGenerator[Any]:
         """What a machine gives for work, one after the other. Raises as `ask` does."""
         async with aclosing(self._answers(machine, "work", arguments)) as answers:
             async for answer in answers:
                 if "item" in answer:
-                    yield _unpacked(answer["item"])
+                    yield unpacked(answer["item"])
 
     async def _answers(
         self, machine: str, what: str, arguments: Sequence[Any]
@@ -85,10 +84,9 @@ class RayLink:
         call = next(self._ids)
         answers: _Answers = asyncio.Queue()
         self._calls[call] = answers
-        packed = base64.b64encode(pickle.dumps(arguments)).decode()
         ended = False
         try:
-            await self._send({"id": call, "do": what, "machine": machine, "with": packed})
+            await self._send({"id": call, "do": what, "machine": machine, "with": packed(arguments)})
             while not ended:
                 answer = await answers.get()
                 ended = "item" not in answer
@@ -122,10 +120,10 @@ class RayLink:
                     if (answers := self._calls.get(message["id"])) is not None:
                         answers.put_nowait(message)
                 elif "machines" in message:
-                    self.machines, self.answered = tuple(_unpacked(message["machines"])), True
+                    self.machines, self.answered = tuple(unpacked(message["machines"])), True
                     self.changed()
                 elif "pulse" in message:
-                    self.pulsed(message["pulse"], _unpacked(message["snapshot"]))
+                    self.pulsed(message["pulse"], unpacked(message["snapshot"]))
                 else:
                     self.gone(message["gone"], message["why"])
         except ChildDied as exc:
@@ -140,7 +138,3 @@ class RayLink:
             answers.put_nowait({"error": ["gone", why]})
         self.machines = ()
         self.changed()
-
-
-def _unpacked(text: str) -> Any:
-    return pickle.loads(base64.b64decode(text))

@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import structlog
+
 from daemon.cluster.link import RayLink
 from daemon.cluster.values import NodeAnswer, NodeSnapshot
 from daemon.contracts.values import (
+    OUTCOMES,
     ExtractWork,
     Fitness,
     Ledger,
@@ -17,11 +20,14 @@ from daemon.contracts.values import (
     RateWork,
     StageOutcome,
     SttWork,
+    Ticket,
 )
 from daemon.contracts.wire.status import EngineReport
-from daemon.core.errors import NodeGone
+from daemon.core.errors import EngineError, NodeGone
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
+
+log = structlog.get_logger()
 
 
 class RayNode:
@@ -44,6 +50,7 @@ class RayNode:
         self._link, self.machine = link, machine
         self._progress, self._longest, self._fitness = progress, longest, fitness
         self.snapshot = opened.snapshot
+        self._in_hand: set[Ticket] = set()
         self.gone = ""
 
     @classmethod
@@ -59,10 +66,11 @@ class RayNode:
         return cls(link, machine, await link.ask(machine, "open"), progress, longest, fitness)
 
     def heard(self, snapshot: NodeSnapshot) -> None:
-        """Take what the machine told."""
-        self.snapshot = snapshot
+        """Take what the machine told. It keeps the name with which it joined, which no other has."""
+        self.snapshot = replace(snapshot, facts=replace(snapshot.facts, name=self.snapshot.facts.name))
         for ticket, done in snapshot.progress.items():
-            self._progress(ticket, done)
+            if ticket in self._in_hand and 0 <= done <= 1:
+                self._progress(ticket, done)
 
     async def observe(self) -> NodeState:
         """What the node held a moment ago, and after each answer at that time. Raises NodeGone."""
@@ -107,11 +115,27 @@ class RayNode:
             self.gone = str(exc)
 
     async def _stream(self, stage: Stage, works: Sequence[Any]) -> AsyncIterator[StageOutcome]:
-        async for answer in self._link.stream(self.machine, stage, list(works)):
-            outcome = self._took(answer)
-            if isinstance(outcome, Rated):
-                outcome = replace(outcome, flags=(*self._fitness(outcome.provenance), *outcome.flags))
-            yield outcome
+        """One outcome for each work, of its stage; what the machine gives beside that is nobody's.
+
+        A machine may give too few as well. Raises EngineError then.
+        """
+        wanted = {work.ticket for work in works}
+        self._in_hand |= wanted
+        left = set(wanted)
+        try:
+            async for answer in self._link.stream(self.machine, stage, list(works)):
+                outcome = self._took(answer)
+                if not isinstance(outcome, OUTCOMES[stage]) or outcome.ticket not in left:
+                    log.warning("a machine gave what it was not asked for", machine=self.machine)
+                    continue
+                left.remove(outcome.ticket)
+                if isinstance(outcome, Rated):
+                    outcome = replace(outcome, flags=(*self._fitness(outcome.provenance), *outcome.flags))
+                yield outcome
+        finally:
+            self._in_hand -= wanted
+        if left:
+            raise EngineError("the machine ended its work without an outcome; see the log of its node")
 
     def _took(self, answer: NodeAnswer) -> Any:
         self.heard(answer.snapshot)

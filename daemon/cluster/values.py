@@ -1,9 +1,12 @@
 """The frozen values that cross between the daemon and the machines that lend their GPU."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from daemon.config.cluster import NodeName
 from daemon.contracts.values import NodeState, Provenance, Ticket
 from daemon.contracts.wire.status import EngineReport, GpuState
 from daemon.core.alarms import Trouble
@@ -19,7 +22,7 @@ class MachineFacts:
     SHA-256 of each template; `settings` what else an answer depends on.
     """
 
-    name: str
+    name: NodeName
     python: str
     ray: str
     program: str
@@ -55,6 +58,34 @@ class Machine:
 
     id: str
     address: str
+
+
+_ANOTHER = "it tells of itself as another version of IntroEval; install the same one on all machines"
+
+
+def oddity(told: object) -> str:
+    """Why nothing can be made of a snapshot that a machine sent; empty where it is one.
+
+    A machine is asked before it is compared, so it may run another version of this program, whose values
+    have other fields.
+    """
+    if not isinstance(told, NodeSnapshot):
+        return _ANOTHER
+    try:
+        facts = {each.name: getattr(told.facts, each.name) for each in fields(MachineFacts)}
+        rest = {each.name: getattr(told, each.name) for each in fields(NodeSnapshot)}
+        whole = _SNAPSHOT.validate_python({**rest, "facts": facts})
+    except ValidationError as exc:
+        if any(error["loc"] == ("facts", "name") for error in exc.errors()):
+            return "its name cannot be shown; set cluster.name there to letters and digits"
+        return _ANOTHER
+    except AttributeError:
+        return _ANOTHER
+    stages = set(Stage)
+    return "" if stages == set(whole.identity) == set(whole.facts.models) else _ANOTHER
+
+
+_SNAPSHOT = TypeAdapter(NodeSnapshot)
 
 
 def differences(ours: MachineFacts, theirs: MachineFacts) -> list[str]:

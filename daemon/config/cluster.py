@@ -1,14 +1,17 @@
 """The table of the configuration about other machines."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from daemon.config.sections import Settings
 
 PORTS = 100
 """The ports that a machine of a cluster takes, from `cluster.port` on."""
+
+NodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+"""What a machine may be called: it is shown, logged and a part of paths of the control socket."""
 
 
 class ClusterSettings(Settings):
@@ -25,5 +28,5 @@ class ClusterSettings(Settings):
     token_file: Path = Path("cluster-token")
     """The secret that all machines share, which `introeval node token` makes. Whoever has it can run any
     program on all of them."""
-    name: str = ""
+    name: NodeName | Literal[""] = ""
     """What this machine is called where several are shown; empty: its host name."""

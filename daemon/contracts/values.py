@@ -122,6 +122,12 @@ class Failed:
 
 
 StageOutcome = Transcribed | Unscorable | Extracted | Rated | Failed
+OUTCOMES: Mapping[Stage, tuple[type[StageOutcome], ...]] = {
+    Stage.STT: (Transcribed, Unscorable, Failed),
+    Stage.EXTRACT: (Extracted, Failed),
+    Stage.RATE: (Rated, Failed),
+}
+"""How an attempt at each stage can end."""
 OnProgress = Callable[[Ticket, float], None]
 """Called with the share of an attempt that is done, from 0 to 1."""
 
