@@ -85,7 +85,7 @@ def environment(token_file: Path) -> dict[str, str]:
 def head_command(settings: ClusterSettings) -> list[str]:
     """The command line of Ray on the machine of the inbox, which gives it no work."""
     own = ["--head", f"--port={settings.port}", "--num-cpus=0", "--num-gpus=0", "--include-dashboard=false"]
-    own.append("--no-monitor")  # it scales clouds
+    own.append("--no-monitor")  # it scales clouds, and listens on a port of its own
     return [sys.executable, "-m", _RAY, *_arguments(settings, settings.address, own)]
 
 
@@ -105,7 +105,11 @@ def new_folder(settings: ClusterSettings) -> None:
     Ray opens its own folders to everybody, so they lie in one that is private.
     """
     remove_folder(settings)
-    _folder(settings).mkdir(mode=0o700)
+    folder = _folder(settings)
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError as exc:  # anybody may write to the machine's memory
+        raise ConfigError(f"{folder} is in the way and not ours; look whose it is, and remove it") from exc
 
 
 def remove_folder(settings: ClusterSettings) -> None:
