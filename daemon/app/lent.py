@@ -2,19 +2,15 @@
 
 import asyncio
 import contextlib
-import hashlib
 import importlib.metadata
 import os
-import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 
 from daemon import __version__
 from daemon.app.engines import Site, make_node
 from daemon.cluster.actor import Lent
-from daemon.cluster.start import MEMORY
 from daemon.cluster.values import MachineFacts
 from daemon.config.load import Config, load
 from daemon.contracts.values import OnAlarm, OnProgress, Ticket
@@ -51,13 +47,13 @@ async def lend(progress: OnProgress, on_alarm: OnAlarm) -> AsyncIterator[Lent]:
     write_privately()
     os.environ.pop("OMP_NUM_THREADS", None)  # Ray sets it to 1, for programs that share a machine
     config = load()
-    with owned(config.paths.state, by=_OWNER), _emptied(config) as sound:
+    with owned(config.paths.state, by=_OWNER):
         gpu = NvmlGpu()
         check_rubric(config, config.prompts.folder)
         placement = Placement(config, (await gpu.reading()).total_mb)
         rubric = Rubric(config.prompts.folder, on_alarm)
         node = make_node(config, Site(placement, rubric, gpu.reading, _Forwarded(progress), on_alarm))
-        yield Lent(node, await facts_of(config, rubric), sound, placement.expect, gpu.reading)
+        yield Lent(node, await facts_of(config, rubric), placement.expect, gpu.reading)
 
 
 async def facts_of(config: Config, rubric: Rubric) -> Callable[[], MachineFacts]:
@@ -100,16 +96,3 @@ def _models(config: Config) -> list[str]:
     if config.runtime == "docker":
         return [whisper, config.extract.model, config.rate.model]
     return [whisper, *(weights_of(here, config.embedded.of(stage)).verify() for stage in MODELS)]
-
-
-@contextlib.contextmanager
-def _emptied(config: Config) -> Iterator[Path]:
-    """A folder for sound that is no disk, without what an earlier node left there."""
-    state = hashlib.sha256(bytes(config.paths.state)).hexdigest()[:12]
-    folder = MEMORY / f"introeval-sound-{os.getuid()}-{state}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)

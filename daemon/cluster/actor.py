@@ -6,7 +6,8 @@ made there, by that machine's own configuration: `lend` names the function, as `
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,11 +24,10 @@ from daemon.core.tasks.task import Stage
 
 @dataclass(frozen=True, slots=True)
 class Lent:
-    """A node with its surroundings: the folder for sound, which is no disk, and the plan for prompts."""
+    """A node with its surroundings, and the plan for prompts."""
 
     node: Node
     facts: Callable[[], MachineFacts]
-    sound: Path
     expect: Callable[[Mapping[Stage, int]], object]
     read_gpu: Callable[[], Awaitable[GpuState]]
 
@@ -42,6 +42,7 @@ class NodeActor:
         self._lend = lend
         self._open = AsyncExitStack()
         self._lent: Lent | None = None
+        self._sounds: dict[str, int] = {}
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._progress: dict[Ticket, float] = {}
         self._troubles: dict[str, Trouble] = {}
@@ -56,7 +57,6 @@ class NodeActor:
         self._lent = lent = await self._open.enter_async_context(lend(self._heard, self._alarm))
         self._open.push_async_callback(lent.node.aclose)
         await lent.node.ensure(None)
-        self._silence()
         return NodeAnswer(None, await self.pulse())
 
     async def pulse(self) -> NodeSnapshot:
@@ -78,18 +78,25 @@ class NodeActor:
         assert self._lent is not None
         self._lent.expect(longest)
         ledger = await self._node.ensure(group, fresh=fresh)
-        self._silence()
+        self._forget(list(self._sounds))
         return NodeAnswer(ledger, await self.pulse())
 
     async def sound(self, name: str, chunk: bytes) -> None:
-        """Add decoded sound to the file `name`, which lasts until its work ends."""
-        with (self._sounds / name).open("ab") as file:
+        """Add decoded sound to that called `name`, which lasts until its work ends.
+
+        It lies in memory without a place in any folder, so that it goes with this process however that ends.
+        """
+        with self._sound(name).open("ab") as file:
             file.write(chunk)
 
     async def work(self, call: int, stage: Stage, works: Sequence[Any]) -> AsyncIterator[NodeAnswer]:
         """The outcomes of a stage's work, as they end; see `Node`."""
         outcomes: asyncio.Queue[StageOutcome | None] = asyncio.Queue()
-        works = [_with_sound(work, self._sounds) for work in works]
+        names = [work.pcm.name for work in works if isinstance(work, SttWork)]
+        works = [
+            replace(work, pcm=self._sound(work.pcm.name)) if isinstance(work, SttWork) else work
+            for work in works
+        ]
         working = self._calls[call] = asyncio.create_task(self._work(stage, works, outcomes))
         try:
             while (outcome := await outcomes.get()) is not None:
@@ -99,8 +106,7 @@ class NodeActor:
             await self.drop(call)
             for work in works:
                 self._progress.pop(work.ticket, None)
-                if isinstance(work, SttWork):
-                    work.pcm.unlink(missing_ok=True)
+            self._forget(names)
 
     async def drop(self, call: int) -> None:
         """End work that nobody waits for any more. Returns once it has ended."""
@@ -110,8 +116,7 @@ class NodeActor:
 
     async def aclose(self) -> None:
         """Stop everything and give the machine back. Raises EngineError."""
-        if self._lent is not None:
-            self._silence()
+        self._forget(list(self._sounds))
         await self._open.aclose()
 
     @property
@@ -119,10 +124,16 @@ class NodeActor:
         assert self._lent is not None, "open comes first"
         return self._lent.node
 
-    @property
-    def _sounds(self) -> Path:
-        assert self._lent is not None, "open comes first"
-        return self._lent.sound
+    def _sound(self, name: str) -> Path:
+        """Where the sound called `name` is read, also by the processes of this user."""
+        if name not in self._sounds:
+            self._sounds[name] = os.memfd_create("sound")
+        return Path(f"/proc/{os.getpid()}/fd/{self._sounds[name]}")
+
+    def _forget(self, names: Iterable[str]) -> None:
+        for name in names:
+            if (sound := self._sounds.pop(name, None)) is not None:
+                os.close(sound)
 
     async def _work(
         self, stage: Stage, works: Sequence[Any], outcomes: asyncio.Queue[StageOutcome | None]
@@ -139,10 +150,6 @@ class NodeActor:
         finally:
             outcomes.put_nowait(None)
 
-    def _silence(self) -> None:
-        for left in self._sounds.iterdir():
-            left.unlink()
-
     def _heard(self, ticket: Ticket, done: float) -> None:
         self._progress[ticket] = done
 
@@ -151,8 +158,3 @@ class NodeActor:
             self._troubles.pop(code, None)
         else:
             self._troubles[code] = trouble
-
-
-def _with_sound(work: Any, folder: Path) -> Any:
-    """The work with its sound where it lies on this machine."""
-    return replace(work, pcm=folder / work.pcm.name) if isinstance(work, SttWork) else work

@@ -1,15 +1,19 @@
 """The node of another machine, by real Ray, on scripted engines."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
+import psutil
 import pytest
 
 from daemon.cluster.link import RayLink
 from daemon.cluster.ray_node import RayNode
+from daemon.config.cluster import PORTS
 from daemon.contracts.values import (
     Extracted,
     ExtractWork,
@@ -64,6 +68,16 @@ async def extracted(node: RayNode, task_id: int = 1) -> list[type]:
     return [type(outcome) async for outcome in node.extract([work])]
 
 
+def held_sounds(lab: RayLab, name: str) -> list[str]:
+    """The sounds in the memory of a machine's processes."""
+    held = []
+    for process in lab.tree(name):
+        for each in Path(f"/proc/{process.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # it was closed meanwhile
+                held.append(os.readlink(each))
+    return [place for place in held if place.startswith("/memfd:sound")]
+
+
 async def test_attempts_run_on_another_machine(lab: RayLab) -> None:
     pcm = lab.folder / "long.pcm"
     pcm.write_bytes(b"\1\2" * 10_000_000)
@@ -75,10 +89,47 @@ async def test_attempts_run_on_another_machine(lab: RayLab) -> None:
         work = SttWork(Ticket(1, 1, 1), pcm, (Take(3.0),))
         assert [type(outcome) async for outcome in node.transcribe([work])] == [Transcribed]
         assert pcm.exists()
-        assert list((lab.folder / "sound-node1").iterdir()) == []
+        assert held_sounds(lab, "node1") == []
         await node.ensure(EXTRACT)
         assert await extracted(node) == [Extracted]
         assert [report.state for report in node.reports()] == ["stopped", "ready", "stopped"]
+
+
+async def test_a_machine_that_has_left_is_not_waited_for(lab: RayLab) -> None:
+    async with lab.new_link() as link:
+        await until(lambda: link.answered, JOINED_S)
+        with pytest.raises(NodeGone, match="it has left"):
+            await link.ask("0" * 56, "open")
+
+
+async def test_nothing_listens_beside_the_hundred_ports_and_nothing_answers_without_the_token(
+    lab: RayLab,
+) -> None:
+    async with one_node(lab, "node1"):
+        for at, name in ((0, "head"), (1, "node1")):
+            own = lab.settings(at)
+            listening = {
+                (connection.laddr.ip, connection.laddr.port)
+                for process in lab.tree(name)
+                for connection in process.net_connections("inet")
+                if connection.status == psutil.CONN_LISTEN
+            }
+            assert len(listening) >= 3
+            assert {port for _, port in listening} <= {*range(own.port, own.port + PORTS)}
+            for _, port in listening:
+                assert await said(own.address, port) in (b"HTTP/1.1 401", b""), port
+
+
+async def said(address: str, port: int) -> bytes:
+    """What is answered to a request over HTTP that shows no token; nothing by what speaks gRPC."""
+    reader, writer = await asyncio.open_connection(address, port)
+    try:
+        writer.write(b"POST /get_or_create_runtime_env HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+        async with asyncio.timeout(10.0):
+            answer = await reader.read(12)
+    finally:
+        writer.close()
+    return answer if answer.startswith(b"HTTP") else b""
 
 
 async def test_an_attempt_that_is_cancelled_has_ended_on_its_machine(lab: RayLab) -> None:

@@ -191,12 +191,10 @@ async def lend(progress: OnProgress, on_alarm: OnAlarm) -> AsyncIterator[Lent]:
     seconds = float((folder / "seconds").read_text()) if (folder / "seconds").exists() else 0.0
     log = _Told(folder / f"begun-{name}")
     stt, extract, rate = (ScriptedEngine(stage, log, seconds) for stage in Stage)
-    sound = folder / f"sound-{name}"
-    sound.mkdir(exist_ok=True)
 
     async def no_gpu() -> GpuState:
         return GpuState(absent="none")
 
     facts = replace(FACTS, name=name)
     node = LocalNode(stt, extract, rate, progress)
-    yield Lent(node, lambda: facts, sound, lambda longest: None, no_gpu)
+    yield Lent(node, lambda: facts, lambda longest: None, no_gpu)
