@@ -45,13 +45,14 @@ from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.notices import Notices
 from daemon.monitoring.observer import Observer
 from daemon.monitoring.record import Record
-from daemon.placement.policy import make_policy
+from daemon.placement.policy import Policies
 from daemon.placement.rubric_check import check_rubric
 from daemon.store import measured, phases, recording
 from daemon.store.session import Session
 from daemon.supervisor.canary import Canary
 from daemon.supervisor.decision_log import DecisionLog
 from daemon.supervisor.journal import Journal
+from daemon.supervisor.known_words import KnownWords
 from daemon.supervisor.predecode import Predecoder
 from daemon.supervisor.rechecks import Rechecks
 from daemon.supervisor.supervisor import Supervisor
@@ -76,17 +77,20 @@ async def assemble(
     journal = Journal(session, time.time, events)
     places = await recall(config.paths.inbox, config.paths.outbox, session, events, time.time)
     keys = canary_keys(config)
-    pcm = config.paths.state / "decoded" / "canary.pcm"
-    canary = Canary(node, media, session, alarms, events, time.time, keys, pcm)
+    words = KnownWords(media, config.paths.state / "decoded" / "canary.pcm")
+    canary = Canary(node, words, session, alarms, events, time.time, keys)
+    policies = Policies(config)
     auto = 0 if is_demo(config) else _IDLE_RATINGS
     times = auto if config.rate.idle_ratings == "auto" else config.rate.idle_ratings
     rechecks = Rechecks(node, session, alarms, time.time, times)
     rechecks.ended.connect(site.rubric.end_class)  # they fix the text as a class does
-    supervisor = _make_supervisor(config, node, canary, rechecks, media, journal, site, alarms)
+    supervisor = _make_supervisor(
+        config, node, canary, words, rechecks, media, journal, site, alarms, policies
+    )
 
     def plan(durations: Durations) -> Policy:
         site.placement.learnt(durations.curves)
-        return make_policy(config, site.placement.plan, durations)
+        return policies.here(site.placement.plan, durations)
 
     await session(measured.on_machine, (await gpu.reading()).name or f"{os.cpu_count()} cores, no GPU")
     forecaster = Forecaster(supervisor, session, plan, time.time)
@@ -220,11 +224,13 @@ def _make_supervisor(
     config: Config,
     node: Node,
     canary: Canary,
+    words: KnownWords,
     rechecks: Rechecks,
     media: Media,
     journal: Journal,
     site: Site,
     alarms: Alarms,
+    policies: Policies,
 ) -> Supervisor:
     """Build the supervisor with its predecoder and the preparation of a phase. Raises ConfigError."""
     placement, state = site.placement, config.paths.state
@@ -239,10 +245,12 @@ def _make_supervisor(
     return Supervisor(
         node=node,
         canary=canary,
+        words=words,
         rechecks=rechecks,
         journal=journal,
         predecoder=Predecoder(media, state / "decoded"),
-        policy=make_policy(config, placement.plan, PLANNED),
+        policy=policies.here(placement.plan, PLANNED),
+        fit=policies.of,
         retry=RetryPolicy(config.retry.max_retry_count),
         alarms=alarms,
         clock=time.time,

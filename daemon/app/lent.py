@@ -13,7 +13,7 @@ from daemon.app.engines import Site, make_node
 from daemon.cluster.actor import Lent
 from daemon.cluster.values import MachineFacts
 from daemon.config.load import Config, load
-from daemon.contracts.values import OnAlarm, OnProgress, Ticket
+from daemon.contracts.values import NodePlan, OnAlarm, OnProgress, Ticket
 from daemon.core.schedule.residency import MODELS
 from daemon.core.tasks.task import Stage
 from daemon.gpu.nvml import NvmlGpu
@@ -21,6 +21,7 @@ from daemon.llm.rubric import Rubric
 from daemon.models import weights_of
 from daemon.monitoring.progress import Progress
 from daemon.placement.placement import Placement
+from daemon.placement.policy import node_plan
 from daemon.placement.rubric_check import check_rubric
 from daemon.system.state_folder import owned, write_privately
 
@@ -53,7 +54,12 @@ async def lend(progress: OnProgress, on_alarm: OnAlarm) -> AsyncIterator[Lent]:
         placement = Placement(config, (await gpu.reading()).total_mb)
         rubric = Rubric(config.prompts.folder, on_alarm)
         node = make_node(config, Site(placement, rubric, gpu.reading, _Forwarded(progress), on_alarm))
-        yield Lent(node, await facts_of(config, rubric), placement.expect, gpu.reading)
+        facts = await facts_of(config, rubric)
+
+        def plan() -> NodePlan:
+            return node_plan(config, placement.plan)
+
+        yield Lent(node, facts, placement.expect, gpu.reading, plan)
 
 
 async def facts_of(config: Config, rubric: Rubric) -> Callable[[], MachineFacts]:

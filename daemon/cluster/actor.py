@@ -15,7 +15,7 @@ from typing import Any
 
 from daemon.cluster.values import MachineFacts, NodeAnswer, NodeSnapshot
 from daemon.contracts.ports import Node
-from daemon.contracts.values import OnAlarm, OnProgress, StageOutcome, SttWork, Ticket
+from daemon.contracts.values import NodePlan, OnAlarm, OnProgress, StageOutcome, SttWork, Ticket
 from daemon.contracts.wire.status import GpuState
 from daemon.core.alarms import Trouble
 from daemon.core.schedule.phase_state import Group
@@ -24,12 +24,16 @@ from daemon.core.tasks.task import Stage
 
 @dataclass(frozen=True, slots=True)
 class Lent:
-    """A node with its surroundings, and the plan for prompts."""
+    """A node with its surroundings and its plan.
+
+    `expect` plans for prompts; `plan` gives what its card holds, None for what the head's holds.
+    """
 
     node: Node
     facts: Callable[[], MachineFacts]
     expect: Callable[[Mapping[Stage, int]], object]
     read_gpu: Callable[[], Awaitable[GpuState]]
+    plan: Callable[[], NodePlan | None] = lambda: None
 
 
 Lend = Callable[[OnProgress, OnAlarm], AbstractAsyncContextManager[Lent]]
@@ -71,6 +75,7 @@ class NodeActor:
             progress=dict(self._progress),
             troubles=tuple(self._troubles.values()),
             gpu=await self._lent.read_gpu(),
+            plan=self._lent.plan(),
         )
 
     async def ensure(self, group: Group | None, fresh: bool, longest: Mapping[Stage, int]) -> NodeAnswer:

@@ -13,6 +13,7 @@ from daemon.contracts.values import (
     ExtractWork,
     Fitness,
     Ledger,
+    NodePlan,
     NodeState,
     OnProgress,
     Provenance,
@@ -31,7 +32,7 @@ log = structlog.get_logger()
 
 
 class RayNode:
-    """Implements `ports.Node` on a machine that lends its GPU.
+    """Implements `ports.Lender` on a machine that lends its GPU.
 
     What it holds is told by the machine with each answer, and once a second besides; so nobody waits for a
     machine that does not answer. Once `gone` says why, all that is asked of it raises NodeGone. `longest`
@@ -77,6 +78,11 @@ class RayNode:
         if self.gone:
             raise NodeGone(self.gone)
         return self.snapshot.state
+
+    @property
+    def plan(self) -> NodePlan | None:
+        """The plan by its own card."""
+        return self.snapshot.plan
 
     def reports(self) -> list[EngineReport]:
         """Each engine as the operator sees it, in the order of the stages."""

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from daemon.config.cluster import NodeName
-from daemon.contracts.values import NodeState, Provenance, Ticket
+from daemon.contracts.values import NodePlan, NodeState, Provenance, Ticket
 from daemon.contracts.wire.status import EngineReport, GpuState
 from daemon.core.alarms import Trouble
 from daemon.core.tasks.task import Stage
@@ -42,6 +42,7 @@ class NodeSnapshot:
     progress: Mapping[Ticket, float] = field(default_factory=dict)
     troubles: tuple[Trouble, ...] = ()
     gpu: GpuState = field(default_factory=GpuState)
+    plan: NodePlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from daemon.contracts.values import (
     Decoded,
     ExtractWork,
     Ledger,
+    NodePlan,
     NodeState,
     OnProgress,
     Orders,
@@ -139,6 +140,15 @@ class Node(Protocol):
         ...
 
 
+class Lender(Node, Protocol):
+    """A node of another machine."""
+
+    @property
+    def plan(self) -> NodePlan | None:
+        """The plan by its own card; None: it goes by this machine's."""
+        ...
+
+
 class Media(Protocol):
     """Reads what students sent, in a child with limits. A bad file is a Fault, never an exception.
 
@@ -194,6 +204,11 @@ class SupervisorSource(Protocol):
     @property
     def policy(self) -> Policy:
         """The plan and the settings that the scheduler decides by."""
+        ...
+
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        """That of each node, by its name."""
         ...
 
     @property

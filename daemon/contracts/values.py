@@ -164,6 +164,14 @@ class NodeState:
 
 
 @dataclass(frozen=True, slots=True)
+class NodePlan:
+    """What a node's own card holds: the groups in their order, and the requests at a time of each stage."""
+
+    groups: tuple[Group, ...]
+    parallel: Mapping[Stage, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """The header of a video's container, read before the video is decoded."""
 

@@ -141,6 +141,10 @@ KINDS = {
         "the class, which goes on without the other machines",
         "start Ray's head: systemctl start introeval-head, or introeval node head",
     ),
+    "node_canary": AlarmKind(
+        "the class, which takes longer: the machine {of} is given no work of that stage",
+        "compare its models, its prompts and its servers with this machine's; then run: introeval canary run",
+    ),
     "node": AlarmKind("the class, which takes longer", "to see the machines, run: introeval nodes"),
     "clock": AlarmKind("deletions, which wait", "check that the clock is right"),
     "spool_adopted": AlarmKind(

@@ -22,6 +22,7 @@ IntroEvalError
 ├── DeliveryError         the outbox cannot be written now
 ├── EngineError           an engine did not start, prove ready, answer or stop
 ├── NodeGone              the machine of a node is gone
+├── NotSettled            the scheduler's rules contradict each other
 ├── LogUnreadable         a log cannot be read
 ├── CannotForget          a file of a student cannot be deleted or searched
 ├── BackupError           a backup cannot be made or restored
@@ -189,6 +190,10 @@ class NodeGone(IntroEvalError):
     """The machine of a node is gone, or does not answer; what it had in hand may have run."""
 
     exit_code = 31
+
+
+class NotSettled(IntroEvalError):
+    """The scheduler asks for more again and again at one moment: its rules contradict each other."""
 
 
 class LogUnreadable(IntroEvalError):

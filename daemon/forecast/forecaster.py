@@ -15,7 +15,7 @@ from daemon.contracts.ports import SupervisorSource
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import Change, Orders
 from daemon.contracts.wire.status import Clock
-from daemon.core.errors import StoreError
+from daemon.core.errors import NotSettled, StoreError
 from daemon.core.forecast.class_roll import Members, Roll
 from daemon.core.forecast.durations import PLANNED, Durations, learn
 from daemon.core.forecast.explain import FirstForecast, explain, late
@@ -274,9 +274,10 @@ class Forecaster:
                 self._work.policy,
                 self._durations,
                 started=dict(self._work.started),
+                policies=self._work.policies,
                 **({} if exactly is None else {"exactly": exactly}),
             )
-        except RuntimeError as exc:  # the rules do not settle; work must go on without a forecast
+        except NotSettled as exc:  # the rules do not settle; work must go on without a forecast
             log.error("no forecast", error=str(exc))
             return None
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from daemon.config.load import Config
 from daemon.config.sections import SttSettings
-from daemon.core.forecast.durations import Durations
+from daemon.contracts.values import NodePlan
+from daemon.core.forecast.durations import PLANNED, Durations
 from daemon.core.schedule.decision import Policy
 from daemon.core.schedule.residency import Plan
 from daemon.core.schedule.scheduler import auto_batch_size
@@ -28,11 +29,16 @@ def streams(stt: SttSettings) -> int:
     return _QUEUED if on_gpu else min(_MOST_STREAMS, len(os.sched_getaffinity(0)))
 
 
-def make_policy(config: Config, plan: Plan, durations: Durations) -> Policy:
-    """The scheduler's policy."""
+def node_plan(config: Config, plan: Plan) -> NodePlan:
+    """What the scheduler reads of a machine's plan."""
+    return NodePlan(plan.groups, {Stage.STT: streams(config.stt), **plan.parallel})
+
+
+def make_policy(config: Config, plan: NodePlan, durations: Durations) -> Policy:
+    """The scheduler's policy for a node with this plan."""
     policy = Policy(
         residency=plan.groups,
-        parallel={Stage.STT: streams(config.stt), **plan.parallel},
+        parallel=plan.parallel,
         batch_size=1,
         remainder_goes_along=config.batch.size == "auto",
         max_wait_s=config.batch.max_wait_s,
@@ -47,3 +53,19 @@ def batch_size(asked: int | str, policy: Policy, durations: Durations) -> int:
         return asked
     widest = max(slots for stage, slots in policy.parallel.items() if stage is not Stage.STT)
     return auto_batch_size(widest, durations.round_s(policy), durations.work_s(policy))
+
+
+class Policies:
+    """Makes the policy of each node from its plan, by the durations that were learnt last."""
+
+    def __init__(self, config: Config) -> None:
+        self._config, self._durations = config, PLANNED
+
+    def here(self, plan: Plan, durations: Durations) -> Policy:
+        """The policy of this machine's node, after something was learnt."""
+        self._durations = durations
+        return self.of(node_plan(self._config, plan))
+
+    def of(self, plan: NodePlan) -> Policy:
+        """The policy of a node with this plan."""
+        return make_policy(self._config, plan, self._durations)

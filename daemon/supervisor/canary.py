@@ -6,32 +6,16 @@ wait without an attempt, and the group is loaded and asked again after its rest.
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping, Set
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from daemon.contracts.ports import Media, Node
+from daemon.contracts.ports import Node
 from daemon.contracts.signal import Signal
-from daemon.contracts.values import (
-    Extracted,
-    ExtractWork,
-    Failed,
-    Rated,
-    RateWork,
-    StageOutcome,
-    SttWork,
-    Ticket,
-    Transcribed,
-    Unscorable,
-)
 from daemon.contracts.wire.canary import CanaryLine
 from daemon.core.alarms import trouble
-from daemon.core.canary.question import PROFILE, SPEAKING, TRANSCRIPT
 from daemon.core.canary.record import CanaryRecord, CanaryRun, foreseen, judged
-from daemon.core.content.shown_form import delivery_in_words
-from daemon.core.errors import Blame, CanaryDrifted, EngineError, Fault
+from daemon.core.errors import CanaryDrifted
 from daemon.core.forecast.explain import seconds
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage
@@ -39,34 +23,38 @@ from daemon.monitoring.alarms import Alarms
 from daemon.monitoring.events import Events
 from daemon.store import canaries
 from daemon.store.session import Session
-
-CLIP = Path(__file__).with_name("canary.ogg")
+from daemon.supervisor.known_words import KnownWords
 
 _ALARM = "canary"
-_TICKET = Ticket(0, 1, 1)  # no task has this id
+
+
+def day_of(at: float) -> str:
+    """The local day of a time in epoch seconds."""
+    return datetime.fromtimestamp(at).astimezone().date().isoformat()
 
 
 class Canary:
-    """Owns the records of the configured stages. `keys` names them; `pcm` is where the clip is decoded to."""
+    """Owns the records of the configured stages, which `keys` names."""
 
     def __init__(
         self,
         node: Node,
-        media: Media,
+        words: KnownWords,
         session: Session,
         alarms: Alarms,
         events: Events,
         clock: Callable[[], float],
         keys: Mapping[Stage, str],
-        pcm: Path,
     ) -> None:
-        self._node, self._media, self._session = node, media, session
+        self._node, self._words, self._session = node, words, session
         self._alarms, self._events, self._clock = alarms, events, clock
-        self._keys, self._pcm = keys, pcm
+        self._keys = keys
         self._records = dict.fromkeys(keys, CanaryRecord())
         self._changing = asyncio.Lock()  # an acceptance that comes while a run is judged must not be lost
         self.drifted: Set[Stage] = frozenset()
         """The stages whose canary drifted in this run, and was neither accepted nor put back since."""
+        self.orders = 0
+        """How often a person has ordered to ask it again."""
         self.prompt_drifted = Signal[[Stage]]()
         """A stage's prompt is not the recorded one: it waits for an edit of its file, or for a person."""
 
@@ -92,7 +80,8 @@ class Canary:
             raise CanaryDrifted(told)
 
     async def again(self) -> None:
-        """Ask every stage once more before its next task."""
+        """Ask every stage once more before its next task, at every node."""
+        self.orders += 1
         async with self._changing:
             await self.recall()  # an order may come before the start has done it
             for stage, record in self._records.items():
@@ -113,21 +102,33 @@ class Canary:
                 self._events.add("order", f"the canary of {stage} is accepted as it is now", actor=actor)
         return bool(changed)
 
+    def reference(self, stage: Stage) -> CanaryRun | None:
+        """What the answers of a stage are held against, at every node; None before the first."""
+        return self._records[stage].reference
+
+    async def held_against(self, stage: Stage, run: CanaryRun) -> CanaryRun:
+        """The run of another machine's node with what differs. The first answer of all is the record."""
+        async with self._changing:
+            record = self._records[stage]
+            after = judged(record, run)
+            if after.reference != record.reference:
+                await self._keep({stage: record.model_copy(update={"reference": after.reference})})
+            assert after.last is not None, "it was judged"
+            return after.last
+
     def _due(self, stage: Stage) -> bool:
         identity = self._identity(stage)
         return bool(identity) and not self._records[stage].passed(self._day(), identity)
 
     def _identity(self, stage: Stage) -> dict[str, Any]:
-        """What an answer of the stage depends on, as JSON keeps it."""
-        known: dict[str, Any] = json.loads(json.dumps(self._node.identity(stage)))
-        return known
+        return self._words.identity(self._node, stage)
 
     def _day(self) -> str:
-        return datetime.fromtimestamp(self._clock()).astimezone().date().isoformat()
+        return day_of(self._clock())
 
     async def _prove(self, stage: Stage) -> None:
         began = self._clock()
-        answer, complaint = await self._ask(stage)
+        answer, complaint = await self._words.ask(self._node, stage)
         async with self._changing:
             before = self._records[stage]
             run = CanaryRun(identity=self._identity(stage), answer=answer, at=self._clock(), day=self._day())
@@ -171,37 +172,3 @@ class Canary:
     def _take(self, records: Mapping[str, CanaryRecord]) -> None:
         for stage, key in self._keys.items():
             self._records[stage] = records.get(key, self._records[stage])
-
-    async def _ask(self, stage: Stage) -> tuple[dict[str, Any] | None, str]:
-        """The answer, or None and why there is none. Raises EngineError where the engine is to blame."""
-        match await self._outcome(stage):
-            case Transcribed() as heard:
-                delivery = delivery_in_words(heard.speaking)
-                return {"transcript": heard.transcript.text, "delivery": delivery}, ""
-            case Extracted(profile=profile) if profile is not None:
-                return {"form": profile.model_dump(mode="json")}, ""
-            case Rated(evaluation=evaluation) if evaluation is not None:
-                scores = {name: scored.expected for name, scored in evaluation.scores.items()}
-                return {"scores": scores}, ""
-            case Extracted(flags=flags) | Rated(flags=flags):
-                return None, flags[0].detail if flags else ""
-            case Unscorable(message=message):
-                return None, message
-            case Failed(fault=fault):
-                if fault.blame is Blame.ENGINE:
-                    raise EngineError(fault.message)
-                return None, fault.message
-
-    async def _outcome(self, stage: Stage) -> StageOutcome:
-        """The outcome of the canary. The stream is read to its end: the node counts it until then."""
-        if stage is Stage.STT:
-            decoded = await self._media.decode(CLIP, self._pcm)
-            if isinstance(decoded, Fault):
-                return Failed(_TICKET, decoded)
-            stream = self._node.transcribe([SttWork(_TICKET, decoded.pcm, decoded.takes)])
-        elif stage is Stage.EXTRACT:
-            stream = self._node.extract([ExtractWork(_TICKET, TRANSCRIPT)])
-        else:
-            stream = self._node.rate([RateWork(_TICKET, TRANSCRIPT, SPEAKING, PROFILE, scores_only=True)])
-        (outcome,) = [outcome async for outcome in stream]
-        return outcome

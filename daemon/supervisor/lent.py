@@ -1,15 +1,24 @@
-"""What the phases of another machine's node are kept with: its batches are recorded, its switches are not.
+"""What the phases of another machine's node are kept with: its batches are recorded, its switches are not,
+and its canary is held against this machine's.
 
 The rows of phases and of what runs are this machine's, since their figures are compared with its own.
 """
 
 from collections.abc import Callable, Set
+from typing import Any
 
+from daemon.contracts.ports import Node
 from daemon.contracts.values import Ledger
+from daemon.core.alarms import trouble
+from daemon.core.canary.record import CanaryRecord, CanaryRun
+from daemon.core.errors import CanaryDrifted
 from daemon.core.schedule.phase_state import Extent, Group
 from daemon.core.tasks.task import Stage
+from daemon.monitoring.alarms import Alarms
 from daemon.store import phases
 from daemon.store.session import Session
+from daemon.supervisor.canary import Canary, day_of
+from daemon.supervisor.known_words import KnownWords
 
 
 class LentRecords:
@@ -36,17 +45,63 @@ class LentRecords:
         """Nothing is recorded."""
 
 
-class Unasked:
-    """Stands for the canary at a node to which no known words are given."""
+class LentCanary:
+    """Asks the known words of a node of another machine, which are held against this machine's record.
+
+    They are asked when it joins, once a day, and after a change, there or of the record.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        node: Node,
+        canary: Canary,
+        words: KnownWords,
+        alarms: Alarms,
+        clock: Callable[[], float],
+    ) -> None:
+        self._name, self._node, self._canary, self._words = name, node, canary, words
+        self._alarms, self._clock = alarms, clock
+        self._asked: dict[Stage, tuple[CanaryRun, Any]] = {}  # the run, and what makes it void
 
     @property
     def drifted(self) -> Set[Stage]:
-        """Nothing drifts."""
-        return frozenset()
+        """The stages whose answer is another than was recorded."""
+        return frozenset(stage for stage, (run, _) in self._asked.items() if run.drift)
 
     def due(self, group: Group | None) -> bool:
-        """Nothing is due."""
-        return False
+        """Whether a stage of the loaded group must be asked before a task is."""
+        return any(self._due(stage) for stage in group or ())
 
     async def prove(self, group: Group | None) -> None:
-        """Nothing is asked."""
+        """Ask the stages that are due. Raises CanaryDrifted, EngineError, NodeGone."""
+        for stage in Stage:
+            if stage in (group or ()) and self._due(stage):
+                answer, _ = await self._words.ask(self._node, stage)
+                now = self._clock()
+                identity = self._words.identity(self._node, stage)
+                run = CanaryRun(identity=identity, answer=answer, at=now, day=day_of(now))
+                held = await self._canary.held_against(stage, run)
+                self._asked[stage] = held, self._voids(stage)
+        told = self._tell()
+        if self.drifted & (group or frozenset()):
+            raise CanaryDrifted(told)
+
+    def _voids(self, stage: Stage) -> Any:
+        """A run counts until the record is another, or a person orders to ask again."""
+        return self._canary.reference(stage), self._canary.orders
+
+    def _due(self, stage: Stage) -> bool:
+        run, valid = self._asked.get(stage, (None, None))
+        identity = self._words.identity(self._node, stage)
+        passed = CanaryRecord(last=run).passed(day_of(self._clock()), identity)
+        return bool(identity) and not (passed and valid == self._voids(stage))
+
+    def _tell(self) -> str:
+        lines = [f"{stage} {line}" for stage, (run, _) in self._asked.items() for line in run.drift]
+        if not lines:
+            self._alarms.clear(f"node_canary {self._name}")
+            return ""
+        told = f"the canary at {self._name} is not as recorded: {'; '.join(lines)}"
+        self._alarms.set(trouble(f"node_canary {self._name}", told))
+        return told

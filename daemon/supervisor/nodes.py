@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from daemon.contracts.ports import Node
-from daemon.core.schedule.decision import LOCAL
+from daemon.contracts.ports import Lender, Node
+from daemon.contracts.values import NodePlan
+from daemon.core.schedule.decision import LOCAL, Policy
 from daemon.core.schedule.phase_state import PhaseState
 from daemon.supervisor.phases import Phases
 
@@ -14,7 +15,7 @@ class NodeJoined:
     """A node is there, and may be given work."""
 
     name: str
-    node: Node
+    node: Lender
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,17 @@ class Employed:
 class Nodes:
     """The nodes by their names, this machine's first, and which of them has or had each open task."""
 
-    def __init__(self, node: Node, phases: Phases, employ: Callable[[str, Node], Phases]) -> None:
-        """`employ` makes the phases of a node that joins."""
+    def __init__(
+        self,
+        node: Node,
+        phases: Phases,
+        employ: Callable[[str, Lender], Phases],
+        fit: Callable[[NodePlan], Policy],
+    ) -> None:
+        """`employ` makes the phases of a node that joins, `fit` the policy that its plan asks for."""
         self._employed = {LOCAL: Employed(node, phases)}
-        self._employ = employ
+        self._employ, self._fit = employ, fit
+        self._plans: dict[str, tuple[Lender, NodePlan | None]] = {}
         self._at: dict[int, str] = {}
 
     def __getitem__(self, name: str) -> Employed:
@@ -101,15 +109,39 @@ class Nodes:
             found = (n for n, employed in self._employed.items() if employed.phases is phases)
         return next(found, None)
 
-    def join(self, name: str, node: Node) -> None:
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        """The policy of each node, by its name."""
+        return {name: phases.policy for name, phases in self.phases.items()}
+
+    def follow_plans(self) -> None:
+        """Fit the policies of the nodes whose own plan has changed."""
+        for name, (node, known) in self._plans.items():
+            if node.plan != known:
+                self._follow(name, node)
+
+    def replan(self, policy: Policy) -> None:
+        """Use another policy of this machine from now on, and fit those of the others anew."""
+        self[LOCAL].phases.policy = policy
+        for name, (node, _) in self._plans.items():
+            self._follow(name, node)
+
+    def _follow(self, name: str, node: Lender) -> None:
+        plan = node.plan
+        self._plans[name] = node, plan
+        self[name].phases.policy = self[LOCAL].phases.policy if plan is None else self._fit(plan)
+
+    def join(self, name: str, node: Lender) -> None:
         """Add a node. It counts as loaded at the pace of this machine until it is measured."""
         phases = self._employ(name, node)
         phases.price_switch(self[LOCAL].phases.state.switch_s)
         self._employed[name] = Employed(node, phases)
+        self._follow(name, node)
 
     def forget(self, name: str) -> tuple[Phases, list[int]]:
         """Remove a node. Gives its phases, and the ids of the tasks that it had."""
         gone = self._employed.pop(name)
+        del self._plans[name]
         had = [task_id for task_id, at in self._at.items() if at == name]
         self.ended(had)
         return gone.phases, had

@@ -121,6 +121,11 @@ class Phases:
         self.state = PhaseState()
         self._switch: asyncio.Task[None] | None = None
 
+    @property
+    def drifted(self) -> Set[Stage]:
+        """The stages whose known words gave another answer at the node than was recorded."""
+        return self._canary.drifted
+
     async def observe(self) -> None:
         """Update the state with what the node holds now. Raises NodeGone."""
         seen = await self._node.observe()
@@ -208,6 +213,7 @@ class Phases:
     async def abandon(self) -> None:
         """End what is recorded as running: the node is gone, or is another's to stop."""
         await self.stop_switching()
+        self._alarms.clear(f"node_canary {self._name}")  # of `LentCanary`
         await self._leave()
 
     async def aclose(self) -> None:

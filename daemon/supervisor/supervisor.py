@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import structlog
 
-from daemon.contracts.ports import Node
-from daemon.contracts.values import Orders
+from daemon.contracts.ports import Lender, Node
+from daemon.contracts.values import NodePlan, Orders
 from daemon.contracts.wire.canary import CanaryLine
 from daemon.contracts.wire.words import Order, Verb
 from daemon.core.alarms import trouble_of
@@ -25,7 +25,8 @@ from daemon.supervisor.canary import Canary
 from daemon.supervisor.consistency import ConsistencyCheck
 from daemon.supervisor.decision_log import DecisionLog
 from daemon.supervisor.journal import Journal
-from daemon.supervisor.lent import LentRecords, Unasked
+from daemon.supervisor.known_words import KnownWords
+from daemon.supervisor.lent import LentCanary, LentRecords
 from daemon.supervisor.mailbox import Arrived, Mailbox, PauseAtOnce, VideoUnreadable
 from daemon.supervisor.nodes import NodeJoined, NodeLeft, NodeLost, Nodes
 from daemon.supervisor.phases import Phases
@@ -48,10 +49,12 @@ class Supervisor:
         *,
         node: Node,
         canary: Canary,
+        words: KnownWords,
         rechecks: Rechecks,
         journal: Journal,
         predecoder: Predecoder,
         policy: Policy,
+        fit: Callable[[NodePlan], Policy],
         retry: RetryPolicy,
         alarms: Alarms,
         clock: Callable[[], float],
@@ -74,23 +77,14 @@ class Supervisor:
             *(node, canary, journal, policy, alarms, clock),
             *(mailbox.add, mailbox.broke, prepare, decision_log.note),
         )
-        self._nodes = Nodes(node, self._phases, self._employ)
-        self._prepare = prepare
+        self._nodes = Nodes(node, self._phases, self._employ, fit)
+        self._prepare, self._words = prepare, words
         self._consistency = ConsistencyCheck(journal.session, alarms, journal.events)
         self._book = TaskBook(retry, clock, ownership=ownership, newest_only=newest_only)
         self._standing = StandingOrders(journal, clock)
         self._turns = Turns(
-            journal,
-            self._book,
-            self._nodes,
-            self._attempts,
-            predecoder,
-            self._consistency,
-            self._standing,
-            decision_log,
-            rechecks,
-            policy,
-            clock,
+            *(journal, self._book, self._nodes, self._attempts, predecoder, self._consistency),
+            *(self._standing, decision_log, rechecks, clock),
         )
         self._rechecks = rechecks
         rechecks.ended.connect(mailbox.wake)
@@ -117,11 +111,12 @@ class Supervisor:
     @property
     def stopped_by_canary(self) -> bool:
         """Whether all that is open waits for a group whose canary drifted."""
-        groups = {self.policy.group_of(task.stage) for task in self._book.tasks if not task.held}
-        if self._nodes.others:  # to which known words are not given
+        stages = {task.stage for task in self._book.tasks if not task.held}
+        if not stages or self._nodes.switching:  # then the alarms do not tell all yet
             return False
-        asked = not self._phases.state.switching  # else the alarm does not tell all yet
-        return asked and bool(groups) and all(self._canary.drifted & group for group in groups)
+        leaving = self.view.leaving
+        every = [phases for name, phases in self._nodes.phases.items() if name not in leaving]
+        return all(each.drifted & each.policy.group_of(stage) for each in every for stage in stages)
 
     @property
     def view(self) -> View:
@@ -145,15 +140,19 @@ class Supervisor:
 
     @property
     def policy(self) -> Policy:
-        """The policy that the scheduler uses now."""
-        return self._turns.policy
+        """The policy that the scheduler uses now at this machine's node."""
+        return self._phases.policy
+
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        """The policy of each node, by its name."""
+        return self._nodes.policies
 
     def replan(self, policy: Policy, switch_s: float | None = None) -> None:
         """Use another policy from the next decision on. `switch_s` is the measured duration of a switch."""
-        self._turns.policy = policy
-        for phases in self._nodes.phases.values():
-            phases.policy = policy
-            if switch_s is not None:
+        self._nodes.replan(policy)
+        if switch_s is not None:
+            for phases in self._nodes.phases.values():
                 phases.price_switch(switch_s)
         self._mailbox.wake()
 
@@ -163,7 +162,7 @@ class Supervisor:
             phases.try_again()
         self._mailbox.wake()
 
-    def join(self, name: str, node: Node) -> None:
+    def join(self, name: str, node: Lender) -> None:
         """Give work to another machine's node from now on. Who calls this closes the node."""
         self._mailbox.add(NodeJoined(name, node))
 
@@ -179,11 +178,12 @@ class Supervisor:
         await self._standing.drain_node(name, on=on, actor=actor)
         self._mailbox.wake()
 
-    def _employ(self, name: str, node: Node) -> Phases:
+    def _employ(self, name: str, node: Lender) -> Phases:
         """The phases of a node that joins."""
+        canary = LentCanary(name, node, self._canary, self._words, self._alarms, self._clock)
         records = LentRecords(self._journal.session, self._clock)
         return Phases(
-            *(node, Unasked(), records, self.policy, self._alarms, self._clock),
+            *(node, canary, records, self.policy, self._alarms, self._clock),
             *(self._mailbox.add, self._mailbox.broke, self._prepare),
             on_event=lambda event: None,
             name=name,
@@ -201,9 +201,9 @@ class Supervisor:
         Gives the task if it is open then. Raises UnknownTask, IllegalTransition for what the task's
         status does not allow, ConfigError when a new rating has no rubric, and Stopping.
         """
-        asked = TaskRequest(verb, task_id, extract, actor, asyncio.get_running_loop().create_future())
-        self._mailbox.add(asked)
-        return await asked.answer
+        answer: asyncio.Future[Task | None] = asyncio.get_running_loop().create_future()
+        self._mailbox.add(TaskRequest(verb, task_id, extract, actor, answer))
+        return await answer
 
     async def order(self, order: Order, *, at_once: bool = False, actor: str | None = None) -> None:
         """Pause, resume, drain, or go; kept through a restart. Raises StoreError.

@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import Failed, Ticket
 from daemon.contracts.wire.words import Verb
-from daemon.core.errors import Blame, NodeGone
-from daemon.core.schedule.cluster import decide_all, settled
+from daemon.core.errors import Blame, NodeGone, NotSettled
+from daemon.core.schedule.cluster import UNSETTLED, decide_all, most_rounds, settled
 from daemon.core.schedule.decision import (
     LOCAL,
     Action,
     Admit,
     Decision,
     OpenBatch,
-    Policy,
     Release,
     Start,
     Switch,
@@ -55,14 +54,12 @@ class Turns:
         standing: StandingOrders,
         decision_log: DecisionLog,
         rechecks: Rechecks,
-        policy: Policy,
         clock: Callable[[], float],
     ) -> None:
         self._rechecks = rechecks
         self._journal, self._book, self._nodes, self._attempts = journal, book, nodes, attempts
         self._predecoder, self._consistency, self._standing = predecoder, consistency, standing
         self._decision_log, self._clock = decision_log, clock
-        self.policy = policy
         self.decision = Decision((), Why.IDLE)
         self.tasks_ended = Signal[[]]()
         """Tasks ended, or results are to be delivered again: there are documents to deliver."""
@@ -99,14 +96,7 @@ class Turns:
             await self._take(letter)
         starts: list[Task] = []
         switches: dict[str, Switch] = {}
-        while True:
-            decisions = await self._decide()
-            for name, decision in decisions.items():
-                switches.pop(name, None)  # decided again, with what the others do
-                if switch := await self._move(name, decision.actions, starts):
-                    switches[name] = switch
-            if all(map(settled, decisions.values())):
-                break
+        decisions = await self._settle(starts, switches)
         starts = [task for task in starts if self._book.get(task.id) is task]  # the node of another went
         payloads = await self._commit(starts)
         self.decision = decisions[LOCAL]
@@ -116,6 +106,18 @@ class Turns:
         await self._begin({name: switch for name, switch in switches.items() if name in decisions})
         self._decode_ahead()
         return min((d.wake_at for d in decisions.values() if d.wake_at is not None), default=None)
+
+    async def _settle(self, starts: list[Task], switches: dict[str, Switch]) -> dict[str, Decision]:
+        """Decide until only what takes time is left to do. Adds to `starts` and `switches`."""
+        for _ in range(most_rounds(len(self._nodes.phases))):
+            decisions = await self._decide()
+            for name, decision in decisions.items():
+                switches.pop(name, None)  # decided again, with what the others do
+                if switch := await self._move(name, decision.actions, starts):
+                    switches[name] = switch
+            if all(map(settled, decisions.values())):
+                return decisions
+        raise NotSettled(UNSETTLED)
 
     async def _begin(self, switches: Mapping[str, Switch]) -> None:
         """Begin the switches, each at its node."""
@@ -151,7 +153,8 @@ class Turns:
             except NodeGone as exc:
                 await self._lose(name, exc)
         view = self.view
-        policies = dict.fromkeys(view.nodes, self.policy)
+        self._nodes.follow_plans()
+        policies = self._nodes.policies
         decisions = decide_all(view, policies)
         self._decision_log.turn(view, policies, decisions)
         return decisions
@@ -268,8 +271,8 @@ class Turns:
 
     def _decode_ahead(self) -> None:
         mine = [t for t in self._book.tasks if t.stage is Stage.STT and not t.held]
-        waiting = in_order((t for t in mine if t.status not in RUNNING), self.policy.order)
+        waiting = in_order((t for t in mine if t.status not in RUNNING), self._nodes.policies[LOCAL].order)
         self._predecoder.want(
             [t for t in mine if t.status in RUNNING]
-            + waiting[: self.policy.batch_size * len(self._nodes.phases)]
+            + waiting[: sum(policy.batch_size for policy in self._nodes.policies.values())]
         )

@@ -3,22 +3,24 @@
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from daemon.app.parts import Daemon
-from daemon.contracts.values import Ticket
+from daemon.contracts.values import NodePlan, OnProgress, Rated, RateWork, StageOutcome, Ticket
 from daemon.contracts.wire.status import NodeLine
-from daemon.core.errors import Blame, Fault
-from daemon.core.schedule.decision import LOCAL
+from daemon.core.errors import Blame, Fault, NotSettled
+from daemon.core.schedule.decision import LOCAL, Decision, OpenBatch, Policy, View, Why
 from daemon.core.schedule.replay import decode, replay
+from daemon.core.schedule.residency import MODELS
 from daemon.core.tasks.task import Stage
 from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.node_lines import NodeLines
 from tests.support.distant import Distant
 from tests.support.inprocess import PASSES, PHASES, TOGETHER, Lab, worked_off
+from tests.support.scripted import EVALUATION, ScriptedEngine
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick_backoff")]
@@ -354,3 +356,107 @@ async def test_the_record_of_decisions_proves_what_was_decided_for_every_node(tm
     said["elsewhere"]["decided"][name]["actions"] = []
     (found,) = [d for d in replay([*lines[:spoilt], json.dumps(said), *lines[spoilt + 1 :]]) if d is not None]
     assert (found.line, found.node) == (spoilt + 1, name)
+
+
+async def test_rules_that_never_settle_end_the_daemon_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def contradicts(view: View, policies: Mapping[str, Policy]) -> dict[str, Decision]:
+        return {LOCAL: Decision((OpenBatch(),), Why.NEXT_BATCH)}
+
+    monkeypatch.setattr("daemon.supervisor.turns.decide_all", contradicts)
+    with pytest.raises(NotSettled, match="run: introeval decisions"):
+        async with a_class(tmp_path, size=1).daemon() as daemon:
+            await until(lambda: daemon.supervisor.turns > 100)
+
+
+async def test_each_machine_works_by_the_plan_of_its_own_card(tmp_path: Path) -> None:
+    lab = a_class(tmp_path, residency=PASSES, size=18)
+    whole = NodePlan((frozenset(Stage),), dict.fromkeys(Stage, 2))
+    large, small = Distant(0.03, plan=whole), Distant(0.03)
+    async with lab.daemon() as daemon:
+        daemon.supervisor.join("large", large)
+        daemon.supervisor.join("small", small)
+        await until(lambda: large.in_hand == 2, 30)
+        policies = daemon.supervisor.policies
+        assert (policies["large"].residency, policies["large"].parallel) == (whole.groups, whole.parallel)
+        assert policies["small"] == policies[LOCAL] == daemon.supervisor.policy
+        await worked_off(daemon)
+        assert large.starting == 1, "what holds everything never switches"
+        assert small.starting > 0
+        large.plan = NodePlan((frozenset({Stage.STT}), frozenset(MODELS)), dict.fromkeys(Stage, 1))
+        lab.hand_in("s018_me.mp4")
+        await worked_off(daemon)
+        assert daemon.supervisor.policies["large"].residency == large.plan.groups, "a group did not fit there"
+    assert_whole(lab, 19)
+    assert set(tried(large, small, lab=lab).values()) == {1}
+    lines = (tmp_path / "var" / "log" / "decisions.jsonl").read_text().splitlines()
+    assert [difference for difference in replay(lines) if difference is not None] == []
+
+
+class Known(ScriptedEngine):
+    """An engine whose answers depend on something."""
+
+    def identity(self) -> dict[str, str]:
+        return {"digest": "sha256:" + "a" * 64}
+
+
+class Kinder(Known):
+    """Rates higher."""
+
+    async def rate(self, work: RateWork, progress: OnProgress) -> StageOutcome:
+        scores = {
+            name: each.model_copy(update={"expected": each.expected + 1})
+            for name, each in EVALUATION.scores.items()
+        }
+        return await self._try(
+            work.ticket, Rated(work.ticket, EVALUATION.model_copy(update={"scores": scores}))
+        )
+
+
+async def test_known_words_are_asked_of_a_machine_before_it_has_work(tmp_path: Path) -> None:
+    lab = a_class(tmp_path, size=12)
+    lab.engine = Known
+    node = Distant(0.02, engine=Known)
+    async with lab.daemon() as daemon:
+        daemon.supervisor.join("one", node)
+        await worked_off(daemon)
+        assert daemon.alarms.all == []
+    assert_whole(lab, 12)
+    begun = [(stage, task) for what, stage, task in node.log.entries if what == "begin"]
+    assert len(begun) > 3
+    for stage in Stage:
+        assert next(task for where, task in begun if where is stage) == 0, "no task has this number"
+    assert Counter(begun)[Stage.RATE, 0] == 1
+
+
+class Another(Known):
+    """Is of another model, under the same name."""
+
+    def identity(self) -> dict[str, str]:
+        return {"digest": "sha256:" + ("b" if self.stage is Stage.RATE else "a") * 64}
+
+
+@pytest.mark.parametrize(
+    ("engine", "told"), [(Kinder, "rate scores"), (Another, "rate digest")], ids=["answer", "model"]
+)
+async def test_a_machine_that_rates_otherwise_rates_nothing_and_an_alarm_says_so(
+    tmp_path: Path, engine: type[ScriptedEngine], told: str
+) -> None:
+    lab = a_class(tmp_path, residency=PASSES, size=12)
+    lab.engine = Known
+    node = Distant(0.02, engine=engine)
+    async with lab.daemon() as daemon:
+        lab.hand_in("s012_me.mp4")
+        await until(lambda: lab.log.tried(Stage.RATE), 60)
+        daemon.supervisor.join("one", node)
+        for number in range(13, 25):
+            lab.hand_in(f"s{number:03d}_me.mp4")
+        await worked_off(daemon)
+        (alarm,) = [each for each in daemon.alarms.all if each.code == "node_canary one"]
+        assert f"the canary at one is not as recorded: {told}" in alarm.trouble.cause
+        daemon.supervisor.left("one")
+        await until(lambda: daemon.alarms.all == [])
+    assert_whole(lab, 25)
+    assert node.log.tried(Stage.STT)
+    assert set(node.log.tried(Stage.RATE)) == {0}

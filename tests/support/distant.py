@@ -9,6 +9,7 @@ from daemon.contracts.ports import Node
 from daemon.contracts.values import (
     ExtractWork,
     Ledger,
+    NodePlan,
     NodeState,
     Provenance,
     RateWork,
@@ -27,16 +28,18 @@ V = TypeVar("V")
 
 @dataclass
 class Distant:
-    """Implements `ports.Node`. After `go`, all that was asked and is asked of it raises NodeGone."""
+    """Implements `ports.Lender`. After `go`, all that was asked and is asked of it raises NodeGone."""
 
     seconds: float = 0.0
     start_seconds: float = 0.0
     script: Script = goes_well
     log: Log = field(default_factory=Log)
+    plan: NodePlan | None = None
+    engine: type[ScriptedEngine] = ScriptedEngine
 
     def __post_init__(self) -> None:
         stt, extract, rate = (
-            ScriptedEngine(stage, self.log, self.seconds, self.script, start_seconds=self.start_seconds)
+            self.engine(stage, self.log, self.seconds, self.script, start_seconds=self.start_seconds)
             for stage in Stage
         )
         self._node: Node = LocalNode(stt, extract, rate, lambda ticket, done: None)

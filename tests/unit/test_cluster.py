@@ -13,7 +13,7 @@ from daemon.core.schedule.queue import in_order
 from daemon.core.schedule.scheduler import decide
 from daemon.core.schedule.simulation import simulate
 from daemon.core.schedule.timetable import Attempt, Input, Mark, SwitchResult, Timetable, What
-from daemon.core.tasks.task import PENDING, RUNNING, Event, Stage, Status, Task
+from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Status, Task
 from tests.unit.scheduling import APART, EXTRACT, PAIRED, STT, TOGETHER, burst, policy, task, view_of
 
 PLAN_S = {Stage.STT: 10.0, Stage.EXTRACT: 20.0, Stage.RATE: 20.0}
@@ -189,3 +189,46 @@ def test_a_node_that_is_gone_costs_its_attempts_in_hand_alone(seed: int) -> None
     lost = sum(e.what is Event.RELEASED and e.task is not None for e in timetable.entries)
     assert started - 3 * len(tasks) <= lost
     assert not any(t.status in RUNNING | PENDING for t in timetable.tasks.values())
+
+
+@pytest.mark.parametrize(
+    "seeds", [range(n, n + 40) for n in range(0, 200, 40)], ids=lambda seeds: seeds.start
+)
+def test_from_any_beginning_the_decisions_of_a_moment_settle_and_all_ends(seeds: range) -> None:
+    """Each machine by a plan of its own, with anything loaded, and tasks wherever they may stand."""
+    for seed in seeds:
+        view, policies = a_beginning(Random(seed))
+        timetable = simulate(view, policies, tries=planned, loads=load)  # raises NotSettled
+        assert {t.status for t in timetable.tasks.values()} <= {Status.COMPLETED}, seed
+
+
+def a_beginning(random: Random) -> tuple[View, dict[str, Policy]]:
+    names = [LOCAL, *(f"node{n}" for n in range(2, random.choice((2, 3, 4, 8)) + 1))]
+    policies, phases = {}, {}
+    for name in names:
+        policies[name] = policy(
+            random.choice((APART, PAIRED, TOGETHER)),
+            size=random.choice((2, 4, 8)),
+            stt=random.choice((1, 2)),
+            llm=random.choice((1, 2, 3)),
+        )
+        group = random.choice((None, *policies[name].residency))
+        phases[name] = PhaseState(
+            group=group, last_group=group, alive=group or frozenset(), switch_s=SWITCH_S
+        )
+    waiting = [status for status in Status if status not in RUNNING and status not in FINAL]
+    tasks = [
+        task(
+            n,
+            random.choice(waiting),
+            student=f"s{random.randint(1, 9)}",
+            claimed_at=random.uniform(-50, 0),
+            first_at=random.choice((0.0, 0.0, 0.0, 5.0)),
+            suspicion=random.choice((0, 0, 0, 1)),
+        )
+        for n in range(1, random.randint(2, 30))
+    ]
+    at = {t.id: random.choice(names) for t in tasks if t.status in PENDING or random.random() < 0.5}
+    leaving = {name for name in names[1:] if random.random() < 0.1}
+    others = {name: phases[name] for name in names[1:]}
+    return View(0.0, tasks, phases[LOCAL], others=others, at=at, leaving=leaving), policies

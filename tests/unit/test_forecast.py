@@ -23,7 +23,7 @@ from daemon.core.forecast.simulated import Coming, evenly, picture, simulate_cla
 from daemon.core.forecast.uncertainty import LikelyRange
 from daemon.core.schedule.batch_curve import spent
 from daemon.core.schedule.decision import Decision, Policy, View, Why
-from daemon.core.schedule.phase_state import Batch, Group
+from daemon.core.schedule.phase_state import Batch, Group, PhaseState
 from daemon.core.schedule.simulation import simulate
 from daemon.core.schedule.timetable import Attempt, SwitchResult, Timetable
 from daemon.core.tasks.task import Event, Stage, Status, Task
@@ -161,6 +161,22 @@ def test_however_many_are_open_a_forecast_is_bounded_and_each_has_an_end_in_orde
 
 
 # What it learns from
+
+
+def test_beyond_those_that_are_simulated_every_node_counts_by_its_own_policy() -> None:
+    tasks = [task(n, claimed_at=0.0) for n in range(1, 501)]
+    here, larger = policy(APART, size=10), policy(TOGETHER, size=10)
+    alone = forecast(View(0.0, tasks), here, fixed())
+    others = {"small": PhaseState(), "large": PhaseState()}
+    three = View(0.0, tasks, others=others)
+    both = forecast(three, here, fixed(), policies={"large": larger})
+    large = forecast(View(0.0, tasks), larger, fixed())
+    assert 1 / both.task_s == pytest.approx(2 / alone.task_s + 1 / large.task_s)
+    assert alone.done is not None
+    assert both.done is not None
+    assert both.done.expected < alone.done.expected / 2.5
+    leaving = forecast(replace(three, leaving={"large"}), here, fixed(), policies={"large": larger})
+    assert leaving.task_s == pytest.approx(alone.task_s / 2)
 
 
 def test_the_plan_stands_in_for_what_was_not_measured() -> None:

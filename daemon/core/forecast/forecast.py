@@ -58,11 +58,14 @@ def forecast(
     *,
     started: Mapping[int, float] | None = None,
     exactly: int = EXACTLY,
+    policies: Mapping[str, Policy] | None = None,
 ) -> Forecast:
     """Run the scheduler forward from `view`, as if the operator ended a pause now.
 
-    `started` are the starts of the running attempts in epoch seconds, by task id.
+    `started` are the starts of the running attempts in epoch seconds, by task id. `policies` are those of the
+    nodes where one has another than `policy`.
     """
+    of_nodes = {name: (policies or {}).get(name, policy) for name in view.nodes}
     queue = in_order((t for t in view.tasks if not t.held), policy.order)
     chosen = sorted(queue, key=lambda task: task.status not in RUNNING)[:exactly]
     running = [task for task in chosen if task.status in RUNNING]
@@ -76,14 +79,16 @@ def forecast(
         under_way = SwitchResult(max(usual - elapsed, _LEAST_LEFT * usual))
     timetable = simulate(
         replace(view, tasks=chosen, paused=False),
-        policy,
+        of_nodes,
         tries=world.attempt,
         loads=world.load,
         under_way=under_way,
         share=durations.share,
     )
     ends = world.spans(timetable, running)
-    task_s = durations.work_s(policy) + durations.round_s(policy) / policy.batch_size
+    working = [each for name, each in of_nodes.items() if name not in view.leaving]
+    each_s = [durations.work_s(each) + durations.round_s(each) / each.batch_size for each in working]
+    task_s = 1 / sum(1 / seconds for seconds in each_s) if all(each_s) else 0.0
     last = max(
         ends.values(), key=lambda span: span.expected, default=LikelyRange(view.now, view.now, view.now)
     )

@@ -3,7 +3,8 @@
 `decide_all(view, policies)` gives each node's decision. With one node it is that of `decide`. With more:
 
 N1  The order is made once, over all nodes (R7, R8), and each node sees its tasks in this order.
-N2  What runs stays with its node. What a node transcribed waits for it: its models come to that next.
+N2  What runs stays with its node. What a node transcribed waits for it, whose models come to that next, but
+    while its engine rests.
 N3  What no node had in hand is not stored up by any. A node is dealt only what it has a slot for, the first
     of the queue to whoever can start it soonest: the stage is loaded, is being loaded, or the node has
     nothing else. Among these the one with the fewest gets it, so that a class is spread.
@@ -26,6 +27,7 @@ from daemon.core.schedule.queue import in_order, is_new_rating
 from daemon.core.schedule.scheduler import NEW_RATINGS, batch_limit, believed, decide
 from daemon.core.tasks.task import PENDING, RUNNING, Stage, Task
 
+_MOST_ROUNDS = 6
 _LOADED, _LOADING, _EMPTY = 0, 1, 2  # how soon a node can start a task
 
 
@@ -49,6 +51,16 @@ def decide_all(view: View, policies: Mapping[str, Policy]) -> dict[str, Decision
 def settled(decision: Decision) -> bool:
     """Whether the next event decides again: after nothing, or an action that takes time."""
     return not decision.actions or isinstance(decision.actions[-1], Start | Switch)
+
+
+UNSETTLED = "the scheduler does not settle, an error of its rules; to see where, run: introeval decisions"
+
+
+def most_rounds(nodes: int) -> int:
+    """How often it is decided at one moment, at most: one or two rounds with actions are usual, then one
+    without, and one more for each node that is found gone meanwhile. After them NotSettled is raised.
+    """
+    return _MOST_ROUNDS + nodes
 
 
 @dataclass
@@ -186,12 +198,12 @@ def _deal_to_homes(tasks: list[Task], view: View, hands: Mapping[str, _Hand], sh
     homeless = []
     for task in tasks:
         home = _home(task, view, hands)
-        if home is None or (task.stage is Stage.STT and not task.suspicion):
+        if home is None or home.rests_until(task.stage) or (task.stage is Stage.STT and not task.suspicion):
             homeless.append(task)
         elif home.may_rate(task, share > 0):
             home.take(task)
             home.busy[task.stage] += 1
-            home.owns |= not home.rests_until(task.stage)
+            home.owns = True
     return homeless
 
 

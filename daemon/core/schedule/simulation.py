@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from daemon.core.errors import Blame, Fault
+from daemon.core.errors import Blame, Fault, NotSettled
 from daemon.core.schedule.agenda import Agenda, AttemptEnds, Due, Share, SwitchEnds, Wake, undisturbed
-from daemon.core.schedule.cluster import decide_all, settled
+from daemon.core.schedule.cluster import UNSETTLED, decide_all, most_rounds, settled
 from daemon.core.schedule.decision import (
     LOCAL,
     Action,
@@ -48,8 +48,6 @@ from daemon.core.schedule.timetable import (
 from daemon.core.tasks.lifecycle import RetryPolicy, advance, after_fault
 from daemon.core.tasks.task import FINAL, PENDING, RUNNING, Event, Stage, Task
 
-_MOST_DECISIONS = 6  # after one event; one or two with actions are normal, and one without
-
 OnDecision = Callable[[View, Decision], None]
 """Called with each decision and the view that led to it."""
 
@@ -72,7 +70,7 @@ def simulate(
     `policy` is that of every node, or has one for each by its name. A switch that is under way in `view`
     continues to `last_group` as `under_way` says; without that it counts as not begun. `share` slows attempts
     beside others; the seconds that `tries` gives are those alone.
-    Raises RuntimeError when the scheduler does not settle at an instant, an error of its rules.
+    Raises NotSettled when the scheduler does not settle at an instant, an error of its rules.
     """
     policies = policy if isinstance(policy, Mapping) else defaultdict(lambda: policy)
     world = _World(view, SimulatedNodes(policies), tries, loads, retry or RetryPolicy(), Agenda(share))
@@ -120,7 +118,7 @@ class _World:
             self._decide(watch)
 
     def _decide(self, watch: OnDecision | None) -> None:
-        for _ in range(_MOST_DECISIONS):
+        for _ in range(most_rounds(len(self.nodes.phases))):
             open_tasks = [task for task in self.tasks.values() if task.status not in FINAL]
             view = self.nodes.seen(replace(self.view, tasks=open_tasks))
             decisions = decide_all(view, self.nodes.policies)
@@ -133,7 +131,7 @@ class _World:
                 for decision in decisions.values():
                     self.agenda.wake(decision.wake_at)
                 return
-        raise RuntimeError(f"the scheduler does not settle at {self.now}")
+        raise NotSettled(UNSETTLED)
 
     def _act(self, node: str, action: Action) -> None:
         match action:
