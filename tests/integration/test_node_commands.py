@@ -1,4 +1,4 @@
-"""What `introeval node` refuses, and the token that it makes. No Ray is started."""
+"""What `introeval node` refuses, the token that it makes, and how nodes are told. No Ray is started."""
 
 import os
 import stat
@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from daemon.cli import node
+from daemon.api import client
+from daemon.cli import node, nodes, plain, show
 from daemon.cli.common import Chosen
 from daemon.cluster import start
 from daemon.config.cluster import ClusterSettings
+from daemon.contracts.wire.status import NodeLine
 from daemon.core.errors import ConfigError, NodeGone, UsageError
+from tests.tui.fake_daemon import a_status, some_nodes
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +94,35 @@ def test_ray_is_started_with_the_token_no_usage_reports_and_no_disk(
     assert len(set(ports)) == len(ports)
     assert all(31000 <= port < 31100 for port in ports)
     assert environ["RAY_automatic_object_spilling_enabled"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        ([], ["no cluster is configured"]),
+        (some_nodes()[:1], ["local", "works", "no other machine has joined"]),
+        (some_nodes(), ["loads extract rate", "6.9/8.0 GB", "draining", "away", "it said nothing for 6 s"]),
+    ],
+    ids=["none", "alone", "several"],
+)
+def test_each_node_is_listed_with_what_it_does(
+    lines: list[NodeLine],
+    shown: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answer = [line.model_dump(mode="json") for line in lines]
+    monkeypatch.setattr(client, "get", lambda socket, path: answer)
+    nodes.nodes()
+    told = capsys.readouterr().out
+    assert [each for each in shown if each not in told] == []
+
+
+def test_the_status_tells_of_several_nodes_and_not_of_one_alone() -> None:
+    several = a_status(nodes=some_nodes())
+    lines = [line.text for line in show.status(several)]
+    assert "node lab3 draining (an operator asked for it), loaded: rate; 2 in hand, 9 done" in lines
+    assert "Node lab4: away, it said nothing for 6 s. It has loaded nothing." in list(plain.plain(several))
+    alone = [line.text for line in show.status(a_status(nodes=some_nodes()[:1]))]
+    assert alone == [line.text for line in show.status(a_status())]
+    assert "nodes" not in a_status().model_dump()
