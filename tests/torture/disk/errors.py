@@ -13,9 +13,7 @@ from tests.torture.disk.scene import EVENING_S, Stage, Witness
 from tests.torture.disk.share import Share
 
 _ERRORS = (errno.EIO, errno.ENOSPC, errno.EROFS, errno.ESTALE)
-_WRITES_EVERY = (
-    8  # most of the calls are SQLite's writes, of which a transaction has many: another seed, others
-)
+_WRITES_EVERY = 8  # of them: a transaction of SQLite's has many, and another seed takes others
 _CUT_EVERY = 3
 _AWAY_EVERY = 8  # calls that fail, of which the disk goes away at one
 _AWAY = (5, 20, 60)  # calls until it is back

@@ -109,7 +109,7 @@ class _Cuts:
             yield from self._cut_again(again, witness, dice, where)
         for mishap in self._mishaps():
             disk.lay_out(state, stage.world, stage.originals)
-            lab = stage.resume(witness, dice, mishap)
+            lab = stage.resume(witness, random.Random(f"{stage.seed}/{where}/{mishap}"), mishap)
             if not lab.findings:
                 lab = stage.live(lab)
             self._counts[f"without {mishap}"] += 1

@@ -107,34 +107,29 @@ class Disk:
 
     def after(self, loss: Loss, dice: random.Random) -> State:
         """What a cut now leaves, with this loss."""
-        names_lost, content_lost = loss in (Loss.ALL, Loss.NAMES), loss in (Loss.ALL, Loss.CONTENT)
         folders: list[tuple[bytes, int]] = []
         files: list[tuple[bytes, int, bytes]] = []
-
-        def walk(inode: int, path: bytes) -> None:
-            folder = self._folder(inode)
-            names = folder.durable if names_lost else folder.names
-            if loss is Loss.SOME:
-                names = dict(folder.durable)
-                for naming in folder.pending[: dice.randint(0, len(folder.pending))]:
-                    _rename_in(names, naming)
-            for name in sorted(names):
-                node, here = self._nodes[names[name]], os.path.join(path, name)
-                if isinstance(node, _Folder):
-                    folders.append((here, names[name]))
-                    walk(names[name], here)
-                    continue
-                content = node.durable if content_lost else node.content
-                if loss is Loss.SOME:
-                    content = _written(node, [each for each in node.pending if dice.random() < 0.5])
-                elif loss is Loss.TORN and names[name] == self._last and node.pending:
-                    *before, (at, data) = node.pending
-                    half = [] if data is None else [(at, data[: len(data) // 2])]
-                    content = _written(node, [*before, *half])
-                files.append((here, names[name], bytes(content)))
-
-        walk(self._root, b"")
+        self._walk(self._root, b"", loss, dice, folders, files)
         return State(tuple(folders), tuple(files))
+
+    def _walk(
+        self,
+        inode: int,
+        path: bytes,
+        loss: Loss,
+        dice: random.Random,
+        folders: list[tuple[bytes, int]],
+        files: list[tuple[bytes, int, bytes]],
+    ) -> None:
+        names = _names_left(self._folder(inode), loss, dice)
+        for name in sorted(names):
+            node, here = self._nodes[names[name]], os.path.join(path, name)
+            if isinstance(node, _Folder):
+                folders.append((here, names[name]))
+                self._walk(names[name], here, loss, dice, folders, files)
+            else:
+                is_last = names[name] == self._last
+                files.append((here, names[name], bytes(_content_left(node, loss, dice, is_last=is_last))))
 
     def lay_out(self, state: State, folder: Path, originals: Path) -> dict[int, int]:
         """Make a state anew below `folder`. What was there from the beginning is linked from `originals`, by
@@ -211,6 +206,25 @@ class Disk:
                 _put(node.durable, write)
         node.pending.clear()
         self._last = None
+
+
+def _names_left(folder: _Folder, loss: Loss, dice: random.Random) -> dict[bytes, int]:
+    if loss is Loss.SOME:
+        names = dict(folder.durable)
+        for naming in folder.pending[: dice.randint(0, len(folder.pending))]:
+            _rename_in(names, naming)
+        return names
+    return folder.durable if loss in (Loss.ALL, Loss.NAMES) else folder.names
+
+
+def _content_left(file: _File, loss: Loss, dice: random.Random, *, is_last: bool) -> bytearray:
+    if loss is Loss.SOME:
+        return _written(file, [each for each in file.pending if dice.random() < 0.5])
+    if loss is Loss.TORN and is_last and file.pending:
+        *before, (at, data) = file.pending
+        half = [] if data is None else [(at, data[: len(data) // 2])]
+        return _written(file, [*before, *half])
+    return file.durable if loss in (Loss.ALL, Loss.CONTENT) else file.content
 
 
 def _rename_in(names: dict[bytes, int], naming: Iterable[tuple[bytes, int]]) -> None:
