@@ -27,11 +27,18 @@ from ray.exceptions import (
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from daemon.cluster.actor import NodeActor
-from daemon.cluster.packing import MachineGone, packed, packed_answer, packed_snapshot, unpacked
+from daemon.cluster.packing import (
+    MachineGone,
+    one_line,
+    packed,
+    packed_answer,
+    packed_snapshot,
+    told_error,
+    unpacked,
+)
 from daemon.cluster.start import RESOURCE
 from daemon.cluster.values import Machine
 from daemon.contracts.values import SttWork
-from daemon.core.errors import IntroEvalError
 from daemon.core.tasks.task import Stage
 from daemon.system.child import ChildMessage, ParentChannel, attach
 
@@ -97,9 +104,7 @@ class RayDriver:
             gone = self._of[call] not in self._actors
             self._say(id=call, error=["gone", "its machine is gone"] if gone else ["dropped", ""])
         except RayTaskError as exc:
-            cause = exc.cause
-            kind = type(cause).__name__ if isinstance(cause, IntroEvalError) else "broken"
-            self._say(id=call, error=[kind, str(cause)])
+            self._say(id=call, error=told_error(exc.cause))
         except OSError as exc:  # of a recording's sound, which lies here
             self._say(id=call, error=["broken", str(exc)])
         except (MachineGone, RayError) as exc:
@@ -221,7 +226,7 @@ class RayDriver:
         while True:
             machines = sorted(
                 (
-                    Machine(node["NodeID"], node["NodeManagerAddress"])
+                    Machine(node["NodeID"], one_line(node["NodeManagerAddress"]))
                     for node in await _nodes()
                     if node["Alive"] and RESOURCE in node["Resources"]
                 ),

@@ -8,7 +8,9 @@ import pickle
 from typing import Any
 
 from daemon.cluster.values import NodeAnswer, oddity
+from daemon.core.errors import IntroEvalError
 
+_MOST_SHOWN = 500  # characters
 _MOST_TOLD = 16 * 1024 * 1024  # bytes; a transcript of an hour has less than one
 
 
@@ -34,6 +36,19 @@ def packed_snapshot(told: object) -> str:
 def packed_answer(told: object) -> str:
     """What a machine gave, as text. Raises MachineGone as `packed_snapshot` does."""
     return _bounded(told, getattr(told, "snapshot", None) if isinstance(told, NodeAnswer) else None)
+
+
+def told_error(cause: BaseException) -> list[str]:
+    """The kind and the text of an error on another machine, to be shown and logged here."""
+    kind = type(cause).__name__
+    if not isinstance(cause, IntroEvalError):  # its text may quote what a student said
+        return ["broken", f"the program on its machine failed ({kind}); see the log there"]
+    return [kind, one_line(str(cause))]
+
+
+def one_line(text: str) -> str:
+    """A text of another machine that can be shown and logged."""
+    return "".join(each for each in " ".join(text.split()) if each.isprintable())[:_MOST_SHOWN]
 
 
 def _bounded(told: object, snapshot: object) -> str:

@@ -9,7 +9,14 @@ import pytest
 from pydantic import ValidationError
 
 from daemon.cluster.link import RayLink
-from daemon.cluster.packing import MachineGone, packed, packed_answer, packed_snapshot, unpacked
+from daemon.cluster.packing import (
+    MachineGone,
+    packed,
+    packed_answer,
+    packed_snapshot,
+    told_error,
+    unpacked,
+)
 from daemon.cluster.ray_node import RayNode
 from daemon.cluster.values import MachineFacts, NodeAnswer, NodeSnapshot
 from daemon.config.cluster import ClusterSettings
@@ -23,7 +30,7 @@ from daemon.contracts.values import (
     Ticket,
 )
 from daemon.core.content.document import Transcript
-from daemon.core.errors import Blame, EngineError, Fault
+from daemon.core.errors import Blame, ConfigError, EngineError, Fault
 from daemon.core.tasks.task import Stage
 
 pytestmark = pytest.mark.anyio
@@ -96,6 +103,17 @@ def test_an_answer_of_any_size_does_not_end_the_link_to_the_others() -> None:
     huge = Extracted(ASKED, None, provenance={"log": "x" * 17_000_000})
     with pytest.raises(MachineGone, match="more than 16 MB"):
         packed_answer(NodeAnswer(huge, IDLE))
+
+
+def test_an_error_of_a_machine_is_one_line_and_quotes_no_student() -> None:
+    kind, told = told_error(ConfigError("\x1b[2Jthe file\n is \x9bwrong" + "!" * 100_000))
+    assert kind == "ConfigError"
+    assert told.startswith("[2Jthe file is wrong!")
+    assert len(told) <= 500
+    kind, told = told_error(ValueError("not valid: 'Hello, I am Mira Pillai'"))
+    assert kind == "broken"
+    assert "Mira" not in told
+    assert "ValueError" in told
 
 
 class Scripted:
