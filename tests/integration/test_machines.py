@@ -10,9 +10,9 @@ import pytest
 
 from daemon.cluster.link import RayLink
 from daemon.cluster.machines import Machines
-from daemon.cluster.values import Machine, MachineFacts, NodeAnswer, NodeSnapshot
+from daemon.cluster.values import Machine, MachineFacts, NodeAnswer, NodeSnapshot, oddity
 from daemon.contracts.signal import Signal
-from daemon.contracts.values import Ledger, NodeState
+from daemon.contracts.values import Ledger, NodePlan, NodeState
 from daemon.core.alarms import Trouble, trouble
 from daemon.core.errors import IllegalTransition
 from daemon.core.tasks.task import Stage
@@ -126,3 +126,24 @@ async def test_what_is_wrong_at_a_machine_is_an_alarm_here_for_as_long_as_it_las
         link.leaves("lab2")
         await until(lambda: not desk.nodes)
         assert desk.alarms.keys() == {"node lab2"}
+
+
+EACH = dict.fromkeys(Stage, 1)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        NodePlan((frozenset({Stage.STT}),), EACH),
+        NodePlan((frozenset(Stage), frozenset({Stage.STT})), EACH),
+        NodePlan((frozenset(Stage),), {Stage.STT: 1}),
+        NodePlan((frozenset(Stage),), {**EACH, Stage.RATE: 0}),
+        NodePlan((), {}),
+    ],
+    ids=["too few", "twice", "without a number", "none at a time", "empty"],
+)
+def test_a_machine_whose_plan_could_not_be_followed_is_refused(plan: NodePlan) -> None:
+    facts = replace(FACTS, name="lab2")
+    told = NodeSnapshot(facts, NodeState(None, frozenset()), (), {stage: {} for stage in Stage})
+    assert oddity(told) == oddity(replace(told, plan=NodePlan((frozenset(Stage),), EACH))) == ""
+    assert "another version" in oddity(replace(told, plan=plan))
