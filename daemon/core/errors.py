@@ -195,6 +195,8 @@ class NodeGone(IntroEvalError):
 class NotSettled(IntroEvalError):
     """The scheduler asks for more again and again at one moment: its rules contradict each other."""
 
+    exit_code = 32
+
 
 class LogUnreadable(IntroEvalError):
     """A log exists and can't be read."""
