@@ -27,6 +27,7 @@ SLOW = (
     "equal",
     "class_hearing",
     "class_of_six",
+    "cluster",
     "hearing",
     "injection",
     "soak",

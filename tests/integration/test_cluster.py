@@ -1,10 +1,9 @@
 """Machines that join, differ, drain and leave: real Ray, started by the commands."""
 
-import asyncio
 import sqlite3
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,15 +12,15 @@ import pytest
 
 from daemon.cluster import start
 from daemon.cluster.link import RayLink
-from daemon.cluster.machines import Employer, Machines
+from daemon.cluster.machines import Machines
 from daemon.cluster.values import MachineFacts
 from daemon.contracts.ports import Node
-from daemon.contracts.values import OnAlarm, Orders
+from daemon.contracts.values import Orders
 from daemon.core.alarms import Trouble
 from daemon.core.errors import IllegalTransition
 from daemon.core.tasks.task import Stage
 from tests.support.inprocess import Lab, worked_off
-from tests.support.ray_lab import FACTS, RayLab, needs_ray, ray_lab
+from tests.support.ray_lab import FACTS, RayLab, looked_after, needs_ray, ray_lab
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.alone, needs_ray]
@@ -65,26 +64,6 @@ async def watched(lab: RayLab, ours: MachineFacts = FACTS) -> AsyncIterator[tupl
     desk = Desk()
     async with looked_after(lab, desk, desk.alarm, ours) as machines:
         yield machines, desk
-
-
-@asynccontextmanager
-async def looked_after(
-    lab: RayLab, employer: Employer, on_alarm: OnAlarm, ours: MachineFacts = FACTS
-) -> AsyncIterator[Machines]:
-    stop = asyncio.Event()
-
-    async def learn() -> Callable[[], MachineFacts]:
-        return lambda: ours
-
-    machines = Machines(
-        lab.new_link, learn, employer, lambda ticket, done: None, dict, lambda made: (), on_alarm
-    )
-    running = asyncio.create_task(machines.run(stop))
-    try:
-        yield machines
-    finally:
-        stop.set()
-        await running
 
 
 async def test_machines_that_join_work_drain_and_leave(lab: RayLab) -> None:
@@ -144,7 +123,7 @@ async def test_machines_are_back_soon_after_the_heads_ray_was_killed(lab: RayLab
 
 async def test_a_class_goes_on_when_a_machine_is_killed_in_the_middle(lab: RayLab, tmp_path: Path) -> None:
     here = Lab(tmp_path, seconds=dict.fromkeys(Stage, 0.1), settings={"batch.size": 10})
-    (lab.folder / "seconds").write_text("0.1")
+    lab.pace(dict.fromkeys(Stage, 0.1))
     begun = [lab.folder / f"begun-node{at}" for at in (1, 2)]
     for at in (1, 2):
         lab.end(f"node{at}")

@@ -56,7 +56,7 @@ async def opened(link: RayLink, name: str) -> RayNode:
 
 @asynccontextmanager
 async def one_node(lab: RayLab, name: str, seconds: float = 0.0) -> AsyncIterator[RayNode]:
-    (lab.folder / "seconds").write_text(str(seconds))
+    lab.pace(dict.fromkeys(Stage, seconds))
     async with lab.new_link() as link:
         node = await opened(link, name)
         yield node

@@ -1,5 +1,6 @@
 """A cluster on this machine: Ray's head and nodes, each at an address of its own, on scripted engines."""
 
+import asyncio
 import json
 import os
 import secrets
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 from daemon.cluster import start
 from daemon.cluster.actor import Lent
 from daemon.cluster.link import RayLink
+from daemon.cluster.machines import Employer, Machines
 from daemon.cluster.values import MachineFacts
 from daemon.config.cluster import PORTS, ClusterSettings
 from daemon.contracts.values import OnAlarm, OnProgress
@@ -45,6 +47,8 @@ class RayLab:
     """Ray's processes, each started by the product's own command lines; a node by `introeval node join`."""
 
     folder: Path
+    first_port: int = field(default_factory=lambda: first_port(0))
+    network: str = "127.0.0"
     token: str = field(default_factory=lambda: secrets.token_hex(32))
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _begun: dict[str, tuple[list[str], int]] = field(default_factory=dict)
@@ -54,18 +58,28 @@ class RayLab:
         if not token_file.exists():
             token_file.touch(0o600)
             token_file.write_text(self.token)
-        return ClusterSettings(address=f"127.0.0.{2 + at}", port=first_port(at), token_file=token_file)
+        return ClusterSettings(
+            address=f"{self.network}.{2 + at}", port=self.first_port + PORTS * at, token_file=token_file
+        )
 
     @property
     def head(self) -> str:
         settings = self.settings(0)
         return f"{settings.address}:{settings.port}"
 
+    def pace(self, seconds: Mapping[Stage, float], start_seconds: float = 0.0) -> None:
+        """Let attempts and starts of engines take so long, on machines that are opened from now on."""
+        (self.folder / "pace").write_text(json.dumps([seconds.get(s, 0.0) for s in Stage] + [start_seconds]))
+
     def begin_head(self) -> None:
         self._begin("head", start.head_command(self.settings(0)), 0)
 
     def begin_node(self, at: int) -> None:
-        self._begin(f"node{at}", self.node_command(at), at)
+        self._begin(f"node{at}", [*self.within(at), *self.node_command(at)], at)
+
+    def within(self, at: int) -> list[str]:
+        """The command that runs another on that machine."""
+        return []
 
     def node_command(self, at: int) -> list[str]:
         settings, file = self.settings(at), self.folder / f"node{at}.toml"
@@ -186,11 +200,15 @@ class _Entries(list[tuple[str, Stage, int | None]]):
 
 @asynccontextmanager
 async def lend(progress: OnProgress, on_alarm: OnAlarm) -> AsyncIterator[Lent]:
-    """A node of scripted engines, in a process of Ray. Its attempts take as long as a file says."""
+    """A node of scripted engines, in a process of Ray, as fast as `RayLab.pace` said."""
     folder, name = Path(os.environ["INTROEVAL_TEST_FOLDER"]), os.environ["INTROEVAL_TEST_NODE"]
-    seconds = float((folder / "seconds").read_text()) if (folder / "seconds").exists() else 0.0
+    paced = folder / "pace"
+    *seconds, start_seconds = json.loads(paced.read_text()) if paced.exists() else [0.0] * (len(Stage) + 1)
     log = _Told(folder / f"begun-{name}")
-    stt, extract, rate = (ScriptedEngine(stage, log, seconds) for stage in Stage)
+    stt, extract, rate = (
+        ScriptedEngine(stage, log, takes, start_seconds=start_seconds)
+        for stage, takes in zip(Stage, seconds, strict=True)
+    )
 
     async def no_gpu() -> GpuState:
         return GpuState(absent="none")
@@ -198,3 +216,24 @@ async def lend(progress: OnProgress, on_alarm: OnAlarm) -> AsyncIterator[Lent]:
     facts = replace(FACTS, name=name)
     node = LocalNode(stt, extract, rate, progress)
     yield Lent(node, lambda: facts, lambda longest: None, no_gpu)
+
+
+@asynccontextmanager
+async def looked_after(
+    lab: RayLab, employer: Employer, on_alarm: OnAlarm, ours: MachineFacts = FACTS
+) -> AsyncIterator[Machines]:
+    """The machines of a lab, which work for `employer`."""
+    stop = asyncio.Event()
+
+    async def learn() -> Callable[[], MachineFacts]:
+        return lambda: ours
+
+    machines = Machines(
+        lab.new_link, learn, employer, lambda ticket, done: None, dict, lambda made: (), on_alarm
+    )
+    running = asyncio.create_task(machines.run(stop))
+    try:
+        yield machines
+    finally:
+        stop.set()
+        await running
