@@ -14,7 +14,6 @@ from pathlib import Path
 from daemon.app.parts import Daemon
 from daemon.cluster import start
 from daemon.contracts.ports import Lender
-from daemon.contracts.values import Orders
 from daemon.core.schedule.decision import Policy, View
 from daemon.core.schedule.orders import Order
 from daemon.core.schedule.phase_state import PhaseState
@@ -23,7 +22,7 @@ from daemon.core.schedule.timetable import Attempt, SwitchResult
 from daemon.core.tasks.task import Stage, Task
 from tests.bench.figures import Figure, Options, Skipped, at_least, at_most
 from tests.support.inprocess import PASSES, Lab
-from tests.support.ray_lab import RayLab, looked_after, ray_lab
+from tests.support.ray_lab import RayLab, ToTheSupervisor, looked_after, ray_lab
 from tests.support.waiting import until
 
 CLASS = 240
@@ -66,28 +65,22 @@ def _figures(machines: int, real: float, simulated: float, alone: float) -> Iter
     yield Figure(f"{machines} machines: the simulation is off by", apart, "%", at_most(5))
 
 
-class _Some:
+class _Some(ToTheSupervisor):
     """Employs the first machines that join, and no more."""
 
     def __init__(self, daemon: Daemon, most: int) -> None:
-        self._supervisor, self._most, self._names = daemon.supervisor, most, set[str]()
+        super().__init__(daemon)
+        self._most, self._names = most, set[str]()
 
     def join(self, name: str, node: Lender) -> None:
         if len(self._names) < self._most:
             self._names.add(name)
-            self._supervisor.join(name, node)
+            super().join(name, node)
 
     def left(self, name: str) -> None:
         if name in self._names:
             self._names.remove(name)
-            self._supervisor.left(name)
-
-    async def drain(self, name: str, *, on: bool, actor: str | None = None) -> None:
-        await self._supervisor.drain(name, on=on, actor=actor)
-
-    @property
-    def orders(self) -> Orders:
-        return self._supervisor.orders
+            super().left(name)
 
 
 async def _class(folder: Path, ray: RayLab, machines: int, scale: float) -> tuple[float, float]:

@@ -17,13 +17,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from daemon.app.parts import Daemon
 from daemon.cluster import start
 from daemon.cluster.actor import Lent
 from daemon.cluster.link import RayLink
 from daemon.cluster.machines import Employer, Machines
 from daemon.cluster.values import MachineFacts
 from daemon.config.cluster import PORTS, ClusterSettings
-from daemon.contracts.values import OnAlarm, OnProgress
+from daemon.contracts.ports import Lender
+from daemon.contracts.values import OnAlarm, OnProgress, Orders
 from daemon.contracts.wire.status import GpuState
 from daemon.core.tasks.task import Stage
 from daemon.node import LocalNode
@@ -237,3 +239,23 @@ async def looked_after(
     finally:
         stop.set()
         await running
+
+
+class ToTheSupervisor:
+    """Who gives work to machines, as the daemon has it."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._supervisor = daemon.supervisor
+
+    def join(self, name: str, node: Lender) -> None:
+        self._supervisor.join(name, node)
+
+    def left(self, name: str) -> None:
+        self._supervisor.left(name)
+
+    async def drain(self, name: str, *, on: bool, actor: str | None = None) -> None:
+        await self._supervisor.drain(name, on=on, actor=actor)
+
+    @property
+    def orders(self) -> Orders:
+        return self._supervisor.orders

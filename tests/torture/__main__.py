@@ -1,7 +1,8 @@
 """`python -m tests.torture [PART ...] [--short] [--seed N]`: prove that nothing is lost and nothing doubled.
 
-Without a part it runs all of them beside each other, with progress, and prints one table at the end. With
-INTROEVAL_WRITE_DOCS=1 a run that is not short writes its counts into docs/promises.md.
+Without a part it runs all of them beside each other, with progress, and prints one table at the end; but not
+`cluster`, which measures how soon a fault is seen. With INTROEVAL_WRITE_DOCS=1 a run that is not short
+writes its counts into docs/promises.md.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from rich.console import Console
 
 from tests.torture import page
+from tests.torture.cluster.campaign import run_cluster
 from tests.torture.cores import Cores
 from tests.torture.days.campaign import run_days
 from tests.torture.disk.campaign import run_errors, run_instants
@@ -30,19 +32,24 @@ def _days(short: bool, seed: int, tell: Tell, cores: Cores) -> Report:
     return run_days(_SHORT_HOURS if short else _HOURS, seed, tell, cores)
 
 
-PARTS: dict[str, Part] = {  # the one that cannot be parted comes first
+def _cluster(short: bool, seed: int, tell: Tell, cores: Cores) -> Report:
+    return run_cluster(short, seed, tell)
+
+
+TOGETHER: dict[str, Part] = {  # the one that cannot be parted comes first
     "soak": run_soak,
     "instants": run_instants,
     "errors": run_errors,
     "days": _days,
     "mutations": run_mutations,
 }
+PARTS = TOGETHER | {"cluster": _cluster}
 
 
 def main(arguments: list[str]) -> int:
     """Run, and return 1 if a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
-    parser.add_argument("part", nargs="*", choices=[*PARTS, []], help="all without one")
+    parser.add_argument("part", nargs="*", choices=[*PARTS, []], help="without one all but cluster")
     parser.add_argument("--short", action="store_true", help="a look, in two minutes")
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     asked = parser.parse_args(arguments)
@@ -57,7 +64,7 @@ def main(arguments: list[str]) -> int:
             else:
                 print(line, file=sys.stderr, flush=True)
 
-        names = asked.part or [*PARTS]
+        names = asked.part or [*TOGETHER]
         with ThreadPoolExecutor(len(names)) as pool:
             running = [pool.submit(PARTS[name], asked.short, asked.seed, tell, cores) for name in names]
             reports = [part.result() for part in running]

@@ -1,0 +1,1 @@
+"""Faults of machines, of Ray and of the network in mid-class: the real daemon over real Ray."""
