@@ -5,9 +5,10 @@ repeats; both can say `stop` of an answer that pushed its own instructions out o
 counts as whole is decided here, by the last line of the stream and its counts.
 """
 
-import json
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
 
 from daemon.core.content.levels import Token
 from daemon.core.errors import Blame, Fault
@@ -20,6 +21,7 @@ from daemon.system.http_client import connection
 RELOAD_S = 1.0
 """A loaded model takes up to 0.3 s of "load" on a busy machine; several GB of weights take longer."""
 
+_Nanoseconds = Annotated[float, Field(allow_inf_nan=False)]
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
 
 OnReload = Callable[[float], None]
@@ -98,21 +100,39 @@ def generate_body(model: str, request: Request) -> dict[str, Any]:
     }
 
 
+class StreamLine(BaseModel):
+    """One line of a stream, of an answer or of a pull; what is not needed of it is not looked at."""
+
+    response: str | None = None
+    logprobs: Any = None
+    done: bool | None = None
+    done_reason: str | None = None
+    prompt_eval_count: int | None = None
+    eval_count: int | None = None
+    prompt_eval_duration: _Nanoseconds | None = None
+    eval_duration: _Nanoseconds | None = None
+    load_duration: _Nanoseconds | None = None
+    error: Any = None
+    status: str | None = None
+    completed: int | None = None
+    total: int | None = None
+
+
 async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnToken, num_ctx: int) -> Answer:
     """The answer in a stream of JSON lines, each of which is a heartbeat. Raises AnswerFailed."""
     pieces: list[str] = []
     tokens: list[Token] = []
-    last: dict[str, Any] | None = None
+    last: StreamLine | None = None
     async for line in lines:
         if not line.strip():
             continue
         heartbeat()
         last = parse_line(line)
-        if piece := last.get("response"):
-            pieces.append(piece)
+        if last.response:
+            pieces.append(last.response)
             on_token(len(pieces))
-        tokens += told_tokens(last.get("logprobs"))
-        if last.get("done"):
+        tokens += told_tokens(last.logprobs)
+        if last.done:
             break
     if last is None:
         raise AnswerFailed(Fault(Blame.ENGINE, "answer_cut", "the stream ended before the answer began"))
@@ -120,33 +140,33 @@ async def _read(lines: AsyncIterator[str], heartbeat: Heartbeat, on_token: OnTok
         text="".join(pieces),
         finish=_finish(last, num_ctx),
         tokens=tuple(tokens),
-        prompt_tokens=last.get("prompt_eval_count", 0),
-        answer_tokens=last.get("eval_count", len(pieces)),
-        prompt_s=_seconds(last, "prompt_eval_duration"),
-        answer_s=_seconds(last, "eval_duration"),
-        load_s=_seconds(last, "load_duration"),
+        prompt_tokens=last.prompt_eval_count or 0,
+        answer_tokens=len(pieces) if last.eval_count is None else last.eval_count,
+        prompt_s=_seconds(last.prompt_eval_duration),
+        answer_s=_seconds(last.eval_duration),
+        load_s=_seconds(last.load_duration),
     )
 
 
-def _finish(last: dict[str, Any], num_ctx: int) -> Finish:
+def _finish(last: StreamLine, num_ctx: int) -> Finish:
     """The way an answer ended, by the last line of its stream."""
-    if not last.get("done"):
+    if not last.done:
         return Finish.CUT
-    if last.get("prompt_eval_count", 0) + last.get("eval_count", 0) > num_ctx:
+    if (last.prompt_eval_count or 0) + (last.eval_count or 0) > num_ctx:
         return Finish.LENGTH  # it says `stop`, but the instructions were pushed out of the context
-    return _FINISH.get(last.get("done_reason", ""), Finish.CUT)
+    return _FINISH.get(last.done_reason or "", Finish.CUT)
 
 
-def parse_line(line: str) -> dict[str, Any]:
-    """Parse one line of a stream. Raises AnswerFailed when it is an error, or no JSON object."""
+def parse_line(line: str) -> StreamLine:
+    """Parse one line of a stream. Raises AnswerFailed when it is an error, or none of such a stream."""
     try:
-        event = json.loads(line)
-    except ValueError as exc:
+        parsed = StreamLine.model_validate_json(line)
+    except ValidationError as exc:
         raise AnswerFailed(server_error(200, line.encode())) from exc
-    if not isinstance(event, dict) or "error" in event:
+    if parsed.error is not None:
         raise AnswerFailed(server_error(200, line.encode()))
-    return event
+    return parsed
 
 
-def _seconds(last: dict[str, Any], key: str) -> float | None:
-    return last[key] / 1e9 if key in last else None
+def _seconds(nanoseconds: float | None) -> float | None:
+    return None if nanoseconds is None else nanoseconds / 1e9

@@ -12,16 +12,20 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+from pydantic import BaseModel, ValidationError
 
 from daemon.core.errors import EngineError, ModelError
 from daemon.llm.client import Answer, AnswerFailed, Options, Request
 from daemon.llm.limits import AnswerLimits
 from daemon.llm.ollama import OllamaClient, parse_line
-from daemon.system.http_client import connection, excerpt
+from daemon.llm.streaming import answer_lines
+from daemon.system.http_client import asked, connection, excerpt, read_up_to
 
 _ROUTE_S = 10.0
 _POLL_S = 0.1
+_MOST_ANSWER = 16 * 1024 * 1024  # bytes; a model's page with its license has some 50,000
 _PULL_STALL_S = 120.0
+_MOST_PULL = 1024 * 1024 * 1024  # bytes of its lines, which take a week for that
 _F16 = 2  # bytes of one value of the cache
 _FORM = {
     "type": "object",
@@ -103,8 +107,8 @@ class OllamaApi:
 
     async def tags(self) -> list[StoredModel]:
         """The models on its disk; a damaged one is listed like any other."""
-        models = (await self._ask("GET", "/api/tags")).get("models") or []
-        return [StoredModel(each["name"], _digest(each), each.get("size", 0)) for each in models]
+        models = _listed(await self._ask("GET", "/api/tags"))
+        return [StoredModel(each.name, _digest(each), each.size or 0) for each in models]
 
     async def stored(self, model: str) -> StoredModel:
         """The stored model called `model`. Raises EngineError when there is none."""
@@ -115,18 +119,15 @@ class OllamaApi:
 
     async def show(self, model: str) -> ModelShape:
         """The shape of `model`."""
-        return _shape(model, (await self._ask("POST", "/api/show", {"model": model})).get("model_info") or {})
+        info = (await self._ask("POST", "/api/show", {"model": model})).get("model_info")
+        return _shape(model, info if isinstance(info, dict) else {})
 
     async def ps(self) -> list[LoadedModel]:
         """The models in its memory, each by one of its names, which does not prove that they answer."""
-        models = (await self._ask("GET", "/api/ps")).get("models") or []
+        models = _listed(await self._ask("GET", "/api/ps"))
         return [
             LoadedModel(
-                each["name"],
-                _digest(each),
-                each.get("size", 0),
-                each.get("size_vram", 0),
-                each.get("context_length", 0),
+                each.name, _digest(each), each.size or 0, each.size_vram or 0, each.context_length or 0
             )
             for each in models
         ]
@@ -195,14 +196,14 @@ class OllamaApi:
                 self._http.stream("POST", "/api/pull", json={"model": model, "stream": True}) as reply,
             ):
                 if not reply.is_success:
-                    raise _not_pulled(model, excerpt(await reply.aread()))
+                    raise _not_pulled(model, excerpt(await read_up_to(_MOST_ANSWER, reply)))
                 last = ""
-                async for line in reply.aiter_lines():
+                async for line in answer_lines(reply, _MOST_PULL):
                     if line != last:  # without progress the same line comes many times a second
                         stall.reschedule(asyncio.get_running_loop().time() + _PULL_STALL_S)
                     last, event = line, parse_line(line)
-                    on_pull(str(event.get("status", "")), event.get("completed", 0), event.get("total", 0))
-                    finished = event.get("status") == "success"
+                    on_pull(event.status or "", event.completed or 0, event.total or 0)
+                    finished = event.status == "success"
         except TimeoutError as exc:
             raise _not_pulled(model, f"no progress for {_PULL_STALL_S:.0f} s") from exc
         except (httpx.HTTPError, AnswerFailed) as exc:
@@ -213,16 +214,16 @@ class OllamaApi:
     async def _ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         try:
             async with asyncio.timeout(_ROUTE_S):
-                reply = await self._http.request(method, path, json=body)
+                status, said = await asked(self._http, method, path, body, most=_MOST_ANSWER)
         except TimeoutError as exc:
             raise EngineError(f"{self.url}{path} did not answer within {_ROUTE_S:.0f} s") from exc
         except httpx.HTTPError as exc:
             raise EngineError(f"no server answers at {self.url}: {exc or type(exc).__name__}") from exc
-        if not reply.is_success:
-            raise EngineError(f"{self.url}{path} answered {reply.status_code}: {excerpt(reply.content)}")
+        if status // 100 != 2:
+            raise EngineError(f"{self.url}{path} answered {status}: {excerpt(said)}")
         try:
-            answer = json.loads(reply.content)
-        except ValueError as exc:
+            answer = json.loads(said)
+        except (ValueError, RecursionError) as exc:  # the latter by endless brackets
             raise EngineError(f"{self.url} does not speak as Ollama does; check the url") from exc
         if not isinstance(answer, dict):
             raise EngineError(f"{self.url} does not speak as Ollama does; check the url")
@@ -234,8 +235,28 @@ def full_name(model: str) -> str:
     return model if ":" in model.rpartition("/")[2] else f"{model}:latest"
 
 
-def _digest(each: dict[str, Any]) -> str:
-    return "sha256:" + str(each.get("digest", "")).removeprefix("sha256:")
+class _Listed(BaseModel):
+    name: str
+    digest: str | None = None
+    size: int | None = None
+    size_vram: int | None = None
+    context_length: int | None = None
+
+
+class _List(BaseModel):
+    models: list[_Listed] | None = None
+
+
+def _listed(told: dict[str, Any]) -> list[_Listed]:
+    """The models in an answer. Raises EngineError."""
+    try:
+        return _List.model_validate(told).models or []
+    except ValidationError as exc:
+        raise EngineError("the server does not list models as Ollama does; check the url") from exc
+
+
+def _digest(each: _Listed) -> str:
+    return "sha256:" + (each.digest or "").removeprefix("sha256:")
 
 
 def _shape(model: str, info: dict[str, Any]) -> ModelShape:
@@ -257,7 +278,7 @@ def _shape(model: str, info: dict[str, Any]) -> ModelShape:
             value_length=int(figure("attention.value_length") or key),
             max_ctx=int(figure("context_length")),
         )
-    except (TypeError, ZeroDivisionError) as exc:
+    except (TypeError, ValueError, ZeroDivisionError) as exc:
         raise EngineError(f"the server does not say how large {model} is; set num_ctx and parallel") from exc
 
 

@@ -1,5 +1,6 @@
 """The client for servers with OpenAI's chat completions: llama.cpp's, vLLM."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,9 +13,10 @@ from daemon.llm.client import Answer, AnswerFailed, Finish, OnToken, Request
 from daemon.llm.limits import AnswerLimits
 from daemon.llm.logprobs import Telling, told_tokens
 from daemon.llm.streaming import Heartbeat, server_error, streamed
-from daemon.system.http_client import connection
+from daemon.system.http_client import asked, connection
 
-_PROPS_S = 5.0
+_ROUTE_S = 5.0
+_MOST_TOLD = 1024 * 1024  # bytes, of a route that tells how the server is
 _FINISH = {"stop": Finish.STOP, "length": Finish.LENGTH}
 
 
@@ -47,30 +49,32 @@ class OpenAIClient:
     async def health(self) -> bool:
         """Whether llama.cpp's `/health` reports the model as loaded, which does not prove that it answers."""
         try:
-            return (await self._http.get("/health")).is_success
-        except httpx.HTTPError:
+            async with asyncio.timeout(_ROUTE_S):
+                status, _ = await asked(self._http, "GET", "/health", most=_MOST_TOLD)
+        except (TimeoutError, httpx.HTTPError):
             return False
+        return status // 100 == 2
 
     async def slots(self) -> int | None:
         """The requests at a time that llama.cpp's `/props` tells; None from another server."""
         try:
-            told = (await self._http.get("/props", timeout=_PROPS_S)).json()
-        except (httpx.HTTPError, ValueError):
+            async with asyncio.timeout(_ROUTE_S):
+                _, told = await asked(self._http, "GET", "/props", most=_MOST_TOLD)
+            return _Props.model_validate_json(told).total_slots
+        except (TimeoutError, httpx.HTTPError, ValidationError):
             return None
-        slots = told.get("total_slots") if isinstance(told, dict) else None
-        return slots if isinstance(slots, int) and slots > 0 else None
 
     async def generate(self, request: Request, on_token: OnToken) -> Answer:
         """See ModelClient."""
         return await self._telling.ask(
             request,
-            lambda asked: streamed(
+            lambda wanted: streamed(
                 self._http,
                 "/v1/chat/completions",
-                self._body(asked),
+                self._body(wanted),
                 lambda lines, heartbeat: _read(lines, heartbeat, on_token),
                 self._limits,
-                start=asked.start,
+                start=wanted.start,
             ),
         )
 
@@ -94,6 +98,10 @@ class OpenAIClient:
             **({"logprobs": True, "top_logprobs": request.alternatives} if request.alternatives else {}),
             **self._extra,
         }
+
+
+class _Props(BaseModel):
+    total_slots: int | None = Field(default=None, gt=0)
 
 
 class _Delta(BaseModel):

@@ -95,18 +95,21 @@ async def _alive(
         ):
             if not reply.is_success:
                 raise AnswerFailed(refusal(reply.status_code, await read_up_to(_MOST_REFUSAL, reply)))
-            return await read(_lines(reply), lambda: stall.reschedule(pauses.beat() + limit_s))
+            return await read(answer_lines(reply), lambda: stall.reschedule(pauses.beat() + limit_s))
     except TimeoutError as exc:
         raise _Stalled from exc
 
 
-async def _lines(reply: httpx.Response) -> AsyncIterator[str]:
-    """The lines of a stream, without the key that the server was shown. Raises AnswerFailed."""
+async def answer_lines(reply: httpx.Response, most: int = _MOST_ANSWER) -> AsyncIterator[str]:
+    """The lines of a stream of at most so many bytes, without the key that the server was shown.
+
+    Raises AnswerFailed.
+    """
     rest, size = b"", 0
     async for piece in reply.aiter_raw():
         size += len(piece)
         *whole, rest = (rest + piece).split(b"\n")
-        if len(rest) > _MOST_LINE or size > _MOST_ANSWER:
+        if len(rest) > _MOST_LINE or size > most:
             raise AnswerFailed(Fault(Blame.ENGINE, "answer_cut", "the answer is longer than any can be"))
         for line in whole:
             yield without_key(reply, line).decode(errors="replace").rstrip("\r")

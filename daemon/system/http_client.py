@@ -3,6 +3,7 @@
 import ssl
 import stat
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -35,6 +36,14 @@ def _trusted() -> ssl.SSLContext:
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()
     return context
+
+
+async def asked(
+    http: httpx.AsyncClient, method: str, path: str, body: Any = None, *, most: int
+) -> tuple[int, bytes]:
+    """The status of an answer, and its body as `read_up_to` gives it. Raises httpx.HTTPError."""
+    async with http.stream(method, path, json=body) as answer:
+        return answer.status_code, await read_up_to(most, answer)
 
 
 async def read_up_to(most: int, answer: httpx.Response) -> bytes:

@@ -588,3 +588,56 @@ async def test_the_test_server_takes_its_manner_from_flags_and_the_environment()
 
 def _replies(body: dict[str, Any]) -> Any:
     return refuses(200, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"null",
+        b"[" * 100_000,
+        b'{"response": ["{"]}',
+        b'{"done": "maybe"}',
+        b'{"done": true, "prompt_eval_count": "many"}',
+        b'{"done": true, "done_reason": ["stop"]}',
+        b'{"done": true, "load_duration": [1]}',
+        b'{"done": true, "load_duration": 1e999}',
+    ],
+)
+async def test_a_line_of_another_kind_is_a_fault_of_the_engine(line: bytes) -> None:
+    async with scripted(says(chunk(line + b"\n"), chunk(b""))) as server, asked_at(server.url) as client:
+        with pytest.raises(AnswerFailed) as caught:
+            await client.generate(REQUEST, ignore)
+    assert (caught.value.fault.blame, caught.value.fault.code) == (Blame.ENGINE, "server_error")
+
+
+async def test_a_line_with_nothing_for_its_figures_is_an_answer() -> None:
+    keys = ("prompt_eval_count", "eval_count", "load_duration", "logprobs", "error")
+    line = json.dumps({"response": "{}", "done": True, "done_reason": "stop", **dict.fromkeys(keys)})
+    script = says(chunk(line.encode() + b"\n"), chunk(b""))
+    async with scripted(script) as server, asked_at(server.url) as client:
+        assert (await client.generate(REQUEST, ignore)).finish is Finish.STOP
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"models": [{}]}',
+        b'{"models": {"name": "mistral"}}',
+        b'{"models": [{"name": "mistral", "size": "large"}]}',
+        b'{"models": "' + b"x" * 20_000_000,
+    ],
+    ids=["brackets", "nameless", "no list", "no number", "20 MB"],
+)
+async def test_a_route_that_answers_another_kind_is_an_error_of_the_engine(body: bytes) -> None:
+    async with scripted(refuses(200, body)) as server, OllamaApi(server.url) as api:
+        with pytest.raises(EngineError, match="as Ollama does"):
+            await api.tags()
+
+
+@pytest.mark.parametrize("info", [[], {"general.architecture": "llama", "llama.block_count": "many"}])
+async def test_a_model_of_no_known_shape_is_an_error_of_the_engine(info: Any) -> None:
+    script = refuses(200, json.dumps({"model_info": info}).encode())
+    async with scripted(script) as server, OllamaApi(server.url) as api:
+        with pytest.raises(EngineError, match="set num_ctx and parallel"):
+            await api.show("mistral")

@@ -14,6 +14,7 @@ import pytest
 
 from daemon.core.errors import ModelError
 from daemon.llm import ollama_api
+from daemon.llm.ollama import StreamLine
 from daemon.llm.ollama_api import OllamaApi
 from tests.ollama_server import Manner, serving
 from tests.support.scripted_http import chunk, says, scripted
@@ -45,9 +46,9 @@ async def said(api: OllamaApi, monkeypatch: pytest.MonkeyPatch) -> list[Line]:
     """The lines of a pull, by way of our client."""
     lines: list[Line] = []
 
-    def heard(line: str) -> Line:
+    def heard(line: str) -> StreamLine:
         lines.append(json.loads(line))
-        return lines[-1]
+        return StreamLine.model_validate(lines[-1])
 
     with monkeypatch.context() as patched:
         patched.setattr(ollama_api, "parse_line", heard)

@@ -92,7 +92,16 @@ async def test_an_answer_carries_its_text_counts_and_times() -> None:
 
 
 @pytest.mark.parametrize(
-    "script", [refuses(404, b"{}"), refuses(200, b"[]"), refuses(200, b"no JSON"), close]
+    "script",
+    [
+        refuses(404, b"{}"),
+        refuses(200, b"[]"),
+        refuses(200, b"no JSON"),
+        refuses(200, b"[" * 100_000),
+        refuses(200, b'{"total_slots": -1}'),
+        says(*[chunk(b" " * 65536)] * 100, chunk(b'{"total_slots": 4}'), chunk(b"")),
+        close,
+    ],
 )
 async def test_a_server_that_does_not_tell_its_slots_is_taken_as_it_is(script: Script) -> None:
     async with scripted(script) as server:
