@@ -18,8 +18,11 @@ MakeWhisper = Callable[[Path], Transcriber]
 
 
 async def whisper(facts: Facts, make: MakeWhisper, limit_s: float = LIMIT_S) -> list[Finding]:
-    """Load Whisper once and transcribe the probe clip, unless a daemon runs: the GPU is its own."""
-    if not isinstance(facts.daemon, str):
+    """Load Whisper once and transcribe the probe clip, unless a daemon runs: the GPU is its own.
+
+    A server elsewhere is asked in any case.
+    """
+    if not isinstance(facts.daemon, str) and not facts.config.stt.url:
         why = f"not tried: the daemon (process {facts.daemon.pid}) runs, and the GPU is its own"
         return [ok("whisper", f"{why}; its alarms say how its last start went")]
     with tempfile.TemporaryDirectory(prefix="introeval-doctor-") as folder:

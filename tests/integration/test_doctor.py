@@ -134,6 +134,14 @@ def test_the_residency_of_each_card_is_shown_with_its_arithmetic(
     assert any("KV 4 x" in line for line in found.details)
 
 
+def test_a_server_elsewhere_takes_no_memory_here(tmp_path: Path) -> None:
+    text = '[stt]\nurl = "http://192.0.2.7:8000"\n'
+    for known in (facts(tmp_path, text), docker_facts(tmp_path, text)):
+        told = only(gpu.room(known)).details
+        assert "stt: a server elsewhere hears" in told
+        assert "stt: no memory of this machine" in told
+
+
 def test_a_container_set_up_for_more_requests_than_fit_is_told(tmp_path: Path) -> None:
     wide = inspected(Config={"Env": ["OLLAMA_NUM_PARALLEL=16"]})
     side = docker_side(containers={Stage.EXTRACT: wide, Stage.RATE: wide})

@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 
 from daemon.app.configured import needed_models
+from daemon.app.engines import remote_transcriber
 from daemon.app.lent import _models
 from daemon.config.load import load
 from daemon.contracts.values import Failed, StageOutcome, SttWork, Take, Ticket, Transcribed, Unscorable
+from daemon.contracts.wire.status import DaemonStatus, GpuState
 from daemon.core.errors import Blame, EngineError
 from daemon.core.tasks.task import Stage
+from daemon.doctor.facts import Facts
+from daemon.doctor.whisper import whisper
 from daemon.placement.placement import Placement
 from daemon.placement.policy import streams
 from daemon.stt.decoder import MediaReader
@@ -237,6 +241,26 @@ async def test_a_server_that_does_not_hear_the_probe_clip_is_not_started(reply: 
         with pytest.raises(EngineError, match=says):
             await engine.start()
         assert not engine.alive
+
+
+async def test_doctor_asks_the_server_also_beside_a_running_daemon(tmp_path: Path) -> None:
+    running = DaemonStatus(
+        version="1",
+        pid=77,
+        running=True,
+        runtime="embedded",
+        phase="stt",
+        group=[],
+        phase_since=None,
+        why="",
+        counts={},
+        undelivered=0,
+    )
+    with server((200, told(*WORDS))) as served:
+        config = load(None, {"INTROEVAL_STT__URL": served.url})
+        known = Facts(config, None, {}, (), GpuState(absent="none"), running)
+        (found,) = await whisper(known, lambda folder: remote_transcriber(config))
+    assert "on another machine transcribed the probe clip" in found.text
 
 
 def test_no_whisper_is_needed_here_and_it_takes_no_memory(tmp_path: Path) -> None:

@@ -139,6 +139,8 @@ class Plan:
         return self.needs[group] - on_card
 
     def _stage_line(self, stage: Stage) -> str:
+        if stage is Stage.STT and not self.asked.whisper_mb:
+            return "stt: a server elsewhere hears"
         if stage is Stage.STT:
             return f"stt: Whisper {_gb(self.asked.whisper_mb)}"
         model, slots, context = self.asked.models[stage], self.slots(stage), self.num_ctx[stage]
@@ -153,6 +155,8 @@ class Plan:
     def _group_line(self, group: Group) -> str:
         need, offered, card = self.needs[group], self.capacity_mb, self.asked.card_mb
         names = "+".join(stage for stage in Stage if stage in group)
+        if not need:
+            return f"{names}: no memory of this machine"
         if offered is None or card is None:
             alone, beside = self.asked.whisper_card_mb, self._beside_card_mb(group)
             on_card = f"{_gb(need - beside)} of {_gb(capacity_mb(alone))} of the GPU" if alone else ""
