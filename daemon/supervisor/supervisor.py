@@ -125,7 +125,7 @@ class Supervisor:
 
     @property
     def decision(self) -> Decision:
-        """The last decision."""
+        """The last decision for this machine's node or, while it has nothing to do, for one that works."""
         return self._turns.decision
 
     @property

@@ -99,7 +99,9 @@ class Turns:
         decisions = await self._settle(starts, switches)
         starts = [task for task in starts if self._book.get(task.id) is task]  # the node of another went
         payloads = await self._commit(starts)
-        self.decision = decisions[LOCAL]
+        idle = decisions[LOCAL].why is Why.IDLE
+        at_work = (each for each in decisions.values() if idle and each.why is Why.WORKING)
+        self.decision = next(at_work, decisions[LOCAL])
         for task in starts:
             node = self._nodes[self._nodes.of(task.id)].node
             self._attempts.start(task, payloads.get(task.id), node)

@@ -294,6 +294,19 @@ async def test_each_node_is_shown_with_what_it_does(tmp_path: Path) -> None:
         assert len([message for message in told if "is done" in message]) == ended["one"]
 
 
+async def test_while_only_another_machine_works_the_daemon_does_not_say_that_it_is_idle(
+    tmp_path: Path,
+) -> None:
+    lab = a_class(tmp_path, size=2)
+    lab.settings["run.stop_grace_s"] = 0.05
+    node = Distant(60.0)
+    async with lab.daemon() as daemon:
+        daemon.supervisor.join("one", node)
+        await until(lambda: node.in_hand and not lab.log.alive and len(lab.log.tried(Stage.RATE)) == 1)
+        assert daemon.supervisor.decision.why is Why.WORKING
+        assert (await daemon.observer.status()).why == "working"
+
+
 async def test_a_sick_engine_of_another_machine_is_an_alarm_of_that_machine_alone(tmp_path: Path) -> None:
     sick = [Fault(Blame.ENGINE, "server_error", "the server answers 500")]
 

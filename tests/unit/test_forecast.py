@@ -258,6 +258,10 @@ def test_switching_pausing_backing_off_and_working_are_said() -> None:
     view = view_of(100.0, (one, *burst(3)[1:]), STT, batch=Batch(1), last_group=STT)
     said = explain(view, policy(), Decision((), Why.WORKING), forecast=foreseen(view))
     assert said == "stt: 1 running, 2 waiting; switches in about 30 s"
+    others = {"lab2": PhaseState(), "lab3": PhaseState()}
+    eval_too = (*view.tasks, task(9, Status.LLAMA_PROCESSING), task(10, Status.STT_COMPLETE))
+    several = replace(view, tasks=eval_too, others=others)
+    assert explain(several, policy(), Decision((), Why.WORKING)) == "2 running on 3 nodes, 3 waiting"
     leaving = in_phase(view, switching_since=view.now, last_group=EVAL)
     assert explain(leaving, policy(), Decision((), Why.SWITCHING), durations=fixed()) == (
         "loads extract + rate; that usually takes 5 s"

@@ -130,9 +130,11 @@ def _lingering(view: View, policy: Policy, until: float, durations: Durations) -
 
 def _working(view: View, policy: Policy, forecast: Forecast | None) -> str:
     running = sum(t.status in RUNNING for t in view.tasks)
+    waiting = [t for t in view.tasks if not t.held and t.status not in RUNNING]
+    if view.others:  # each has another group loaded, and switches at another time
+        return f"{running} running on {len(view.nodes)} nodes, {len(waiting)} waiting"
     group = view.phase.group or frozenset()
-    here = sum(t.stage in group and not t.held for t in view.tasks) - running
-    text = f"{name(group)}: {running} running, {here} waiting"
+    text = f"{name(group)}: {running} running, {sum(t.stage in group for t in waiting)} waiting"
     if forecast is not None and forecast.next_switch_at is not None and len(policy.residency) > 1:
         text += f"; switches in about {seconds(forecast.next_switch_at - view.now)}"
     return text
