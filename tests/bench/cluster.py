@@ -36,7 +36,7 @@ _SETTINGS = {
     "extract.parallel": 4,
     "rate.parallel": 4,
 }
-_UP_S, _CLASS_S = 180.0, 1200.0
+_UP_S, _CLASS_S = 600.0, 1200.0
 
 
 def measure(options: Options) -> list[Figure]:

@@ -33,7 +33,7 @@ from tests.torture.table import Report
 
 _NODES = 2
 _PORT = 12_000  # apart from those of the other tests
-_ALL, _SHORT = 200, 3
+_ALL, _SHORT = 200, 2
 _OPEN = 20  # tasks that always wait, so that each fault meets a class at work
 _UP_S, _END_S = 180.0, 600.0
 _SEEN_S = 10.0
