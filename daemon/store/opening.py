@@ -11,6 +11,7 @@ from daemon.core.notices import NoticeFilter
 from daemon.core.tasks.offers import Terms
 from daemon.store import schema
 from daemon.store.database import BUSY_TIMEOUT_S, Database, border
+from daemon.system.folder import Folder
 from daemon.system.state_folder import EVENTS
 
 if TYPE_CHECKING:
@@ -49,7 +50,20 @@ def open_store(
     with border(db, "brought to this version"):
         schema.migrate(db, path)
         recording.adopt(db, path.with_name(EVENTS))
+    _keep_names(path)
     return db
+
+
+def _keep_names(path: Path) -> None:
+    """Make the names of the database's files durable. SQLite does so as well, but is silent when it fails,
+    and a power cut then takes the whole database. Raises StoreError.
+    """
+    try:
+        with Folder.open(path.parent) as folder:
+            folder.sync()
+    except OSError as exc:
+        told = f"the folder {path.parent} cannot be synced: {exc.strerror}; check its disk"
+        raise StoreError(told) from exc
 
 
 def open_reader(path: Path) -> Database:

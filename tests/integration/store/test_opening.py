@@ -1,5 +1,7 @@
 """Opening the file: its pragmas and tables, readers beside it, writers at once."""
 
+import errno
+import os
 import sqlite3
 import threading
 from pathlib import Path
@@ -88,3 +90,18 @@ def test_two_writers_wait_for_each_other(path: Path) -> None:
     with open_store(path) as store:
         assert reports.counts(store)[Status.STT_COMPLETE] == 120
     assert_consistent(path)
+
+
+def test_a_database_whose_name_may_not_be_durable_is_not_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def failing(fd: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{fd}"):
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", failing)  # SQLite's own is not seen here, and it says nothing
+    with pytest.raises(StoreError, match="check its disk"):
+        open_store(tmp_path / "introeval.db")
