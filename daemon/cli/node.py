@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _REACHED_S = 5.0
 _TOKEN_BYTES = 32
+_MOST_GIVEN = 4096
 
 
 def token(
@@ -30,9 +31,13 @@ def token(
     Whoever has it can run any program on all of them. It goes to the others by a safe way:
     `ssh lab1 sudo cat /etc/introeval/cluster-token | sudo introeval node token --stdin`.
     """
+    from daemon.cluster import start
+
     config = configuration()
     file, state = config.cluster.token_file, config.paths.state
-    secret = sys.stdin.read().strip() if given else secrets.token_hex(_TOKEN_BYTES)
+    secret = sys.stdin.read(_MOST_GIVEN).strip() if given else secrets.token_hex(_TOKEN_BYTES)
+    if not start.is_token(secret):  # as when the command before the pipe fails
+        raise UsageError("no token came on the standard input; check the command that gives it")
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
     except FileExistsError:
@@ -40,6 +45,7 @@ def token(
     except OSError as exc:
         raise ConfigError(f"no token can be written to {file}: {exc.strerror}") from exc
     with os.fdopen(descriptor, "w") as opened:
+        os.fchmod(descriptor, 0o640)  # whatever the umask of root is
         if state.is_dir():  # the service's group reads it
             os.chown(descriptor, -1, state.stat().st_gid)
         opened.write(f"{secret}\n")

@@ -65,16 +65,23 @@ def checked_token(settings: ClusterSettings) -> Path:
     """The file of the token. Raises ConfigError where there is none, or where others can read it."""
     file = settings.token_file
     try:
-        mode, token = file.stat().st_mode, file.read_text().strip()
+        mode, token = file.stat().st_mode, file.read_text(errors="replace").strip()
     except FileNotFoundError as exc:
         raise ConfigError(f"there is no token in {file}; make one with: introeval node token") from exc
     except OSError as exc:
         raise ConfigError(f"the token in {file} cannot be read: {exc.strerror}") from exc
     if stat.S_IMODE(mode) & 0o007:
         raise ConfigError(f"the token in {file} can be read by everybody; make it private: chmod o= {file}")
-    if len(token) < _LEAST_TOKEN:
-        raise ConfigError(f"the token in {file} is shorter than {_LEAST_TOKEN} characters; make another one")
+    if not is_token(token):
+        raise ConfigError(
+            f"the token in {file} is none of {_LEAST_TOKEN} letters and digits; make another one"
+        )
     return file
+
+
+def is_token(text: str) -> bool:
+    """Whether a text can be the secret of a cluster."""
+    return len(text) >= _LEAST_TOKEN and text.isascii() and text.isprintable() and " " not in text
 
 
 def environment(token_file: Path) -> dict[str, str]:

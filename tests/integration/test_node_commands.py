@@ -1,7 +1,9 @@
 """What `introeval node` refuses, the token that it makes, and how nodes are told. No Ray is started."""
 
+import io
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,13 +36,34 @@ def test_a_token_is_made_once_and_is_private(here: Path) -> None:
     assert start.checked_token(ClusterSettings(token_file=file)) == file
 
 
+@pytest.mark.parametrize("given", ["", "\n", "x" * 31, "ssh: connect to host lab1: Connection refused"])
+def test_a_pipe_that_brings_no_token_leaves_none(
+    here: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(given))
+    with pytest.raises(UsageError, match="no token came"):
+        node.token(given=True)
+    assert not (here / "cluster-token").exists()
+
+
+def test_the_service_can_read_the_token_whatever_the_umask(here: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        node.token(given=False)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((here / "cluster-token").stat().st_mode) == 0o640
+
+
 @pytest.mark.parametrize(
     ("token", "mode", "why"),
     [
         (None, 0, "there is no token"),
         ("x" * 64, 0o644, "can be read by everybody"),
-        ("x" * 31, 0o600, "is shorter"),
-        ("", 0o600, "is shorter"),
+        ("x" * 31, 0o600, "is none of 32"),
+        ("", 0o600, "is none of 32"),
+        ("x" * 32 + "\n" + "x" * 32, 0o600, "is none of 32"),
+        ("ä" * 64, 0o600, "is none of 32"),
     ],
 )
 def test_nothing_starts_without_a_good_token(here: Path, token: str | None, mode: int, why: str) -> None:
