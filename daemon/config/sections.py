@@ -201,6 +201,12 @@ class ModelSettings(Settings):
     """The longest pause within an answer; six times that for a model on the processor, and at least four
     times the longest pause that this machine has shown."""
 
+    @model_validator(mode="after")
+    def _key_is_shown(self) -> Self:
+        if self.api_key_file is not None and self.api != "openai":
+            raise ValueError('api_key_file is for servers with api = "openai"; an ollama one is shown no key')
+        return self
+
 
 class RateModelSettings(ModelSettings):
     """The language model that rates, in its own container and with a slightly higher temperature."""

@@ -171,3 +171,11 @@ def test_an_address_of_a_server_has_no_secret_and_can_be_asked(section: str, url
         load(None, {f"INTROEVAL_{section.upper()}__URL": url})
     assert says.replace("stt", section) in str(caught.value)
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("section", ["EXTRACT", "RATE"])
+def test_a_key_that_would_never_be_shown_is_an_error(section: str) -> None:
+    key = {f"INTROEVAL_{section}__API_KEY_FILE": "key"}
+    with pytest.raises(ConfigError, match="an ollama one is shown no key"):
+        load(None, key)
+    load(None, {**key, f"INTROEVAL_{section}__API": "openai"})
