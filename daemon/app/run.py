@@ -124,7 +124,10 @@ async def running(
 
 def _unbind(listener: socket.socket, path: Path) -> None:
     listener.close()
-    path.unlink(missing_ok=True)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as exc:  # its disk is away; the next start takes its place
+        log.warning("the control socket could not be removed", path=str(path), error=exc.strerror)
 
 
 async def _on_thread(executor: ThreadPoolExecutor, call: Callable[[], object]) -> None:
