@@ -215,7 +215,7 @@ class Machines:
         member = self._members.get(machine)
         if member is not None:
             self._leave(member, why)
-            member.standing, member.why = "joining", why
+            member.standing, member.why = "away", why  # until it answers again
             member.again_at = asyncio.get_running_loop().time() + _AGAIN_S
         self._woken.set()
 
