@@ -24,8 +24,6 @@ from tests.torture.cluster.faults import (
     RAYS_HEAD_KILLED,
     draw,
     kill_all,
-    small_disk,
-    sound,
 )
 from tests.torture.cluster.head import lab_of
 from tests.torture.cluster.network import NETWORK, NetLab, available, network
@@ -84,7 +82,6 @@ class Campaign:
         self.ray.pace(dict.fromkeys(self.lab.seconds, 0.4))
         self.ray.begin_head()
         for at in range(1, _NODES + 1):
-            small_disk(sound(self.ray, at))
             self.ray.begin_node(at)
         self._begin_daemon()
         with self.ray.kept():
@@ -99,14 +96,12 @@ class Campaign:
         self._check()
 
     def close(self) -> None:
-        """End all processes, and give the small disks back."""
+        """End all processes."""
         self._end_daemon()
         for name in list(self.ray.running):
             self.ray.end(name)
         for at in range(_NODES + 1):
             start.remove_folder(self.ray.settings(at))
-        for at in range(1, _NODES + 1):
-            subprocess.run(["umount", "-l", str(sound(self.ray, at))], check=False)
 
     def report(self) -> Report:
         """What was done, and what broke."""

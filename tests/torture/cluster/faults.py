@@ -5,18 +5,15 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from random import Random
 
 import psutil
 
-from tests.support.ray_lab import RayLab
 from tests.torture.cluster.network import NetLab
 
 FROZEN_S = 12.0  # longer than a machine is waited for
 _SLOW_S, _SLICE_S = 6.0, 0.25
 _LOST_SHARE = 0.3
-_SOUND_BYTES = 4096
 
 
 def _killed(lab: NetLab, at: int) -> None:
@@ -58,14 +55,6 @@ def _lossy(lab: NetLab, at: int) -> None:
     lab.lose(at, 0)
 
 
-def _disk_full(lab: NetLab, at: int) -> None:
-    full = sound(lab, at) / "full"
-    with suppress(OSError), full.open("wb") as file:
-        file.write(bytes(2 * _SOUND_BYTES))
-    time.sleep(_SLOW_S)
-    full.unlink(missing_ok=True)
-
-
 def _rays_head_killed(lab: NetLab, at: int) -> None:
     lab.kill("head", only="gcs_server")
 
@@ -89,22 +78,9 @@ FAULTS: Mapping[str, Callable[[NetLab, int], None]] = {
     "network cut": _cut,
     "machine slow": _slow,
     "network lossy": _lossy,
-    "disk full": _disk_full,
     RAYS_HEAD_KILLED: _rays_head_killed,
 }
 """What happens to a machine; each returns when it is over. The daemon's own kill is the campaign's."""
-
-
-def sound(lab: RayLab, at: int) -> Path:
-    """The folder for sound of a machine."""
-    return lab.folder / f"sound-node{at}"
-
-
-def small_disk(folder: Path) -> None:
-    """Make a folder a disk of a few kilobytes."""
-    folder.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={_SOUND_BYTES}", "introeval", str(folder)]
-    subprocess.run(command, check=True)
 
 
 def draw(random: Random) -> str:
