@@ -83,7 +83,14 @@ def oddity(told: object) -> str:
     except AttributeError:
         return _ANOTHER
     stages = set(Stage)
-    return "" if stages == set(whole.identity) == set(whole.facts.models) else _ANOTHER
+    complete = stages == set(whole.identity) == set(whole.facts.models)
+    return "" if complete and (whole.plan is None or _can_be_followed(whole.plan)) else _ANOTHER
+
+
+def _can_be_followed(plan: NodePlan) -> bool:
+    """Whether a plan has each stage in one group, and at least one request at a time for each."""
+    grouped = sorted(stage for group in plan.groups for stage in group)
+    return grouped == sorted(Stage) == sorted(plan.parallel) and min(plan.parallel.values()) >= 1
 
 
 _SNAPSHOT = TypeAdapter(NodeSnapshot)
