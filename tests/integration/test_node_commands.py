@@ -136,6 +136,7 @@ def test_each_node_is_listed_with_what_it_does(
 ) -> None:
     answer = [line.model_dump(mode="json") for line in lines]
     monkeypatch.setattr(client, "get", lambda socket, path: answer)
+    monkeypatch.setenv("COLUMNS", "120")
     nodes.nodes()
     told = capsys.readouterr().out
     assert [each for each in shown if each not in told] == []

@@ -98,6 +98,8 @@ def test_a_class_comes_through_power_cuts() -> None:
 
 
 def test_a_class_comes_through_calls_that_fail() -> None:
-    findings, counts = worker("errors", "--every", "400")
+    findings, counts = worker("errors", "--every", "97")
     assert not findings
     assert counts["errors"] > 3
+    assert counts["away"] >= 1
+    assert counts["power cuts"] >= 1
