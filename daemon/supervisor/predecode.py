@@ -4,11 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+import structlog
+
 from daemon.contracts.ports import Media
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import Decoded
 from daemon.core.errors import Fault
 from daemon.core.tasks.task import Task
+
+log = structlog.get_logger()
 
 
 class Predecoder:
@@ -20,6 +24,7 @@ class Predecoder:
         self.unreadable = Signal[[int, Fault]]()
         """A task's video can't be decoded, and why: signalled as soon as it is known."""
         self._decoding: dict[int, asyncio.Task[Decoded | Fault]] = {}
+        self._dropped: set[int] = set()  # whose sound still lies there
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.iterdir():  # left by a crash, perhaps half written: decoded again if wanted
             left.unlink()
@@ -30,20 +35,30 @@ class Predecoder:
             self.drop(gone)
         for task in tasks:
             if task.id not in self._decoding:
-                self._decoding[task.id] = asyncio.create_task(self._decode(task))
+                self._begin(task)
 
     async def get(self, task: Task) -> Decoded | Fault:
         """The decoded sound of a task, or why there is none. Waits until it is decoded."""
         if task.id not in self._decoding:
-            self._decoding[task.id] = asyncio.create_task(self._decode(task))
+            self._begin(task)
         return await asyncio.shield(self._decoding[task.id])
 
     def drop(self, task_id: int) -> None:
-        """Drop a task's sound and free its disk space."""
+        """Drop a task's sound and free its disk space.
+
+        What the disk does not let go is tried again with the next sound, and at the next start.
+        """
         decoding = self._decoding.pop(task_id, None)
-        if decoding is not None:
-            decoding.cancel()
-            self._pcm(task_id).unlink(missing_ok=True)
+        if decoding is None:
+            return
+        decoding.cancel()
+        self._dropped.add(task_id)
+        for each in list(self._dropped):
+            try:
+                self._pcm(each).unlink(missing_ok=True)
+                self._dropped.remove(each)
+            except OSError as exc:
+                log.warning("a video's sound cannot be removed yet", task=each, error=exc.strerror)
 
     async def aclose(self) -> None:
         """Drop everything."""
@@ -51,6 +66,10 @@ class Predecoder:
         for task_id in list(self._decoding):
             self.drop(task_id)
         await asyncio.gather(*decodings, return_exceptions=True)
+
+    def _begin(self, task: Task) -> None:
+        self._dropped.discard(task.id)  # its file is written anew
+        self._decoding[task.id] = asyncio.create_task(self._decode(task))
 
     async def _decode(self, task: Task) -> Decoded | Fault:
         decoded = await self._media.decode(Path(task.path), self._pcm(task.id), task.account)
