@@ -88,9 +88,10 @@ def oddity(told: object) -> str:
 
 
 def _can_be_followed(plan: NodePlan) -> bool:
-    """Whether a plan has each stage in one group, and at least one request at a time for each."""
+    """Whether a plan has each stage in one group, no group without one, and a request at a time for each."""
     grouped = sorted(stage for group in plan.groups for stage in group)
-    return grouped == sorted(Stage) == sorted(plan.parallel) and min(plan.parallel.values()) >= 1
+    whole = grouped == sorted(Stage) == sorted(plan.parallel)
+    return whole and all(plan.groups) and min(plan.parallel.values()) >= 1
 
 
 _SNAPSHOT = TypeAdapter(NodeSnapshot)

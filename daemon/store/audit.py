@@ -28,8 +28,8 @@ from daemon.core.keeping.traces import Traces
 from daemon.core.tasks.task import Stage
 from daemon.core.timestamps import to_iso
 from daemon.store.database import Database, reads, writes
-from daemon.store.insert import insert
 from daemon.store.models import AuditRow, DocumentRow, SettingRow, TaskRow
+from daemon.store.statements import insert
 
 if TYPE_CHECKING:
     from daemon.core.keeping.bundle import DeliveredResult

@@ -15,10 +15,10 @@ from daemon.store import claims, codec, commits, history, users
 from daemon.store.classes import OPEN_CLASS
 from daemon.store.database import Database, writes
 from daemon.store.documents import add_document
-from daemon.store.insert import insert
 from daemon.store.measured import set_estimates
 from daemon.store.models import CountRow, TaskRow
 from daemon.store.registered import unclaimed
+from daemon.store.statements import insert
 
 _SAME_CONTENT = "same_content"
 _OPEN = tuple(status.value for status in OPEN)

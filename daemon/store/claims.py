@@ -9,8 +9,8 @@ from daemon.contracts.values import Claim, ClaimStep
 from daemon.core.errors import StoreError
 from daemon.store.database import Database, reads, writes
 from daemon.store.documents import add_document
-from daemon.store.insert import insert
 from daemon.store.models import ClaimRow
+from daemon.store.statements import insert
 
 _OPEN_STEPS = (ClaimStep.SEEN.value, ClaimStep.SPOOLED.value)
 _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement

@@ -25,8 +25,8 @@ from daemon.store.database import Database, writes
 from daemon.store.documents import add_document
 from daemon.store.found import find
 from daemon.store.heard_names import with_roster_name
-from daemon.store.insert import update
 from daemon.store.models import TaskRow
+from daemon.store.statements import update
 
 _ANSWERS: dict[Event, type[StageOutcome]] = {
     Event.TRANSCRIBED: Transcribed,

@@ -12,8 +12,8 @@ from daemon.core.notices import NoticeKind
 from daemon.core.timestamps import to_iso
 from daemon.store import audit, notices
 from daemon.store.database import Database, reads, writes
-from daemon.store.insert import insert
 from daemon.store.models import DocumentRow, TaskRow
+from daemon.store.statements import insert
 
 _REFUSED = "FROM documents WHERE kind = 'reason'"  # SQLite uses its index only for a literal
 _ACKNOWLEDGE = """

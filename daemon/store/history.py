@@ -7,8 +7,8 @@ from daemon.core.content.document import AttemptTiming
 from daemon.core.tasks.task import STAGE_OF, Event, Stage, Status, Task
 from daemon.store.codec import dumps
 from daemon.store.database import Database
-from daemon.store.insert import insert
 from daemon.store.models import EventRow
+from daemon.store.statements import insert
 
 
 def record(

@@ -9,8 +9,8 @@ from daemon.contracts.values import Ledger
 from daemon.core.content.answers import FORM_CHARS
 from daemon.core.tasks.task import OPEN, STAGE_OF, Phase, Stage
 from daemon.store.database import Database, reads, writes
-from daemon.store.insert import replace
 from daemon.store.models import BatchRow, PhaseRow, SystemStateRow, TaskRow
+from daemon.store.statements import replace
 
 _UNMEASURED = Ledger()
 _PAST_STT = tuple(status.value for status in OPEN if STAGE_OF[status] is not Stage.STT)

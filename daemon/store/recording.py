@@ -11,8 +11,8 @@ from daemon.core.keeping.frames import Stretch, without
 from daemon.core.keeping.traces import Traces
 from daemon.core.timestamps import from_iso, to_iso
 from daemon.store.database import Database, impatient, reads, writes
-from daemon.store.insert import replace
 from daemon.store.record_models import GpuPointRow, NewsRow, StretchRow
+from daemon.store.statements import replace
 
 _LINE = [getattr(NewsRow, name) for name in EventLine.model_fields]
 _KEPT: tuple[Any, ...] = (NewsRow, GpuPointRow, StretchRow)

@@ -138,9 +138,10 @@ EACH = dict.fromkeys(Stage, 1)
         NodePlan((frozenset(Stage), frozenset({Stage.STT})), EACH),
         NodePlan((frozenset(Stage),), {Stage.STT: 1}),
         NodePlan((frozenset(Stage),), {**EACH, Stage.RATE: 0}),
+        NodePlan((frozenset(Stage), frozenset()), EACH),
         NodePlan((), {}),
     ],
-    ids=["too few", "twice", "without a number", "none at a time", "empty"],
+    ids=["too few", "twice", "without a number", "none at a time", "an empty group", "empty"],
 )
 def test_a_machine_whose_plan_could_not_be_followed_is_refused(plan: NodePlan) -> None:
     facts = replace(FACTS, name="lab2")

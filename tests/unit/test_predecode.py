@@ -23,31 +23,29 @@ def away(path: Path, missing_ok: bool = False) -> None:
     raise OSError(errno.EIO, "Input/output error")
 
 
-async def test_sound_that_the_disk_does_not_let_go_is_removed_with_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+async def predecoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Predecoder:
+    """Has the sound of tasks 1 and 2, and could not remove that of 1, which is dropped."""
     predecoder = Predecoder(_Media(), tmp_path)  # type: ignore[arg-type]
     for number in (1, 2):
         await predecoder.get(task(number))
-
     with monkeypatch.context() as patched:
         patched.setattr(Path, "unlink", away)
         predecoder.drop(1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.pcm", "2.pcm"]
+    return predecoder
+
+
+async def test_sound_that_the_disk_does_not_let_go_is_removed_with_the_next(
+    predecoder: Predecoder, tmp_path: Path
+) -> None:
     predecoder.drop(2)
     assert not list(tmp_path.iterdir())
 
 
 async def test_sound_that_is_decoded_again_is_not_removed_with_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    predecoder: Predecoder, tmp_path: Path
 ) -> None:
-    predecoder = Predecoder(_Media(), tmp_path)  # type: ignore[arg-type]
-    for number in (1, 2):
-        await predecoder.get(task(number))
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "unlink", away)
-        predecoder.drop(1)
     await predecoder.get(task(1))
     predecoder.drop(2)
     assert [path.name for path in tmp_path.iterdir()] == ["1.pcm"]
