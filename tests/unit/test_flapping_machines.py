@@ -14,7 +14,7 @@ from daemon.cluster.machines import Machines
 from daemon.cluster.values import Machine, MachineFacts, NodeAnswer, NodeSnapshot
 from daemon.contracts.ports import Node
 from daemon.contracts.signal import Signal
-from daemon.contracts.values import NodeState
+from daemon.contracts.values import NodeState, OnAlarm
 from daemon.core.errors import NodeGone
 from daemon.core.tasks.task import Stage
 from tests.support.waiting import until
@@ -85,22 +85,27 @@ class Desk:
         del self.nodes[name]
 
 
-async def test_a_machine_that_comes_and_goes_leaves_nothing() -> None:
-    link, desk, stop = ScriptedLink(), Desk(), asyncio.Event()
-    alarms: dict[str, Any] = {}
+def looked_after(link: ScriptedLink, desk: Desk, on_alarm: OnAlarm) -> Machines:
+    """The machines of a scripted link, which work for `desk`."""
 
     async def learn() -> Callable[[], MachineFacts]:
         return lambda: FACTS
 
-    machines = Machines(
+    return Machines(
         cast(Callable[[], RayLink], lambda: link),
         learn,
         cast(Any, desk),
         lambda ticket, done: None,
         dict,
         lambda made: (),
-        lambda code, trouble: alarms.update({code: trouble}),
+        on_alarm,
     )
+
+
+async def test_a_machine_that_comes_and_goes_leaves_nothing() -> None:
+    link, desk, stop = ScriptedLink(), Desk(), asyncio.Event()
+    alarms: dict[str, Any] = {}
+    machines = looked_after(link, desk, lambda code, trouble: alarms.update({code: trouble}))
     running = asyncio.create_task(machines.run(stop))
     for at in range(100):
         link.now(str(at))
@@ -130,19 +135,7 @@ async def test_a_machine_that_comes_and_goes_leaves_nothing() -> None:
 
 async def test_a_machine_with_the_name_of_another_gets_no_work_and_takes_none_away() -> None:
     link, desk, stop = ScriptedLink(), Desk(), asyncio.Event()
-
-    async def learn() -> Callable[[], MachineFacts]:
-        return lambda: FACTS
-
-    machines = Machines(
-        cast(Callable[[], RayLink], lambda: link),
-        learn,
-        cast(Any, desk),
-        lambda ticket, done: None,
-        dict,
-        lambda made: (),
-        lambda code, trouble: None,
-    )
+    machines = looked_after(link, desk, lambda code, trouble: None)
     running = asyncio.create_task(machines.run(stop))
     link.now("1")
     await until(lambda: "lab1" in desk.nodes)
