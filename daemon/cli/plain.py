@@ -124,9 +124,11 @@ def _clock(clock: Clock) -> Iterator[str]:
 
 def _nodes(status: DaemonStatus) -> Iterator[str]:
     for node in status.nodes:
-        loaded = " and ".join(node.group) or "nothing"
+        loaded = f"has loaded {' and '.join(node.group) or 'nothing'}"
+        if node.to is not None:
+            loaded = f"is loading {' and '.join(node.to)}" if node.to else "stops its engines"
         why = f", {node.why.rstrip('.')}" if node.why else ""
-        yield f"Node {node.name or node.address}: {node.standing}{why}. It has loaded {loaded}."
+        yield f"Node {node.name or node.address}: {node.standing}{why}. It {loaded}."
         yield f"Node {node.name or node.address}: {node.in_hand} in hand, {node.done} done."
 
 

@@ -56,9 +56,11 @@ def _work(answer: DaemonStatus) -> Iterator[Line]:
 def _nodes(answer: DaemonStatus) -> Iterator[Line]:
     """What each of several machines does. Without others, the line of the phase says it."""
     for node in answer.nodes if len(answer.nodes) > 1 else ():
-        loaded = " + ".join(node.group) or "nothing"
+        loaded = f"loaded: {' + '.join(node.group) or 'nothing'}"
+        if node.to is not None:
+            loaded = f"loads {' + '.join(node.to)}" if node.to else "stops its engines"
         why = f" ({node.why})" if node.why else ""
-        told = f"node {node.name or node.address} {node.standing}{why}, loaded: {loaded}"
+        told = f"node {node.name or node.address} {node.standing}{why}, {loaded}"
         style = "" if node.standing == "works" else "yellow"
         yield Line(f"{told}; {node.in_hand} in hand, {node.done} done", style)
 

@@ -146,6 +146,8 @@ def test_the_status_tells_of_several_nodes_and_not_of_one_alone() -> None:
     several = a_status(nodes=some_nodes())
     lines = [line.text for line in show.status(several)]
     assert "node lab3 draining (an operator asked for it), loaded: rate; 2 in hand, 9 done" in lines
+    assert "node lab2 works, loads extract + rate; 0 in hand, 8 done" in lines
+    assert "Node lab2: works. It is loading extract and rate." in list(plain.plain(several))
     assert "Node lab4: away, it said nothing for 6 s. It has loaded nothing." in list(plain.plain(several))
     alone = [line.text for line in show.status(a_status(nodes=some_nodes()[:1]))]
     assert alone == [line.text for line in show.status(a_status())]
