@@ -24,7 +24,7 @@ _ATTEMPTS = """
     SELECT (
         SELECT began.at FROM task_events AS began WHERE began.task_id = ended.task_id
         AND began.event = 'started' AND began.revision = ended.revision AND began.attempt = ended.attempt
-    ), ended.at, ended.id, duration_s, json_extract(provenance, ?)
+    ), ended.at, ended.id, duration_s, json_extract(provenance, ?), json_extract(ended.detail, '$.node')
     FROM task_events AS ended JOIN processing_tasks ON processing_tasks.id = ended.task_id
     WHERE event = ? AND seconds IS NOT NULL ORDER BY ended.id DESC LIMIT ?
 """
@@ -58,10 +58,10 @@ def on_machine(db: Database, name: str) -> None:
 @reads
 def tries(db: Database, stage: Stage, last: int = 120) -> list[MeasuredAttempt]:
     """The latest attempts that gave the stage's outcome, newest first: those on this machine, with the engine
-    of the newest.
+    of the newest. Attempts at other machines' nodes count neither as such nor as beside one of ours.
     """
     asked = (f"$.{stage.value}", _OUTCOME_OF[stage].value, last + round(_MORE * last))
-    rows = db.execute_sql(_ATTEMPTS, asked).fetchall()
+    rows = [row for *row, node in db.execute_sql(_ATTEMPTS, asked).fetchall() if node is None]
     spans = [(from_iso(began), from_iso(ended)) for began, ended, *_ in rows]
     machines = settings.get(db, _MACHINES, [])
     engines = [(_machine(machines, event), _engine(origin)) for *_, event, _, origin in rows]

@@ -1,18 +1,23 @@
 """What of the history counts for the durations of the present machine and engine."""
 
+from dataclasses import replace
+
 from daemon.contracts.values import Rated, Ticket
 from daemon.core.tasks.task import Event, Stage
 from daemon.store import Database, commits, measured
 from tests.integration.stores import NOW, RATING, WAY, birth, born, change, walk
 
 
-def rated(store: Database, student: str, began: float, seconds: float, **engine: str) -> None:
+def rated(
+    store: Database, student: str, began: float, seconds: float, *, node: str | None = None, **engine: str
+) -> None:
     (task,) = born(store, birth(f"c-{student}", student))
     task = walk(store, task, *WAY[:-2])
     task = walk(store, task, Event.STARTED, at=began)
     ticket = Ticket(task.id, task.revision, task.attempt)
     outcome = Rated(ticket, RATING, provenance={"model": "llama3", **engine})
-    commits.commit(store, [change(task, Event.RATED, began + seconds, outcome=outcome)])
+    ended = change(task, Event.RATED, began + seconds, outcome=outcome)
+    commits.commit(store, [replace(ended, node=node)])
 
 
 def seconds(store: Database) -> list[float]:
@@ -47,3 +52,9 @@ def test_an_attempt_knows_how_long_it_had_how_many_beside_it(store: Database) ->
     rated(store, "anna", NOW, 20.0)
     rated(store, "ben", NOW + 10, 20.0)
     assert [one.spent for one in measured.tries(store, Stage.RATE)] == [(10, 10, 0, 0), (10, 10, 0, 0)]
+
+
+def test_attempts_at_other_machines_are_not_measured_as_ours_nor_as_beside_ours(store: Database) -> None:
+    rated(store, "anna", NOW, 20.0)
+    rated(store, "ben", NOW + 10, 5.0, node="lab1")
+    assert [(one.seconds, one.spent) for one in measured.tries(store, Stage.RATE)] == [(20.0, (20, 0, 0, 0))]
