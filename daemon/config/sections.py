@@ -188,7 +188,7 @@ class ModelSettings(Settings):
     """The seed for sampling, the same for every student. A retry because of an answer takes others."""
     parallel: Count | Auto = "auto"
     """Requests at a time; `auto`: up to 8, as far as the GPU's memory and the server hold them and more were
-    seen to be faster.
+    seen to be faster. With the embedded models one, as several in one batch change their answers.
     """
     num_ctx: Count | Auto = "auto"
     """Tokens of context; `auto`: the smallest of 2048, 4096, 8192 that holds the phase's longest prompt."""

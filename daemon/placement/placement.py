@@ -73,7 +73,8 @@ class Placement:
                 },
                 wishes={
                     stage: replace(
-                        _wish(model), slots=None if embedded or stage in self._made else UNTOLD_SLOTS
+                        _wish(model, 1 if embedded else None),
+                        slots=None if embedded or stage in self._made else UNTOLD_SLOTS,
                     )
                     for stage, model in self._models.items()
                 },
@@ -198,9 +199,12 @@ class Placement:
         return changed
 
 
-def _wish(model: ModelSettings) -> Wish:
+def _wish(model: ModelSettings, auto: int | None) -> Wish:
+    """The wish of a stage's settings. `auto` are the requests at a time where these leave it open: on a
+    processor the embedded models score otherwise with several in one batch (6.2 became 3.7), so one.
+    """
     return Wish(
-        parallel=None if model.parallel == "auto" else model.parallel,
+        parallel=auto if model.parallel == "auto" else model.parallel,
         num_ctx=None if model.num_ctx == "auto" else model.num_ctx,
     )
 

@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WORLD = json.loads((ROOT / "tests" / "data" / "names.json").read_text())
 """By kind: paths below the inbox, each with its student, the code of its refusal, or `ignored`."""
 PAGE = ROOT / "docs" / "names.md"
-SLOWEST_S = 0.01
+SLOWEST_S = 0.2
+"""Some 10 ms are the most that a name of these costs; a search that goes back and forth costs seconds."""
 
 LAB = Names(r"s[0-9]{3}")
 WIDE = Names(r"[\w. ,'-]{1,64}")
@@ -172,12 +173,9 @@ def test_no_name_takes_long_to_read(unit: str) -> None:
         f"{hostile}/" * 8 + hostile,
         f"{hostile}_attempt_2026",
     ):
-        took = []
-        for _ in range(3):  # the machine may be busy
-            began = time.thread_time()
-            Names().read(PurePath(path))
-            took.append(time.thread_time() - began)
-        assert min(took) < SLOWEST_S
+        began = time.thread_time()
+        Names().read(PurePath(path))
+        assert time.thread_time() - began < SLOWEST_S
 
 
 pieces = st.sampled_from(

@@ -7,6 +7,7 @@ import pytest
 from daemon.app.engines import prompt_tokens
 from daemon.config.load import Config, load
 from daemon.core.content.answers import FORM_CHARS
+from daemon.core.schedule.batch_curve import LEVELS, BatchCurve
 from daemon.core.schedule.memory import ModelNeed, known_model
 from daemon.core.schedule.residency import ONE_BY_ONE, SIDE_BY_SIDE, TOGETHER, Residency
 from daemon.core.schedule.server_setup import ServerSetup
@@ -105,6 +106,14 @@ def test_a_configured_context_and_number_of_requests_stay(tmp_path: Path) -> Non
     placement = Placement(settings, 8 * GB)
     placement.expect({Stage.EXTRACT: 7_000, Stage.RATE: 7_000})
     assert (placement.plan.num_ctx[Stage.RATE], placement.plan.parallel[Stage.RATE]) == (2048, 1)
+
+
+def test_the_embedded_models_answer_one_at_a_time_whatever_was_seen_to_be_faster(tmp_path: Path) -> None:
+    faster = BatchCurve((1.0,) * len(LEVELS))
+    for text, parallel in (("", 1), ("[rate]\nparallel = 2\n", 2)):
+        placement = Placement(config(tmp_path, text), None)
+        placement.learnt(dict.fromkeys((Stage.EXTRACT, Stage.RATE), faster))
+        assert placement.plan.parallel[Stage.RATE] == parallel
 
 
 def test_no_more_requests_are_sent_than_the_server_holds(tmp_path: Path) -> None:
