@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 
-from daemon.app.engines import Site, make_node, prompt_tokens
+from daemon.app.engines import Site, prompt_tokens
+from daemon.app.nodes import make_node
 from daemon.config.load import Config
 from daemon.contracts.ports import Node
 from daemon.contracts.values import Failed, Provenance, Rated, RateWork, Ticket

@@ -9,7 +9,8 @@ import sys
 from collections.abc import AsyncIterator, Callable
 
 from daemon import __version__
-from daemon.app.engines import Site, make_node
+from daemon.app.engines import Site
+from daemon.app.nodes import make_node
 from daemon.cluster.actor import Lent
 from daemon.cluster.values import MachineFacts
 from daemon.config.load import Config, load

@@ -18,7 +18,8 @@ from daemon.api.routes import make_api
 from daemon.api.server import ControlServer, bind, make_server
 from daemon.app.assembly import assemble, ownership
 from daemon.app.cluster import check_cluster
-from daemon.app.engines import Site, make_node, media_reader
+from daemon.app.engines import Site, media_reader
+from daemon.app.nodes import make_node
 from daemon.app.parts import Daemon
 from daemon.config.load import Config
 from daemon.config.terms import terms_of

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from daemon.app.engines import containers_file
+from daemon.app.docker_engines import containers_file
 from daemon.cli.common import configuration
 from daemon.cli.console import ERR
 from daemon.cli.lines import say

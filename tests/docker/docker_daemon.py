@@ -7,7 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-from daemon.app.engines import Site, docker_node
+from daemon.app.docker_engines import docker_node
+from daemon.app.engines import Site
 from daemon.app.run import running
 from daemon.cli.run import log_to_file
 from daemon.config.load import Config, load

@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from daemon.app.cluster import make_machines
-from daemon.app.engines import Site, make_node, media_reader
+from daemon.app.engines import Site, media_reader
+from daemon.app.nodes import make_node
 from daemon.cluster import start
 from daemon.config.load import load
 from daemon.contracts.ports import Node

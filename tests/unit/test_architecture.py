@@ -17,7 +17,7 @@ ROOMS = ("daemon", "introeval_tui")
 MOST_LINES = 300
 REQUIREMENTS = ["requirements.txt", "requirements-run.txt", "requirements-cuda.txt"]
 REQUIREMENTS += ["requirements-cluster.txt"]
-HEAVY = ("faster_whisper", "ctranslate2", "av", "xllamacpp", "textual", "ray")
+HEAVY = ("faster_whisper", "ctranslate2", "av", "xllamacpp", "textual", "ray", "docker", "requests")
 
 
 def run_python(*args: str) -> subprocess.CompletedProcess[str]:
@@ -50,7 +50,7 @@ def test_core_imports_only_the_standard_library_and_pydantic(module: str) -> Non
     assert set(top_level_imports((CORE / module).read_text(encoding="utf-8"))) <= allowed
 
 
-@pytest.mark.parametrize("module", ["daemon.app.run", "daemon.cli"])
+@pytest.mark.parametrize("module", ["daemon.app.run", "daemon.app.embedded_engines", "daemon.cli"])
 def test_the_daemons_process_loads_nothing_heavy(module: str) -> None:
     program = f"import sys, {module}; print(*sorted(set(sys.modules) & set({HEAVY!r})))"
     result = run_python("-c", program)
