@@ -170,15 +170,15 @@ class Intake:
             async with waking(stop, self._wake.set):
                 while not stop.is_set():
                     self._wake.clear()
-                    await self._resume_open()
                     await self._look()
+                    await self._resume_open()
                     await self._take_ready()
                     self._consider_rest()
                     await self._wait()
 
     async def _resume_open(self) -> None:
         """Resume the claims that a crash or an error left open, if an attempt is due."""
-        if not self._delays.is_due:
+        if not (self._delays.is_due and self.available):  # away: who knows what would be claimed again?
             return
         self._delays.begin()
         try:
@@ -282,8 +282,8 @@ class Intake:
 
     def _consider_rest(self) -> None:
         """Rest if no file is settling or in work: those that wait can't be claimed now."""
-        waits = self._settles_at is not None or self._delays.is_hopeful
-        if not (waits or self._hinted or self._pipeline.claims):
+        hopeful = self.available and self._delays.is_hopeful
+        if not (hopeful or self._settles_at is not None or self._hinted or self._pipeline.claims):
             self._rested.set()
 
     def _look_in(self) -> float:
@@ -294,6 +294,6 @@ class Intake:
 
     async def _wait(self) -> None:
         """Wait until the next look or attempt is due, or for an event."""
-        retry_at = self._delays.retry_at
+        retry_at = self._delays.retry_at if self.available else None
         retry_s = math.inf if retry_at is None else retry_at - self._ticks()
         await happens(self._wake, max(0.0, min(self._look_in(), retry_s)))

@@ -29,8 +29,8 @@ class Mover:
     """Moves the files of claims out of the inbox. It never copies a file of more than `max_bytes`."""
 
     def __init__(self, inbox: Path, places: ClaimPaths, files: Files, room: DiskRoom, max_bytes: int) -> None:
-        self._inbox = os.fsencode(inbox)
-        self._places, self._files, self._room, self._max_bytes = places, files, room, max_bytes
+        self._inbox, self._places, self._files = os.fsencode(inbox), places, files
+        self._room, self._max_bytes = room, max_bytes
         self._copied: set[str] = set()  # claims whose copy was made by this process and may not be durable
 
     def hide(self, claims: Sequence[Claim]) -> Hiding:
@@ -71,9 +71,11 @@ class Mover:
                 self._give_name(source, put_back_names(claim))
                 return Fetched(Where.LOST)
             if self._files.stat(target) is not None:
-                if not found or claim.step is ClaimStep.SPOOLED or claim.id in self._copied:
+                if claim.step is ClaimStep.SPOOLED or claim.id in self._copied:
                     return Fetched(Where.TAKEN)
-                self._files.unlink(target)  # after a power cut the copy may be incomplete
+                if not found:
+                    return Fetched(Where.AWAY if self._is_away(claim, reach) else Where.TAKEN)
+                self._files.unlink(target)  # a copy may be incomplete after a power cut
             if source and found:
                 try:
                     return self._take(claim, source, found, target, halted)
@@ -125,10 +127,7 @@ class Mover:
         return failed
 
     def leave(self, claims: Sequence[Claim]) -> Leaving:
-        """Remove taken files from the inbox, durably.
-
-        A file that has changed since gets its name back, and its copy is removed.
-        """
+        """Remove taken files from the inbox, durably. One that has changed gets its name back and no copy."""
         changed: list[Claim] = []
         failed: list[tuple[Claim, OSError]] = []
         with Reach(self._inbox) as reach:
@@ -215,8 +214,8 @@ class Mover:
         self, claim: Claim, source: Entry, found: os.stat_result, target: Entry, halted: Halted
     ) -> Fetched:
         too_large = stat.S_ISREG(found.st_mode) and claim.size_bytes > self._max_bytes
-        digest = None
-        if claim.reason is not None or too_large:
+        digest, stays = None, claim.reason is None and not too_large
+        if not stays:
             try:
                 self._files.rename(source, target)
             except OSError as exc:
@@ -225,8 +224,8 @@ class Mover:
                 if too_large:
                     self._give_name(source, aside_names(claim))
                     return Fetched(Where.ASIDE)
-                digest = self._copy(claim, source, found, target, halted)
-        else:
+                stays = True
+        if stays:
             digest = self._copy(claim, source, found, target, halted)
         seen = digest.found if digest else self._files.stat(target)
         if seen is None or not is_the_one(seen, claim):
@@ -272,8 +271,11 @@ class Mover:
                 return Where.LOST
         if claim.step is ClaimStep.SPOOLED:
             return Where.VANISHED
-        # A share that is not mounted looks empty, but then the claim's device is missing.
-        return Where.LOST if reach.device(claim.path) == claim.device else Where.AWAY
+        return Where.AWAY if self._is_away(claim, reach) else Where.LOST
+
+    def _is_away(self, claim: Claim, reach: Reach) -> bool:
+        """Whether the file system of a claim is away: its folder looks empty, and is on another device."""
+        return not claim.is_member and reach.device(claim.path) != claim.device
 
     def _search_unpacked(self, claim: Claim, target: Entry) -> Where:
         """Bring an unpacked file into the spool."""

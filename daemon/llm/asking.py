@@ -175,6 +175,8 @@ class Asker:
         """
         if self._client is None:
             raise EngineError("the engine was asked before its start")
+        if not self.host.alive:  # it ended before it had this request in hand, so that this is no death
+            raise AnswerFailed(Fault(Blame.ENGINE, "not_running", "the model's server does not run"))
         try:
             return await self._timed(self._client, request, on_token)
         except AnswerFailed as exc:

@@ -43,6 +43,7 @@ def open_store(
     from daemon.store import recording  # a command that only reads needs none
 
     db = connect(path)
+    _take_over(db)
     db.provenance, db.resubmission = dict(provenance or {}), resubmission
     db.ownership, db.terms = ownership or Ownership(), terms or Terms()
     db.release = release
@@ -52,6 +53,15 @@ def open_store(
         recording.adopt(db, path.with_name(EVENTS))
     _keep_names(path)
     return db
+
+
+def _take_over(db: Database) -> None:
+    """Move what an earlier life left in the -wal file into the database. A sync may have failed there: what
+    it should have written reads well until the power is cut, and another sync does not write it. Raises
+    StoreError.
+    """
+    with border(db, "written"):
+        db.execute_sql("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _keep_names(path: Path) -> None:

@@ -293,5 +293,7 @@ class Supervisor:
                 await self._nodes[name].phases.abandon()
         except StoreError as exc:
             log.warning("the end of the phase can't be written", cause=str(exc))
+        except EngineError as exc:  # the node's own end tries again, and raises it
+            log.warning("an engine does not stop", cause=str(exc))
         await self._predecoder.aclose()
         self._decision_log.close()

@@ -395,6 +395,31 @@ def test_a_claim_in_an_inbox_that_is_not_mounted_waits(here: IntakeLab, other_di
     assert recover(here).born == 1
 
 
+def test_a_copy_that_a_power_cut_left_is_not_trusted_while_the_inbox_is_not_mounted(
+    here: IntakeLab, other_disk: Path
+) -> None:
+    here.drop("s01_intro.mp4", b"11 seconds")
+    steps = Fuse()
+    claim_all(here, fuse=steps)
+    real = other_disk / "inbox"
+    real.mkdir()
+    here.inbox.rmdir()
+    here.inbox.symlink_to(real)
+    here.drop("s02_intro.mp4", b"12 seconds")
+    with pytest.raises(Crash):
+        claim_all(here, fuse=Fuse(steps.steps.index("sync_file")))
+    (copy,) = (here.state / "spool").glob("*-s02.mp4")
+    copy.write_bytes(b"12 s")
+    here.inbox.unlink()
+    here.inbox.mkdir()
+    (alarm,) = recover(here).delayed.values()
+    assert "mount" in str(alarm.trouble)
+    here.inbox.rmdir()
+    here.inbox.symlink_to(real)
+    assert recover(here).born == 1
+    assert [task.size_bytes for task in Outcome(here).tasks] == [10, 10]
+
+
 def test_a_done_marker_goes_with_its_file(here: IntakeLab) -> None:
     video = here.drop("s01/intro.mp4")
     here.drop("s01/intro.mp4.done", b"")

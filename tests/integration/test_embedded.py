@@ -30,6 +30,7 @@ from daemon.llm.rubric import Rubric
 from daemon.system.lock import holder
 from daemon.system.weights import Weights
 from tests.support.checkout import model_folder
+from tests.support.waiting import until
 
 MODEL = model_folder("smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
 WORDS = json.loads((Path(__file__).parents[2] / "samples" / "words.json").read_text())
@@ -164,6 +165,10 @@ async def test_a_server_killed_in_mid_answer_is_a_death_and_its_lock_is_free(ser
     outcome = await asking
     assert isinstance(outcome, Failed)
     assert outcome.fault.died
+    await until(lambda: not server.alive)
+    unbegun = await engine.extract(work(), ignore)
+    assert isinstance(unbegun, Failed)
+    assert (unbegun.fault.code, unbegun.fault.died) == ("not_running", False)
     await engine.stop()
     assert holder(server.lock) is None
     await engine.start()

@@ -23,6 +23,7 @@ from daemon.store.births import create_tasks
 from daemon.store.claims import still_open
 from daemon.store.documents import undelivered
 from daemon.system.folder import Entry
+from tests.integration.test_claim import Outcome, claim_all
 from tests.support.intake_lab import Crash, Fuse, FusedFiles, FusedSession, IntakeLab, lab
 from tests.support.waiting import until
 
@@ -294,6 +295,36 @@ def test_an_inbox_that_goes_away_is_an_alarm_and_its_return_the_end_of_it(here: 
 
     intake = here.intake(rescan_s=60.0)
     during(intake, check)
+
+
+def test_a_file_that_has_its_own_name_again_waits_for_an_inbox_that_is_away(here: IntakeLab) -> None:
+    here.drop("s01/intro.mp4", b"11 seconds")
+    steps = Fuse()
+    claim_all(here, fuse=steps)
+    video = here.drop("s02/intro.mp4", b"12 seconds")
+    at = len(steps.steps) - 1 - steps.steps[::-1].index("unlink")
+    with pytest.raises(Crash):  # its copy is durable, and it is still in the inbox
+        claim_all(here, fuse=Fuse(at))
+    (hidden,) = video.parent.glob(".introeval-*")
+    hidden.rename(video)
+    away = here.inbox.rename(here.inbox.with_name("away"))
+
+    def students() -> list[str]:
+        return [task.student for task in Outcome(here).tasks]
+
+    intake = here.intake(settle_s=0.0, rescan_s=0.05)
+
+    async def check() -> None:
+        await intake.settle()
+        assert students() == ["s01"]
+        away.rename(here.inbox)
+        await until(lambda: students() == ["s01", "s02"])
+        await intake.settle()
+
+    during(intake, check)
+    outcome = Outcome(here)
+    assert (len(outcome.tasks), outcome.reasons) == (2, [])
+    assert not list(video.parent.iterdir())
 
 
 def test_an_inbox_made_anew_is_watched_anew(here: IntakeLab) -> None:

@@ -414,12 +414,23 @@ async def test_an_error_of_a_server_that_fails_its_proof_is_the_engines_fault() 
     assert (outcome.fault.blame, outcome.fault.died) == (Blame.ENGINE, False)
 
 
-async def test_a_fault_of_a_server_that_is_gone_is_a_death() -> None:
-    async with extractor(refuses(503)) as (engine, _, host):
+async def test_a_fault_of_a_server_that_goes_with_the_request_in_hand_is_a_death() -> None:
+    async def ends(writer: asyncio.StreamWriter) -> None:
         host.alive = False
+        await refuses(503)(writer)
+
+    async with extractor(ends) as (engine, _, host):
         outcome = await extract(engine)
     assert isinstance(outcome, Failed)
     assert outcome.fault.died
+
+
+async def test_a_server_that_was_gone_before_is_no_death() -> None:
+    async with extractor() as (engine, _, host):
+        host.alive = False
+        outcome = await extract(engine)
+    assert isinstance(outcome, Failed)
+    assert (outcome.fault.code, outcome.fault.died) == ("not_running", False)
 
 
 @pytest.mark.parametrize("script", [answers("It is sunny today."), refuses(400, b"bad schema"), close])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.contracts.values import Change
-from daemon.core.errors import StoreError
+from daemon.core.errors import EngineError, StoreError
 from daemon.core.tasks.task import Stage
 from daemon.store import Database, commits
 from tests.support.inprocess import Lab, worked_off
@@ -55,3 +55,24 @@ async def test_a_locked_database_does_not_keep_the_daemon(tmp_path: Path) -> Non
     async with lab.daemon() as daemon:
         await worked_off(daemon)
     assert len(lab.results()) == 1
+
+
+async def test_an_engine_that_does_not_stop_at_once_is_stopped_by_the_second_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = Lab(tmp_path, seconds={Stage.STT: 30.0}, settings={"run.stop_grace_s": 0.0})
+    lab.hand_in("s001_intro.mp4")
+    async with lab.daemon():
+        engine = lab.engines[Stage.STT]
+        await until(lambda: engine.alive)
+        stop = engine.stop
+        refused: list[int] = []
+
+        async def stubborn() -> None:
+            if not refused:
+                refused.append(1)
+                raise EngineError("stt does not stop; look for its process")
+            await stop()
+
+        monkeypatch.setattr(engine, "stop", stubborn)
+    assert (refused, engine.alive) == ([1], False)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import sqlite3
 import threading
 from pathlib import Path
@@ -53,6 +54,21 @@ def test_a_reader_sees_a_closed_database_and_leaves_nothing_behind(path: Path) -
         assert reports.counts(reader)[Status.UPLOADED] == 1
         assert [task.filename for task in recovery.open_tasks(reader)] == ["intro.mp4"]
     assert [child.name for child in path.parent.iterdir()] == [path.name]
+
+
+def test_what_an_earlier_life_left_in_the_log_is_written_into_the_database(
+    path: Path, tmp_path: Path
+) -> None:
+    with open_store(path) as store:
+        born(store, birth("a"))
+        killed = tmp_path / "killed" / path.name
+        killed.parent.mkdir()
+        for file in path.parent.glob(f"{path.name}*"):
+            shutil.copy(file, killed.parent)
+    with open_store(killed):
+        alone = sqlite3.connect(f"{killed.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        assert alone.execute("SELECT count(*) FROM processing_tasks").fetchone() == (1,)
+        alone.close()
 
 
 def test_a_reader_reads_beside_the_store(store: Database, path: Path) -> None:

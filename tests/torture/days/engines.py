@@ -35,6 +35,7 @@ FAULTS = {
     "task": Fault(Blame.TASK, "bad_answer", "the answer makes no sense"),
     "engine": Fault(Blame.ENGINE, "server_error", "the server answers 500"),
     "death": Fault(Blame.ENGINE, "died", "the engine died", died=True),
+    "gone": Fault(Blame.ENGINE, "not_running", "the engine does not run"),
     "unbegun": Fault(Blame.ENGINE, "server_busy", "the server takes nothing", begun=False),
     "permanent": Fault(Blame.PERMANENT, "too_long", "the transcript is too long"),
 }
@@ -121,8 +122,10 @@ class LabEngine:
         lab.log(f"{self.stage} begins with {name}")
         if ticket.task_id and self.committed(ticket, _SUCCESS[self.stage]):
             lab.find("repeated", f"{self.stage} of {name} has its outcome already")
-        if not self._are_apart or not self.alive:
+        if not self._are_apart:
             lab.find("exclusion", f"{self.stage} works while these are alive: {sorted(lab.alive)}")
+        if not self.alive:  # it died just now, and nobody has heard of it yet
+            return Failed(ticket, FAULTS["gone"])
         await asyncio.sleep(dice.uniform(3.0, 30.0) if dice.random() < 0.98 else dice.uniform(60.0, 400.0))
         lab.count("attempts")
         how = always or self._fate(ticket, dice)

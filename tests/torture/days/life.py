@@ -23,7 +23,7 @@ from daemon.app.parts import Daemon
 from daemon.config.load import Config, load
 from daemon.contracts.ports import Node
 from daemon.contracts.values import Ticket
-from daemon.core.errors import IntroEvalError, StoreError
+from daemon.core.errors import EngineError, IntroEvalError, StoreError
 from daemon.core.keeping.witness import Reading
 from daemon.core.tasks.task import Event
 from daemon.delivery import places
@@ -96,7 +96,7 @@ class _Life:
                 lab.count("failed starts")
                 lab.log(f"the daemon does not start: {exc}")
             else:
-                if not isinstance(exc, StoreError):
+                if not isinstance(exc, StoreError | EngineError):
                     lab.find("other", traceback.format_exc())
                 lab.count("gave up")
                 lab.log(f"the daemon gave up: {exc}")

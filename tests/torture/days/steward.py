@@ -1,6 +1,7 @@
 """The steward of one life: lets happen what the agenda says, and closes the lab in the evening."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from daemon.app.parts import Daemon
 from daemon.contracts.values import Change
 from daemon.contracts.wire.classes import DecisionWanted
 from daemon.contracts.wire.words import Order, Verb
-from daemon.core.errors import IntroEvalError
+from daemon.core.errors import IllegalTransition, IntroEvalError
 from daemon.monitoring.alarms import Alarm
 from tests.torture.days import checks, outside
 from tests.torture.days.lab import Lab, Moment
@@ -159,7 +160,8 @@ class Steward:
         while True:
             for task in daemon.supervisor.tasks:
                 if task.held:
-                    await daemon.supervisor.ask(Verb.RELEASE, task.id, actor="olga")
+                    with contextlib.suppress(IllegalTransition):  # it was cancelled in this moment
+                        await daemon.supervisor.ask(Verb.RELEASE, task.id, actor="olga")
             daemon.intake.hint()
             await asyncio.sleep(_LOOK_S)  # in which it also sees that the shares are back
             if self._is_quiet(daemon):
