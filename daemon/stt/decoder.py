@@ -96,7 +96,8 @@ class MediaReader:
             except OSError as exc:
                 return _no_room(exc)
             finally:
-                part.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # the disk is away; the next start removes what is left
+                    part.unlink(missing_ok=True)
         return Decoded(pcm, answer.found)
 
     async def aclose(self) -> None:

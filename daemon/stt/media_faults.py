@@ -1,8 +1,12 @@
 """The faults of a file, in words for the student."""
 
+import errno
 import os
 
 from daemon.core.errors import Blame
+
+_AWAY = frozenset({errno.ESTALE, errno.ENODEV, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT})
+"""Errors of a file system that is away, for which no video is to blame."""
 
 _DAMAGED = (
     "the video is damaged or not complete. Play it on your own machine; then copy it again, or record it "
@@ -121,7 +125,8 @@ def beginning(video: int, size: int = 1 << 12) -> bytes:
 
 def unreadable(error: OSError) -> MediaFault:
     """The fault of a file that can't be opened or read."""
-    return MediaFault("unreadable", f"the video cannot be read: {error.strerror or error}", Blame.TASK)
+    blame = Blame.ENGINE if error.errno in _AWAY else Blame.TASK
+    return MediaFault("unreadable", f"the video cannot be read: {error.strerror or error}", blame)
 
 
 def check_length(duration_s: float, max_s: float) -> None:

@@ -31,6 +31,7 @@ class Predecoder:
 
     def want(self, tasks: Sequence[Task]) -> None:
         """Decode the sound of these tasks, in their order, and drop all others."""
+        self._dropped = {each for each in self._dropped if self._remove(each) is not None}
         for gone in self._decoding.keys() - {task.id for task in tasks}:
             self.drop(gone)
         for task in tasks:
@@ -46,19 +47,15 @@ class Predecoder:
     def drop(self, task_id: int) -> None:
         """Drop a task's sound and free its disk space.
 
-        What the disk does not let go is tried again with the next sound, and at the next start.
+        What the disk does not let go is tried again whenever the next are wanted, and at the next start.
         """
         decoding = self._decoding.pop(task_id, None)
         if decoding is None:
             return
         decoding.cancel()
-        self._dropped.add(task_id)
-        for each in list(self._dropped):
-            try:
-                self._pcm(each).unlink(missing_ok=True)
-                self._dropped.remove(each)
-            except OSError as exc:
-                log.warning("a video's sound cannot be removed yet", task=each, error=exc.strerror)
+        if (error := self._remove(task_id)) is not None:
+            self._dropped.add(task_id)
+            log.warning("a video's sound cannot be removed yet", task=task_id, error=error.strerror)
 
     async def aclose(self) -> None:
         """Drop everything."""
@@ -76,6 +73,13 @@ class Predecoder:
         if isinstance(decoded, Fault):
             self.unreadable(task.id, decoded)
         return decoded
+
+    def _remove(self, task_id: int) -> OSError | None:
+        try:
+            self._pcm(task_id).unlink(missing_ok=True)
+        except OSError as exc:
+            return exc
+        return None
 
     def _pcm(self, task_id: int) -> Path:
         return self._folder / f"{task_id}.pcm"

@@ -241,8 +241,9 @@ class Supervisor:
         """Work until `stop`, then give running attempts `grace_s` seconds to end and release the others."""
         try:
             await self._work(stop)
-        except StoreError as exc:
-            if not self._journal.session.is_ending:
+        except BaseException as exc:
+            if not (isinstance(exc, StoreError) and self._journal.session.is_ending):
+                await self._attempts.join(0.0)  # an engine with work in hand is not stopped
                 raise
             log.warning("the database can't be written; the next start recovers the tasks", cause=str(exc))
         await self._finish(grace_s)

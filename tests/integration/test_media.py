@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import re
 import struct
@@ -378,3 +379,30 @@ def noise(seconds: float) -> np.ndarray[tuple[int, int], np.dtype[np.int16]]:
     """So that a lossless codec has something to keep."""
     values = np.random.default_rng(2).integers(-3000, 3000, size=(1, round(seconds * 48_000)))
     return values.astype(np.int16)
+
+
+async def test_a_disk_that_keeps_what_was_begun_is_no_error_of_the_reader(
+    media: MediaReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(Path, "unlink", away)
+    assert isinstance(await media.decode(SAMPLE, tmp_path / "sound.pcm"), Decoded)
+
+
+@pytest.mark.parametrize(("error", "blame"), [(errno.ESTALE, Blame.ENGINE), (errno.EIO, Blame.TASK)])
+async def test_no_video_is_to_blame_for_a_file_system_that_is_away(
+    media: MediaReader, monkeypatch: pytest.MonkeyPatch, error: int, blame: Blame
+) -> None:
+    opened = os.open
+
+    def away(path: Any, *more: Any, **others: Any) -> int:
+        if path == SAMPLE:
+            raise OSError(error, os.strerror(error))
+        return opened(path, *more, **others)
+
+    monkeypatch.setattr(os, "open", away)
+    fault = await media.probe(SAMPLE)
+    assert isinstance(fault, Fault)
+    assert (fault.code, fault.blame) == ("unreadable", blame)

@@ -1,16 +1,19 @@
 """A stop in bad moments: it is obeyed, and what could not be written is done again by the next start."""
 
+import asyncio
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from daemon.contracts.values import Change
-from daemon.core.errors import EngineError, StoreError
-from daemon.core.tasks.task import Stage
+from daemon.contracts.values import Change, Decoded
+from daemon.core.errors import EngineError, Fault, StoreError
+from daemon.core.tasks.task import Stage, Status
 from daemon.store import Database, commits
 from tests.support.inprocess import Lab, worked_off
+from tests.support.scripted import ScriptedMedia
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -76,3 +79,24 @@ async def test_an_engine_that_does_not_stop_at_once_is_stopped_by_the_second_try
 
         monkeypatch.setattr(engine, "stop", stubborn)
     assert (refused, engine.alive) == ([1], False)
+
+
+async def test_an_unforeseen_error_is_told_as_it_is_and_leaves_no_engine_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab, decode = Lab(tmp_path, settings={"stt.parallel": 2}, seconds={Stage.STT: 60.0}), ScriptedMedia.decode
+
+    async def breaks(media: ScriptedMedia, path: Path, *more: Any) -> Decoded | Fault:
+        return 1 / 0 if "s002" in path.name else await decode(media, path, *more)  # type: ignore[return-value]
+
+    async def work() -> None:
+        async with lab.daemon() as daemon:
+            await until(lambda: any(task.status is Status.STT_PROCESSING for task in daemon.supervisor.tasks))
+            lab.hand_in("s002_intro.mp4")
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(ScriptedMedia, "decode", breaks)
+    lab.hand_in("s001_intro.mp4")
+    with pytest.raises(ZeroDivisionError):
+        await work()
+    assert not any(engine.alive for engine in lab.engines.values())

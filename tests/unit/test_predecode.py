@@ -36,16 +36,14 @@ async def predecoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Predeco
     return predecoder
 
 
-async def test_sound_that_the_disk_does_not_let_go_is_removed_with_the_next(
+async def test_sound_that_the_disk_does_not_let_go_is_removed_at_the_next_turn(
     predecoder: Predecoder, tmp_path: Path
 ) -> None:
-    predecoder.drop(2)
-    assert not list(tmp_path.iterdir())
+    predecoder.want([task(2)])
+    assert [path.name for path in tmp_path.iterdir()] == ["2.pcm"]
 
 
-async def test_sound_that_is_decoded_again_is_not_removed_with_the_next(
-    predecoder: Predecoder, tmp_path: Path
-) -> None:
+async def test_sound_that_is_decoded_again_is_not_removed(predecoder: Predecoder, tmp_path: Path) -> None:
     await predecoder.get(task(1))
-    predecoder.drop(2)
-    assert [path.name for path in tmp_path.iterdir()] == ["1.pcm"]
+    predecoder.want([task(1), task(2)])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.pcm", "2.pcm"]

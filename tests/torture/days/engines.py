@@ -28,6 +28,7 @@ from daemon.core.content.document import Flag
 from daemon.core.errors import Blame, EngineError, Fault
 from daemon.core.tasks.task import Event, Stage
 from daemon.node import LocalNode
+from daemon.stt.media_faults import unreadable
 from tests.support.scripted import EVALUATION, PROFILE, SAID, SPEAKING, TRANSCRIPT
 from tests.torture.days.lab import Lab
 
@@ -183,7 +184,10 @@ class LabMedia:
 
     async def probe(self, path: Path, account: str | None = None) -> Probe | Fault:
         await asyncio.sleep(self._lab.clock.dice.uniform(0.01, 0.3))
-        first = path.read_bytes().split(b" ")[0]
+        content = _read(path)
+        if isinstance(content, Fault):
+            return content
+        first = content.split(b" ")[0]
         if first == b"text":
             return Fault(Blame.PERMANENT, "not_media", "this is a text. Hand in an mp4")
         try:
@@ -193,17 +197,25 @@ class LabMedia:
 
     async def decode(self, path: Path, pcm: Path, account: str | None = None) -> Decoded | Fault:
         await asyncio.sleep(self._lab.clock.dice.uniform(0.1, 3.0))
-        if path.suffix == ".ogg":
-            pcm.write_bytes(b"10 canary #0")
-            return Decoded(pcm, (Take(10.0),))
-        content = path.read_bytes()
+        content = _read(path) if path.suffix != ".ogg" else b"10 canary #0"
+        if isinstance(content, Fault):
+            return content
         if content.startswith(b"damaged"):
             return Fault(Blame.PERMANENT, "damaged", "the file is damaged; copy it again")
         try:
             pcm.write_bytes(content)
-        except OSError as exc:  # as the media child, which answers with what went wrong
-            return Fault(Blame.ENGINE, "decoder_failed", f"{exc.strerror}; free space", begun=False)
+        except OSError as exc:
+            return Fault(Blame.ENGINE, "no_room", f"the decoded sound cannot be written: {exc}")
         return Decoded(pcm, (Take(10.0),))
 
     async def aclose(self) -> None:
         return None
+
+
+def _read(path: Path) -> bytes | Fault:
+    """The content of an upload, or what the real reader says where it cannot be opened."""
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        bad = unreadable(exc)
+        return Fault(bad.blame, bad.code, str(bad))

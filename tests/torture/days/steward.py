@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from peewee import DatabaseError
+
 from daemon.app.parts import Daemon
 from daemon.contracts.values import Change
 from daemon.contracts.wire.classes import DecisionWanted
@@ -137,7 +139,7 @@ class Steward:
                 await work.order(Order.PAUSE, at_once=True, actor="olga")
             else:
                 await work.order(Order(moment.about), actor="olga")
-        except IntroEvalError as exc:
+        except (IntroEvalError, DatabaseError) as exc:
             lab.log(f"{moment.what} {moment.about} is refused: {exc}")
 
     def _task_for(self, daemon: Daemon, verb: str, part: float) -> int | None:
@@ -155,7 +157,7 @@ class Steward:
         lab.sick.clear()
         for share in sorted(lab.away):
             outside.bring_back(lab, share)
-        await daemon.supervisor.order(Order.RESUME, actor="olga")
+        await self._resume(daemon)
         until = lab.clock.now + _EVENING_S
         while True:
             for task in daemon.supervisor.tasks:
@@ -169,8 +171,22 @@ class Steward:
             if lab.clock.now > until:
                 lab.find("hung", f"not worked off in an evening: {_state(daemon)}")
                 break
-        checks.in_the_evening(lab, daemon)
+        while True:
+            try:
+                checks.in_the_evening(lab, daemon)
+                break
+            except (OSError, DatabaseError):  # its disk is still away, also for who looks
+                await asyncio.sleep(_LOOK_S)
         self.ended.set_result("evening")
+
+    async def _resume(self, daemon: Daemon) -> None:
+        """A person says so until it is done: the state folder's disk may still be away."""
+        while True:
+            try:
+                return await daemon.supervisor.order(Order.RESUME, actor="olga")
+            except IntroEvalError as exc:
+                self._lab.log(f"resume is refused: {exc}")
+                await asyncio.sleep(_LOOK_S)
 
     def _is_quiet(self, daemon: Daemon) -> bool:
         """Whether nothing is to do, and no file waits in the inbox, also none whose event was lost."""
