@@ -50,6 +50,8 @@ def open_store(
     db.notices = wanted or NoticeFilter()
     with border(db, "brought to this version"):
         schema.migrate(db, path)
+        # Where the file cannot be written, even for a moment, SQLite opens it to read and says nothing.
+        db.execute_sql("DELETE FROM settings WHERE 0")
         recording.adopt(db, path.with_name(EVENTS))
     _keep_names(path)
     return db

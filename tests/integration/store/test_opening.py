@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import sqlite3
+import tempfile
 import threading
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.integration.stores import (
     born,
     walk,
 )
+from tests.support.rights import somebody_else
 
 
 def test_the_file_is_in_wal_mode_and_has_the_tables_that_other_tools_read(
@@ -69,6 +71,19 @@ def test_what_an_earlier_life_left_in_the_log_is_written_into_the_database(
         alone = sqlite3.connect(f"{killed.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
         assert alone.execute("SELECT count(*) FROM processing_tasks").fetchone() == (1,)
         alone.close()
+
+
+def test_a_file_that_can_only_be_read_is_told_at_the_start(path: Path) -> None:
+    open_store(path).close()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        path = Path(shutil.copy(path, folder))
+        path.chmod(0o444)
+        with (
+            somebody_else(),
+            pytest.raises(StoreError, match="check that its folder exists and that this user may write"),
+        ):
+            open_store(path)
 
 
 def test_a_reader_reads_beside_the_store(store: Database, path: Path) -> None:
