@@ -6,6 +6,7 @@ disk, and a video in the spool without a claim is claimed again: its name says w
 """
 
 import asyncio
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from daemon.store.session import Session
 from daemon.system.folder import Folder
 
 _ID = re.compile(rb"(\d{4,15})-")
+_HALF = re.compile(rb"\.introeval-[^/]+\.tmp")
 _PARTIAL = b".partial"
 _CLAIM_ID = 20  # a name in the spool begins with a claim's id, of so many characters
 
@@ -81,13 +83,16 @@ class Reconciliation:
 
 
 def look(outbox: Path, state: Path) -> Remains:
-    """Read the names on the disk, and remove unfinished copies from the spool. Raises OSError.
+    """Read the names on the disk, and remove what is unfinished in the spool and the outbox. Raises OSError.
 
     An outbox or archive that can't be read counts as empty: nothing in it is ever overwritten.
     """
     highest = 0
     for root in (outbox, state / "archive"):
-        for name in _names_below(root):
+        for folder, name in _entries_below(root):
+            if _HALF.fullmatch(name):  # a lost database would never deliver what a crash has left of it
+                with contextlib.suppress(OSError):
+                    folder.unlink(name)
             match = _ID.match(name)
             highest = max(highest, int(match[1]) if match else 0)
     with Folder.open(state / "spool") as spool:
@@ -98,14 +103,16 @@ def look(outbox: Path, state: Path) -> Remains:
     return Remains(highest, tuple(os.fsdecode(name) for name in names if not name.endswith(_PARTIAL)))
 
 
-def _names_below(root: Path) -> Iterator[bytes]:
-    """The names of all entries in the folders of `root`."""
+def _entries_below(root: Path) -> Iterator[tuple[Folder, bytes]]:
+    """The entries in the folders of `root`. A folder that a crash has left half made is removed."""
     try:
         with Folder.open(root) as folder:
             for name in folder.names():
                 try:
                     with folder.inner(name) as inner:
-                        yield from inner.names()
+                        yield from ((inner, each) for each in inner.names())
+                    if _HALF.fullmatch(name):
+                        folder.rmdir(name)
                 except OSError:
                     continue  # not a folder, or gone
     except OSError:

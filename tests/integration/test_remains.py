@@ -53,6 +53,18 @@ async def test_a_lost_database_overwrites_neither_results_nor_originals(tmp_path
     assert "older_database" not in await hand_in_and_wait(lab)
 
 
+async def test_what_a_crash_left_half_done_in_the_outbox_goes_at_the_next_start(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    await hand_in_and_wait(lab, "s001_intro.mp4")
+    before = files_below(lab.outbox)
+    (lab.outbox / "s001" / ".introeval-7.tmp").write_text("half a resul")
+    (lab.outbox / ".introeval-s002.tmp").mkdir()
+    lose_database(lab)
+    await hand_in_and_wait(lab)
+    assert files_below(lab.outbox) == before
+    assert not list(lab.outbox.glob("**/.introeval-*.tmp"))
+
+
 async def test_an_older_copy_of_the_database_gives_no_id_a_second_time(tmp_path: Path) -> None:
     lab = Lab(tmp_path)
     await hand_in_and_wait(lab, "s001_intro.mp4")

@@ -191,7 +191,7 @@ class Steward:
     def _is_quiet(self, daemon: Daemon) -> bool:
         """Whether nothing is to do, and no file waits in the inbox, also none whose event was lost."""
         handed_in = [self._lab.inbox / upload.path for upload in self._lab.uploads if upload.at is not None]
-        return daemon.idle and not any(map(os.path.lexists, handed_in))
+        return daemon.idle and daemon.intake.available and not any(map(os.path.lexists, handed_in))
 
 
 def _state(daemon: Daemon) -> str:
