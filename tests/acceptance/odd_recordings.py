@@ -246,8 +246,9 @@ def _levels() -> Iterator[Recording]:
         *(("white", 0.001), ("white", 0.05), ("white", 0.5), ("pink", 0.001), ("pink", 0.05)),
         *(("pink", 0.5), ("brown", 0.05), ("brown", 0.9), ("violet", 0.1), ("blue", 0.01)),
     ):
-        make = _noise(colour, level)
-        yield Recording("level", f"{colour} noise of {level} alone", ".wav", make, ("no_speech",), said="")
+        # The noise is drawn anew each time, and a loud one may sound like a word.
+        make, ends = _noise(colour, level), ("no_speech", *(["unintelligible"] if level >= 0.5 else []))
+        yield Recording("level", f"{colour} noise of {level} alone", ".wav", make, ends, said="")
 
 
 def _noise(colour: str, level: float) -> Make:
