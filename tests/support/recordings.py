@@ -62,7 +62,7 @@ def in_noise(colour: str, level: float, text: str, voice: str) -> Make:
         "[1:a]aresample=16000,loudnorm=I=-23,aresample=16000[s];"
         "[s][0:a]amix=inputs=2:duration=first:normalize=0"
     )
-    return mixed(f"anoisesrc=c={colour}:a={level}:d=30", graph, *PCM, text=text, voice=voice)
+    return mixed(f"anoisesrc=c={colour}:a={level}:d=30:seed=1", graph, *PCM, text=text, voice=voice)
 
 
 def in_turn(*parts: tuple[str, str]) -> Make:

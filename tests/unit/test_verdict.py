@@ -17,10 +17,16 @@ def heard(
     detected: str | None = "en",
     probability: float | None = 0.98,
     speech_s: float = 3.0,
+    no_speech: float = 0.01,
     others: tuple[LanguageStretch, ...] = (),
 ) -> HeardSpeech:
     segment = Segment(
-        start_s=0.0, end_s=3.0, text=text, avg_logprob=logprob, no_speech_prob=0.01, compression_ratio=1.0
+        start_s=0.0,
+        end_s=3.0,
+        text=text,
+        avg_logprob=logprob,
+        no_speech_prob=no_speech,
+        compression_ratio=1.0,
     )
     return HeardSpeech(
         segments=(segment,),
@@ -42,6 +48,9 @@ def test_an_introduction_can_be_rated() -> None:
     [
         (HeardSpeech(), "no_speech"),
         (heard("...", speech_s=2.0), "no_speech"),
+        (heard("You", speech_s=0.4, logprob=-0.97, probability=0.25, no_speech=0.76), "no_speech"),  # noise
+        (heard("Yes.", speech_s=0.5, no_speech=0.5), "too_few_words"),
+        (heard("You", speech_s=15.0, no_speech=0.76), "unintelligible"),
         (heard("...", speech_s=15.0), "unintelligible"),  # all its text was dropped
         (heard("...", speech_s=15.0, detected="es", probability=0.8), "wrong_language"),
         (heard("I am Alex."), "too_few_words"),
