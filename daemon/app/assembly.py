@@ -100,7 +100,7 @@ async def assemble(
     now = time.time()
     recorder.recall(await session(recording.points_between, now - KEPT_S, now, KEPT))
     attention = Attention(config, session, alarms, events, supervisor, supervisor.ask, time.time)
-    machines = make_machines(config, site, supervisor)
+    machines = make_machines(config, site, node, supervisor)
     lines = make_lines(config, supervisor, node.reports, lambda: recorder.latest, machines)
     events.tallies.append(lines)
     observer = Observer(

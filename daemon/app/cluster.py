@@ -8,7 +8,7 @@ from daemon.cluster import start
 from daemon.cluster.link import RayLink
 from daemon.cluster.machines import Employer, Machines
 from daemon.config.load import Config
-from daemon.contracts.ports import SupervisorSource
+from daemon.contracts.ports import Node, SupervisorSource
 from daemon.contracts.wire.status import EngineReport, GpuState, NodeLine
 from daemon.core.errors import ConfigError
 from daemon.core.schedule.decision import LOCAL
@@ -26,8 +26,10 @@ def check_cluster(config: Config) -> None:
     start.checked_token(config.cluster)
 
 
-def make_machines(config: Config, site: Site, employer: Employer) -> Machines:
-    """The machines that lend their GPU; none ever where no cluster is configured."""
+def make_machines(config: Config, site: Site, node: Node, employer: Employer) -> Machines:
+    """The machines that lend their GPU, compared with this one, which has `node`; none ever where no cluster
+    is configured.
+    """
     cluster = config.cluster
 
     def link() -> RayLink:
@@ -40,7 +42,7 @@ def make_machines(config: Config, site: Site, employer: Employer) -> Machines:
 
     return Machines(
         link,
-        lambda: facts_of(config, site.rubric),
+        lambda: facts_of(config, site.rubric, node),
         employer,
         site.progress,
         lambda: site.placement.plan.asked.longest,

@@ -14,6 +14,7 @@ from daemon.app.nodes import make_node
 from daemon.cluster.actor import Lent
 from daemon.cluster.values import MachineFacts
 from daemon.config.load import Config, load
+from daemon.contracts.ports import Node
 from daemon.contracts.values import NodePlan, OnAlarm, OnProgress, Ticket
 from daemon.core.schedule.residency import MODELS
 from daemon.core.tasks.task import Stage
@@ -55,7 +56,7 @@ async def lend(progress: OnProgress, on_alarm: OnAlarm) -> AsyncIterator[Lent]:
         placement = Placement(config, (await gpu.reading()).total_mb)
         rubric = Rubric(config.prompts.folder, on_alarm)
         node = make_node(config, Site(placement, rubric, gpu.reading, _Forwarded(progress), on_alarm))
-        facts = await facts_of(config, rubric)
+        facts = await facts_of(config, rubric, node)
 
         def plan() -> NodePlan:
             return node_plan(config, placement.plan)
@@ -63,8 +64,11 @@ async def lend(progress: OnProgress, on_alarm: OnAlarm) -> AsyncIterator[Lent]:
         yield Lent(node, facts, placement.expect, gpu.reading, plan)
 
 
-async def facts_of(config: Config, rubric: Rubric) -> Callable[[], MachineFacts]:
-    """What results depend on here; the rubric as it is then. Raises ModelError without the models."""
+async def facts_of(config: Config, rubric: Rubric, node: Node) -> Callable[[], MachineFacts]:
+    """What results depend on here; the rubric, and what the node has loaded, as they are then.
+
+    Raises ModelError without the models.
+    """
     models = dict(zip(Stage, await asyncio.to_thread(_models, config), strict=True))
     named = {Stage.EXTRACT: config.extract, Stage.RATE: config.rate}
     settings = {
@@ -85,6 +89,7 @@ async def facts_of(config: Config, rubric: Rubric) -> Callable[[], MachineFacts]
             ray=importlib.metadata.version("ray"),
             program=__version__,
             models=models,
+            loaded={stage: digest for stage in Stage if (digest := node.identity(stage).get("digest"))},
             prompts=rubric.digests,
             settings=settings,
         )

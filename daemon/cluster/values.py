@@ -18,8 +18,9 @@ class MachineFacts:
     """What must be the same on all machines of a class, so that a result does not depend on where it was
     made; and what a machine is called.
 
-    `models` has the digest of each model, or its name where only its server knows the digest; `prompts` the
-    SHA-256 of each template; `settings` what else an answer depends on.
+    `models` has the digest of each model, or its name where only its server knows the digest; `loaded` the
+    digests of those that were loaded since its start; `prompts` the SHA-256 of each template; `settings` what
+    else an answer depends on.
     """
 
     name: NodeName
@@ -27,6 +28,7 @@ class MachineFacts:
     ray: str
     program: str
     models: Mapping[Stage, str]
+    loaded: Mapping[Stage, str]
     prompts: Mapping[str, str]
     settings: Mapping[str, Any]
 
@@ -108,7 +110,15 @@ def differences(ours: MachineFacts, theirs: MachineFacts) -> list[str]:
         )
         if ours_ != theirs_
     ]
-    told += [f"another model for {stage}" for stage in Stage if ours.models[stage] != theirs.models[stage]]
+    for stage in Stage:
+        held, wanted = theirs.loaded.get(stage), ours.loaded.get(stage)
+        if ours.models[stage] != theirs.models[stage]:
+            told.append(f"another model for {stage}")
+        elif held and wanted and held != wanted:
+            told.append(
+                f"other weights for {stage} under the same name ({held[:14]} instead of {wanted[:14]}; pull "
+                "them there, and restart its node)"
+            )
     names = sorted(ours.prompts.keys() | theirs.prompts.keys())
     told += [f"another prompt {n}" for n in names if ours.prompts.get(n) != theirs.prompts.get(n)]
     keys = sorted(ours.settings.keys() | theirs.settings.keys())

@@ -105,7 +105,7 @@ async def on_duty(head: ProcessLab) -> AsyncIterator[tuple[Desk, Node]]:
     desk, stop, progress = Desk(), asyncio.Event(), Progress()
     site = Site(Placement(config, None), Rubric(), NvmlGpu().reading, progress, desk.alarm)
     local = make_node(config, site)
-    running = asyncio.create_task(make_machines(config, site, desk).run(stop))
+    running = asyncio.create_task(make_machines(config, site, local, desk).run(stop))
     try:
         yield desk, local
     finally:

@@ -58,6 +58,12 @@ class ScriptedLink:
         del self.snapshots[name]
         self.changed()
 
+    def loads(self, name: str, stage: Stage, digest: str) -> None:
+        before = self.snapshots[name]
+        facts = replace(before.facts, loaded={**before.facts.loaded, stage: digest})
+        self.snapshots[name] = replace(before, facts=facts)
+        self.pulsed(name, self.snapshots[name])
+
     def says(self, name: str, *troubles: Trouble) -> None:
         self.snapshots[name] = replace(self.snapshots[name], troubles=troubles)
         self.pulsed(name, self.snapshots[name])
@@ -68,7 +74,7 @@ async def joined(*names: str) -> AsyncIterator[tuple[ScriptedLink, Machines, Des
     link, desk, stop = ScriptedLink(), Desk(), asyncio.Event()
 
     async def learn() -> Callable[[], MachineFacts]:
-        return lambda: FACTS
+        return lambda: replace(FACTS, loaded={Stage.RATE: "sha256:here"})
 
     machines = Machines(
         lambda: cast(RayLink, link), learn, desk, lambda ticket, done: None, dict, lambda made: (), desk.alarm
@@ -113,6 +119,22 @@ async def test_a_machine_that_drains_may_be_switched_off_without_an_alarm() -> N
         assert desk.orders.drained == ()
         with pytest.raises(IllegalTransition, match="no machine 'lab9' has joined"):
             await machines.drain("lab9", on=True, actor="op")
+
+
+async def test_a_model_with_other_weights_under_the_same_name_is_seen_once_it_is_loaded() -> None:
+    async with joined("lab2", "lab3") as (link, machines, desk):
+        link.loads("lab2", Stage.RATE, "sha256:there")
+        link.loads("lab3", Stage.RATE, "sha256:here")
+        link.loads("lab3", Stage.EXTRACT, "sha256:not-loaded-here")
+        await until(lambda: desk.nodes.keys() == {"lab3"})
+        assert standings(machines) == [("lab2", "differs"), ("lab3", "works")]
+        why = (
+            "other weights for rate under the same name (sha256:there instead of sha256:here; pull them there"
+        )
+        assert why in desk.alarms["node lab2"].cause
+        link.loads("lab2", Stage.RATE, "sha256:here")
+        await until(lambda: desk.nodes.keys() == {"lab2", "lab3"})
+        assert desk.alarms == {}
 
 
 async def test_what_is_wrong_at_a_machine_is_an_alarm_here_for_as_long_as_it_lasts() -> None:

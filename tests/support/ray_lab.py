@@ -178,7 +178,7 @@ def ray_lab(folder: Path, nodes: int) -> Iterator[RayLab]:
             start.remove_folder(lab.settings(at))
 
 
-FACTS = MachineFacts("", "3", "2", "1", dict.fromkeys(Stage, ""), {}, {})
+FACTS = MachineFacts("", "3", "2", "1", dict.fromkeys(Stage, ""), {}, {}, {})
 
 
 class _Told(Log):

@@ -21,7 +21,7 @@ from tests.support.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
-FACTS = MachineFacts("lab1", "3.11", "2", "1", dict.fromkeys(Stage, "digest"), {}, {})
+FACTS = MachineFacts("lab1", "3.11", "2", "1", dict.fromkeys(Stage, "digest"), {}, {}, {})
 IDLE = NodeSnapshot(FACTS, NodeState(None, frozenset()), (), {stage: {} for stage in Stage})
 
 

@@ -35,7 +35,7 @@ from daemon.core.tasks.task import Stage
 
 pytestmark = pytest.mark.anyio
 
-FACTS = MachineFacts("lab1", "3.11", "2", "1", dict.fromkeys(Stage, "digest"), {}, {})
+FACTS = MachineFacts("lab1", "3.11", "2", "1", dict.fromkeys(Stage, "digest"), {}, {}, {})
 IDLE = NodeSnapshot(FACTS, NodeState(None, frozenset()), (), {stage: {} for stage in Stage})
 ASKED = Ticket(1, 1, 1)
 WORDS = Transcript(text="Hello", language="en", language_probability=1.0)
