@@ -8,6 +8,8 @@ writes its counts into docs/promises.md.
 import argparse
 import os
 import sys
+import traceback
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -65,9 +67,16 @@ def main(arguments: list[str]) -> int:
                 print(line, file=sys.stderr, flush=True)
 
         names = asked.part or [*TOGETHER]
+
+        def part(name: str) -> Report:
+            try:
+                return PARTS[name](asked.short, asked.seed, tell, cores)
+            except Exception:  # noqa: BLE001 - the reports of the others are shown all the same
+                told = traceback.format_exc().rstrip()
+                return Report(name, "it ended before its time", Counter(other=1), [told])
+
         with ThreadPoolExecutor(len(names)) as pool:
-            running = [pool.submit(PARTS[name], asked.short, asked.seed, tell, cores) for name in names]
-            reports = [part.result() for part in running]
+            reports = list(pool.map(part, names))
     if os.environ.get("INTROEVAL_WRITE_DOCS") and not asked.short:
         page.write(reports, asked.seed)
     show(reports, Console(width=None if sys.stdout.isatty() else 150))

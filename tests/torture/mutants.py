@@ -115,7 +115,7 @@ MUTANTS = (
     Mutant(
         "an inbox that is away keeps its claims",
         "daemon/intake/mover.py",
-        "return Where.LOST if reach.device(claim.path) == claim.device else Where.AWAY",
+        "return Where.AWAY if self._is_away(claim, reach) else Where.LOST",
         "return Where.LOST",
         _IT + "test_claim.py::test_a_claim_in_an_inbox_that_is_not_mounted_waits",
     ),

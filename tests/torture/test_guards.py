@@ -18,9 +18,11 @@ from daemon.node import LocalNode
 from daemon.store import open_store
 from daemon.supervisor.task_book import TaskBook
 from daemon.system.folder import Folder
+from tests.support.checkout import REPOSITORY
 from tests.support.inprocess import Lab
 from tests.support.places import outlet
 from tests.support.scripted import TRANSCRIPT, Log, ScriptedEngine
+from tests.torture.mutants import HARNESS, MUTANTS, Mutant
 
 WORK = ExtractWork(Ticket(1, 1, 1), TRANSCRIPT)
 NAME = "s01/0001-intro.result.json"
@@ -115,3 +117,13 @@ def test_an_outcome_of_an_earlier_attempt_is_dropped() -> None:
     assert book.answered(Ticket(1, 1, 2)) == task
     assert book.answered(Ticket(1, 1, 1)) is None
     assert book.answered(Ticket(1, 2, 2)) is None
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.guard)
+def test_each_guard_can_be_taken_out_and_has_its_test(mutant: Mutant) -> None:
+    for name, old, new in ((mutant.file, mutant.old, mutant.new), *mutant.also):
+        assert (REPOSITORY / name).read_text().count(old) == 1, name
+        assert old != new
+    if not mutant.test.startswith(HARNESS):
+        file, _, test = mutant.test.partition("::")
+        assert f"def {test.partition('[')[0]}(" in (REPOSITORY / file).read_text()

@@ -55,6 +55,7 @@ def _run(
             line: dict[str, Any] = json.loads(text)
             if "kind" in line:
                 _take(report, part, seed, line)
+                tell(f"{part}, {line['kind']}: {line['told']}")
             else:
                 counts[worker] = line
                 tell(f"{part}: {_told(_sum(counts))}")
