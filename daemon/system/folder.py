@@ -6,6 +6,7 @@ that was opened. From the configured root on, each folder is opened through the 
 followed.
 """
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -67,13 +68,11 @@ class Folder:
         return here
 
     def make(self, name: bytes, mode: int = 0o750) -> "Folder":
-        """Open a folder in this one; a missing one is created durably."""
-        try:
-            return self.inner(name)
-        except FileNotFoundError:
+        """Open a folder in this one, which is durable then; a missing one is created."""
+        with contextlib.suppress(FileExistsError):
             os.mkdir(_one(name), mode, dir_fd=self.fd)
-            self.sync()
-            return self.inner(name)
+        self.sync()  # also if it was there: one that a killed daemon has made may not be durable
+        return self.inner(name)
 
     def names(self) -> list[bytes]:
         """The names of all entries, unsorted."""

@@ -82,7 +82,8 @@ def test_the_folder_that_receives_is_synced_before_the_one_that_gives(
     synced: list[str] = []
     monkeypatch.setattr(Folder, "sync", lambda folder: synced.append(Path(os.fsdecode(folder.path)).name))
     archive(spooled(tmp_path), tmp_path)
-    assert synced == ["s01", "spool"]
+    way = [tmp_path.name, "archive"]  # a killed daemon may have made what is there
+    assert synced == [*way, "s01", "spool"]
 
 
 @pytest.mark.parametrize("broken", [False, True])
