@@ -38,7 +38,7 @@ def archive(task: Task, state: Path) -> Path:
             if there is None:
                 if not _moved(task, Entry(source, name), Entry(target, new)):
                     return Path(task.path)
-            elif not _is_video_of(task, Entry(target, new), there, spooled=spooled is not None):
+            elif not _is_video_of(task, Entry(target, new), there, spooled):
                 continue
             # The target is synced first, so that after a power cut the file has at least one name.
             target.sync()
@@ -66,18 +66,20 @@ def _names(task: Task) -> Iterator[bytes]:
         yield os.fsencode(f"{plain.stem}.{number}{plain.suffix}")
 
 
-def _is_video_of(task: Task, target: Entry, found: os.stat_result, *, spooled: bool) -> bool:
+def _is_video_of(task: Task, target: Entry, found: os.stat_result, spooled: os.stat_result | None) -> bool:
+    if spooled is not None and os.path.samestat(found, spooled):
+        return True
     if not (stat.S_ISREG(found.st_mode) and found.st_size == task.size_bytes):
         return False
     if not task.sha256:  # too large to be read: it is the task's if the spool has it no more
-        return not spooled
+        return spooled is None
     return _FILES.digest(target, _never).sha256 == task.sha256
 
 
 def _moved(task: Task, source: Entry, target: Entry) -> bool:
     """Move a video. False if it is too large to be read, and would have to be copied to another disk."""
     try:
-        _FILES.rename(source, target)
+        _FILES.link(source, target)
     except OSError as exc:
         if exc.errno != errno.EXDEV:
             raise

@@ -50,6 +50,21 @@ class Files:
         """Rename within a file system. Raises FileExistsError, and OSError EXDEV across file systems."""
         source.folder.rename(source.name, target.folder, target.name)
 
+    def link(self, source: Entry, target: Entry) -> None:
+        """Give a file a second name; see `Folder.link`. Raises as `rename`."""
+        source.folder.link(source.name, target.folder, target.name)
+
+    def move(self, source: Entry, target: Entry) -> None:
+        """Bring a file into another folder of its file system, durably. A power cut leaves it at least one of
+        its names; where it has both, only the old one is removed. Raises as `rename`.
+        """
+        found, there = self.stat(source), self.stat(target)
+        if found is None or there is None or not os.path.samestat(found, there):
+            self.link(source, target)
+        self.sync([target.folder])
+        self.unlink(source)
+        self.sync([source.folder])
+
     def unlink(self, entry: Entry) -> None:
         """Remove an entry; no error if it is gone."""
         entry.folder.unlink(entry.name)

@@ -148,8 +148,7 @@ class Mover:
             for claim in claims:
                 with self._target(claim) as source:
                     refused = Entry(rejected, os.fsencode(self._places.refused(claim).name))
-                    self._files.rename(source, refused)
-                    self._files.sync([rejected, source.folder])
+                    self._files.move(source, refused)
 
     def drop_markers(self, claims: Iterable[Claim], marker: str) -> None:
         """Remove the done-markers of taken files, unless there is a new file of that name."""
@@ -253,7 +252,7 @@ class Mover:
         with Folder.open(self._places.rejected) as rejected:
             refused = Entry(rejected, os.fsencode(self._places.refused(claim).name))
             if claim.reason is None and self._files.stat(refused) is not None:
-                self._files.rename(refused, target)  # a duplicate, and then a crash: it is judged again
+                self._files.move(refused, target)  # a duplicate, and then a crash: it is judged again
                 return Where.TAKEN
         if claim.is_member:
             return self._search_unpacked(claim, target)
@@ -283,7 +282,7 @@ class Mover:
             source = Entry(unpacked, os.fsencode(self._places.member(claim).name))
             if self._files.stat(source) is None:
                 return Where.VANISHED
-            self._files.rename(source, target)
+            self._files.move(source, target)
         return Where.TAKEN
 
     def _give_name(self, source: Entry, names: Sequence[bytes]) -> None:

@@ -130,6 +130,17 @@ class Folder:
         else:
             os.unlink(name, dir_fd=self.fd)
 
+    def link(self, name: bytes, target: "Folder", new: bytes) -> None:
+        """Give an entry a second name within its file system; where there are no hard links, or not of a file
+        of others, rename it. Raises FileExistsError if the target exists.
+        """
+        try:
+            os.link(_one(name), _one(new), src_dir_fd=self.fd, dst_dir_fd=target.fd, follow_symlinks=False)
+        except OSError as exc:
+            if exc.errno not in _NO_SECOND_NAME:
+                raise
+            self.rename(name, target, new)
+
     def unlink(self, name: bytes) -> bool:
         """Remove an entry that is no folder. Returns whether there was one."""
         try:

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,20 +87,42 @@ def test_the_folder_that_receives_is_synced_before_the_one_that_gives(
     assert synced == [*way, "s01", "spool"]
 
 
+@pytest.mark.parametrize("sha256", [True, False])
+def test_a_video_never_has_no_name_and_with_both_the_old_one_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sha256: bool
+) -> None:
+    task = spooled(tmp_path)
+    task = task if sha256 else replace(task, sha256="")
+    synced: list[bool] = []
+
+    def sync(folder: Folder) -> None:
+        synced.append(Path(task.path).exists())
+        if folder.path.endswith(b"s01"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Folder, "sync", sync)
+        with pytest.raises(OSError, match="Input/output"):
+            archive(task, tmp_path)
+    assert all(synced)
+    assert archive(task, tmp_path).read_bytes() == VIDEO
+    assert not Path(task.path).exists()
+    assert len(list((tmp_path / "archive" / "s01").iterdir())) == 1
+
+
 @pytest.mark.parametrize("broken", [False, True])
 def test_onto_another_file_system_a_video_is_copied_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: bool
 ) -> None:
-    real = Folder.rename
-
     def across(folder: Folder, name: bytes, target: Folder, new: bytes) -> None:
-        if folder.path != target.path:
-            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-        if broken:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(folder, name, target, new)
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
-    monkeypatch.setattr(Folder, "rename", across)
+    def full(folder: Folder, name: bytes, target: Folder, new: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Folder, "link", across)
+    if broken:
+        monkeypatch.setattr(Folder, "rename", full)
     task, shelf = spooled(tmp_path), tmp_path / "archive" / "s01"
     if broken:
         with pytest.raises(OSError, match="No space"):

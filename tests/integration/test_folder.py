@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from daemon.intake.files import Files
 from daemon.system import folder as module
-from daemon.system.folder import Folder
+from daemon.system.folder import Entry, Folder
 
 
 @pytest.fixture
@@ -94,3 +95,38 @@ def test_descriptors_are_given_back(here: Folder, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         here.below([b"deep", b"gone"])
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_moved_file_has_a_durable_name_at_any_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, both: bool
+) -> None:
+    old, new = (tmp_path / name for name in ("old", "new"))
+    for folder in (old, new):
+        folder.mkdir()
+    (old / "a").write_bytes(b"video")
+    if both:  # a power cut has left them
+        (new / "b").hardlink_to(old / "a")
+    synced: list[tuple[str, bool]] = []
+
+    def sync(folder: Folder) -> None:
+        synced.append((Path(os.fsdecode(folder.path)).name, (old / "a").exists()))
+
+    monkeypatch.setattr(Folder, "sync", sync)
+    with Folder.open(old) as source, Folder.open(new) as target:
+        Files().move(Entry(source, b"a"), Entry(target, b"b"))
+    assert synced == [("new", True), ("old", False)]
+    assert (new / "b").read_bytes() == b"video"
+
+
+def test_a_move_replaces_no_other_file(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").write_text(name)
+    with (
+        Folder.open(tmp_path / "old") as source,
+        Folder.open(tmp_path / "new") as target,
+        pytest.raises(FileExistsError),
+    ):
+        Files().move(Entry(source, b"a"), Entry(target, b"a"))
+    assert [(tmp_path / name / "a").read_text() for name in ("old", "new")] == ["old", "new"]

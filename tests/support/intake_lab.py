@@ -116,7 +116,7 @@ class Fuse:
         return step
 
 
-_CHANGES = ("rename", "unlink", "copy", "digest", "sync_file", "sync")
+_CHANGES = ("rename", "link", "unlink", "copy", "digest", "sync_file", "sync")
 
 
 class FusedFiles(Files):

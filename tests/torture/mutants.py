@@ -54,6 +54,13 @@ MUTANTS = (
         _GUARDS + "test_nothing_is_told_done_before_file_and_folder_are_synced",
     ),
     Mutant(
+        "a file that moves has a durable name at any time",
+        "daemon/intake/files.py",
+        "            self.link(source, target)\n",
+        "            self.rename(source, target)\n",
+        _IT + "test_folder.py::test_a_moved_file_has_a_durable_name_at_any_time",
+    ),
+    Mutant(
         "folders that are already there are synced, too",
         "daemon/system/folder.py",
         "        self.sync()  # also if it was there",
@@ -222,7 +229,7 @@ MUTANTS = (
     Mutant(
         "no original in the archive is replaced",
         "daemon/delivery/archive.py",
-        "            elif not _is_video_of(task, Entry(target, new), there, spooled=spooled is not None):\n"
+        "            elif not _is_video_of(task, Entry(target, new), there, spooled):\n"
         "                continue\n",
         "",
         _IT + "test_archive.py::test_the_file_that_has_the_name_keeps_it",
@@ -293,7 +300,7 @@ MUTANTS = (
             ("daemon/system/folder.py", "_RENAME_NOREPLACE = 1", "_RENAME_NOREPLACE = 0"),
             (
                 "daemon/delivery/archive.py",
-                "elif not _is_video_of(task, Entry(target, new), there, spooled=spooled is not None):\n"
+                "elif not _is_video_of(task, Entry(target, new), there, spooled):\n"
                 "                continue\n",
                 "elif not _moved(task, Entry(source, name), Entry(target, new)):\n"
                 "                return Path(task.path)\n",

@@ -42,7 +42,7 @@ from tests.torture.days.steward import Steward
 
 _STOP_LIMIT_S = 300.0  # virtual; an engine that does not stop is tried for a while
 _REAL_LIMIT_S = 150  # of one life, in which whole days pass
-_STEPS = ("rename", "unlink", "write_new", "sync", "make", "rmdir")
+_STEPS = ("rename", "link", "unlink", "write_new", "sync", "make", "rmdir")
 
 Ended = str
 """How a life ended: killed, stopped or evening."""
