@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from daemon.contracts.values import (
@@ -159,11 +160,10 @@ class Evaluator:
 
     def _asked_with(self, prompt: Prompt, kinds: Sequence[type[AnswerModel]]) -> Provenance:
         """The prompt, the schemas and the parameters of a question."""
-        schemas = json.dumps([kind.json_schema() for kind in kinds], separators=(",", ":"))
         return {
             "prompt": prompt.title,
             "prompt_sha256": prompt.sha256,
-            "schema_sha256": sha256(schemas),
+            "schema_sha256": _schemas_sha256(tuple(kinds)),
             "parameters": asdict(self._asker.options),
         }
 
@@ -189,6 +189,12 @@ def shared_part(prompt: Prompt) -> str:
 def sha256(text: str) -> str:
     """The hash of a text, as provenance has it."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache(maxsize=16)
+def _schemas_sha256(kinds: tuple[type[AnswerModel], ...]) -> str:
+    """The hash of the schemas of answers. They are fixed, and a node's identity is asked once a second."""
+    return sha256(json.dumps([kind.json_schema() for kind in kinds], separators=(",", ":")))
 
 
 def says_something(text: str) -> bool:

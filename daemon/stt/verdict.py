@@ -37,7 +37,7 @@ def unscorable(heard: HeardSpeech, expected: str | None) -> tuple[str, str] | No
     """
     words = sum(word_count(segment.text) for segment in heard.segments)
     spoken_s = sum(span.end_s - span.start_s for span in heard.speech)
-    if spoken_s < MIN_SPEECH_S and (not words or _noise(heard, words)):
+    if spoken_s < MIN_SPEECH_S and (not words or _is_noise(heard, words)):
         return (
             "no_speech",
             "no speech was heard. Check that the microphone is on and near you, play the recording back, "
@@ -70,7 +70,7 @@ def unscorable(heard: HeardSpeech, expected: str | None) -> tuple[str, str] | No
     return None
 
 
-def _noise(heard: HeardSpeech, words: int) -> bool:
+def _is_noise(heard: HeardSpeech, words: int) -> bool:
     """Whether the few words are what Whisper writes for noise: "You", at 0.76 and more in 4 of 700 noises;
     the shortest true utterances ("Yes.", "I am Tom.") had 0.5 at most.
     """

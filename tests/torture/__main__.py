@@ -8,7 +8,6 @@ writes its counts into docs/promises.md.
 import argparse
 import os
 import sys
-import traceback
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -72,8 +71,9 @@ def main(arguments: list[str]) -> int:
             try:
                 return PARTS[name](asked.short, asked.seed, tell, cores)
             except Exception:  # noqa: BLE001 - the reports of the others are shown all the same
-                told = traceback.format_exc().rstrip()
-                return Report(name, "it ended before its time", Counter(other=1), [told])
+                console.print_exception()
+                again = f"python -m tests.torture {name} --seed {asked.seed}"
+                return Report(name, "it broke off", Counter(other=1), [again])
 
         with ThreadPoolExecutor(len(names)) as pool:
             reports = list(pool.map(part, names))
