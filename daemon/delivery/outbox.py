@@ -10,13 +10,14 @@ import errno
 import grp
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from daemon.contracts.documents import Document
 from daemon.core.errors import ConfigError, DeliveryError, PlaceError
 from daemon.core.intake.naming import temporary_name
+from daemon.system.durable import FileIdentity, identity
 from daemon.system.folder import Folder
 from daemon.system.place import Place
 
@@ -55,44 +56,44 @@ class Outbox:
         self._place = place
         self._mode = mode
         self._group = _group_id(group)
+        self._durable: set[FileIdentity] = set()  # folders whose names are: as many as there are students
 
     def publish_all(self, documents: Sequence[Document]) -> Published:
-        """Make documents durable, with one fsync for each folder on their way, also for one that was there: a
-        killed daemon may have made it. A failed document does not affect the others.
+        """Make documents durable, with one fsync for each folder. A failed one does not affect the others.
 
         Raises DeliveryError when the outbox is away or is not the known folder, and StoreError when a changed
         folder can't be remembered.
         """
         published = Published()
-        folders: dict[PurePosixPath, Folder] = {}
-        written: dict[int, PurePosixPath] = {}
+        written: dict[PurePosixPath, tuple[Folder, list[int]]] = {}
         with contextlib.ExitStack() as opened:
             try:
-                root = folders[PurePosixPath()] = opened.enter_context(self._place.open())
+                root = opened.enter_context(self._place.open())
             except PlaceError as exc:
                 raise DeliveryError(str(exc)) from exc
             group = os.fstat(root.fd).st_gid
             for document in documents:
                 try:
                     path = _safe(document.name)
-                    for way in reversed(path.parents):
-                        if way not in folders:
-                            inner = self._inner(folders[way.parent], os.fsencode(way.name), group)
-                            folders[way] = opened.enter_context(inner)
-                    self._write(folders[path.parent], document, group)
+                    if path.parent not in written:
+                        folder = opened.enter_context(self._folder(root, path.parent, group))
+                        written[path.parent] = folder, []
+                    folder, ids = written[path.parent]
+                    self._write(folder, document, group)
                 except _InTheWay as exc:
                     published.blocked[document.id] = _blocked(exc.path, document)
                 except OSError as exc:
                     published.failed[document.id] = _failed(root.path, document.name, exc)
                 else:
-                    written[document.id] = path.parent
-            unsynced = _unsynced(folders, root)
-            for document_id, parent in written.items():
-                why = next((unsynced[way] for way in (parent, *parent.parents) if way in unsynced), None)
-                if why is None:
-                    published.done.append(document_id)
+                    ids.append(document.id)
+            for parent, (folder, ids) in written.items():
+                try:
+                    folder.sync()
+                except OSError as exc:
+                    message = _failed(root.path, str(parent), exc)
+                    published.failed.update(dict.fromkeys(ids, message))
                 else:
-                    published.failed[document_id] = why
+                    published.done += ids
         return published
 
     def _write(self, folder: Folder, document: Document, group: int) -> None:
@@ -113,19 +114,38 @@ class Outbox:
                 raise _InTheWay(folder, name) from exc
             raise
 
+    def _folder(self, root: Folder, path: PurePosixPath, group: int) -> Folder:
+        """Open a folder below the root; missing ones are created. Raises OSError, _InTheWay."""
+        here = root.below(())
+        for part in path.parts:
+            with here:
+                here = self._inner(here, os.fsencode(part), group)
+        return here
+
     def _inner(self, folder: Folder, name: bytes, group: int) -> Folder:
+        """Open a folder that is durable, also if a killed daemon has made it. Raises OSError, _InTheWay."""
         try:
-            return folder.inner(name)
+            inner = folder.inner(name)
         except FileNotFoundError:
             self._make(folder, name, group)
-            return folder.inner(name)
+            inner = folder.inner(name)
+            self._durable.add(identity(inner.fd))
         except OSError as exc:
             if exc.errno in _NO_FOLDER:
                 raise _InTheWay(folder, name) from exc
             raise
+        here = identity(inner.fd)
+        if here not in self._durable:
+            try:
+                folder.sync()
+            except OSError:
+                inner.close()
+                raise
+            self._durable.add(here)
+        return inner
 
     def _make(self, folder: Folder, name: bytes, group: int) -> None:
-        """Create a folder, which appears only with its final permissions. Raises OSError."""
+        """Create a folder durably; it appears only with its final permissions. Raises OSError."""
         half = _TEMPORARY_FOLDER % name
         with contextlib.suppress(OSError):  # a folder that a crash left is used
             folder.unlink(half)
@@ -136,6 +156,7 @@ class Outbox:
             folder.rename(half, folder, name)
         except FileExistsError:  # another program has made it meanwhile
             folder.rmdir(half)
+        folder.sync()
 
     def _give(self, fd: int, mode: int, group: int) -> None:
         """Set the permissions of the open file `fd`, and its group: the configured one, else `group`."""
@@ -177,17 +198,6 @@ def _stands(folder: Folder, name: bytes, content: bytes) -> bool:
     if not same:
         raise _InTheWay(folder, name)
     return True
-
-
-def _unsynced(folders: Mapping[PurePosixPath, Folder], root: Folder) -> dict[PurePosixPath, str]:
-    """Sync all folders, and say which are not durable, and why."""
-    unsynced = {}
-    for path, folder in folders.items():
-        try:
-            folder.sync()
-        except OSError as exc:
-            unsynced[path] = _failed(root.path, str(path), exc)
-    return unsynced
 
 
 def _safe(name: str) -> PurePosixPath:

@@ -49,8 +49,8 @@ MUTANTS = (
     Mutant(
         "the folder of a published file is synced",
         "daemon/delivery/outbox.py",
-        "        try:\n            folder.sync()\n",
-        "        try:\n            folder.fd\n",
+        "                try:\n                    folder.sync()\n                except OSError as exc:\n",
+        "                try:\n                    folder.fd\n                except OSError as exc:\n",
         _GUARDS + "test_nothing_is_told_done_before_file_and_folder_are_synced",
     ),
     Mutant(
@@ -66,6 +66,13 @@ MUTANTS = (
         "        self.sync()  # also if it was there",
         "        # also if it was there",
         _IT + "test_archive.py::test_the_folder_that_receives_is_synced_before_the_one_that_gives",
+    ),
+    Mutant(
+        "a student's folder is durable before a document is in it",
+        "daemon/delivery/outbox.py",
+        "            try:\n                folder.sync()\n            except OSError:\n",
+        "            try:\n                folder.fd\n            except OSError:\n",
+        _GUARDS + "test_nothing_is_told_done_before_file_and_folder_are_synced",
     ),
     Mutant(
         "a document is synced before it gets its name",

@@ -37,7 +37,7 @@ def test_nothing_is_told_done_before_file_and_folder_are_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "outbox").mkdir()
-    outbox, steps = Outbox(outlet(tmp_path / "outbox")), list[str]()
+    steps = list[str]()
     fsync, rename = os.fsync, Folder.rename
 
     def synced(fd: int) -> None:
@@ -48,12 +48,13 @@ def test_nothing_is_told_done_before_file_and_folder_are_synced(
         rename(folder, name, target, new)
         steps.append(f"name {new.decode()}")
 
-    outbox.publish_all([Document(1, Kind.RECEIPT, "s01/0001-intro.receipt.json", b"{}", 1)])
+    earlier = Outbox(outlet(tmp_path / "outbox"))
+    earlier.publish_all([Document(1, Kind.RECEIPT, "s01/0001-intro.receipt.json", b"{}", 1)])
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(Folder, "rename", renamed)
-    published = outbox.publish_all([Document(2, Kind.RESULT, NAME, b"{}\n", 1)])
+    published = Outbox(outlet(tmp_path / "outbox")).publish_all([Document(2, Kind.RESULT, NAME, b"{}\n", 1)])
     assert published.done == [2]
-    assert steps == ["sync .introeval-2.tmp", "name 0001-intro.result.json", "sync outbox", "sync s01"]
+    assert steps == ["sync outbox", "sync .introeval-2.tmp", "name 0001-intro.result.json", "sync s01"]
 
 
 def node(log: Log, **named: Any) -> LocalNode:
