@@ -8,13 +8,16 @@ so. An edit that can't be used is never taken up.
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from daemon.contracts.signal import Signal
-from daemon.contracts.values import OnAlarm
 from daemon.core.alarms import Trouble, trouble
 from daemon.core.errors import ConfigError, two_parts
 from daemon.llm.prompts import NAMES, Prompt, load_prompt, load_prompts, template_file
 from daemon.llm.template_check import PromptName
+
+if TYPE_CHECKING:  # `introeval rubric` waits for every import
+    from daemon.contracts.values import OnAlarm
 
 ALARM = "rubric"
 """The code of the alarm for an edit that is not in use."""
@@ -32,7 +35,7 @@ class Rubric:
     `changed` signals that an edit was taken up.
     """
 
-    def __init__(self, folder: Path | None = None, on_alarm: OnAlarm = _unheard) -> None:
+    def __init__(self, folder: Path | None = None, on_alarm: "OnAlarm" = _unheard) -> None:
         self._folder = self._configured = self._next = folder
         self._on_alarm = on_alarm
         self.changed = Signal[[]]()

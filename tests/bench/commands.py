@@ -1,19 +1,22 @@
 """`commands`: the time of one call of a command, from its start to its end, with a daemon and without."""
 
+import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 from daemon.store import open_store
+from tests.bench.bytecode import kept_in
 from tests.bench.figures import Figure, Options, at_most, in_turn, median_of, seconds_of
 from tests.bench.process import database, make_lab, running
 
 CALLS = 11
 GOAL = at_most(0.4)
-COMMANDS = ("tasks", "status", "attention")
+COMMANDS = ("tasks", "status", "attention", "ledger", "rubric show")
 
 
 def measure(options: Options) -> list[Figure]:
@@ -31,8 +34,9 @@ def measure(options: Options) -> list[Figure]:
             if where == "with a daemon":
                 daemons.enter_context(running(file, config))
             introeval = [sys.executable, "-m", "daemon", "--config", str(file)]
-            ways |= {f"introeval {each}, {where}": [*introeval, each] for each in COMMANDS}
-        calls = {each: partial(seconds_of, partial(_call, line)) for each, line in ways.items()}
+            ways |= {f"introeval {each}, {where}": [*introeval, *each.split()] for each in COMMANDS}
+        environment = os.environ | kept_in(Path(name))
+        calls = {each: partial(seconds_of, partial(_call, line, environment)) for each, line in ways.items()}
         in_turn(calls, 1)  # the first round makes the bytecode
         times = in_turn(calls, CALLS)
     return [
@@ -40,5 +44,5 @@ def measure(options: Options) -> list[Figure]:
     ]
 
 
-def _call(line: list[str]) -> None:
-    subprocess.run(line, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _call(line: list[str], environment: Mapping[str, str]) -> None:
+    subprocess.run(line, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

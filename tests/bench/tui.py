@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from daemon.core.timestamps import to_iso
+from tests.bench.bytecode import kept_in
 from tests.bench.figures import ROUNDS, Figure, Options, at_most, in_turn, median_of, percentile, ratio_of
 from tests.bench.process import cpu_s
 from tests.tui.fake_daemon import NOW, FakeDaemon, a_refusal, in_process, in_thread, task
@@ -44,10 +45,10 @@ def measure(options: Options) -> Iterator[Figure]:
 
 
 def _paint(folder: Path) -> list[Figure]:
-    """The three in turn, so that whatever else the machine does meets all of them. All have their bytecode,
-    as pip leaves it; the first round, which makes it, does not count.
+    """The three in turn, so that whatever else the machine does meets all of them. The first round, which
+    makes the bytecode, does not count.
     """
-    bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    bytecode = kept_in(folder)
     empty = folder / "empty.py"
     empty.write_text(_EMPTY)
     with in_thread(FakeDaemon(folder / "up.sock")) as fake:
