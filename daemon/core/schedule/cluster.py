@@ -83,6 +83,8 @@ class _Hand:
 
     def rests_until(self, stage: Stage) -> float:
         """Until when the stage's engine has no work; 0 when it does not rest."""
+        if not self.phase.rests:  # asked for every task at every event, so the usual case must be cheap
+            return 0.0
         until = believed(self.phase.rests.get(self.policy.group_of(stage), 0.0), self.view)
         return until if until > self.now else 0.0
 
@@ -90,10 +92,14 @@ class _Hand:
         """Whether it can start the stage without a switch."""
         return stage in (self.phase.group or NOTHING) and not self.phase.switching
 
+    def has_slot(self, stage: Stage) -> bool:
+        """Whether one more may begin the stage with what runs there."""
+        return not (self.leaving or self.closed) and self.busy[stage] < self.policy.parallel[stage]
+
     def soon(self, task: Task, share: int) -> int | None:
         """How soon it can start the task: _LOADED, _LOADING, _EMPTY; None when it has no slot for it."""
         stage = task.stage
-        if self.leaving or self.closed or self.busy[stage] >= self.policy.parallel[stage]:
+        if not self.has_slot(stage):
             return None
         if self.rests_until(stage) or not self.may_rate(task, share > 0):
             return None
@@ -151,16 +157,18 @@ def _deal(view: View, policies: Mapping[str, Policy]) -> list[_Hand]:
             hand.owns = True
             # A suspect runs alone, and starts beside nothing.
             hand.closed |= task.suspicion > 0
+    homes = _homes(view, hands)
     ready = [t for t in queue if _is_ready(t, view)]
     waits = sum(t.stage is Stage.STT and view.node_of(t) is None for t in ready)
     share = -(-waits // len(hands))
-    _deal_first([t for t in ready if t.is_first], view, hands)
+    _deal_first([t for t in ready if t.is_first], homes, hands)
     others = [t for t in ready if not t.is_first]
-    homeless = _deal_to_homes(others, view, hands, share)
+    homeless = _deal_to_homes(others, homes, share)
     left = _deal_free(homeless, hands, share)
     if not left:
-        _take_over(others, view, hands)
-    _deal_waiting([t for t in queue if not _is_ready(t, view) and t.status not in RUNNING], view, hands)
+        _take_over(others, homes, hands)
+    known = {t.id for t in ready}
+    _deal_waiting([t for t in queue if t.id not in known and t.status not in RUNNING], homes, hands)
     _settle(view, hands, {t.id: place for place, t in enumerate(queue)})
     return list(hands.values())
 
@@ -170,18 +178,18 @@ def _is_ready(task: Task, view: View) -> bool:
     return idle and believed(task.not_before, view) <= view.now
 
 
-def _home(task: Task, view: View, hands: Mapping[str, _Hand]) -> _Hand | None:
-    """The node that the task waits for."""
-    name = view.node_of(task)
-    return None if name is None or hands[name].leaving else hands[name]
+def _homes(view: View, hands: Mapping[str, _Hand]) -> dict[int, _Hand]:
+    """The node that each task waits for, by the task's id; none for a task that waits for no node."""
+    named = ((task.id, view.node_of(task)) for task in view.tasks)
+    return {id_: hands[name] for id_, name in named if name is not None and not hands[name].leaving}
 
 
-def _deal_first(tasks: list[Task], view: View, hands: Mapping[str, _Hand]) -> None:
+def _deal_first(tasks: list[Task], homes: Mapping[int, _Hand], hands: Mapping[str, _Hand]) -> None:
     """N5: what a person put first."""
     for task in tasks:
         hand = _soonest(task, hands, 0)
         if hand is None:
-            home = _home(task, view, hands)
+            home = homes.get(task.id)
             able = [h for h in hands.values() if not h.leaving and not h.rests_until(task.stage)]
             serving = [h for h in able if task.stage in h.phase.serving]
             hand = next(iter(serving), home or min(able, key=lambda h: h.busy.total(), default=None))
@@ -193,11 +201,11 @@ def _deal_first(tasks: list[Task], view: View, hands: Mapping[str, _Hand]) -> No
         hand.owns = True
 
 
-def _deal_to_homes(tasks: list[Task], view: View, hands: Mapping[str, _Hand], share: int) -> list[Task]:
+def _deal_to_homes(tasks: list[Task], homes: Mapping[int, _Hand], share: int) -> list[Task]:
     """N2: what waits for the node that had it. Gives the others."""
     homeless = []
     for task in tasks:
-        home = _home(task, view, hands)
+        home = homes.get(task.id)
         if home is None or home.rests_until(task.stage) or (task.stage is Stage.STT and not task.suspicion):
             homeless.append(task)
         elif home.may_rate(task, share > 0):
@@ -234,22 +242,22 @@ def _soonest(task: Task, hands: Mapping[str, _Hand], share: int) -> _Hand | None
     return min(able)[-1] if able else None
 
 
-def _take_over(tasks: list[Task], view: View, hands: Mapping[str, _Hand]) -> None:
+def _take_over(tasks: list[Task], homes: Mapping[int, _Hand], hands: Mapping[str, _Hand]) -> None:
     """N4: a node that has nothing else takes over what another would start only later."""
     spare: dict[tuple[str, Stage], list[Task]] = {}
     for hand in hands.values():
+        running = Counter(t.stage for t in hand.tasks if t.status in RUNNING)
+        waiting = [t for t in hand.tasks if t.status not in RUNNING and not t.is_first]
         for stage in Stage:
-            mine = [t for t in hand.tasks if t.stage is stage and t.status not in RUNNING and not t.is_first]
-            running = sum(t.status in RUNNING and t.stage is stage for t in hand.tasks)
-            slots = max(0, hand.policy.parallel[stage] - running) if hand.has_loaded(stage) else 0
-            spare[hand.name, stage] = [
-                t for t in mine[slots:] if not t.suspicion and _home(t, view, hands) is hand
-            ]
+            slots = max(0, hand.policy.parallel[stage] - running[stage]) if hand.has_loaded(stage) else 0
+            mine = [t for t in waiting if t.stage is stage][slots:]
+            spare[hand.name, stage] = [t for t in mine if not t.suspicion and homes.get(t.id) is hand]
     later = {t.id: key for key, found in spare.items() for t in found}
+    free = _free_stages(hands)
     for task in tasks:
-        if task.id not in later or (home := _home(task, view, hands)) is None:
+        if task.stage not in free or task.id not in later:
             continue
-        left = spare[later[task.id]]
+        home, left = homes[task.id], spare[later[task.id]]
         worth = len(left) > home.policy.parallel[task.stage]
         able = [
             (soon, h.busy[task.stage], place, h)
@@ -262,15 +270,21 @@ def _take_over(tasks: list[Task], view: View, hands: Mapping[str, _Hand]) -> Non
             left.remove(task)
             taker.take(task)
             taker.busy[task.stage] += 1
+            free = _free_stages(hands)
 
 
-def _deal_waiting(tasks: list[Task], view: View, hands: Mapping[str, _Hand]) -> None:
+def _free_stages(hands: Mapping[str, _Hand]) -> set[Stage]:
+    """The stages for which some node has a slot."""
+    return {stage for stage in Stage if any(h.has_slot(stage) for h in hands.values())}
+
+
+def _deal_waiting(tasks: list[Task], homes: Mapping[int, _Hand], hands: Mapping[str, _Hand]) -> None:
     """What waits for its backoff: a node keeps loaded what it will need, and wakes in time."""
     for task in tasks:
         able = [h for h in hands.values() if not h.leaving]
         awake = [h for h in able if not h.phase.switching] or able
         serving = [h for h in awake if task.stage in h.phase.serving]
-        hand = _home(task, view, hands) or next(iter(serving or awake), None)
+        hand = homes.get(task.id) or next(iter(serving or awake), None)
         if hand is not None:
             hand.take(task)
 
@@ -278,8 +292,11 @@ def _deal_waiting(tasks: list[Task], view: View, hands: Mapping[str, _Hand]) -> 
 def _settle(view: View, hands: Mapping[str, _Hand], places: Mapping[int, int]) -> None:
     """R0: what is pending at a node that it is not dealt is released there before another has it."""
     pending = {t.id: t for t in view.tasks if t.status in PENDING}
+    at: dict[str | None, set[int]] = {}
+    for task in pending.values():
+        at.setdefault(view.node_of(task), set()).add(task.id)
     for hand in hands.values():
-        mine = {id_ for id_, t in pending.items() if view.node_of(t) == hand.name}
+        mine = at.get(hand.name, set())
         dealt = {t.id for t in hand.tasks}
         hand.lost = [pending[id_] for id_ in sorted(mine - dealt)]
         theirs = pending.keys() - mine
