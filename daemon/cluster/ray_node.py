@@ -8,11 +8,11 @@ import structlog
 
 from daemon.cluster.link import RayLink
 from daemon.cluster.values import NodeAnswer, NodeSnapshot
+from daemon.contracts.ledger import Ledger
 from daemon.contracts.values import (
     OUTCOMES,
     ExtractWork,
     Fitness,
-    Ledger,
     NodePlan,
     NodeState,
     OnProgress,

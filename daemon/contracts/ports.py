@@ -9,10 +9,10 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
+from daemon.contracts.ledger import Ledger
 from daemon.contracts.values import (
     Decoded,
     ExtractWork,
-    Ledger,
     NodePlan,
     NodeState,
     OnProgress,

@@ -6,7 +6,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from daemon.contracts.wire.status import Holder
 from daemon.core.alarms import Trouble
 from daemon.core.content.document import Evaluation, Flag, Profile, SetAside, Speaking, Transcript
 from daemon.core.errors import Fault
@@ -136,23 +135,6 @@ Fitness = Callable[[Provenance], tuple[Flag, ...]]
 
 OnAlarm = Callable[[str, Trouble | None], None]
 """Called with an alarm's code and the problem, or with None when it is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """Memory that a switch found on the GPU, in MB; None where there is no GPU to measure.
-
-    `freed` came free by the stop of the other groups; `foreign` is held by processes that are not ours;
-    `margin` is free beyond what the group needs. `waited_s` is how long the switch waited for memory.
-    `holders` are the foreign processes.
-    """
-
-    freed_mb: float | None = None
-    foreign_mb: float | None = None
-    needed_mb: float | None = None
-    margin_mb: float | None = None
-    waited_s: float = 0.0
-    holders: tuple[Holder, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from daemon.contracts.values import Ledger, OnAlarm
+from daemon.contracts.ledger import Ledger
+from daemon.contracts.values import OnAlarm
 from daemon.contracts.wire.status import GpuState, Holder
 from daemon.core.alarms import Trouble, trouble
 from daemon.core.schedule.memory import capacity_mb

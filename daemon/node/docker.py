@@ -9,8 +9,9 @@ from daemon.containers.container import OnExit
 from daemon.containers.engine import DockerEngine
 from daemon.containers.hints import Hints
 from daemon.containers.host import ContainerHost
+from daemon.contracts.ledger import Ledger
 from daemon.contracts.ports import Extractor, MemoryGuard, Rater, Transcriber
-from daemon.contracts.values import Ledger, OnProgress
+from daemon.contracts.values import OnProgress
 from daemon.core.errors import EngineError
 from daemon.core.schedule.phase_state import Group
 from daemon.core.tasks.task import Stage

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from daemon.contracts.ledger import Ledger
 from daemon.contracts.ports import Engine, Extractor, MemoryGuard, Rater, Transcriber
 from daemon.contracts.values import (
     ExtractWork,
     Failed,
-    Ledger,
     NodeState,
     OnProgress,
     Provenance,

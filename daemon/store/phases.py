@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from peewee import fn
 
-from daemon.contracts.values import Ledger
+from daemon.contracts.ledger import Ledger
 from daemon.core.content.answers import FORM_CHARS
 from daemon.core.tasks.task import OPEN, STAGE_OF, Phase, Stage
 from daemon.store.database import Database, reads, writes

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from daemon.contracts.values import Change, Ledger, Orders
+from daemon.contracts.ledger import Ledger
+from daemon.contracts.values import Change, Orders
 from daemon.core.content.document import Profile, SetAside, Speaking, Transcript
 from daemon.core.schedule.phase_state import Extent, Group
 from daemon.core.tasks.task import FINAL, Phase, Stage, Task

@@ -7,8 +7,8 @@ The rows of phases and of what runs are this machine's, since their figures are 
 from collections.abc import Callable, Set
 from typing import Any
 
+from daemon.contracts.ledger import Ledger
 from daemon.contracts.ports import Node
-from daemon.contracts.values import Ledger
 from daemon.core.alarms import trouble
 from daemon.core.canary.record import CanaryRecord, CanaryRun
 from daemon.core.errors import CanaryDrifted

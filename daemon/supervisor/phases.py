@@ -10,8 +10,8 @@ from typing import Protocol
 
 import structlog
 
+from daemon.contracts.ledger import Ledger
 from daemon.contracts.ports import Node
-from daemon.contracts.values import Ledger
 from daemon.core.alarms import trouble_of
 from daemon.core.errors import CanaryDrifted, EngineError, Fault, IntroEvalError, NodeGone
 from daemon.core.schedule.decision import LOCAL, Policy, Switch

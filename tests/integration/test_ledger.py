@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.cli.common import Chosen
-from daemon.contracts.values import Ledger
+from daemon.contracts.ledger import Ledger
 from daemon.contracts.wire.status import Holder
 from daemon.core.alarms import Trouble
 from daemon.core.tasks.task import Phase, Stage

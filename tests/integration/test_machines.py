@@ -11,8 +11,9 @@ import pytest
 from daemon.cluster.link import RayLink
 from daemon.cluster.machines import Machines
 from daemon.cluster.values import Machine, MachineFacts, NodeAnswer, NodeSnapshot, oddity
+from daemon.contracts.ledger import Ledger
 from daemon.contracts.signal import Signal
-from daemon.contracts.values import Ledger, NodePlan, NodeState
+from daemon.contracts.values import NodePlan, NodeState
 from daemon.core.alarms import Trouble, trouble
 from daemon.core.errors import IllegalTransition
 from daemon.core.tasks.task import Stage

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from daemon.contracts.ledger import Ledger
 from daemon.contracts.ports import Node
 from daemon.contracts.values import (
     ExtractWork,
-    Ledger,
     NodePlan,
     NodeState,
     Provenance,

@@ -103,11 +103,7 @@ class _Hand:
             return None
         if self.rests_until(stage) or not self.may_rate(task, share > 0):
             return None
-        if (
-            stage in (self.phase.group or NOTHING)
-            and not self.phase.switching
-            and self._has_room(task, share)
-        ):
+        if self.has_loaded(stage) and self._has_room(task, share):
             return _LOADED
         group = self.policy.group_of(stage)
         if self.phase.switching and self.phase.last_group == group:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from daemon.contracts.values import Ledger
+from daemon.contracts.ledger import Ledger
 from daemon.core.content.answers import FORM_CHARS
 from daemon.core.tasks.task import Event, Phase, Stage
 from daemon.store import Database, commits, lists, phases
