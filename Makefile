@@ -24,6 +24,9 @@ CUDA_STAMP := $(VENV)/.cuda
 SOURCES := daemon introeval_tui tests
 TEST_MODELS := whisper-tiny.en whisper-base smollm2
 
+# The tests start the program hundreds of times; without its bytecode each of them compiles it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup run test check coverage bench torture docs lint format lock clean install uninstall FORCE

@@ -20,10 +20,11 @@ class ExitCode(IntEnum):
 MEANINGS = {
     ExitCode.DONE: "Done; of `run --once` and `wait`: every task was delivered, and none failed.",
     ExitCode.NO: "The answer is no: `doctor` found a problem, a replayed decision differs, `fairness` "
-    "found the rater not fit for grades, a question was answered with no. Also an error without a code of "
-    "its own.",
+    "found the rater not fit for grades, `rehearse` did not keep the plan, `calibrate` got no scores, a "
+    "question was answered with no. Also an error without a code of its own.",
     ExitCode.UNFINISHED: "`run --once` could not finish.",
-    ExitCode.SOME_FAILED: "`run --once` and `wait`: finished, but tasks failed or files were refused.",
+    ExitCode.SOME_FAILED: "`run --once` and `wait`: finished, but tasks failed or files were refused; "
+    "`export` and `report --students`: something was held back, or not found in the sheet.",
     ExitCode.INTERRUPTED: "Ended by ctrl+c.",
     ExitCode.UNREAD: "Whoever read the output has closed it, as `head` does.",
 }

@@ -105,9 +105,13 @@ def back_up(state: Path, file: Path, *, videos: bool, program: str, now: float) 
 
 def _note(state: Path, file: Path) -> None:
     notes = state / _NOTES
-    with open(notes, "ab") as lines:
-        lines.write(os.fsencode(file) + b"\n")
-        os.fsync(lines.fileno())
+    try:
+        with open(notes, "ab") as lines:
+            lines.write(os.fsencode(file) + b"\n")
+            os.fsync(lines.fileno())
+    except PermissionError as exc:
+        told = f"a backup is noted in {notes}, which you may not write"
+        raise BackupError(f"{told}; run it as root, or as the daemon's account") from exc
     if os.geteuid() == 0:  # the daemon reads it
         owner = state.stat()
         os.chown(notes, owner.st_uid, owner.st_gid)
@@ -124,8 +128,15 @@ def noted(state: Path) -> list[Path]:
         each
         for path in paths
         for each in (path, *path.parent.glob(f"{escape(path.name)}.*"))
-        if each.is_file()
+        if _may_be_there(each)
     ]
+
+
+def _may_be_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except PermissionError:  # a folder that the daemon may not look into
+        return True
 
 
 def names_student(file: Path, traces: Traces, paths: PathSettings) -> bool:
@@ -136,7 +147,7 @@ def names_student(file: Path, traces: Traces, paths: PathSettings) -> bool:
                 shutil.copyfileobj(content_of(tar, DATABASE), copy)
             copy.flush()
             return bool(search(Path(copy.name), traces, [paths.inbox, paths.outbox, paths.state]).columns)
-        except (tarfile.TarError, KeyError, StoreError):
+        except (tarfile.TarError, KeyError, StoreError, PermissionError):
             return True
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import tarfile
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -13,15 +14,17 @@ import pytest
 
 from daemon.contracts.wire.words import Order
 from daemon.core.errors import AlreadyRunning, BackupError, NotForgotten, StoreError
+from daemon.core.keeping.traces import Traces
 from daemon.core.tasks.task import Stage
 from daemon.delivery import backup
-from daemon.delivery.backup import BackupManifest, back_up, read_again
+from daemon.delivery.backup import BackupManifest, back_up, names_student, noted, read_again
 from daemon.delivery.restore import restore
 from daemon.store import open_store
 from daemon.store.forgetting import forget
 from daemon.system.state_folder import DATABASE, owned
 from tests.integration.test_cli_daemon import run
 from tests.support.inprocess import Lab, worked_off
+from tests.support.rights import somebody_else
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -217,6 +220,34 @@ async def test_who_is_forgotten_is_found_in_an_earlier_backup_and_not_in_a_later
     made(lab, later)
     earlier.unlink()
     assert (await run(lab, "forget", "s001", "--yes", "--json")).exit_code == 12, "nothing is kept of them"
+
+
+@pytest.mark.parametrize("hidden", [False, True], ids=["unreadable", "in a folder that is closed"])
+async def test_a_backup_that_the_daemon_may_not_read_may_have_anybody(hidden: bool) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        (place := Path(name) / "roots").mkdir()
+        lab = Lab(Path(name) / "here")
+        await a_day(lab, "s001_me.mp4")
+        paths = lab.config.paths
+        made(lab, file := place / "class.tar")
+        Path(name).chmod(0o755)
+        paths.state.parent.chmod(0o755)
+        paths.state.chmod(0o777)
+        place.chmod(0o700 if hidden else 0o755)
+        with somebody_else():
+            assert noted(paths.state) == [file]
+            assert names_student(file, Traces(student="s001"), paths)
+
+
+async def test_who_may_not_note_a_backup_is_told_so(tmp_path: Path) -> None:
+    lab = Lab(tmp_path / "here")
+    await a_day(lab, "s001_me.mp4")
+    state = lab.config.paths.state
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o777)
+        with somebody_else(), pytest.raises(BackupError, match="which you may not write; run it as root"):
+            back_up(state, Path(place) / "class.tar", videos=True, program="introeval", now=0.0)
+        assert not list(Path(place).iterdir())
 
 
 async def test_a_backup_of_a_newer_program_is_refused(tmp_path: Path) -> None:

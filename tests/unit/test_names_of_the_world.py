@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.config.patterns import checked
-from daemon.core.intake.kinds import ignored
+from daemon.core.intake.kinds import ignored, is_package
 from daemon.core.intake.naming import LONGEST_PATH, Named, Refusal, Refused
 from daemon.core.intake.platforms import SHIPPED
 from daemon.core.intake.students import Names
@@ -216,7 +216,8 @@ def _examples(kind: str, rows: dict[str, str]) -> Iterator[str]:
     by_outcome: dict[str, list[str]] = {}
     for path, expected in rows.items():
         refused = expected in {*Refused, "ignored"}
-        by_outcome.setdefault(expected if refused else "of its student", []).append(
+        told = "a [package](#packages), which is opened" if is_package(path) else expected
+        by_outcome.setdefault(told if refused else "of its student", []).append(
             f"`{path}`" if refused else f"`{path}`: {expected}"
         )
     for expected, paths in by_outcome.items():
@@ -239,7 +240,7 @@ read. In this order:
 3. Folders. Words, dates, courses (`CS101`), sections and groups are passed over. The only folder left is the
    student's, or the only one with a number of two digits or more. Deeper folders are the student's own.
 4. Without such a folder, the beginning of the file's name, up to the first `_` or ` - `. A name without
-   either must be an id with letters and a number, or a number of five digits or more.
+   either must be an id with letters and two digits or more, or a number of five to twelve digits.
 
 An id must match `[intake] student_pattern`. If none of the usual words matches it, for example `s[0-9]{3}`,
 the pattern decides in steps 3 and 4: the part of the path that matches is the student, and nothing else is
@@ -253,8 +254,8 @@ A new name under which three or more different videos come within a minute raise
 
 The suffix decides only for what is certainly no recording: archives but zips, documents, pictures, links,
 programs and projects of editors are refused. Anything else of a student is claimed, and the decoder reads it.
-Half-done downloads, and what cameras, meeting tools, systems and sync clients put beside a video, are
-ignored.
+Half-done downloads, names that begin with a dot, and what cameras, meeting tools, systems and sync clients
+put beside a video are ignored.
 
 ## With a roster
 
@@ -295,7 +296,8 @@ kept in the state folder's `received/` for `[retention] archive_days`, and so is
 
 It is read by a child process that can open no file and reach no network. What may not be taken has a reason
 each in the outbox, and the rest of the zip goes on: names that lead out of it, links, encrypted files,
-archives in it, files that unpack to a hundred times their size, more than eight folders. Refused whole is a
+archives in it, files above `[intake] max_size_mb`, or of more than 10 MB that unpack to more than a hundred
+times their size, more than seven folders. Refused whole is a
 zip that is damaged, whose files overlap, that has more than 2000 files, or more than 16 times `[intake]
 max_size_mb`.
 
