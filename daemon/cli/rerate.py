@@ -1,5 +1,6 @@
 """`introeval rate`: asks for new ratings, waits for them, and compares them with the results before."""
 
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from daemon.config.load import Config
 from daemon.contracts.wire.tasks import TaskLine, TaskPage
 from daemon.contracts.wire.words import Verb
 from daemon.core.content.comparison import Comparison, Document, compare, pair
-from daemon.core.tasks.task import FINAL, Outcome
+from daemon.core.tasks.task import FINAL
 
 _LOOK_S = 0.5
 _CANARY = "canary"
@@ -20,12 +21,19 @@ _PAGE = 500
 
 
 def rated(socket: Path) -> list[int]:
-    """The ids of all tasks that were rated or need review, in order. Raises NotRunning."""
+    """The ids of all tasks that can be rated again, in order. Says how many a person has decided on: these
+    keep their grades. Raises NotRunning.
+    """
     ids: list[int] = []
-    before = None
+    before, decided = None, 0
     while lines := TaskPage.model_validate(client.get(socket, "/tasks", limit=_PAGE, before=before)).tasks:
         before = lines[-1].id
-        ids += [line.id for line in lines if line.outcome in (Outcome.EVALUATED, Outcome.NEEDS_REVIEW)]
+        ratable = [line for line in lines if Verb.RATE in line.can]
+        ids += [line.id for line in ratable if line.decided_by is None]
+        decided += sum(line.decided_by is not None for line in ratable)
+    if decided:
+        told = "1 is left as a person has" if decided == 1 else f"{decided} are left as people have"
+        print(f"{told} decided; to rate one again all the same, run: introeval rate ID", file=sys.stderr)
     return sorted(ids)
 
 

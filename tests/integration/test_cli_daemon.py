@@ -347,6 +347,26 @@ async def test_rating_all_anew_shows_what_changed_and_so_does_a_comparison_witho
     assert (await run(lab, "compare")).exit_code == UsageError.exit_code
 
 
+async def test_rating_all_anew_leaves_what_people_have_decided(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, script=fails_twice())
+    lab.hand_in("s001_me.mp4")
+    scores = [word for each in ("overall", "clarity", "content", "confidence") for word in (f"--{each}", "3")]
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        lab.script.mended = True
+        for student in ("s002", "s003"):
+            lab.hand_in(f"{student}_me.mp4")
+        await worked_off(daemon)
+        for task_id in ("1", "2"):
+            decided = await process(lab, "decide", task_id, "--by", "Dr. Roe", "--reason", "seen", *scores)
+            assert decided.code == 0, decided.err
+        done = await process(lab, "rate", "--all", "--json")
+        assert done.code == 0, done.err
+        assert "1 is left as a person has decided; to rate one again all the same" in done.err
+        assert [each["id"] for each in json.loads(done.out)["tasks"]] == [3]
+        assert (await told(lab, "task", "2"))["decided_by"] == "Dr. Roe"
+
+
 @pytest.mark.parametrize(("form", "paused"), [("--json", b'"paused":true'), ("--plain", b"Paused by")])
 async def test_a_watched_status_is_shown_again_when_it_changes_and_ends_with_ctrl_c(
     tmp_path: Path, form: str, paused: bytes
