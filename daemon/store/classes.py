@@ -185,12 +185,15 @@ def submitted_between(db: Database, begin: float, end: float) -> list[ClassTask]
 
 
 def listed_as(db: Database, student: str) -> list[tuple[int, int, RosterEntry]]:
-    """The entries of a student in all rosters, each with its class and its place there."""
+    """The entries of a student in all rosters, each with its class and its place there. As everywhere, an id
+    goes first, and another name counts where one entry alone has it.
+    """
     found = []
-    for row in RosterRow.select().execute(db).iterator():
-        entry = _entry(row)
-        if Roster([entry]).find(student) is not None:
-            found.append((row.class_id, row.place, entry))
+    for (class_id,) in RosterRow.select(RosterRow.class_id).distinct().tuples().execute(db):
+        rows = list(RosterRow.select().where(RosterRow.class_id == class_id).execute(db))
+        entries = [_entry(row) for row in rows]
+        mine = Roster(entries).find(student)
+        found += [(class_id, row.place, one) for row, one in zip(rows, entries, strict=True) if one is mine]
     return found
 
 
@@ -199,6 +202,7 @@ def strike(db: Database, student: str) -> None:
     for class_id, place, _ in listed_as(db, student):
         mine = (RosterRow.class_id == class_id) & (RosterRow.place == place)
         RosterRow.delete().where(mine).execute(db)
+    db.rosters.clear()
 
 
 def name_of(db: Database, class_id: int | None) -> str | None:

@@ -69,4 +69,5 @@ def delete_rosters(db: Database, until: float, at: float) -> int:
                 after=None,
             )
             deleted += 1
+    db.rosters.clear()
     return deleted

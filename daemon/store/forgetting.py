@@ -15,7 +15,7 @@ from daemon.core.intake.kinds import is_package
 from daemon.core.intake.naming import printable, temporary_name
 from daemon.core.keeping.traces import Traces, names_student
 from daemon.core.tasks.task import FINAL
-from daemon.store import audit, classes
+from daemon.store import audit, classes, users
 from daemon.store.class_models import ClassRow
 from daemon.store.database import Database, overwrite, reads, writes
 from daemon.store.models import ClaimRow, DocumentRow, EventRow, KeptFileRow, PhaseRow, TaskRow, UserRow
@@ -50,10 +50,12 @@ class StudentRecords:
 
 @reads
 def kept_of(db: Database, student: str, inbox: Path) -> StudentRecords:
-    """The records of a student. A refused file can be a student's by its path below `inbox` alone.
+    """The records of a student, whichever spelling or name on a roster is given. A refused file can be a
+    student's by its path below `inbox` alone.
 
     Raises UnknownStudent, and IllegalTransition while a task is open or a video is being claimed.
     """
+    student = _id_of(db, student)
     rows = list(TaskRow.select().where(TaskRow.user_id == student).execute(db))
     claims = list(_claims_of(db, student, inbox))
     _check_nothing_open(student, rows, claims)
@@ -80,6 +82,17 @@ def kept_of(db: Database, student: str, inbox: Path) -> StudentRecords:
     )
 
 
+def _id_of(db: Database, student: str) -> str:
+    """The id by which the database knows a student."""
+    if found := users.spellings(db, [student]):
+        return found[student]
+    listed = {entry.student for _, _, entry in classes.listed_as(db, student)}
+    if len(listed) != 1:
+        return student
+    (one,) = listed
+    return users.spellings(db, [one]).get(one, one)
+
+
 def _check_nothing_open(student: str, rows: Iterable[TaskRow], claims: Iterable[ClaimRow]) -> None:
     for row in rows:
         if row.status not in _FINAL:
@@ -101,6 +114,7 @@ def forget(db: Database, student: str, inbox: Path, *, at: float, actor: str | N
 @writes
 def _delete(db: Database, student: str, inbox: Path, at: float, actor: str | None) -> None:
     kept = kept_of(db, student, inbox)
+    student = kept.student
     audit.forget(db, kept.traces, kept.tasks, at=at, actor=actor)
     TaskRow.delete().where(TaskRow.user_id == student).execute(db)  # cascades to documents and history
     for ids in chunked(kept.reasons, _AT_ONCE):

@@ -348,12 +348,13 @@ async def test_rating_all_anew_shows_what_changed_and_so_does_a_comparison_witho
 
 
 async def test_rating_all_anew_leaves_what_people_have_decided(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, script=fails_twice())
+    script = fails_twice()
+    lab = Lab(tmp_path, script=script)
     lab.hand_in("s001_me.mp4")
     scores = [word for each in ("overall", "clarity", "content", "confidence") for word in (f"--{each}", "3")]
     async with lab.daemon() as daemon:
         await worked_off(daemon)
-        lab.script.mended = True
+        script.mended = True
         for student in ("s002", "s003"):
             lab.hand_in(f"{student}_me.mp4")
         await worked_off(daemon)

@@ -117,6 +117,43 @@ async def test_a_student_of_a_roster_is_forgotten_with_address_and_notices_also_
         assert not any(word in file.read_bytes() for word in (b"Ana Silva", b"ana@example.org", b"Cem Aydin"))
 
 
+@pytest.mark.parametrize("given", ["s060", "S060", "asmith"])
+async def test_a_student_is_forgotten_by_any_spelling_and_by_a_name_on_the_roster(
+    tmp_path: Path, given: str
+) -> None:
+    lab = Lab(tmp_path)
+    for name in ("S060_me.mp4", "s060/cv.pdf", "s001_me.mp4"):
+        lab.hand_in(name)
+    entries = [RosterEntry(student="s060", aliases=("asmith",)), RosterEntry(student="s001")]
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        await daemon.session(
+            classes.open_class, "day", deadline=None, rubric=None, archive_days=None, entries=entries,
+            now=1.0, actor=None,
+        )  # fmt: skip
+        gone = await forgotten(lab, given)
+    assert (gone.student, gone.tasks, gone.left) == ("S060", 1, [])
+    assert [result["student_id"] for result in lab.results().values()] == ["s001"]
+    assert not names(lab.outbox / "_rejected", lab.config.paths.state / "rejected")
+
+
+async def test_forgetting_strikes_nobody_else_off_the_roster_and_the_daemon_knows_it(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    entries = [
+        RosterEntry(student="10001", name="Carl Weber"),
+        RosterEntry(student="20002", name="Bo Lind", aliases=("10001",)),
+    ]
+    async with lab.daemon() as daemon:
+        await daemon.session(
+            classes.open_class, "day", deadline=None, rubric=None, archive_days=None, entries=entries,
+            now=1.0, actor=None,
+        )  # fmt: skip
+        assert (await daemon.session(classes.open_roster)).find("10001") is not None
+        await forgotten(lab, "10001")
+        left = (await daemon.session(classes.open_roster)).entries
+    assert [entry.student for entry in left] == ["20002"]
+
+
 async def test_copies_of_the_database_and_files_without_a_row_go_and_no_link_is_followed(
     tmp_path: Path,
 ) -> None:

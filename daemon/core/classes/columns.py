@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
-from daemon.core.classes.roster import folded
 from daemon.core.classes.sheet import TableRow
+from daemon.core.spelling import folded
 
 
 class RosterColumn(StrEnum):

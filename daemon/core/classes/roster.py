@@ -9,13 +9,9 @@ from pydantic import AfterValidator, Field
 
 from daemon.core.content.document import DocumentPart
 from daemon.core.intake.naming import is_safe
+from daemon.core.spelling import folded
 
 MOST_ENTRIES = 10_000
-UNSEEN = " \t\r\n\v\f\ufeff\u2060" + "".join(
-    chr(code) for code in (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-)
-"""White space, and marks of the direction of writing, which come along when a name is copied."""
-
 Text = Annotated[str, Field(max_length=200)]
 
 
@@ -64,11 +60,6 @@ class Roster:
     def called(self, name: str) -> Sequence[RosterEntry]:
         """The people of this whole name, whichever part of it comes first, and with or without spaces."""
         return self._by_name.get("".join(words(name)), ())
-
-
-def folded(name: str) -> str:
-    """A name as it is compared: without its case, its width, and what cannot be seen around it."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).strip(UNSEEN)
 
 
 def words(name: str) -> list[str]:

@@ -10,9 +10,10 @@ from itertools import dropwhile
 from pydantic import ValidationError
 
 from daemon.core.classes.columns import RosterColumn, columns, is_test_student, participant_number
-from daemon.core.classes.roster import MOST_ENTRIES, UNSEEN, RosterEntry, folded
+from daemon.core.classes.roster import MOST_ENTRIES, RosterEntry
 from daemon.core.classes.sheet import SheetUnreadable, TableFile, TableRow
 from daemon.core.intake.naming import is_safe, printable
+from daemon.core.spelling import UNSEEN, folded
 
 MOST_BYTES = 20_000_000
 _MOST_FAULTS = 20

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from daemon.core.class_rules import CountingRule, ReleaseRule
-from daemon.core.classes.roster import Roster, RosterEntry, folded
+from daemon.core.classes.roster import Roster, RosterEntry
 from daemon.core.content.release import held_because
+from daemon.core.spelling import folded
 from daemon.core.tasks.task import Outcome
 
 

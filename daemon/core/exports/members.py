@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from daemon.core.classes.columns import RosterColumn, participant_number
-from daemon.core.classes.roster import folded
 from daemon.core.classes.sheet import TableRow
 from daemon.core.classes.standing import Standing, StudentStanding
 from daemon.core.content.document import Criterion, Result
+from daemon.core.spelling import folded
 
 _KEYS = (RosterColumn.STUDENT, RosterColumn.NUMBER, RosterColumn.LOGIN, RosterColumn.USER, RosterColumn.EMAIL)
 

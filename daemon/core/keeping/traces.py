@@ -2,12 +2,12 @@
 
 import json
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import PurePath
 
+from daemon.core.spelling import folded
 from daemon.core.tasks.task import Status
 
 _SHORT_NUMBER = 3  # digits
@@ -20,12 +20,12 @@ _ROW_GOES_ON = rb"(?=20\d\d-\d\d-\d\dT|" + "|".join(status.value for status in S
 def names_student(relative: PurePath, student: str) -> bool:
     """Whether a path below the inbox is a student's: by a folder, by the part of its name before the first
     `_`, or by the stem of its name. An id with a number may also stand between two `_`. It need not be a path
-    that becomes a task.
+    that becomes a task, and may spell the id otherwise.
     """
     named = [*relative.parts[:-1], relative.name.partition("_")[0], relative.stem]
     if any(c.isdigit() for c in student):
         named += relative.stem.split("_")
-    return student in (unicodedata.normalize("NFC", name) for name in named)
+    return folded(student) in map(folded, named)
 
 
 class Finder:
