@@ -317,11 +317,24 @@ def test_a_grade_that_was_there_is_replaced_and_told() -> None:
     assert (again.content, again.replaced) == (exported.content, ())
 
 
-def test_a_worksheet_with_a_scale_of_words_is_refused() -> None:
-    with pytest.raises(UsageError, match="scale of words"):
-        moodle.Worksheet(worksheet([member(1, "A", 7)], "Poor, Good", grade="Good"), TITLES, []).filled(
-            "overall_rating"
-        )
+@pytest.mark.parametrize(
+    ("beside", "grade", "told"),
+    [
+        ("Poor, Good", "", "the worksheet has the scale 'Poor, Good'"),
+        ("", "Good", "scale of words"),
+        ("Level 1, Level 2", "-", "set the assignment to points"),
+    ],
+)
+def test_a_worksheet_with_a_scale_of_words_is_refused(beside: str, grade: str, told: str) -> None:
+    ana = member(1, "A", 7)
+    with pytest.raises(UsageError, match=told):
+        moodle.Worksheet(worksheet([ana], beside, grade=grade), TITLES, [ana]).filled("overall_rating")
+
+
+def test_a_date_beside_the_grade_is_no_scale() -> None:
+    ana = member(1, "A", 7)
+    told = worksheet([ana], "Thursday, 26 November 2026, 10:22 AM")
+    assert moodle.Worksheet(told, TITLES, [ana]).filled("overall_rating").entered == (ana.student,)
 
 
 def test_a_worksheet_whose_titles_are_not_known_names_those_there() -> None:
@@ -344,17 +357,30 @@ def test_a_grade_is_written_as_the_maximum_is(score: int, maximum: str, written:
     assert scaled(score, maximum) == written
 
 
-@given(st.text())
+@given(st.text() | st.text("a;'=-+@ \t\n"))
 def test_a_cell_is_read_back_as_the_text_that_it_was(text: str) -> None:
     assert text_of(cell(text)) == text
 
 
 @pytest.mark.parametrize(
     "text",
-    ["=1", "+1", "-1", "@a", "\t=1", "\r1", "\n1", "＝1", "＋1", "－1", "＠a", " =1", "\xa0=1", "　＝1"],
+    ["=1", "+1", "-1", "@a", "\t1", "\r1", "\n1", "＝1", "＋1", "－1", "＠a", " =1", "\xa0=1", "　＝1"],
 )
 def test_no_text_is_taken_for_a_formula(text: str) -> None:
     assert cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("s001_a;=1+1;.mp4", "s001_a;'=1+1;.mp4"),
+        ("a; \xa0-1", "a;' \xa0-1"),
+        ("two\n=lines", "two\n'=lines"),
+        ("good; a 'word'; more", "good; a 'word'; more"),
+    ],
+)
+def test_no_part_of_a_text_is_a_formula_where_a_semicolon_separates(text: str, written: str) -> None:
+    assert cell(text) == written
 
 
 def test_the_table_has_every_field_of_the_released_results() -> None:

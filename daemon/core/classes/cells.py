@@ -2,16 +2,22 @@
 
 A spreadsheet takes a text for a formula by its first sign, also behind spaces and in full width, and runs it.
 Such a text gets an apostrophe in front. So does one that begins with an apostrophe: what `text_of` reads back
-is then what was written, whatever it was.
+is then what was written, whatever it was. Where `;` separates cells, as in many languages, the spreadsheet
+splits a text in the midst, also at the end of a line, and each part would be a cell: there is one as well.
 """
 
-_FORMULAS = (
-    *("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}"),
-    *("\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH COMMERCIAL AT}"),
+import re
+
+_SIGNS = (
+    "=+@-\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
+    "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
 )
 _CONTROLS = ("\t", "\r", "\n")
 _MARK = "'"
 _HIDDEN = " \N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}\N{ZERO WIDTH SPACE}\N{ZERO WIDTH NO-BREAK SPACE}\x00"
+_BEFORE_FORMULA = rf"(?=['{_HIDDEN}]*[{re.escape(_SIGNS)}])"
+_SPLIT = re.compile(rf"(?<=[;\t\r\n]){_BEFORE_FORMULA}")
+_MARKED = re.compile(rf"(?<=[;\t\r\n]){_MARK}{_BEFORE_FORMULA}")
 
 
 def cell(value: object) -> str:
@@ -21,10 +27,10 @@ def cell(value: object) -> str:
     text = str(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return text
-    risky = text.startswith((*_CONTROLS, _MARK)) or text.lstrip(_HIDDEN).startswith(_FORMULAS)
-    return _MARK + text if risky else text
+    risky = text.startswith((*_CONTROLS, _MARK)) or text.lstrip(_HIDDEN).startswith(tuple(_SIGNS))
+    return (_MARK if risky else "") + _SPLIT.sub(_MARK, text)
 
 
 def text_of(cell: str) -> str:
     """The text of a cell of `cell`."""
-    return cell.removeprefix(_MARK)
+    return _MARKED.sub("", cell.removeprefix(_MARK))

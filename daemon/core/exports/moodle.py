@@ -27,6 +27,8 @@ FEEDBACK_FILE = "feedback.html"
 _NO = frozenset("no|nein|non|não|nee|nie|nej|ei|ne|hayır|нет|いいえ|否|不".split("|"))
 _UNSAFE = re.compile(r'[_/\\:*?"<>|&`\'\s]+')
 _LONGEST_NAME = 80
+_NO_POINTS = ", and no points can be entered; set the assignment to points in Moodle"
+_TIME_OF_DAY = re.compile(r"\d[:.]\d\d")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member, so that the same results give the same bytes
 
 
@@ -98,17 +100,24 @@ class Worksheet:
         return any(row.cell(self._grade + right).casefold() in _NO for right in (2, 3))
 
     def _maximum(self, grade: int) -> str:
-        """The maximum grade; 10 where no column has one. Raises UsageError for a scale of words."""
-        found = {row.cell(grade + 1) for row in self._rows.values()} - {""}
-        if len(found) == 1 and is_number(one := found.pop()) and float(one.replace(",", ".")) > 0:
+        """The maximum grade; 10 where no column has one. Raises UsageError for a scale of words, whose items
+        stand in the place of a maximum.
+        """
+        beside = {row.cell(grade + 1) for row in self._rows.values()}
+        found = sorted(beside - {""})
+        if len(found) == 1 and is_number(one := found[0]) and float(one.replace(",", ".")) > 0:
             return one
+        if len(beside) == 1 and found and grade + 1 != self._feedback and _is_scale(found[0]):
+            raise UsageError(f"the worksheet has the scale {found[0]!r}{_NO_POINTS}")
         told = {row.cell(grade) for row in self._rows.values()} - {"", "-"}
         if words := sorted(text for text in told if not is_number(text)):
-            raise UsageError(
-                f"a grade of the worksheet is {words[0]!r}: it has a scale of words, and no points can be "
-                "entered; set the assignment to points in Moodle"
-            )
+            raise UsageError(f"a grade of the worksheet is {words[0]!r}: it has a scale of words{_NO_POINTS}")
         return "10"
+
+
+def _is_scale(text: str) -> bool:
+    """Whether a cell lists the items of a scale; a date, which has commas in many languages, has a time."""
+    return "," in text and not _TIME_OF_DAY.search(text)
 
 
 def feedback(member: ClassMember) -> str:
