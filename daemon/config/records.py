@@ -17,7 +17,8 @@ class ReviewSettings(Settings):
     """Which results leave for a grade book without a person's decision: `all`; all but the `flagged`; `none`.
     A result without a rating never leaves."""
     counts: CountingRule = "newest"
-    """Which of several videos of one student counts: the `newest` or the `first`, but for cancelled ones."""
+    """Which of several videos of one student counts: the `newest` or the `first`, but for cancelled ones.
+    Where another account has handed in for the student, the one that somebody decides on."""
 
 
 class ExportSettings(Settings):

@@ -1,9 +1,12 @@
 """Each student of a class has one standing, by the task that counts."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.core.class_rules import CountingRule
 from daemon.core.classes.roster import Roster, RosterEntry
 from daemon.core.classes.standing import ClassTask, Standing, count, standings
 from daemon.core.content.release import NO_GRADES, held_because
@@ -65,6 +68,44 @@ def test_an_id_in_another_case_or_width_and_an_alias_are_the_same_student() -> N
     assert [each.id for each in first.tasks] == [1]
     assert [each.id for each in second.tasks] == [2, 3]
     assert third.standing is Standing.MISSING
+
+
+OF_ANOTHER = ("other_account",)
+
+
+@pytest.mark.parametrize("counting", ["newest", "first"])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (task(1, "s1"), task(2, "s1", Outcome.FAILED, flag_codes=OF_ANOTHER)),
+        (task(1, "s1", Outcome.UNSCORABLE), task(2, "s1", flag_codes=OF_ANOTHER)),
+        (task(1, "s1"), task(2, "s1", flag_codes=OF_ANOTHER)),
+    ],
+    ids=["a broken one after it", "a silent one before it", "one that is rated"],
+)
+def test_a_file_from_another_account_takes_no_ones_place_until_somebody_decides(
+    first: ClassTask, second: ClassTask, counting: CountingRule
+) -> None:
+    line = standings(ROSTER, [first, second], "flagged", counting, None)[0]
+    assert line.counts is not None
+    assert line.counts.rating is not None
+    assert line.standing is Standing.NEEDS_REVIEW
+    assert standings(ROSTER, [first, second], "none", counting, None)[0].standing is Standing.NEEDS_REVIEW
+
+
+@pytest.mark.parametrize("counting", ["newest", "first"])
+@pytest.mark.parametrize("owner", [1, 2])
+def test_once_somebody_has_decided_that_one_counts_whoever_came_first(
+    counting: CountingRule, owner: int
+) -> None:
+    both = [task(1, "s1"), task(2, "s1", flag_codes=OF_ANOTHER)]
+    both[owner - 1] = replace(both[owner - 1], decided_by="Ann")
+    more = [task(3, "s1", flag_codes=OF_ANOTHER), task(4, "s1", Outcome.FAILED, flag_codes=OF_ANOTHER)]
+    line = standings(ROSTER, [*both, *more], "flagged", counting, None)[0]
+    assert (line.counts, line.standing) == (both[owner - 1], Standing.RELEASED)
+    own = task(5, "s1")
+    line = standings(ROSTER, [*both, *more, own], "flagged", "newest", None)[0]
+    assert (line.counts, line.standing) == (own, Standing.RELEASED)
 
 
 def test_an_alias_of_two_is_nobodys() -> None:

@@ -8,8 +8,11 @@ from enum import StrEnum
 from daemon.core.class_rules import CountingRule, ReleaseRule
 from daemon.core.classes.roster import Roster, RosterEntry
 from daemon.core.content.release import held_because
+from daemon.core.intake.ownership import OTHER_ACCOUNT
 from daemon.core.spelling import folded
 from daemon.core.tasks.task import Outcome
+
+_DISPUTED = "another account has handed in for this student as well; decide on the one that counts"
 
 
 class Standing(StrEnum):
@@ -102,8 +105,7 @@ def _standing(
 ) -> StudentStanding:
     if not tasks:
         return StudentStanding(student, entry, (), None, Standing.MISSING, "nothing was handed in", False)
-    whole = [task for task in tasks if task.outcome is not Outcome.CANCELLED] or tasks
-    counts = whole[-1] if counting == "newest" else whole[0]
+    counts, disputed = _counting(tasks, counting)
     held = held_because(
         counts.outcome,
         counts.flag_codes,
@@ -111,16 +113,36 @@ def _standing(
         rated=counts.rating is not None,
         decided=counts.decided_by is not None,
     )
+    if disputed and not held and rule != "all":
+        held = _DISPUTED
     late = deadline is not None and counts.claimed_at > deadline
-    return StudentStanding(student, entry, tuple(tasks), counts, _of(counts, held), held, late)
+    return StudentStanding(student, entry, tuple(tasks), counts, _of(counts, held, disputed), held, late)
 
 
-def _of(task: ClassTask, held: str) -> Standing:
+def _counting(tasks: Sequence[ClassTask], counting: CountingRule) -> tuple[ClassTask, bool]:
+    """The task that counts, and whether a person has to say so first.
+
+    That is so where another account has handed in for the student: the flag is on the file that came later,
+    which may be the student's own. Nothing that came to nothing then takes the place of a rating, and once
+    somebody has decided on a task, nothing of another account takes that one's.
+    """
+    whole = [task for task in tasks if task.outcome is not Outcome.CANCELLED] or tasks
+    decided = [task for task in whole if task.decided_by is not None]
+    disputed = any(OTHER_ACCOUNT in task.flag_codes for task in whole)
+    if disputed and decided:
+        later = whole[whole.index(decided[-1]) + 1 :]
+        whole = [*decided, *(task for task in later if OTHER_ACCOUNT not in task.flag_codes)]
+    elif disputed:
+        whole = [task for task in whole if task.rating is not None or task.outcome is None] or whole
+    return whole[-1] if counting == "newest" else whole[0], disputed and not decided
+
+
+def _of(task: ClassTask, held: str, disputed: bool) -> Standing:
     if task.outcome is None:
         return Standing.IN_WORK
     if task.rating is None:
         return Standing.NEEDS_REVIEW if task.outcome is Outcome.NEEDS_REVIEW else Standing.UNREADABLE
     if not held:
         return Standing.RELEASED
-    is_flagged = bool(held_because(task.outcome, task.flag_codes, "flagged", rated=True, decided=False))
-    return Standing.NEEDS_REVIEW if is_flagged else Standing.HELD
+    flagged = held_because(task.outcome, task.flag_codes, "flagged", rated=True, decided=False)
+    return Standing.NEEDS_REVIEW if flagged or disputed else Standing.HELD
