@@ -16,6 +16,7 @@ from daemon.store.database import Database, writes
 from daemon.store.found import find
 from daemon.store.models import TaskRow
 from daemon.store.reports import listed
+from daemon.store.revising import recalibrate
 
 
 @writes
@@ -38,8 +39,8 @@ def decide(db: Database, task_id: int, wanted: Wanted, now: float, actor: str | 
 
 @writes
 def take_back(db: Database, task_id: int, now: float, actor: str | None) -> Result:
-    """Undo what people decided: the next revision has what the model gave. Raises as `decide`, and
-    IllegalTransition where nobody has decided.
+    """Undo what people decided: the next revision has what the model gave, and one more what a calibration
+    has made of its class meanwhile. Raises as `decide`, and IllegalTransition where nobody has decided.
     """
     row = find(db, task_id)
     check(listed(row), Ruling.UNDO, db.terms, now)
@@ -48,7 +49,9 @@ def take_back(db: Database, task_id: int, now: float, actor: str | None) -> Resu
     if own is None:
         raise IllegalTransition(f"task {task_id} has no result of a model to go back to; decide on it anew")
     next_ = taken_back(own, found[-1].revision, now, db.release)
-    return _revise(db, row, next_, "decision_taken_back", now, actor)
+    _revise(db, row, next_, "decision_taken_back", now, actor)
+    recalibrate(db, task_id, now, actor)
+    return read_result(documents.results(db, task_id)[-1])
 
 
 def _column(result: Result, part: DocumentPart | None) -> str | None:

@@ -82,9 +82,7 @@ def ratings_of(db: Database, of: Membership) -> list[Rating]:
 @writes
 def calibrate(db: Database, use: InUse, now: float, actor: str | None) -> Revised:
     """Use a calibration from now on, and revise the results of its class that it holds for."""
-    made = use.calibration
-    begin, end = from_iso(made.begins_at), from_iso(made.ends_at)
-    found = ratings_of(db, Membership(made.day, begin, end, made.class_id))
+    found = ratings_of(db, _class_of(use))
     others = [use.differs(rating.origin) for rating in found]
     before = in_use(db)
     put_to_use(db, use)
@@ -93,7 +91,7 @@ def calibrate(db: Database, use: InUse, now: float, actor: str | None) -> Revise
     _told(db, "calibration_applied", use, now, actor, before and before.named, {**use.named, "tasks": tasks})
     left = [differs for differs in others if differs]
     differs = tuple(sorted({key for each in left for key in each}))
-    return Revised(made.number, tuple(tasks), len(left), differs)
+    return Revised(use.calibration.number, tuple(tasks), len(left), differs)
 
 
 @writes
@@ -114,9 +112,25 @@ def remove_calibration(db: Database, now: float, actor: str | None) -> Revised:
 
 
 @writes
+def recalibrate(db: Database, task_id: int, now: float, actor: str | None) -> None:
+    """Revise a result of which a decision was taken back, as the others of its class were meanwhile: by the
+    calibration in use, if it is of that class, and to the model's own figures where none is in use any more.
+    """
+    use = in_use(db)
+    condition = TaskRow.id == task_id
+    ratings = list(_ratings(db, condition if use is None else condition & _class_of(use).condition))
+    _recompose(db, ratings, use, "uncalibrated" if use is None else "calibrated", now, actor)
+
+
+@writes
 def calibration_made(db: Database, use: InUse, now: float, actor: str | None) -> None:
     """Record in the audit that a calibration was made."""
     _told(db, "calibration_made", use, now, actor, None, use.named)
+
+
+def _class_of(use: InUse) -> Membership:
+    made = use.calibration
+    return Membership(made.day, from_iso(made.begins_at), from_iso(made.ends_at), made.class_id)
 
 
 def _told(

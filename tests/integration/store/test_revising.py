@@ -130,6 +130,29 @@ def test_a_calibration_is_applied_to_its_class_and_its_model_alone(store: Databa
     assert last(store, mine.id)["provenance"]["rate"]["calibration"]["number"] == 1
 
 
+def test_a_decision_that_is_taken_back_leaves_what_its_class_has(store: Database) -> None:
+    before, while_ = rated(store, "anna"), rated(store, "bert")
+    accepted = Wanted(by="ann")
+
+    def figures(task: Task) -> tuple[int, bool]:
+        found = last(store, task.id)
+        return found["evaluation"]["overall_rating"], "calibration" in found["provenance"]["rate"]
+
+    deciding.decide(store, while_.id, accepted, LATER, "ann")
+    revising.calibrate(store, use(), LATER, "ann")
+    assert figures(while_) == (5, False)
+    deciding.take_back(store, while_.id, LATER, "ann")
+    assert figures(while_) == figures(before) == (7, True)
+    deciding.decide(store, before.id, accepted, LATER, "ann")
+    revising.remove_calibration(store, LATER, "ann")
+    deciding.take_back(store, before.id, LATER, "ann")
+    assert figures(before) == figures(while_) == (5, False)
+    revision = last(store, before.id)["revision"]
+    deciding.decide(store, before.id, accepted, LATER, "ann")
+    deciding.take_back(store, before.id, LATER, "ann")
+    assert last(store, before.id)["revision"] == revision + 2
+
+
 def test_a_second_calibration_corrects_the_models_own_figures_and_not_the_corrected(store: Database) -> None:
     task = rated(store, "anna")
     revising.calibrate(store, use(1, apart=2), LATER, "ann")
