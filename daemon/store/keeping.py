@@ -1,22 +1,26 @@
 """How long videos and files are kept, counted in seconds of witnessed time."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import asdict
 
 from peewee import chunked
 
+from daemon.contracts.documents import Kind
+from daemon.core.intake.naming import printable
 from daemon.core.keeping.witness import Reading, Witness, look
 from daemon.core.tasks.task import FINAL, Task
 from daemon.store import settings
 from daemon.store.class_models import ClassRow
 from daemon.store.database import Database, reads, writes
 from daemon.store.found import find_all
-from daemon.store.models import ClaimRow, KeptFileRow, TaskRow
+from daemon.store.models import ClaimRow, DocumentRow, KeptFileRow, TaskRow
 from daemon.system.shelves import claim_of
 
 _WITNESS = "witness"
 _FINAL = tuple(status.value for status in FINAL)
 DAY_S = 86_400.0
+_EVER = 0.0  # below any time: unlike IS NOT NULL, a comparison uses the index
 _AT_ONCE = 400  # SQLite allows at least 999 variables in a statement
 
 
@@ -87,8 +91,24 @@ def _drop_files(db: Database, names: Iterable[bytes]) -> None:
 
 
 def _drop_claims(db: Database, ids: Iterable[str]) -> None:
-    """Delete the claims among `ids` that are closed and became no task."""
+    """Delete the claims among `ids` that are closed and became no task, with the delivered reasons of their
+    refusals.
+    """
     for some in chunked(ids, _AT_ONCE):
         born = TaskRow.select(TaskRow.claim_id).where(TaskRow.claim_id.in_(some))
         closed = ClaimRow.id.in_(some) & ClaimRow.step.in_(("done", "lost")) & ClaimRow.id.not_in(born)
+        for claim in list(ClaimRow.select().where(closed).execute(db)):
+            DocumentRow.delete().where(DocumentRow.id.in_(_reasons_of(db, claim))).execute(db)
         ClaimRow.delete().where(closed).execute(db)
+
+
+def _reasons_of(db: Database, claim: ClaimRow) -> list[int]:
+    """The delivered reasons of a refused file, or of what was refused in a package, which has no claim."""
+    at_once = (DocumentRow.kind == Kind.REASON.value) & (DocumentRow.created_at == claim.claimed_at)
+    found = DocumentRow.select().where(at_once & (DocumentRow.delivered_at > _EVER)).execute(db)
+    mine, inside = f"_rejected/{claim.id}-", f"{printable(claim.filename)}/"
+    return [
+        row.id
+        for row in found
+        if row.name.startswith(mine) or inside in (json.loads(bytes(row.content)).get("path") or "")
+    ]

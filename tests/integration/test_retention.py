@@ -1,7 +1,9 @@
 """Retention: what is kept for a time, and that no clock alone ends it."""
 
+import json
 import sqlite3
 import time
+import zipfile
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
@@ -215,7 +217,38 @@ async def test_refused_files_and_copies_of_the_database_are_kept_for_the_same_ti
     with closing(sqlite3.connect(state / DATABASE)) as database:
         assert database.execute("SELECT filename FROM claims").fetchall() == [("s002_slides.pdf",)]
         assert database.execute("SELECT count(*) FROM kept_files").fetchone() == (1,)
+        (reason,) = database.execute("SELECT content FROM documents").fetchone()
+        assert json.loads(reason)["filename"] == "s002_slides.pdf", "and the reasons go with the files"
     assert len(list((lab.outbox / "_rejected").iterdir())) == 2, "why they were refused stays"
+
+
+async def test_the_reasons_of_what_was_refused_in_a_package_go_with_the_package(
+    tmp_path: Path, clocks: Clocks
+) -> None:
+    lab = Lab(tmp_path, settings={"retention.archive_days": 1})
+    with zipfile.ZipFile(tmp_path / "week.zip", "w") as package:
+        package.writestr("s001/cv.pdf", b"%PDF")
+        package.writestr("s002/cv.pdf", b"%PDF")
+    lab.hand_in("week.zip", (tmp_path / "week.zip").read_bytes())
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+    async with looked(lab, clocks) as daemon:
+        lab.hand_in("s003_notes.txt")
+        await worked_off(daemon)
+    clocks.run(0.9)
+    async with looked(lab, clocks):
+        pass
+    assert reasons(lab) == ["cv.pdf", "cv.pdf", "s003_notes.txt"]
+    clocks.run(0.2)
+    async with looked(lab, clocks):
+        await until(lambda: reasons(lab) == ["s003_notes.txt"])
+    assert len(list((lab.outbox / "_rejected").iterdir())) == 3
+
+
+def reasons(lab: Lab) -> list[str]:
+    with closing(sqlite3.connect(lab.config.paths.state / DATABASE)) as database:
+        found = database.execute("SELECT content FROM documents WHERE kind = 'reason'").fetchall()
+    return sorted(json.loads(content)["filename"] for (content,) in found)
 
 
 def test_a_refused_file_whose_claim_is_not_closed_stays(tmp_path: Path) -> None:
