@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from daemon.core.content.document import Evaluation, Flag, Profile, SetAside, Speaking, Transcript
+from daemon.core.content.result import as_heard
 from daemon.core.tasks.task import SHARED_NAME, Status, Task
 from daemon.store.models import TaskRow
 
@@ -47,6 +48,11 @@ def read_stt(text: str | None) -> tuple[Transcript | None, Speaking | None]:
 def read_profile(text: str | None) -> Profile | None:
     """Parse the column `mistral_result`. None also when the stage gave nothing valid."""
     return None if text in (None, "null") else Profile.model_validate_json(text)
+
+
+def read_form(row: TaskRow) -> Profile | None:
+    """The form of a task as a rater is shown it: with the name that was heard, as the transcript has it."""
+    return as_heard(read_profile(row.mistral_result), json.loads(row.provenance))
 
 
 def read_evaluation(text: str | None) -> Evaluation | None:

@@ -13,7 +13,7 @@ from daemon.core.fairness.kept import Acceptance, KeptCard
 from daemon.core.tasks.task import Outcome
 from daemon.core.timestamps import to_iso
 from daemon.store import audit, settings
-from daemon.store.codec import read_profile, read_stt
+from daemon.store.codec import read_form, read_stt
 from daemon.store.database import Database, reads, writes
 from daemon.store.membership import Membership
 from daemon.store.models import SettingRow, TaskRow
@@ -71,7 +71,7 @@ def said_in(db: Database, of: Membership) -> list[Introduction]:
     """The introductions of a class that a model has rated, oldest first."""
     by_model = TaskRow.outcome.in_(_RATED) & TaskRow.error_code.is_null()
     rows = (
-        TaskRow.select(TaskRow.stt_result, TaskRow.mistral_result)
+        TaskRow.select(TaskRow.stt_result, TaskRow.mistral_result, TaskRow.provenance)
         .where(of.condition & by_model)
         .order_by(TaskRow.id)
     )
@@ -79,7 +79,7 @@ def said_in(db: Database, of: Membership) -> list[Introduction]:
     for row in rows.execute(db):
         transcript, speaking = read_stt(row.stt_result)
         if transcript is not None and speaking is not None:
-            found.append(Introduction(transcript.text, read_profile(row.mistral_result), speaking))
+            found.append(Introduction(transcript.text, read_form(row), speaking))
     return found
 
 

@@ -47,8 +47,7 @@ def next_one(db: Database, since: float, times: int) -> Again | None:
     transcript, speaking = codec.read_stt(row.stt_result)
     assert transcript is not None
     assert speaking is not None
-    profile = codec.read_profile(row.mistral_result)
-    return Again(task, row.revision, done[task] + 1, transcript, speaking, profile)
+    return Again(task, row.revision, done[task] + 1, transcript, speaking, codec.read_form(row))
 
 
 @writes

@@ -166,9 +166,9 @@ def task(db: Database, task_id: int) -> TaskRecord:
 
 @reads
 def payload(db: Database, task_id: int) -> tuple[Transcript | None, Speaking | None, Profile | None]:
-    """The results of the stages so far; None for one without. Raises UnknownTask."""
+    """What a rater is shown of the results of the stages; None for one without. Raises UnknownTask."""
     row = find(db, task_id)
-    return (*codec.read_stt(row.stt_result), codec.read_profile(row.mistral_result))
+    return (*codec.read_stt(row.stt_result), codec.read_form(row))
 
 
 @reads
@@ -178,8 +178,10 @@ def set_aside(db: Database, task_id: int) -> tuple[SetAside, ...]:
 
 
 def stages(db: Database, task_id: int) -> dict[str, Any]:
-    """The same as plain values: `transcript`, `speaking` and `profile`. Raises UnknownTask."""
-    parts = zip(("transcript", "speaking", "profile"), payload(db, task_id), strict=True)
+    """The results of the stages so far: `transcript`, `speaking`, `profile`. Raises UnknownTask."""
+    row = find(db, task_id)
+    given = (*codec.read_stt(row.stt_result), codec.read_profile(row.mistral_result))
+    parts = zip(("transcript", "speaking", "profile"), given, strict=True)
     return {name: None if part is None else part.model_dump(mode="json") for name, part in parts}
 
 

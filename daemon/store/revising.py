@@ -21,7 +21,7 @@ from daemon.store.calibration import KEY, InUse, as_rated, in_use, put_to_use
 from daemon.store.database import Database, reads, writes
 from daemon.store.found import find
 from daemon.store.membership import Membership
-from daemon.store.models import TaskRow
+from daemon.store.models import AuditRow, TaskRow
 from daemon.store.reports import listed
 
 _RATE = Stage.RATE.value
@@ -114,12 +114,23 @@ def remove_calibration(db: Database, now: float, actor: str | None) -> Revised:
 @writes
 def recalibrate(db: Database, task_id: int, now: float, actor: str | None) -> None:
     """Revise a result of which a decision was taken back, as the others of its class were meanwhile: by the
-    calibration in use, if it is of that class, and to the model's own figures where none is in use any more.
+    calibration in use, if it is of that class, and to the model's own figures where its own was removed.
     """
-    use = in_use(db)
-    condition = TaskRow.id == task_id
-    ratings = list(_ratings(db, condition if use is None else condition & _class_of(use).condition))
-    _recompose(db, ratings, use, "uncalibrated" if use is None else "calibrated", now, actor)
+    use, one = in_use(db), TaskRow.id == task_id
+    if use is not None and (ratings := list(_ratings(db, one & _class_of(use).condition))):
+        _recompose(db, ratings, use, "calibrated", now, actor)
+        return
+    removed = [each for each in _ratings(db, one) if _is_removed(db, each.origin.get(KEY))]
+    _recompose(db, removed, None, "uncalibrated", now, actor)
+
+
+def _is_removed(db: Database, named: Mapping[str, Any] | None) -> bool:
+    """Whether what corrected a rating was taken out of use, and not followed by another one."""
+    if named is None:
+        return False
+    of_it = AuditRow.details.contains(named["sha256"]) & AuditRow.what.startswith("calibration_")
+    last = AuditRow.select(AuditRow.what).where(of_it).order_by(AuditRow.number.desc()).limit(1).scalar(db)
+    return bool(last == "calibration_removed")
 
 
 @writes

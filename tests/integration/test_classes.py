@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from daemon.cli.common import Chosen
-from daemon.store import audit
+from daemon.store import audit, reports
 from tests.integration.test_rubric import RubricLab
 from tests.support.commands import Ended, invoke
 from tests.support.inprocess import Lab, worked_off
@@ -71,6 +71,10 @@ async def test_a_name_is_spelled_as_on_the_roster_and_anothers_needs_review(lab:
             lab.hand_in(name)
         await worked_off(daemon)
         results = {result["student_id"]: result for result in lab.results().values()}
+        shown = await daemon.session(reports.payload, 1)
+        assert shown[2] is not None
+        assert shown[2].name == "Ada", "the rater is given what was said: another name is in no transcript"
+        assert (await daemon.session(reports.stages, 1))["profile"]["name"] == "Adda"
     own, anothers, unknown = (results[student] for student in ("s001", "s002", "s003"))
     assert own["profile"]["name"] == "Adda"
     assert own["provenance"]["extract"]["name_heard"] == "Ada"

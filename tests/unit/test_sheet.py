@@ -58,6 +58,12 @@ def test_one_byte_a_letter_is_kept_and_what_is_new_is_plain_there(encoding: str)
     assert changed == content[:-2] + b"tr&#232;s &#8220;bon&#8221;\r\n"
 
 
+def test_a_row_without_the_empty_cells_at_its_end_gets_what_is_entered() -> None:
+    changed = TableFile(b"a,b,c,d\r\n1\r\n2,x\r\n").changed({(2, 2): "7", (3, 1): "8"})
+    assert changed == b"a,b,c,d\r\n1,,7\r\n2,8\r\n"
+    assert TableFile(b"a,b,c\n1\n").changed({(2, 2): "7"}, (0, 2)) == b"a,c\n1,7\n"
+
+
 def test_only_some_columns_are_kept() -> None:
     assert TableFile(b'a,"b",c\r\n1,2\r\n').changed({}, (0, 2)) == b"a,c\r\n1\r\n"
 

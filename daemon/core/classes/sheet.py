@@ -72,18 +72,23 @@ class TableFile:
         """The table with other texts in the cells at (number of the row, column), only these columns, and
         without the rows of these numbers.
 
-        A text that the encoding lacks is written as HTML does it.
+        A row that is too short, since programs leave out empty cells at its end, becomes as long as it has to
+        be. A text that the encoding lacks is written as HTML does it.
         """
+        lengths: dict[int, int] = {}
+        for number, column in cells:
+            lengths[number] = max(lengths.get(number, 0), column + 1)
         kept = None if columns is None else tuple(columns)
         parts = [self._mark]
         for row in self._lines:
             if row.number in without:
                 continue
+            missing = lengths.get(row.number, 0) - len(row.written)
             written = [
                 self._encoded(self._quoted(cells[row.number, column], old))
                 if (row.number, column) in cells
                 else old.encode(self._encoding)
-                for column, old in enumerate(row.written)
+                for column, old in enumerate((*row.written, *[""] * missing))
             ]
             chosen = written if kept is None else [written[at] for at in kept if at < len(written)]
             parts += [self.delimiter.encode(self._encoding).join(chosen), row.end.encode(self._encoding)]

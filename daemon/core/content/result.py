@@ -90,7 +90,9 @@ def compose(dossier: Dossier) -> Result:
         set_aside=dossier.set_aside,
         speaking=speaking,
         profile=dossier.profile if rated else None,
-        profile_evidence=profile_places(_as_heard(dossier), dossier.transcript) if rated else {},
+        profile_evidence=profile_places(as_heard(dossier.profile, dossier.provenance), dossier.transcript)
+        if rated
+        else {},
         evaluation=dossier.evaluation if rated else None,
         timings=_timings(dossier),
         provenance=_sorted(dossier.provenance),
@@ -160,12 +162,10 @@ def _outcome(dossier: Dossier) -> Outcome:
             )
 
 
-def _as_heard(dossier: Dossier) -> Profile | None:
-    """The form with the name that is in the transcript."""
-    heard = dossier.provenance.get(Stage.EXTRACT.value, {}).get(NAME_HEARD)
-    if heard is None or dossier.profile is None:
-        return dossier.profile
-    return dossier.profile.model_copy(update={"name": heard})
+def as_heard(profile: Profile | None, provenance: Mapping[str, Any]) -> Profile | None:
+    """The form with the name that is in the transcript, where that of a roster took its place."""
+    heard = provenance.get(Stage.EXTRACT.value, {}).get(NAME_HEARD)
+    return profile if heard is None or profile is None else profile.model_copy(update={"name": heard})
 
 
 def _timings(dossier: Dossier) -> Timings:

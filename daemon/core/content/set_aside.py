@@ -4,6 +4,7 @@ Rules find what is certain, and cut it. The model names further sentences; they 
 ordinary ones would be cut, too. The scores with and without the words say whether the rater obeys them.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from daemon.core.content.document import Evaluation, Flag, SetAside, Transcript
@@ -69,7 +70,8 @@ def without(text: str, found: Sequence[SetAside]) -> str:
     for sentence in said:
         at += len(sentence) + 1
         ends.append(at)
-    places = [(start, start + len(each.quote)) for each in found if (start := seen.find(each.quote)) >= 0]
+    # Wherever the words stand: what is left of them could still move the scores.
+    places = [place.span() for each in found for place in re.finditer(re.escape(each.quote), seen)]
     return " ".join(
         sentence
         for sentence, end in zip(said, ends, strict=True)
@@ -94,14 +96,11 @@ def compared(
 
 
 def moved(evaluation: Evaluation) -> Iterator[Flag]:
-    """A flag for each score that the words to the grader move: by more than its interval reaches to one
-    side, or than MOVED where it has none.
-    """
+    """A flag for each score that the words to the grader move by more than MOVED."""
     for criterion, scored in evaluation.scores.items():
         if scored.with_set_aside is None or scored.without_set_aside is None:
             continue
-        low, high = scored.interval or (0, 2 * MOVED)
-        if abs(scored.with_set_aside - scored.without_set_aside) > (high - low) / 2:
+        if abs(scored.with_set_aside - scored.without_set_aside) > MOVED:
             told = (
                 f"{scored.with_set_aside:.1f} with the words to the grader, "
                 f"{scored.without_set_aside:.1f} without them"

@@ -147,6 +147,11 @@ def test_a_decision_that_is_taken_back_leaves_what_its_class_has(store: Database
     revising.remove_calibration(store, LATER, "ann")
     deciding.take_back(store, before.id, LATER, "ann")
     assert figures(before) == figures(while_) == (5, False)
+    apart = use(2).calibration.model_copy(update={"ends_at": to_iso(NOW - 900)})
+    deciding.decide(store, before.id, accepted, LATER, "ann")
+    revising.calibrate(store, InUse(apart, "sha-2"), LATER, "ann")
+    deciding.take_back(store, before.id, LATER, "ann")
+    assert figures(before) == (5, False), "a calibration of another class is none of its own"
     revision = last(store, before.id)["revision"]
     deciding.decide(store, before.id, accepted, LATER, "ann")
     deciding.take_back(store, before.id, LATER, "ann")
