@@ -47,6 +47,7 @@ def test_words_are_counted(text: str, count: int) -> None:
         ("I was, you know, happy. You know, it was fun, you know.", {"you know": 3}),
         ("I mean, it is, I mean, fine.", {"i mean": 2}),
         ("I am kind of shy and sort of tall.", {"kind of": 1, "sort of": 1}),
+        ("It's kind of hard, and I just sort of wait. Well, kind of.", {"kind of": 2, "sort of": 1}),
         ("Er, erm, well.", {"er": 1, "erm": 1}),
     ],
 )
@@ -61,6 +62,9 @@ def test_fillers_are_counted(text: str, found: dict[str, int]) -> None:
         "Do you know, my friend, this town? As you know, I swim.",
         "That is what I mean by hard work.",
         "It is a kind of dance, the sort of music that I love.",
+        "My favourite kind of music is jazz, and I play a different kind of guitar with another kind of band.",
+        "They do the best sort of work, these sort of things. It would be kind of you to call.",
+        "I take photos with a 35 mm camera.",
         "The museum, the error and her hummus.",
     ],
 )

@@ -12,23 +12,27 @@ Stretch = tuple[float, float]
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 _EDGE = r"(?:^|[,.;:?!…-])\s*"
 _STOP = r"(?=\s*(?:[,.;:?!…-]|$))"
-_NOUN = (
-    r"(?<!\ba )(?<!\bthe )(?<!\bthis )(?<!\bthat )(?<!\bwhat )(?<!\bany )(?<!\bsome )(?<!\bevery )(?<!\bone )"
+_BEFORE_HEDGE = (
+    "i you he she it we they who there am is are was were be been being have has had do does did can could "
+    "would will should might to get got feel felt seem just really also still then so and but or because like"
 )
+_HEDGING = rf"(?:{_EDGE}|\b(?:{'|'.join(_BEFORE_HEDGE.split())})\s+|['’](?:s|m|re|ve|d|ll|t)\s+)"
+_NOT_KIND = r"(?!\s+(?:you|him|her|them|me|us)\b)"
 
-# The phrases are ordinary English as well ("I like chess", "you know me", "a kind of dance"): they count
-# where punctuation sets them off, or where no article makes a noun of them.
+# The phrases are ordinary English as well ("I like chess", "you know me", "my favourite kind of music", "it
+# is kind of you"): they count where punctuation sets them off, or where they stand before what is said of
+# somebody, and not where they are a noun.
 _FILLERS = {
     "um": r"\bu+h?m+\b",
     "uh": r"\bu+h+\b",
     "er": r"\be+r+\b",
     "erm": r"\be+r+m+\b",
-    "hmm": r"\bh*m{2,}\b",
+    "hmm": r"(?<!\d )\bh*m{2,}\b",  # a camera of 35 mm is none
     "like": rf"{_EDGE}like\s*,",
     "you know": rf"{_EDGE}you know{_STOP}|(?<!\bdo )(?<!\bas )\byou know\s*,",
     "i mean": rf"\bi mean\s*,|,\s*i mean{_STOP}",
-    "sort of": rf"{_NOUN}\bsort of\b",
-    "kind of": rf"{_NOUN}\bkind of\b",
+    "sort of": rf"{_HEDGING}sort of\b",
+    "kind of": rf"{_HEDGING}kind of\b{_NOT_KIND}",
 }
 _PATTERNS = {
     filler: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for filler, pattern in _FILLERS.items()
