@@ -205,10 +205,13 @@ class Machines:
             log.warning("a machine is gone", node=member.name, why=why)
             address = member.machine.address
             self._away[member.name] = NodeLine(name=member.name, address=address, standing="away", why=why)
-            if member.name not in self._employer.orders.drained:  # one that is drained may be switched off
-                told = trouble(f"node {member.name}", f"the machine {member.name} is gone: {why}")
-                self._on_alarm(told.code, told)
+            # One that is drained may be switched off.
+            drained = member.name in self._employer.orders.drained
+            told = trouble(f"node {member.name}", f"the machine {member.name} is gone: {why}")
+            self._on_alarm(told.code, None if drained else told)
             self._employer.left(member.name)
+        elif member.standing == "differs":
+            self._on_alarm(f"node {member.name}", None)
         member.employed, member.node = False, None
 
     def _gone(self, machine: str, why: str) -> None:

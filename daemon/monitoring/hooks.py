@@ -43,6 +43,8 @@ class Hooks:
         self._woken = asyncio.Event()
         if config.command or config.webhook:
             alarms.changed.connect(self._tell)
+            for alarm in alarms.all:  # of the start, which came before
+                self._tell(alarm, True)
 
     def _tell(self, alarm: Alarm, lasts: bool) -> None:
         if alarm.code == CODE:

@@ -78,6 +78,8 @@ class Notices:
                     await happens(stop, REST_MOST_S)
                     continue
                 wait_s = self._wait_s(notice)
+                if notice is None:
+                    self._recovered(receiver)  # what failed has expired, or its student is forgotten
                 if notice is None or wait_s > 0:
                     self._busy.discard(receiver)
                     await happens(woken, wait_s if notice else None)
@@ -91,9 +93,12 @@ class Notices:
 
     async def _answered(self, notice: TaskNotice) -> None:
         await self._session.until_durable(notices.answered, notice)
-        self._failing.discard(notice.receiver)
+        self._recovered(notice.receiver)
         self._busy.add(notice.receiver)
-        self._alarms.clear(f"notices_{notice.receiver}")
+
+    def _recovered(self, receiver: Receiver) -> None:
+        self._failing.discard(receiver)
+        self._alarms.clear(f"notices_{receiver}")
 
     async def _failed(self, notice: TaskNotice, complaint: str) -> None:
         self._alarms.set(trouble_of(f"notices_{notice.receiver}", complaint))

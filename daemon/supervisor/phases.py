@@ -120,6 +120,7 @@ class Phases:
         self._on_event = on_event
         self.state = PhaseState()
         self._switch: asyncio.Task[None] | None = None
+        self._failing: set[Group] = set()  # with an alarm
 
     @property
     def drifted(self) -> Set[Stage]:
@@ -157,13 +158,13 @@ class Phases:
         """Record that the engine of a stage gave an outcome: its rest and its alarm end."""
         group = self.policy.group_of(stage)
         self._apply(EngineWorked(group))
-        self._alarms.clear(self._alarm(group))
+        self._recovered(group)
 
     def failed(self, stage: Stage, fault: Fault) -> None:
         """Record that the engine of a stage is to blame. After a death it is restarted at once."""
         group = self.policy.group_of(stage)
         self._apply(EngineFailed(group, self._clock(), fault.died))
-        self._alarms.set(trouble_of(self._alarm(group), fault.message))
+        self._complain(group, fault.message)
 
     def try_again(self) -> None:
         """End the rest of every group."""
@@ -193,9 +194,9 @@ class Phases:
         self._apply(SwitchEnded(switched.group, self._clock(), switched.seconds, error is not None))
         if error is not None:
             if not isinstance(error, CanaryDrifted):  # which has an alarm of its own
-                self._alarms.set(trouble_of(self._alarm(group), str(error)))
+                self._complain(group, str(error))
             return
-        self._alarms.clear(self._alarm(group))
+        self._recovered(group)
         if group:
             await self._journal.phase_ready(switched.seconds, switched.ledger)
         figures = asdict(switched.ledger)
@@ -256,6 +257,17 @@ class Phases:
     def _done(self, switch: asyncio.Task[None]) -> None:
         if not switch.cancelled() and (error := switch.exception()) is not None:
             self._on_break(error)
+
+    def _complain(self, group: Group, cause: str) -> None:
+        self._failing.add(group)
+        self._alarms.set(trouble_of(self._alarm(group), cause))
+
+    def _recovered(self, group: Group) -> None:
+        """End the alarm of a group, and that of one with its stages that the plan no longer has."""
+        over = {each for each in self._failing if each & group and each not in self.policy.residency}
+        self._failing -= {group, *over}
+        for each in (group, *over):
+            self._alarms.clear(self._alarm(each))
 
     def _alarm(self, group: Group) -> str:
         """The code of the alarm of a group's engine; another machine has one alarm for all."""

@@ -9,10 +9,18 @@ import structlog
 from daemon.contracts.ports import Media
 from daemon.contracts.signal import Signal
 from daemon.contracts.values import Decoded
-from daemon.core.errors import Fault
+from daemon.core.errors import Blame, Fault
 from daemon.core.tasks.task import Task
 
 log = structlog.get_logger()
+
+
+def _may_have_passed(decoding: "asyncio.Task[Decoded | Fault]") -> bool:
+    """Whether a decoding failed for a reason that another try may not meet."""
+    if not decoding.done() or decoding.cancelled() or decoding.exception() is not None:
+        return False
+    found = decoding.result()
+    return isinstance(found, Fault) and found.blame is not Blame.PERMANENT
 
 
 class Predecoder:
@@ -39,10 +47,22 @@ class Predecoder:
                 self._begin(task)
 
     async def get(self, task: Task) -> Decoded | Fault:
-        """The decoded sound of a task, or why there is none. Waits until it is decoded."""
-        if task.id not in self._decoding:
-            self._begin(task)
-        return await asyncio.shield(self._decoding[task.id])
+        """The decoded sound of a task, or why there is none. Waits until it is decoded.
+
+        What failed ahead for a reason that passes is tried again now, when the sound is needed. So is what
+        was dropped while this waits.
+        """
+        me = asyncio.current_task()
+        while True:
+            known = self._decoding.get(task.id)
+            if known is None or _may_have_passed(known):
+                self._begin(task)
+            decoding = self._decoding[task.id]
+            try:
+                return await asyncio.shield(decoding)
+            except asyncio.CancelledError:
+                if not decoding.cancelled() or (me is not None and me.cancelling()):
+                    raise
 
     def drop(self, task_id: int) -> None:
         """Drop a task's sound and free its disk space.

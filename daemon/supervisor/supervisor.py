@@ -105,8 +105,7 @@ class Supervisor:
     def idle(self) -> bool:
         """Whether nothing is open, in work or still to be committed."""
         busy = self._book.tasks or self._book.changes or self._mailbox or self._nodes.switching
-        busy = busy or self._rechecks.running
-        return self._recovered and not busy
+        return self._recovered and not (busy or self._rechecks.running)
 
     @property
     def stopped_by_canary(self) -> bool:
@@ -211,10 +210,11 @@ class Supervisor:
         A pause `at_once` ends the running attempts: their tasks wait again, and no attempt is counted.
         Another order that changes nothing is not kept.
         """
-        if self._recovered and not at_once and order not in useful(self.view):
+        ends = at_once and order is Order.PAUSE
+        if self._recovered and not ends and order not in useful(self.view):
             return
-        await self._standing.give(order, at_once=at_once, actor=actor)
-        if at_once:
+        await self._standing.give(order, at_once=ends, actor=actor)
+        if ends:
             self._mailbox.add(PauseAtOnce())
         self._mailbox.wake()
 

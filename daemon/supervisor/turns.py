@@ -272,7 +272,8 @@ class Turns:
         return payloads
 
     def _decode_ahead(self) -> None:
-        mine = [t for t in self._book.tasks if t.stage is Stage.STT and not t.held]
+        # One that is held while it runs goes on: its attempt waits for the sound.
+        mine = [t for t in self._book.tasks if t.stage is Stage.STT and (t.status in RUNNING or not t.held)]
         waiting = in_order((t for t in mine if t.status not in RUNNING), self._nodes.policies[LOCAL].order)
         self._predecoder.want(
             [t for t in mine if t.status in RUNNING]

@@ -63,6 +63,16 @@ async def server(*statuses: int) -> AsyncIterator[tuple[str, list[dict[str, Any]
         yield f"http://127.0.0.1:{port}/alarm", told
 
 
+async def test_an_alarm_of_the_start_is_told_as_well(tmp_path: Path) -> None:
+    alarms, stop = Alarms(lambda: NOW), asyncio.Event()
+    alarms.set(trouble("older_database", "the outbox is ahead of the database"))
+    config = AlertSettings(command=writes_to(tmp_path / "told"))
+    running = asyncio.create_task(Hooks(config, alarms, lambda: NOW).run(stop))
+    await until(lambda: [line["code"] for line in lines(tmp_path / "told")] == ["older_database"])
+    stop.set()
+    await running
+
+
 async def test_a_command_is_told_once_of_the_beginning_and_once_of_the_end(tmp_path: Path) -> None:
     file = tmp_path / "told"
     async with hooks(AlertSettings(command=writes_to(file))) as alarms:

@@ -138,6 +138,24 @@ async def test_a_model_with_other_weights_under_the_same_name_is_seen_once_it_is
         assert desk.alarms == {}
 
 
+async def test_a_machine_that_leaves_takes_along_why_it_was_given_no_work() -> None:
+    async with joined("lab2") as (link, machines, desk):
+        link.loads("lab2", Stage.RATE, "sha256:there")
+        await until(lambda: "node lab2" in desk.alarms)
+        link.leaves("lab2")
+        await until(lambda: not machines.lines)
+        assert desk.alarms == {}
+
+
+async def test_a_machine_that_failed_and_was_drained_leaves_without_an_alarm() -> None:
+    async with joined("lab2") as (link, machines, desk):
+        desk.alarm("node lab2", trouble("node lab2", "at lab2: no container"))
+        await machines.drain("lab2", on=True, actor="op")
+        link.leaves("lab2")
+        await until(lambda: not desk.nodes)
+        assert desk.alarms == {}
+
+
 async def test_what_is_wrong_at_a_machine_is_an_alarm_here_for_as_long_as_it_lasts() -> None:
     slow = trouble("degraded_rate", "half of the model runs on the processor")
     async with joined("lab2") as (link, _, desk):

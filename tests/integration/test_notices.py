@@ -161,6 +161,19 @@ async def test_a_receiver_that_is_down_for_a_while_gets_all_of_it(tmp_path: Path
     assert [receiver.kinds_of(task) for task in (1, 2)] == [["outcome", "delivery"]] * 2
 
 
+async def test_the_alarm_of_a_receiver_ends_when_nothing_waits_for_it_any_more(
+    tmp_path: Path, secret: Path
+) -> None:
+    with receiving() as receiver:
+        receiver.answer = lambda said: 500
+        async with sending(tmp_path, HookSettings(webhook=receiver.url, secret_file=secret)) as lab:
+            await lab.ends("anna")
+            await until(lambda: lab.alarms.all)
+            await lab.session(notices.expire, 1.0, 1.0)
+            lab.sender.hint()
+            await until(lambda: not lab.alarms.all)
+
+
 async def test_a_receiver_that_is_too_slow_gets_the_same_event_again(tmp_path: Path, secret: Path) -> None:
     let = threading.Event()
     with receiving() as receiver:

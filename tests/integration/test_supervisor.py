@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.contracts.values import Ticket
+from daemon.contracts.values import Decoded, Ticket
 from daemon.contracts.wire.words import Order, Verb
 from daemon.core.errors import Blame, Fault, IllegalTransition, UnknownTask
 from daemon.core.schedule.decision import Why
@@ -22,6 +22,18 @@ BROKEN = Fault(Blame.TASK, "bad_answer", "the answer makes no sense")
 DEATH = Fault(Blame.ENGINE, "died", "the engine died", died=True)
 SICK = Fault(Blame.ENGINE, "server_error", "the server answers 500")
 HOPELESS = Fault(Blame.PERMANENT, "too_long", "the transcript is too long")
+
+
+class GatedMedia(ScriptedMedia):
+    """Decodes nothing until it is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = asyncio.Event()
+
+    async def decode(self, path: Path, pcm: Path, account: str | None = None) -> Decoded | Fault:
+        await self.open.wait()
+        return await super().decode(path, pcm, account)
 
 
 @pytest.fixture(params=[PHASES, PASSES, TOGETHER], ids=["phases", "passes", "together"])
@@ -338,6 +350,34 @@ async def test_a_held_task_waits_and_goes_on_when_it_is_released(tmp_path: Path)
         await daemon.supervisor.ask(Verb.RELEASE, 1)
         await worked_off(daemon)
     assert len(lab.results()) == 2
+
+
+async def test_a_task_that_is_held_while_its_sound_is_decoded_goes_on_with_the_class(tmp_path: Path) -> None:
+    media = GatedMedia()
+    lab = Lab(tmp_path, media=media, settings={"stt.parallel": 2})
+    for student in ("s001", "s002"):
+        lab.hand_in(f"{student}_me.mp4")
+    async with lab.daemon() as daemon:
+        await until(lambda: len(daemon.supervisor.started) == 2)
+        await daemon.supervisor.ask(Verb.HOLD, 2)
+        await daemon.supervisor.ask(Verb.NEXT, 1)  # another turn
+        media.open.set()
+        await until(lambda: len(lab.results()) == 1)
+        await daemon.supervisor.ask(Verb.RELEASE, 2)
+        await worked_off(daemon)
+    assert len(lab.results()) == 2
+    assert sorted(lab.log.tried(Stage.STT)) == [1, 2]
+
+
+async def test_only_a_pause_ends_what_runs(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, seconds={Stage.STT: 0.3})
+    lab.hand_in("s001_me.mp4")
+    async with lab.daemon() as daemon:
+        await until(lambda: daemon.supervisor.started)
+        for order in (Order.RESUME, Order.GO, Order.DRAIN):
+            await daemon.supervisor.order(order, at_once=True)
+        await until(lambda: lab.results())
+    assert lab.log.tried(Stage.STT) == [1]
 
 
 @pytest.mark.parametrize("stage", [Stage.STT, Stage.EXTRACT, Stage.RATE])

@@ -1,16 +1,36 @@
 """The sound that is decoded ahead, on a disk that does not always do what it is asked."""
 
+import asyncio
 import errno
 from pathlib import Path
 
 import pytest
 
 from daemon.contracts.values import Decoded
-from daemon.core.errors import Fault
+from daemon.core.errors import Blame, Fault
 from daemon.supervisor.predecode import Predecoder
+from tests.support.waiting import until
 from tests.unit.scheduling import task
 
 pytestmark = pytest.mark.anyio
+
+
+class _FullOnce:
+    """Has no room for the sound at the first try."""
+
+    def __init__(self, blame: Blame) -> None:
+        self._blame, self.tries = blame, 0
+
+    async def decode(self, path: Path, pcm: Path, account: str | None) -> Decoded | Fault:
+        self.tries += 1
+        return Fault(self._blame, "no_room", "no room") if self.tries == 1 else Decoded(pcm, takes=())
+
+
+class _Slow:
+    async def decode(self, path: Path, pcm: Path, account: str | None) -> Decoded | Fault:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return Decoded(pcm, takes=())
 
 
 class _Media:
@@ -41,6 +61,29 @@ async def test_sound_that_the_disk_does_not_let_go_is_removed_at_the_next_turn(
 ) -> None:
     predecoder.want([task(2)])
     assert [path.name for path in tmp_path.iterdir()] == ["2.pcm"]
+
+
+@pytest.mark.parametrize(("blame", "tries"), [(Blame.ENGINE, 2), (Blame.PERMANENT, 1)])
+async def test_what_failed_ahead_for_a_reason_that_passes_is_decoded_when_it_is_needed(
+    tmp_path: Path, blame: Blame, tries: int
+) -> None:
+    media = _FullOnce(blame)
+    predecoder = Predecoder(media, tmp_path)  # type: ignore[arg-type]
+    failed: list[int] = []
+    predecoder.unreadable.connect(lambda task_id, fault: failed.append(task_id))
+    predecoder.want([task(1)])
+    await until(lambda: failed)
+    predecoder.want([task(1)])
+    assert isinstance(await predecoder.get(task(1)), Decoded) == (tries == 2)
+    assert media.tries == tries
+
+
+async def test_who_waits_for_sound_that_is_dropped_gets_it_all_the_same(tmp_path: Path) -> None:
+    predecoder = Predecoder(_Slow(), tmp_path)  # type: ignore[arg-type]
+    waiting = asyncio.create_task(predecoder.get(task(1)))
+    await asyncio.sleep(0)
+    predecoder.drop(1)
+    assert isinstance(await waiting, Decoded)
 
 
 async def test_sound_that_is_decoded_again_is_not_removed(predecoder: Predecoder, tmp_path: Path) -> None:
