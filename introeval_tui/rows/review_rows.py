@@ -249,7 +249,7 @@ def empty_rows(review: Review, trouble: str, width: int) -> list[Row]:
     """In place of a result, where there is none."""
     if trouble:
         return [row(width, (" < esc  review", "bold")), row(width, (f" {trouble}", "bold red"))]
-    if not review.class_name:
+    if not review.class_name or review.lines:  # the wanted one is not loaded yet
         return [row(width, (" < esc  review", "bold")), row(width, (" …", "dim"))]
     told = f" nothing is left to decide on in {clean(review.class_name)}; v shows all of its results"
     return [row(width, (" < esc  review", "bold")), row(width, (told, ""))]

@@ -88,8 +88,8 @@ class Review:
 
     @property
     def current(self) -> "ReviewLine | None":
-        """The result that is shown."""
-        return self.lines[self.at] if self.lines else None
+        """The result that is shown; None while it is not loaded."""
+        return self.lines[self.at] if self.at < len(self.lines) else None
 
     @property
     def choice(self) -> Draft:

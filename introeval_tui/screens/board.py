@@ -79,8 +79,9 @@ class Board(Sheet):
 
     def action_move(self, by: int) -> None:
         """Move the cursor, or scroll the focused panel."""
-        if self.panel == 1:
-            self._moved(lambda: self.chosen.move(by))
+        if self.panel in (1, 4):
+            chosen = self.urgent if self.panel == 4 else self.chosen
+            self._moved(lambda: chosen.move(by))
         else:
             self._scroll[self.panel] += by
             self.redraw()

@@ -22,11 +22,13 @@ _ALARMS = {False: 3, True: 6}  # rows for the alarms in a low and in a high term
 
 
 class Sheet(KeyedScreen):
-    """The panels, over one `Selection`. All that they show comes from the scene of the app."""
+    """The panels, over the `Selection` of the list, and that of the panel of what wants a person. All that
+    they show comes from the scene of the app.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.chosen = Selection()
+        self.chosen, self.urgent = Selection(), Selection()
         self.query_now = Query()
         self.panel = 1
         self._scroll = dict.fromkeys(_TITLES, 0)
@@ -36,17 +38,12 @@ class Sheet(KeyedScreen):
     @property
     def under_cursor(self) -> Target | None:
         """The item under the cursor of the list or, in the panel of what wants a person, of that."""
-        urgent = self.dashboard.scene.known.urgent
-        if self.panel == 4 and urgent is not None:
-            return urgent.at(self._scroll[4])
-        return self.chosen.current
+        return (self.urgent if self.panel == 4 else self.chosen).current
 
     @property
     def targets(self) -> list[Target]:
         """The marked items, or the one under the cursor."""
-        if self.panel != 4:
-            return self.chosen.targets
-        return [self.under_cursor] if self.under_cursor is not None else []
+        return (self.urgent if self.panel == 4 else self.chosen).targets
 
     @property
     def above(self) -> int:
@@ -91,6 +88,10 @@ class Sheet(KeyedScreen):
         known = scene.known
         if known.query.view is self.query_now.view:
             self.chosen.take(known.page or Listing())
+        if self.panel != 4:
+            self.urgent.restart()  # while nobody is in it, it begins with the most urgent
+        urgent = known.urgent or Listing()
+        self.urgent.take(replace(urgent, total=len(urgent.items)))
         self.set_class(known.status is None and known.link in (Link.DOWN, Link.FOREIGN), "-never")
         self._look_at_the_end(scene)
         self.redraw()
@@ -230,18 +231,18 @@ class Sheet(KeyedScreen):
     def _urgent(self, width: int, room: int) -> list[Row]:
         """What wants a person or, beside the list of that, all of the one under the cursor."""
         scene, names, focused = self.dashboard.scene, self.key_names(), self.panel == 4
-        urgent = scene.known.urgent or Listing()
-        self._scroll[4] = at = max(0, min(self._scroll[4], len(urgent.items) - 1))
+        urgent, at = self.urgent.listing, self.urgent.cursor
+        total = scene.known.urgent.total if scene.known.urgent is not None else 0
         if self.query_now.view is ListView.ATTENTION and not focused:
             rows = attention.full_rows(self.chosen.current, names, scene, width)
-        elif not urgent.total:
+        elif not total:
             rows = [row(width, (" nothing wants a person", "dim"))]
         else:
             first = max(0, at - room // attention.LINES + 1)
             rows = attention.list_rows(
                 urgent, names, scene, width, room, first=first, cursor=at if focused else -1
             )
-        title = rule("─[4]Attention", f" {urgent.total} ──", width, focused=focused)
+        title = rule("─[4]Attention", f" {total} ──", width, focused=focused)
         return header.dimmed(scene, [title, *rows])
 
     def _events(self, width: int, height: int) -> list[Row]:

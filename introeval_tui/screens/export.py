@@ -25,7 +25,6 @@ Row = Mapping[str, object]
 _EVALUATION = ("clarity_of_speech", "content_quality", "confidence_level", "feedback")
 _CRITERIA = ("overall_rating", "clarity_of_speech", "content_quality", "confidence_level")
 _EXPECTED = tuple(f"expected_{criterion}" for criterion in _CRITERIA)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def export(dashboard: "DashboardApp", query: Query) -> None:
@@ -80,18 +79,14 @@ def _write_both(folder: Path, name: str, rows: "Sequence[Row]") -> None:
 
 def as_csv(rows: "Sequence[Row]") -> str:
     """The rows as CSV. Texts that a spreadsheet would take for formulas get an apostrophe in front."""
+    from daemon.contracts.wire.cells import cell
     from daemon.contracts.wire.tasks import TaskLine
 
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([*TaskLine.model_fields, "name", *_EVALUATION, "suggestions", *_EXPECTED])
     for row in rows:
-        writer.writerow(
-            [
-                f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-                for value in row.values()
-            ]
-        )
+        writer.writerow([cell(value) for value in row.values()])
     return out.getvalue()
 
 

@@ -54,7 +54,7 @@ class ReviewScreen(ReviewSheet):
         if name == "undo":
             nothing = "" if review.undoable is not None else "no decision is here to take back"
             return self.dashboard.scene.forbidden or nothing
-        if name == "go" and len(review.lines) < 2:
+        if name == "go" and (review.current is None or len(review.lines) < 2):
             return "there is no other result"
         return super().why_not(action)
 

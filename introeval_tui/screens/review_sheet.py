@@ -78,7 +78,6 @@ class ReviewSheet(KeyedScreen):
                 self.review.take(page, offset)
         if self._wanted is not None:
             self.show(self._wanted)
-        self._wanted = None
         self.draw()
 
     async def _line(self, task_id: int) -> "ReviewLine | None":
@@ -95,13 +94,16 @@ class ReviewSheet(KeyedScreen):
         return shown.model_copy(update={"task": task, "result": result})
 
     def show(self, task_id: int) -> None:
-        """Show the result of a task."""
-        place = self.review.find(task_id)
+        """Show the result of a task, and none before it is loaded."""
+        review, self._wanted = self.review, None
+        place, loaded = review.find(task_id), len(review.lines)
         if place is not None:
-            self.review.at, self._first = place, 0
-        elif len(self.review.lines) < self.review.total:
+            review.at, self._first = place, 0
+        elif review.at < loaded < review.total:  # the last page has brought some
+            review.at, self._wanted = loaded, task_id
             self.load()
         else:
+            review.at = 0
             self.dashboard.say(f"{task_id:04d} is not among the results of this class that count")
 
     def post(self, task_id: int, verb: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from daemon.contracts.wire.status import Clock
+from daemon.contracts.wire.status import AlarmLine, Clock
 from introeval_tui.rows.state import ListView
 from introeval_tui.widgets.panel import Panel
 from tests.tui.fake_daemon import FakeDaemon, a_refusal, alarmed, task
@@ -70,6 +70,37 @@ async def test_its_keys_do_the_next_step_acknowledge_and_open(fake: FakeDaemon) 
         await desk.asked("POST /tasks/3/retry")
         await desk.sees("[1]Attention 3")
     assert fake.refusals == []
+
+
+async def test_in_the_panel_the_cursor_stays_on_its_line_when_another_comes_above(fake: FakeDaemon) -> None:
+    first, second = alarmed()
+    newer = [
+        AlarmLine(code=code, message=f"{code} is away", affects="all", fix="look", since=first.since)
+        for code in ("mount", "hook")
+    ]
+    async with opened(fake, (120, 40)) as desk:
+        await desk.sees("ATTENTION 5")
+        fake.says(alarms=[newer[0], first, second])
+        await desk.sees("ATTENTION 6")
+        await desk.press("4")
+        assert under_cursor(desk) == "alarm:mount"  # where nobody is in the panel, it begins at the top
+        await desk.press("j", "j")
+        assert under_cursor(desk) == "alarm:switch"
+        fake.says(alarms=[*reversed(newer), first, second])
+        await desk.sees("ATTENTION 7")
+        assert under_cursor(desk) == "alarm:switch"
+        await desk.press("c")
+        await desk.asked("POST /attention/")
+        await desk.sees("ATTENTION 6")
+        assert under_cursor(desk) == "task:3"
+        fake.says(alarms=[first])
+        await desk.sees("ATTENTION 4")
+        await desk.press("r")
+        await desk.asked("POST /tasks/")
+    assert [request.split()[1] for request in fake.asked("POST")] == [
+        "/attention/alarm:switch/acknowledge",
+        "/tasks/3/retry",
+    ]
 
 
 async def test_a_log_is_not_offered_for_what_is_no_task(fake: FakeDaemon) -> None:

@@ -387,6 +387,23 @@ async def test_the_list_is_exported_as_csv_and_json(
     assert sorted(path.suffix for path in tmp_path.glob("*introeval*")) == [".csv", ".json"]
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [(" =1+1", "' =1+1"), ("\uff1d1+1", "'\uff1d1+1"), ("a;=1+1", "a;'=1+1"), ("a\n=1+1", "a\n'=1+1")],
+)
+async def test_no_part_of_an_exported_text_is_a_formula(
+    fake: FakeDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, written: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fake.tasks = [task(11, filename=name)]
+    async with opened(fake) as desk:
+        await desk.press("E")
+        await desk.sees("1 tasks are in introeval-")
+    with next(tmp_path.glob("*.csv")).open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert row["filename"] == written
+
+
 async def test_an_export_has_what_the_result_says_of_the_student(
     fake: FakeDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -197,6 +197,40 @@ async def test_it_opens_by_itself_and_loads_more_before_the_end(tmp_path: Path) 
         assert len(saved(fake)) == 100
 
 
+async def test_a_task_on_a_later_page_is_the_one_that_is_shown_and_no_other_is_decided_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = at(tmp_path)
+    fake.tasks = [rated(number) for number in range(1, 101)]
+    async with opened(fake) as desk:
+        asks = desk.app.asks
+        get = asks.get
+
+        async def answer(path: str, *more: Any) -> Any:
+            screen = desk.app.screen
+            if path.endswith("/review") and isinstance(screen, ReviewScreen) and screen.review.lines:
+                screen.action_accept()
+                screen.action_save()
+            return await get(path, *more)
+
+        monkeypatch.setattr(asks, "get", answer)
+        desk.app.open_review("intro", 75, every=True)
+        await desk.sees("75/100, 100 open", "s075")
+        assert saved(fake) == []
+        await desk.press("a", "enter")
+        await until(lambda: fake.tasks[74].decided_by == "roe")
+    assert [path for path, _ in saved(fake)] == ["/tasks/75/decide"]
+
+
+async def test_a_task_that_is_on_no_page_is_said_to_be_missing(tmp_path: Path) -> None:
+    fake = at(tmp_path)
+    fake.tasks = [rated(number) for number in range(1, 101)]
+    async with opened(fake) as desk:
+        desk.app.open_review("intro", 999, every=True)
+        await desk.sees("0999 is not among the results", "1/100")
+        assert len(fake.asked("GET /classes")) == 4
+
+
 async def test_keys_of_one_burst_each_find_what_the_one_before_has_done(fake: FakeDaemon) -> None:
     async with opened(fake) as desk:
         await reviewing(desk)
