@@ -47,6 +47,12 @@ def test_each_value_has_the_clause_that_says_it_and_its_seconds_in_the_order_of_
     }
 
 
+def test_an_age_is_not_found_in_the_years_that_something_took() -> None:
+    said = spoken("For 18 years I have lived in Rome.", "I am 18.")
+    (place,) = profile_places(Profile(age=18), said)["age"]
+    assert place.quote == "I am 18."
+
+
 def test_a_field_without_a_value_and_a_task_without_form_or_transcript_have_no_place() -> None:
     assert profile_places(Profile(age=21), SAID).keys() == {"age"}
     assert (

@@ -83,7 +83,7 @@ def ground_profile(profile: Profile, transcript: Transcript) -> tuple[Profile, t
     left_out: list[tuple[str, object]] = []
     grounded = Profile(
         name=_kept("name", profile.name, _named(profile.name or "", said), left_out),
-        age=_kept("age", profile.age, _aged(str(profile.age), said), left_out),
+        age=_kept("age", profile.age, aged(str(profile.age), said), left_out),
         hobbies=_kept_of("hobbies", profile.hobbies, pastimes_in(said), left_out),
         career_goals=_kept_parts(
             "career_goals", profile.career_goals, lambda part: _said(part, goals, _SENTENCE_SHARE), left_out
@@ -224,7 +224,7 @@ def _named(name: str, said: Sequence[Clause]) -> bool:
     return bool(own) and set(own) <= proper
 
 
-def _aged(age: str, said: Sequence[Clause]) -> bool:
+def aged(age: str, said: Sequence[Clause]) -> bool:
     """Whether a number was said that may be an age: not the years that something took."""
     for clause in said:
         keys = ["", *(word.key for word in clause.said)]

@@ -10,7 +10,7 @@ from itertools import accumulate
 
 from daemon.core.content.clauses import Clause, clauses, denies
 from daemon.core.content.document import Evidence, Profile, Transcript
-from daemon.core.content.grounding import SpokenWords, deeds_in, goals_in, pastimes_in, strengths_in
+from daemon.core.content.grounding import SpokenWords, aged, deeds_in, goals_in, pastimes_in, strengths_in
 from daemon.core.content.sentences import sentences
 from daemon.core.content.words import telling_words, words
 
@@ -44,7 +44,10 @@ def profile_places(profile: Profile | None, transcript: Transcript | None) -> di
     for field, value in profile.model_dump().items():
         values = [str(each) for each in (value if isinstance(value, tuple) else (value,)) if each is not None]
         if values:
-            counting = frozenset(_CLAUSES_FOR.get(field, tuple)(own))
+            if field == "age":
+                counting = frozenset(clause for clause in own if aged(values[0], [clause]))
+            else:
+                counting = frozenset(_CLAUSES_FOR.get(field, tuple)(own))
             found[field] = tuple(_place(each, places, counting) for each in values)
     return found
 
