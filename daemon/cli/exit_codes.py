@@ -22,9 +22,9 @@ MEANINGS = {
     ExitCode.NO: "The answer is no: `doctor` found a problem, a replayed decision differs, `fairness` "
     "found the rater not fit for grades, `rehearse` did not keep the plan, `calibrate` got no scores, a "
     "question was answered with no. Also an error without a code of its own.",
-    ExitCode.UNFINISHED: "`run --once` could not finish.",
-    ExitCode.SOME_FAILED: "`run --once` and `wait`: finished, but tasks failed or files were refused; "
-    "`export` and `report --students`: something was held back, or not found in the sheet.",
+    ExitCode.UNFINISHED: "`run --once` could not finish; `wait`: files in the inbox are not claimed.",
+    ExitCode.SOME_FAILED: "`run --once` and `wait`: finished, but tasks failed; of `run --once` also: files "
+    "were refused; `export` and `report --students`: something was held back, or not found in the sheet.",
     ExitCode.INTERRUPTED: "Ended by ctrl+c.",
     ExitCode.UNREAD: "Whoever read the output has closed it, as `head` does.",
 }

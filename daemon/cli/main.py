@@ -11,10 +11,14 @@ from pathlib import Path
 
 from daemon.cli import common
 from daemon.cli.exit_codes import ExitCode
-from daemon.core.errors import IntroEvalError, StoreError, UsageError
+from daemon.core.errors import IntroEvalError, NotAllowed, StoreError, UsageError
 
 _DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE})
 """The errors of a disk, which are no fault of the program wherever they come."""
+_ALLOWED = (
+    "run this as an account that may, such as the daemon's (sudo -u introeval introeval ...), "
+    "or join its group"
+)
 
 _TYPE = re.compile(r"Input should be ([^;,]*)(, unable to parse [^;]*)?")
 _NEAR = re.compile(r"\(Possible options: ([^)]*)\)")
@@ -53,11 +57,13 @@ def run(words: Sequence[str]) -> int:
     except BrokenPipeError:
         return _unread()
     except OSError as exc:
-        if exc.errno not in _DISK:
+        denied = isinstance(exc, PermissionError)
+        if not denied and exc.errno not in _DISK:
             raise
         where = f"{exc.filename}: " if exc.filename else ""
-        print(f"introeval: {where}{exc.strerror}; free space there, or check the disk", file=sys.stderr)
-        return StoreError.exit_code
+        fix = _ALLOWED if denied else "free space there, or check the disk"
+        print(f"introeval: {where}{exc.strerror or exc}; {fix}", file=sys.stderr)
+        return NotAllowed.exit_code if denied else StoreError.exit_code
 
 
 def execute(words: Sequence[str]) -> int:

@@ -9,7 +9,6 @@ import typer
 from daemon.cli import completing
 from daemon.cli.common import configuration, span
 from daemon.cli.declare import TASK, AsJson
-from daemon.cli.exit_codes import ExitCode
 from daemon.contracts.task_query import TaskQuery
 from daemon.contracts.wire.words import LogSource, TaskOrder
 from daemon.core.errors import UsageError
@@ -139,16 +138,17 @@ def task(task_id: Annotated[int, TASK], as_json: AsJson = False) -> None:
 def wait(as_json: AsJson = False) -> int:
     """Wait until every video is claimed, worked on and delivered.
 
-    Held tasks are not waited for. The exit code is 0, or 3 when one of those that were open failed.
+    Held tasks are not waited for. The exit code is 0, 3 when one of those that were open failed, or 2 when
+    files in the inbox are not claimed.
     """
     from daemon.cli import watching
     from daemon.cli.console import ERR
 
     settings = configuration()
-    well = watching.wait(settings.paths.socket, settings.intake.settle_s, ERR)
+    code = watching.wait(settings.paths.socket, settings.intake.settle_s, ERR)
     if as_json:
         print(watching.ask_status(settings.paths.socket).model_dump_json(indent=2))
-    return ExitCode.DONE if well else ExitCode.SOME_FAILED
+    return code
 
 
 def events(

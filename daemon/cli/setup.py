@@ -51,7 +51,7 @@ def set_up(*, dry_run: bool, replace: bool, restore: bool, as_json: bool) -> Non
 
     with contextlib.nullcontext() if dry_run else _alone(config):
         if restore:
-            asyncio.run(_restore(config, tell))
+            asyncio.run(_restore(config, tell, dry_run=dry_run))
         else:
             asyncio.run(_set_up(config, tell, dry_run=dry_run, replace=replace))
     if as_json:
@@ -68,9 +68,12 @@ def _alone(config: Config) -> Iterator[None]:
         raise AlreadyRunning(f"{exc}; stop it before the setup") from None
 
 
-async def _restore(config: Config, tell: Tell) -> None:
+async def _restore(config: Config, tell: Tell, *, dry_run: bool) -> None:
     engine, kept = DockerEngine(config.docker.base_url), TakeoverRecord(containers_file(config.paths.state))
     for name in sorted(kept.names()):
+        if dry_run:
+            tell(name, "would be put back as it was")
+            continue
         await Container(engine, kept, name).restore(config.docker.on_exit)
         tell(name, "put back as it was")
     await engine.aclose()

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from daemon.api import client
+from daemon.cli.exit_codes import ExitCode
+from daemon.cli.lines import Line, say
 from daemon.contracts.wire.base import EventLine
 from daemon.contracts.wire.status import DaemonStatus
 from daemon.contracts.wire.tasks import TaskPage
@@ -45,10 +47,11 @@ def patiently(socket: Path, console: Console, look_s: float = LOOK_S) -> Iterato
             yield answer
 
 
-def wait(socket: Path, settle_s: float, console: Console) -> bool:
+def wait(socket: Path, settle_s: float, console: Console) -> ExitCode:
     """Wait until nothing is left to claim, work on or deliver; held tasks are not waited for.
 
-    Returns False when a task failed meanwhile, or of those that were open together before. Raises NotRunning.
+    Gives UNFINISHED, and says why on stderr, when files are left that are not claimed; SOME_FAILED when a
+    task failed meanwhile, or of those that were open together before; else DONE. Raises NotRunning.
     """
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -59,7 +62,9 @@ def wait(socket: Path, settle_s: float, console: Console) -> bool:
     failed_before: int | None = None
     most = 0
     unclaimed_since = time.monotonic()
-    with Progress(*columns, console=console, transient=True) as progress:
+    # Without a terminal it would show nothing but an empty line.
+    shown = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with shown as progress:
         bar = progress.add_task("reading the status", total=None)
         for status in patiently(socket, console):
             failed = status.counts.get(TaskStatus.FAILED, 0)
@@ -68,13 +73,26 @@ def wait(socket: Path, settle_s: float, console: Console) -> bool:
             most = max(most, left)
             state = "paused" if status.paused else "draining" if status.draining else status.why
             progress.update(bar, total=most or None, completed=most - left, description=state)
-            waiting = 0 if status.inbox is None or status.draining else status.inbox.waiting
+            waiting = 0 if status.inbox is None else status.inbox.waiting
             if left or not waiting:
                 unclaimed_since = time.monotonic()
-            taken = time.monotonic() - unclaimed_since > settle_s + _GRACE_S or not waiting
-            if not left and taken and not status.undelivered:
-                return failed <= failed_before and not _failed_of_last(socket, status)
+            given_up = status.draining or time.monotonic() - unclaimed_since > settle_s + _GRACE_S
+            if left or status.undelivered or (waiting and not given_up):
+                continue
+            if waiting:
+                say([Line(_unclaimed(waiting, draining=status.draining), "yellow")], error=True)
+                return ExitCode.UNFINISHED
+            well = failed <= failed_before and not _failed_of_last(socket, status)
+            return ExitCode.DONE if well else ExitCode.SOME_FAILED
     raise AssertionError("the status never ends")
+
+
+def _unclaimed(count: int, *, draining: bool) -> str:
+    told = f"{count} files in the inbox are" if count > 1 else "1 file in the inbox is"
+    if draining:
+        return f"{told} not claimed, since a drain was ordered; to have them claimed, run: introeval resume"
+    why = "empty, unreadable, still being written, or held up by an alarm"
+    return f"{told} not claimed: perhaps {why}; see: introeval status"
 
 
 def _failed_of_last(socket: Path, status: DaemonStatus) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from daemon.config.addresses import ServerUrl
+from daemon.config.languages import Language
 from daemon.config.patterns import checked, naming_student
 from daemon.core.intake.naming import STUDENT_PATTERN, Resubmission
 from daemon.core.intake.ownership import OwnerRule
@@ -129,8 +130,8 @@ class SttSettings(Settings):
     """Windows of 30 s at a time; `auto`: 16 if the GPU holds them, else 8; halved when memory runs out."""
     parallel: Count | Auto = "auto"
     """Videos at a time; `auto`: on a GPU 16, to fill batches; on a processor one a core, up to four."""
-    language: str = "en"
-    """The expected language; a video in another one is not rated."""
+    language: Language = "en"
+    """The expected language, by its code or English name; a video in another one is not rated."""
     hotwords: str = ""
     """Names and terms that Whisper should expect."""
     limit_s: Positive = 30.0
@@ -188,8 +189,7 @@ class ModelSettings(Settings):
     """The seed for sampling, the same for every student. A retry because of an answer takes others."""
     parallel: Count | Auto = "auto"
     """Requests at a time; `auto`: up to 8, as far as the GPU's memory and the server hold them and more were
-    seen to be faster. With the embedded models one, as several in one batch change their answers.
-    """
+    seen to be faster. With the embedded models one, as several in one batch change their answers."""
     num_ctx: Count | Auto = "auto"
     """Tokens of context; `auto`: the smallest of 2048, 4096, 8192 that holds the phase's longest prompt."""
     load_timeout_s: Positive = 180.0

@@ -112,7 +112,7 @@ class ModelError(IntroEvalError):
 
 
 class NotAllowed(IntroEvalError):
-    """This user may read, but not change things."""
+    """This user may not change things, or not read what it takes."""
 
     exit_code = 11
 

@@ -110,8 +110,7 @@ def _note(state: Path, file: Path) -> None:
             lines.write(os.fsencode(file) + b"\n")
             os.fsync(lines.fileno())
     except PermissionError as exc:
-        told = f"a backup is noted in {notes}, which you may not write"
-        raise BackupError(f"{told}; run it as root, or as the daemon's account") from exc
+        raise BackupError(f"you may not note it in {notes}; run it as root or the daemon's account") from exc
     if os.geteuid() == 0:  # the daemon reads it
         owner = state.stat()
         os.chown(notes, owner.st_uid, owner.st_gid)

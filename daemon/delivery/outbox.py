@@ -171,11 +171,19 @@ class Outbox:
         os.fchmod(fd, mode)
 
 
+def group_of(name: str) -> grp.struct_group:
+    """A group that is told by its name or its number. Raises KeyError."""
+    try:
+        return grp.getgrgid(int(name)) if name.isdecimal() else grp.getgrnam(name)
+    except OverflowError:  # no system knows so large a number
+        raise KeyError(name) from None
+
+
 def _group_id(group: str | int | None) -> int | None:
     if not isinstance(group, str):
         return group
     try:
-        return grp.getgrnam(group).gr_gid
+        return group_of(group).gr_gid
     except KeyError:
         raise ConfigError(f"the outbox's group {group!r} does not exist; create it or name another") from None
 

@@ -10,11 +10,13 @@ from pathlib import Path
 from daemon.config.load import Config
 from daemon.core.errors import ConfigError
 from daemon.doctor import cluster, containers, folders, gpu, installation, machine
-from daemon.doctor.facts import Facts, gather
-from daemon.doctor.finding import Finding, Level, fail, worst
+from daemon.doctor.facts import Facts, gather, me
+from daemon.doctor.finding import Finding, Level, fail, warn, worst
 from daemon.doctor.whisper import MakeWhisper, whisper
 
-CHECKS: Sequence[Callable[[Facts], list[Finding]]] = (
+Check = Callable[[Facts], list[Finding]]
+
+CHECKS: Sequence[Check] = (
     installation.configuration,
     installation.rubric,
     installation.fairness,
@@ -54,8 +56,17 @@ async def examine(
     Without `make_whisper`, Whisper is not started.
     """
     facts = await gather(config, file, environ, assets)
-    found = [finding for check in CHECKS for finding in check(facts)]
+    found = [finding for check in CHECKS for finding in _looked(check, facts)]
     return found if make_whisper is None else [*found, *await whisper(facts, make_whisper)]
+
+
+def _looked(check: Check, facts: Facts) -> list[Finding]:
+    """The findings of a check; where this user may not look, that alone, and the other checks go on."""
+    try:
+        return check(facts)
+    except PermissionError as exc:
+        text = f"{me()} may not look at {exc.filename}"
+        return [warn(check.__name__, text, "run this as the daemon's account, or join its group")]
 
 
 def examine_without(error: ConfigError) -> list[Finding]:

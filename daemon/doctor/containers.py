@@ -122,6 +122,9 @@ def _is_loopback(host: str) -> bool:
 def _model(check: str, model: ModelSettings, docker: DockerSide, server: ServerFacts | str | None) -> Finding:
     if server is None:
         return ok(check, f"{model.model}: not checked, the container is stopped")
+    if isinstance(server, str) and not model.container:  # no start of the daemon brings it
+        fix = "start the server, or correct its url or api_key_file"
+        return fail(check, f"{model.model}: {server}", fix)
     if isinstance(server, str):
         return warn(check, f"{model.model}: {server}", f"see: docker logs {model.container}")
     if model.api == "openai":

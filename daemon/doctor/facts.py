@@ -170,6 +170,8 @@ def _rehearsal(config: Config) -> Rehearsal | str | None:
         return last(config.paths.state)
     except ConfigError as exc:
         return str(exc)
+    except OSError as exc:
+        return f"{exc.filename} cannot be read: {exc.strerror}; run this as the daemon's account"
 
 
 async def _docker(config: Config) -> DockerSide | None:

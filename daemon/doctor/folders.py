@@ -1,6 +1,5 @@
 """Checks of the folders: rights, file systems and free space. Nothing is written."""
 
-import grp
 import os
 import shutil
 import stat
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from daemon.config.load import Config
 from daemon.contracts.wire.words import PlaceState
+from daemon.delivery.outbox import group_of
 from daemon.doctor.facts import Facts, me
 from daemon.doctor.finding import Finding, fail, ok, warn
 from daemon.intake.alarm import reason_of, shown
@@ -102,7 +102,7 @@ def outbox_group(facts: Facts) -> list[Finding]:
     if not name:
         return []
     try:
-        group = grp.getgrgid(int(name)) if name.isdecimal() else grp.getgrnam(name)
+        group = group_of(name)
     except KeyError:
         return [fail("outbox group", f"there is no group {name}", f"run: groupadd {name}")]
     if os.geteuid() != 0 and group.gr_gid not in {os.getegid(), *os.getgroups()}:

@@ -3,6 +3,7 @@
 import platform
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import metadata
 
 from daemon import __version__
@@ -82,10 +83,13 @@ def packages(requirements: Sequence[str] | None = None) -> list[Finding]:
 def weights(facts: Facts) -> list[Finding]:
     """Whether the weights that the daemon itself loads are here, with the very bytes that are pinned."""
     findings = []
+    models = facts.config.paths.state / "models"
+    with suppress(FileNotFoundError, NotADirectoryError):
+        models.stat()  # in a state folder that is closed to this user each would seem to be missing
     for name in facts.assets:
         check = f"weights {name}"
         try:
-            weights = weights_of(facts.config.paths.state / "models", name)
+            weights = weights_of(models, name)
             digest = weights.verify()
         except ModelError as exc:
             text, _, fix = str(exc).partition("; ")

@@ -89,11 +89,11 @@ def open_reader(path: Path) -> Database:
 def connect(path: Path, *, read_only: bool = False) -> Database:
     """Connect to a database. `read_only` neither writes nor needs the permission to.
 
-    Raises StoreError when the file does not exist or is no database.
+    Raises StoreError when the file does not exist, may not be looked at, or is no database.
     """
     if not read_only:
         db = Database(str(path), pragmas=_PRAGMAS, timeout=BUSY_TIMEOUT_S)
-    elif path.is_file():
+    elif _is_file(path):
         db = Database(_read_only_uri(path), pragmas={"foreign_keys": 1}, timeout=BUSY_TIMEOUT_S, uri=True)
     else:
         raise StoreError(f"there is no database {path}; start the daemon once, or name its state folder")
@@ -101,6 +101,14 @@ def connect(path: Path, *, read_only: bool = False) -> Database:
         db.connect()
         db.pragma("schema_version")  # reads the file, and fails if that is no database
     return db
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as exc:  # the state folder is closed to those who are not in the daemon's group
+        fix = "run this as the daemon's account, or join its group"
+        raise StoreError(f"{path} cannot be read: {exc.strerror}; {fix}") from exc
 
 
 def _read_only_uri(path: Path) -> str:

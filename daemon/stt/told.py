@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, ValidationError
 
 from daemon.core.content.document import Segment
-from daemon.stt.language_names import language_code
+from daemon.core.content.languages import language_code
 from daemon.stt.protocol import HeardSpeech, SpeechSpan
 
 _SAME_S = 0.3  # a gap between two segments that is no pause

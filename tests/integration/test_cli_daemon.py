@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from daemon.cli import watching
 from daemon.cli.common import Chosen
 from daemon.contracts.values import Ticket
 from daemon.contracts.wire.words import Order
@@ -317,6 +318,31 @@ async def test_wait_ends_with_3_when_a_task_of_the_class_failed_and_with_0_else(
         assert well.code == 0, well.err
         assert json.loads(well.out)["counts"]["completed"] == 1
         assert daemon.idle
+
+
+async def test_wait_ends_with_2_and_a_reason_while_files_are_not_claimed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_GRACE_S", 0.5)
+    monkeypatch.setattr(watching, "LOOK_S", 0.1)
+    lab = Lab(tmp_path)
+    async with lab.daemon() as daemon:
+        lab.hand_in("s001_me.mp4", "")
+        await until(lambda: daemon.intake.waiting)
+        empty = await run(lab, "wait")
+        assert (empty.exit_code, empty.stdout) == (2, ""), empty.output
+        told = " ".join(empty.stderr.split())  # wrapped where COLUMNS is set
+        assert told.startswith("1 file in the inbox is not claimed: ")
+        assert told.endswith("; see: introeval status")
+        assert (await run(lab, "drain")).exit_code == 0
+        lab.hand_in("s002_me.mp4")
+        await until(lambda: daemon.intake.waiting == 2)
+        drained = await run(lab, "wait")
+        assert drained.exit_code == 2, drained.output
+        assert " ".join(drained.stderr.split()) == (
+            "2 files in the inbox are not claimed, since a drain was ordered; "
+            "to have them claimed, run: introeval resume"
+        )
 
 
 async def test_rating_all_anew_shows_what_changed_and_so_does_a_comparison_without_a_daemon(

@@ -229,6 +229,15 @@ def test_models_are_told_with_their_digests_and_missing_ones_fail(tmp_path: Path
     assert (second.level, second.fix) == (Level.FAIL, "run: introeval setup")
 
 
+def test_a_server_that_the_daemon_does_not_start_must_answer(tmp_path: Path) -> None:
+    away = "no server answers at http://127.0.0.1:11434"
+    side = docker_side(servers={Stage.EXTRACT: away, Stage.RATE: away})
+    theirs, ours = containers.models(docker_facts(tmp_path, '[extract]\ncontainer = ""\n', docker=side))
+    assert (theirs.level, away in theirs.text) == (Level.FAIL, True)
+    assert theirs.fix == "start the server, or correct its url or api_key_file"
+    assert (ours.level, ours.fix) == (Level.WARN, "see: docker logs llama3-container")
+
+
 def test_an_engine_without_the_gpus_runtime_is_told(tmp_path: Path) -> None:
     found = only(containers.engine(docker_facts(tmp_path, docker=docker_side(runtimes=frozenset({"runc"})))))
     assert (found.level, "nvidia-container-toolkit" in found.fix) == (Level.WARN, True)
@@ -415,6 +424,28 @@ def test_every_finding_is_one_line_and_what_is_wrong_has_a_mend(tmp_path: Path) 
     known = docker_facts(tmp_path, gpu=NO_GPU, docker=DockerSide(problem="no engine at x", fix="see: y"))
     for finding in [finding for check in CHECKS for finding in check(known)]:
         assert "\n" not in finding.text + finding.fix
+        assert bool(finding.fix) == (finding.level is not Level.OK), finding
+
+
+def test_what_may_not_be_read_is_told_and_the_service_is_still_looked_at(open_folder: Path) -> None:
+    known = facts(open_folder)
+    state = known.config.paths.state
+    state.mkdir()
+
+    async def look() -> list[Finding]:
+        return await examine(known.config, known.file, {}, known.assets)
+
+    before = asyncio.run(look())  # imports all that the checks need, as root may
+    state.chmod(0)
+    with somebody_else():
+        after = asyncio.run(look())
+    found = {finding.check: finding for finding in after}
+    assert [f.check for f in before if f.check not in found] == ["weights smollm2"]
+    assert f"may not look at {state}" in found["weights"].text
+    assert "cannot be read" in found["rehearsal"].text
+    assert f"may not use {known.config.paths.socket}" in found["socket"].text
+    assert found["service"].text
+    for finding in after:
         assert bool(finding.fix) == (finding.level is not Level.OK), finding
 
 

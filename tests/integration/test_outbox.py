@@ -163,6 +163,13 @@ def test_the_group_is_the_outboxs_or_the_configured_one(tmp_path: Path) -> None:
     assert (tmp_path / "s02").stat().st_gid == (tmp_path / "s02" / "0002-a.result.json").stat().st_gid == 1234
 
 
+def test_a_group_may_be_told_by_its_number(tmp_path: Path) -> None:
+    publish(Outbox(outlet(tmp_path), group=str(os.getegid())), document())
+    assert (tmp_path / document().name).stat().st_gid == os.getegid()
+    with pytest.raises(ConfigError, match="does not exist"):
+        Outbox(outlet(tmp_path), group="99999999999")
+
+
 def test_a_group_that_does_not_exist_is_an_error_that_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no-such-group"):
         Outbox(outlet(tmp_path), group="no-such-group")

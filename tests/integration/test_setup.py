@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from daemon.cli.common import Chosen
 from daemon.containers.setup import published_port
 from daemon.core.errors import ConfigError
 from daemon.system.state_folder import owned
 from tests.docker.docker_image import ollama_image
 from tests.docker.docker_setup import SetupLab
 from tests.docker.engine import Containers
+from tests.support.commands import invoke
 
 docker = pytest.mark.docker
 THEIRS = [sys.executable, "-c", "import signal; signal.sigwait({signal.SIGTERM})"]
@@ -104,6 +106,18 @@ def test_what_a_killed_daemon_took_over_is_put_back_by_hand(lab: SetupLab) -> No
     theirs.reload()
     assert (theirs.status, theirs.attrs["HostConfig"]["RestartPolicy"]["Name"]) == ("running", "always")
     assert json.loads((lab.folder / "var" / "containers.json").read_text()) == []
+
+
+def test_what_would_be_put_back_is_only_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "introeval.toml"
+    file.write_text('[docker]\nbase_url = "unix:///nonexistent/docker.sock"\n')
+    monkeypatch.setattr(Chosen, "file", file)
+    record = [{"id": "1a", "name": "mistral", "ran": True, "policy": {"name": "always", "most": 0}}]
+    (kept := tmp_path / "var" / "containers.json").parent.mkdir()
+    kept.write_text(json.dumps(record))
+    done = invoke("setup", "--dry-run", "--restore")
+    assert (done.exit_code, done.stdout) == (0, "mistral: would be put back as it was\n"), done.output
+    assert json.loads(kept.read_text()) == record
 
 
 def test_only_a_port_of_this_machine_can_be_published() -> None:

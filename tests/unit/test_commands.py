@@ -15,7 +15,7 @@ from daemon.cli.common import Chosen
 from daemon.cli.main import run
 from daemon.cli.table import ROWS, Group, Row
 from daemon.cli.tree import made, program
-from daemon.core.errors import StoreError, UsageError
+from daemon.core.errors import NotAllowed, StoreError, UsageError
 
 each_command = pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.name)
 HEAVY = {"fastapi", "httpx", "jinja2", "peewee", "rich", "starlette", "structlog", "textual", "uvicorn"}
@@ -100,6 +100,20 @@ def test_a_full_or_failing_disk_is_one_line_and_a_fault_of_the_program_is_not_hi
     monkeypatch.setitem(run.__globals__, "execute", execute(errno.EBADF))
     with pytest.raises(OSError, match="var/received"):
         run(["serve"])
+
+
+def test_what_this_account_may_not_read_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def execute(words: Sequence[str]) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "var/models")
+
+    monkeypatch.setitem(run.__globals__, "execute", execute)
+    assert run(["models", "list"]) == NotAllowed.exit_code
+    told = capsys.readouterr().err
+    assert told.startswith("introeval: var/models: Permission denied; run this as an account that may, ")
+    assert "sudo -u introeval introeval ..." in told
+    assert told.count("\n") == 1
 
 
 @pytest.mark.parametrize("words", ["", "--help", "models", "models --help"])

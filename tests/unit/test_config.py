@@ -179,3 +179,26 @@ def test_a_key_that_would_never_be_shown_is_an_error(section: str) -> None:
     with pytest.raises(ConfigError, match="an ollama one is shown no key"):
         load(None, key)
     load(None, {**key, f"INTROEVAL_{section}__API": "openai"})
+
+
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        ("en", "en"),
+        ("EN", "en"),
+        ("English", "en"),
+        (" german ", "de"),
+        ("en-US", "en"),
+        ("pt_BR", "pt"),
+        ("zh-Hans-CN", "zh"),
+        ("Haitian Creole", "ht"),
+    ],
+)
+def test_a_language_is_told_by_its_code_or_its_name(tmp_path: Path, told: str, code: str) -> None:
+    assert load(write(tmp_path, f'[stt]\nlanguage = "{told}"'), {}).stt.language == code
+
+
+@pytest.mark.parametrize("told", ["", "Englisch", "xx", "en,de", "-"])
+def test_a_language_that_whisper_does_not_know_is_an_error(tmp_path: Path, told: str) -> None:
+    with pytest.raises(ConfigError, match=r"stt\.language: .* is no language that Whisper knows; write"):
+        load(write(tmp_path, f'[stt]\nlanguage = "{told}"'), {})

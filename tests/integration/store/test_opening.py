@@ -43,6 +43,16 @@ def test_a_folder_that_is_missing_is_an_error_that_says_what_to_do(tmp_path: Pat
         open_store(tmp_path / "nowhere" / "introeval.db")
 
 
+def test_a_folder_that_may_not_be_read_is_an_error_that_says_who_may(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:  # those of pytest are root's alone
+        Path(name).chmod(0o755)
+        (state := Path(name) / "var").mkdir()
+        state.chmod(0)
+        told = r"introeval.db cannot be read: Permission denied; run this as the daemon's account"
+        with somebody_else(), pytest.raises(StoreError, match=told):
+            open_reader(state / "introeval.db")
+
+
 def test_a_file_that_is_no_database_is_a_clear_error(path: Path) -> None:
     path.write_bytes(b"this is no database" * 100)
     with pytest.raises(StoreError, match=r"move .*-wal and .*-shm away together"):

@@ -1,4 +1,4 @@
-"""The languages of Whisper by their English names, which transcription servers tell in place of codes."""
+"""The languages of Whisper by their English names, which transcription servers and people tell for codes."""
 
 _CODES = """
 af afrikaans|am amharic|ar arabic|as assamese|az azerbaijani|ba bashkir|be belarusian|bg bulgarian
