@@ -8,6 +8,7 @@ from daemon.contracts.values import Claim, ClaimStep
 from daemon.core.classes.roster import Roster, RosterEntry
 from daemon.core.classes.standing import ClassTask
 from daemon.core.errors import IllegalTransition, UnknownClass
+from daemon.core.spelling import folded
 from daemon.core.tasks.task import Outcome
 from daemon.core.timestamps import from_iso, to_iso
 from daemon.store import audit, claims
@@ -21,7 +22,8 @@ OPEN_CLASS = (
 _NAME = "SELECT name FROM classes WHERE id = ?"
 _TASKS = """
     SELECT id, user_id, filename, upload_timestamp, outcome, flags, revision,
-        json_extract(llama_result, '$.overall_rating'), json_extract(decision, '$.by')
+        json_extract(llama_result, '$.overall_rating'), json_extract(decision, '$.by'),
+        json_extract(decision, '$.at')
     FROM processing_tasks WHERE {} ORDER BY upload_timestamp, id
 """
 _OF_CLASS = _TASKS.format("class_id = ?")
@@ -185,16 +187,20 @@ def submitted_between(db: Database, begin: float, end: float) -> list[ClassTask]
 
 
 def listed_as(db: Database, student: str) -> list[tuple[int, int, RosterEntry]]:
-    """The entries of a student in all rosters, each with its class and its place there. As everywhere, an id
-    goes first, and another name counts where one entry alone has it.
+    """The entries of a student's id in all rosters, each with its class and its place there."""
+    rows = RosterRow.select().execute(db).iterator()
+    return [(row.class_id, row.place, _entry(row)) for row in rows if folded(row.student) == folded(student)]
+
+
+def ids_of(db: Database, named: str) -> list[str]:
+    """The ids of whom the rosters call so: in each an id goes first, and another name counts where one entry
+    alone has it.
     """
-    found = []
+    found: dict[str, str] = {}
     for (class_id,) in RosterRow.select(RosterRow.class_id).distinct().tuples().execute(db):
-        rows = list(RosterRow.select().where(RosterRow.class_id == class_id).execute(db))
-        entries = [_entry(row) for row in rows]
-        mine = Roster(entries).find(student)
-        found += [(class_id, row.place, one) for row, one in zip(rows, entries, strict=True) if one is mine]
-    return found
+        if (entry := roster(db, class_id).find(named)) is not None:
+            found.setdefault(folded(entry.student), entry.student)
+    return sorted(found.values())
 
 
 def strike(db: Database, student: str) -> None:
@@ -244,7 +250,7 @@ def _class(db: Database, row: ClassRow) -> LabClass:
 
 
 def _submitted(rows: Iterable[Sequence[object]]) -> Iterable[ClassTask]:
-    for id_, student, filename, claimed_at, outcome, flags, revision, rating, by in rows:
+    for id_, student, filename, claimed_at, outcome, flags, revision, rating, by, at in rows:
         yield ClassTask(
             id=int(str(id_)),
             student=str(student),
@@ -255,6 +261,7 @@ def _submitted(rows: Iterable[Sequence[object]]) -> Iterable[ClassTask]:
             rating=None if rating is None else int(str(rating)),
             decided_by=None if by is None else str(by),
             revision=int(str(revision)),
+            decided_at="" if at is None else str(at),
         )
 
 

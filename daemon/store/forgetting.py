@@ -14,6 +14,7 @@ from daemon.core.errors import IllegalTransition, UnknownStudent
 from daemon.core.intake.kinds import is_package
 from daemon.core.intake.naming import printable, temporary_name
 from daemon.core.keeping.traces import Traces, names_student
+from daemon.core.spelling import folded
 from daemon.core.tasks.task import FINAL
 from daemon.store import audit, classes, users
 from daemon.store.class_models import ClassRow
@@ -83,14 +84,22 @@ def kept_of(db: Database, student: str, inbox: Path) -> StudentRecords:
 
 
 def _id_of(db: Database, student: str) -> str:
-    """The id by which the database knows a student."""
+    """The id by which the database knows a student. Raises IllegalTransition where it may be several's."""
     if found := users.spellings(db, [student]):
         return found[student]
-    listed = {entry.student for _, _, entry in classes.listed_as(db, student)}
-    if len(listed) != 1:
-        return student
-    (one,) = listed
-    return users.spellings(db, [one]).get(one, one)
+    listed = classes.ids_of(db, student) or [student]
+    if len(listed) > 1:
+        told = f"the rosters have several students of the name {student}: {', '.join(listed)}"
+        raise IllegalTransition(f"{told}; name one by the id")
+    return users.spellings(db, listed).get(listed[0], listed[0])
+
+
+def _spellings_of(db: Database, student: str) -> set[str]:
+    """The student's id as claims spell it, without what is another student's."""
+    told = ClaimRow.select(ClaimRow.student).where(ClaimRow.student.is_null(False)).distinct()
+    same = {row.student for row in told.execute(db) if folded(row.student) == folded(student)}
+    known = UserRow.select(UserRow.username).where(UserRow.username.in_(list(same)))
+    return {student, *(same - {row.username for row in known.execute(db)})}
 
 
 def _check_nothing_open(student: str, rows: Iterable[TaskRow], claims: Iterable[ClaimRow]) -> None:
@@ -135,7 +144,7 @@ def _delete(db: Database, student: str, inbox: Path, at: float, actor: str | Non
 
 
 def _claims_of(db: Database, student: str, inbox: Path) -> Iterator[ClaimRow]:
-    yield from ClaimRow.select().where(ClaimRow.student == student).execute(db)
+    yield from ClaimRow.select().where(ClaimRow.student.in_(_spellings_of(db, student))).execute(db)
     for claim in ClaimRow.select().where(ClaimRow.student.is_null()).execute(db).iterator():
         if names_student(_below(claim, inbox), student):
             yield claim
@@ -170,11 +179,12 @@ def _reasons_of(db: Database, student: str, claims: Collection[str]) -> tuple[li
     """
     mine: list[DocumentRow] = []
     others: set[str] = set()
+    spellings = _spellings_of(db, student)
     for row in DocumentRow.select().where(DocumentRow.kind == Kind.REASON.value).execute(db).iterator():
         said = json.loads(bytes(row.content))
         named, filename = said.get("student_id"), said.get("filename", "")
         by_name = named is None and names_student(PurePath(said.get("path") or filename), student)
-        if said.get("claim_id") in claims or named == student or by_name:
+        if said.get("claim_id") in claims or named in spellings or by_name:
             mine.append(row)
         else:
             others.add(filename)

@@ -117,9 +117,11 @@ def recalibrate(db: Database, task_id: int, now: float, actor: str | None) -> No
     calibration in use, if it is of that class, and to the model's own figures where its own was removed.
     """
     use, one = in_use(db), TaskRow.id == task_id
-    if use is not None and (ratings := list(_ratings(db, one & _class_of(use).condition))):
-        _recompose(db, ratings, use, "calibrated", now, actor)
-        return
+    if use is not None:
+        of_class = list(_ratings(db, one & _class_of(use).condition))
+        if ratings := [each for each in of_class if not use.differs(each.origin)]:
+            _recompose(db, ratings, use, "calibrated", now, actor)
+            return
     removed = [each for each in _ratings(db, one) if _is_removed(db, each.origin.get(KEY))]
     _recompose(db, removed, None, "uncalibrated", now, actor)
 

@@ -61,7 +61,8 @@ class Predecoder:
             try:
                 return await asyncio.shield(decoding)
             except asyncio.CancelledError:
-                if not decoding.cancelled() or (me is not None and me.cancelling()):
+                was_dropped = self._decoding.get(task.id) is not decoding
+                if not was_dropped or (me is not None and me.cancelling()):
                     raise
 
     def drop(self, task_id: int) -> None:

@@ -18,16 +18,18 @@ from hypothesis import strategies as st
 
 from daemon.api import client
 from daemon.cli.run import log_to_file
+from daemon.contracts.values import Probe
 from daemon.contracts.wire.base import Forgotten
 from daemon.core.alarms import trouble
 from daemon.core.classes.roster import RosterEntry
-from daemon.core.errors import IllegalTransition, NotForgotten, UnknownStudent
+from daemon.core.errors import Blame, Fault, IllegalTransition, NotForgotten, UnknownStudent
 from daemon.core.keeping.traces import Traces
 from daemon.delivery import forget_proof
 from daemon.store import audit, classes, forgetting, open_store, recording
 from daemon.system.state_folder import DATABASE
 from tests.integration.test_cli_daemon import run
 from tests.support.inprocess import Lab, worked_off
+from tests.support.scripted import ScriptedMedia
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -36,6 +38,14 @@ pytestmark = pytest.mark.anyio
 async def forgotten(lab: Lab, student: str) -> Forgotten:
     answer = await asyncio.to_thread(client.post, lab.config.paths.socket, f"/forget/{student}")
     return Forgotten.model_validate(answer)
+
+
+class TellsTexts(ScriptedMedia):
+    """Takes a file for a video, unless it is a text."""
+
+    async def probe(self, path: Path, account: str | None = None) -> Probe | Fault:
+        text = Fault(Blame.PERMANENT, "not_media", "it is a text")
+        return text if path.read_bytes() == b"text" else await super().probe(path, account)
 
 
 def names(*folders: Path) -> list[str]:
@@ -152,6 +162,48 @@ async def test_forgetting_strikes_nobody_else_off_the_roster_and_the_daemon_know
         await forgotten(lab, "10001")
         left = (await daemon.session(classes.open_roster)).entries
     assert [entry.student for entry in left] == ["20002"]
+
+
+async def test_a_name_of_several_on_the_rosters_forgets_nobody(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    weeks = (
+        RosterEntry(student="10001", email="anna@a.org"),
+        RosterEntry(student="20002", email="anna@b.org"),
+    )
+    async with lab.daemon() as daemon:
+        for entry in weeks:
+            await daemon.session(
+                classes.open_class, entry.email, deadline=None, rubric=None, archive_days=None,
+                entries=[entry], now=1.0, actor=None,
+            )  # fmt: skip
+            await daemon.session(classes.close_class, 2.0, None)
+        with pytest.raises(IllegalTransition, match="several students of the name anna: 10001, 20002"):
+            await forgotten(lab, "anna")
+        await forgotten(lab, "10001")
+        assert [row.students for row in await daemon.session(classes.every)] == [1, 0]
+
+
+async def test_a_refused_file_of_another_spelling_goes_too_and_a_reason_whose_row_has_gone(
+    tmp_path: Path,
+) -> None:
+    lab = Lab(tmp_path, media=TellsTexts())
+    lab.hand_in("s060_intro.xyz", "text")
+    async with lab.daemon() as daemon:
+        await worked_off(daemon)
+        lab.hand_in("S060_b.mp4")
+        lab.hand_in("s061_notes.txt")
+        await worked_off(daemon)
+        for row in ("s060/old.txt", "s061/old.txt"):
+            said = {"claim_id": "0" * 20, "filename": "old.txt", "path": row, "student_id": None}
+            (lab.outbox / "_rejected" / f"{row[:4]}-old.reason.json").write_text(json.dumps(said))
+        (lab.outbox / "_rejected" / "other.reason.json").write_text("[]")
+        gone = await forgotten(lab, "s060")
+    assert (gone.student, gone.left) == ("S060", [])
+    left = [re.sub("^[0-9a-f]{20}-", "", name) for name in names(lab.outbox / "_rejected")]
+    assert sorted(left) == ["other.reason.json", "s061-old.reason.json", "s061_notes.reason.json"]
+    assert [re.sub("^[0-9a-f]{20}-", "", name) for name in names(lab.config.paths.state / "rejected")] == [
+        "s061_notes.txt"
+    ]
 
 
 async def test_copies_of_the_database_and_files_without_a_row_go_and_no_link_is_followed(

@@ -78,6 +78,16 @@ async def test_what_failed_ahead_for_a_reason_that_passes_is_decoded_when_it_is_
     assert media.tries == tries
 
 
+async def test_a_decoding_that_is_cancelled_by_itself_is_told_to_who_waits(tmp_path: Path) -> None:
+    class _Cancelled:
+        async def decode(self, path: Path, pcm: Path, account: str | None) -> Decoded | Fault:
+            raise asyncio.CancelledError
+
+    predecoder = Predecoder(_Cancelled(), tmp_path)  # type: ignore[arg-type]
+    with pytest.raises(asyncio.CancelledError):
+        await predecoder.get(task(1))
+
+
 async def test_who_waits_for_sound_that_is_dropped_gets_it_all_the_same(tmp_path: Path) -> None:
     predecoder = Predecoder(_Slow(), tmp_path)  # type: ignore[arg-type]
     waiting = asyncio.create_task(predecoder.get(task(1)))

@@ -108,6 +108,16 @@ def test_once_somebody_has_decided_that_one_counts_whoever_came_first(
     assert (line.counts, line.standing) == (own, Standing.RELEASED)
 
 
+@pytest.mark.parametrize("counting", ["newest", "first"])
+@pytest.mark.parametrize("last", [1, 2])
+def test_of_two_that_were_decided_on_the_last_decision_counts(counting: CountingRule, last: int) -> None:
+    both = [
+        task(number, "s1", decided_by="Ann", flag_codes=OF_ANOTHER if number == 2 else (), decided_at=at)
+        for number, at in ((1, "2026-11-28T12:00Z"), (2, f"2026-11-28T{11 if last == 1 else 13}:00Z"))
+    ]
+    assert standings(ROSTER, both, "flagged", counting, None)[0].counts == both[last - 1]
+
+
 def test_an_alias_of_two_is_nobodys() -> None:
     roster = Roster([RosterEntry(student="a", aliases=("7",)), RosterEntry(student="b", aliases=("7",))])
     assert roster.find("7") is None

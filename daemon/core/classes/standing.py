@@ -28,7 +28,9 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClassTask:
-    """A task of a class, as far as its class is concerned. Times are seconds since the epoch."""
+    """A task of a class, as far as its class is concerned. `claimed_at` is in seconds since the epoch,
+    `decided_at` a timestamp, empty where nobody has decided.
+    """
 
     id: int
     student: str
@@ -39,6 +41,7 @@ class ClassTask:
     rating: int | None
     decided_by: str | None
     revision: int
+    decided_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +127,16 @@ def _counting(tasks: Sequence[ClassTask], counting: CountingRule) -> tuple[Class
 
     That is so where another account has handed in for the student: the flag is on the file that came later,
     which may be the student's own. Nothing that came to nothing then takes the place of a rating, and once
-    somebody has decided on a task, nothing of another account takes that one's.
+    somebody has decided on a task, the last time for this one, no file with that flag takes its place.
     """
     whole = [task for task in tasks if task.outcome is not Outcome.CANCELLED] or tasks
     decided = [task for task in whole if task.decided_by is not None]
     disputed = any(OTHER_ACCOUNT in task.flag_codes for task in whole)
     if disputed and decided:
-        later = whole[whole.index(decided[-1]) + 1 :]
-        whole = [*decided, *(task for task in later if OTHER_ACCOUNT not in task.flag_codes)]
+        chosen = max(decided, key=lambda task: task.decided_at)
+        later = whole[whole.index(chosen) + 1 :]
+        own = (task for task in later if OTHER_ACCOUNT not in task.flag_codes)
+        whole = [chosen, *(task for task in own if task.decided_by is None)]
     elif disputed:
         whole = [task for task in whole if task.rating is not None or task.outcome is None] or whole
     return whole[-1] if counting == "newest" else whole[0], disputed and not decided

@@ -15,7 +15,10 @@ tg tajik|th thai|tk turkmen|tl tagalog|tr turkish|tt tatar|uk ukrainian|ur urdu|
 vi vietnamese|yi yiddish|yo yoruba|yue cantonese|zh chinese
 """
 _PAIRS = (each.partition(" ") for each in _CODES.strip().replace("\n", "|").split("|"))
-_BY_NAME = {name: code for code, _, name in _PAIRS}
+_BY_NAME = {name: code for code, _, name in _PAIRS} | {
+    **{"nb": "no", "jv": "jw", "iw": "he", "fil": "tl"},  # other codes and names of the same
+    **{"mandarin": "zh", "burmese": "my", "castilian": "es", "flemish": "nl"},
+}
 
 
 def language_code(told: str | None) -> str | None:

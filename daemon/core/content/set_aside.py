@@ -71,7 +71,8 @@ def without(text: str, found: Sequence[SetAside]) -> str:
         at += len(sentence) + 1
         ends.append(at)
     # Wherever the words stand: what is left of them could still move the scores.
-    places = [place.span() for each in found for place in re.finditer(re.escape(each.quote), seen)]
+    quotes = [re.compile(rf"(?<!\w){re.escape(each.quote)}(?!\w)") for each in found]
+    places = [place.span() for quote in quotes for place in quote.finditer(seen)]
     return " ".join(
         sentence
         for sentence, end in zip(said, ends, strict=True)

@@ -28,7 +28,7 @@ _NO = frozenset("no|nein|non|não|nee|nie|nej|ei|ne|hayır|нет|いいえ|否|
 _UNSAFE = re.compile(r'[_/\\:*?"<>|&`\'\s]+')
 _LONGEST_NAME = 80
 _NO_POINTS = ", and no points can be entered; set the assignment to points in Moodle"
-_TIME_OF_DAY = re.compile(r"\d[:.]\d\d")
+_DATE = re.compile(r"\d[:h]\d\d|\b\d{4}\b")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member, so that the same results give the same bytes
 
 
@@ -116,8 +116,8 @@ class Worksheet:
 
 
 def _is_scale(text: str) -> bool:
-    """Whether a cell lists the items of a scale; a date, which has commas in many languages, has a time."""
-    return "," in text and not _TIME_OF_DAY.search(text)
+    """Whether a cell lists the items of a scale, and is no date, which has commas in many languages."""
+    return sum(bool(item.strip()) for item in text.split(",")) > 1 and not _DATE.search(text)
 
 
 def feedback(member: ClassMember) -> str:

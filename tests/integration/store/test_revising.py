@@ -152,6 +152,12 @@ def test_a_decision_that_is_taken_back_leaves_what_its_class_has(store: Database
     revising.calibrate(store, InUse(apart, "sha-2"), LATER, "ann")
     deciding.take_back(store, before.id, LATER, "ann")
     assert figures(before) == (5, False), "a calibration of another class is none of its own"
+    revising.calibrate(store, use(3), LATER, "ann")
+    corrected = figures(before)
+    deciding.decide(store, before.id, accepted, LATER, "ann")
+    revising.calibrate(store, use(4, prompt_sha256="q"), LATER, "ann")
+    deciding.take_back(store, before.id, LATER, "ann")
+    assert figures(before) == corrected, "one of another prompt does not hold for it, and the old one stays"
     revision = last(store, before.id)["revision"]
     deciding.decide(store, before.id, accepted, LATER, "ann")
     deciding.take_back(store, before.id, LATER, "ann")
