@@ -39,7 +39,10 @@ class Machine:
     def attempt(self, *command: str, user: str = "root") -> "subprocess.CompletedProcess[str]":
         """Run a command there as `user`, with the groups that this one has now."""
         line = ["runuser", "-u", user, "--", *command] if user != "root" else list(command)
-        done: Any = self.container.exec_run(line, demux=True)
+        try:
+            done: Any = self.container.exec_run(line, demux=True)
+        except ValueError:  # the SDK loses output that comes in one piece with the head of the answer
+            done = self.container.exec_run(line, demux=True)
         out, err = ((part or b"").decode() for part in done.output)
         return subprocess.CompletedProcess(line, done.exit_code, out, err)
 
