@@ -7,17 +7,16 @@ the log's pseudonyms. A search for what is left follows, so that the deletion is
 import asyncio
 import json
 import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from daemon.config.sections import PathSettings
 from daemon.contracts.signal import Signal
 from daemon.contracts.wire.base import Forgotten
 from daemon.core.errors import CannotForget, PlaceError, UnknownStudent
 from daemon.core.intake.naming import is_safe, outbox_folder, printable
-from daemon.core.keeping.traces import Traces, names_student
-from daemon.core.spelling import folded
+from daemon.core.keeping.traces import Traces, is_reason_of
 from daemon.delivery import forget_proof
 from daemon.monitoring.events import Events
 from daemon.monitoring.pseudonyms import KEY_FILE
@@ -89,7 +88,7 @@ def look_up(db: Database, student: str, paths: PathSettings) -> StudentRecords:
         return kept_of(db, student, paths.inbox)
     except UnknownStudent:
         if is_safe(student):
-            return StudentRecords(student, Traces(student))
+            return StudentRecords(student, Traces(student), frozenset())
         raise
 
 
@@ -168,32 +167,32 @@ def _delete_files(kept: StudentRecords, paths: PathSettings, outbox: Folder) -> 
         for name in _OF_CLAIMS:
             files += _remove_those_of(state, name, frozenset((*kept.claims, *kept.deposits)))
         files += sum(remove_all(outbox, folder) for folder in folders)
-        files += _remove_reasons(outbox, kept.student)
+        files += _remove_reasons(outbox, kept)
         if state.stat(b"archive") is not None:
             with state.inner(b"archive") as archive:
                 files += remove_all(archive, student)
     return Deleted(files, copies)
 
 
-def _remove_reasons(outbox: Folder, student: str) -> int:
-    """Delete the reasons of refusals that name a student: their rows go earlier, with the refused files."""
+def _remove_reasons(outbox: Folder, kept: StudentRecords) -> int:
+    """Delete the reasons whose rows have gone before, with the refused files. Gives their number."""
     if outbox.stat(_REFUSED) is None:
         return 0
     with outbox.inner(_REFUSED) as folder:
-        mine = [name for name in folder.names() if _is_reason_of(folder, name, student)]
+        mine = [name for name in folder.names() if _tells_of(folder, name, kept)]
         return sum(remove_all(folder, name) for name in mine)
 
 
-def _is_reason_of(folder: Folder, name: bytes, student: str) -> bool:
-    if not name.endswith(b".reason.json"):
+def _tells_of(folder: Folder, name: bytes, kept: StudentRecords) -> bool:
+    found = folder.stat(name)
+    if not name.endswith(b".reason.json") or found is None or not stat.S_ISREG(found.st_mode):
         return False
-    try:
-        with open(folder.open_file(name, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+    with open(folder.open_file(name, os.O_RDONLY), "rb") as file:
+        try:
             said = json.loads(file.read(_MOST_BYTES))
-        named, path = said["student_id"], PurePath(said.get("path") or said["filename"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-        return False  # another program's
-    return names_student(path, student) if named is None else folded(str(named)) == folded(student)
+        except ValueError:  # another program's
+            return False
+    return isinstance(said, dict) and is_reason_of(said, kept.student, kept.alike)
 
 
 def _remove_those_of(state: Folder, name: bytes, claims: frozenset[str]) -> int:

@@ -65,8 +65,8 @@ def _looked(check: Check, facts: Facts) -> list[Finding]:
     try:
         return check(facts)
     except PermissionError as exc:
-        text = f"{me()} may not look at {exc.filename}"
-        return [warn(check.__name__, text, "run this as the daemon's account, or join its group")]
+        name, text = check.__name__.replace("_", " "), f"{me()} may not look at {exc.filename}"
+        return [warn(name, text, "run this as the daemon's account, or join its group")]
 
 
 def examine_without(error: ConfigError) -> list[Finding]:

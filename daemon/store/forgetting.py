@@ -13,8 +13,7 @@ from daemon.contracts.documents import Kind
 from daemon.core.errors import IllegalTransition, UnknownStudent
 from daemon.core.intake.kinds import is_package
 from daemon.core.intake.naming import printable, temporary_name
-from daemon.core.keeping.traces import Traces, names_student
-from daemon.core.spelling import folded
+from daemon.core.keeping.traces import Traces, is_reason_of, is_spelling_of, names_student
 from daemon.core.tasks.task import FINAL
 from daemon.store import audit, classes, users
 from daemon.store.class_models import ClassRow
@@ -29,12 +28,14 @@ _ACTORS = (EventRow.actor, TaskRow.acknowledged_by, DocumentRow.acknowledged_by,
 @dataclass(frozen=True, slots=True)
 class StudentRecords:
     """All that is kept of a student: ids of tasks, claims and documents about refusals, paths of videos, and
-    names of files of the outbox. `deposits` are claims of packages with a file of theirs, and of rosters.
+    names of files of the outbox. `deposits` are claims of packages with a file of theirs, and of rosters;
+    `alike` are ids of other students that differ in their spelling alone.
     After the deletion `traces` must not be found anywhere.
     """
 
     student: str
     traces: Traces
+    alike: frozenset[str]
     tasks: tuple[int, ...] = ()
     claims: tuple[str, ...] = ()
     deposits: tuple[str, ...] = ()
@@ -58,10 +59,11 @@ def kept_of(db: Database, student: str, inbox: Path) -> StudentRecords:
     """
     student = _id_of(db, student)
     rows = list(TaskRow.select().where(TaskRow.user_id == student).execute(db))
-    claims = list(_claims_of(db, student, inbox))
+    alike = _alike(db, student)
+    claims = list(_claims_of(db, student, alike, inbox))
     _check_nothing_open(student, rows, claims)
     claim_ids = tuple(claim.id for claim in claims)
-    reasons, others = _reasons_of(db, student, claim_ids)
+    reasons, others = _reasons_of(db, student, alike, claim_ids)
     entries = [entry for _, _, entry in classes.listed_as(db, student)]
     if not (rows or claims or reasons or entries):
         raise UnknownStudent(f"nothing is kept of a student {student!r}; run: introeval tasks")
@@ -72,6 +74,7 @@ def kept_of(db: Database, student: str, inbox: Path) -> StudentRecords:
         Traces(
             student, frozenset(_own_names(db, claims, others)), own | {each.email for each in entries} - {""}
         ),
+        alike,
         tasks=tuple(row.id for row in rows),
         claims=claim_ids,
         deposits=tuple(_deposits_of(db, claims, reasons, inbox)),
@@ -94,12 +97,9 @@ def _id_of(db: Database, student: str) -> str:
     return users.spellings(db, listed).get(listed[0], listed[0])
 
 
-def _spellings_of(db: Database, student: str) -> set[str]:
-    """The student's id as claims spell it, without what is another student's."""
-    told = ClaimRow.select(ClaimRow.student).where(ClaimRow.student.is_null(False)).distinct()
-    same = {row.student for row in told.execute(db) if folded(row.student) == folded(student)}
-    known = UserRow.select(UserRow.username).where(UserRow.username.in_(list(same)))
-    return {student, *(same - {row.username for row in known.execute(db)})}
+def _alike(db: Database, student: str) -> frozenset[str]:
+    rows = UserRow.select(UserRow.username).execute(db)
+    return frozenset(row.username for row in rows if is_spelling_of(row.username, student, {student}))
 
 
 def _check_nothing_open(student: str, rows: Iterable[TaskRow], claims: Iterable[ClaimRow]) -> None:
@@ -143,8 +143,10 @@ def _delete(db: Database, student: str, inbox: Path, at: float, actor: str | Non
             PhaseRow.update(holders="[]", refused=None).where(PhaseRow.id == phase.id).execute(db)
 
 
-def _claims_of(db: Database, student: str, inbox: Path) -> Iterator[ClaimRow]:
-    yield from ClaimRow.select().where(ClaimRow.student.in_(_spellings_of(db, student))).execute(db)
+def _claims_of(db: Database, student: str, alike: Collection[str], inbox: Path) -> Iterator[ClaimRow]:
+    told = ClaimRow.select(ClaimRow.student).where(ClaimRow.student.is_null(False)).distinct()
+    mine = [row.student for row in told.execute(db) if is_spelling_of(row.student, student, alike)]
+    yield from ClaimRow.select().where(ClaimRow.student.in_(mine)).execute(db)
     for claim in ClaimRow.select().where(ClaimRow.student.is_null()).execute(db).iterator():
         if names_student(_below(claim, inbox), student):
             yield claim
@@ -173,21 +175,20 @@ def _documents(db: Database, condition: Expression) -> list[DocumentRow]:
     return list(DocumentRow.select(DocumentRow.id, DocumentRow.name).where(condition).execute(db))
 
 
-def _reasons_of(db: Database, student: str, claims: Collection[str]) -> tuple[list[DocumentRow], set[str]]:
+def _reasons_of(
+    db: Database, student: str, alike: Collection[str], claims: Collection[str]
+) -> tuple[list[DocumentRow], set[str]]:
     """The documents about refusals of these claims or that name the student (a claim is kept no longer than
     its file), and the names of the refused files of everybody else.
     """
     mine: list[DocumentRow] = []
     others: set[str] = set()
-    spellings = _spellings_of(db, student)
     for row in DocumentRow.select().where(DocumentRow.kind == Kind.REASON.value).execute(db).iterator():
         said = json.loads(bytes(row.content))
-        named, filename = said.get("student_id"), said.get("filename", "")
-        by_name = named is None and names_student(PurePath(said.get("path") or filename), student)
-        if said.get("claim_id") in claims or named in spellings or by_name:
+        if said.get("claim_id") in claims or is_reason_of(said, student, alike):
             mine.append(row)
         else:
-            others.add(filename)
+            others.add(said.get("filename", ""))
     return mine, others
 
 

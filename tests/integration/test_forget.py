@@ -194,13 +194,18 @@ async def test_a_refused_file_of_another_spelling_goes_too_and_a_reason_whose_ro
         lab.hand_in("s061_notes.txt")
         await worked_off(daemon)
         for row in ("s060/old.txt", "s061/old.txt"):
-            said = {"claim_id": "0" * 20, "filename": "old.txt", "path": row, "student_id": None}
+            named = "s060" if row == "s060/old.txt" else None
+            said = {"claim_id": "0" * 20, "filename": "old.txt", "path": row, "student_id": named}
             (lab.outbox / "_rejected" / f"{row[:4]}-old.reason.json").write_text(json.dumps(said))
         (lab.outbox / "_rejected" / "other.reason.json").write_text("[]")
+        (lab.outbox / "_rejected" / "linked.reason.json").symlink_to("other.reason.json")
         gone = await forgotten(lab, "s060")
     assert (gone.student, gone.left) == ("S060", [])
     left = [re.sub("^[0-9a-f]{20}-", "", name) for name in names(lab.outbox / "_rejected")]
-    assert sorted(left) == ["other.reason.json", "s061-old.reason.json", "s061_notes.reason.json"]
+    assert sorted(left) == [
+        *("linked.reason.json", "other.reason.json"),
+        *("s061-old.reason.json", "s061_notes.reason.json"),
+    ]
     assert [re.sub("^[0-9a-f]{20}-", "", name) for name in names(lab.config.paths.state / "rejected")] == [
         "s061_notes.txt"
     ]

@@ -3,7 +3,8 @@
 A spreadsheet takes a text for a formula by its first sign, also behind spaces and in full width, and runs it.
 Such a text gets an apostrophe in front. So does one that begins with an apostrophe: what `text_of` reads back
 is then what was written, whatever it was. Where `;` separates cells, as in many languages, the spreadsheet
-splits a text in the midst, also at the end of a line, and each part would be a cell: there is one as well.
+splits a text in the midst, also at the end of a line, and each part is a cell: one that would be a formula
+gets an apostrophe, too.
 """
 
 import re

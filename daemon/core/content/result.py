@@ -68,6 +68,7 @@ def compose(dossier: Dossier) -> Result:
     task = dossier.task
     outcome = _outcome(dossier)
     rated = outcome is not Outcome.UNSCORABLE  # without speech there is nothing to grade
+    heard = as_heard(dossier.profile, dossier.provenance) if rated else None
     speaking = dossier.speaking
     if speaking is not None:
         speaking = speaking.model_copy(update={"filler_words": _sorted(speaking.filler_words)})
@@ -90,9 +91,7 @@ def compose(dossier: Dossier) -> Result:
         set_aside=dossier.set_aside,
         speaking=speaking,
         profile=dossier.profile if rated else None,
-        profile_evidence=profile_places(as_heard(dossier.profile, dossier.provenance), dossier.transcript)
-        if rated
-        else {},
+        profile_evidence=profile_places(heard, dossier.transcript),
         evaluation=dossier.evaluation if rated else None,
         timings=_timings(dossier),
         provenance=_sorted(dossier.provenance),

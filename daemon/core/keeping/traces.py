@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import PurePath
+from typing import Any
 
 from daemon.core.spelling import folded
 from daemon.core.tasks.task import Status
@@ -26,6 +27,21 @@ def names_student(relative: PurePath, student: str) -> bool:
     if any(c.isdigit() for c in student):
         named += relative.stem.split("_")
     return folded(student) in map(folded, named)
+
+
+def is_spelling_of(named: str, student: str, alike: Collection[str]) -> bool:
+    """Whether an id is a student's, however it is spelled. `alike` are ids of others that are spelled so."""
+    return folded(named) == folded(student) and named not in alike
+
+
+def is_reason_of(said: Mapping[str, Any], student: str, alike: Collection[str]) -> bool:
+    """Whether what a reason of a refusal says is of a student: by its id, or without one by the file's path.
+    `alike` as in `is_spelling_of`.
+    """
+    named = said.get("student_id")
+    if named is None:
+        return names_student(PurePath(said.get("path") or said.get("filename", "")), student)
+    return is_spelling_of(str(named), student, alike)
 
 
 class Finder:

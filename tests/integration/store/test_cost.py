@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from daemon.contracts.documents import Document, Kind
 from daemon.contracts.task_query import AttentionQuery
 from daemon.contracts.values import ClaimStep
+from daemon.core.intake.naming import reason_name
 from daemon.core.keeping.witness import Reading
 from daemon.core.notices import Receiver
 from daemon.core.tasks.task import FINAL, OPEN, Event, Outcome, Phase, Stage, Status
@@ -36,6 +38,8 @@ from daemon.store import (
 from tests.integration.stores import FAULT, NOW, birth, born, claim, completed, deliver_all, grow, walk
 
 FINISHED = 3000
+REASON = b"""{"claim_id": "refused", "filename": "cv.pdf", "path": "cv.pdf", "student_id": null,
+    "account": null, "reason": "no_media_type: a text", "at": "2026-01-01T00:00:00Z"}"""
 FAILED = 8
 
 QUESTIONS: dict[str, Callable[[Database], Any]] = {
@@ -60,7 +64,9 @@ QUESTIONS: dict[str, Callable[[Database], Any]] = {
     "the time of what has ended": lambda store: expiring.begin(store, 1.0),
     "the next notice": lambda store: notices.first(store, Receiver.WEBHOOK),
     "a look at what is kept": lambda store: keeping.witness(store, Reading(NOW + 1, "boot", 1.0)),
-    "what is not kept any more": lambda store: keeping.files_removed(store, [b"rejected/x"], ["x"], NOW - 1),
+    "what is not kept any more": lambda store: keeping.files_removed(
+        store, [b"rejected/x"], ["refused"], NOW - 1
+    ),
     "tries of a stage": lambda store: measured.tries(store, Stage.RATE, 5),
     "switches": lambda store: measured.switches(store, 5),
     "the newest tasks": lambda store: reports.tasks(store, limit=5),
@@ -98,7 +104,10 @@ def store(tmp_path: Path) -> Iterator[Database]:
         recovery.recover(opened, NOW)
         (failed,) = born(opened, birth("failed", "gil", fault=FAULT))
         assert failed.id == FAILED
-        claims.add(opened, [claim("waiting", "zoe")])
+        claims.add(opened, [claim("waiting", "zoe"), claim("refused", None)])
+        reason = Document(0, Kind.REASON, reason_name("refused", "cv.pdf"), REASON)
+        claims.refuse(opened, [(claim("refused", None), reason)])
+        documents.delivered(opened, [document.id for document in documents.undelivered(opened, 9)], NOW)
         yield opened
 
 
