@@ -186,7 +186,8 @@ def _explain(error: Any) -> str:
     location = [str(part) for part in error["loc"]]
     key = ".".join(location)
     if error["type"] != "extra_forbidden":
-        return f"{key}: {error['msg']}" if key else str(error["msg"])
+        told = str(error["msg"]).removeprefix("Value error, ")  # the library's word for a sentence of ours
+        return f"{key}: {told}" if key else told
     near = difflib.get_close_matches(key, _known_keys(), n=1, cutoff=0.0)
     return f"unknown key {key}; did you mean {near[0]}?"
 

@@ -200,5 +200,5 @@ def test_a_language_is_told_by_its_code_or_its_name(tmp_path: Path, told: str, c
 
 @pytest.mark.parametrize("told", ["", "Englisch", "xx", "en,de", "-"])
 def test_a_language_that_whisper_does_not_know_is_an_error(tmp_path: Path, told: str) -> None:
-    with pytest.raises(ConfigError, match=r"stt\.language: .* is no language that Whisper knows; write"):
+    with pytest.raises(ConfigError, match=r"stt\.language: '.*' is no language that Whisper knows; write"):
         load(write(tmp_path, f'[stt]\nlanguage = "{told}"'), {})
